@@ -1,0 +1,31 @@
+"""From rates per second to this frame's ascent. Pure: time comes in as dt."""
+
+from __future__ import annotations
+
+import math
+
+from liveflight.core.contracts import Ascent
+from liveflight.core.controls import Controls
+
+_STABLE = 0.2
+"""Diffusion to four neighbours starts to ring above a quarter."""
+
+
+def ascent(controls: Controls, dt: float) -> Ascent:
+    """What `dt` seconds of ascent amount to. Noise adds up by its variance, hence the square
+    root."""
+    return Ascent(
+        amount=controls.number("ascent.rate") * dt,
+        steps=controls.whole("ascent.steps"),
+        objective=controls.word("ascent.objective"),
+        normalise=controls.flag("ascent.normalise"),
+        jitter=controls.whole("ascent.jitter"),
+        octaves=controls.number("ascent.octaves"),
+        smoothing=controls.number("ascent.smoothing"),
+        decorrelation=controls.number("ascent.decorrelation"),
+        soften=min(controls.number("ascent.soften") * dt / 4, _STABLE),
+        noise=controls.number("ascent.noise") * math.sqrt(dt),
+        brightness=controls.number("colour.brightness"),
+        contrast=controls.number("colour.contrast"),
+        pull=1 - math.exp(-controls.number("colour.pull") * dt),
+    )

@@ -1,0 +1,204 @@
+"""What everything passes to everything else: targets and mixes, the ascent's settings, key events,
+and the protocols of engines and outputs. No behaviour of its own beyond parsing a target's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import moderngl
+
+Canvas = np.ndarray
+"""The picture being dreamed, on the host: float16, (H, W, 4), sRGB-coded RGB in 0..1 with alpha 1,
+row 0 at the top."""
+
+
+class LiveflightError(Exception):
+    """What a user can cause and mend. Its text is one line (the weights error: three) that names
+    the value, what is allowed and what to do; the command line prints it and exits with 2."""
+
+
+_TARGET = re.compile(r"^(?P<network>[^:\s]+):(?P<layer>[^:\s]+):(?P<filter>\d{1,6}|\*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One filter to excite: `network:layer:filter`, filter None meaning the whole layer (`*`)."""
+
+    network: str
+    layer: str
+    filter: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Reads `network:layer:filter`; whether the names exist is the registry's business.
+
+        Raises LiveflightError for any other form."""
+        found = _TARGET.match(text.strip())
+        if not found:
+            raise LiveflightError(
+                f"target {text[:80]!r} is not of the form network:layer:filter, "
+                "such as efficientnet_lite0:block14_expand:22 or vgg16:conv4_1:*"
+            )
+        number = found["filter"]
+        return cls(found["network"], found["layer"], None if number == "*" else int(number))
+
+    def __str__(self) -> str:
+        return f"{self.network}:{self.layer}:{'*' if self.filter is None else self.filter}"
+
+
+Mix = Mapping[Target, float]
+"""The targets of this instant and their weights, each above 0 and together 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ascent:
+    """How one frame's ascent is done. Every conditioning can be switched off by its neutral
+    value."""
+
+    amount: float
+    """How far this frame's steps move the picture together, RMS, as a part of the 0..1 range."""
+    steps: int
+    """How many steps share the amount; 0 leaves the canvas as it is."""
+    objective: str = "channel"
+    """`channel`: the mean of the feature map; `neuron`: its centre."""
+    normalise: bool = True
+    """Divide the gradient by its own RMS."""
+    jitter: int = 32
+    """Random circular shift of up to so many pixels before each step; 0 is off."""
+    octaves: float = 0.75
+    """Each step looks at the picture at a random scale, up to so many octaves smaller; 0 is off."""
+    smoothing: float = 1.5
+    """Exponent of the 1/f preconditioner; 0 is off."""
+    decorrelation: float = 1.0
+    """How much of Lucid's colour correlation is applied to the gradient, 0..1."""
+    soften: float = 0.0
+    """Diffusion this frame, 0..0.2 of the difference to each neighbour; 0 is off."""
+    noise: float = 0.0
+    """Fresh noise added this frame, standard deviation in the 0..1 range."""
+    brightness: float = 0.5
+    """The mean the picture is pulled towards."""
+    contrast: float = 0.22
+    """The standard deviation the picture is pulled towards."""
+    pull: float = 0.0
+    """How much of the way to that mean and contrast is gone this frame, 0..1; 0 is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warp:
+    """How one frame's feedback pass moves and colours the canvas. Everything is already for this
+    frame.
+
+    Picture coordinates: origin in the middle, x to the right, y up, unit one picture height."""
+
+    matrix: np.ndarray
+    """float32 (3, 3), homogeneous: where a place of the new canvas takes its colour from in the old
+    one."""
+    mirror_x: bool = False
+    """The right half shows the left one."""
+    mirror_y: bool = False
+    """The lower half shows the upper one."""
+    kaleidoscope: int = 0
+    """Mirrored wedges round the middle; 0 and 1 are off."""
+    swirl: float = 0.0
+    """Radians the middle turns, falling off towards the rim; positive is clockwise."""
+    flow: float = 0.0
+    """Largest way of the liquid drift, in heights."""
+    phase: float = 0.0
+    """Where the liquid drift is in its course, seconds."""
+    hue: float = 0.0
+    """Radians the colours turn round the grey axis."""
+    saturation: float = 1.0
+    """Factor on the distance from grey."""
+    decay: float = 0.0
+    """How much of the way to mid grey is gone, 0..1."""
+
+
+class Engine(Protocol):
+    """What takes ascent steps. Owns networks and device; knows nothing of GL, time or controls."""
+
+    device: str
+    """`cpu`, `cuda`, `mps`."""
+
+    def prepare(self, network: str) -> None:
+        """Loads a network and learns which of its filters live. Slow: seconds. May be called from
+        another thread while `ascend` runs on networks prepared earlier.
+
+        Raises LiveflightError where the weights are missing, truncated or foreign."""
+        ...
+
+    def ready(self, network: str) -> bool:
+        """Whether `ascend` may be given targets of this network."""
+        ...
+
+    def precision(self, network: str) -> str:
+        """The number format of the network's convolutions here, such as `float32` or `bfloat16`."""
+        ...
+
+    def living(self, network: str, layer: str) -> Sequence[int]:
+        """The filters of a prepared network's layer that answer to anything at all."""
+        ...
+
+    def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        """One frame's steps: a new canvas, the given one left alone. All values finite and in 0..1,
+        or, where the step came out non-finite, raises FloatingPointError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPress:
+    """A key went down. `name` is lower case and layout-free: `a`, `left`, `plus`, `f5`, `space`."""
+
+    name: str
+    repeat: bool = False
+    """True where the key is held and this is the keyboard repeating it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """The user closed the output."""
+
+
+Event = KeyPress | Quit
+
+
+class Output(Protocol):
+    """Owns the GL context and shows finished frames. All calls from one thread."""
+
+    ctx: moderngl.Context
+    bottom_up: bool
+    """Whether row 0 of `framebuffer` is the bottom of what is seen (a window), or its top."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, now: a window's changes."""
+        ...
+
+    @property
+    def framebuffer(self) -> moderngl.Framebuffer: ...
+
+    def events(self) -> Sequence[Event]:
+        """What happened since the last call; never blocks."""
+        ...
+
+    def show(self) -> None:
+        """The frame in `framebuffer` is finished: put it on the screen or into the file."""
+        ...
+
+    def toggle_fullscreen(self) -> None: ...
+
+    def close(self) -> None:
+        """May be called twice."""
+        ...
+
+
+Value = float | int | bool | str
+"""What a control holds: float or int, bool, or the text of an enum or name."""

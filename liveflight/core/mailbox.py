@@ -1,0 +1,87 @@
+"""The one place where threads meet. Inputs put messages in from any thread; the frame loop drains
+them once per frame.
+
+A Set replaces what was waiting for its control, Nudges add up, Triggers and Asks all survive up to
+a cap. What is replaced or added to moves to the end: what was said last also comes out last.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from liveflight.core.contracts import Value
+
+CAP = 256
+"""Triggers and asks that may wait for one frame; a flood beyond it is counted, not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Control `key` to `value`, already checked."""
+
+    key: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """Control `key` by a signed step, as `Control.nudged` understands it."""
+
+    key: str
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The loop calls `reply` with what control `key` is set to. `reply` must not block."""
+
+    key: str
+    reply: Callable[[Value], None]
+
+
+Message = Set | Nudge | Trigger | Ask
+
+
+class Mailbox:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[tuple[str, str | int], Message] = {}
+        self._queued = 0
+        self.dropped = 0
+        """Triggers and asks lost to the cap since the start."""
+
+    def put(self, *messages: Message) -> None:
+        """All of them reach the same frame: a bundle is one call."""
+        with self._lock:
+            for message in messages:
+                self._put(message)
+
+    def _put(self, message: Message) -> None:
+        match message:
+            case Set(key):
+                self._waiting.pop(("step", key), None)
+                self._waiting.pop(("set", key), None)
+                self._waiting["set", key] = message
+            case Nudge(key, amount):
+                waiting = self._waiting.pop(("step", key), None)
+                before = waiting.amount if isinstance(waiting, Nudge) else 0.0
+                self._waiting["step", key] = Nudge(key, before + amount)
+            case _ if self._queued < CAP:
+                self._queued += 1
+                self._waiting["queue", self._queued] = message
+            case _:
+                self.dropped += 1
+
+    def drain(self) -> list[Message]:
+        """Everything since the last drain, in the order in which it was last said."""
+        with self._lock:
+            drained = list(self._waiting.values())
+            self._waiting, self._queued = {}, 0
+        return drained

@@ -1,0 +1,39 @@
+"""Counts frames: how fast they come, how many came late. Pure: time comes in as seconds."""
+
+from __future__ import annotations
+
+import math
+
+_LATE = 1.5
+"""An interval longer than this many wanted ones is a late frame."""
+
+_LONGEST = 0.1
+"""Seconds one frame may count for: after a stall the flight goes on from where it was, it does not
+leap."""
+
+_MEMORY = 1.0
+"""Time constant in seconds of the rates shown."""
+
+
+class Meter:
+    """`interval` is the wanted time between two frames in seconds."""
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._last: float | None = None
+        self.frames = 0
+        self.late = 0
+        self.rate = 0.0
+        """Frames per second, smoothed."""
+
+    def tick(self, now: float) -> float:
+        """A frame begins at `now`: the seconds it stands for, 0 for the first."""
+        previous, self._last = self._last, now
+        self.frames += 1
+        if previous is None or now <= previous:
+            return 0.0 if previous is None else 1e-6
+        interval = now - previous
+        self.late += interval > _LATE * self._interval
+        gain = 1 - math.exp(-interval / _MEMORY)
+        self.rate += (1 / interval - self.rate) * (gain if self.rate else 1.0)
+        return min(interval, _LONGEST)

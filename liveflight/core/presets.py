@@ -1,0 +1,213 @@
+"""Presets: TOML files that hold targets and the controls' settings. Data only, read and written
+whole or not at all.
+
+Shipped ones lie in `presets/`, a performer's own in the user's configuration folder, which is
+looked into first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import tomlkit
+
+from liveflight.core.contracts import LiveflightError, Target, Value
+from liveflight.core.controls import CONTROLS, nearest
+from liveflight.resources import folder
+
+VERSION = 1
+_LARGEST = 64 * 1024
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")
+_WORDS = ("version", "title", "about", "slot", "targets", "journey")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A saved look."""
+
+    name: str
+    targets: Mapping[Target, float]
+    """What is excited and how strongly; empty leaves it as it is."""
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    """Control key -> value in the control's unit; what is missing is the control's default."""
+    journey: tuple[Target, ...] = ()
+    """Where the autopilot goes, in order."""
+    title: str = ""
+    about: str = ""
+    slot: int | None = None
+    """The number that recalls it."""
+
+
+DEFAULT = "reef"
+"""The flight of someone who only typed `liveflight`."""
+
+
+def user_folder() -> Path:
+    return platformdirs.user_config_path("liveflight") / "presets"
+
+
+def names() -> tuple[str, ...]:
+    """All presets' names: by slot, then by name."""
+    return tuple(sorted(_files(), key=lambda name: (_slot(name) or 1000, name)))
+
+
+def find(text: str) -> Preset:
+    """The preset of that name or slot number. Looks names up in a listing: `text` is never a path.
+
+    Raises LiveflightError, with the nearest name, where there is none."""
+    files = _files()
+    name = next((n for n in files if text.isdecimal() and _slot(n) == int(text)), text)
+    if name in files:
+        return read(files[name])
+    raise LiveflightError(
+        f"there is no preset {text[:60]!r}{nearest(text, files)}; `liveflight presets` lists them"
+    )
+
+
+def read(path: Path) -> Preset:
+    """Reads and checks a file. Raises LiveflightError naming file, field and what is allowed."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise LiveflightError(f"preset {path} is larger than {_LARGEST // 1024} KiB")
+        return parse(path.stem, tomllib.loads(data.decode("utf-8")))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error) or "nested too deeply"
+        raise LiveflightError(f"preset {path} cannot be read: {reason}") from error
+    except LiveflightError as error:
+        raise LiveflightError(f"preset {path}: {error}") from error
+
+
+def parse(name: str, data: Mapping[str, Any]) -> Preset:
+    """A preset from parsed TOML. Raises LiveflightError naming the field."""
+    if data.get("version") != VERSION or isinstance(data.get("version"), bool):
+        raise LiveflightError(f"version = {data.get('version')!r}: allowed is {VERSION}")
+    groups = {control.group for control in CONTROLS.values() if control.saved}
+    for key in data:
+        if key not in groups and key not in _WORDS:
+            known = nearest(key, [*groups, *_WORDS])
+            raise LiveflightError(f"there is no {key[:60]!r}{known}")
+    return Preset(
+        name=name,
+        targets=dict(_weighted(entry) for entry in _listed(data, "targets")),
+        settings=dict(_settings(data, groups)),
+        journey=tuple(_target(entry) for entry in _listed(data, "journey")),
+        title=_text(data, "title"),
+        about=_text(data, "about"),
+        slot=_slot_of(data),
+    )
+
+
+def write(preset: Preset, directory: Path | None = None) -> Path:
+    """Saves to `directory` (the user's folder), whole or not at all; the path written.
+
+    Raises LiveflightError for a name that could be more than a file's name, and where it cannot be
+    written."""
+    if not _NAME.match(preset.name) or preset.name[-1] in ". ":
+        raise LiveflightError(
+            f"preset name {preset.name[:70]!r}: allowed are up to 64 letters, digits, spaces, _ . -"
+        )
+    directory = directory or user_folder()
+    path = directory / f"{preset.name}.toml"
+    draft = path.with_suffix(".tmp")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        draft.write_text(dump(preset), encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise LiveflightError(f"preset {path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def dump(preset: Preset) -> str:
+    """The preset as TOML text; settings at their defaults are left out."""
+    document = tomlkit.document()
+    document["version"] = VERSION
+    document["title"] = preset.title or preset.name
+    if preset.about:
+        document["about"] = preset.about
+    document["targets"] = [
+        {"target": str(target), "weight": round(weight, 4)}
+        for target, weight in preset.targets.items()
+    ]
+    if preset.journey:
+        document["journey"] = [str(target) for target in preset.journey]
+    for key, value in preset.settings.items():
+        control = CONTROLS[key]
+        if value != control.default:
+            document.setdefault(control.group, tomlkit.table())
+            document[control.group][control.name] = value
+    return tomlkit.dumps(document)
+
+
+def _files() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for directory in (folder("presets"), user_folder()):
+        if directory.is_dir():
+            found |= {path.stem: path for path in sorted(directory.glob("*.toml"))}
+    return found
+
+
+def _slot(name: str) -> int | None:
+    try:
+        return read(_files()[name]).slot
+    except LiveflightError:
+        return None
+
+
+def _settings(data: Mapping[str, Any], groups: set[str]) -> Iterator[tuple[str, Value]]:
+    for group in groups & data.keys():
+        table = data[group]
+        if not isinstance(table, dict):
+            raise LiveflightError(f"{group} = {str(table)[:60]!r}: allowed is a table, [{group}]")
+        known = {c.name: c for c in CONTROLS.values() if c.saved and c.group == group}
+        for name, value in table.items():
+            if name not in known:
+                raise LiveflightError(f"[{group}] has no {name[:60]!r}{nearest(name, known)}")
+            yield known[name].key, known[name].check(value)
+
+
+def _listed(data: Mapping[str, Any], key: str) -> list[Any]:
+    entries = data.get(key, [])
+    if not isinstance(entries, list):
+        raise LiveflightError(f"{key} = {str(entries)[:60]!r}: allowed is a list of targets")
+    return entries
+
+
+def _target(entry: object) -> Target:
+    if not isinstance(entry, str):
+        raise LiveflightError(f"target {str(entry)[:60]!r}: allowed is text, network:layer:filter")
+    return Target.parse(entry)
+
+
+def _weighted(entry: object) -> tuple[Target, float]:
+    if not isinstance(entry, dict):
+        return _target(entry), 1.0
+    weight = entry.get("weight", 1.0)
+    if set(entry) - {"target", "weight"} or isinstance(weight, bool):
+        raise LiveflightError(f"target {str(entry)[:60]}: allowed are target and weight")
+    if not isinstance(weight, int | float) or not 0 < weight <= 100:
+        raise LiveflightError(f"weight = {str(weight)[:60]!r}: allowed is above 0, up to 100")
+    return _target(entry.get("target")), float(weight)
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    text = data.get(key, "")
+    if not isinstance(text, str) or len(text) > 500:
+        raise LiveflightError(f"{key} = {str(text)[:60]!r}: allowed is text of up to 500 letters")
+    return text
+
+
+def _slot_of(data: Mapping[str, Any]) -> int | None:
+    slot = data.get("slot")
+    if slot is None or (isinstance(slot, int) and not isinstance(slot, bool) and 1 <= slot <= 99):
+        return slot
+    raise LiveflightError(f"slot = {str(slot)[:60]!r}: allowed is a whole number from 1 to 99")

@@ -1,0 +1,92 @@
+"""Which filters when. The mix crosses over in objective space: weights ramp, so the picture grows
+from one target into the next instead of being cut. Pure: time comes in as seconds of flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+
+from liveflight.core.contracts import Mix, Target
+
+_FAINT = 0.02
+"""Weights below this change nothing that can be seen, but cost a layer's work."""
+
+_MOST = 6
+"""Targets in one mix, the strongest first: a drummed key must not slow the flight down."""
+
+
+class Schedule:
+    """The mix of every instant."""
+
+    def __init__(self) -> None:
+        self.goal: Mix = {}
+        """What the mix is, or is growing into."""
+        self._from: Mix = {}
+        self._since = 0.0
+        self._crossfade = 0.0
+
+    def go(self, goal: Mapping[Target, float], now: float, crossfade: float) -> None:
+        """Grows into `goal` (weights above 0, at least one) over `crossfade` seconds from what is
+        now."""
+        self._from = self.mix(now)
+        total = sum(goal.values())
+        self.goal = {target: weight / total for target, weight in goal.items()}
+        self._since, self._crossfade = now, crossfade if self._from else 0.0
+
+    def mix(self, now: float) -> Mix:
+        """The weights at `now`, together 1; empty before the first `go`."""
+        done = (now - self._since) / self._crossfade if self._crossfade > 0 else 1.0
+        done = min(max(done, 0.0), 1.0)
+        if done >= 1.0:
+            return self.goal
+        eased = done * done * (3 - 2 * done)
+        mixed = {target: weight * (1 - eased) for target, weight in self._from.items()}
+        for target, weight in self.goal.items():
+            mixed[target] = mixed.get(target, 0.0) + weight * eased
+        return _strongest(mixed)
+
+    def elapsed(self, now: float) -> float:
+        """Seconds since the last `go`."""
+        return now - self._since
+
+
+def _strongest(mixed: dict[Target, float]) -> Mix:
+    ranked = sorted(mixed.items(), key=lambda pair: -pair[1])
+    kept = dict(islice((pair for pair in ranked if pair[1] >= _FAINT), _MOST)) or dict(ranked[:1])
+    total = sum(kept.values())
+    return {target: weight / total for target, weight in kept.items()}
+
+
+class Journey:
+    """Where the autopilot goes next: along a list of targets, round and round, or at random."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._stops: tuple[Target, ...] = ()
+        self._next = 0
+
+    def follow(self, stops: Sequence[Target]) -> None:
+        """A new list, from its start; an empty one means wandering."""
+        self._stops, self._next = tuple(stops), 0
+
+    @property
+    def stops(self) -> tuple[Target, ...]:
+        return self._stops
+
+    def onward(self, here: Target, living: Sequence[int]) -> Target:
+        """The next stop; without a list, a random one of the `living` filters of the layer
+        `here`."""
+        if self._stops:
+            self._next, stop = (self._next + 1) % len(self._stops), self._stops[self._next]
+            return stop if stop != here or len(self._stops) == 1 else self.onward(here, living)
+        return self.wander(here, living)
+
+    def wander(self, here: Target, living: Sequence[int]) -> Target:
+        """A random other living filter of the same layer, or `here` where there is none."""
+        others = [number for number in living if number != here.filter]
+        if not others:
+            return here
+        return Target(here.network, here.layer, int(self._rng.choice(others)))

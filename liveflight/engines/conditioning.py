@@ -1,0 +1,101 @@
+"""What turns a raw pixel gradient into a picture worth looking at. Pure functions on float32
+tensors.
+
+Pictures and gradients are (1, 3, H, W), sRGB-coded RGB, row 0 at the top; spectra are (1, 3, H, W
+// 2 + 1). Each function has a neutral argument that leaves its input as it is.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from liveflight.core.noise import COLOUR, frequencies
+
+_CHROMA_FALL = 0.5
+"""How much faster than brightness the colour of a gradient falls with frequency. Eyes resolve
+colour coarsely; without this, rainbow grain covers everything after a few hundred steps."""
+
+_RMS_FLOOR = 1e-12
+
+
+@lru_cache(maxsize=16)
+def low_pass(size: tuple[int, int], exponent: float, device: torch.device) -> Tensor:
+    """1/f^exponent over the bins of a real FFT of an (H, W) picture, float32, mean 1.
+
+    Ascending with it is ascending in the Fourier basis that Lucid and Distill use ("Feature
+    Visualization", 2017): another metric, the same optimum."""
+    fall = frequencies(*size) ** -exponent
+    return torch.tensor(fall / fall.mean(), dtype=torch.float32, device=device)
+
+
+@lru_cache(maxsize=8)
+def _colour(amount: float, device: torch.device) -> Tensor:
+    covariance = torch.tensor(COLOUR @ COLOUR.T, dtype=torch.float32)
+    covariance = covariance / covariance.diagonal().mean()
+    return (torch.eye(3) * (1 - amount) + covariance * amount).to(device)
+
+
+def decorrelate(gradient: Tensor, amount: float) -> Tensor:
+    """Gives the gradient the colour correlation of natural pictures; 0 is off.
+
+    Lucid paints in a decorrelated colour space by a matrix C; the gradient there, seen in RGB, is C
+    C^T g."""
+    if amount == 0:
+        return gradient
+    return torch.einsum("ij,njhw->nihw", _colour(amount, gradient.device), gradient)
+
+
+def smooth(gradient: Tensor, exponent: float, decorrelation: float) -> Tensor:
+    """Weighs the gradient's frequencies by 1/f^exponent; 0 is off.
+
+    Colour differences fall faster, by `_CHROMA_FALL` times the decorrelation."""
+    if exponent == 0:
+        return gradient
+    size = (gradient.shape[-2], gradient.shape[-1])
+    spectrum = torch.fft.rfft2(gradient)
+    grey = spectrum.mean(1, keepdim=True)
+    fall = low_pass(size, exponent, gradient.device)
+    chroma_fall = low_pass(size, exponent + _CHROMA_FALL * decorrelation, gradient.device)
+    chroma_fall = chroma_fall * (fall[0, 0] / chroma_fall[0, 0])
+    return torch.fft.irfft2(grey * fall + (spectrum - grey) * chroma_fall, s=size)
+
+
+def normalise(gradient: Tensor) -> Tensor:
+    """The gradient at RMS 1, so that a step size means the same for every filter."""
+    return gradient / (gradient.square().mean().sqrt() + _RMS_FLOOR)
+
+
+def soften(picture: Tensor, amount: float) -> Tensor:
+    """One step of diffusion, 0..0.2 per neighbour; 0 is off. Takes away what only the finest pixels
+    carry, which is where strided convolutions leave their dot grid."""
+    if amount == 0:
+        return picture
+    padded = F.pad(picture, (1, 1, 1, 1), mode="replicate")
+    around = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
+    around = around + padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
+    return picture + (around - 4 * picture) * amount
+
+
+def hold(picture: Tensor, brightness: float, contrast: float, pull: float) -> Tensor:
+    """Moves the picture's mean and standard deviation this part (0..1) of the way to those wanted;
+    0 is off."""
+    if pull == 0:
+        return picture
+    mean = picture.mean()
+    gain = 1 + pull * (contrast / (picture.std() + 1e-6) - 1)
+    return (picture - mean) * gain + mean + pull * (brightness - mean)
+
+
+def add_noise(picture: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
+    """Adds 1/f noise of this standard deviation; 0 is off. `generator` is one of the CPU's."""
+    if deviation == 0:
+        return picture
+    size = (picture.shape[-2], picture.shape[-1])
+    white = torch.randn(picture.shape, generator=generator).to(picture.device)
+    spectrum = torch.fft.rfft2(white) * low_pass(size, 1.0, picture.device)
+    noise = torch.fft.irfft2(spectrum, s=size)
+    return picture + noise * (deviation / (noise.std() + _RMS_FLOOR))

@@ -1,0 +1,87 @@
+"""How a flight begins: what the command line asked for, brought together with a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from liveflight import networks
+from liveflight.core import presets
+from liveflight.core.contracts import LiveflightError, Target, Value
+from liveflight.core.presets import Preset
+from liveflight.flight import Flight
+
+PRESET_OF = {"efficientnet_lite0": presets.DEFAULT, "vgg16": "cathedral", "vgg19": "ai-flight"}
+"""The flight of each network where only the network was named."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a flight starts with; None and empty leave the choice to the preset."""
+
+    preset: str = ""
+    """A preset's name or slot, or the path of a .toml file."""
+    network: str = ""
+    layer: str = ""
+    filter: str = ""
+    """A number, or * for the whole layer."""
+    weights: Path | None = None
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    """Controls set after the preset, checked."""
+    canvas: tuple[int, int] | None = None
+    """Width and height in pixels; None chooses by the device."""
+    device: str = "auto"
+    seed: int = 0
+    fps: float = 60.0
+    osc_host: str = "127.0.0.1"
+    osc_port: int = 0
+    """0 is without OSC."""
+
+
+def take_off(flight: Flight, options: Options) -> None:
+    """Recalls the preset, then what was asked for beside it.
+
+    Raises LiveflightError for names that do not exist."""
+    preset = _preset(options)
+    target = _target(options, preset)
+    flight.recall(preset)
+    if target:
+        flight.journey.follow(())
+        flight.controls.set("show.autopilot", False)
+        flight.aim({target: 1.0})
+    for key, value in options.settings.items():
+        flight.controls.set(key, value)
+    flight.controls.jump()
+
+
+def _preset(options: Options) -> Preset:
+    if options.preset.endswith(".toml"):
+        return presets.read(Path(options.preset))
+    if options.preset:
+        return presets.find(options.preset)
+    named = networks.network(options.network).name if options.network else ""
+    return presets.find(PRESET_OF.get(named, presets.DEFAULT))
+
+
+def _target(options: Options, preset: Preset) -> Target | None:
+    """The target that was named, as far as it was; None leaves all to the preset."""
+    if not (options.network or options.layer or options.filter):
+        return None
+    home = next(iter([*preset.targets, *preset.journey]), None)
+    network = networks.network(options.network or (home.network if home else networks.names()[0]))
+    if not options.layer and not options.filter and home and home.network == network.name:
+        return None
+    own = home if home and home.network == network.name else None
+    layer = options.layer or (
+        own.layer if own else network.layers[len(network.layers) * 3 // 4].name
+    )
+    return networks.resolve(Target(network.name, layer, _number(options.filter)))
+
+
+def _number(text: str) -> int | None:
+    if text == "*":
+        return None
+    if not text or (text.isdecimal() and text.isascii() and len(text) < 7):
+        return int(text or 0)
+    raise LiveflightError(f"filter {text[:40]!r}: allowed is a number, or * for the whole layer")
