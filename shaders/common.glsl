@@ -1,0 +1,33 @@
+// common.glsl: what several passes share: random bits, Catmull-Rom, the vertical flip.
+//
+// Reads:  nothing of its own
+// Writes: nothing
+
+// 96 random bits of three numbers: pcg3d of Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT 2020.
+uvec3 random_bits(uvec3 v) {
+    v = v * 1664525u + 1013904223u;
+    v.x += v.y * v.z;
+    v.y += v.z * v.x;
+    v.z += v.x * v.y;
+    v ^= v >> 16u;
+    v.x += v.y * v.z;
+    v.y += v.z * v.x;
+    v.z += v.x * v.y;
+    return v;
+}
+
+// Catmull-Rom weights of the texels at -1, 0, 1, 2 for a place t in 0..1 between texels 0 and 1.
+// Keys, "Cubic convolution interpolation for digital image processing", 1981, a = -1/2.
+vec4 catmull_rom(float t) {
+    return vec4(
+        t * (-0.5 + t * (1.0 - 0.5 * t)),
+        1.0 + t * t * (-2.5 + 1.5 * t),
+        t * (0.5 + t * (2.0 - 1.5 * t)),
+        t * t * (-0.5 + 0.5 * t));
+}
+
+// This fragment's column and row from the top, as seen. The one vertical flip of the pictures' way to the screen.
+ivec2 seen_at(int height, bool bottom_up) {
+    ivec2 pixel = ivec2(gl_FragCoord.xy);
+    return ivec2(pixel.x, bottom_up ? height - 1 - pixel.y : pixel.y);
+}

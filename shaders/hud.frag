@@ -1,0 +1,24 @@
+// hud.frag: lays a panel of text over what is already there, pixel for pixel.
+//
+// Reads:  the panel
+// Writes: premultiplied colour, to be blended with (one, one minus source alpha)
+//
+// Uniforms:
+//   panel      [RG8 texture, 0..1] red: light of the text, green: cover; row 0 at the top
+//   corner     [pixels, 0 and more] the panel's top left in the output, from the output's top left
+//   height     [pixels, 1 and more] of the output
+//   bottom_up  [true or false] row 0 of the framebuffer is the bottom of what is seen
+#version 330 core
+#include "common.glsl"
+
+uniform sampler2D panel;
+uniform ivec2 corner;
+uniform int height;
+uniform bool bottom_up;
+
+out vec4 laid;
+
+void main() {
+    vec2 texel = texelFetch(panel, seen_at(height, bottom_up) - corner, 0).rg;
+    laid = vec4(texel.rrr, texel.g);
+}

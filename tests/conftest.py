@@ -1,0 +1,98 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import moderngl
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def x_server() -> Iterator[str]:
+    """A virtual X server with GL of its own, such as `:3`."""
+    xvfb = shutil.which("Xvfb")
+    if xvfb is None:
+        pytest.skip("there is no Xvfb here")
+    number, theirs = os.pipe()
+    server = subprocess.Popen(
+        [xvfb, "-displayfd", str(theirs), "-screen", "0", "1280x720x24", "+extension", "GLX"],
+        pass_fds=[theirs],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(theirs)
+    try:
+        with os.fdopen(number) as answer:
+            chosen = answer.readline().strip()
+        if not chosen:
+            pytest.fail("Xvfb does not start")
+        yield f":{chosen}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture
+def display(x_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """DISPLAY for this test, and for what it starts, is the virtual X server."""
+    monkeypatch.setenv("DISPLAY", x_server)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    return x_server
+
+
+@pytest.fixture(autouse=True)
+def _seeds() -> None:
+    random.seed(7)
+    np.random.seed(7)
+
+
+@pytest.fixture(scope="session")
+def gl_context() -> Iterator[moderngl.Context]:
+    """One offscreen context for all tests; take `ctx`, which looks after its state."""
+    backend: dict[str, Any] = {"backend": "egl"} if sys.platform == "linux" else {}
+    try:
+        context = moderngl.create_context(require=330, standalone=True, **backend)
+    except Exception as error:
+        pytest.skip(f"there is no OpenGL 3.3 here: {error}")
+    yield context
+    context.release()
+
+
+@pytest.fixture
+def ctx(gl_context: moderngl.Context) -> Iterator[moderngl.Context]:
+    """The offscreen context, current, nothing enabled. Any GL error fails the test."""
+    with gl_context:
+        gl_context.enable_only(moderngl.NOTHING)
+        gl_context.detect_framebuffer(0).use()
+        assert gl_context.error == "GL_NO_ERROR", "an earlier test left a GL error"
+        yield gl_context
+        assert gl_context.error == "GL_NO_ERROR"
+
+
+class Textures(list[moderngl.Texture]):
+    """Every texture that was made while a test watched."""
+
+    @property
+    def alive(self) -> int:
+        return sum(type(texture.mglo) is not moderngl.InvalidObject for texture in self)
+
+
+@pytest.fixture
+def textures(ctx: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> Textures:
+    """Watches what `ctx.texture` makes: moderngl frees nothing by itself."""
+    made, make = Textures(), ctx.texture
+
+    def watched(*args: Any, **named: Any) -> moderngl.Texture:
+        made.append(make(*args, **named))
+        return made[-1]
+
+    monkeypatch.setattr(ctx, "texture", watched)
+    return made
