@@ -1,0 +1,259 @@
+"""The window: pygame (SDL 2) opens it, moderngl draws into it. Uses only what pygame 2.6 and
+pygame-ce share, and only their display part: `pygame.init` would open the sound card as well."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import moderngl
+
+from liveflight.core.contracts import Event, KeyPress, LiveflightError, Quit
+from liveflight.outputs import has_display
+
+# Read when pygame is imported or SDL started; what the user has set stays.
+_SETTINGS = {
+    "PYGAME_HIDE_SUPPORT_PROMPT": "1",
+    # Without it, a click on the operator's monitor minimises the show on the other one.
+    "SDL_VIDEO_MINIMIZE_ON_FOCUS_LOSS": "0",
+    "SDL_VIDEO_ALLOW_SCREENSAVER": "0",
+    "SDL_APP_NAME": "liveflight",
+    "SDL_VIDEO_X11_WMCLASS": "liveflight",
+    "SDL_VIDEO_WAYLAND_WMCLASS": "liveflight",
+    # Else Windows enlarges a smaller picture and reports the display's size in those units.
+    "SDL_WINDOWS_DPI_AWARENESS": "permonitorv2",
+}
+for _name, _value in _SETTINGS.items():
+    os.environ.setdefault(_name, _value)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # pygame 2.6 tries pkg_resources, which warns of its own end
+    import pygame
+
+_log = logging.getLogger(__name__)
+
+_FLAGS = pygame.OPENGL | pygame.DOUBLEBUF | pygame.RESIZABLE
+_REPEAT_AFTER, _REPEAT_EVERY = 400, 50
+"""Milliseconds."""
+_SHORTCUT = pygame.KMOD_CTRL | pygame.KMOD_ALT | pygame.KMOD_META
+_ELSEWHERE = "start it on a desktop, or render to a file: liveflight render --out flight.mp4"
+
+_NAMES = {
+    **{ord(character): character for character in "abcdefghijklmnopqrstuvwxyz0123456789"},
+    **{getattr(pygame, f"K_KP{digit}"): str(digit) for digit in range(10)},
+    pygame.K_PLUS: "plus",
+    pygame.K_EQUALS: "plus",
+    pygame.K_KP_PLUS: "plus",
+    pygame.K_MINUS: "minus",
+    pygame.K_UNDERSCORE: "minus",
+    pygame.K_KP_MINUS: "minus",
+    pygame.K_KP_ENTER: "return",
+    pygame.K_LEFTBRACKET: "leftbracket",
+    pygame.K_RIGHTBRACKET: "rightbracket",
+    pygame.K_COMMA: "comma",
+    pygame.K_PERIOD: "period",
+}  # fmt: skip
+_PLACES = {
+    **{pygame.KSCAN_A + index: chr(ord("a") + index) for index in range(26)},
+    **{pygame.KSCAN_1 + index: str((index + 1) % 10) for index in range(10)},
+    pygame.KSCAN_MINUS: "minus",
+    pygame.KSCAN_EQUALS: "plus",
+    pygame.KSCAN_LEFTBRACKET: "leftbracket",
+    pygame.KSCAN_RIGHTBRACKET: "rightbracket",
+    pygame.KSCAN_COMMA: "comma",
+    pygame.KSCAN_PERIOD: "period",
+}
+"""What a key is called by where it lies on a US keyboard."""
+
+
+class Window:
+    """A resizable window with a GL 3.3 core context. Fullscreen is a borderless window of the
+    desktop's own size, not a mode switch.
+
+    SDL gives such a window no high-density backing: its units are pixels. Resizing and going
+    fullscreen keep the context and everything in it.
+
+    Raises LiveflightError where there is no display, no such display, or no GL 3.3."""
+
+    bottom_up = True
+    ctx: moderngl.Context
+    vsync: bool
+    """Whether `show` waits for the display, as far as the driver admits."""
+
+    def __init__(
+        self, size: tuple[int, int] = (1280, 720), *, fullscreen: bool = False, display: int = 0
+    ) -> None:
+        _start_display()
+        self._windowed = size
+        self._down: set[int] = set()
+        self._open = True
+        try:
+            desktop = _desktop_size(display)
+            _ask_for_gl()
+            if fullscreen:
+                self.vsync = _set_mode(desktop, _FLAGS | pygame.FULLSCREEN, display)
+            else:
+                self.vsync = _set_mode(size, _FLAGS, display)
+            self.ctx = _context()
+        except LiveflightError:
+            pygame.display.quit()
+            raise
+        pygame.display.set_allow_screensaver(False)
+        pygame.mouse.set_visible(not fullscreen)
+        pygame.key.set_repeat(_REPEAT_AFTER, _REPEAT_EVERY)
+        self._follow_size()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._size
+
+    @property
+    def framebuffer(self) -> moderngl.Framebuffer:
+        """Its viewport follows the window. Its own `size` does not: moderngl asked once."""
+        return self.ctx.screen
+
+    def events(self) -> Sequence[Event]:
+        """Key presses and Quit, in order. Presses with Ctrl, Alt or the system key held are the
+        desktop's shortcuts and left out."""
+        found: list[Event] = []
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT:
+                found.append(Quit())
+            elif event.type == pygame.KEYDOWN:
+                found.extend(self._press(event))
+            elif event.type == pygame.KEYUP:
+                self._down.discard(event.scancode)
+            elif event.type == pygame.WINDOWFOCUSLOST:
+                self._down.clear()
+        if pygame.display.get_window_size() != self._size:
+            self._follow_size()
+        return found
+
+    def show(self) -> None:
+        pygame.display.flip()
+
+    def toggle_fullscreen(self) -> None:
+        leaving = pygame.display.is_fullscreen()
+        if not leaving:
+            self._windowed = self._size
+        try:
+            pygame.display.toggle_fullscreen()
+            if leaving and pygame.display.get_window_size() != self._windowed:
+                # A window that began fullscreen has never had another size.
+                _set_mode(self._windowed, _FLAGS, vsyncs=[self.vsync])
+        except (pygame.error, LiveflightError) as error:
+            _log.warning("fullscreen cannot be changed here: %s", error)
+        pygame.mouse.set_visible(not pygame.display.is_fullscreen())
+        self._follow_size()
+
+    def close(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        self.ctx.release()
+        pygame.display.quit()
+
+    def _press(self, event: pygame.event.Event) -> list[Event]:
+        repeat = event.scancode in self._down
+        self._down.add(event.scancode)
+        name = key_name(event.key, event.scancode)
+        if not name or event.mod & _SHORTCUT:
+            return []
+        return [KeyPress(name, repeat)]
+
+    def _follow_size(self) -> None:
+        self._size = pygame.display.get_window_size()
+        self.ctx.screen.viewport = (0, 0, *self._size)
+
+
+def _start_display() -> None:
+    if not has_display():
+        raise LiveflightError(f"no display: DISPLAY and WAYLAND_DISPLAY are not set; {_ELSEWHERE}")
+    if sys.platform not in ("darwin", "win32"):
+        # Only the desktops that say they are there: SDL would next take over the console.
+        there = {"x11": "DISPLAY", "wayland": "WAYLAND_DISPLAY"}
+        drivers = ",".join(driver for driver, name in there.items() if os.environ.get(name))
+        os.environ.setdefault("SDL_VIDEODRIVER", drivers)
+    try:
+        pygame.display.init()
+    except pygame.error as error:
+        place = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY", "")
+        raise LiveflightError(
+            f"no display: {place!r} cannot be opened ({error}); {_ELSEWHERE}"
+        ) from error
+
+
+def _desktop_size(display: int) -> tuple[int, int]:
+    sizes = pygame.display.get_desktop_sizes()
+    if not 0 <= display < len(sizes):
+        allowed = "the only one is 0" if len(sizes) == 1 else f"allowed are 0 to {len(sizes) - 1}"
+        raise LiveflightError(f"display {display} is not there: {allowed}")
+    return sizes[display]
+
+
+def _ask_for_gl() -> None:
+    wanted = {
+        pygame.GL_CONTEXT_MAJOR_VERSION: 3,
+        pygame.GL_CONTEXT_MINOR_VERSION: 3,
+        pygame.GL_CONTEXT_PROFILE_MASK: pygame.GL_CONTEXT_PROFILE_CORE,
+        pygame.GL_DEPTH_SIZE: 0,
+    }
+    if sys.platform == "darwin":
+        wanted[pygame.GL_CONTEXT_FLAGS] = pygame.GL_CONTEXT_FORWARD_COMPATIBLE_FLAG
+    for attribute, value in wanted.items():
+        pygame.display.gl_set_attribute(attribute, value)
+
+
+def _set_mode(
+    size: tuple[int, int], flags: int, display: int | None = None, vsyncs: Sequence[int] = (1, 0)
+) -> bool:
+    """Opens or changes the window; True where it waits for the display. Where vsync is not to be
+    had, pygame warns and goes on; pygame-ce raises, and the caption and the context are gone."""
+    where = {} if display is None else {"display": display}
+    for vsync in vsyncs:
+        pygame.display.set_caption("liveflight")
+        pygame.display.set_icon(_icon())
+        try:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                pygame.display.set_mode(size, flags, vsync=vsync, **where)
+            return bool(vsync) and not any("regular vsync" in str(each.message) for each in said)
+        except pygame.error as error:
+            if not vsync or "vsync" not in str(error):
+                raise _no_gl(error) from error
+    return False
+
+
+def _context() -> moderngl.Context:
+    try:
+        moderngl.init_context()
+        return moderngl.get_context()
+    except Exception as error:  # moderngl raises bare Exception
+        raise _no_gl(error) from error
+
+
+def _no_gl(error: Exception) -> LiveflightError:
+    return LiveflightError(
+        f"no window with OpenGL 3.3 ({error}); update the graphics driver, "
+        "or render to a file: liveflight render --out flight.mp4"
+    )
+
+
+def key_name(key: int, scancode: int) -> str:
+    """The name in KeyPress's terms, empty for a modifier key. A key whose character has no name
+    (a Cyrillic letter, an accented digit row) goes by its place on the keyboard."""
+    if pygame.KSCAN_LCTRL <= scancode <= pygame.KSCAN_RGUI:
+        return ""
+    named = _NAMES.get(key) or _PLACES.get(scancode)
+    return named or pygame.key.name(key).lower().replace(" ", "")
+
+
+def _icon() -> pygame.Surface:
+    """Rings, as a filter sees them, in place of pygame's snake."""
+    icon = pygame.Surface((32, 32), pygame.SRCALPHA)
+    rings = ((16, (24, 22, 40)), (13, (226, 84, 60)), (9, (246, 196, 92)), (5, (44, 120, 150)))
+    for radius, colour in rings:
+        pygame.draw.circle(icon, colour, (16, 16), radius)
+    return icon

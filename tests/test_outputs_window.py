@@ -1,0 +1,367 @@
+"""A real window on a virtual X server, in a process of its own: SDL's GL context and the ones of
+other tests do not share a thread."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from PIL import ImageGrab
+
+pytestmark = [
+    pytest.mark.gl,
+    pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="needs an X server"),
+]
+
+# Obeys one command a line and answers each with a line of JSON.
+CHILD = """
+import json, sys
+from liveflight.core.contracts import KeyPress, LiveflightError
+from liveflight.outputs.window import Window
+
+try:
+    window = Window(**json.loads(sys.argv[1]))
+except LiveflightError as error:
+    print(json.dumps(str(error)))
+    sys.exit(2)
+kept = window.ctx.texture((3, 2), 4, bytes(range(24)))
+
+def events():
+    named = [(e.name, e.repeat) if isinstance(e, KeyPress) else "quit" for e in window.events()]
+    draw()
+    return named
+
+def draw():
+    "The upper half red, the lower half blue."
+    width, height = window.size
+    framebuffer = window.framebuffer
+    assert window.bottom_up
+    framebuffer.use()
+    framebuffer.clear(0, 0, 1)
+    framebuffer.clear(1, 0, 0, viewport=(0, height - height // 2, width, height // 2))
+    window.show()
+
+def state():
+    framebuffer = window.framebuffer
+    return {
+        "size": window.size,
+        "viewport": framebuffer.viewport,
+        "texture kept": kept.read() == bytes(range(24)),
+        "error": window.ctx.error,
+        "gl 3.3": window.ctx.version_code >= 330,
+    }
+
+def handle():
+    import pygame
+    return pygame.display.get_wm_info()["window"]
+
+def close():
+    window.close()
+    window.close()
+
+commands = {f.__name__: f for f in (events, handle, state, close, window.toggle_fullscreen)}
+print(json.dumps("open"), flush=True)
+for line in sys.stdin:
+    print(json.dumps(commands[line.strip()]()), flush=True)
+"""
+
+
+PATIENCE = 20
+"""Seconds: only a test that fails takes them."""
+
+
+class Player:
+    """A window in a child process, and a hand on its keyboard."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", CHILD, json.dumps(options)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.opened = self.answer()
+
+    def answer(self) -> Any:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            pytest.fail(f"the window's process ended: {self.process.communicate()[1]}")
+        return json.loads(line)
+
+    def ask(self, command: str) -> Any:
+        assert self.process.stdin is not None
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def events(self, enough: Callable[[list[Any]], bool]) -> list[Any]:
+        """What happens until it is enough, or for PATIENCE."""
+        found: list[Any] = []
+        self.until(lambda: enough(found), found)
+        return found
+
+    def until(self, happened: Callable[[], bool], found: list[Any] | None = None) -> bool:
+        """Plays on until something has happened; False where it has not after PATIENCE."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            events = self.ask("events")
+            if found is not None:
+                found += events
+            if happened():
+                return True
+        return False
+
+    def xdotool(self, *command: str) -> str:
+        done = subprocess.run(["xdotool", *command], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def focus(self) -> str:
+        """The window's number, once it has the keyboard."""
+        number = str(self.ask("handle"))
+        self.xdotool("windowfocus", "--sync", number)
+        return number
+
+    def end(self) -> str:
+        """Closes the window and gives what was said on stderr meanwhile."""
+        if self.process.poll() is None:
+            self.ask("close")
+        return self.process.communicate(timeout=60)[1]
+
+
+@pytest.fixture
+def play(display: str) -> Iterator[Callable[..., Player]]:
+    if shutil.which("xdotool") is None:
+        pytest.skip("there is no xdotool here")
+    players: list[Player] = []
+
+    def start(**options: Any) -> Player:
+        players.append(Player(options))
+        return players[-1]
+
+    yield start
+    for player in players:
+        player.process.kill()
+        player.process.communicate()
+
+
+def pixel(display: str, x: int, y: int) -> Any:
+    with ImageGrab.grab(xdisplay=display) as screen:
+        return screen.convert("RGB").getpixel((x, y))
+
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+KEYS = {
+    **{letter: letter for letter in "abcdefghijklmnopqrstuvwxyz"},
+    **{digit: digit for digit in "0123456789"},
+    **{name.title(): name for name in ("left", "right", "up", "down", "tab", "escape")},
+    **{name: name for name in ("plus", "minus", "comma", "period", "space")},
+    "equal": "plus",
+    "underscore": "minus",
+    "bracketleft": "leftbracket",
+    "bracketright": "rightbracket",
+    "KP_Add": "plus",
+    "KP_Subtract": "minus",
+    "F5": "f5",
+    "F11": "f11",
+    "Return": "return",
+    "slash": "/",
+    "Page_Up": "pageup",
+}
+
+
+def test_opens_silently_upright_and_on_top(play: Callable[..., Player], display: str) -> None:
+    player = play(size=(640, 360))
+    assert player.opened == "open"
+    assert player.ask("state") == {
+        "size": [640, 360],
+        "viewport": [0, 0, 640, 360],
+        "texture kept": True,
+        "error": "GL_NO_ERROR",
+        "gl 3.3": True,
+    }
+    # 640x360 in the middle of 1280x720.
+    assert player.until(lambda: pixel(display, 640, 190) == RED)
+    assert pixel(display, 640, 359) == RED
+    assert pixel(display, 640, 360) == BLUE
+    assert pixel(display, 640, 530) == BLUE
+    assert player.end() == ""
+    assert player.process.returncode == 0
+
+
+def test_keys_arrive_by_name(play: Callable[..., Player]) -> None:
+    player = play(size=(320, 200))
+    player.focus()
+    # Less between two presses of one key looks like the keyboard repeating it.
+    player.xdotool("key", "--delay", "5", *KEYS)
+    found = player.events(lambda events: len(events) >= len(KEYS))
+    assert found == [[name, False] for name in KEYS.values()]
+    assert player.end() == ""
+
+
+def test_held_keys_repeat_and_a_new_press_does_not(play: Callable[..., Player]) -> None:
+    player = play(size=(320, 200))
+    player.focus()
+    player.xdotool("keydown", "a")
+    held = player.events(lambda events: len(events) >= 3)
+    player.xdotool("keyup", "a", "key", "b", "key", "a")
+    after = player.events(lambda events: ["a", False] in events)
+    assert held[0] == ["a", False]
+    assert held[1:3] == [["a", True], ["a", True]]
+    assert after[-2:] == [["b", False], ["a", False]]
+
+
+def test_shortcuts_of_the_desktop_are_left_out(play: Callable[..., Player]) -> None:
+    player = play(size=(320, 200))
+    player.focus()
+    player.xdotool("key", "--delay", "5", "alt+Tab", "ctrl+c", "super+d", "shift+x", "Shift_L", "q")
+    found = player.events(lambda events: ["q", False] in events)
+    assert found == [["x", False], ["q", False]]
+
+
+@pytest.mark.parametrize(
+    ("character", "place", "name"),
+    [
+        ("ц", "W", "w"),  # Russian
+        ("é", "2", "2"),  # French
+        ("&", "1", "1"),
+        ("z", "W", "z"),
+        ("ü", "LEFTBRACKET", "leftbracket"),  # German
+        ("+", "RIGHTBRACKET", "plus"),
+        ("=", "EQUALS", "plus"),
+    ],
+)
+def test_keys_go_by_character_or_else_by_place(character: str, place: str, name: str) -> None:
+    from liveflight.outputs import window
+
+    scancode = getattr(window.pygame, f"KSCAN_{place}")
+    assert window.key_name(ord(character), scancode) == name
+
+
+def test_resizing_changes_size_and_viewport(play: Callable[..., Player], display: str) -> None:
+    player = play(size=(640, 360))
+    window = player.focus()
+    player.xdotool("windowsize", window, "801", "403")
+    assert player.until(lambda: player.ask("state")["size"] == [801, 403])
+    state = player.ask("state")
+    assert state["viewport"] == [0, 0, 801, 403]
+    assert state["texture kept"]
+    assert state["error"] == "GL_NO_ERROR"
+    left, top = 320, 180
+    assert player.until(lambda: pixel(display, left + 800, top) == RED)
+    assert player.until(lambda: pixel(display, left, top + 402) == BLUE)
+    assert player.end() == ""
+
+
+def test_fullscreen_keeps_what_the_context_holds(play: Callable[..., Player]) -> None:
+    player = play(size=(640, 360))
+    for size in ([1280, 720], [640, 360], [1280, 720], [640, 360]):
+        player.ask("toggle_fullscreen")
+        player.ask("events")
+        state = player.ask("state")
+        assert state["size"] == size
+        assert state["viewport"] == [0, 0, *size]
+        assert state["texture kept"]
+        assert state["error"] == "GL_NO_ERROR"
+    assert player.end() == ""
+
+
+def test_starting_fullscreen_covers_the_display(play: Callable[..., Player], display: str) -> None:
+    player = play(size=(640, 360), fullscreen=True)
+    assert player.ask("state")["size"] == [1280, 720]
+    assert player.until(lambda: pixel(display, 0, 0) == RED)
+    assert player.until(lambda: pixel(display, 1279, 719) == BLUE)
+    player.ask("toggle_fullscreen")
+    assert player.until(lambda: player.ask("state")["size"] == [640, 360])
+    assert player.ask("state")["texture kept"]
+    assert player.end() == ""
+
+
+def test_losing_the_focus_changes_nothing(play: Callable[..., Player], display: str) -> None:
+    player, other = play(size=(640, 360)), play(size=(100, 60))
+    for focused in (player, other, player, other):
+        focused.focus()
+        assert player.ask("events") == []
+        assert other.ask("events") == []
+    assert player.ask("state")["size"] == [640, 360]
+    assert player.until(lambda: pixel(display, 400, 200) == RED)
+    assert other.end() == ""
+    assert player.end() == ""
+
+
+def test_closing_the_window_is_quit(play: Callable[..., Player], display: str) -> None:
+    player = play(size=(320, 200))
+    ask_to_close(display, int(player.focus()))
+    assert player.events(lambda events: "quit" in events) == ["quit"]
+    assert player.end() == ""
+
+
+def test_sigterm_is_quit(play: Callable[..., Player]) -> None:
+    player = play(size=(320, 200))
+    player.process.terminate()
+    assert player.events(lambda events: "quit" in events) == ["quit"]
+    assert player.end() == ""
+
+
+def test_a_display_is_known_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    from liveflight.outputs import has_display
+
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert not has_display()
+    monkeypatch.setenv("DISPLAY", "")
+    assert not has_display()
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert has_display()
+
+
+def refused(player: Player) -> str:
+    """The one line of a window that does not open."""
+    assert player.process.communicate(timeout=60)[1] == ""
+    assert player.process.returncode == 2
+    assert "\n" not in player.opened
+    return str(player.opened)
+
+
+def test_a_display_that_is_not_there(play: Callable[..., Player]) -> None:
+    assert refused(play(display=1)) == "display 1 is not there: the only one is 0"
+    assert refused(play(display=-1)) == "display -1 is not there: the only one is 0"
+
+
+def test_no_display(play: Callable[..., Player], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":65000")
+    assert refused(play()).startswith("no display: ':65000' cannot be opened (x11 not available)")
+    monkeypatch.delenv("DISPLAY")
+    said = refused(play())
+    assert said.startswith("no display: DISPLAY and WAYLAND_DISPLAY are not set; ")
+    assert said.endswith("render to a file: liveflight render --out flight.mp4")
+
+
+def test_no_gl_3_3(play: Callable[..., Player], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESA_GL_VERSION_OVERRIDE", "2.1")
+    assert refused(play()).startswith("no window with OpenGL 3.3 (")
+
+
+def ask_to_close(display: str, window: int) -> None:
+    """Sends what a window manager sends for a click on the cross."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    server = ctypes.c_void_p(x11.XOpenDisplay(os.fsencode(display)))
+    protocols = x11.XInternAtom(server, b"WM_PROTOCOLS", 0)
+    delete = x11.XInternAtom(server, b"WM_DELETE_WINDOW", 0)
+    client_message = 33
+    # struct XClientMessageEvent, in 24 longs: type, serial, send_event, display, window,
+    # message_type, format, data.
+    event = (ctypes.c_long * 24)(client_message, 0, 1, 0, window, protocols, 32, delete)
+    x11.XSendEvent(server, ctypes.c_ulong(window), 0, ctypes.c_long(0), event)
+    x11.XSync(server, 0)
+    x11.XCloseDisplay(server)
