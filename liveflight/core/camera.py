@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 
 import numpy as np
@@ -13,13 +14,15 @@ from liveflight.core.controls import Controls
 def matrix(zoom: float, clockwise: float, right: float, up: float) -> np.ndarray:
     """Where a place of the new picture was in the old one: float32 (3, 3), homogeneous.
 
-    The picture grows by the factor `zoom` and turns by `clockwise` radians about its middle; then
-    the camera moves by `right` and `up` in picture heights. Coordinates as in `contracts.Warp`."""
-    cosine, sine = math.cos(clockwise), math.sin(clockwise)
-    turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, zoom]]) / zoom
-    shift = np.array([[1, 0, right], [0, 1, up], [0, 0, 1]])
-    moved: np.ndarray = (turn @ shift).astype(np.float32)
-    return moved
+    The picture grows by the factor `zoom` and turns by `clockwise` radians about its middle while
+    the camera moves by `right` and `up` picture heights, all of it evenly: two halves of a movement
+    after each other are the whole. Coordinates as in `contracts.Warp`."""
+    # On the complex plane the place w flows along w' = growth * w + pan; this is its solution.
+    growth = complex(-math.log(zoom), clockwise)
+    turn = cmath.exp(growth)
+    shift = complex(right, up) * ((turn - 1) / growth if abs(growth) > 1e-9 else 1)
+    rows = [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag], [0, 0, 1]]
+    return np.array(rows, np.float32)
 
 
 class Camera:

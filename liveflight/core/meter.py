@@ -8,8 +8,8 @@ _LATE = 1.5
 """An interval longer than this many wanted ones is a late frame."""
 
 _LONGEST = 0.1
-"""Seconds one frame may count for: after a stall the flight goes on from where it was, it does not
-leap."""
+"""Seconds one frame may count for, unless more are wanted: after a stall the flight goes on from
+where it was, it does not leap."""
 
 _MEMORY = 1.0
 """Time constant in seconds of the rates shown."""
@@ -36,4 +36,4 @@ class Meter:
         self.late += interval > _LATE * self._interval
         gain = 1 - math.exp(-interval / _MEMORY)
         self.rate += (1 / interval - self.rate) * (gain if self.rate else 1.0)
-        return min(interval, _LONGEST)
+        return min(interval, max(_LONGEST, self._interval))

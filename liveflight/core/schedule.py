@@ -5,7 +5,6 @@ from one target into the next instead of being cut. Pure: time comes in as secon
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 
 import numpy as np
 
@@ -23,7 +22,7 @@ class Schedule:
 
     def __init__(self) -> None:
         self.goal: Mix = {}
-        """What the mix is, or is growing into."""
+        """What the mix is, or is growing into; the strongest few of what was asked for."""
         self._from: Mix = {}
         self._since = 0.0
         self._crossfade = 0.0
@@ -32,8 +31,7 @@ class Schedule:
         """Grows into `goal` (weights above 0, at least one) over `crossfade` seconds from what is
         now."""
         self._from = self.mix(now)
-        total = sum(goal.values())
-        self.goal = {target: weight / total for target, weight in goal.items()}
+        self.goal = _strongest(goal)
         self._since, self._crossfade = now, crossfade if self._from else 0.0
 
     def mix(self, now: float) -> Mix:
@@ -53,11 +51,13 @@ class Schedule:
         return now - self._since
 
 
-def _strongest(mixed: dict[Target, float]) -> Mix:
-    ranked = sorted(mixed.items(), key=lambda pair: -pair[1])
-    kept = dict(islice((pair for pair in ranked if pair[1] >= _FAINT), _MOST)) or dict(ranked[:1])
-    total = sum(kept.values())
-    return {target: weight / total for target, weight in kept.items()}
+def _strongest(weights: Mapping[Target, float]) -> Mix:
+    """Those that count, together 1."""
+    ranked = sorted(weights.items(), key=lambda pair: -pair[1])[:_MOST]
+    faint = _FAINT * sum(weights.values())
+    kept = [pair for pair in ranked if pair[1] >= faint] or ranked[:1]
+    total = sum(weight for _, weight in kept)
+    return {target: weight / total for target, weight in kept}
 
 
 class Journey:
@@ -79,10 +79,13 @@ class Journey:
     def onward(self, here: Target, living: Sequence[int]) -> Target:
         """The next stop; without a list, a random one of the `living` filters of the layer
         `here`."""
-        if self._stops:
-            self._next, stop = (self._next + 1) % len(self._stops), self._stops[self._next]
-            return stop if stop != here or len(self._stops) == 1 else self.onward(here, living)
-        return self.wander(here, living)
+        if not self._stops:
+            return self.wander(here, living)
+        for _ in self._stops:
+            stop, self._next = self._stops[self._next], (self._next + 1) % len(self._stops)
+            if stop != here:
+                return stop
+        return here
 
     def wander(self, here: Target, living: Sequence[int]) -> Target:
         """A random other living filter of the same layer, or `here` where there is none."""

@@ -1,0 +1,109 @@
+"""The keys, as one table. The help page is derived from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from liveflight.core.contracts import KeyPress
+from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
+
+STEP = 1 / 64
+"""Fader way of one press: about 5 % more zoom, 6 degrees per second more turn. A power of two, so
+that as many presses back lead exactly to where a straight fader was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the help page: a few keys that belong together, and what each of them puts."""
+
+    label: str
+    keys: dict[str, tuple[Message, ...]]
+    repeats: bool = False
+    """Whether a held key goes on; never for what toggles or starts something."""
+    note: str = ""
+    """Help where the controls' own does not say it."""
+
+    @property
+    def help(self) -> str:
+        if self.note:
+            return self.note
+        controls = (message.key for messages in self.keys.values() for message in messages)
+        # Up to the semicolon: after it come details that a help page has no room for.
+        return " / ".join(dict.fromkeys(CONTROLS[key].help.split(";")[0] for key in controls))
+
+
+def _steps(label: str, less: str, more: str, key: str, step: float = STEP) -> Row:
+    """Two keys that move a number down and up."""
+    return Row(
+        label,
+        {less: (Nudge(key, -step),), more: (Nudge(key, step),)},
+        repeats=CONTROLS[key].kind == "float",
+    )
+
+
+def _toggle(label: str, name: str, key: str, note: str = "") -> Row:
+    """A key that turns a switch over, or a choice on to its next."""
+    return Row(label, {name: (Nudge(key, 1),)}, note=note)
+
+
+def _camera_defaults() -> tuple[Message, ...]:
+    return tuple(Set(row.key, row.default) for row in ROWS if row.group == "camera")
+
+
+def _fire(label: str, repeats: bool = False, **keys: str) -> Row:
+    return Row(label, {name: (Trigger(key),) for name, key in keys.items()}, repeats)
+
+
+# fmt: off
+KEYS: tuple[Row, ...] = (
+    _fire("Left Right", left="mix.filter_previous", right="mix.filter_next", repeats=True),
+    _fire("Up Down", up="mix.layer_deeper", down="mix.layer_shallower"),
+    _fire("N", n="mix.network_next"),
+    _fire("X", x="mix.random"),
+    Row("1 to 9", {digit: (Set("show.preset", digit),) for digit in "123456789"}),
+    _toggle("Tab", "tab", "show.autopilot", "autopilot: goes on to the next target by itself"),
+    _steps(", .", "comma", "period", "mix.crossfade", 1 / 60),
+
+    _steps("- +", "minus", "plus", "camera.zoom"),
+    _steps("[ ]", "leftbracket", "rightbracket", "camera.rotation"),
+    _steps("A D", "a", "d", "camera.pan_x"),
+    _steps("S W", "s", "w", "camera.pan_y"),
+    _steps("PgDn PgUp", "pagedown", "pageup", "camera.speed"),
+    Row("0", {"0": _camera_defaults()}, note="the camera back at its defaults"),
+
+    _toggle("M", "m", "warp.mirror"),
+    _steps("J K", "j", "k", "warp.kaleidoscope", 2),
+    _steps("Q E", "q", "e", "warp.swirl"),
+
+    _toggle("Space", "space", "show.freeze"),
+    _toggle("B", "b", "show.blackout"),
+    _fire("R", r="show.reseed"),
+    _toggle("I", "i", "show.hud"),
+    _toggle("H", "h", "show.help"),
+    _fire("F", f="show.fullscreen"),
+    _fire("P", p="show.screenshot"),
+    _fire("F5", f5="show.save_preset"),
+    _fire("Esc", escape="show.quit"),
+)
+# fmt: on
+
+_ROW_OF = {name: row for row in KEYS for name in row.keys}
+
+
+def help_lines() -> list[str]:
+    """The help page: one line per row, the keys in a first column, what they do in a second."""
+    width = max(len(row.label) for row in KEYS) + 2
+    return [f"{row.label:<{width}}{row.help}" for row in KEYS]
+
+
+class Keyboard:
+    """Puts into `mailbox` what the table says of each key; keys not in it do nothing."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    def press(self, event: KeyPress) -> None:
+        row = _ROW_OF.get(event.name)
+        if row and (row.repeats or not event.repeat):
+            self._mailbox.put(*row.keys[event.name])

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import pytest
+
+from liveflight.core.contracts import KeyPress
+from liveflight.core.controls import CONTROLS, Controls
+from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
+from liveflight.inputs.keyboard import KEYS, Keyboard, help_lines
+
+NAMES = [name for row in KEYS for name in row.keys]
+PUNCTUATION = {"plus", "minus", "leftbracket", "rightbracket", "comma", "period", "tab", "space"}
+ARROWS = {"left", "right", "up", "down", "pageup", "pagedown"}
+
+
+def pressed(*events: KeyPress) -> list[Message]:
+    mailbox = Mailbox()
+    keyboard = Keyboard(mailbox)
+    for event in events:
+        keyboard.press(event)
+    return mailbox.drain()
+
+
+def held(name: str) -> list[Message]:
+    return pressed(KeyPress(name, repeat=True))
+
+
+# The table
+
+
+def test_no_key_is_in_the_table_twice() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+
+
+def test_keys_are_named_as_the_window_names_them() -> None:
+    for name in NAMES:
+        alone = len(name) == 1 and (name.islower() or name.isdigit())
+        assert alone or name in PUNCTUATION | ARROWS | {"escape", "f5"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_key_says_something_that_its_control_understands(name: str) -> None:
+    messages = pressed(KeyPress(name))
+    assert messages
+    for message in messages:
+        control = CONTROLS[message.key]
+        match message:
+            case Set(_, value):
+                assert control.check(value) == value
+            case Nudge(_, amount):
+                moved = control.nudged(control.default, amount)
+                stuck = control.default in (control.minimum, control.maximum)
+                assert moved != control.default or stuck
+            case _:
+                assert control.kind == "trigger"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("left", Trigger("mix.filter_previous")),
+        ("right", Trigger("mix.filter_next")),
+        ("up", Trigger("mix.layer_deeper")),
+        ("down", Trigger("mix.layer_shallower")),
+        ("n", Trigger("mix.network_next")),
+        ("x", Trigger("mix.random")),
+        ("m", Nudge("warp.mirror", 1)),
+        ("1", Set("show.preset", "1")),
+        ("9", Set("show.preset", "9")),
+        ("tab", Nudge("show.autopilot", 1)),
+        ("space", Nudge("show.freeze", 1)),
+        ("b", Nudge("show.blackout", 1)),
+        ("r", Trigger("show.reseed")),
+        ("i", Nudge("show.hud", 1)),
+        ("h", Nudge("show.help", 1)),
+        ("f", Trigger("show.fullscreen")),
+        ("p", Trigger("show.screenshot")),
+        ("f5", Trigger("show.save_preset")),
+        ("escape", Trigger("show.quit")),
+    ],
+)
+def test_what_a_key_does(name: str, message: Message) -> None:
+    assert pressed(KeyPress(name)) == [message]
+
+
+@pytest.mark.parametrize(
+    ("less", "more", "key"),
+    [
+        ("minus", "plus", "camera.zoom"),
+        ("leftbracket", "rightbracket", "camera.rotation"),
+        ("a", "d", "camera.pan_x"),
+        ("s", "w", "camera.pan_y"),
+        ("pagedown", "pageup", "camera.speed"),
+        ("comma", "period", "mix.crossfade"),
+        ("q", "e", "warp.swirl"),
+        ("j", "k", "warp.kaleidoscope"),
+    ],
+)
+def test_pairs_move_a_number_down_and_up_and_back_again(less: str, more: str, key: str) -> None:
+    controls = Controls()
+    start = float(controls.setting(key))
+    settings = []
+    for name in (more, less):
+        for message in pressed(KeyPress(name)):
+            assert isinstance(message, Nudge)
+            controls.nudge(message.key, message.amount)
+        settings.append(float(controls.setting(key)))
+    assert settings[0] > start
+    assert settings[1] == pytest.approx(start, abs=1e-12)
+
+
+def test_zero_brings_the_camera_to_rest() -> None:
+    messages = pressed(KeyPress("0"))
+    assert {message.key for message in messages} == {
+        row.key for row in CONTROLS.values() if row.group == "camera"
+    }
+    for message in messages:
+        assert message == Set(message.key, CONTROLS[message.key].default)
+
+
+# Pressing
+
+
+def test_a_held_key_goes_on_moving_a_number_and_stepping_filters() -> None:
+    for name in ("plus", "minus", "leftbracket", "w", "comma", "e", "left", "right"):
+        assert held(name) == pressed(KeyPress(name))
+
+
+@pytest.mark.parametrize("name", [name for row in KEYS if not row.repeats for name in row.keys])
+def test_a_held_key_neither_toggles_nor_starts_anything_again(name: str) -> None:
+    assert held(name) == []
+
+
+def test_only_what_moves_a_float_or_steps_the_filter_repeats() -> None:
+    for row in KEYS:
+        keys = [message.key for messages in row.keys.values() for message in messages]
+        filters = all(key.startswith("mix.filter_") for key in keys)
+        floats = all(CONTROLS[key].kind == "float" for key in keys) and len(row.keys) == 2
+        assert row.repeats is (filters or floats)
+
+
+def test_presses_of_one_frame_add_up() -> None:
+    twice = pressed(KeyPress("b"), KeyPress("b"))
+    assert twice == [Nudge("show.blackout", 2)]
+    assert CONTROLS["show.blackout"].nudged(False, 2) is False
+
+
+def test_other_keys_do_nothing() -> None:
+    assert pressed(KeyPress("f12"), KeyPress(""), KeyPress("left shift"), KeyPress("ß")) == []
+
+
+# The help page
+
+
+def test_the_help_page_has_a_line_for_every_row_in_two_columns() -> None:
+    lines = help_lines()
+    assert len(lines) == len(KEYS)
+    column = max(len(row.label) for row in KEYS) + 2
+    for line, row in zip(lines, KEYS, strict=True):
+        assert line[:column].rstrip() == row.label
+        assert line[column:] == row.help
+        assert line.isascii() and len(line) <= 80
+
+
+def test_the_help_page_says_what_the_controls_say() -> None:
+    assert any(
+        line.startswith("[ ]") and line.endswith("turns the picture") for line in help_lines()
+    )
