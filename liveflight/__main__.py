@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,16 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from liveflight import __version__
+from liveflight import arguments as read
+from liveflight.arguments import Size
 from liveflight.core.contracts import LiveflightError, Value
-from liveflight.core.controls import ROWS, find
+from liveflight.core.controls import ROWS
 
 if TYPE_CHECKING:
     from liveflight.takeoff import Options
 
-Size = tuple[int, int]
-
 SIZE = (1280, 720)
-LARGEST = 16384
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,14 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         args = _parser().parse_args(given)
-        return COMMANDS[args.command][0](args)
+        code = COMMANDS[args.command][0](args)
+        sys.stdout.flush()
+        return code
     except LiveflightError as error:
         print(f"liveflight: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of a list has seen enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
@@ -79,9 +81,6 @@ def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
     output = Headless(size, lambda picture: sink.write(picture))
     flight = app.build(options, output, live=False)
     try:
-        flight.flight.advance(
-            0.0
-        )  # loads the network: what is missing is said before a file is begun
         with open_sink(out, size, options.fps) as sink, _progress(frames) as advance:
             for number in range(frames):
                 flight.frame(number / options.fps)
@@ -180,8 +179,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "fly":
             _add_show(command)
         if name == "render":
-            command.add_argument("--seconds", type=_number(1e-3, 1e6), default=10.0)
-            command.add_argument("--fps", type=_number(1, 1000), default=30.0)
+            command.add_argument("--seconds", type=read.number(1e-3, 1e6), default=10.0)
+            command.add_argument("--fps", type=read.number(1, 1000), default=30.0)
             command.add_argument("--out", type=Path, default=Path("flight.mp4"), metavar="FILE")
         if name == "networks":
             command.add_argument("name", nargs="?", default="")
@@ -195,22 +194,28 @@ def _add_flight(command: argparse.ArgumentParser) -> None:
     add("--layer", default="", help="see `liveflight networks NETWORK`")
     add("--filter", default="", metavar="N", help="a filter's number, or * for the whole layer")
     add("--weights", type=Path, metavar="FILE", help=".safetensors or .pth for the network")
-    add("--canvas", type=_size, metavar="WxH", help="the picture that is dreamed")
-    add("--size", type=_size, metavar="WxH", help="the picture that is shown (1280x720)")
-    add("--steps", type=_setting("ascent.steps"), metavar="N", help="ascent steps per frame")
-    add("--set", type=_assignment, action="append", default=[], metavar="GROUP.NAME=VALUE",
+    add("--canvas", type=read.size, metavar="WxH", help="the picture that is dreamed")
+    add("--size", type=read.size, metavar="WxH", help="the picture that is shown (1280x720)")
+    add("--steps", type=read.setting("ascent.steps"), metavar="N", help="ascent steps per frame")
+    add("--set", type=read.assignment, action="append", default=[], metavar="GROUP.NAME=VALUE",
         help="any control, in its unit; may be repeated")  # fmt: skip
-    add("--seed", type=_whole(0, 2**31 - 1), default=0, help="the noise it starts from")
+    add("--seed", type=read.whole(0, 2**31 - 1), default=0, help="the noise it starts from")
     add("--device", default="auto", help="auto, cuda, mps or cpu")
 
 
 def _add_show(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--fullscreen", action="store_true")
-    add("--display", type=_whole(0, 99), default=0, metavar="N", help="which screen")
-    add("--fps", type=_number(1, 1000), default=60.0, help="frames per second at most (60)")
+    add("--display", type=read.whole(0, 99), default=0, metavar="N", help="which screen")
+    add("--fps", type=read.number(1, 1000), default=60.0, help="frames per second at most (60)")
     add("--osc-host", default="127.0.0.1", metavar="HOST", help="where OSC is heard (127.0.0.1)")
-    add("--osc-port", type=_whole(0, 65535), default=9000, metavar="PORT", help="9000; 0: no OSC")
+    add(
+        "--osc-port",
+        type=read.whole(0, 65535),
+        default=9000,
+        metavar="PORT",
+        help="9000; 0: no OSC",
+    )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -224,85 +229,9 @@ def _options(args: argparse.Namespace, **more: object) -> Options:
     settings: dict[str, Value] = dict(args.set)
     if args.steps is not None:
         settings["ascent.steps"] = args.steps
-    given = {
-        name: getattr(args, name)
-        for name in (
-            "preset",
-            "network",
-            "layer",
-            "filter",
-            "weights",
-            "canvas",
-            "device",
-            "seed",
-            "fps",
-        )
-    }
+    names = "preset network layer filter weights canvas device seed fps".split()
+    given = {name: getattr(args, name) for name in names}
     return Options(**{**given, **more, "settings": settings})
-
-
-def _size(text: str) -> Size:
-    width, cross, height = text.lower().partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal()):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not of the form WIDTHxHEIGHT, such as 320x180"
-        )
-    size = int(width[:9]), int(height[:9])
-    if not all(16 <= side <= LARGEST for side in size):
-        raise argparse.ArgumentTypeError(f"{text!r}: each side is from 16 to {LARGEST} pixels")
-    return size
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
-        return value
-
-    return read
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not (text.isdecimal() and len(text) < 12 and low <= int(text) <= high):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return read
-
-
-def _setting(key: str) -> Callable[[str], Value]:
-    """Reads a control's value as a preset would write it."""
-
-    def read(text: str) -> Value:
-        value: object = {"true": True, "false": False}.get(text.lower(), text)
-        for kind in (int, float):
-            if isinstance(value, str):
-                try:
-                    value = kind(text)
-                except ValueError:
-                    continue
-        try:
-            return find(key).check(value)
-        except LiveflightError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
-
-
-def _assignment(text: str) -> tuple[str, Value]:
-    key, equals, value = text.partition("=")
-    try:
-        control = find(key.strip())
-    except LiveflightError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if not equals or not control.saved:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form GROUP.NAME=VALUE")
-    return control.key, _setting(control.key)(value.strip())
 
 
 @contextmanager

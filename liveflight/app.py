@@ -180,6 +180,10 @@ class App:
     def _screenshot(self) -> None:
         folder = platformdirs.user_pictures_path() / "liveflight"
         path = folder / time.strftime("%Y-%m-%d %H.%M.%S.png")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LiveflightError(f"{folder} cannot be made: {error.strerror}") from error
         save_png(path, self.picture())
         self.flight.note(f"saved {path}")
 

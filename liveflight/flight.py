@@ -80,7 +80,7 @@ class Loader:
         except LiveflightError as error:
             self._failed[name] = error
         except Exception as error:  # a loader thread must not die silently
-            self._failed[name] = LiveflightError(f"{name} cannot be loaded: {error}")
+            self._failed[name] = LiveflightError(f"{name} cannot be loaded: {error!r}")
 
 
 class Flight:
@@ -95,6 +95,10 @@ class Flight:
         self.time = 0.0
         """Seconds flown; stands still while frozen."""
         self._awaited: Mapping[Target, float] | None = None
+        self._first: Mapping[Target, float] | None = None
+        """What was awaited first: all there is to fall back on until it has arrived."""
+        self._piloted = 0.0
+        """When the autopilot last chose; it waits a dwell even where nothing came of that."""
         self._triggers: dict[str, Callable[[], None]] = {
             "mix.filter_next": lambda: self._step_filter(1),
             "mix.filter_previous": lambda: self._step_filter(-1),
@@ -129,7 +133,7 @@ class Flight:
             try:
                 self._apply(message)
             except LiveflightError as error:
-                self.reports.add(error)
+                self._report(error)
 
     def advance(self, dt: float) -> None:
         """Flies on for `dt` seconds: glides, arriving networks, autopilot."""
@@ -140,14 +144,19 @@ class Flight:
             self._arrive()
             self._pilot()
         except LiveflightError as error:
-            if not self.schedule.goal:
-                raise  # the first network: without it there is nothing to fly
-            self.reports.add(error)
+            self._report(error)
+
+    def _report(self, error: LiveflightError) -> None:
+        if not (self.schedule.goal or self._awaited):
+            raise error  # the first network: without it there is nothing to fly
+        self.reports.add(error)
 
     def _pilot(self) -> None:
         if not self.controls.flag("show.autopilot") or self._awaited or not self.schedule.goal:
             return
-        if self.schedule.elapsed(self.time) >= self.controls.number("show.dwell"):
+        stayed = min(self.schedule.elapsed(self.time), self.time - self._piloted)
+        if stayed >= self.controls.number("show.dwell"):
+            self._piloted = self.time
             self.aim({self.journey.onward(self.here, self._living()): 1.0})
 
     def aim(self, goal: Mapping[Target, float]) -> None:
@@ -155,14 +164,14 @@ class Flight:
 
         Raises LiveflightError for names that do not exist."""
         self._awaited = {networks.resolve(target): weight for target, weight in goal.items()}
+        self._first = self._first or self._awaited
         self._arrive()
 
     def recall(self, preset: Preset) -> None:
         """Takes over all of a preset, or, raising LiveflightError, nothing of it."""
         journey = [networks.resolve(stop) for stop in preset.journey]
         goal = preset.targets or dict.fromkeys(journey[:1], 1.0)
-        for target in goal:
-            networks.resolve(target)
+        self.loader.ready(sorted({networks.resolve(target).network for target in goal}))
         for control in ROWS:
             if control.saved:
                 self.controls.set(control.key, preset.settings.get(control.key, control.default))
@@ -188,7 +197,9 @@ class Flight:
             case Nudge(key, amount):
                 self.controls.nudge(key, amount)
             case Trigger(key):
+                self.last_message = key
                 self._triggers[key]()
+                return  # what the trigger had to note stands
             case Ask(key, reply):
                 reply(self._answer(key))
                 return
@@ -205,7 +216,13 @@ class Flight:
         if self._awaited is None:
             return
         awaited, self._awaited = self._awaited, None
-        if self.loader.ready(sorted({target.network for target in awaited})):
+        try:
+            arrived = self.loader.ready(sorted({target.network for target in awaited}))
+        except LiveflightError:
+            if not self.schedule.goal and awaited is not self._first:
+                self._awaited = self._first
+            raise
+        if arrived:
             self.schedule.go(awaited, self.time, self.controls.number("mix.crossfade"))
         else:
             self._awaited = awaited
@@ -239,8 +256,8 @@ class Flight:
         names = networks.names()
         after = names.index(self.here.network) + 1
         for name in (*names[after:], *names[: after - 1]):
-            network = networks.network(name)
-            if network.find_weights():
+            network, engine = networks.network(name), self.loader.engine
+            if network.find_weights() or (engine and engine.ready(name)):
                 layer = network.layers[len(network.layers) * 3 // 4]
                 number = min(self.here.filter or 0, layer.channels - 1)
                 self.aim({Target(name, layer.name, number): 1.0})
@@ -251,9 +268,7 @@ class Flight:
         )
 
 
-def _described(message: Set | Nudge | Trigger, controls: Controls) -> str:
-    if isinstance(message, Trigger):
-        return message.key
+def _described(message: Set | Nudge, controls: Controls) -> str:
     value = message.value if isinstance(message, Set) else controls.setting(message.key)
     shown = f"{value:.3g}" if isinstance(value, float) else str(value)
     return f"{message.key} {shown} {CONTROLS[message.key].unit}".rstrip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from liveflight import networks
@@ -11,6 +11,7 @@ from liveflight.core import presets
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.presets import Preset
 from liveflight.flight import Flight
+from liveflight.networks import Layer
 
 PRESET_OF = {"efficientnet_lite0": presets.DEFAULT, "vgg16": "cathedral", "vgg19": "ai-flight"}
 """The flight of each network where only the network was named."""
@@ -45,11 +46,11 @@ def take_off(flight: Flight, options: Options) -> None:
     Raises LiveflightError for names that do not exist."""
     preset = _preset(options)
     target = _target(options, preset)
+    if target:  # before anything is loaded: the preset's own network may not be wanted
+        stay: dict[str, Value] = {"show.autopilot": False}
+        settings = {**preset.settings, **stay}
+        preset = replace(preset, targets={target: 1.0}, journey=(), settings=settings)
     flight.recall(preset)
-    if target:
-        flight.journey.follow(())
-        flight.controls.set("show.autopilot", False)
-        flight.aim({target: 1.0})
     for key, value in options.settings.items():
         flight.controls.set(key, value)
     flight.controls.jump()
@@ -66,22 +67,24 @@ def _preset(options: Options) -> Preset:
 
 def _target(options: Options, preset: Preset) -> Target | None:
     """The target that was named, as far as it was; None leaves all to the preset."""
-    if not (options.network or options.layer or options.filter):
+    home = next((networks.resolve(stop) for stop in [*preset.targets, *preset.journey]), None)
+    if home and not (options.network or options.layer or options.filter):
         return None
-    home = next(iter([*preset.targets, *preset.journey]), None)
     network = networks.network(options.network or (home.network if home else networks.names()[0]))
-    if not options.layer and not options.filter and home and home.network == network.name:
-        return None
     own = home if home and home.network == network.name else None
-    layer = options.layer or (
-        own.layer if own else network.layers[len(network.layers) * 3 // 4].name
-    )
-    return networks.resolve(Target(network.name, layer, _number(options.filter)))
+    if own and not (options.layer or options.filter):
+        return None
+    deep = network.layers[len(network.layers) * 3 // 4].name
+    layer = network.layer(options.layer or (own.layer if own else deep))
+    return Target(network.name, layer.name, _number(options.filter or "0", layer))
 
 
-def _number(text: str) -> int | None:
+def _number(text: str, layer: Layer) -> int | None:
     if text == "*":
         return None
-    if not text or (text.isdecimal() and text.isascii() and len(text) < 7):
-        return int(text or 0)
-    raise LiveflightError(f"filter {text[:40]!r}: allowed is a number, or * for the whole layer")
+    if text.isdecimal() and len(text) < 7 and int(text) < layer.channels:
+        return int(text)
+    raise LiveflightError(
+        f"filter {text[:40]!r} is not in {layer.name}: "
+        f"allowed are 0 to {layer.channels - 1}, or * for the whole layer"
+    )

@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from liveflight.resources import folder
 
 VERSION = 1
 _LARGEST = 64 * 1024
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+"""What Windows takes for a device, whatever folder and suffix it has."""
 _WORDS = ("version", "title", "about", "slot", "targets", "journey")
 
 
@@ -55,7 +58,8 @@ def user_folder() -> Path:
 
 def names() -> tuple[str, ...]:
     """All presets' names: by slot, then by name."""
-    return tuple(sorted(_files(), key=lambda name: (_slot(name) or 1000, name)))
+    files = _files()
+    return tuple(sorted(files, key=lambda name: (_slot(files[name]) or 1000, name)))
 
 
 def find(text: str) -> Preset:
@@ -63,9 +67,10 @@ def find(text: str) -> Preset:
 
     Raises LiveflightError, with the nearest name, where there is none."""
     files = _files()
-    name = next((n for n in files if text.isdecimal() and _slot(n) == int(text)), text)
-    if name in files:
-        return read(files[name])
+    by_slot = (path for path in files.values() if text.isdecimal() and text == str(_slot(path)))
+    path = files.get(text) or next(by_slot, None)
+    if path:
+        return read(path)
     raise LiveflightError(
         f"there is no preset {text[:60]!r}{nearest(text, files)}; `liveflight presets` lists them"
     )
@@ -77,7 +82,7 @@ def read(path: Path) -> Preset:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
         if len(data) > _LARGEST:
-            raise LiveflightError(f"preset {path} is larger than {_LARGEST // 1024} KiB")
+            raise LiveflightError(f"it is larger than {_LARGEST // 1024} KiB")
         return parse(path.stem, tomllib.loads(data.decode("utf-8")))
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error) or "nested too deeply"
@@ -111,9 +116,10 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
 
     Raises LiveflightError for a name that could be more than a file's name, and where it cannot be
     written."""
-    if not _NAME.match(preset.name) or preset.name[-1] in ". ":
+    if not _NAME.fullmatch(preset.name) or _DEVICE.fullmatch(preset.name):
         raise LiveflightError(
             f"preset name {preset.name[:70]!r}: allowed are up to 64 letters, digits, spaces, _ . -"
+            " from a letter or digit on, and no name of a device, such as con"
         )
     directory = directory or user_folder()
     path = directory / f"{preset.name}.toml"
@@ -123,6 +129,8 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
         draft.write_text(dump(preset), encoding="utf-8")
         os.replace(draft, path)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise LiveflightError(f"preset {path} cannot be written: {error.strerror}") from error
     return path
 
@@ -134,8 +142,10 @@ def dump(preset: Preset) -> str:
     document["title"] = preset.title or preset.name
     if preset.about:
         document["about"] = preset.about
+    if preset.slot:
+        document["slot"] = preset.slot
     document["targets"] = [
-        {"target": str(target), "weight": round(weight, 4)}
+        {"target": str(target), "weight": float(f"{weight:.4g}")}
         for target, weight in preset.targets.items()
     ]
     if preset.journey:
@@ -150,15 +160,16 @@ def dump(preset: Preset) -> str:
 
 def _files() -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for directory in (folder("presets"), user_folder()):
-        if directory.is_dir():
-            found |= {path.stem: path for path in sorted(directory.glob("*.toml"))}
+    for directory in (user_folder(), folder("presets")):
+        if os.path.isdir(directory):  # which is False, where Path's raises, in a locked folder
+            for path in sorted(directory.glob("*.toml")):
+                found.setdefault(path.stem, path)
     return found
 
 
-def _slot(name: str) -> int | None:
+def _slot(path: Path) -> int | None:
     try:
-        return read(_files()[name]).slot
+        return read(path).slot
     except LiveflightError:
         return None
 
@@ -201,8 +212,8 @@ def _weighted(entry: object) -> tuple[Target, float]:
 
 def _text(data: Mapping[str, Any], key: str) -> str:
     text = data.get(key, "")
-    if not isinstance(text, str) or len(text) > 500:
-        raise LiveflightError(f"{key} = {str(text)[:60]!r}: allowed is text of up to 500 letters")
+    if not isinstance(text, str) or len(text) > 500 or not text.isprintable():
+        raise LiveflightError(f"{key} = {str(text)[:60]!r}: allowed is a line of up to 500 letters")
     return text
 
 

@@ -53,11 +53,11 @@ class Schedule:
 
 def _strongest(weights: Mapping[Target, float]) -> Mix:
     """Those that count, together 1."""
-    ranked = sorted(weights.items(), key=lambda pair: -pair[1])[:_MOST]
-    faint = _FAINT * sum(weights.values())
-    kept = [pair for pair in ranked if pair[1] >= faint] or ranked[:1]
-    total = sum(weight for _, weight in kept)
-    return {target: weight / total for target, weight in kept}
+    ranked = dict(sorted(weights.items(), key=lambda pair: -pair[1])[:_MOST])
+    faint = _FAINT * sum(ranked.values())
+    kept = {target: weight for target, weight in ranked.items() if weight >= faint}
+    total = sum(kept.values())
+    return {target: weight / total for target, weight in kept.items()}
 
 
 class Journey:

@@ -1,0 +1,79 @@
+"""What stands behind an option on the command line, read and checked. Each raises
+argparse.ArgumentTypeError naming the value and what is allowed."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.controls import find
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+SMALLEST, LARGEST = 16, 16384
+
+
+def size(text: str) -> Size:
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal()):
+        raise ArgumentTypeError(f"{text!r} is not of the form WIDTHxHEIGHT, such as 320x180")
+    sides = int(width[:9]), int(height[:9])
+    if not all(SMALLEST <= side <= LARGEST for side in sides):
+        raise ArgumentTypeError(f"{text!r}: each side is from {SMALLEST} to {LARGEST} pixels")
+    return sides
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
+        return value
+
+    return read
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isdecimal() and len(text) < 12 and low <= int(text) <= high):
+            raise ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def setting(key: str) -> Callable[[str], Value]:
+    """Reads a control's value as a preset would write it."""
+
+    def read(text: str) -> Value:
+        value: object = {"true": True, "false": False}.get(text.lower(), text)
+        for kind in (int, float):
+            if isinstance(value, str):
+                try:
+                    value = kind(text)
+                except ValueError:
+                    continue
+        try:
+            return find(key).check(value)
+        except LiveflightError as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def assignment(text: str) -> tuple[str, Value]:
+    key, equals, value = text.partition("=")
+    try:
+        control = find(key.strip())
+    except LiveflightError as error:
+        raise ArgumentTypeError(str(error)) from None
+    if not equals:
+        raise ArgumentTypeError(f"{text!r} is not of the form GROUP.NAME=VALUE")
+    if control.kind in ("text", "trigger"):
+        raise ArgumentTypeError(f"{control.key} holds no number or choice that could be set")
+    return control.key, setting(control.key)(value.strip())

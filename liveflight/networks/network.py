@@ -1,0 +1,85 @@
+"""What a network is to the rest of the program: named layers, an input normalisation, a loader.
+
+Imports no torch: names and shapes are asked for long before anything is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from liveflight.core.contracts import LiveflightError
+
+if TYPE_CHECKING:
+    from liveflight.networks.layered import Layered
+
+Progress = Callable[[int, int], None]
+"""Called while weights are downloaded with the bytes so far and in all (0: not known)."""
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One place in a network where filters can be excited."""
+
+    name: str
+    channels: int
+    """How many filters: numbered 0 to channels - 1."""
+    stride: int
+    """Input pixels per pixel of the feature map."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """One network there is to ascend. `layers` go from shallow to deep."""
+
+    name: str
+    title: str
+    layers: tuple[Layer, ...]
+    aliases: Mapping[str, str]
+    """Other accepted layer names, lower case, and the canonical names they stand for."""
+    mean: Triple
+    std: Triple
+    """The module's input is (picture - mean) / std, the picture RGB in 0..1."""
+    find: Callable[[], Path | None]
+    loader: Callable[[Path | None, Progress | None], Layered]
+    dense: bool = True
+    """Whether most of its work is in full convolutions, as against depthwise ones."""
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name or alias, in any case. Raises LiveflightError if there is none."""
+        by_name = {layer.name: layer for layer in self.layers}
+        asked = name.strip().lower()
+        found = by_name.get(self.aliases.get(asked, asked))
+        if found is None:
+            near = nearest(asked, [*by_name, *self.aliases])
+            raise LiveflightError(
+                f"{self.name} has no layer {name[:80]!r}{near}; "
+                f"list its layers with: liveflight networks {self.name}"
+            )
+        return found
+
+    def find_weights(self) -> Path | None:
+        """The file `load()` would read without downloading anything, or None. Loads no torch."""
+        return self.find()
+
+    def load(self, weights: Path | None = None, progress: Progress | None = None) -> Layered:
+        """The network in evaluation mode, float32, on the CPU, its parameters frozen.
+
+        Called as `module(x, layers)` with x (N, 3, H, W) already normalised, it returns the
+        activations of the asked canonical layers and computes nothing past the deepest of them.
+        The weights are the given file (.safetensors, .pth or .pt), else `find_weights()`, else,
+        where the network has one, a download.
+        Raises LiveflightError where they are missing, truncated or another network's.
+        """
+        return self.loader(weights, progress)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The part of an error that offers the known name nearest to a mistyped one; may be empty."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.4)
+    return f" (the nearest is {close[0]})" if close else ""

