@@ -104,8 +104,8 @@ def controls(args: argparse.Namespace) -> int:
         rows.append((address, row.kind, default, allowed, row.help))
     _table(rows)
     print(
-        "\nA plain address takes a fader position 0..1, or a name for a choice; ADDRESS/raw the unit"
-        "\nlisted; ADDRESS/add a signed step; a trigger takes nothing or 1; ? is answered."
+        "\nA plain address takes a fader position 0..1, or a name for a choice; ADDRESS/raw the"
+        "\nunit listed; ADDRESS/add a signed step; a trigger takes nothing or 1; ? is answered."
     )
     return 0
 

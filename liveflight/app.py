@@ -32,6 +32,9 @@ from liveflight.takeoff import Options, take_off
 FADE = 0.5
 """Seconds a blackout takes, there and back."""
 
+HUD_EVERY = 0.25
+"""Seconds between two texts of the HUD."""
+
 CANVAS = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
 """Width and height of the canvas by device, where nobody asked for another."""
 
@@ -57,12 +60,19 @@ class App:
         self._present = Present(output.ctx)
         self._hud = Hud(output.ctx)
         self._master = 1.0
+        self._said: list[str] = []
+        self._hud_age = HUD_EVERY
         self._reseed()
         flight.on("show.reseed", self._reseed)
         flight.on("show.screenshot", self._screenshot)
         flight.on("show.save_preset", self._save_preset)
         flight.on("show.fullscreen", output.toggle_fullscreen)
         flight.on("show.quit", self._quit)
+
+    @property
+    def canvas_size(self) -> tuple[int, int]:
+        """Width and height of the canvas in pixels."""
+        return self._feedback.size
 
     def frame(self, now: float) -> None:
         """One frame, from what was asked for to what is shown."""
@@ -143,13 +153,21 @@ class App:
             frame=self.meter.frames,
         )
         if controls.flag("show.hud"):
-            self._hud.draw(self.hud_lines(), where, size, bottom_up=up)
+            self._hud.draw(self._hud_lines(dt), where, size, bottom_up=up)
         if controls.flag("show.help"):
             self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
         self.laps.end("present")
 
+    def _hud_lines(self, dt: float) -> list[str]:
+        """What the HUD says, made anew now and then: drawing a new text costs milliseconds."""
+        self._hud_age += dt
+        if self._hud_age >= HUD_EVERY or not dt:
+            self._hud_age = 0.0
+            self._said = self.hud_lines()
+        return self._said
+
     def hud_lines(self) -> list[str]:
-        """What the HUD says: target, rates, late frames, the last message, the last trouble."""
+        """Targets, rates, late frames, the last message, the last trouble."""
         flight, meter = self.flight, self.meter
         mix = flight.mix()
         shown = [f"{target}\t{weight:.0%}" for target, weight in mix.items()]
@@ -158,8 +176,8 @@ class App:
             *(shown or ["loading ..."]),
             f"{meter.rate:.0f} frames/s\t{meter.rate * steps:.0f} steps/s\t{meter.late} late",
         ]
-        said = [flight.last_message, flight.reports.last]
-        return [*lines, *(text for text in said if text)]
+        refused = f"{self.osc.refused} OSC packets refused" if self.osc and self.osc.refused else ""
+        return [*lines, *filter(None, (flight.last_message, flight.reports.last, refused))]
 
     def picture(self) -> np.ndarray:
         """What is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""

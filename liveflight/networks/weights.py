@@ -47,9 +47,8 @@ def read(path: Path) -> dict[str, Tensor]:
     _refuse_at_sight(path)
     try:
         state = _safetensors(path) if path.suffix.lower() == ".safetensors" else _state_dict(path)
-    except (
-        Exception
-    ) as error:  # the readers raise a dozen kinds, many pages long; all mean the same
+    except Exception as error:
+        # The readers raise a dozen kinds, some of them pages long; they all mean the same.
         raise LiveflightError(
             f"{path} cannot be read as weights: it is truncated, or holds more than plain tensors "
             "(which is never unpickled); get it anew, or convert it to .safetensors"

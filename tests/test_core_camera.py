@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveflight.core.camera import Camera, matrix
+from liveflight.core.contracts import Value, Warp
+from liveflight.core.controls import Controls
+
+WIDE = 16 / 9
+
+
+def source(moved: np.ndarray, x: float, y: float) -> list[float]:
+    """Where the new picture's place (x, y) takes its colour from."""
+    return (moved @ [x, y, 1])[:2].tolist()
+
+
+def controls(**settings: Value) -> Controls:
+    """The defaults but for these, named `group__name`, and a camera that stands still."""
+    flown = Controls()
+    still: dict[str, Value] = {"camera__zoom": 1.0}
+    for key, value in (still | settings).items():
+        flown.set(key.replace("__", "."), value)
+    flown.jump()
+    return flown
+
+
+def composed(flown: Controls, steps: int, dt: float) -> np.ndarray:
+    """All the steps' matrices as one, in float64."""
+    camera, whole = Camera(), np.eye(3)
+    for _ in range(steps):
+        whole = whole @ camera.warp(flown, dt, WIDE).matrix.astype(np.float64)
+    return whole
+
+
+# One matrix
+
+
+def test_nothing_moves() -> None:
+    still = matrix(1, 0, 0, 0)
+    assert still.dtype == np.float32
+    np.testing.assert_array_equal(still, np.eye(3))
+
+
+def test_zoom_2_keeps_the_middle_and_takes_the_rim_from_half_way() -> None:
+    doubled = matrix(2, 0, 0, 0)
+    np.testing.assert_allclose(doubled, [[0.5, 0, 0], [0, 0.5, 0], [0, 0, 1]], atol=1e-7)
+    assert source(doubled, 0, 0) == [0, 0]
+    assert source(doubled, -0.8, 0.5) == pytest.approx([-0.4, 0.25])
+
+
+def test_a_clockwise_quarter_turn_moves_the_top_to_the_right() -> None:
+    turned = matrix(1, math.pi / 2, 0, 0)
+    np.testing.assert_allclose(turned, [[0, -1, 0], [1, 0, 0], [0, 0, 1]], atol=1e-7)
+    # The right rim now shows what was at the top, the top what was at the left.
+    assert source(turned, 0.5, 0) == pytest.approx([0, 0.5], abs=1e-7)
+    assert source(turned, 0, 0.5) == pytest.approx([-0.5, 0], abs=1e-7)
+
+
+def test_flying_right_moves_the_picture_left_and_flying_up_moves_it_down() -> None:
+    moved = matrix(1, 0, 0.25, -0.125)
+    np.testing.assert_array_equal(moved, np.float32([[1, 0, 0.25], [0, 1, -0.125], [0, 0, 1]]))
+    # What is now at the left of the middle was in the middle.
+    assert source(moved, -0.25, 0.125) == [0, 0]
+
+
+def test_zoom_turn_and_pan_go_on_evenly_together() -> None:
+    # Doubling while it moves on by 0.3: the integral of 0.3 * 2^-t over one unit of time.
+    moved = matrix(2, 0, 0.3, 0)
+    assert source(moved, 0, 0) == pytest.approx([0.3 * 0.5 / math.log(2), 0])
+    # A half turn while it moves on by 0.3: the chord of a half circle, across the way it started.
+    moved = matrix(1, math.pi, 0.3, 0)
+    assert source(moved, 0, 0) == pytest.approx([0, 0.6 / math.pi], abs=1e-7)
+
+
+@given(
+    st.floats(0.2, 5), st.floats(-3.2, 3.2), st.floats(-2, 2), st.floats(-1, 1),
+    st.integers(1, 9),
+)  # fmt: skip
+def test_parts_of_a_movement_are_the_whole(
+    zoom: float, clockwise: float, right: float, up: float, parts: int
+) -> None:
+    part = matrix(zoom ** (1 / parts), clockwise / parts, right / parts, up / parts)
+    together = np.linalg.matrix_power(part.astype(np.float64), parts)
+    np.testing.assert_allclose(together, matrix(zoom, clockwise, right, up), rtol=1e-5, atol=2e-5)
+
+
+# Rates per second
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"camera__zoom": 1.7},
+        {"camera__rotation": -130.0},
+        {"camera__pan_x": 0.6, "camera__pan_y": -0.4},
+        {
+            "camera__zoom": 0.6,
+            "camera__rotation": 75.0,
+            "camera__pan_x": 0.5,
+            "camera__pan_y": 0.3,
+            "camera__speed": 1.5,
+        },
+    ],
+    ids=["zoom", "rotation", "pan", "all"],
+)
+def test_one_second_is_the_same_movement_at_30_and_60_frames(settings: dict[str, Value]) -> None:
+    flown = controls(**settings)
+    slow, fast = composed(flown, 30, 1 / 30), composed(flown, 60, 1 / 60)
+    np.testing.assert_allclose(slow, fast, rtol=0, atol=1e-5)
+    assert np.abs(slow - np.eye(3)).max() > 0.1
+
+
+def test_one_second_moves_by_what_the_controls_say() -> None:
+    np.testing.assert_allclose(
+        composed(controls(camera__zoom=2.0), 30, 1 / 30), np.diag([0.5, 0.5, 1]), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        composed(controls(camera__rotation=90.0), 30, 1 / 30),
+        [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
+        atol=1e-5,
+    )
+    # pan_x counts in widths, pan_y in heights; the matrix in heights.
+    np.testing.assert_allclose(
+        composed(controls(camera__pan_x=0.5, camera__pan_y=0.25), 30, 1 / 30),
+        [[1, 0, 0.5 * WIDE], [0, 1, 0.25], [0, 0, 1]],
+        atol=1e-5,
+    )
+
+
+def one_second(camera: Camera | None = None, **settings: Value) -> Warp:
+    return (camera or Camera()).warp(controls(**settings), 1.0, WIDE)
+
+
+def test_without_settings_nothing_is_moved_or_coloured() -> None:
+    warp = one_second()
+    np.testing.assert_array_equal(warp.matrix, np.eye(3))
+    assert (warp.mirror_x, warp.mirror_y, warp.kaleidoscope) == (False, False, 0)
+    assert (warp.swirl, warp.flow, warp.hue, warp.saturation, warp.decay) == (0, 0, 0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "x", "y"),
+    [
+        ("off", False, False),
+        ("horizontal", True, False),
+        ("vertical", False, True),
+        ("both", True, True),
+    ],
+)
+def test_mirror_is_the_controls_choice(mirror: str, x: bool, y: bool) -> None:
+    warp = one_second(warp__mirror=mirror)
+    assert (warp.mirror_x, warp.mirror_y) == (x, y)
+
+
+def test_the_other_controls_arrive_in_the_warps_units() -> None:
+    warp = one_second(
+        warp__kaleidoscope=6,
+        warp__swirl=90.0,
+        warp__flow=0.2,
+        colour__hue=180.0,
+        colour__saturation=3.0,
+        colour__decay=2.0,
+    )
+    assert warp.kaleidoscope == 6
+    assert warp.swirl == pytest.approx(math.pi / 2)
+    assert warp.flow == pytest.approx(0.2)
+    assert warp.hue == pytest.approx(math.pi)
+    assert warp.saturation == pytest.approx(3.0)
+    assert warp.decay == pytest.approx(1 - math.exp(-2))
+
+
+def test_colour_comes_out_alike_at_30_and_60_frames() -> None:
+    flown = controls(colour__saturation=2.0, colour__decay=0.7)
+    slow, fast = Camera().warp(flown, 1 / 30, 1.0), Camera().warp(flown, 1 / 60, 1.0)
+    assert slow.saturation == pytest.approx(fast.saturation**2)
+    assert 1 - slow.decay == pytest.approx((1 - fast.decay) ** 2)
+
+
+def test_the_drift_goes_on_from_where_it_was() -> None:
+    camera = Camera()
+    phases = [one_second(camera, camera__speed=speed).phase for speed in (1.0, 2.0, 0.0, 0.5)]
+    assert phases == [1.0, 3.0, 3.0, 3.5]
+
+
+def test_speed_0_stands_still() -> None:
+    warp = one_second(
+        camera__speed=0.0,
+        camera__zoom=3.0,
+        camera__rotation=90.0,
+        camera__pan_x=1.0,
+        camera__pan_y=-1.0,
+        warp__swirl=90.0,
+        warp__flow=0.3,
+        colour__hue=90.0,
+    )
+    np.testing.assert_array_equal(warp.matrix, np.eye(3))
+    assert (warp.swirl, warp.flow, warp.phase, warp.hue) == (0, 0, 0, 0)
+
+
+def test_no_time_no_movement() -> None:
+    flown = controls(camera__zoom=3.0, camera__pan_x=1.0, colour__decay=5.0)
+    warp = Camera().warp(flown, 0.0, WIDE)
+    np.testing.assert_array_equal(warp.matrix, np.eye(3))
+    assert (warp.saturation, warp.decay) == (1, 0)
