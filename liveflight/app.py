@@ -82,7 +82,7 @@ class App:
         self.flight.apply(self.mailbox.drain())
         self.flight.advance(dt)
         self.laps.end("control")
-        if dt and not self.flight.controls.flag("show.freeze"):
+        if dt and self.flight.mix() and not self.flight.controls.flag("show.freeze"):
             self._move(dt)
             self._ascend(dt)
         self._draw(dt)

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "liveflight"
 
 LAYERS = [
     {"__main__"},
-    {"app"},
+    {"app", "arguments"},
     {"takeoff"},
     {"flight"},
     {"outputs", "inputs", "gl", "engines", "networks"},

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,7 @@ def test_coarse_structure_is_stronger_than_fine() -> None:
     found = frequencies(108, 192)
     bands = [(2.5, 5), (5, 10), (10, 20), (20, 40)]
     means = [power[(found >= low) & (found < high)].mean() for low, high in bands]
-    for coarse, fine in zip(means, means[1:], strict=False):
+    for coarse, fine in itertools.pairwise(means):
         assert coarse / fine == pytest.approx(4, rel=0.5)  # amplitude 1/f, power 1/f^2
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -46,7 +47,7 @@ def test_weights_ramp_from_one_target_into_the_next() -> None:
     assert schedule.mix(14.0) == schedule.mix(99.0) == {B: 1.0}
     grown = [schedule.mix(10 + step / 8).get(B, 0.0) for step in range(33)]
     assert grown == sorted(grown)
-    assert max(after - before for before, after in zip(grown, grown[1:], strict=False)) < 0.05
+    assert max(after - before for before, after in itertools.pairwise(grown)) < 0.05
 
 
 def test_the_ramp_begins_and_ends_gently() -> None:

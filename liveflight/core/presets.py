@@ -85,10 +85,15 @@ def read(path: Path) -> Preset:
             raise LiveflightError(f"it is larger than {_LARGEST // 1024} KiB")
         return parse(path.stem, tomllib.loads(data.decode("utf-8")))
     except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error) or "nested too deeply"
-        raise LiveflightError(f"preset {path} cannot be read: {reason}") from error
+        raise LiveflightError(f"preset {path} cannot be read: {_why(error)}") from error
     except LiveflightError as error:
         raise LiveflightError(f"preset {path}: {error}") from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
 
 
 def parse(name: str, data: Mapping[str, Any]) -> Preset:
@@ -131,7 +136,7 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise LiveflightError(f"preset {path} cannot be written: {error.strerror}") from error
+        raise LiveflightError(f"preset {path} cannot be written: {_why(error)}") from error
     return path
 
 

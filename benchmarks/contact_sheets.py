@@ -1,0 +1,72 @@
+"""Draws contact sheets of whole flights: a row per preset, its pictures at even times from the start.
+
+    python benchmarks/contact_sheets.py [--presets NAME ...] [--seconds 32] [--columns 6] [--out FILE.jpg]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from liveflight import app
+from liveflight.core import presets
+from liveflight.networks import network
+from liveflight.outputs.headless import Headless
+from liveflight.takeoff import Options
+
+FPS = 30.0
+
+
+def row(name: str, seconds: float, columns: int, size: tuple[int, int], seed: int) -> np.ndarray:
+    """One flight's pictures side by side: uint8 (H, columns * W, 3), the last at `seconds`."""
+    kept: list[np.ndarray] = []
+    output = Headless(size, lambda picture: kept.append(picture.copy()) if wanted else None)
+    options = Options(preset=name, canvas=(320, 180), seed=seed, fps=FPS)
+    flight = app.build(options, output, live=False)
+    frames = round(seconds * FPS)
+    stops = {round((column + 1) * frames / columns) - 1 for column in range(columns)}
+    for frame in range(frames):
+        wanted = frame in stops
+        flight.frame(frame / FPS)
+    flight.close()
+    sheet = Image.fromarray(np.concatenate(kept, 1))
+    ImageDraw.Draw(sheet).text((6, 4), name, (255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
+    return np.asarray(sheet)
+
+
+def flyable() -> list[str]:
+    """The presets whose networks have their weights here."""
+    found = []
+    for name in presets.names():
+        preset = presets.find(name)
+        used = {target.network for target in [*preset.targets, *preset.journey]}
+        if all(network(one).find_weights() for one in used):
+            found.append(name)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--presets", nargs="*")
+    parser.add_argument("--seconds", type=float, default=32.0)
+    parser.add_argument("--columns", type=int, default=6)
+    parser.add_argument("--width", type=int, default=320, help="pixels of one picture")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=Path("docs/presets.jpg"))
+    args = parser.parse_args()
+    size = (args.width, args.width * 9 // 16)
+    rows = []
+    for name in args.presets or flyable():
+        started = time.perf_counter()
+        rows.append(row(name, args.seconds, args.columns, size, args.seed))
+        print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
+    Image.fromarray(np.concatenate(rows, 0)).save(args.out, quality=88)
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""An engine for tests of what stands around engines: takes no steps unless told how."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
+
+Step = Callable[[Canvas, Mix, Ascent], Canvas]
+
+
+def stay(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+    return canvas.copy()
+
+
+class FakeEngine:
+    """`core.contracts.Engine`. `step` is what `ascend` does; networks in `missing` have no weights.
+    With `gate` unset, `prepare` waits."""
+
+    device = "cpu"
+
+    def __init__(self, step: Step = stay, alive: Sequence[int] = (2, 5, 11)) -> None:
+        self.step = step
+        self.alive = alive
+        self.missing: set[str] = set()
+        self.prepared: list[str] = []
+        self.asked: list[tuple[Mix, Ascent]] = []
+        self.closed = 0
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def prepare(self, network: str) -> None:
+        assert self.gate.wait(60)
+        if network in self.missing:
+            raise LiveflightError(f"no weights for {network}")
+        self.prepared.append(network)
+
+    def ready(self, network: str) -> bool:
+        return network in self.prepared
+
+    def precision(self, network: str) -> str:
+        return "float32"
+
+    def living(self, network: str, layer: str) -> Sequence[int]:
+        assert self.ready(network)
+        return self.alive
+
+    def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        assert all(self.ready(target.network) for target in mix)
+        self.asked.append((mix, ascent))
+        return self.step(canvas, mix, ascent)
+
+    def close(self) -> None:
+        self.closed += 1

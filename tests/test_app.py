@@ -1,0 +1,674 @@
+from __future__ import annotations
+
+import itertools
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import moderngl
+import numpy as np
+import platformdirs
+import pytest
+from fake_engine import FakeEngine, Step, stay
+from PIL import Image
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from liveflight import app as app_module
+from liveflight import engines
+from liveflight.app import App, build, run
+from liveflight.core import presets
+from liveflight.core.contracts import (
+    Ascent,
+    Canvas,
+    Event,
+    KeyPress,
+    LiveflightError,
+    Mix,
+    Quit,
+    Target,
+    Value,
+)
+from liveflight.core.controls import ROWS
+from liveflight.core.mailbox import Set, Trigger
+from liveflight.core.noise import opaque, pink
+from liveflight.flight import Flight, Loader
+from liveflight.gl.interop import read_picture
+from liveflight.outputs.headless import Headless
+from liveflight.outputs.recorder import open_sink
+from liveflight.takeoff import Options
+
+pytestmark = pytest.mark.gl
+
+STEM = Target("efficientnet_lite0", "stem", 3)
+CANVAS = (32, 18)
+TICK = 1 / 16
+"""Seconds from frame to frame: exact in binary, and below what counts as a stall."""
+
+
+class Stage:
+    """An output on the tests' own context. What it showed is kept, row 0 at the top."""
+
+    def __init__(self, ctx: moderngl.Context, size: tuple[int, int], bottom_up: bool) -> None:
+        self.ctx = ctx
+        self.size = size
+        self.bottom_up = bottom_up
+        self.framebuffer = ctx.framebuffer([ctx.texture((256, 256), 4)])
+        self.waiting: list[Event] = []
+        self.shown: list[np.ndarray] = []
+        self.fullscreen = False
+        self.closed = 0
+
+    def events(self) -> list[Event]:
+        found, self.waiting = self.waiting, []
+        return found
+
+    def show(self) -> None:
+        self.shown.append(read_picture(self.framebuffer, self.size, bottom_up=self.bottom_up))
+
+    def toggle_fullscreen(self) -> None:
+        self.fullscreen = not self.fullscreen
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Show:
+    """An app on a stage, and what tests ask of it."""
+
+    def __init__(
+        self, stage: Stage, engine: FakeEngine, *, live: bool = True, seed: int = 0
+    ) -> None:
+        self.stage, self.engine = stage, engine
+        self.flight = Flight(Loader(lambda: engine, background=False), seed)
+        self.flight.aim({STEM: 1.0})
+        self.flight.controls.set("camera.zoom", 1.0)
+        self.flight.controls.jump()
+        options = Options(canvas=CANVAS, seed=seed, fps=1 / TICK)
+        self.app = App(stage, self.flight, options, live=live)
+        self.now = 100.0
+
+    def frame(self, frames: int = 1) -> np.ndarray:
+        """Flies on; the last picture shown, as float64."""
+        for _ in range(frames):
+            self.now += TICK
+            self.app.frame(self.now)
+        return self.stage.shown[-1].astype(np.float64)
+
+    def set(self, key: str, value: Value) -> None:
+        self.app.mailbox.put(Set(key, value))
+
+    def press(self, *names: str) -> None:
+        self.stage.waiting += [KeyPress(name) for name in names]
+
+    @property
+    def canvas(self) -> Canvas:
+        texture = self.app._feedback.texture
+        return np.frombuffer(texture.read(), np.float16).reshape(*texture.size[::-1], 4).copy()
+
+    @canvas.setter
+    def canvas(self, canvas: Canvas) -> None:
+        self.app._feedback.texture.write(canvas)
+
+
+Begin = Callable[..., Show]
+
+
+@pytest.fixture
+def begin(ctx: moderngl.Context) -> Iterator[Begin]:
+    shows: list[Show] = []
+
+    def begin(
+        step: Step = stay,
+        size: tuple[int, int] = (64, 36),
+        bottom_up: bool = False,
+        live: bool = True,
+        seed: int = 0,
+    ) -> Show:
+        shows.append(Show(Stage(ctx, size, bottom_up), FakeEngine(step), live=live, seed=seed))
+        return shows[-1]
+
+    yield begin
+    for show in shows:
+        show.app.close()
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where presets and pictures of the user go."""
+    monkeypatch.setattr(presets, "user_folder", lambda: tmp_path / "presets")
+    monkeypatch.setattr(platformdirs, "user_pictures_path", lambda: tmp_path / "pictures")
+    return tmp_path
+
+
+def grey(level: float, size: tuple[int, int] = CANVAS) -> Canvas:
+    return opaque(np.full((size[1], size[0], 3), level))
+
+
+def sunrise(size: tuple[int, int] = CANVAS) -> Canvas:
+    """Bright above, dark below, reddish at the left: no turn or flip of it is the same."""
+    picture = np.full((size[1], size[0], 3), 0.1)
+    picture[: size[1] // 3] = 0.9
+    picture[:, : size[0] // 4, 1:] = 0.0
+    return opaque(picture)
+
+
+def rises(picture: np.ndarray) -> bool:
+    """Whether a picture, 0..255, is the sunrise, upright."""
+    height, width = picture.shape[:2]
+    green = picture[..., 1].astype(float)
+    above, below = green[: height // 4, width // 2 :], green[height // 2 :, width // 2 :]
+    return bool(above.min() > 200 and below.max() < 50 and green[:, : width // 8].max() < 30)
+
+
+# The order of a frame
+
+
+def test_the_first_frame_shows_the_seeds_noise(begin: Begin) -> None:
+    show = begin(size=CANVAS, seed=6)
+    picture = show.frame()
+    np.testing.assert_allclose(picture, pink(CANVAS, 6)[..., :3] * 255.0, atol=1.5)
+    assert show.engine.asked == []
+
+
+def test_a_frame_takes_messages_moves_ascends_and_shows_in_that_order(begin: Begin) -> None:
+    given: list[Canvas] = []
+
+    def invert(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        given.append(canvas.copy())
+        return opaque(1 - canvas[..., :3])
+
+    show = begin(invert, size=CANVAS)
+    show.frame()
+    before = show.canvas
+    show.flight.controls.set("camera.pan_x", 1.0)
+    show.flight.controls.jump()
+    show.set("ascent.steps", 3)
+    show.press("space")
+    show.stage.waiting.append(KeyPress("space"))
+    picture = show.frame()
+    # A sixteenth of 32 pixels to the right; the engine got what the camera saw there.
+    np.testing.assert_allclose(given[0][:, :-2], before[:, 2:], atol=2e-3)
+    (mix, ascent) = show.engine.asked[0]
+    assert mix == {STEM: 1.0}
+    assert ascent.steps == 3
+    assert ascent.amount == pytest.approx(0.9 * TICK)
+    np.testing.assert_array_equal(show.canvas[..., :3], (1 - given[0])[..., :3])
+    np.testing.assert_allclose(picture, show.canvas[..., :3] * 255.0, atol=1.5)
+
+
+def test_the_parts_of_a_frame_are_timed(begin: Begin) -> None:
+    show = begin()
+    show.app.laps.exact = True
+    show.frame(2)
+    parts = show.app.laps.seconds
+    assert list(parts) == ["control", "warp", "hand-over", "ascent", "present", "show"]
+    assert all(seconds >= 0 for seconds in parts.values())
+
+
+def test_steps_that_are_asked_for_by_key_reach_the_engine(begin: Begin) -> None:
+    show = begin()
+    show.frame(2)
+    show.press("right")
+    show.frame(40)
+    assert show.engine.asked[0][0] == {STEM: 1.0}
+    assert show.engine.asked[5][0].keys() == {STEM, Target(STEM.network, STEM.layer, 4)}
+
+
+# Up stays up
+
+
+@pytest.mark.parametrize("bottom_up", [False, True])
+def test_up_stays_up_from_noise_to_engine_to_screen(begin: Begin, bottom_up: bool) -> None:
+    given: list[Canvas] = []
+
+    def look(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        given.append(canvas.copy())
+        return canvas.copy()
+
+    show = begin(look, bottom_up=bottom_up)
+    show.canvas = sunrise()
+    assert rises(show.frame())
+    assert rises(show.frame(3))
+    assert rises(given[-1] * 255.0)
+    assert rises(show.app.picture())
+
+
+def test_what_the_engine_draws_at_the_top_is_seen_at_the_top(begin: Begin) -> None:
+    show = begin(lambda *_: sunrise(), bottom_up=True)
+    assert rises(show.frame(2))
+
+
+@pytest.mark.parametrize("name", ["flight.mp4", "frames"])
+def test_up_stays_up_into_the_file(name: str, tmp_path: Path) -> None:
+    engine = FakeEngine(lambda *_: sunrise())
+    flight = Flight(Loader(lambda: engine, background=False), seed=0)
+    flight.aim({STEM: 1.0})
+
+    def fly() -> None:
+        with open_sink(tmp_path / name, (64, 36), 30) as sink:
+            output = Headless((64, 36), sink.write)
+            app = App(output, flight, Options(canvas=CANVAS), live=False)
+            with closing(app):
+                for number in range(4):
+                    app.frame(number / 30)
+
+    with ThreadPoolExecutor(1) as elsewhere:  # its GL context becomes the thread's current one
+        elsewhere.submit(fly).result()
+    if name == "frames":
+        pictures = [np.asarray(Image.open(path)) for path in sorted(tmp_path.glob("frames/*"))]
+    else:
+        pictures = decoded(tmp_path / name, (64, 36))
+    assert len(pictures) == 4
+    assert rises(pictures[-1])
+
+
+def decoded(path: Path, size: tuple[int, int]) -> list[np.ndarray]:
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(path)]
+    raw = subprocess.run(
+        [*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True, check=True
+    ).stdout
+    return list(np.frombuffer(raw, np.uint8).reshape(-1, size[1], size[0], 3))
+
+
+# The show goes on
+
+
+def test_a_picture_that_becomes_non_finite_starts_again_from_noise(begin: Begin) -> None:
+    def burst(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        raise FloatingPointError("the ascent is not finite")
+
+    show = begin(burst, seed=3)
+    show.canvas = grey(0.5)
+    show.frame(4)
+    assert show.flight.reports.counts == {"the ascent is not finite: starting again from noise": 3}
+    np.testing.assert_array_equal(show.canvas, pink(CANVAS, 6))
+    show.engine.step = stay
+    show.frame()
+    assert np.isfinite(show.canvas).all()
+    assert sum(show.flight.reports.counts.values()) == 3
+
+
+def failing(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+    raise RuntimeError("out of memory")
+
+
+def test_a_failing_engine_is_reported_once_and_the_picture_still_moves(
+    begin: Begin, caplog: pytest.LogCaptureFixture
+) -> None:
+    show = begin(failing)
+    show.set("camera.pan_x", 1.0)
+    pictures = [show.frame(4) for _ in range(4)]
+    for before, after in itertools.pairwise(pictures):
+        assert np.abs(after - before).mean() > 1
+    assert [record.message for record in caplog.records] == ["an ascent step failed: out of memory"]
+    assert show.flight.reports.counts == {"an ascent step failed: out of memory": 15}
+    show.engine.step = lambda *_: grey(0.25)
+    np.testing.assert_allclose(show.frame(), 64, atol=1)
+
+
+def test_a_render_does_not_go_on_with_a_failing_engine(begin: Begin) -> None:
+    show = begin(failing, live=False)
+    show.frame()
+    with pytest.raises(RuntimeError, match="out of memory"):
+        show.frame()
+
+
+def test_an_engine_cannot_spoil_the_canvas_it_was_given(begin: Begin) -> None:
+    def spoil(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        canvas[:] = np.nan
+        raise RuntimeError("midway")
+
+    show = begin(spoil)
+    show.frame(3)
+    assert np.isfinite(show.canvas).all()
+
+
+def test_while_the_network_is_loading_the_noise_moves(begin: Begin) -> None:
+    show = begin()
+    show.app.flight = flight = Flight(Loader(lambda: show.engine, background=True), seed=0)
+    show.engine.gate.clear()
+    show.engine.prepared.clear()
+    flight.aim({STEM: 1.0})
+    flight.controls.set("camera.pan_x", 1.0)
+    flight.controls.jump()
+    pictures = [show.frame() for _ in range(3)]
+    assert np.abs(pictures[2] - pictures[1]).mean() > 1
+    assert show.app.hud_lines()[0] == "loading ..."
+    assert show.engine.asked == []
+    show.engine.gate.set()
+    assert flight.loader._work
+    flight.loader._work.join(60)
+    show.frame()
+    assert len(show.engine.asked) == 1
+
+
+# What the performer sees and does
+
+
+def test_blackout_fades_to_black_and_back(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.5))
+    lit = show.frame(2).mean()
+    show.press("b")
+    fading = [show.frame().mean() for _ in range(12)]
+    assert lit > fading[0] > fading[1] > fading[3] > 0
+    show.frame()
+    assert show.frame().max() == 0
+    show.press("b")
+    assert 0 < show.frame().mean() < lit / 2
+    assert show.frame(12).mean() == pytest.approx(lit, abs=0.5)
+
+
+def test_under_a_blackout_the_flight_goes_on(begin: Begin) -> None:
+    show = begin()
+    show.set("show.blackout", True)
+    show.frame(12)
+    assert len(show.engine.asked) == 11
+
+
+def test_the_master_dims(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.5))
+    show.set("show.master", 0.5)
+    assert show.frame(40).mean() == pytest.approx(64, abs=1)
+
+
+def test_freeze_keeps_every_bit_of_the_canvas(begin: Begin) -> None:
+    show = begin(lambda canvas, *_: opaque(canvas[..., :3] * np.float16(0.9)))
+    show.set("camera.rotation", 90.0)
+    show.set("warp.flow", 0.2)
+    show.frame(3)
+    show.press("space")
+    show.frame()
+    before, asked = show.canvas.tobytes(), len(show.engine.asked)
+    show.frame(5)
+    assert show.canvas.tobytes() == before
+    assert len(show.engine.asked) == asked
+    show.press("space")
+    show.frame()
+    assert show.canvas.tobytes() != before
+
+
+def test_reseed_starts_from_new_noise(begin: Begin) -> None:
+    show = begin(seed=4)
+    show.set("show.freeze", True)
+    show.frame()
+    np.testing.assert_array_equal(show.canvas, pink(CANVAS, 4))
+    show.press("r")
+    show.frame()
+    np.testing.assert_array_equal(show.canvas, pink(CANVAS, 5))
+
+
+def test_the_same_seed_flies_the_same_flight(begin: Begin) -> None:
+    shows = [begin(lambda canvas, *_: opaque(canvas[..., :3] ** 0.9), seed=9) for _ in range(2)]
+    for show in shows:
+        show.set("camera.zoom", 2.0)
+        show.set("warp.flow", 0.1)
+        show.frame(6)
+    np.testing.assert_array_equal(shows[0].stage.shown, shows[1].stage.shown)
+
+
+def test_a_screenshot_is_the_picture_without_text_and_dimming(begin: Begin, own: Path) -> None:
+    show = begin(lambda *_: sunrise(), size=(60, 40), bottom_up=True)
+    for key in ("show.hud", "show.help", "show.blackout"):
+        show.set(key, True)
+    show.frame(12)
+    assert show.frame().max() < 255 and not rises(show.stage.shown[-1])
+    show.press("p")
+    show.frame()
+    (path,) = (own / "pictures" / "liveflight").iterdir()
+    assert path.suffix == ".png"
+    picture = np.asarray(Image.open(path))
+    assert picture.shape == (40, 60, 3)
+    assert rises(picture)
+    assert show.flight.last_message == f"saved {path}"
+    assert not show.flight.reports.counts
+
+
+def test_a_screenshot_that_cannot_be_saved_is_reported(begin: Begin, own: Path) -> None:
+    (own / "pictures").write_text("in the way")
+    show = begin()
+    show.press("p")
+    show.frame()
+    assert f"{own / 'pictures' / 'liveflight'} cannot be made" in show.flight.reports.last
+    assert len(show.frame()) == 36
+
+
+def test_save_preset_saves_what_is_flown(begin: Begin, own: Path) -> None:
+    show = begin()
+    show.set("camera.rotation", 45.0)
+    show.frame()
+    show.press("f5")
+    show.frame()
+    (path,) = (own / "presets").iterdir()
+    preset = presets.read(path)
+    assert preset.targets == {STEM: 1.0}
+    assert preset.settings == {"camera.rotation": 45.0, "camera.zoom": 1.0}
+    assert show.flight.last_message == f"saved {path}"
+    show.set("camera.rotation", 0.0)
+    show.set("show.preset", path.stem)
+    show.frame()
+    assert show.flight.controls.setting("camera.rotation") == 45.0
+
+
+def test_a_preset_that_cannot_be_saved_is_reported(begin: Begin, own: Path) -> None:
+    (own / "presets").write_text("in the way")
+    show = begin()
+    show.press("f5")
+    show.frame(2)
+    assert "cannot be written" in show.flight.reports.last
+    assert sum(show.flight.reports.counts.values()) == 1
+
+
+@pytest.mark.parametrize(("key", "name"), [("i", "show.hud"), ("h", "show.help")])
+def test_hud_and_help_are_drawn_and_go_again(key: str, name: str, begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.5), size=(240, 160))
+    plain = show.frame(2)
+    show.press(key)
+    covered = show.frame()
+    assert show.flight.controls.flag(name)
+    assert (covered > 200).any() and (covered < 80).any()
+    show.press(key)
+    np.testing.assert_allclose(show.frame(), plain, atol=2)  # the dither differs
+
+
+def test_the_hud_says_where_we_are_and_what_was_last(begin: Begin) -> None:
+    show = begin()
+    show.set("ascent.steps", 2)
+    show.set("camera.rotation", 30.0)
+    show.frame(2)
+    show.now += TICK
+    show.frame(100)
+    show.flight.reports.add("the cable is out")
+    assert show.app.hud_lines() == [
+        f"{STEM}\t100%",
+        "16 frames/s\t32 steps/s\t1 late",
+        "camera.rotation 30 deg/s",
+        "the cable is out",
+    ]
+
+
+def test_the_output_may_change_its_size(begin: Begin) -> None:
+    show = begin(lambda *_: sunrise(), bottom_up=True)
+    show.set("show.hud", True)
+    show.set("show.help", True)
+    show.frame(2)
+    for size in ((120, 30), (30, 120), (1, 1), (200, 100)):
+        show.stage.size = size
+        assert show.frame().shape == (size[1], size[0], 3)
+    show.set("show.hud", False)
+    show.set("show.help", False)
+    assert rises(show.frame())
+    assert show.canvas.shape == (CANVAS[1], CANVAS[0], 4)
+
+
+def test_the_whole_picture_or_a_full_screen(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.5), size=(64, 64))
+    assert show.frame(2).min() > 100
+    show.set("show.fit", "contain")
+    picture = show.frame()
+    assert picture[:10].max() == picture[-10:].max() == 0
+    assert picture[20:44].min() > 100
+
+
+def test_full_screen_is_the_outputs_business(begin: Begin) -> None:
+    show = begin()
+    show.press("f")
+    show.frame()
+    assert show.stage.fullscreen
+
+
+@pytest.mark.parametrize("event", [Quit(), KeyPress("escape")])
+def test_the_flight_ends_when_the_performer_ends_it(event: Event, begin: Begin) -> None:
+    show = begin()
+    show.frame()
+    assert show.app.running
+    show.stage.waiting.append(event)
+    show.frame()
+    assert not show.app.running
+
+
+def test_every_trigger_does_something(begin: Begin) -> None:
+    show = begin()
+    show.frame()
+    triggers = [Trigger(row.key) for row in ROWS if row.kind == "trigger"]
+    show.app.mailbox.put(*triggers)
+    show.frame()
+    allowed = {"no network but"}  # the next network: this machine may have none
+    assert not [one for one in show.flight.reports.counts if one[:14] not in allowed]
+
+
+def test_run_flies_until_it_is_ended(begin: Begin) -> None:
+    show = begin()
+
+    class Impatient(Stage):
+        def events(self) -> list[Event]:
+            return [Quit()] if len(self.shown) == 3 else []
+
+    show.app.output = stage = Impatient(show.stage.ctx, (8, 4), False)
+    run(show.app, 1000)
+    assert len(stage.shown) == 4
+    assert show.app.meter.frames == 4
+
+
+def test_closing_twice_is_closing(begin: Begin) -> None:
+    show = begin()
+    show.frame(2)
+    for _ in range(2):
+        show.app.close()
+    assert show.engine.closed and show.stage.closed
+
+
+# Putting it together
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """What `build` gets for an engine."""
+    fake = FakeEngine()
+    monkeypatch.setattr(engines, "load", lambda *_: fake)
+    return fake
+
+
+def wait(app: App) -> None:
+    if app.flight.loader._work:
+        app.flight.loader._work.join(60)
+
+
+def started(ctx: moderngl.Context, live: bool = True, **options: object) -> App:
+    return build(Options(**options), Stage(ctx, (64, 36), False), live=live)  # type: ignore[arg-type]
+
+
+def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> None:
+    with closing(started(ctx, live=False, canvas=CANVAS)) as app:
+        assert app.flight.preset == presets.DEFAULT
+        assert app.osc is None
+        for number in range(3):
+            app.frame(number / 60)
+        assert len(engine.asked) == 2
+
+
+def test_the_canvas_grows_to_what_the_device_can_do(
+    ctx: moderngl.Context, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "CANVAS", {"cpu": (16, 8), "cuda": (48, 20)})
+    monkeypatch.setattr(engine, "device", "cuda")
+    with closing(started(ctx, live=False)) as app:
+        assert app.canvas_size == (16, 8)
+        app.frame(0.0)
+        app.frame(0.05)
+        assert app.canvas_size == (48, 20)
+
+
+def test_the_canvas_asked_for_stays(ctx: moderngl.Context, engine: FakeEngine) -> None:
+    with closing(started(ctx, live=False, canvas=(20, 30))) as app:
+        app.frame(0.0)
+        app.frame(0.05)
+        assert app.canvas_size == (20, 30)
+
+
+@pytest.mark.parametrize(
+    "options", [{"preset": "nix"}, {"network": "nix"}, {"canvas": (1, 1)}], ids=str
+)
+def test_what_cannot_start_closes_its_output(
+    options: dict[str, object], ctx: moderngl.Context, engine: FakeEngine
+) -> None:
+    stage = Stage(ctx, (64, 36), False)
+    with pytest.raises(LiveflightError):
+        build(Options(**options), stage, live=False)  # type: ignore[arg-type]
+    assert stage.closed
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_first_network_without_weights_ends_the_flight(
+    live: bool, ctx: moderngl.Context, engine: FakeEngine
+) -> None:
+    engine.missing.add("efficientnet_lite0")
+    with pytest.raises(LiveflightError, match="no weights"):
+        app = started(ctx, live=live, canvas=CANVAS)
+        with closing(app):
+            wait(app)
+            app.frame(0.0)
+
+
+def udp_socket(port: int = 0) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.bind(("127.0.0.1", port))
+    return bound
+
+
+def test_a_busy_osc_port_is_reported_and_the_flight_goes_on(
+    ctx: moderngl.Context, engine: FakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    with udp_socket() as other:
+        taken = other.getsockname()[1]
+        app = started(ctx, canvas=CANVAS, osc_port=taken)
+    with closing(app):
+        assert app.osc is None
+        assert f"127.0.0.1:{taken}" in app.flight.reports.last
+        assert app.flight.reports.last.endswith("flying on without OSC")
+        assert len(caplog.records) == 1
+        wait(app)
+        for number in range(3):
+            app.frame(number / 60)
+        assert len(engine.asked) == 2
+
+
+def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: FakeEngine) -> None:
+    with udp_socket() as other:
+        free = other.getsockname()[1]
+    with closing(started(ctx, canvas=CANVAS, osc_port=free)) as app:
+        assert app.osc is not None
+        message = OscMessageBuilder("/liveflight/camera/rotation/raw")
+        message.add_arg(45.0)
+        app.osc.receive(message.build().dgram, ("127.0.0.1", 5))
+        app.osc.receive(b"\xff\xfe nonsense", ("127.0.0.1", 5))
+        app.frame(0.0)
+        assert app.flight.controls.setting("camera.rotation") == 45.0
+        assert app.hud_lines()[-1] == "1 OSC packets refused"
+    app.close()
+    with udp_socket(free):
+        """The port is given back."""

@@ -1,0 +1,174 @@
+"""The whole instrument as a performer has it: a real window on a virtual X server, played with keys
+and OSC, judged by what is on the screen.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ImageGrab
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+pytestmark = [
+    pytest.mark.gl,
+    pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="needs an X server"),
+]
+
+PATIENCE = 60
+"""Seconds; only a test that fails takes them."""
+
+DITHER = 3
+"""Levels by which two pictures of a still canvas may differ."""
+
+
+class Show:
+    """A running liveflight and a hand on its controls."""
+
+    def __init__(self, display: str, folder: Path) -> None:
+        self.display = display
+        self.port = _free_port()
+        command = [sys.executable, "-m", "liveflight", "--size", "320x180", "--canvas", "96x54"]
+        command += ["--osc-port", str(self.port), "--set", "show.autopilot=false"]
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "XDG_CONFIG_HOME": str(folder),
+                "XDG_PICTURES_DIR": str(folder),
+            },
+        )
+        self.window = self._under_pointer("640", "360")
+        self.xdotool("windowmove", "--sync", self.window, "0", "0")
+        self.focus()
+
+    def _under_pointer(self, x: str, y: str) -> str:
+        """The window there, once there is one: without a window manager none has a name."""
+        nothing = self._location("1279", "719")
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            found = self._location(x, y)
+            if found != nothing:
+                return found
+        pytest.fail(f"no window opened: {self.process.poll()}")
+
+    def _location(self, x: str, y: str) -> str:
+        said = self.xdotool("mousemove", x, y, "getmouselocation", "--shell")
+        return said.partition("WINDOW=")[2].split()[0]
+
+    def focus(self) -> None:
+        self.xdotool("windowfocus", "--sync", self.window)
+
+    def xdotool(self, *words: str) -> str:
+        done = subprocess.run(
+            ["xdotool", *words], check=True, timeout=PATIENCE, capture_output=True, text=True
+        )
+        return done.stdout
+
+    def osc(self, address: str, value: float | str) -> None:
+        message = OscMessageBuilder(address)
+        message.add_arg(value)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(message.build().dgram, ("127.0.0.1", self.port))
+
+    def key(self, name: str) -> None:
+        self.xdotool("key", name)
+
+    def seen(self, size: tuple[int, int] = (320, 180)) -> np.ndarray:
+        """The window's corner of the screen: uint8 (H, W, 3), row 0 at the top."""
+        picture = ImageGrab.grab((0, 0, *size), xdisplay=self.display)
+        return np.asarray(picture.convert("RGB"))
+
+    def until(self, happened: Callable[[np.ndarray], bool], what: str) -> None:
+        end = time.monotonic() + PATIENCE
+        while not happened(self.seen()):
+            if self.process.poll() is not None:
+                pytest.fail(f"ended before {what}: {self.process.communicate()[1]}")
+            if time.monotonic() > end:
+                pytest.fail(f"never {what}")
+
+    def still(self) -> bool:
+        """Whether two pictures some frames apart are the same but for the dither."""
+        before = self.seen().astype(int)
+        self.until(lambda picture: (picture != before).any(), "drew another frame")
+        return int(np.abs(self.seen() - before).max()) <= DITHER
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def show(display: str, tmp_path: Path) -> Iterator[Show]:
+    if shutil.which("xdotool") is None:
+        pytest.skip("there is no xdotool here")
+    show = Show(display, tmp_path)
+    try:
+        show.until(lambda picture: picture.std() > 20, "showed a picture")
+        yield show
+    finally:
+        show.process.kill()
+        show.process.communicate()
+
+
+def black(picture: np.ndarray) -> bool:
+    return not picture.any()
+
+
+def bright(picture: np.ndarray) -> bool:
+    return picture.mean() > 40
+
+
+def test_keys_and_osc_change_the_picture_and_escape_ends_it_silently(show: Show) -> None:
+    show.key("b")
+    show.until(black, "was black after B")
+    show.key("b")
+    show.until(bright, "was back after B")
+    show.osc("/liveflight/show/master", 0.0)
+    show.until(black, "was black after OSC")
+    show.osc("/liveflight/show/master", 1.0)
+    show.until(bright, "was back after OSC")
+
+    show.osc("/liveflight/target", "efficientnet_lite0:block7_expand:46")
+    show.key("space")
+    show.until(lambda picture: show.still(), "stood still after space")
+    frozen = show.seen()
+    show.key("h")
+    show.until(lambda picture: picture.mean() < frozen.mean() * 0.8, "showed the help after H")
+    show.key("h")
+    show.key("space")
+    show.until(lambda picture: np.abs(picture - frozen.astype(int)).mean() > 10, "flew on")
+
+    show.key("Escape")
+    out, err = show.process.communicate(timeout=PATIENCE)
+    assert (show.process.returncode, out, err) == (0, "", "")
+
+
+def test_the_window_survives_resizing_and_losing_the_focus(show: Show) -> None:
+    show.xdotool("windowsize", "--sync", show.window, "500", "300")
+    show.until(lambda _: show.seen((500, 300))[200:, 350:].std() > 10, "filled the larger window")
+    root = show.xdotool("search", "--maxdepth", "0", "--class", ".*").split()[0]
+    show.xdotool("windowfocus", root)
+    before = show.seen((500, 300))[200:, 350:].astype(int)
+    show.until(
+        lambda _: np.abs(show.seen((500, 300))[200:, 350:] - before).mean() > 10,
+        "flew on without the focus",
+    )
+    show.focus()
+    show.key("Escape")
+    assert show.process.wait(PATIENCE) == 0
