@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LiveflightError as error:
         print(f"liveflight: {error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"liveflight: out of memory ({error}): try a smaller --canvas", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of a list has seen enough
@@ -80,14 +83,16 @@ def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
     frames = max(1, round(seconds * options.fps))
     output = Headless(size, lambda picture: sink.write(picture))
     flight = app.build(options, output, live=False)
+    done = 0
     try:
         with open_sink(out, size, options.fps) as sink, _progress(frames) as advance:
-            for number in range(frames):
-                flight.frame(number / options.fps)
+            while done < frames:
+                flight.frame(done / options.fps)
+                done += 1
                 advance()
-        print(f"{frames} frames in {out.resolve()}")
+        print(f"{done} frames in {out.resolve()}")
     except KeyboardInterrupt:
-        print(f"stopped: {flight.meter.frames} frames in {out.resolve()}")
+        print(f"stopped: {done} frames in {out.resolve()}")
         return 130
     finally:
         flight.close()

@@ -129,7 +129,7 @@ class App:
             return
         except Exception as error:
             if not self._live:
-                raise
+                raise LiveflightError(f"an ascent step failed: {error!r}") from error
             self.flight.reports.add(f"an ascent step failed: {error}")
             return
         self.laps.end("ascent")

@@ -23,7 +23,8 @@ def x_server() -> Iterator[str]:
         pytest.skip("there is no Xvfb here")
     number, theirs = os.pipe()
     server = subprocess.Popen(
-        [xvfb, "-displayfd", str(theirs), "-screen", "0", "1280x720x24", "+extension", "GLX"],
+        # Without -noreset the server starts over, deaf for a moment, when its last client leaves.
+        [xvfb, "-displayfd", str(theirs), "-noreset", "-screen", "0", "1280x720x24"],
         pass_fds=[theirs],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

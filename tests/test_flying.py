@@ -26,6 +26,8 @@ pytestmark = [
 PATIENCE = 60
 """Seconds; only a test that fails takes them."""
 
+NOWHERE = ""
+
 DITHER = 3
 """Levels by which two pictures of a still canvas may differ."""
 
@@ -51,23 +53,29 @@ class Show:
                 "XDG_PICTURES_DIR": str(folder),
             },
         )
+        self.window = ""
+
+    def open(self) -> None:
+        """Waits for the window and puts it into the screen's corner."""
         self.window = self._under_pointer("640", "360")
         self.xdotool("windowmove", "--sync", self.window, "0", "0")
         self.focus()
+        self.until(lambda picture: picture.std() > 20, "showed a picture")
 
     def _under_pointer(self, x: str, y: str) -> str:
         """The window there, once there is one: without a window manager none has a name."""
-        nothing = self._location("1279", "719")
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             found = self._location(x, y)
-            if found != nothing:
+            if found not in (NOWHERE, self._location("1279", "719")):
                 return found
         pytest.fail(f"no window opened: {self.process.poll()}")
 
     def _location(self, x: str, y: str) -> str:
-        said = self.xdotool("mousemove", x, y, "getmouselocation", "--shell")
-        return said.partition("WINDOW=")[2].split()[0]
+        """The window there; NOWHERE while it comes into being, of which xdotool complains."""
+        command = ["xdotool", "mousemove", x, y, "getmouselocation", "--shell"]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        return said.stdout.partition("WINDOW=")[2].split("\n")[0] or NOWHERE
 
     def focus(self) -> None:
         self.xdotool("windowfocus", "--sync", self.window)
@@ -119,7 +127,7 @@ def show(display: str, tmp_path: Path) -> Iterator[Show]:
         pytest.skip("there is no xdotool here")
     show = Show(display, tmp_path)
     try:
-        show.until(lambda picture: picture.std() > 20, "showed a picture")
+        show.open()
         yield show
     finally:
         show.process.kill()

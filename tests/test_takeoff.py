@@ -112,6 +112,7 @@ def test_a_named_target_is_flown_alone_and_stays(options: dict[str, str], target
     engine = FakeEngine()
     flight = begun(engine, settings={"show.dwell": 1.0}, **options)
     assert flight.mix() == {target: 1.0}
+    assert flight.journey.stops == ()
     assert engine.prepared == [target.network], "no other network is loaded for it"
     for _ in range(20):
         flight.advance(0.5)

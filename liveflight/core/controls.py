@@ -200,8 +200,8 @@ ROWS: tuple[Control, ...] = (
     _number("colour", "hue", -360, 0, 360, "deg/s", "turns all colours round the wheel"),
     _number("colour", "saturation", 0.1, 1, 10, "x/s", "how many times more colourful the picture gets per second", "geometric"),
     _number("colour", "brightness", 0.2, 0.5, 0.8, "", "the mean the picture is pulled towards"),
-    _number("colour", "contrast", 0.05, 0.22, 0.4, "", "the standard deviation the picture is pulled towards"),
-    _number("colour", "pull", 0, 2, 10, "1/s", "how firmly brightness and contrast are held; 0 is off"),
+    _number("colour", "contrast", 0.05, 0.19, 0.4, "", "the standard deviation the picture is pulled towards"),
+    _number("colour", "pull", 0, 4, 20, "1/s", "how firmly brightness and contrast are held; 0 is off"),
     _number("colour", "decay", 0, 0, 5, "1/s", "how fast the picture fades to grey; 0 is off"),
 
     _number("ascent", "rate", 0, 0.9, 4, "range/s", "how fast the filter reshapes the picture"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from liveflight.core.contracts import Engine, LiveflightError
@@ -19,6 +20,16 @@ def load(
     that is not here."""
     if name not in NAMES:
         raise LiveflightError(f"there is no engine {name!r}; there is: {', '.join(NAMES)}")
+    _calm_threads()
     from liveflight.engines.torch_engine import TorchEngine
 
     return TorchEngine(device, seed, weights)
+
+
+def _calm_threads() -> None:
+    """Has to come before torch is imported. Between two operations libgomp's threads spin for
+    milliseconds, by default; where another program wants the same few cores, they spin away the
+    time of the very thread they wait for, and a step takes thirty times as long. 1000 rounds are
+    what libgomp itself takes where its threads outnumber the cores."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")

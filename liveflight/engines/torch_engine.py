@@ -6,9 +6,11 @@ The reference engine: frozen weights, channels-last, nothing past the deepest la
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +20,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from liveflight import networks
-from liveflight.core.contracts import Ascent, Canvas, Mix
+from liveflight.core.contracts import Ascent, Canvas, Mix, Target
 from liveflight.core.noise import pink
 from liveflight.engines import conditioning, devices
+from liveflight.networks import Network
 
 log = logging.getLogger("liveflight.engines")
 
 _SMALLEST = 48
 """Pixels below which no side of what the network sees is scaled down: deep layers would have
 nothing left."""
+
+_SIZES = 8
+"""How many sizes `Ascent.octaves` chooses from. Convolutions are planned, on some devices compiled,
+anew for each size: among sizes without end most steps would wait for that, and the plans would pile
+up."""
+
+_NOISE_SIZE, _NOISE_DEVIATION = (192, 128), 0.22
+"""The noise on which networks are measured: large enough for the deepest layers, as contrasted as a
+flight."""
+
+_LEAST_AGREEMENT = 0.99
+"""Cosine between a gradient in half and in float32 from which on half is used."""
 
 
 @dataclass(frozen=True)
@@ -47,26 +62,20 @@ class TorchEngine:
     def __init__(self, device: str = "auto", seed: int = 0, weights: Path | None = None) -> None:
         self._device = devices.choose(device)
         self.device = self._device.type
+        if self.device == "cpu":
+            devices.keep_freed_memory()
         self._weights = weights
         self._prepared: dict[str, _Prepared] = {}
         self._rng = np.random.default_rng(seed)
         self._noise = torch.Generator().manual_seed(seed)
 
     def prepare(self, network: str) -> None:
-        if network in self._prepared:
-            return
         known = networks.network(network)
+        if known.name in self._prepared:
+            return
         module = known.load(self._weights)
         self._weights = None
-        dtype = devices.precision(self._device, known.dense)
-        module = module.to(self._device, dtype).to(memory_format=torch.channels_last)
-        mean, deviation = (
-            torch.tensor(values, device=self._device).view(1, 3, 1, 1)
-            for values in (known.mean, known.std)
-        )
-        prepared = _Prepared(module, mean, deviation, dtype, {})
-        prepared.spread.update(_spread(prepared, [layer.name for layer in known.layers]))
-        self._prepared[known.name] = prepared
+        self._prepared[known.name] = self._in_best_format(known, module)
 
     def ready(self, network: str) -> bool:
         return network in self._prepared
@@ -85,7 +94,7 @@ class TorchEngine:
         picture = conditioning.soften(picture, ascent.soften)
         picture = conditioning.add_noise(picture, ascent.noise, self._noise)
         picture = conditioning.hold(picture, ascent.brightness, ascent.contrast, ascent.pull)
-        if not bool(torch.isfinite(picture).all()):
+        if not math.isfinite(float(picture.sum())):  # a single bad pixel spoils the sum
             raise FloatingPointError(f"the ascent of {' + '.join(map(str, mix))} is not finite")
         return _to_canvas(picture.clamp(0.0, 1.0))
 
@@ -94,8 +103,9 @@ class TorchEngine:
 
     def _step(self, picture: Tensor, mix: Mix, ascent: Ascent) -> Tensor:
         """The conditioned direction of one step: float32 (1, 3, H, W), RMS 1 where normalised."""
-        shift = tuple(int(way) for way in self._rng.integers(0, ascent.jitter + 1, 2))
-        scale = 2.0 ** -self._rng.uniform(0.0, ascent.octaves) if ascent.octaves else 1.0
+        ways = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2  # about the middle
+        shift = (int(ways[0]), int(ways[1]))
+        scale = 2.0 ** (-ascent.octaves * int(self._rng.integers(_SIZES)) / (_SIZES - 1))
         seen = torch.roll(picture, shift, (2, 3))
         gradient = self.gradient(seen, mix, ascent.objective, scale)
         gradient = torch.roll(gradient, (-shift[0], -shift[1]), (2, 3))
@@ -109,25 +119,75 @@ class TorchEngine:
         The objective is a sum over the feature map, not a mean, because 1/N underflows in half.
         Each filter is measured in its own standard deviations over noise, so that weights mean the
         same in every layer and network."""
-        picture = picture.detach().requires_grad_(True)
-        seen = _scaled(picture, scale)
-        outputs: list[Tensor] = []
-        seeds: list[Tensor] = []
-        for network, layers in _grouped(mix).items():
-            prepared = self._prepared[network]
-            inputs = (seen - prepared.mean) / prepared.deviation
-            inputs = inputs.to(prepared.dtype).contiguous(memory_format=torch.channels_last)
-            activations = prepared.module(inputs, list(layers))
-            for layer, weights in layers.items():
-                outputs.append(activations[layer])
-                seeds.append(_seed(activations[layer], weights, prepared.spread[layer], objective))
-        (gradient,) = torch.autograd.grad(outputs, picture, seeds)
-        return gradient
+        return _gradient(self._prepared, picture, mix, objective, scale)
+
+    def _in_best_format(self, known: Network, module: nn.Module) -> _Prepared:
+        """The network on this engine's device, in half only where that agrees with float32."""
+        dtype = devices.precision(self._device, known.dense)
+        if dtype != torch.float16:
+            return _prepare(known, module, self._device, dtype)
+        exact = _prepare(known, copy.deepcopy(module), torch.device("cpu"), torch.float32)
+        half = _prepare(known, module, self._device, dtype)
+        cosine = agreement(known, half, exact)
+        if cosine > _LEAST_AGREEMENT:
+            return half
+        log.warning(
+            "%s on %s: half and float32 disagree (cosine %.3f), so it runs in float32, slower",
+            known.name,
+            self.device,
+            cosine,
+        )
+        return _prepare(known, exact.module, self._device, torch.float32)
+
+
+def agreement(known: Network, one: _Prepared, other: _Prepared) -> float:
+    """The cosine between the gradients of a network prepared in two formats, on noise; NaN where
+    one is not finite. Ascends the loudest filter, where half overflows first, at four depths."""
+    depths = [known.layers[len(known.layers) * part // 4 - 1].name for part in (1, 2, 3, 4)]
+    mix = {Target(known.name, name, int(other.spread[name].argmax())): 1 / 4 for name in depths}
+    noise = pink(_NOISE_SIZE, 3, deviation=_NOISE_DEVIATION)
+    first, second = (
+        _gradient({known.name: each}, _to_picture(noise, each.mean.device), mix, "channel").cpu()
+        for each in (one, other)
+    )
+    return float(F.cosine_similarity(first.flatten().double(), second.flatten().double(), dim=0))
+
+
+def _prepare(
+    known: Network, module: nn.Module, device: torch.device, dtype: torch.dtype
+) -> _Prepared:
+    module = module.to(device, dtype).to(memory_format=torch.channels_last)
+    mean, deviation = (
+        torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (known.mean, known.std)
+    )
+    prepared = _Prepared(module, mean, deviation, dtype, {})
+    prepared.spread.update(_spread(prepared, [layer.name for layer in known.layers]))
+    return prepared
+
+
+def _gradient(
+    prepared: Mapping[str, _Prepared], picture: Tensor, mix: Mix, objective: str, scale: float = 1.0
+) -> Tensor:
+    picture = picture.detach().requires_grad_(True)
+    seen = _scaled(picture, scale)
+    outputs: list[Tensor] = []
+    seeds: list[Tensor] = []
+    for network, layers in _grouped(mix).items():
+        here = prepared[network]
+        inputs = ((seen - here.mean) / here.deviation).to(here.dtype)
+        activations = here.module(
+            inputs.contiguous(memory_format=torch.channels_last), list(layers)
+        )
+        for layer, weights in layers.items():
+            outputs.append(activations[layer])
+            seeds.append(_seed(activations[layer], weights, here.spread[layer], objective))
+    (gradient,) = torch.autograd.grad(outputs, picture, seeds)
+    return gradient
 
 
 def _to_picture(canvas: Canvas, device: torch.device) -> Tensor:
-    rgb = torch.from_numpy(canvas).to(device)[..., :3]  # (H, W, 3)
-    return rgb.to(torch.float32).permute(2, 0, 1)[None].contiguous()
+    rgba = torch.from_numpy(canvas).to(device).to(torch.float32)  # (H, W, 4)
+    return rgba.permute(2, 0, 1)[None, :3].contiguous()
 
 
 def _to_canvas(picture: Tensor) -> Canvas:
@@ -181,7 +241,7 @@ def _centre(activation: Tensor) -> tuple[slice, slice]:
 @torch.no_grad()
 def _spread(prepared: _Prepared, layers: list[str]) -> dict[str, Tensor]:
     """Each filter's standard deviation over two pictures of noise, per layer: float32 (C,)."""
-    noise = np.stack([pink((192, 128), seed, deviation=0.22) for seed in (1, 2)])
+    noise = np.stack([pink(_NOISE_SIZE, seed, deviation=_NOISE_DEVIATION) for seed in (1, 2)])
     pictures = torch.from_numpy(noise).to(prepared.mean.device)[..., :3].permute(0, 3, 1, 2)
     inputs = ((pictures.float() - prepared.mean) / prepared.deviation).to(prepared.dtype)
     activations = prepared.module(inputs.contiguous(memory_format=torch.channels_last), layers)

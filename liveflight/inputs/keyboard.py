@@ -92,9 +92,9 @@ _ROW_OF = {name: row for row in KEYS for name in row.keys}
 
 
 def help_lines() -> list[str]:
-    """The help page: one line per row, the keys in a first column, what they do in a second."""
-    width = max(len(row.label) for row in KEYS) + 2
-    return [f"{row.label:<{width}}{row.help}" for row in KEYS]
+    """The help page: one line per row, the keys in a first column, what they do in a second; a tab
+    parts them."""
+    return [f"{row.label}\t{row.help}" for row in KEYS]
 
 
 class Keyboard:

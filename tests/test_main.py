@@ -1,0 +1,479 @@
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from liveflight import __main__ as cli
+from liveflight import __version__, arguments, networks, outputs
+from liveflight.__main__ import main
+from liveflight.core import presets
+from liveflight.core.controls import ROWS
+from liveflight.networks import weights
+from liveflight.takeoff import Options
+
+TINY = ["render", "--canvas", "64x48", "--size", "96x64", "--seconds", "0.2", "--fps", "20"]
+STEM = ["--layer", "stem", "--filter", "3"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty working folder, with the user's own folders and torch's cache in it."""
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TORCH_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(tmp_path)
+    terminate = signal.getsignal(signal.SIGTERM)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, terminate)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *given: str) -> str:
+    """The one line on stderr of a command that ends with exit code 2."""
+    assert main(given) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("liveflight: ") and error.endswith("\n")
+    assert "Traceback" not in error
+    return error.removeprefix("liveflight: ").removesuffix("\n")
+
+
+def python(*given: str, code: str = "", **named: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *(["-c", code] if code else ["-m", "liveflight"]), *given]
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        command, capture_output=True, text=True, timeout=120, check=False, **named
+    )
+
+
+# What prints and ends
+
+
+def printed(capsys: pytest.CaptureFixture[str], *given: str) -> str:
+    assert main(given) == 0
+    out, error = capsys.readouterr()
+    assert error == ""
+    assert all(line == line.rstrip() for line in out.splitlines())
+    return out
+
+
+def test_controls_lists_the_whole_table(capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "controls")
+    for row in ROWS:
+        (line,) = [line for line in out.splitlines() if line.endswith(f"  {row.help}")]
+        assert (row.alias or row.address if row.remote else f"(keys only) {row.key}") in line
+        assert row.kind in line
+        assert row.kind == "trigger" or row.range in line
+
+
+def test_networks_lists_them_and_where_their_weights_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    embedded, *others = printed(capsys, "networks").splitlines()[1:]
+    assert re.match(r"efficientnet_lite0 +\d+ +\d+ +at hand: .*\.pth$", embedded)
+    assert [line.split()[0] for line in others] == ["vgg16", "vgg19"]
+    assert all(line.endswith("downloaded at first use, or --weights FILE") for line in others)
+
+
+def test_a_networks_layers_with_all_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "networks", "VGG16")
+    assert re.search(r"^conv4_1 +0 to 511 +8 px +features\.17, block4_conv1$", out, re.MULTILINE)
+    for layer in networks.network("vgg16").layers:
+        assert f"\n{layer.name} " in out
+
+
+def test_presets_lists_them_and_where_ones_own_go(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    own = elsewhere / "XDG_CONFIG_HOME" / "liveflight" / "presets"
+    own.mkdir(parents=True)
+    (own / "broken.toml").write_text("version = 3")
+    out = printed(capsys, "presets")
+    for name in presets.names():
+        assert re.search(rf"\b{name}\b", out)
+    assert "broken.toml: version = 3: allowed is 1" in out
+    assert out.endswith(f"\nYour own go into {own}\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--help"], ["fly", "render", "controls", "networks", "presets"]),
+        (["-h"], ["fly", "render"]),
+        (["fly", "--help"], ["--fullscreen", "--osc-port", "--preset", "--seed"]),
+        (["render", "--help"], ["--seconds", "--out", "--canvas", "--steps"]),
+        (["--version"], [f"liveflight {__version__}"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_help_and_version(
+    given: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+    assert ended.value.code == 0
+    out, error = capsys.readouterr()
+    assert error == ""
+    assert all(word in out for word in words)
+
+
+def test_as_a_program_it_prints_and_says_nothing_else() -> None:
+    child = python("--version")
+    assert (child.returncode, child.stdout, child.stderr) == (0, f"liveflight {__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", ["controls", "networks"], ids=["at length", "in brief"])
+def test_a_reader_who_has_seen_enough_is_no_trouble(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # what is brief is written at the end
+    child = subprocess.Popen(
+        [sys.executable, "-m", "liveflight", command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout and child.stderr
+    child.stdout.close()
+    with child.stderr:
+        assert child.stderr.read() == b""
+    assert child.wait(60) == 0
+
+
+# Bad input: one line that names the value and what is allowed
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["nonsense"], "unrecognized arguments: nonsense"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["render", "--out"], "argument --out: expected one argument"),
+        (["networks", "vgg61"], "there is no network 'vgg61' (the nearest is vgg1"),
+        (["--size", "wide"], "'wide' is not of the form WIDTHxHEIGHT, such as 320x180"),
+        (["--size", "640"], "'640' is not of the form WIDTHxHEIGHT"),
+        (["--size", "640x-2"], "'640x-2' is not of the form WIDTHxHEIGHT"),
+        (["--canvas", "1.5x2"], "'1.5x2' is not of the form WIDTHxHEIGHT"),
+        (["--canvas", "8x8"], "'8x8': each side is from 16 to 16384 pixels"),
+        (["--canvas", "99999x16"], "'99999x16': each side is from 16 to 16384 pixels"),
+        (["--seed", "-1"], "'-1' is not a whole number from 0 to 2147483647"),
+        (["--seed", "1.5"], "'1.5' is not a whole number"),
+        (["--seed", "4294967296"], "'4294967296' is not a whole number"),
+        (["--fps", "0"], "'0' is not a number from 1 to 1000"),
+        (["--fps", "fast"], "'fast' is not a number from 1 to 1000"),
+        (["--fps", "nan"], "'nan' is not a number from 1 to 1000"),
+        (["render", "--fps", "inf"], "'inf' is not a number from 1 to 1000"),
+        (["render", "--seconds", "0"], "'0' is not a number from 0.001 to 1e+06"),
+        (["render", "--seconds", "-3"], "'-3' is not a number"),
+        (["render", "--seconds", "nan"], "'nan' is not a number"),
+        (["--display", "one"], "'one' is not a whole number from 0 to 99"),
+        (["--osc-port", "70000"], "'70000' is not a whole number from 0 to 65535"),
+        (["--steps", "9"], "ascent.steps = '9': allowed is 0 to 8 steps"),
+        (["--steps", "1.5"], "ascent.steps = '1.5': allowed is 0 to 8 steps"),
+        (
+            ["--set", "camera.zom=1"],
+            "no control is called 'camera.zom'; did you mean 'camera.zoom'",
+        ),
+        (["--set", "camera.zoom"], "'camera.zoom' is not of the form GROUP.NAME=VALUE"),
+        (["--set", "camera.zoom=fast"], "camera.zoom = 'fast': allowed is 0.2 to 5 x/s"),
+        (["--set", "camera.zoom=nan"], "camera.zoom = 'nan': allowed is 0.2 to 5 x/s"),
+        (["--set", "camera.zoom=-inf"], "camera.zoom = '-inf': allowed is 0.2 to 5 x/s"),
+        (["--set", "camera.zoom=6"], "camera.zoom = '6': allowed is 0.2 to 5 x/s"),
+        (["--set", "warp.mirror=up"], "warp.mirror = 'up': allowed is off, horizontal, vertical"),
+        (["--set", "show.hud=2"], "show.hud = '2': allowed is true or false"),
+        (["--set", "mix.target=a:b:1"], "mix.target holds no number or choice"),
+        (["--set", "show.reseed=1"], "show.reseed holds no number or choice"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else " ".join(value),
+)
+def test_what_is_not_allowed_is_named(
+    given: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, *given)
+    assert words in said
+    assert "\n" not in said
+
+
+@pytest.mark.gl
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--network", "vgg"], "there is no network 'vgg' (the nearest is vgg1"),
+        (["--layer", "blok14"], "efficientnet_lite0 has no layer 'blok14' (the nearest is block1"),
+        (
+            ["--layer", "block5", "--filter", "240"],
+            "filter '240' is not in block5: allowed are 0 to 39",
+        ),
+        (["--filter", "-1"], "allowed are 0 to"),
+        (["--filter", "nan"], "filter 'nan' is not in"),
+        (["--preset", "reaf"], "there is no preset 'reaf'; did you mean 'reef'?"),
+        (["--preset", "../reef"], "there is no preset '../reef'"),
+        (["--preset", "nowhere.toml"], "preset nowhere.toml cannot be read: No such file"),
+        (["--device", "abacus"], "there is no device 'abacus' on this machine; there is: auto, "),
+        (["--weights", "no.pth"], "weight file no.pth cannot be read: No such file"),
+        (
+            ["--weights", "no.bin"],
+            "weight file no.bin: its name must end in .safetensors, .pth, .pt",
+        ),
+        (["--out", "flight.avi"], "output 'flight.avi' ends in '.avi': a video ends in .mp4"),
+        (["--out", "no/such/flight.mp4"], "cannot write 'no/such/flight.mp4': there is no folder"),
+        (["--out", "no/such/folder"], "cannot write 'no/such/folder': there is no folder"),
+        (["--size", "97x64"], "size 97x64: a video needs an even width and height, such as 96x64"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else " ".join(value),
+)
+def test_a_render_that_cannot_begin_says_why(
+    given: list[str], words: str, capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    said = refused(capsys, *TINY, *given)
+    assert words in said
+    assert "\n" not in said
+    assert not list(elsewhere.glob("*.mp4"))
+
+
+@pytest.mark.gl
+def test_a_folder_with_another_flight_is_left_alone(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    (elsewhere / "frames").mkdir()
+    (elsewhere / "frames" / "frame_00001.png").write_text("mine")
+    assert "holds another flight's frames" in refused(capsys, *TINY, *STEM, "--out", "frames")
+    (elsewhere / "flight.mp4").mkdir()
+    assert "it is a folder" in refused(capsys, *TINY, *STEM)
+    assert (elsewhere / "frames" / "frame_00001.png").read_text() == "mine"
+
+
+@pytest.mark.gl
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[camera", "cannot be read: Expected"),
+        ("version = 1\n[camera]\nzoom = nan", "camera.zoom = 'nan': allowed is 0.2 to 5 x/s"),
+        ("version = 1\n[camera]\nzom = 1", "[camera] has no 'zom'; did you mean 'zoom'?"),
+        ('version = 1\ntargets = ["efficientnet_lite0:stem:32"]', "filter 32 is not in"),
+    ],
+)
+def test_a_preset_file_that_cannot_fly_is_named(
+    text: str, words: str, capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    (elsewhere / "mine.toml").write_text(text)
+    said = refused(capsys, *TINY, "--preset", "mine.toml")
+    assert words in said
+    assert "\n" not in said
+
+
+@pytest.mark.gl
+def test_weights_that_are_truncated_or_anothers_are_named(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    path = networks.network("efficientnet_lite0").find_weights()
+    assert path is not None
+    (elsewhere / "short.pth").write_bytes(path.read_bytes()[:5000])
+    said = refused(capsys, *TINY, "--weights", "short.pth")
+    assert said.startswith("short.pth cannot be read as weights: it is truncated")
+    said = refused(capsys, *TINY, "--network", "vgg16", "--weights", str(path))
+    assert said.startswith(f"{path} is not a vgg16 file: ")
+    assert "\n" not in said
+
+
+@pytest.mark.gl
+def test_without_weights_and_internet_three_lines_say_what_to_do(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*given: object, **named: object) -> None:
+        raise URLError("no way there")
+
+    monkeypatch.setattr(weights, "urlopen", offline)
+    said = refused(capsys, *TINY, "--network", "vgg19").splitlines()
+    assert len(said) == 3
+    assert said[0].startswith("no weights for vgg19: ") and "no way there" in said[0]
+    assert str(elsewhere / "TORCH_HOME") in said[0]
+    assert "by hand" in said[1] and "--weights" in said[1]
+    assert said[2].endswith("liveflight --network efficientnet_lite0")
+
+
+def test_too_little_memory_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> int:
+        raise MemoryError("cannot allocate 9 GiB")
+
+    monkeypatch.setattr(cli, "_render", full)
+    said = refused(capsys, "render")
+    assert said == "out of memory (cannot allocate 9 GiB): try a smaller --canvas"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glvnd finds drivers on Linux")
+def test_as_a_program_without_gl_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("__EGL_VENDOR_LIBRARY_DIRS", "/nonexistent")
+    child = python(*TINY)
+    assert (child.returncode, child.stdout) == (2, "")
+    assert re.fullmatch(r"liveflight: no OpenGL 3\.3 without a window .*\n", child.stderr)
+
+
+def test_as_a_program_it_refuses_in_one_line() -> None:
+    child = python("render", "--fps", "nan")
+    assert (child.returncode, child.stdout) == (2, "")
+    assert child.stderr == (
+        "liveflight: argument --fps: 'nan' is not a number from 1 to 1000; "
+        "`liveflight render --help` lists what is allowed\n"
+    )
+
+
+# What the options mean
+
+
+def test_without_a_display_ten_seconds_are_rendered(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[tuple[object, ...]] = []
+    monkeypatch.setattr(outputs, "has_display", lambda: False)
+    monkeypatch.setattr(cli, "_render", lambda *given: rendered.append(given) or 0)
+    assert main(["--seed", "5", "--fps", "50"]) == 0
+    assert capsys.readouterr().out == (
+        "no display here: rendering ten seconds to flight.mp4 instead\n"
+    )
+    assert rendered == [(Options(seed=5, fps=30.0), 10.0, (1280, 720), Path("flight.mp4"))]
+
+
+def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[tuple[object, ...]] = []
+    monkeypatch.setattr(cli, "_render", lambda *given: rendered.append(given) or 0)
+    given = (
+        "render --preset reef --network vgg16 --layer conv4_1 --filter 17 --weights w.pth "
+        "--canvas 64x48 --size 96x64 --steps 3 --seed 7 --device cpu --seconds 1.5 --fps 25 "
+        "--out there.mp4 --set camera.zoom=2 --set warp.mirror=BOTH --set show.hud=True "
+        "--set camera.pan_x=-0.5"
+    )
+    assert main(given.split()) == 0
+    options = Options(
+        preset="reef",
+        network="vgg16",
+        layer="conv4_1",
+        filter="17",
+        weights=Path("w.pth"),
+        settings={
+            "camera.zoom": 2.0,
+            "warp.mirror": "both",
+            "show.hud": True,
+            "camera.pan_x": -0.5,
+            "ascent.steps": 3,
+        },
+        canvas=(64, 48),
+        device="cpu",
+        seed=7,
+        fps=25.0,
+    )
+    assert rendered == [(options, 1.5, (96, 64), Path("there.mp4"))]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.kind == "float"], ids=lambda r: r.key)
+def test_a_setting_is_read_as_a_preset_would_write_it(row: object) -> None:
+    control = next(one for one in ROWS if one is row)
+    for value in (control.minimum, control.default, control.maximum):
+        read = arguments.assignment(f" {control.key} = {value} ")
+        assert read == (control.key, value)
+        assert type(read[1]) is float
+
+
+@pytest.mark.parametrize("text", ["320x180", "320X180", "00320x0180"])
+def test_sizes_are_width_and_height(text: str) -> None:
+    assert arguments.size(text) == (320, 180)
+
+
+@pytest.mark.parametrize("text", ["", "x", "320x", "320x180x2", "320 x 180", "9" * 9000 + "x16"])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError):
+        arguments.size(text)
+
+
+# Real flights
+
+
+def decoded(path: Path) -> np.ndarray:
+    """All pictures of a 96x64 video."""
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(path)]
+    child = subprocess.run(
+        [*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True, check=True
+    )
+    assert child.stderr == b""
+    return np.frombuffer(child.stdout, np.uint8).reshape(-1, 64, 96, 3)
+
+
+@pytest.mark.gl
+def test_a_render_is_the_same_twice_pixel_for_pixel(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    for out in ("one", "two"):
+        assert main([*TINY, *STEM, "--seed", "7", "--out", out]) == 0
+        assert capsys.readouterr().out == f"4 frames in {elsewhere / out}\n"
+    flights = []
+    for out in ("one", "two"):
+        paths = sorted((elsewhere / out).iterdir())
+        assert [path.name for path in paths] == [f"frame_0000{n}.png" for n in (1, 2, 3, 4)]
+        flights.append(np.stack([np.asarray(Image.open(path)) for path in paths]))
+    assert flights[0].shape == (4, 64, 96, 3)
+    np.testing.assert_array_equal(*flights)
+    assert all(picture.std() > 10 for picture in flights[0])
+    moved = np.abs(np.diff(flights[0].astype(float), axis=0)).mean((1, 2, 3))
+    assert (moved > 1).all()
+    assert main([*TINY, *STEM, "--seed", "8", "--out", "three"]) == 0
+    other = np.asarray(Image.open(elsewhere / "three" / "frame_00001.png"))
+    assert np.abs(other - flights[0][0].astype(float)).mean() > 5
+
+
+@pytest.mark.gl
+def test_a_video_is_the_same_twice_and_plays(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    for out in ("one.mp4", "two.mp4"):
+        assert main([*TINY, *STEM, "--out", out]) == 0
+        assert capsys.readouterr().out == f"4 frames in {elsewhere / out}\n"
+    assert (elsewhere / "one.mp4").read_bytes() == (elsewhere / "two.mp4").read_bytes()
+    pictures = decoded(elsewhere / "one.mp4")
+    assert len(pictures) == 4
+    assert all(picture.std() > 10 for picture in pictures)
+
+
+def test_being_told_to_end_is_like_ctrl_c(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_render", lambda *given: signal.raise_signal(signal.SIGTERM))
+    assert main(["render"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+STOPPED = """
+import signal, sys
+from liveflight import app
+from liveflight.__main__ import main
+fly = app.App.frame
+def frame(self, now):
+    if self.meter.frames == 12:
+        signal.raise_signal(signal.SIGINT)
+    fly(self, now)
+app.App.frame = frame
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.gl
+def test_ctrl_c_leaves_a_playable_file(elsewhere: Path) -> None:
+    child = python(*TINY, *STEM, "--seconds", "600", "--out", "flight.mp4", code=STOPPED)
+    assert child.returncode == 130
+    assert child.stdout == f"stopped: 12 frames in {elsewhere / 'flight.mp4'}\n"
+    assert "Traceback" not in child.stderr
+    pictures = decoded(elsewhere / "flight.mp4")
+    assert len(pictures) == 12
+    assert all(picture.std() > 10 for picture in pictures)
