@@ -1,6 +1,6 @@
-"""Draws contact sheets of whole flights: a row per preset, its pictures at even times from the start.
+"""Draws contact sheets of whole flights: a row per preset, its pictures at even times.
 
-    python benchmarks/contact_sheets.py [--presets NAME ...] [--seconds 32] [--columns 6] [--out FILE.jpg]
+python benchmarks/contact_sheets.py [--presets NAME ...] [--seconds 32] [--columns 6]
 """
 
 from __future__ import annotations

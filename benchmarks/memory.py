@@ -1,6 +1,6 @@
 """Does memory stay flat? Flies headless with many target changes and prints resident memory.
 
-    python benchmarks/memory.py [--frames 3000] [--changes 100]
+python benchmarks/memory.py [--frames 3000] [--changes 100]
 """
 
 from __future__ import annotations

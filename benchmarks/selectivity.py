@@ -1,13 +1,13 @@
 """Do flights excite the filters they were flown for? Renders ten filters per layer with the command
 line and judges each last frame by an independent implementation of the network.
 
-    python benchmarks/selectivity.py [--layers block5 ...] [--filters 10] [--seconds 4] [--keep FOLDER]
+    python benchmarks/selectivity.py [--layers block5 ...] [--filters 10] [--keep FOLDER]
 
-For each layer: how many of the flights excite their own filter more than any other flight's last frame
-does, and each filter's rank among all filters of its layer (mean activation, standardised over 64
-pictures of noise). For each picture: mean brightness, clipped pixels, and the dot grid, measured as the
-largest share of the brightness gradient's energy at the network's stride frequencies against their
-neighbours.
+For each layer: how many of the flights excite their own filter more than any other flight's last
+frame does, and each filter's rank among all filters of its layer (mean activation, standardised
+over 64 pictures of noise). For each picture: mean brightness, pixels with any colour at its limit,
+and the dot grid: the strongest peak of the brightness spectrum at the network's strides against its
+surroundings, which stays below 20 for regular textures and rises far above it for a grid.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def means(model: EfficientNet, layer: str, pictures: np.ndarray) -> np.ndarray:
     return np.stack([out.mean((0, 2, 3)).numpy() for out in found])
 
 
-def last_frame(target: tuple[str, int], seconds: float, folder: Path, more: list[str]) -> np.ndarray:
+def last_frame(
+    target: tuple[str, int], seconds: float, folder: Path, more: list[str]
+) -> np.ndarray:
     """Flies one target into a video; its last frame, at canvas size: (H, W, 3) in 0..1."""
     layer, number = target
     video = folder / f"{layer}-{number}.mp4"
@@ -72,15 +74,15 @@ def last_frame(target: tuple[str, int], seconds: float, folder: Path, more: list
 
 
 def dot_grid(picture: np.ndarray) -> float:
-    """The strongest peak of the brightness spectrum at a stride's frequency (1/2, 1/4, 1/8, 1/16 of a
-    pixel) against the median of its surroundings; about 1 to 4 where there is no grid."""
+    """The strongest peak of the brightness spectrum at the frequency of a stride (2, 4, 8 or 16
+    pixels) against the median of its surroundings, as a ratio."""
     grey = picture.mean(2)
     spectrum = np.abs(np.fft.fft2(grey - grey.mean()))
     height, width = spectrum.shape
     worst = 0.0
     for stride in (2, 4, 8, 16):
-        for row, column in ((height / stride, 0), (0, width / stride), (height / stride, width / stride)):
-            y, x = round(row) % height, round(column) % width
+        down, across = round(height / stride), round(width / stride)
+        for y, x in ((down, 0), (0, across), (down, across)):
             rows, columns = np.arange(y - 3, y + 4) % height, np.arange(x - 3, x + 4) % width
             around = spectrum[np.ix_(rows, columns)]
             worst = max(worst, float(spectrum[y, x] / (np.median(around) + 1e-9)))

@@ -32,6 +32,9 @@ from liveflight.takeoff import Options, take_off
 FADE = 0.5
 """Seconds a blackout takes, there and back."""
 
+WAITING = 0.1
+"""Seconds per frame until there is something to ascend: the time is better spent on loading it."""
+
 HUD_EVERY = 0.25
 """Seconds between two texts of the HUD."""
 
@@ -269,9 +272,9 @@ def _listening(app: App, options: Options) -> OscInput | None:
 
 def run(app: App, fps: float) -> None:
     """Flies live, at most `fps` frames per second, until the performer ends it."""
-    interval = 1 / fps
     due = time.perf_counter()
     while app.running:
         app.frame(time.perf_counter())
+        interval = 1 / fps if app.flight.mix() else WAITING
         due = max(due + interval, time.perf_counter() - interval)
         time.sleep(max(0.0, due - time.perf_counter()))

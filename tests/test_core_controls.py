@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveflight.core.contracts import LiveflightError, Value
-from liveflight.core.controls import CONTROLS, ROWS, Control, Controls, find, nearest
+from liveflight.core.contracts import LiveflightError, Value, nearest
+from liveflight.core.controls import CONTROLS, ROWS, Control, Controls, find
 
 HUGE = 10**400
 """A whole number that no float can hold."""

@@ -97,7 +97,7 @@ def test_a_target_by_any_of_its_names(flight: Flight) -> None:
         ("", "is not of the form network:layer:filter"),
         ("nonsense", "'nonsense' is not of the form network:layer:filter"),
         ("vgg61:conv4_1:3", "no network 'vgg61'"),
-        (f"{LITE}:stme:3", "no layer 'stme' (the nearest is stem)"),
+        (f"{LITE}:stme:3", "no layer 'stme'; did you mean 'stem'?"),
         (f"{LITE}:stem:32", f"filter 32 is not in {LITE}:stem, which has 32: 0 to 31"),
     ],
 )

@@ -157,7 +157,7 @@ def test_a_reader_who_has_seen_enough_is_no_trouble(
         (["nonsense"], "unrecognized arguments: nonsense"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
         (["render", "--out"], "argument --out: expected one argument"),
-        (["networks", "vgg61"], "there is no network 'vgg61' (the nearest is vgg1"),
+        (["networks", "vgg61"], "there is no network 'vgg61'; did you mean 'vgg1"),
         (["--size", "wide"], "'wide' is not of the form WIDTHxHEIGHT, such as 320x180"),
         (["--size", "640"], "'640' is not of the form WIDTHxHEIGHT"),
         (["--size", "640x-2"], "'640x-2' is not of the form WIDTHxHEIGHT"),
@@ -206,8 +206,8 @@ def test_what_is_not_allowed_is_named(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["--network", "vgg"], "there is no network 'vgg' (the nearest is vgg1"),
-        (["--layer", "blok14"], "efficientnet_lite0 has no layer 'blok14' (the nearest is block1"),
+        (["--network", "vgg"], "there is no network 'vgg'; did you mean 'vgg1"),
+        (["--layer", "blok14"], "efficientnet_lite0 has no layer 'blok14'; did you mean 'block1"),
         (
             ["--layer", "block5", "--filter", "240"],
             "filter '240' is not in block5: allowed are 0 to 39",

@@ -49,7 +49,7 @@ def test_an_unknown_network_is_told_the_nearest_and_all():
     with pytest.raises(LiveflightError) as caught:
         networks.network("EfficientNet")
     assert str(caught.value) == (
-        "there is no network 'EfficientNet' (the nearest is efficientnet_lite0); "
+        "there is no network 'EfficientNet'; did you mean 'efficientnet_lite0'?; "
         "there are: efficientnet_lite0, vgg16, vgg19"
     )
 
@@ -58,7 +58,7 @@ def test_an_unknown_layer_is_told_the_nearest_and_how_to_list_them():
     with pytest.raises(LiveflightError) as caught:
         networks.network("vgg16").layer("conv4_l")
     text = str(caught.value)
-    assert text.startswith("vgg16 has no layer 'conv4_l' (the nearest is conv4_")
+    assert text.startswith("vgg16 has no layer 'conv4_l'; did you mean 'conv4_")
     assert text.endswith("; list its layers with: liveflight networks vgg16")
 
 

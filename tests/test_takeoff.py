@@ -151,7 +151,7 @@ def test_a_preset_without_targets_begins_somewhere() -> None:
         ({"preset": "ref"}, "there is no preset 'ref'; did you mean 'reef'?"),
         ({"preset": "nix.toml"}, "preset nix.toml cannot be read: No such file or directory"),
         ({"network": "vgg61"}, "there is no network 'vgg61'"),
-        ({"layer": "blok7"}, f"{LITE} has no layer 'blok7' (the nearest is block7)"),
+        ({"layer": "blok7"}, f"{LITE} has no layer 'blok7'; did you mean 'block7'?"),
         (
             {"layer": "stem", "filter": "32"},
             "filter '32' is not in stem: allowed are 0 to 31, or *",

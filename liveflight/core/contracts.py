@@ -5,8 +5,9 @@ and the protocols of engines and outputs. No behaviour of its own beyond parsing
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -22,6 +23,12 @@ row 0 at the top."""
 class LiveflightError(Exception):
     """What a user can cause and mend. Its text is one line (the weights error: three) that names
     the value, what is allowed and what to do; the command line prints it and exits with 2."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The part of an error that offers the known name nearest to a mistyped one; may be empty."""
+    close = get_close_matches(name[:60], list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 _TARGET = re.compile(r"^(?P<network>[^:\s]+):(?P<layer>[^:\s]+):(?P<filter>\d{1,6}|\*)$")

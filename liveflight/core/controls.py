@@ -8,13 +8,12 @@ second.
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.contracts import LiveflightError, Value, nearest
 
 Kind = Literal["float", "int", "bool", "enum", "text", "trigger"]
 Curve = Literal["linear", "geometric"]
@@ -253,12 +252,6 @@ def find(key: str) -> Control:
         f"no control is called {key[:60]!r}{nearest(key, CONTROLS)}; "
         "`liveflight controls` lists them all"
     )
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'zoom'?` for a near miss, else nothing."""
-    close = difflib.get_close_matches(name[:60], list(known), 1, 0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 class Controls:

@@ -19,8 +19,8 @@ from typing import Any
 import platformdirs
 import tomlkit
 
-from liveflight.core.contracts import LiveflightError, Target, Value
-from liveflight.core.controls import CONTROLS, nearest
+from liveflight.core.contracts import LiveflightError, Target, Value, nearest
+from liveflight.core.controls import CONTROLS
 from liveflight.resources import folder
 
 VERSION = 1

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from liveflight.core.contracts import LiveflightError
-from liveflight.core.controls import ROWS, Control, nearest
+from liveflight.core.contracts import LiveflightError, nearest
+from liveflight.core.controls import ROWS, Control
 
 Form = Literal["plain", "raw", "add"]
 

@@ -5,9 +5,9 @@ Importing this package loads no torch; `Network.load` does.
 
 from __future__ import annotations
 
-from liveflight.core.contracts import LiveflightError, Target
+from liveflight.core.contracts import LiveflightError, Target, nearest
 from liveflight.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
-from liveflight.networks.network import Layer, Network, Progress, nearest
+from liveflight.networks.network import Layer, Network, Progress
 from liveflight.networks.vgg import VGG16, VGG19
 
 __all__ = ["Layer", "Network", "Progress", "names", "network", "resolve"]

@@ -5,13 +5,12 @@ Imports no torch: names and shapes are asked for long before anything is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, nearest
 
 if TYPE_CHECKING:
     from liveflight.networks.layered import Layered
@@ -77,9 +76,3 @@ class Network:
         Raises LiveflightError where they are missing, truncated or another network's.
         """
         return self.loader(weights, progress)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The part of an error that offers the known name nearest to a mistyped one; may be empty."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.4)
-    return f" (the nearest is {close[0]})" if close else ""
