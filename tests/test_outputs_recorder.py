@@ -178,12 +178,16 @@ def test_a_killed_ffmpeg_leaves_all_but_the_last_seconds(tmp_path: Path) -> None
     assert len(decoded_quietly(tmp_path / "flight.mp4")) >= len(recovered) >= 60
 
 
+def kill_ffmpeg() -> None:
+    (ffmpeg,) = (child for child in psutil.Process().children() if "ffmpeg" in child.name())
+    ffmpeg.kill()
+
+
 @POSIX
 def test_a_dead_ffmpeg_is_one_clear_line(tmp_path: Path) -> None:
     sink = VideoFile(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30)
     sink.write(picture(0))
-    (ffmpeg,) = psutil.Process().children()
-    ffmpeg.kill()
+    kill_ffmpeg()
     with pytest.raises(
         LiveflightError, match=r"flight.mp4' broke off after \d+ pictures: ffmpeg: "
     ):
@@ -210,8 +214,7 @@ def test_what_is_being_raised_is_not_hidden_by_closing(tmp_path: Path) -> None:
         VideoFile(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30) as sink,
     ):
         sink.write(picture(0))
-        for ffmpeg in psutil.Process().children():
-            ffmpeg.kill()
+        kill_ffmpeg()
         raise ZeroDivisionError
 
 
