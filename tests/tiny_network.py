@@ -75,6 +75,7 @@ def register(
         std=STD,
         find=lambda: None,
         loader=lambda weights, progress: make(),  # type: ignore[arg-type, return-value]
+        dense=False,  # float32 on every CPU
     )
     monkeypatch.setitem(networks._NETWORKS, name, known)
     return known
