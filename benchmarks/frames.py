@@ -14,11 +14,12 @@ from __future__ import annotations
 import argparse
 import platform
 import statistics
+import threading
 import time
 
 started = time.perf_counter()
 
-from liveflight import app  # noqa: E402
+from liveflight import app, engines  # noqa: E402
 from liveflight.__main__ import _options, _parser  # noqa: E402
 from liveflight.core.contracts import Output  # noqa: E402
 
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--headless", action="store_true")
     own, rest = parser.parse_known_args()
     args = _parser().parse_args(["fly", *rest])
+    threading.Thread(target=engines.preload, daemon=True).start()
     output = open_output(own.headless, args.size or (640, 360))
     opened = time.perf_counter()
     flight = app.build(_options(args), output, live=True)
@@ -61,7 +63,7 @@ def main() -> None:
 
 def print_start(noise: float, opened: float, loaded: float, first: float) -> None:
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
-    print(f"first picture (noise, moving)     {noise - started:6.2f} s")
+    print(f"first picture (still noise)       {noise - started:6.2f} s")
     print(f"  importing liveflight            {imported - started:6.2f} s")
     print(f"  opening the output              {opened - imported:6.2f} s")
     print(f"  shaders, first frame            {noise - opened:6.2f} s")

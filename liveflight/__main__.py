@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,11 @@ from liveflight import arguments as read
 from liveflight.arguments import Size
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import ROWS
+from liveflight.loader import THREAD
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from liveflight.takeoff import Options
 
 SIZE = (1280, 720)
@@ -29,6 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] not in (*COMMANDS, "-h", "--help", "--version"):
         given.insert(0, "fly")
+    code = _run(given)
+    sys.stderr.flush()
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        # A thread within torch's own code would abort the process as Python is taken down.
+        os._exit(code)
+    return code
+
+
+def _run(given: list[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="liveflight: %(message)s")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -51,18 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def fly(args: argparse.Namespace) -> int:
     """Opens the window and flies; without a display, renders ten seconds of the same instead."""
-    from liveflight import app
+    from liveflight import app, engines
     from liveflight.outputs import has_display
 
     if not has_display():
-        print("no display here: rendering ten seconds to flight.mp4 instead")
+        print("no display here: rendering ten seconds to flight.mp4 instead", flush=True)
         return _render(_options(args, fps=30.0), 10.0, args.size or SIZE, Path("flight.mp4"))
     from liveflight.outputs.window import Window
 
+    threading.Thread(target=engines.preload, name=THREAD, daemon=True).start()
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
-    flight = app.build(
-        _options(args, osc_host=args.osc_host, osc_port=args.osc_port), window, live=True
-    )
+    options = _options(args, osc_host=args.osc_host, osc_port=args.osc_port)
+    flight = app.build(options, window, live=True, shown=_Downloads())
     try:
         app.run(flight, args.fps)
     finally:
@@ -82,7 +95,7 @@ def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
 
     frames = max(1, round(seconds * options.fps))
     output = Headless(size, lambda picture: sink.write(picture))
-    flight = app.build(options, output, live=False)
+    flight = app.build(options, output, live=False, shown=_Downloads())
     done = 0
     try:
         with open_sink(out, size, options.fps) as sink, _progress(frames) as advance:
@@ -184,9 +197,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "fly":
             _add_show(command)
         if name == "render":
-            command.add_argument("--seconds", type=read.number(1e-3, 1e6), default=10.0)
-            command.add_argument("--fps", type=read.number(1, 1000), default=30.0)
-            command.add_argument("--out", type=Path, default=Path("flight.mp4"), metavar="FILE")
+            command.add_argument("--seconds", type=read.number(1e-3, 1e6), default=10.0, help="10")
+            command.add_argument("--fps", type=read.number(1, 1000), default=30.0, help="30")
+            out = "a name in .mp4, or a folder for PNGs (flight.mp4)"
+            command.add_argument("--out", type=Path, default=Path("flight.mp4"), help=out)
         if name == "networks":
             command.add_argument("name", nargs="?", default="")
     return parser
@@ -249,6 +263,27 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=total)
         yield lambda: bar.advance(task)
+
+
+class _Downloads:
+    """A bar for weights being downloaded, on standard error; nothing where none are."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import DownloadColumn, Progress, TimeRemainingColumn
+
+        if self._bar is None:
+            columns = ("[progress.description]{task.description}", DownloadColumn())
+            self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+            self._bar.start()
+            self._task = self._bar.add_task(name)
+        self._bar.update(self._task, completed=done, total=total or None)
+        if done == total:
+            self._bar.stop()
+            self._bar = None
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:

@@ -18,7 +18,7 @@ from liveflight.core.contracts import Engine, KeyPress, LiveflightError, Output,
 from liveflight.core.mailbox import Mailbox
 from liveflight.core.meter import Meter
 from liveflight.core.noise import pink
-from liveflight.flight import Flight, Loader
+from liveflight.flight import Flight
 from liveflight.gl.feedback import Feedback
 from liveflight.gl.hud import Hud
 from liveflight.gl.interop import HostCopy, read_picture
@@ -26,8 +26,9 @@ from liveflight.gl.present import Fit, Present
 from liveflight.inputs import keyboard
 from liveflight.inputs.keyboard import Keyboard
 from liveflight.inputs.osc import OscInput
+from liveflight.loader import Loader, Shown
 from liveflight.outputs.recorder import save_png
-from liveflight.takeoff import Options, take_off
+from liveflight.takeoff import Options, take_off, weights_of
 
 FADE = 0.5
 """Seconds a blackout takes, there and back."""
@@ -96,8 +97,7 @@ class App:
         """Gives everything back. May be called twice."""
         if self.osc:
             self.osc.close()
-        if self.flight.loader.engine:
-            self.flight.loader.engine.close()
+        self.flight.loader.close()
         for part in (self._feedback, self._hand_over, self._present, self._hud):
             part.release()
         self.output.close()
@@ -155,7 +155,8 @@ class App:
             master=self._master,
             frame=self.meter.frames,
         )
-        if controls.flag("show.hud"):
+        waiting = self.flight.loader.downloading and not self.flight.mix()
+        if controls.flag("show.hud") or waiting:
             self._hud.draw(self._hud_lines(dt), where, size, bottom_up=up)
         if controls.flag("show.help"):
             self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
@@ -176,11 +177,14 @@ class App:
         shown = [f"{target}\t{weight:.0%}" for target, weight in mix.items()]
         steps = flight.controls.whole("ascent.steps") if mix else 0
         lines = [
-            *(shown or ["loading ..."]),
+            *(shown or [flight.loader.downloading or "loading ..."]),
             f"{meter.rate:.0f} frames/s\t{meter.rate * steps:.0f} steps/s\t{meter.late} late",
         ]
-        refused = f"{self.osc.refused} OSC packets refused" if self.osc and self.osc.refused else ""
-        return [*lines, *filter(None, (flight.last_message, flight.reports.last, refused))]
+        said = [flight.last_message, flight.reports.last]
+        if self.osc and self.osc.refused:
+            last = self.osc.last_message
+            said += [last if "refused" in last else "", f"{self.osc.refused} OSC packets refused"]
+        return [*lines, *filter(None, said)]
 
     def picture(self) -> np.ndarray:
         """What is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""
@@ -239,17 +243,19 @@ class Laps:
         self._since = now
 
 
-def build(options: Options, output: Output, *, live: bool) -> App:
-    """Everything a flight needs, on this output, which is closed if it cannot start.
+def build(options: Options, output: Output, *, live: bool, shown: Shown | None = None) -> App:
+    """Everything a flight needs, on this output, which is closed if it cannot start. `shown` is
+    told of downloads.
 
     Raises LiveflightError for names that do not exist; missing weights are found out by the first
     frames."""
 
     def engine() -> Engine:
-        return engines.load("torch", options.device, options.seed, options.weights)
+        return engines.load("torch", options.device, options.seed, weights)
 
-    flight = Flight(Loader(engine, background=live), options.seed)
+    flight = Flight(Loader(engine, background=live, shown=shown), options.seed)
     try:
+        weights = weights_of(options)
         take_off(flight, options)
         app = App(output, flight, options, live=live)
     except BaseException:

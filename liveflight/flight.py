@@ -5,18 +5,18 @@ Messages in, mix out. Knows nothing of GL, windows or clocks.
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
 from liveflight import networks
 from liveflight.core import presets
-from liveflight.core.contracts import Engine, LiveflightError, Mix, Target
+from liveflight.core.contracts import LiveflightError, Mix, Target
 from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.mailbox import Ask, Message, Nudge, Set, Trigger
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey, Schedule
+from liveflight.loader import Loader
 
 log = logging.getLogger("liveflight.flight")
 
@@ -38,49 +38,6 @@ class Reports:
         self.counts[text] += 1
         if self.counts[text] == 1:
             log.warning("%s", text)
-
-
-class Loader:
-    """Brings up the engine and the networks: beside the frame loop in a show, within it in a
-    render."""
-
-    def __init__(self, make_engine: Callable[[], Engine], background: bool) -> None:
-        self._make = make_engine
-        self._background = background
-        self._work: threading.Thread | None = None
-        self._failed: dict[str, LiveflightError] = {}
-        self.engine: Engine | None = None
-
-    def ready(self, names: Sequence[str]) -> bool:
-        """Whether all these networks can be ascended; starts to load the first that cannot.
-
-        Raises LiveflightError, once per asking, where one could not be loaded."""
-        for name in names:
-            if name in self._failed:
-                raise self._failed.pop(name)
-            if self.engine is None or not self.engine.ready(name):
-                self._load(name)
-                return self.engine is not None and self.engine.ready(name) and self.ready(names)
-        return True
-
-    def _load(self, name: str) -> None:
-        if not self._background:
-            self._prepare(name)
-            if name in self._failed:
-                raise self._failed.pop(name)
-        elif self._work is None or not self._work.is_alive():
-            self._work = threading.Thread(target=self._prepare, args=(name,), daemon=True)
-            self._work.start()
-
-    def _prepare(self, name: str) -> None:
-        try:
-            engine = self.engine or self._make()
-            engine.prepare(name)
-            self.engine = engine
-        except LiveflightError as error:
-            self._failed[name] = error
-        except Exception as error:  # a loader thread must not die silently
-            self._failed[name] = LiveflightError(f"{name} cannot be loaded: {error!r}")
 
 
 class Flight:
@@ -168,10 +125,16 @@ class Flight:
         self._arrive()
 
     def recall(self, preset: Preset) -> None:
-        """Takes over all of a preset, or, raising LiveflightError, nothing of it."""
-        journey = [networks.resolve(stop) for stop in preset.journey]
-        goal = preset.targets or dict.fromkeys(journey[:1], 1.0)
-        self.loader.ready(sorted({networks.resolve(target).network for target in goal}))
+        """Takes over a preset: the controls at once, the targets once their network is loaded.
+
+        Raises LiveflightError, having changed nothing, where it names what does not exist."""
+        try:
+            journey = [networks.resolve(stop) for stop in preset.journey]
+            goal = {networks.resolve(target): each for target, each in preset.targets.items()}
+        except LiveflightError as error:
+            raise LiveflightError(f"preset {preset.name}: {error}") from error
+        goal = goal or dict.fromkeys(journey[:1], 1.0)
+        self.loader.ready(sorted({target.network for target in goal}))
         for control in ROWS:
             if control.saved:
                 self.controls.set(control.key, preset.settings.get(control.key, control.default))

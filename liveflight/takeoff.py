@@ -40,6 +40,23 @@ class Options:
     """0 is without OSC."""
 
 
+def weights_of(options: Options) -> dict[str, Path]:
+    """The weights file by the name of the network it is for.
+
+    Raises LiveflightError where that is not clear."""
+    if options.weights is None:
+        return {}
+    preset = _preset(options)
+    flown = {networks.resolve(target).network for target in [*preset.targets, *preset.journey]}
+    named = {networks.network(options.network).name} if options.network else flown
+    if len(named) != 1:
+        raise LiveflightError(
+            f"weights {str(options.weights)!r}: name the network they are for by --network: "
+            f"{', '.join(sorted(named) or networks.names())}"
+        )
+    return {named.pop(): options.weights}
+
+
 def take_off(flight: Flight, options: Options) -> None:
     """Recalls the preset, then what was asked for beside it.
 

@@ -30,7 +30,7 @@ class FakeEngine:
         self.gate = threading.Event()
         self.gate.set()
 
-    def prepare(self, network: str) -> None:
+    def prepare(self, network: str, progress: object = None) -> None:
         assert self.gate.wait(60)
         if network in self.missing:
             raise LiveflightError(f"no weights for {network}")

@@ -25,6 +25,7 @@ LAYERS = [
     {"app", "arguments"},
     {"takeoff"},
     {"flight"},
+    {"loader"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
     {"resources"},

@@ -534,7 +534,7 @@ def test_memory_formats_are_channels_last(engine, module, canvas):
             assert parameter.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_a_network_is_loaded_once_and_the_weights_are_for_the_first(monkeypatch, tmp_path):
+def test_a_network_is_loaded_once_and_from_the_file_named_for_it(monkeypatch, tmp_path):
     loads: list[object] = []
 
     def loading(name: str) -> None:
@@ -545,7 +545,7 @@ def test_a_network_is_loaded_once_and_the_weights_are_for_the_first(monkeypatch,
 
     loading("tiny")
     loading("other")
-    engine = TorchEngine("cpu", weights=tmp_path / "mine.pth")
+    engine = TorchEngine("cpu", weights={"tiny": tmp_path / "mine.pth"})
     for name in ("tiny", "Tiny", "tiny", "other"):
         engine.prepare(name)
     assert loads == [("tiny", tmp_path / "mine.pth"), ("other", None)]

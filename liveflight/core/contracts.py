@@ -5,7 +5,7 @@ and the protocols of engines and outputs. No behaviour of its own beyond parsing
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
@@ -127,13 +127,18 @@ class Warp:
     """How much of the way to mid grey is gone, 0..1."""
 
 
+Progress = Callable[[int, int], None]
+"""Called while weights are downloaded with the bytes so far and in all (0: not known). What it
+raises ends the download."""
+
+
 class Engine(Protocol):
     """What takes ascent steps. Owns networks and device; knows nothing of GL, time or controls."""
 
     device: str
     """`cpu`, `cuda`, `mps`."""
 
-    def prepare(self, network: str) -> None:
+    def prepare(self, network: str, progress: Progress | None = None) -> None:
         """Loads a network and learns which of its filters live. Slow: seconds. May be called from
         another thread while `ascend` runs on networks prepared earlier.
 

@@ -1,6 +1,6 @@
 """THE table: one row per control, and the values a performer moves.
 
-Keys, OSC addresses, preset checking, the HUD, `liveflight controls` and the README are all derived
+Keys, OSC addresses, preset checking, the HUD and `liveflight controls` are all derived
 from `CONTROLS`. A value is checked once, where it enters (`Control.check` for files and the command
 line, `Control.fit` for live input); inside, it is trusted. Everything that moves is a rate per
 second.
@@ -228,8 +228,8 @@ ROWS: tuple[Control, ...] = (
     _number("show", "dwell", 1, 12, 600, "s", "how long the autopilot stays, crossfade included", "geometric", glide=0),
     _switch("show", "freeze", "stands still: no motion, no ascent", saved=False),
     _switch("show", "blackout", "fades to black", saved=False),
-    _number("show", "master", 0, 1, 1, "", "brightness of the output", glide=0.1),
-    _choice("show", "fit", ("cover", "contain"), "fill the output and cut what sticks out, or show all with black bars"),
+    Control("show", "master", "float", "brightness of the output", 1.0, glide=0.1, saved=False),
+    Control("show", "fit", "enum", "fill the output and cut what sticks out, or show all with black bars", "cover", choices=("cover", "contain"), saved=False),
     _switch("show", "hud", "shows target, rates and the last message", saved=False),
     _switch("show", "help", "shows the keys", saved=False),
     _trigger("show", "reseed", "starts again from noise"),

@@ -79,6 +79,8 @@ def find(text: str) -> Preset:
 def read(path: Path) -> Preset:
     """Reads and checks a file. Raises LiveflightError naming file, field and what is allowed."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # it might wait for ever
+            raise LiveflightError("it is not a file")
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
         if len(data) > _LARGEST:

@@ -13,6 +13,9 @@ from liveflight.core.contracts import Mix, Target
 _FAINT = 0.02
 """Weights below this change nothing that can be seen, but cost a layer's work."""
 
+_HURRY = 0.3
+"""Seconds of the shortest crossfade of one that interrupts another."""
+
 _MOST = 6
 """Targets in one mix, the strongest first: a drummed key must not slow the flight down."""
 
@@ -30,6 +33,8 @@ class Schedule:
     def go(self, goal: Mapping[Target, float], now: float, crossfade: float) -> None:
         """Grows into `goal` (weights above 0, at least one) over `crossfade` seconds from what is
         now."""
+        if self.elapsed(now) < self._crossfade:  # who plays faster than the crossfade is in a hurry
+            crossfade = min(crossfade, max(2 * self.elapsed(now), _HURRY))
         self._from = self.mix(now)
         self.goal = _strongest(goal)
         self._since, self._crossfade = now, crossfade if self._from else 0.0

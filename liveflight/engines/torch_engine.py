@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from liveflight import networks
-from liveflight.core.contracts import Ascent, Canvas, Mix, Target
+from liveflight.core.contracts import Ascent, Canvas, Mix, Progress, Target
 from liveflight.core.noise import pink
 from liveflight.engines import conditioning, devices
 from liveflight.networks import Network
@@ -59,23 +59,27 @@ class _Prepared:
 class TorchEngine:
     """`core.contracts.Engine` on torch. `device` is auto, cuda, mps or cpu."""
 
-    def __init__(self, device: str = "auto", seed: int = 0, weights: Path | None = None) -> None:
+    def __init__(
+        self, device: str = "auto", seed: int = 0, weights: Mapping[str, Path] | None = None
+    ) -> None:
+        """`weights`: files for some networks, by their names."""
         self._device = devices.choose(device)
         self.device = self._device.type
         if self.device == "cpu":
             devices.keep_freed_memory()
-        self._weights = weights
+        self._weights = dict(weights or {})
         self._prepared: dict[str, _Prepared] = {}
         self._rng = np.random.default_rng(seed)
         self._noise = torch.Generator().manual_seed(seed)
 
-    def prepare(self, network: str) -> None:
+    def prepare(self, network: str, progress: Progress | None = None) -> None:
         known = networks.network(network)
         if known.name in self._prepared:
             return
-        module = known.load(self._weights)
-        self._weights = None
-        self._prepared[known.name] = self._in_best_format(known, module)
+        module = known.load(self._weights.get(known.name), progress)
+        prepared = self._in_best_format(known, module)
+        _warm_up(known, prepared)
+        self._prepared[known.name] = prepared
 
     def ready(self, network: str) -> bool:
         return network in self._prepared
@@ -151,6 +155,16 @@ def agreement(known: Network, one: _Prepared, other: _Prepared) -> float:
         for each in (one, other)
     )
     return float(F.cosine_similarity(first.flatten().double(), second.flatten().double(), dim=0))
+
+
+def _warm_up(known: Network, prepared: _Prepared) -> None:
+    """Takes a step that nobody sees. The first of a process waits seconds for what torch loads and
+    plans at first use; here it waits beside the show, not in it."""
+    picture = _to_picture(pink(_NOISE_SIZE, 4), prepared.mean.device)
+    mix = {Target(known.name, known.layers[-1].name, 0): 1.0}
+    gradient = _gradient({known.name: prepared}, picture, mix, "channel", 0.75)
+    gradient = conditioning.smooth(conditioning.decorrelate(gradient, 1.0), 1.0, 1.0)
+    conditioning.add_noise(conditioning.soften(gradient, 0.1), 0.1, torch.Generator())
 
 
 def _prepare(

@@ -57,8 +57,14 @@ class Surface:
         """`size`: width and height in pixels. What it shows at first is undefined."""
         self.size = size
         self._ctx = ctx
-        self.texture = ctx.texture(size, 4, dtype="f2")
-        self.framebuffer = ctx.framebuffer([self.texture])
+        try:
+            self.texture = ctx.texture(size, 4, dtype="f2")
+            self.framebuffer = ctx.framebuffer([self.texture])
+        except moderngl.Error as error:
+            raise LiveflightError(
+                f"canvas {size[0]}x{size[1]}: the graphics memory cannot hold it; "
+                "try a smaller --canvas"
+            ) from error
 
     def release(self) -> None:
         if self._ctx.fbo is self.framebuffer:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from liveflight.core.contracts import LiveflightError, Target, nearest
 from liveflight.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
-from liveflight.networks.network import Layer, Network, Progress
+from liveflight.networks.network import Layer, Network
 from liveflight.networks.vgg import VGG16, VGG19
 
-__all__ = ["Layer", "Network", "Progress", "names", "network", "resolve"]
+__all__ = ["Layer", "Network", "names", "network", "resolve"]
 
 _NETWORKS = {known.name: known for known in (EFFICIENTNET_LITE0, VGG16, VGG19)}
 

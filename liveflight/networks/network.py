@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight.core.contracts import LiveflightError, nearest
+from liveflight.core.contracts import LiveflightError, Progress, nearest
 
 if TYPE_CHECKING:
     from liveflight.networks.layered import Layered
-
-Progress = Callable[[int, int], None]
-"""Called while weights are downloaded with the bytes so far and in all (0: not known)."""
 
 Triple = tuple[float, float, float]
 

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Progress
 from liveflight.networks import weights
-from liveflight.networks.network import Layer, Network, Progress
+from liveflight.networks.network import Layer, Network
 
 if TYPE_CHECKING:
     from torch import Tensor

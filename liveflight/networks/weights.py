@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 import uuid
+import warnings
 from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
@@ -13,8 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from liveflight.core.contracts import LiveflightError
-from liveflight.networks.network import Progress
+from liveflight.core.contracts import LiveflightError, Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,7 +89,8 @@ def _state_dict(path: Path) -> Any:
 
     with path.open("rb") as file:
         zipped = file.read(4) == b"PK\x03\x04"  # torchvision's VGG files are older than that format
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    with warnings.catch_warnings(action="ignore"):  # what is wrong is said once, by us
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
 
 
 def _refuse_strange_entries(path: Path, state: dict[Any, Any]) -> None:

@@ -50,6 +50,8 @@ def open_sink(path: str | Path, size: tuple[int, int], fps: float) -> Sink:
     Raises LiveflightError for any other name, and what those two raise."""
     is_folder = str(path).endswith(("/", os.sep))
     suffix = Path(path).suffix.lower()
+    if Path(path).name in ("", ".mp4"):
+        raise LiveflightError(f"output {str(path)!r} has no name: try flight.mp4")
     if suffix == ".mp4" and not is_folder:
         return VideoFile(Path(path), size, fps)
     if is_folder or not suffix:
