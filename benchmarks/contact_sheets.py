@@ -43,7 +43,7 @@ def flyable() -> list[str]:
     found = []
     for name in presets.names():
         preset = presets.find(name)
-        used = {target.network for target in [*preset.targets, *preset.journey]}
+        used = {target.network for target in preset.named}
         if all(network(one).find_weights() for one in used):
             found.append(name)
     return found

@@ -166,7 +166,7 @@ def presets(args: argparse.Namespace) -> int:
         except LiveflightError as error:
             rows.append(("", name, "", str(error)))
             continue
-        used = sorted({target.network for target in [*preset.targets, *preset.journey]})
+        used = sorted({target.network for target in preset.named})
         rows.append((str(preset.slot or ""), name, ", ".join(used), preset.about or preset.title))
     _table(rows)
     print(f"\nYour own go into {shelf.user_folder()}")

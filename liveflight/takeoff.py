@@ -47,7 +47,7 @@ def weights_of(options: Options) -> dict[str, Path]:
     if options.weights is None:
         return {}
     preset = _preset(options)
-    flown = {networks.resolve(target).network for target in [*preset.targets, *preset.journey]}
+    flown = {networks.resolve(target).network for target in preset.named}
     named = {networks.network(options.network).name} if options.network else flown
     if len(named) != 1:
         raise LiveflightError(
@@ -84,7 +84,7 @@ def _preset(options: Options) -> Preset:
 
 def _target(options: Options, preset: Preset) -> Target | None:
     """The target that was named, as far as it was; None leaves all to the preset."""
-    home = next((networks.resolve(stop) for stop in [*preset.targets, *preset.journey]), None)
+    home = next((networks.resolve(stop) for stop in preset.named), None)
     if home and not (options.network or options.layer or options.filter):
         return None
     network = networks.network(options.network or (home.network if home else networks.names()[0]))

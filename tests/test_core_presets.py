@@ -482,7 +482,7 @@ def test_what_cannot_be_written_whole_is_not_written(
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_preset_flies(path: Path) -> None:
     preset = presets.read(path)
-    stops = [networks.resolve(stop) for stop in [*preset.targets, *preset.journey]]
+    stops = [networks.resolve(stop) for stop in preset.named]
     assert stops, "a shipped preset says what it excites"
     assert preset.title and preset.about
     assert presets._NAME.fullmatch(preset.name)
@@ -503,7 +503,7 @@ def test_every_network_has_its_own_first_flight() -> None:
 @pytest.mark.parametrize(("network", "name"), takeoff.PRESET_OF.items())
 def test_a_networks_first_flight_is_shipped_and_is_its_own(network: str, name: str) -> None:
     preset = presets.find(name)
-    stops = [networks.resolve(stop) for stop in [*preset.targets, *preset.journey]]
+    stops = [networks.resolve(stop) for stop in preset.named]
     assert {stop.network for stop in stops} == {network}
 
 

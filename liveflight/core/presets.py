@@ -47,6 +47,11 @@ class Preset:
     slot: int | None = None
     """The number that recalls it."""
 
+    @property
+    def named(self) -> tuple[Target, ...]:
+        """Every target it names: what is excited first, then the journey."""
+        return (*self.targets, *self.journey)
+
 
 DEFAULT = "reef"
 """The flight of someone who only typed `liveflight`."""
