@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
 
@@ -19,6 +19,7 @@ class FakeEngine:
     With `gate` unset, `prepare` waits."""
 
     device = "cpu"
+    stream = 0
 
     def __init__(self, step: Step = stay, alive: Sequence[int] = (2, 5, 11)) -> None:
         self.step = step
@@ -26,6 +27,7 @@ class FakeEngine:
         self.missing: set[str] = set()
         self.prepared: list[str] = []
         self.asked: list[tuple[Mix, Ascent]] = []
+        self.plans: list[tuple[frozenset[tuple[str, str]], tuple[int, int]]] = []
         self.closed = 0
         self.gate = threading.Event()
         self.gate.set()
@@ -38,6 +40,12 @@ class FakeEngine:
 
     def ready(self, network: str) -> bool:
         return network in self.prepared
+
+    def plan(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> None:
+        self.plans.append((frozenset(layers), size))
+
+    def planned(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> bool:
+        return (frozenset(layers), size) in self.plans
 
     def precision(self, network: str) -> str:
         return "float32"

@@ -5,7 +5,7 @@ and the protocols of engines and outputs. No behaviour of its own beyond parsing
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     import moderngl
 
 Canvas = np.ndarray
-"""The picture being dreamed, on the host: float16, (H, W, 4), sRGB-coded RGB in 0..1 with alpha 1,
-row 0 at the top."""
+"""The picture being dreamed: float16, (H, W, 4), sRGB-coded RGB in 0..1 with alpha 1, row 0 at the
+top. On the host an array; where the hand-over keeps the picture on a CUDA device, any object with
+`__cuda_array_interface__` of that shape and type."""
 
 
 class LiveflightError(Exception):
     """What a user can cause and mend. Its text is one line (the weights error: three) that names
     the value, what is allowed and what to do; the command line prints it and exits with 2."""
+
+
+class OutOfMemoryError(LiveflightError):
+    """A step at this canvas size does not fit into the device's memory; a smaller one may."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -137,6 +142,8 @@ class Engine(Protocol):
 
     device: str
     """`cpu`, `cuda`, `mps`."""
+    stream: int
+    """The CUDA stream that `ascend` works on, a cudaStream_t as a number; 0 elsewhere."""
 
     def prepare(self, network: str, progress: Progress | None = None) -> None:
         """Loads a network and learns which of its filters live. Slow: seconds. May be called from
@@ -149,6 +156,17 @@ class Engine(Protocol):
         """Whether `ascend` may be given targets of this network."""
         ...
 
+    def plan(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> None:
+        """Prepares steps on exactly these layers together, each (network, layer) of a network that
+        is ready, at this canvas width and height. Slow where the runtime compiles or captures. May
+        be called from another thread while `ascend` runs; `ascend` also takes what is not planned,
+        in its own time."""
+        ...
+
+    def planned(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> bool:
+        """Whether `ascend` on these layers together would have nothing to prepare."""
+        ...
+
     def precision(self, network: str) -> str:
         """The number format of the network's convolutions here, such as `float32` or `bfloat16`."""
         ...
@@ -159,7 +177,8 @@ class Engine(Protocol):
 
     def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
         """One frame's steps: a new canvas, the given one left alone. All values finite and in 0..1,
-        or, where the step came out non-finite, raises FloatingPointError."""
+        or, where the step came out non-finite, raises FloatingPointError. Raises OutOfMemoryError
+        where the device cannot hold the step at this canvas size."""
         ...
 
     def close(self) -> None: ...

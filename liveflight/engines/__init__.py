@@ -1,19 +1,25 @@
-"""What takes ascent steps, each module one runtime behind the contract `core.contracts.Engine`."""
+"""What takes ascent steps, behind the contract `core.contracts.Engine`. One module here is one way
+to a gradient, and its name below."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from liveflight.core.contracts import Engine, LiveflightError
 
-NAMES = ("torch",)
+if TYPE_CHECKING:
+    import torch
+
+    from liveflight.engines.backend import Backend
+
 DEVICES = ("auto", "cuda", "mps", "cpu")
 
 
 def load(
-    name: str = "torch",
+    name: str = "auto",
     device: str = "auto",
     seed: int = 0,
     weights: Mapping[str, Path] | None = None,
@@ -25,15 +31,32 @@ def load(
     if name not in NAMES:
         raise LiveflightError(f"there is no engine {name!r}; there is: {', '.join(NAMES)}")
     _calm_threads()
-    from liveflight.engines.torch_engine import TorchEngine
+    from liveflight.engines import devices
+    from liveflight.engines.engine import AscentEngine
 
-    return TorchEngine(device, seed, weights)
+    chosen = devices.choose(device)
+    if chosen.type == "cpu":
+        devices.keep_freed_memory()
+    return AscentEngine(_BACKENDS[name](chosen), chosen, seed, weights)
 
 
 def preload() -> None:
     """Imports the runtime: seconds that a show can spend beside opening its window."""
     _calm_threads()
-    import liveflight.engines.torch_engine  # noqa: F401
+    import liveflight.engines.engine  # noqa: F401
+
+
+def _autograd(device: torch.device) -> Backend:
+    from liveflight.engines.autograd import Autograd
+
+    return Autograd(device)
+
+
+_BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
+    "auto": _autograd,
+    "autograd": _autograd,
+}
+NAMES = tuple(_BACKENDS)
 
 
 def _calm_threads() -> None:

@@ -1,5 +1,5 @@
-"""The torch engine against independent float64 arithmetic, on small seeded networks; and what it
-computes, keeps and leaves behind."""
+"""The engine, on its reference backend, against independent float64 arithmetic, on small seeded
+networks; and what it computes, keeps and leaves behind."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from tiny_network import DEAD, LOUD, MEAN, QUIET, STD, TINY_LAYERS, register, ti
 from torch import nn
 from torch.nn import functional as F
 
-from liveflight import networks
+from liveflight import engines, networks
 from liveflight.core.contracts import Ascent, Canvas, Mix, Target
 from liveflight.core.noise import opaque, pink
-from liveflight.engines import devices, torch_engine
-from liveflight.engines.torch_engine import TorchEngine
+from liveflight.engines import devices
+from liveflight.engines.autograd import Autograd
+from liveflight.engines.backend import spreads
+from liveflight.engines.engine import AscentEngine, agreement
 from liveflight.networks import Layer
 from liveflight.networks.layered import Layered
 
@@ -43,10 +45,15 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Layered:
 
 
 @pytest.fixture
-def engine(module: Layered) -> TorchEngine:
-    engine = TorchEngine("cpu", seed=1)
+def engine(module: Layered) -> AscentEngine:
+    engine = engines.load("autograd", "cpu", seed=1)
     engine.prepare("tiny")
     return engine
+
+
+def running(engine: AscentEngine) -> Layered:
+    """The module of `tiny` that the reference backend runs."""
+    return engine._backend._networks["tiny"][1]
 
 
 @pytest.fixture
@@ -202,7 +209,7 @@ def test_a_scaled_gradient_is_that_of_the_smaller_picture(engine, module, scale)
 # The step
 
 
-def ascended(engine: TorchEngine, canvas: Canvas, mix: Mix, ascent: Ascent) -> np.ndarray:
+def ascended(engine: AscentEngine, canvas: Canvas, mix: Mix, ascent: Ascent) -> np.ndarray:
     """How far one call moves each value: float64 (1, 3, H, W)."""
     after = engine.ascend(canvas, mix, ascent)
     return (as_picture(after, torch.float64) - as_picture(canvas, torch.float64)).numpy()
@@ -245,7 +252,7 @@ def test_red_is_red_and_blue_blue(monkeypatch):
         return Layered({"colour": convolution}).requires_grad_(False)
 
     register(monkeypatch, "reddish", reddish, (Layer("colour", 1, 1),))
-    engine = TorchEngine("cpu")
+    engine = engines.load("autograd", "cpu")
     engine.prepare("reddish")
     grey = opaque(np.full((10, 14, 3), 0.5))
     way = ascended(engine, grey, {Target("reddish", "colour", 0): 1.0}, PLAIN)
@@ -310,10 +317,10 @@ def test_jitter_moves_what_the_network_sees_and_not_the_picture(engine, module):
         assert np.mean(places) == pytest.approx(middle, abs=1.5)
 
 
-def test_octaves_choose_among_a_few_sizes(engine, module):
+def test_octaves_choose_among_a_few_sizes(engine):
     canvas = pink((120, 88), seed=5)
     seen: set[tuple[int, int]] = set()
-    module.stages["edges"].register_forward_pre_hook(
+    running(engine).stages["edges"].register_forward_pre_hook(
         lambda _, inputs: seen.add(tuple(inputs[0].shape[-2:]))
     )
     for _ in range(100):
@@ -324,9 +331,9 @@ def test_octaves_choose_among_a_few_sizes(engine, module):
     assert all(abs(height / width - 88 / 120) < 0.02 for height, width in seen)
 
 
-def test_octaves_leave_no_side_under_48_pixels(engine, module):
+def test_octaves_leave_no_side_under_48_pixels(engine):
     seen: set[tuple[int, int]] = set()
-    module.stages["edges"].register_forward_pre_hook(
+    running(engine).stages["edges"].register_forward_pre_hook(
         lambda _, inputs: seen.add(tuple(inputs[0].shape[-2:]))
     )
     for size in ((120, 60), (WIDTH, HEIGHT)):
@@ -348,7 +355,7 @@ def test_a_filter_that_hardly_stirs_does_not_live(monkeypatch):
     module = tiny_module(seed=1)
     module.stages["deep"].weight[7] *= 1e-3
     register(monkeypatch, "tiny", lambda: module)
-    engine = TorchEngine("cpu")
+    engine = engines.load("autograd", "cpu")
     engine.prepare("tiny")
     assert engine.living("tiny", "deep") == [0, 1, 2, 3, 4, 5, 6, 8, 9]
 
@@ -367,7 +374,7 @@ def test_a_dead_filter_can_be_flown_and_does_nothing_bad(engine, canvas, ascent)
 @pytest.mark.parametrize("target", [tiny("edges", 2), tiny("deep", 9), tiny("shapes", None)])
 def test_bfloat16_agrees_with_float32(engine, module, monkeypatch, target):
     monkeypatch.setattr(devices, "precision", lambda device, dense: torch.bfloat16)
-    fast = TorchEngine("cpu")
+    fast = engines.load("autograd", "cpu")
     register(monkeypatch, "tiny", lambda: tiny_module(seed=1))
     fast.prepare("tiny")
     assert fast.precision("tiny") == "bfloat16"
@@ -397,26 +404,29 @@ def test_bfloat16_agrees_with_float32_in_vgg(monkeypatch):
     picture, gradients = as_picture(pink((96, 64), 5)), []
     for dtype in (torch.float32, torch.bfloat16):
         monkeypatch.setattr(devices, "precision", lambda device, dense, dtype=dtype: dtype)
-        engine = TorchEngine("cpu")
+        engine = engines.load("autograd", "cpu")
         engine.prepare("vgg_head")
         mix = {Target("vgg_head", "conv2_1", 5): 1.0}
         gradients.append(engine.gradient(picture, mix, "channel"))
     assert cosine(*gradients) > 0.99
 
 
-def prepared(module: Layered, dtype: torch.dtype) -> torch_engine._Prepared:
-    known = networks.network("tiny")
-    return torch_engine._prepare(known, module, torch.device("cpu"), dtype)
+def loaded(module: Layered, dtype: torch.dtype) -> Autograd:
+    backend = Autograd(torch.device("cpu"))
+    backend.load(networks.network("tiny"), module, dtype)
+    return backend
+
+
+def agreed(backend: Autograd, exact: Autograd, module: Layered) -> float:
+    known, cpu = networks.network("tiny"), torch.device("cpu")
+    return agreement(known, spreads(known, module), backend, cpu, exact)
 
 
 def test_agreement_tells_formats_that_agree_from_those_that_do_not(module):
-    known = networks.network("tiny")
-    exact = prepared(tiny_module(seed=1), torch.float32)
-    assert torch_engine.agreement(known, exact, exact) == pytest.approx(1.0)
-    near = torch_engine.agreement(known, prepared(tiny_module(seed=1), torch.bfloat16), exact)
-    assert 0.99 < near < 1
-    other = torch_engine.agreement(known, prepared(tiny_module(seed=2), torch.float32), exact)
-    assert other < 0.9
+    exact = loaded(module, torch.float32)
+    assert agreed(exact, exact, module) == pytest.approx(1.0)
+    assert 0.99 < agreed(loaded(module, torch.bfloat16), exact, module) < 1
+    assert agreed(loaded(tiny_module(seed=2), torch.float32), exact, module) < 0.9
 
 
 def overflowing() -> Layered:
@@ -428,9 +438,8 @@ def overflowing() -> Layered:
 
 
 def test_gradients_that_are_not_finite_do_not_agree(module):
-    known = networks.network("tiny")
-    half, exact = prepared(overflowing(), torch.float16), prepared(overflowing(), torch.float32)
-    assert not torch_engine.agreement(known, half, exact) > 0
+    half, exact = loaded(overflowing(), torch.float16), loaded(overflowing(), torch.float32)
+    assert not agreed(half, exact, overflowing()) > 0
 
 
 @pytest.mark.parametrize(
@@ -439,7 +448,7 @@ def test_gradients_that_are_not_finite_do_not_agree(module):
 def test_half_is_used_only_where_it_agrees_with_float32(monkeypatch, caplog, canvas, make, format):
     monkeypatch.setattr(devices, "precision", lambda device, dense: torch.float16)
     register(monkeypatch, "tiny", make)
-    engine = TorchEngine("cpu")
+    engine = engines.load("autograd", "cpu")
     with caplog.at_level(logging.WARNING, logger="liveflight"):
         engine.prepare("tiny")
         engine.prepare("tiny")
@@ -449,7 +458,7 @@ def test_half_is_used_only_where_it_agrees_with_float32(monkeypatch, caplog, can
     # What runs in float32 in the end was not rounded to half on the way.
     monkeypatch.undo()
     register(monkeypatch, "tiny", make)
-    plain = TorchEngine("cpu")
+    plain = engines.load("autograd", "cpu")
     plain.prepare("tiny")
     mix = {tiny("deep", 9): 1.0}
     gradients = [each.gradient(as_picture(canvas), mix, "channel") for each in (engine, plain)]
@@ -467,44 +476,44 @@ def test_half_is_used_only_where_it_agrees_with_float32(monkeypatch, caplog, can
         (["relu2", "edges"], ["edges", "relu1", "shapes", "relu2"]),
     ],
 )
-def test_nothing_past_the_deepest_layer_in_use_is_computed(engine, module, canvas, layers, ran):
+def test_nothing_past_the_deepest_layer_in_use_is_computed(engine, canvas, layers, ran):
     calls: list[str] = []
-    for name, stage in module.stages.items():
+    for name, stage in running(engine).stages.items():
         stage.register_forward_hook(lambda *_, name=name: calls.append(name))
     engine.ascend(canvas, {tiny(layer, 1): 0.5 for layer in layers}, PLAIN)
     assert calls == ran
 
 
-def test_two_targets_of_one_network_share_a_forward_pass(engine, module, canvas):
+def test_two_targets_of_one_network_share_a_forward_pass(engine, canvas):
     calls: list[str] = []
-    module.stages["edges"].register_forward_hook(lambda *_: calls.append("edges"))
+    running(engine).stages["edges"].register_forward_hook(lambda *_: calls.append("edges"))
     mix = {tiny("shapes", 1): 0.3, tiny("shapes", 2): 0.3, tiny("deep", 1): 0.4}
     engine.ascend(canvas, mix, PLAIN)
     assert len(calls) == 1
 
 
-def test_weights_have_no_gradient_and_do_not_change(engine, module, canvas):
-    before = {name: value.clone() for name, value in module.state_dict().items()}
+def test_weights_have_no_gradient_and_do_not_change(engine, canvas):
+    before = {name: value.clone() for name, value in running(engine).state_dict().items()}
     for _ in range(3):
         engine.ascend(canvas, {tiny("deep", 9): 1.0}, SHOW)
-    for name, parameter in module.named_parameters():
+    for name, parameter in running(engine).named_parameters():
         assert not parameter.requires_grad
         assert parameter.grad is None
         assert torch.equal(parameter, before[name])
 
 
-def test_no_hooks_are_left_after_a_hundred_targets(engine, module, canvas):
+def test_no_hooks_are_left_after_a_hundred_targets(engine, canvas):
     for number in range(100):
         target = tiny("deep", number % 10) if number % 2 else tiny("shapes", number % 8)
         engine.ascend(canvas, {target: 1.0}, SHOW)
-    for part in module.modules():
+    for part in running(engine).modules():
         assert not part._forward_hooks and not part._forward_pre_hooks
         assert not part._backward_hooks and not part._backward_pre_hooks
 
 
-def test_no_activations_and_no_graph_outlive_a_step(engine, module, canvas):
+def test_no_activations_and_no_graph_outlive_a_step(engine, canvas):
     activations: list[weakref.ref[torch.Tensor]] = []
-    for stage in module.stages.values():
+    for stage in running(engine).stages.values():
         stage.register_forward_hook(lambda *found: activations.append(weakref.ref(found[-1])))
     gc.collect()
     gc.disable()  # nothing may wait for the collector, in a loop that must not stop for it
@@ -519,9 +528,9 @@ def test_no_activations_and_no_graph_outlive_a_step(engine, module, canvas):
     assert gradient.grad_fn is None and not gradient.requires_grad
 
 
-def test_memory_formats_are_channels_last(engine, module, canvas):
+def test_memory_formats_are_channels_last(engine, canvas):
     layouts: list[bool] = []
-    for stage in module.stages.values():
+    for stage in running(engine).stages.values():
         stage.register_forward_pre_hook(
             lambda _, inputs: layouts.append(
                 inputs[0].is_contiguous(memory_format=torch.channels_last)
@@ -529,7 +538,7 @@ def test_memory_formats_are_channels_last(engine, module, canvas):
         )
     engine.ascend(canvas, {tiny("deep", 9): 1.0}, PLAIN)
     assert layouts == [True] * 5
-    for parameter in module.parameters():
+    for parameter in running(engine).parameters():
         if parameter.ndim == 4:
             assert parameter.is_contiguous(memory_format=torch.channels_last)
 
@@ -545,7 +554,7 @@ def test_a_network_is_loaded_once_and_from_the_file_named_for_it(monkeypatch, tm
 
     loading("tiny")
     loading("other")
-    engine = TorchEngine("cpu", weights={"tiny": tmp_path / "mine.pth"})
+    engine = engines.load("autograd", "cpu", weights={"tiny": tmp_path / "mine.pth"})
     for name in ("tiny", "Tiny", "tiny", "other"):
         engine.prepare(name)
     assert loads == [("tiny", tmp_path / "mine.pth"), ("other", None)]
@@ -553,9 +562,9 @@ def test_a_network_is_loaded_once_and_from_the_file_named_for_it(monkeypatch, tm
 
 def test_networks_that_are_closed_are_let_go(monkeypatch):
     register(monkeypatch, "tiny", lambda: tiny_module(seed=1), TINY_LAYERS)
-    engine = TorchEngine("cpu")
+    engine = engines.load("autograd", "cpu")
     engine.prepare("tiny")
-    module = weakref.ref(engine._prepared["tiny"].module)
+    module = weakref.ref(running(engine))
     engine.close()
     gc.collect()
     assert module() is None

@@ -1,0 +1,49 @@
+"""Gradients by torch's autograd: the reference that every other backend is tested against."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
+from liveflight.engines.backend import Excitations, normalised, seed
+from liveflight.networks import Network
+from liveflight.networks.layered import Layered
+
+
+class Autograd:
+    """`engines.backend.Backend`: frozen weights, channels-last, nothing past the deepest layer in
+    use computed."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._networks: dict[str, tuple[Network, Layered, torch.dtype]] = {}
+
+    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> None:
+        module = copy.deepcopy(module).to(self._device, dtype)
+        self._networks[known.name] = (known, module.to(memory_format=torch.channels_last), dtype)
+
+    def plan(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> None:
+        """There is nothing to prepare."""
+
+    def planned(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> bool:
+        return True
+
+    def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
+        known, module, dtype = self._networks[network]
+        picture = picture.detach().requires_grad_(True)
+        inputs = normalised(picture, known).to(dtype).contiguous(memory_format=torch.channels_last)
+        activations = module(inputs, list(excitations))
+        seeds = [seed(excited, activations[layer]) for layer, excited in excitations.items()]
+        outputs = [activations[layer] for layer in excitations]
+        (gradient,) = torch.autograd.grad(outputs, picture, seeds)
+        return gradient
+
+    def close(self) -> None:
+        self._networks.clear()
