@@ -251,7 +251,7 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
     frames."""
 
     def engine() -> Engine:
-        return engines.load("auto", options.device, options.seed, weights)
+        return engines.load(options.engine, options.device, options.seed, weights)
 
     flight = Flight(Loader(engine, background=live, shown=shown), options.seed)
     try:

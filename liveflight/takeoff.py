@@ -33,6 +33,7 @@ class Options:
     canvas: tuple[int, int] | None = None
     """Width and height in pixels; None chooses by the device."""
     device: str = "auto"
+    engine: str = "auto"
     seed: int = 0
     fps: float = 60.0
     osc_host: str = "127.0.0.1"

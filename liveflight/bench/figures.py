@@ -1,0 +1,69 @@
+"""Statistics of measured times, and how figures are written. Pure. Times are in seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile, `share` in 0..1: the smallest value that so many are at or
+    below. Of fewer than a hundred values the 0.99 is the largest."""
+    if not values:
+        raise ValueError("there are no values")
+    rank = math.ceil(share * len(values))
+    return sorted(values)[max(rank, 1) - 1]
+
+
+def median(values: Sequence[float]) -> float:
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def intervals(moments: Sequence[float]) -> list[float]:
+    """From each moment to the next."""
+    return [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+
+
+def per_second(moments: Sequence[float]) -> float:
+    """How many of these moments came in a second; 0 of fewer than two."""
+    span = moments[-1] - moments[0] if moments else 0.0
+    return (len(moments) - 1) / span if span > 0 else 0.0
+
+
+def share_above(values: Iterable[float], limit: float) -> float:
+    """Which part of the values, 0..1, lies above the limit."""
+    above = [value > limit for value in values]
+    return sum(above) / len(above) if above else 0.0
+
+
+def three_digits(value: float) -> str:
+    """Three significant digits, never in powers of ten: 0.0123, 1.23, 12.3, 123, 1234."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}"
+
+
+def ms(seconds: float) -> str:
+    return f"{three_digits(1e3 * seconds)} ms"
+
+
+def times(ratio: float) -> str:
+    return f"{three_digits(ratio)}x"
+
+
+def percent(part: float) -> str:
+    return f"{100 * part:.0f} %" if part >= 0.1 or part == 0 else f"{100 * part:.2g} %"
+
+
+def quantity(value: float, unit: str) -> str:
+    """With the unit's prefix: 12.3 GFLOP/s."""
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            return f"{three_digits(value / factor)} {prefix}{unit}"
+    return f"{three_digits(value)} {unit}"
+
+
+def mebibytes(size: float) -> str:
+    return f"{size / 2**20:.0f} MiB"

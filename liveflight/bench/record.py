@@ -1,0 +1,34 @@
+"""The figures of a run as a file, for comparing runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from liveflight import __version__
+from liveflight.bench.suite import Topic
+from liveflight.core.contracts import LiveflightError
+
+VERSION = 1
+
+
+def write(path: Path, topics: Sequence[Topic]) -> None:
+    """JSON: every figure by topic; times in seconds, sizes in bytes, rates per second. Whole or not
+    at all.
+
+    Raises LiveflightError where it cannot be written."""
+    figures = {
+        "version": VERSION,
+        "liveflight": __version__,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **{topic.name: topic.raw for topic in topics},
+    }
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise LiveflightError(f"cannot write {str(path)!r}: {error.strerror}") from error

@@ -1,0 +1,188 @@
+"""The topics in their order, each measured in processes of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from liveflight.bench import frames, latency, machine, peers, plan, stand_in, steps, switches
+from liveflight.bench.plan import Flight, Plan
+from liveflight.bench.tables import Table
+from liveflight.child import ChildError, ask
+
+_LIMIT = 300.0
+"""Seconds after which a measurement is given up."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Topic:
+    name: str
+    raw: dict[str, Any]
+    """Every figure, in seconds, bytes and operations; fit for JSON."""
+    tables: list[Table]
+
+
+def run(plan: Plan, say: Say) -> Iterator[Topic]:
+    """Measures one topic after the other; `say` is told what is being measured.
+
+    Raises LiveflightError where a network or layer that was asked for does not exist, ChildError
+    where not even the machine answers."""
+    bench = Bench(plan, say)
+    yield bench.machine()
+    wanted = {case["network"] for case in bench.cases} | {each.network for each in bench.flights}
+    wanted |= {peers.NETWORK} if plan.peers or plan.switches else set()
+    own = set(bench.weights)
+    say("weights")
+    bench.random = stand_in.missing(sorted(wanted - own))
+    with stand_in.housed(bench.random) as bench.environment:
+        yield bench.steps()
+        yield bench.frames()
+        for asked, topic in (
+            (plan.peers, bench.peers),
+            (plan.switches, bench.switches),
+            (plan.latency, bench.latency),
+        ):
+            if asked:
+                yield topic()
+
+
+class Bench:
+    def __init__(self, plan: Plan, say: Say) -> None:
+        self.plan, self._say = plan, say
+        self.device = plan.flight.device
+        self.random: list[str] = []
+        self.environment: dict[str, str] = {}
+        self.best = 0.0
+
+    @property
+    def cases(self) -> list[dict[str, Any]]:
+        return plan.cases(self.plan, self.device)
+
+    @property
+    def flights(self) -> tuple[Flight, ...]:
+        return plan.flights(self.plan, self.device)
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """What was given by --weights, by network."""
+        from liveflight.takeoff import weights_of
+
+        return {name: str(path) for name, path in weights_of(self.plan.flight).items()}
+
+    def machine(self) -> Topic:
+        self._say("machine")
+        module = machine.__name__
+        raw: dict[str, Any] = {"facts": ask(f"{module}:facts", {}, 60)}
+        try:
+            raw["facts"] |= ask(f"{module}:renderer", {}, 60)
+        except ChildError as error:
+            raw["facts"]["GL"] = f"none: {error}"
+        self._say("machine: matmul and copy rates")
+        given = {"device": self.device, "seconds": self.plan.seconds / 2}
+        raw |= ask(f"{module}:rates", given, _LIMIT)
+        self.device = raw["device"]
+        self.best = machine.best_rate(raw)
+        return Topic("machine", raw, machine.tables(raw))
+
+    def steps(self) -> Topic:
+        used = {case["network"] for case in self.cases}
+        random = [name for name in self.random if name in used]
+        raw: dict[str, Any] = {"engines": [], "random": random}
+        for engine in self._engines():
+            self._say(f"steps: {engine}")
+            given = {"engine": engine, "cases": self.cases, "seconds": self.plan.seconds / 2}
+            answer = self._ask(steps.__name__, given)
+            raw["engines"].append({"engine": engine, **answer})
+        return Topic("steps", raw, steps.tables(raw, self.best))
+
+    def frames(self) -> Topic:
+        from liveflight.outputs import has_display
+
+        raw: dict[str, Any] = {"flights": []}
+        for flight in self.flights:
+            for output in ("headless", "window") if has_display() else ("headless",):
+                given = self._flown(flight, output)
+                self._say(f"frames: {described(given)}")
+                answer = self._ask(frames.__name__, given)
+                raw["flights"].append({"title": described(given), **answer})
+        return Topic("frames", raw, frames.tables(raw))
+
+    def peers(self) -> Topic:
+        self._say("peers: liveflight, truncated, recipe, lucent")
+        quick = self.plan.quick
+        given = {
+            "engine": self._flying,
+            "weights": self.weights.get(peers.NETWORK),
+            "side": 224,
+            "rounds": 2 if quick else 6,
+            "steps": 8 if quick else peers.STEPS,
+            "seconds": 10.0 if quick else 40.0,
+        }
+        raw = self._ask(peers.__name__, given) | {"random": self.random}
+        return Topic("peers", raw, peers.tables(raw))
+
+    def switches(self) -> Topic:
+        flight, quick = self.flights[0], self.plan.quick
+        given = self._flown(flight, _best_output())
+        self._say(f"switches: {described(given)}")
+        given |= {
+            "filters": 100 if quick else 1000,
+            "layers": 20 if quick else 200,
+            "places": plan.places(flight, self.random),
+            "seconds": 20.0 if quick else 60.0,
+        }
+        raw = self._ask(switches.__name__, given) | {"title": described(given)}
+        return Topic("switches", raw, switches.tables(raw))
+
+    def latency(self) -> Topic:
+        flight = self.flights[0]
+        given = self._flown(flight, _best_output())
+        self._say(f"latency: {described(given)}")
+        given |= {
+            "packets": 20 if self.plan.quick else 60,
+            "filters": (flight.filter, flight.filter + 1 if flight.filter == 0 else 0),
+        }
+        raw = self._ask(latency.__name__, given) | {"title": described(given)}
+        return Topic("latency", raw, latency.tables(raw))
+
+    @property
+    def _flying(self) -> str:
+        return self.plan.engines[0] if self.plan.engines else "auto"
+
+    def _engines(self) -> tuple[str, ...]:
+        from liveflight import engines
+
+        return self.plan.engines or tuple(name for name in engines.NAMES if name != "auto")
+
+    def _flown(self, flight: Flight, output: str) -> dict[str, Any]:
+        return plan.flown(self.plan, flight, output, self.device, self.weights)
+
+    def _ask(self, module: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What its `measure` answers; `failed` and why where it does not."""
+        given = {"device": self.device, "weights": self.weights, **given}
+        begun = time.perf_counter()
+        try:
+            answer = ask(f"{module}:measure", given, _LIMIT, self.environment)
+        except ChildError as error:
+            return {"failed": str(error)}
+        return answer | {"took": time.perf_counter() - begun}
+
+
+def _best_output() -> str:
+    from liveflight.outputs import has_display
+
+    return "window" if has_display() else "headless"
+
+
+def described(given: dict[str, Any]) -> str:
+    """A flight in a few words."""
+    steps = given["settings"]["ascent.steps"]
+    return (
+        f"{given['network']} {given['layer']}, canvas {'x'.join(map(str, given['canvas']))}, "
+        f"{steps} step{'s' if steps != 1 else ''} per frame, "
+        f"{given['output']} {'x'.join(map(str, given['size']))}"
+    )

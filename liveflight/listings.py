@@ -1,0 +1,66 @@
+"""What `liveflight controls`, `networks` and `presets` list: rows of cells, the headings first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from liveflight import networks as registry
+from liveflight.core import presets as shelf
+from liveflight.core.contracts import LiveflightError
+from liveflight.core.controls import ROWS
+
+Rows = list[tuple[str, ...]]
+
+
+def controls() -> Rows:
+    rows: Rows = [("OSC ADDRESS", "KIND", "DEFAULT", "ALLOWED", "WHAT IT DOES")]
+    for row in ROWS:
+        address = row.alias or row.address if row.remote else f"(keys only) {row.key}"
+        default = "" if row.kind in ("trigger", "text") else f"{row.default}".lower()
+        allowed = "" if row.kind == "trigger" else row.range
+        rows.append((address, row.kind, default, allowed, row.help))
+    return rows
+
+
+def networks() -> Rows:
+    rows: Rows = [("NETWORK", "LAYERS", "FILTERS", "WEIGHTS")]
+    for name in registry.names():
+        network = registry.network(name)
+        filters = sum(layer.channels for layer in network.layers)
+        here = network.find_weights()
+        weights = f"at hand: {here}" if here else "downloaded at first use, or --weights FILE"
+        rows.append((name, str(len(network.layers)), str(filters), weights))
+    return rows
+
+
+def layers(network: registry.Network) -> Rows:
+    also: dict[str, list[str]] = {}
+    for alias, canonical in network.aliases.items():
+        also.setdefault(canonical, []).append(alias)
+    rows: Rows = [("LAYER", "FILTERS", "STRIDE", "ALSO CALLED")]
+    for layer in network.layers:
+        names = ", ".join(also.get(layer.name, []))
+        rows.append((layer.name, f"0 to {layer.channels - 1}", f"{layer.stride} px", names))
+    return rows
+
+
+def presets() -> Rows:
+    rows: Rows = [("SLOT", "PRESET", "NETWORK", "WHAT IT IS")]
+    for name in shelf.names():
+        try:
+            preset = shelf.find(name)
+        except LiveflightError as error:
+            rows.append(("", name, "", str(error)))
+            continue
+        used = sorted({target.network for target in preset.named})
+        rows.append((str(preset.slot or ""), name, ", ".join(used), preset.about or preset.title))
+    return rows
+
+
+def lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

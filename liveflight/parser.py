@@ -1,0 +1,168 @@
+"""The commands and their options, and what the options ask for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from liveflight import __version__, engines
+from liveflight import arguments as read
+from liveflight.core.contracts import LiveflightError, Value
+
+if TYPE_CHECKING:
+    from liveflight.bench.plan import Plan
+    from liveflight.takeoff import Options
+
+COMMANDS: Mapping[str, str] = {
+    "fly": "open the window and fly (this is what no command does)",
+    "render": "fly offline, into a video file or a folder of PNGs",
+    "controls": "list every control with its OSC address",
+    "networks": "list the networks, or one network's layers",
+    "presets": "list the presets",
+    "doctor": "say what works on this machine, and what to do about the rest",
+    "bench": "measure how fast it is here, a few minutes; with everything, up to ten",
+}
+
+
+def parse(given: list[str]) -> argparse.Namespace:
+    """The command and its options. No command is `fly`.
+
+    Raises LiveflightError for what is not allowed, SystemExit after --help and --version."""
+    if not given or given[0] not in (*COMMANDS, "-h", "--help", "--version"):
+        given = ["fly", *given]
+    return _parser().parse_args(given)
+
+
+def options(args: argparse.Namespace, **more: object) -> Options:
+    """How the flight begins that was asked for."""
+    from liveflight.takeoff import Options
+
+    settings: dict[str, Value] = dict(args.set)
+    if args.steps is not None:
+        settings["ascent.steps"] = args.steps
+    names = "preset network layer filter weights canvas device engine seed fps".split()
+    given = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    return Options(**{**given, **more, "settings": settings})
+
+
+def plan(args: argparse.Namespace) -> Plan:
+    """What `bench` was asked to measure."""
+    from liveflight.bench.plan import Plan
+
+    return Plan(
+        quick=args.quick,
+        peers=args.peers or args.all,
+        switches=args.switches or args.all,
+        latency=args.latency or args.all,
+        engines=tuple(dict.fromkeys(args.engine)),
+        display_fps=args.display_fps,
+        size=args.size or Plan.size,
+        flight=options(args, engine=args.engine[0] if args.engine else "auto"),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="liveflight",
+        description="Play a neural network's filters live.",
+        epilog="`liveflight COMMAND --help` lists a command's options; fly's need no command.",
+    )
+    parser.add_argument("--version", action="version", version=f"liveflight {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    adders = {"fly": _add_fly, "render": _add_render, "networks": _add_networks}
+    adders |= {"doctor": _add_doctor, "bench": _add_bench}
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if name in adders:
+            adders[name](command)
+    return parser
+
+
+def _add_fly(command: argparse.ArgumentParser) -> None:
+    _add_flight(command)
+    _add_preset(command)
+    _add_engine(command)
+    add = command.add_argument
+    add("--fullscreen", action="store_true")
+    add("--display", type=read.whole(0, 99), default=0, metavar="N", help="which screen")
+    add("--fps", type=read.number(1, 1000), default=60.0, help="frames per second at most (60)")
+    add("--osc-host", default="127.0.0.1", metavar="HOST", help="where OSC is heard (127.0.0.1)")
+    _add_port(command)
+
+
+def _add_render(command: argparse.ArgumentParser) -> None:
+    _add_flight(command)
+    _add_preset(command)
+    _add_engine(command)
+    command.add_argument("--seconds", type=read.number(1e-3, 1e6), default=10.0, help="10")
+    command.add_argument("--fps", type=read.number(1, 1000), default=30.0, help="30")
+    out = "a name in .mp4, or a folder for PNGs (flight.mp4)"
+    command.add_argument("--out", type=Path, default=Path("flight.mp4"), help=out)
+
+
+def _add_networks(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", nargs="?", default="")
+
+
+def _add_doctor(command: argparse.ArgumentParser) -> None:
+    _add_port(command)
+
+
+def _add_bench(command: argparse.ArgumentParser) -> None:
+    _add_flight(command)
+    command.set_defaults(preset="")
+    add = command.add_argument
+    add("--quick", action="store_true", help="a minute's impression in place of a measurement")
+    add("--peers", action="store_true", help="the same ascent as others do it, beside")
+    add("--switches", action="store_true", help="whether changes of target stall the picture")
+    add("--latency", action="store_true", help="from an OSC packet to the picture")
+    add("--all", action="store_true", help="peers, switches and latency")
+    add("--engine", action="append", default=[], choices=engines.NAMES,
+        help="measure this engine, and fly with it; may be repeated (all)")  # fmt: skip
+    add("--display-fps", type=read.number(1, 1000), metavar="N",
+        help="the rate that is to be held (30 on a CPU, else 60)")  # fmt: skip
+    add("--json", type=Path, metavar="FILE", help="every figure, into this file")
+    add("--markdown", action="store_true", help="tables for a README")
+
+
+def _add_flight(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--network", default="", help="see `liveflight networks`")
+    add("--layer", default="", help="see `liveflight networks NETWORK`")
+    add("--filter", default="", metavar="N", help="a filter's number, or * for the whole layer")
+    add("--weights", type=Path, metavar="FILE", help=".safetensors or .pth for the network")
+    add("--canvas", type=read.size, metavar="WxH", help="the picture that is dreamed")
+    add("--size", type=read.size, metavar="WxH", help="the picture that is shown (1280x720)")
+    add("--steps", type=read.setting("ascent.steps"), metavar="N", help="ascent steps per frame")
+    add("--set", type=read.assignment, action="append", default=[], metavar="GROUP.NAME=VALUE",
+        help="any control, in its unit; may be repeated")  # fmt: skip
+    add("--seed", type=read.whole(0, 2**31 - 1), default=0, help="the noise it starts from")
+    add("--device", default="auto", help="auto, cuda, mps or cpu")
+
+
+def _add_preset(command: argparse.ArgumentParser) -> None:
+    help = "a preset's name, slot or file"
+    command.add_argument("--preset", default="", metavar="NAME|FILE.toml", help=help)
+
+
+def _add_engine(command: argparse.ArgumentParser) -> None:
+    help = "what takes the ascent steps (auto: the fastest here)"
+    command.add_argument("--engine", default="auto", choices=engines.NAMES, help=help)
+
+
+def _add_port(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "--osc-port",
+        type=read.whole(0, 65535),
+        default=9000,
+        metavar="PORT",
+        help="9000; 0: no OSC",
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise LiveflightError(f"{message}; `{self.prog} --help` lists what is allowed")
