@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -22,13 +23,7 @@ def median(values: Sequence[float]) -> float:
 
 def intervals(moments: Sequence[float]) -> list[float]:
     """From each moment to the next."""
-    return [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
-
-
-def per_second(moments: Sequence[float]) -> float:
-    """How many of these moments came in a second; 0 of fewer than two."""
-    span = moments[-1] - moments[0] if moments else 0.0
-    return (len(moments) - 1) / span if span > 0 else 0.0
+    return [later - earlier for earlier, later in pairwise(moments)]
 
 
 def share_above(values: Iterable[float], limit: float) -> float:

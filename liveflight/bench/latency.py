@@ -59,7 +59,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
         flown.run_for(1.0, given["fps"])
         sender = _Sender(watch, port, address, values, _SETTLED[kind], given["packets"])
         sender.start()
-        frames = flown.run(lambda sender=sender: not sender.is_alive(), given["fps"])
+        frames = flown.run(sender.done, given["fps"])
         answer[kind] = sender.answer()
         answer.setdefault("frames", []).extend(intervals([frame.shown for frame in frames]))
     flown.app.close()
@@ -134,6 +134,9 @@ class _Sender(threading.Thread):
             self.frames.append(self._watch.shown - self._frame)
             self._waiting = False
             self._arrived.set()
+
+    def done(self) -> bool:
+        return not self.is_alive()
 
     def answer(self) -> dict[str, Any]:
         return {"seconds": self.seconds, "frames": self.frames, "lost": self.lost}

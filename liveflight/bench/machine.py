@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,17 +58,6 @@ def _cpu() -> str:
         named_by = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(named_by, capture_output=True, text=True, check=False).stdout.strip()
     return platform.processor() or platform.machine()
-
-
-def renderer(given: dict[str, Any]) -> dict[str, Any]:
-    """Who draws, asked of an offscreen GL context."""
-    from liveflight.outputs.headless import Headless
-
-    output = Headless((16, 16))
-    info = output.ctx.info
-    answer = {"GL": f"{info['GL_RENDERER']}, {info['GL_VERSION']}"}
-    output.close()
-    return answer
 
 
 def rates(given: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +128,7 @@ def _matmul(
             )
             left @ right  # plans and libraries are loaded by the first
             finish()
-            one = _best(lambda left=left, right=right: left @ right, 0.0, finish)
+            one = _best(partial(torch_.matmul, left, right), 0.0, finish)
         except RuntimeError:
             return 0.0
         if side == _SIDE[device.type]:
@@ -147,7 +137,7 @@ def _matmul(
         if one * (larger / side) ** 3 > _PATIENCE:
             break
         side = larger
-    best = min(one, _best(lambda: left @ right, seconds, finish))
+    best = min(one, _best(partial(torch_.matmul, left, right), seconds, finish))
     return float(2 * side**3 / best)
 
 

@@ -30,8 +30,8 @@ INSTALL = "pip install torch-lucent"
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """`engine`, `device`, `weights` (a file, or None for what is at hand), `side` of the picture, `rounds`, `steps` (of the
-    goal) and `seconds`, the most that one climb may take."""
+    """`engine`, `device`, `weights` (a file, or None for what is at hand), `side` of the picture,
+    `rounds`, `steps` (of the goal) and `seconds`, the most that one climb may take."""
     from liveflight import engines, networks
     from liveflight.bench.machine import finisher
     from liveflight.bench.recipes import Recipe, Truncated
@@ -227,8 +227,8 @@ def tables(raw: dict[str, Any]) -> list[Table]:
     columns = ("", "step p50", "p99", "to ours", "to the goal", "steps", "to ours")
     side, by = raw["side"], "lucent" if raw["lucent"] else "the recipe"
     notes = [
-        f"{NETWORK} {LAYER}, filter {raw['filter']}, {side}x{side}, on {raw['device']}; liveflight: "
-        f"engine {raw['engine']} in {raw['precision']}, full size, all conditioning",
+        f"{NETWORK} {LAYER}, filter {raw['filter']}, {side}x{side}, on {raw['device']}; "
+        f"liveflight: engine {raw['engine']} in {raw['precision']}, full size, all conditioning",
         f"the goal: the mean activation that {by} has after its steps ({goal:.3g}, from "
         f"{raw['start']:.3g} at the start)",
         "lucent shows the network its padded and transformed picture (about 248x248), which is how "

@@ -1,5 +1,5 @@
-"""How others ascend, as they do it: what `peers` measures liveflight beside. Each takes torchvision's
-VGG, one of its layers by its place in `features`, and a filter."""
+"""How others ascend, as they do it: what `peers` measures liveflight beside. Each takes
+torchvision's VGG, one of its layers by its place in `features`, and a filter."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def _canvas(engine: Engine, size: tuple[int, int]) -> Any:
     from liveflight.core.noise import pink
 
     canvas = pink(size, 7)
-    if engine.device == "cuda" and getattr(engine, "stream", None):
+    if engine.device == "cuda" and engine.stream:
         import torch
 
         return torch.from_numpy(canvas).cuda()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from liveflight import probes
 from liveflight.bench import frames, latency, machine, peers, plan, stand_in, steps, switches
 from liveflight.bench.plan import Flight, Plan
 from liveflight.bench.tables import Table
@@ -78,7 +79,8 @@ class Bench:
         module = machine.__name__
         raw: dict[str, Any] = {"facts": ask(f"{module}:facts", {}, 60)}
         try:
-            raw["facts"] |= ask(f"{module}:renderer", {}, 60)
+            drawn = ask(f"{probes.__name__}:graphics", {"output": "headless"}, 60)
+            raw["facts"]["GL"] = f"{drawn['renderer']}, {drawn['version']}"
         except ChildError as error:
             raw["facts"]["GL"] = f"none: {error}"
         self._say("machine: matmul and copy rates")

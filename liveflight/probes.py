@@ -1,0 +1,130 @@
+"""What `doctor` and `bench` try out in processes of their own (`liveflight.child`): each takes and
+gives JSON, and raises where it does not work here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TINY = (48, 32)
+"""Width and height of what is tried with."""
+
+
+def graphics(given: dict[str, Any]) -> dict[str, Any]:
+    """Who draws for `output` (`headless` or `window`), and with `device` other than the CPU why the
+    hand-over of pictures to it is not the GPU's own (`hand_over`, empty where it is)."""
+    from liveflight.core.contracts import Output
+
+    output: Output
+    if given["output"] == "window":
+        from liveflight.outputs.window import Window
+
+        output = Window((160, 90))
+    else:
+        from liveflight.outputs.headless import Headless
+
+        output = Headless(TINY)
+    info = output.ctx.info
+    answer = {name: info[f"GL_{name.upper()}"] for name in ("vendor", "renderer", "version")}
+    if given.get("device", "cpu") != "cpu":
+        answer["hand_over"] = _hand_over(output.ctx, given["device"])
+    output.close()
+    return answer
+
+
+def _hand_over(ctx: Any, device: str) -> str:
+    from liveflight import engines
+    from liveflight.gl import interop
+
+    if not hasattr(interop, "choose"):
+        return "the picture goes through the host's memory"
+    engine = engines.load("auto", device)
+    way, why = interop.choose(ctx, engine.device, engine.stream)
+    way.release()
+    return str(why)
+
+
+def devices(given: dict[str, Any]) -> dict[str, Any]:
+    """`cuda`, `mps` and `cpu`: a device's name, or why it is not here after `no: `; `chosen`."""
+    import torch
+
+    from liveflight.engines import devices as here
+
+    answer = {"cpu": f"{torch.get_num_threads()} threads, torch {torch.__version__}"}
+    answer["cuda"] = _cuda(torch)
+    mps = torch.backends.mps
+    answer["mps"] = "Apple's GPU" if mps.is_available() else "no: not a Mac with Apple's GPU"
+    answer["chosen"] = here.choose("auto").type
+    return answer
+
+
+def _cuda(torch: Any) -> str:
+    if torch.version.cuda is None:
+        return "no: this torch is built without CUDA"
+    try:
+        torch.cuda.init()
+        free, total = torch.cuda.mem_get_info()
+    except Exception as error:  # a driver's words come in many types
+        return f"no: {str(error).splitlines()[0]}"
+    name = torch.cuda.get_device_name()
+    return f"{name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free, CUDA {torch.version.cuda}"
+
+
+def engine(given: dict[str, Any]) -> dict[str, Any]:
+    """Takes one step with the engine `name` on the embedded network."""
+    import time
+
+    from liveflight import engines, networks
+    from liveflight.core.contracts import Ascent, Target
+    from liveflight.core.noise import pink
+
+    chosen = engines.load(given["name"], given["device"])
+    network = networks.network(networks.names()[0])
+    chosen.prepare(network.name)
+    layer = network.layers[len(network.layers) // 4]
+    target = Target(network.name, layer.name, 0)
+    begun = time.perf_counter()
+    chosen.ascend(pink((96, 64), 1), {target: 1.0}, Ascent(amount=0.02, steps=1))
+    return {
+        "device": chosen.device,
+        "precision": chosen.precision(network.name),
+        "seconds": time.perf_counter() - begun,
+    }
+
+
+def providers(given: dict[str, Any]) -> dict[str, Any]:
+    """Those ONNX Runtime was built with, which says nothing about what loads."""
+    import onnxruntime
+
+    return {"names": onnxruntime.get_available_providers(), "version": onnxruntime.__version__}
+
+
+def provider(given: dict[str, Any]) -> dict[str, Any]:
+    """Runs the smallest model on the provider `name`. Where it cannot, ONNX Runtime says why on
+    standard error and goes on with another one."""
+    import numpy as np
+    import onnxruntime
+
+    if hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()
+    session = onnxruntime.InferenceSession(_identity(), providers=[given["name"]])
+    if session.get_providers()[0] != given["name"]:
+        raise RuntimeError("it did not load")
+    session.run(None, {"x": np.ones(1, np.float32)})
+    return {}
+
+
+def _identity() -> bytes:
+    """An ONNX model of one Identity node from x to y, float32 (1,), in protobuf's wire format."""
+
+    def field(number: int, content: bytes | int) -> bytes:
+        if isinstance(content, int):
+            return bytes([number << 3, content])
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    def value(name: bytes) -> bytes:
+        shape = field(1, field(1, 1))
+        return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+
+    node = field(1, b"x") + field(2, b"y") + field(4, b"Identity")
+    graph = field(1, node) + field(2, b"g") + field(11, value(b"x")) + field(12, value(b"y"))
+    return field(1, 8) + field(7, graph) + field(8, field(2, 13))
