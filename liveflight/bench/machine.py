@@ -26,8 +26,8 @@ _SIDE = {"cpu": 1536, "mps": 4096, "cuda": 8192}
 """Of the square matrices that are multiplied."""
 _COPY = {"cpu": 256 << 20, "mps": 512 << 20, "cuda": 2 << 30}
 """Bytes."""
-_PATIENCE = 1.0
-"""Seconds for one product, after which a number format is given up."""
+_PATIENCE = 0.25
+"""Seconds for one product: a number format that would take longer is left at smaller matrices."""
 
 
 def facts(given: dict[str, Any]) -> dict[str, Any]:

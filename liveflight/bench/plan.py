@@ -102,9 +102,9 @@ def flights(plan: Plan, device: str) -> tuple[Flight, ...]:
     if not plan.narrowed:
         return usual
     asked = plan.flight
-    home = next((each for each in usual if each.network == asked.network), usual[0])
-    network = networks.network(asked.network or home.network)
-    home = home if home.network == network.name else Flight(network.name, "", 0, home.canvas)
+    network = networks.network(asked.network or usual[0].network)
+    other = Flight(network.name, "", 0, usual[0].canvas)
+    home = next((each for each in usual if each.network == network.name), other)
     deep = home.layer or network.layers[len(network.layers) * 3 // 4].name
     layer = network.layer(asked.layer or deep)
     number = min(home.filter, layer.channels - 1)

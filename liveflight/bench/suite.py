@@ -114,7 +114,7 @@ class Bench:
         return Topic("frames", raw, frames.tables(raw))
 
     def peers(self) -> Topic:
-        self._say("peers: liveflight, truncated, recipe, lucent")
+        self._say("peers: liveflight, truncated autograd, the recipe, lucent")
         quick = self.plan.quick
         given = {
             "engine": self._flying,

@@ -81,6 +81,8 @@ def _phase(
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:
+    if "failed" in raw:
+        return [Table("Changes of target", (), (), [f"{raw['title']}: {raw['failed']}"])]
     interval = 1 / raw["fps"]
     rows = []
     for title, frames in (

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from liveflight import doctor, engines
+from liveflight.child import ChildError
+from liveflight.doctor import Finding
+
+DEVICES = {"cpu": "2 threads", "cuda": "no: Found no NVIDIA driver on your system", "mps": "no: x",
+           "chosen": "cpu"}  # fmt: skip
+GRAPHICS = {"vendor": "NVIDIA", "renderer": "RTX", "version": "4.6"}
+
+
+def healthy(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    answers: dict[str, dict[str, Any]] = {
+        "devices": DEVICES,
+        "graphics": GRAPHICS,
+        "engine": {"device": "cpu", "precision": "float32", "seconds": 0.1},
+        "providers": {"names": ["CPUExecutionProvider"], "version": "1.31"},
+        "provider": {},
+    }
+    return answers[function]
+
+
+@pytest.fixture
+def examined(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Finding]]:
+    """The findings by name, where trials answer as `healthy` does, or as is said."""
+    monkeypatch.setattr(doctor, "has_display", lambda: True)
+    monkeypatch.setattr(doctor.platform, "system", lambda: "Linux")
+
+    def examine(**otherwise: dict[str, Any] | ChildError) -> dict[str, Finding]:
+        def ask(function: str, given: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+            name = function.rpartition(":")[2]
+            found = otherwise.get(name, None) or healthy(name, given)
+            if isinstance(found, ChildError):
+                raise found
+            return found
+
+        monkeypatch.setattr(doctor, "ask", ask)
+        return {finding.name: finding for finding in doctor.examine(0)}
+
+    return examine
+
+
+def test_a_healthy_machine_flies(examined: Callable[..., dict[str, Finding]]) -> None:
+    found = examined()
+    assert doctor.can_fly(list(found.values()))
+    assert doctor.verdict(list(found.values())) == "liveflight can fly here"
+    assert found["device cpu"].said == "2 threads (chosen)"
+    assert found["GL in a window"].said == "RTX (NVIDIA, 4.6)"
+    assert {f"engine {name}" for name in engines.NAMES if name != "auto"} <= set(found)
+
+
+def test_no_driver_is_no_reason_not_to_fly(examined: Callable[..., dict[str, Finding]]) -> None:
+    cuda = examined()["device cuda"]
+    assert (cuda.well, cuda.needed) == (False, False)
+    assert cuda.remedy == "with an NVIDIA card: install its driver"
+
+
+@pytest.mark.parametrize(
+    ("trial", "name"),
+    [("devices", "torch"), ("graphics", "GL in a window"), ("engine", "an engine")],
+)
+def test_what_nothing_flies_without(
+    trial: str, name: str, examined: Callable[..., dict[str, Finding]]
+) -> None:
+    found = examined(**{trial: ChildError("no answer within 90 seconds")})
+    assert not doctor.can_fly(list(found.values()))
+    assert found[name].lines()[0].startswith(f"NO  {name}")
+    assert found[name].remedy
+    assert name in doctor.verdict(list(found.values()))
+
+
+def test_without_a_display_it_renders(
+    examined: Callable[..., dict[str, Finding]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "has_display", lambda: False)
+    found = examined()
+    assert "GL in a window" not in found
+    assert found["GL without a window"].needed
+    assert "liveflight render" in found["display"].remedy
+    assert doctor.verdict(list(found.values())).startswith("liveflight can render here")
+
+
+def test_a_provider_that_does_not_load_is_no_reason_not_to_fly(
+    examined: Callable[..., dict[str, Finding]],
+) -> None:
+    log = "libonnxruntime_providers_cuda.so failed: libcurand.so.10: cannot open shared object file"
+    found = examined(provider=ChildError("it did not load", log))
+    assert found["ONNX CPU"].said == "it needs libcurand.so.10, which is not here"
+    assert doctor.can_fly(list(found.values()))
+    found = examined(providers=ChildError("No module named 'onnxruntime'"))
+    assert not found["ONNX Runtime"].well and "pip install" in found["ONNX Runtime"].remedy
+
+
+@pytest.mark.parametrize("cause", ["", "GL is Mesa's, not an NVIDIA card's"])
+def test_the_hand_over_and_its_cause(
+    cause: str, examined: Callable[..., dict[str, Finding]]
+) -> None:
+    devices = {**DEVICES, "cuda": "H200", "chosen": "cuda"}
+    found = examined(devices=devices, graphics={**GRAPHICS, "hand_over": cause})
+    finding = found["hand-over to the GPU"]
+    assert finding.well is not bool(cause)
+    assert finding.said == (cause or "the picture stays on the GPU")
+    assert ("__NV_PRIME_RENDER_OFFLOAD" in finding.remedy) is bool(cause)
+
+
+@pytest.mark.parametrize(
+    ("log", "said", "remedy"),
+    [
+        ("x: libcuda.so.1: cannot open shared object file: No such file", "libcuda.so.1", "driver"),
+        ("x: libnvinfer.so.10: cannot open shared object file", "libnvinfer.so.10", "tensorrt"),
+        ("x: libcudnn.so.9: cannot open shared object file", "libcudnn.so.9", "[cuda,cudnn]"),
+        ("x: libstrange.so: cannot open shared object file", "libstrange.so", ""),
+        ("[E:onnx] Error: the card is too old for this\n", "the card is too old for this", ""),
+        ("", "it did not load", ""),
+    ],
+)
+def test_the_cause_is_found_in_the_log(log: str, said: str, remedy: str) -> None:
+    found = doctor.why_not_loaded("it did not load", log)
+    assert said in found[0] and remedy in found[1]
+
+
+def test_a_torch_without_cuda_says_where_the_other_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.platform, "system", lambda: "Windows")
+    assert "--index-url" in doctor.cuda_remedy("no: this torch is built without CUDA")
+    assert "update" in doctor.cuda_remedy("no: The NVIDIA driver on your system is too old")
+
+
+def test_the_osc_port() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        taken = doctor.osc(port)
+    assert not taken.well and "--osc-port" in taken.remedy and "in use" in taken.said
+    assert doctor.osc(port).well
+    assert doctor.osc(0).said == "not wanted"
+
+
+@pytest.mark.gl
+@pytest.mark.slow
+def test_as_a_program_it_says_what_works_here() -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("DISPLAY", None)
+    environment.pop("WAYLAND_DISPLAY", None)
+    child = subprocess.run(
+        [sys.executable, "-m", "liveflight", "doctor", "--osc-port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+    )
+    assert (child.returncode, child.stderr) == (0, "")
+    assert re.search(r"^ok  engine autograd +(cpu|cuda|mps), float", child.stdout, re.MULTILINE)
+    assert re.search(r"^ok  ONNX CPU", child.stdout, re.MULTILINE)
+    assert re.search(r"^ok  weights efficientnet_lite0", child.stdout, re.MULTILINE)
+    assert child.stdout.splitlines()[-1].startswith("liveflight can ")

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from liveflight import engines, parser
+from liveflight.bench.plan import Plan
+from liveflight.core.contracts import LiveflightError
+from liveflight.takeoff import Options
+
+
+def test_no_command_is_fly() -> None:
+    assert parser.parse([]).command == "fly"
+    assert parser.parse(["--seed", "3"]).command == "fly"
+    assert parser.parse(["doctor", "--osc-port", "0"]).command == "doctor"
+
+
+@pytest.mark.parametrize("command", ["fly", "render"])
+@pytest.mark.parametrize("engine", engines.NAMES)
+def test_the_engine_reaches_the_flight(command: str, engine: str) -> None:
+    given = [command, "--engine", engine, "--preset", "reef"]
+    assert parser.options(parser.parse(given), fps=30.0) == Options(
+        preset="reef", engine=engine, fps=30.0
+    )
+
+
+@pytest.mark.parametrize("command", ["fly", "render", "bench"])
+def test_an_engine_that_is_not_there_is_named_with_those_that_are(command: str) -> None:
+    with pytest.raises(LiveflightError, match="argument --engine: invalid choice: 'steam'") as said:
+        parser.parse([command, "--engine", "steam"])
+    assert all(name in str(said.value) for name in engines.NAMES)
+
+
+def test_a_plain_bench() -> None:
+    assert parser.plan(parser.parse(["bench"])) == Plan()
+
+
+def test_everything_a_bench_may_be_asked_for() -> None:
+    given = (
+        "bench --quick --peers --switches --latency --display-fps 144 --engine autograd "
+        "--engine auto --engine autograd --network vgg16 --layer conv4_1 --filter 7 "
+        "--canvas 96x64 --size 192x128 --steps 2 --seed 5 --device cpu --weights w.pth "
+        "--set warp.flow=0.1 --json out.json --markdown"
+    )
+    args = parser.parse(given.split())
+    assert (args.json, args.markdown) == (Path("out.json"), True)
+    assert parser.plan(args) == Plan(
+        quick=True,
+        peers=True,
+        switches=True,
+        latency=True,
+        engines=("autograd", "auto"),
+        display_fps=144.0,
+        size=(192, 128),
+        flight=Options(
+            network="vgg16",
+            layer="conv4_1",
+            filter="7",
+            weights=Path("w.pth"),
+            settings={"warp.flow": 0.1, "ascent.steps": 2},
+            canvas=(96, 64),
+            device="cpu",
+            engine="autograd",
+            seed=5,
+        ),
+    )
+
+
+def test_all_is_all_three() -> None:
+    everything = parser.plan(parser.parse(["bench", "--all"]))
+    assert everything == Plan(peers=True, switches=True, latency=True)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from liveflight import probes
+
+
+@pytest.mark.gl
+def test_who_draws() -> None:
+    answer = probes.graphics({"output": "headless"})
+    assert set(answer) == {"vendor", "renderer", "version"}
+    assert all(answer.values())
+
+
+def test_what_there_is_to_compute_on() -> None:
+    answer = probes.devices({})
+    assert "threads" in answer["cpu"]
+    assert answer["chosen"] in ("cpu", "cuda", "mps")
+    assert answer["cuda"].startswith("no: ") == (answer["chosen"] != "cuda")
+
+
+def test_an_engine_takes_a_step() -> None:
+    answer = probes.engine({"name": "auto", "device": "cpu"})
+    assert (answer["device"], answer["precision"]) == ("cpu", "float32")
+    assert answer["seconds"] > 0
+
+
+def test_onnx_runtime_runs_the_smallest_model_on_the_cpu() -> None:
+    assert "CPUExecutionProvider" in probes.providers({})["names"]
+    assert probes.provider({"name": "CPUExecutionProvider"}) == {}
