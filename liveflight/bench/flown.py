@@ -1,5 +1,5 @@
 """A real flight under the clock: the program's own loop, on an output that notes when each frame
-began, was drawn and was shown, and an engine that notes each ascent."""
+began and was shown, and an engine that notes each ascent."""
 
 from __future__ import annotations
 
@@ -27,13 +27,7 @@ class Shown:
     """One frame's moments, in seconds of time.perf_counter."""
 
     begun: float
-    drawn: float = 0.0
     shown: float = 0.0
-
-    @property
-    def busy(self) -> float:
-        """Seconds of work, without waiting for the display."""
-        return self.drawn - self.begun
 
 
 class Watched:
@@ -57,10 +51,8 @@ class Watched:
 
     def show(self) -> None:
         self.before_show()
-        frame = self.frames[-1]
-        frame.drawn = time.perf_counter()
         self.output.show()
-        frame.shown = time.perf_counter()
+        self.frames[-1].shown = time.perf_counter()
         self.after_show()
 
 

@@ -49,7 +49,10 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     flown.until_dreaming()
     place = f"{given['network']}:{given['layer']}"
     first, second = (f"{place}:{number}" for number in given["filters"])
-    flown.replace_ascend(lambda ascend: _painted(ascend, second))
+    engine = flown.app.flight.loader.engine
+    assert engine is not None
+    stream = engine.stream
+    flown.replace_ascend(lambda ascend: _painted(ascend, second, stream))
     answer: dict[str, Any] = {"fps": given["fps"]}
     for kind, address, values in (
         ("filter", "/liveflight/target", (second, first)),
@@ -142,8 +145,9 @@ class _Sender(threading.Thread):
         return {"seconds": self.seconds, "frames": self.frames, "lost": self.lost}
 
 
-def _painted(ascend: Callable[..., Any], second: str) -> Callable[..., Any]:
-    """Ascends noise, and gives back a grey canvas of the kind it was given."""
+def _painted(ascend: Callable[..., Any], second: str, stream: int) -> Callable[..., Any]:
+    """Ascends noise, and gives back a grey canvas of the kind it was given. `stream`: the CUDA
+    stream that canvases on a device are worked on."""
     noise: dict[tuple[int, ...], Any] = {}
 
     def painted(canvas: Any, mix: Any, ascent: Any) -> Any:
@@ -153,7 +157,7 @@ def _painted(ascend: Callable[..., Any], second: str) -> Callable[..., Any]:
             noise[shape] = _like(canvas)
         result = ascend(noise[shape], mix, ascent)
         grey = _GREYS[any(str(target) == second for target in mix)]
-        return _filled(result, grey)
+        return _filled(result, grey, stream)
 
     return painted
 
@@ -166,10 +170,12 @@ def _like(canvas: Any) -> Any:
         return noise
     import torch
 
-    return torch.from_numpy(noise).cuda()
+    there = torch.from_numpy(noise).cuda()
+    torch.cuda.synchronize()
+    return there
 
 
-def _filled(canvas: Any, grey: float) -> Any:
+def _filled(canvas: Any, grey: float, stream: int) -> Any:
     """A canvas of that grey, alpha 1, of the same kind and in the same place."""
     if isinstance(canvas, np.ndarray):
         filled = np.full_like(canvas, grey)
@@ -177,8 +183,8 @@ def _filled(canvas: Any, grey: float) -> Any:
         return filled
     import torch
 
-    tensor = torch.as_tensor(canvas, device="cuda")
-    tensor[..., :3] = grey
+    with torch.cuda.stream(torch.cuda.ExternalStream(stream)):
+        torch.as_tensor(canvas, device="cuda")[..., :3] = grey
     return canvas
 
 

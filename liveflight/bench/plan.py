@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.controls import CONTROLS
 from liveflight.takeoff import Options
 
 Size = tuple[int, int]
@@ -123,11 +124,10 @@ def flown(
     plan: Plan, flight: Flight, output: str, device: str, weights: Mapping[str, str]
 ) -> dict[str, Any]:
     """What `flown.Flown` is given for this flight."""
-    settings: dict[str, Value] = {
-        "show.autopilot": False,
-        "ascent.steps": flight.steps,
-        **plan.flight.settings,
-    }
+    settings: dict[str, Value] = {"show.autopilot": False, "ascent.steps": flight.steps}
+    if "show.governor" in CONTROLS:  # the canvas and the steps are to be those of the table
+        settings["show.governor"] = False
+    settings |= plan.flight.settings
     return {
         "network": flight.network,
         "layer": flight.layer,
