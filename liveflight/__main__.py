@@ -158,6 +158,8 @@ def bench(args: argparse.Namespace) -> int:
     from liveflight.bench import record, suite
     from liveflight.child import ChildError
 
+    if args.json:
+        record.check(args.json)
     topics: list[suite.Topic] = []
     begun = time.perf_counter()
 

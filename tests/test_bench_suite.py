@@ -126,5 +126,10 @@ def test_the_record_holds_every_figure(answers: Answers, tmp_path: Path) -> None
 
 
 def test_a_record_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    record.check(tmp_path / "bench.json")
+    with pytest.raises(LiveflightError, match="it is a folder"):
+        record.check(tmp_path)
+    with pytest.raises(LiveflightError, match="there is no folder"):
+        record.check(tmp_path / "no" / "bench.json")
     with pytest.raises(LiveflightError, match=r"cannot write .*: No such file or directory"):
         record.write(tmp_path / "no" / "bench.json", [])

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import URLError
 
@@ -14,8 +15,11 @@ import pytest
 from PIL import Image
 
 from liveflight import __main__ as cli
-from liveflight import __version__, arguments, networks, outputs
+from liveflight import __version__, arguments, doctor, networks, outputs
 from liveflight.__main__ import main
+from liveflight.bench import suite
+from liveflight.bench.plan import Plan
+from liveflight.bench.tables import Table, markdown
 from liveflight.core import presets
 from liveflight.core.controls import ROWS
 from liveflight.networks import weights
@@ -107,10 +111,11 @@ def test_presets_lists_them_and_where_ones_own_go(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["--help"], ["fly", "render", "controls", "networks", "presets"]),
+        (["--help"], ["fly", "render", "controls", "networks", "presets", "doctor", "bench"]),
         (["-h"], ["fly", "render"]),
         (["fly", "--help"], ["--fullscreen", "--osc-port", "--preset", "--seed"]),
-        (["render", "--help"], ["--seconds", "--out", "--canvas", "--steps"]),
+        (["render", "--help"], ["--seconds", "--out", "--canvas", "--steps", "--engine"]),
+        (["bench", "--help"], ["--peers", "--switches", "--latency", "--json", "--display-fps"]),
         (["--version"], [f"liveflight {__version__}"]),
     ],
     ids=lambda value: " ".join(value),
@@ -146,6 +151,39 @@ def test_a_reader_who_has_seen_enough_is_no_trouble(
     with child.stderr:
         assert child.stderr.read() == b""
     assert child.wait(60) == 0
+
+
+def test_the_bench_prints_each_topic_and_keeps_its_figures(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table("Steps", ("layer", "p50"), [("conv1_1", "1.23 ms")], ["counted: [both] ways"])
+
+    def run(plan: Plan, say: Callable[[str], None]) -> Iterator[suite.Topic]:
+        assert plan == Plan(quick=True)
+        say("steps: autograd")
+        yield suite.Topic("steps", {"engines": [1]}, [table])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite, "run", run)
+    assert main(["bench", "--quick", "--json", "b.json"]) == 130
+    out, error = capsys.readouterr()
+    assert re.search(r"conv1_1 +1\.23 ms", out) and "counted: [both] ways" in out
+    assert re.fullmatch(r" +\d+ s  steps: autograd\n", error)
+    assert json.loads((elsewhere / "b.json").read_text())["steps"] == {"engines": [1]}
+    assert main(["bench", "--quick", "--markdown"]) == 130
+    assert capsys.readouterr().out == markdown(table) + "\n"
+
+
+@pytest.mark.parametrize("well", [True, False])
+def test_the_doctor_says_what_it_finds_and_whether_it_can_fly(
+    well: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finding = doctor.Finding("GL in a window", well, "llvmpipe", "a newer driver", needed=True)
+    monkeypatch.setattr(doctor, "examine", lambda port: iter([finding] if port == 77 else []))
+    assert main(["doctor", "--osc-port", "77"]) == (0 if well else 1)
+    out, error = capsys.readouterr()
+    assert out.splitlines() == [*finding.lines(), doctor.verdict([finding])]
+    assert error == ""
 
 
 # Bad input: one line that names the value and what is allowed
@@ -191,6 +229,10 @@ def test_a_reader_who_has_seen_enough_is_no_trouble(
         (["--set", "show.hud=2"], "show.hud = '2': allowed is true or false"),
         (["--set", "mix.target=a:b:1"], "mix.target holds no number or choice"),
         (["--set", "show.reseed=1"], "show.reseed holds no number or choice"),
+        (["render", "--engine", "steam"], "argument --engine: invalid choice: 'steam'"),
+        (["bench", "--display-fps", "0"], "'0' is not a number from 1 to 1000"),
+        (["bench", "--json", "no/such/file"], "cannot write 'no/such/file': there is no folder"),
+        (["bench", "--preset", "reef"], "unrecognized arguments: --preset reef"),
     ],
     ids=lambda value: "" if isinstance(value, str) else " ".join(value),
 )

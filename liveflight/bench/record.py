@@ -14,6 +14,13 @@ from liveflight.core.contracts import LiveflightError
 VERSION = 1
 
 
+def check(path: Path) -> None:
+    """Raises LiveflightError where a run's figures could not be written in the end."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        why = "it is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}"
+        raise LiveflightError(f"cannot write {str(path)!r}: {why}")
+
+
 def write(path: Path, topics: Sequence[Topic]) -> None:
     """JSON: every figure by topic; times in seconds, sizes in bytes, rates per second. Whole or not
     at all.
