@@ -172,23 +172,24 @@ _LIBRARIES = {
 
 
 def _graphics(headless: Future[dict[str, Any]], tried: Any, device: str) -> Iterator[Finding]:
-    where = "window" if has_display() else "headless"
-    handed = tried("graphics", output="headless", device=device) if device != "cpu" else None
-    window = tried("graphics", output="window", device=device) if where == "window" else None
-    offscreen = _answer(headless)
-    yield _gl("GL without a window", offscreen, needed=window is None)
+    shown = has_display()
+    window = tried("graphics", output="window") if shown else None
+    where = "window" if shown else "headless"
+    handed = tried("hand_over", output=where, device=device) if device == "cuda" else None
+    yield _gl("GL without a window", _answer(headless), needed=window is None)
     if window is None:
         remedy = "start it on a desktop, or use liveflight render"
         yield Finding("display", False, "DISPLAY and WAYLAND_DISPLAY are not set", remedy)
     else:
         yield _gl("GL in a window", _answer(window), needed=True)
     if handed is None:
-        yield Finding("hand-over to the GPU", True, "not needed: the ascent runs on the CPU")
+        said = "through the host's memory, as everywhere but on CUDA"
+        yield Finding("hand-over of pictures", True, said)
         return
-    answer = _answer(window or handed)
-    cause = answer.get("failed") or answer["hand_over"]
+    answer = _answer(handed)
+    cause, _, remedy = (answer.get("failed") or answer["why"]).partition("; ")
     said = cause or "the picture stays on the GPU"
-    yield Finding("hand-over to the GPU", not cause, said, hand_over_remedy(cause))
+    yield Finding("hand-over of pictures", not cause, said, remedy)
 
 
 def _gl(name: str, answer: Mapping[str, Any], needed: bool) -> Finding:
@@ -202,17 +203,6 @@ def _gl(name: str, answer: Mapping[str, Any], needed: bool) -> Finding:
     software = "llvmpipe" in said or "softpipe" in said or "SwiftShader" in said
     remedy = "in software: with a graphics card, install or update its driver" if software else ""
     return Finding(name, True, said, remedy, needed)
-
-
-def hand_over_remedy(cause: str) -> str:
-    """What to do about a hand-over through the host's memory, where the cause does not say it."""
-    if re.search(r"llvmpipe|Mesa|Intel|AMD|not an NVIDIA|NVIDIA's GL|\b(304|999)\b", cause):
-        return (
-            "on Linux with two graphics chips: "
-            "__NV_PRIME_RENDER_OFFLOAD=1 __GLX_VENDOR_LIBRARY_NAME=nvidia liveflight; "
-            "WSL2 and VirtualGL have no such way"
-        )
-    return ""
 
 
 def _weights() -> Iterator[Finding]:

@@ -3,44 +3,45 @@ gives JSON, and raises where it does not work here."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-TINY = (48, 32)
-"""Width and height of what is tried with."""
+if TYPE_CHECKING:
+    from liveflight.core.contracts import Output
 
 
 def graphics(given: dict[str, Any]) -> dict[str, Any]:
-    """Who draws for `output` (`headless` or `window`), and with `device` other than the CPU why the
-    hand-over of pictures to it is not the GPU's own (`hand_over`, empty where it is)."""
-    from liveflight.core.contracts import Output
-
-    output: Output
-    if given["output"] == "window":
-        from liveflight.outputs.window import Window
-
-        output = Window((160, 90))
-    else:
-        from liveflight.outputs.headless import Headless
-
-        output = Headless(TINY)
+    """Who draws for `output` (`headless` or `window`)."""
+    output = _output(given["output"])
     info = output.ctx.info
     answer = {name: info[f"GL_{name.upper()}"] for name in ("vendor", "renderer", "version")}
-    if given.get("device", "cpu") != "cpu":
-        answer["hand_over"] = _hand_over(output.ctx, given["device"])
     output.close()
     return answer
 
 
-def _hand_over(ctx: Any, device: str) -> str:
+def hand_over(given: dict[str, Any]) -> dict[str, Any]:
+    """`why` pictures do not stay on the GPU between GL for `output` and the ascent on `device`:
+    the cause and, after a semicolon, what to do; empty where they do."""
     from liveflight import engines
     from liveflight.gl import interop
 
     if not hasattr(interop, "choose"):
-        return "the picture goes through the host's memory"
-    engine = engines.load("auto", device)
-    way, why = interop.choose(ctx, engine.device, engine.stream)
+        return {"why": "there is no other way yet than through the host's memory"}
+    engine = engines.load("auto", given["device"])
+    output = _output(given["output"])
+    way, why = interop.choose(output.ctx, engine.device, engine.stream)
     way.release()
-    return str(why)
+    output.close()
+    return {"why": str(why)}
+
+
+def _output(kind: str) -> Output:
+    if kind == "window":
+        from liveflight.outputs.window import Window
+
+        return Window((160, 90))
+    from liveflight.outputs.headless import Headless
+
+    return Headless((48, 32))
 
 
 def devices(given: dict[str, Any]) -> dict[str, Any]:

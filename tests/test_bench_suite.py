@@ -80,6 +80,17 @@ def test_every_engine_is_measured_where_none_was_named(answers: Answers) -> None
     assert asked == [name for name in engines.NAMES if name != "auto"]
 
 
+def test_after_ten_minutes_the_rest_is_left_out(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(range(0, 10_000, 200))
+    monkeypatch.setattr(suite.time, "perf_counter", lambda: float(next(now)))
+    topics, _ = run(Plan(peers=True, latency=True, engines=("autograd",)))
+    assert "crashed" in topics[1].raw["engines"][0]["failed"]
+    assert "left out" in topics[-1].raw["failed"]
+    assert "latency_measure" not in [name for name, _ in answers.asked]
+
+
 def test_the_device_that_answers_is_the_one_measured(answers: Answers) -> None:
     answers.prepared["machine_rates"] = {**RATES, "device": "cuda"}
     run(Plan(engines=("autograd",)))

@@ -70,18 +70,22 @@ def test_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_steps() -> None:
     cases = [{"network": "efficientnet_lite0", "layer": "block1", "canvas": (64, 48)}]
-    given = {"engine": "autograd", "device": "cpu", "weights": {}, "cases": cases, "seconds": 0.02}
+    given = {"engine": "autograd", "device": "cpu", "weights": {}, "cases": cases}
+    given |= {"seconds": 0.02, "budget": 60.0}
     answer = through_json(steps.measure(given))
     (case,) = answer["cases"]
     assert case["precision"] == "float32"
     assert len(case["bare"]) >= 5 and len(case["flown"]) >= 5
     # stem: 9 x 3 x 32 at half the size; block1: 9 x 32 depthwise and 32 x 16 there
     assert case["flops"] == 4 * (9 * 3 * 32 + 9 * 32 + 32 * 16) * 32 * 24
+    late = through_json(steps.measure({**given, "budget": -1.0}))
+    assert (late["cases"], late["skipped"]) == ([], 1)
     failed = {"engine": "steam", "failed": "no water"}
-    raw = {"engines": [answer, failed], "random": ["vgg16"]}
+    raw = {"engines": [answer, failed, late], "random": ["vgg16"]}
     (table,) = filled(steps.tables(raw, 1e11))
     assert [row[0] for row in table.rows] == ["autograd"]
     assert "steam: no water" in table.notes
+    assert "autograd: no time for the last 1 of these" in table.notes
     assert any("random weights: vgg16" in note for note in table.notes)
 
 

@@ -23,6 +23,7 @@ def healthy(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
     answers: dict[str, dict[str, Any]] = {
         "devices": DEVICES,
         "graphics": GRAPHICS,
+        "hand_over": {"why": ""},
         "engine": {"device": "cpu", "precision": "float32", "seconds": 0.1},
         "providers": {"names": ["CPUExecutionProvider"], "version": "1.31"},
         "provider": {},
@@ -101,16 +102,32 @@ def test_a_provider_that_does_not_load_is_no_reason_not_to_fly(
     assert not found["ONNX Runtime"].well and "pip install" in found["ONNX Runtime"].remedy
 
 
-@pytest.mark.parametrize("cause", ["", "GL is Mesa's, not an NVIDIA card's"])
+@pytest.mark.parametrize(
+    ("answer", "well", "said", "remedy"),
+    [
+        ({"why": ""}, True, "the picture stays on the GPU", ""),
+        ({"why": "GL is Mesa's; start it so"}, False, "GL is Mesa's", "start it so"),
+        (ChildError("it ended with code -11"), False, "it ended with code -11", ""),
+    ],
+)
 def test_the_hand_over_and_its_cause(
-    cause: str, examined: Callable[..., dict[str, Finding]]
+    answer: dict[str, Any] | ChildError,
+    well: bool,
+    said: str,
+    remedy: str,
+    examined: Callable[..., dict[str, Finding]],
 ) -> None:
     devices = {**DEVICES, "cuda": "H200", "chosen": "cuda"}
-    found = examined(devices=devices, graphics={**GRAPHICS, "hand_over": cause})
-    finding = found["hand-over to the GPU"]
-    assert finding.well is not bool(cause)
-    assert finding.said == (cause or "the picture stays on the GPU")
-    assert ("__NV_PRIME_RENDER_OFFLOAD" in finding.remedy) is bool(cause)
+    finding = examined(devices=devices, hand_over=answer)["hand-over of pictures"]
+    assert (finding.well, finding.said, finding.remedy) == (well, said, remedy)
+    assert not finding.needed
+
+
+def test_without_cuda_there_is_no_hand_over_to_try(
+    examined: Callable[..., dict[str, Finding]],
+) -> None:
+    found = examined(hand_over=ChildError("asked without need"))
+    assert found["hand-over of pictures"].well
 
 
 @pytest.mark.parametrize(

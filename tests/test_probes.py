@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from liveflight import probes
 
@@ -10,6 +11,13 @@ def test_who_draws() -> None:
     answer = probes.graphics({"output": "headless"})
     assert set(answer) == {"vendor", "renderer", "version"}
     assert all(answer.values())
+
+
+@pytest.mark.gl
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA here")
+def test_the_hand_over_says_why_or_nothing() -> None:
+    assert set(probes.hand_over({"output": "headless", "device": "cuda"})) == {"why"}
 
 
 def test_what_there_is_to_compute_on() -> None:

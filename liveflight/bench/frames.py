@@ -141,7 +141,8 @@ def _rates(flights: list[dict[str, Any]], failed: list[str]) -> Table:
     )
     notes = [
         *failed,
-        "as fast as it goes; first picture and first dreamed one after the process began; "
+        "as fast as it goes, each waiting for its ascent as long as the display's rate allows; "
+        "first picture and first dreamed one after the process began; "
         "memory: resident, and on CUDA what torch reserved there",
     ]
     return Table("Whole frames", columns, rows, notes)

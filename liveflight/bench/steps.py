@@ -33,18 +33,23 @@ _WARM = 10
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """One engine's. `cases`: dicts of network, layer, canvas; `weights`: files by network."""
+    """One engine's. `cases`: dicts of network, layer, canvas, begun while `budget` seconds last;
+    `weights`: files by network."""
     from liveflight import engines
 
     weights = {name: Path(path) for name, path in given["weights"].items()}
     engine = engines.load(given["engine"], given["device"], 0, weights)
-    answer = []
+    answer: list[dict[str, Any]] = []
+    end = time.perf_counter() + given["budget"]
     for case in given["cases"]:
+        if time.perf_counter() > end:
+            break
         network = case["network"]
         if not engine.ready(network):
             engine.prepare(network)
         answer.append({**case, **_case(engine, case, weights.get(network), given["seconds"])})
-    return {"engine": given["engine"], "device": engine.device, "cases": answer}
+    skipped = len(given["cases"]) - len(answer)
+    return {"engine": given["engine"], "device": engine.device, "cases": answer, "skipped": skipped}
 
 
 def _case(
@@ -121,6 +126,8 @@ def tables(raw: dict[str, Any], best: float) -> list[Table]:
         if "failed" in engine:
             notes.append(f"{engine['engine']}: {engine['failed']}")
             continue
+        if engine["skipped"]:
+            notes.append(f"{engine['engine']}: no time for the last {engine['skipped']} of these")
         for case in engine["cases"]:
             bare, flown = case["bare"], case["flown"]
             rate = case["flops"] / median(bare)

@@ -13,8 +13,15 @@ from liveflight.bench.plan import Flight, Plan
 from liveflight.bench.tables import Table
 from liveflight.child import ChildError, ask
 
-_LIMIT = 300.0
+_LIMIT = 240.0
 """Seconds after which a measurement is given up."""
+_WHOLE = 590.0
+"""Seconds after which the whole run is over, whatever is still to be measured."""
+
+_SHORTEST = 15.0
+"""Seconds of which a measurement could make something: half of them go into importing torch."""
+_STEPS = 180.0
+"""Seconds for the steps of all engines together."""
 
 Say = Callable[[str], None]
 
@@ -58,6 +65,7 @@ class Bench:
         self.random: list[str] = []
         self.environment: dict[str, str] = {}
         self.best = 0.0
+        self._end = time.perf_counter() + _WHOLE
 
     @property
     def cases(self) -> list[dict[str, Any]]:
@@ -96,7 +104,8 @@ class Bench:
         raw: dict[str, Any] = {"engines": [], "random": random}
         for engine in self._engines():
             self._say(f"steps: {engine}")
-            given = {"engine": engine, "cases": self.cases, "seconds": self.plan.seconds / 2}
+            given = {"engine": engine, "cases": self.cases, "seconds": self.plan.seconds * 3 / 8}
+            given["budget"] = _STEPS / len(self._engines())
             answer = self._ask(steps.__name__, given)
             raw["engines"].append({"engine": engine, **answer})
         return Topic("steps", raw, steps.tables(raw, self.best))
@@ -120,9 +129,9 @@ class Bench:
             "engine": self._flying,
             "weights": self.weights.get(peers.NETWORK),
             "side": 224,
-            "rounds": 2 if quick else 6,
+            "rounds": 2 if quick else 5,
             "steps": 8 if quick else peers.STEPS,
-            "seconds": 10.0 if quick else 40.0,
+            "seconds": 10.0 if quick else 25.0,
         }
         raw = self._ask(peers.__name__, given) | {"random": self.random}
         return Topic("peers", raw, peers.tables(raw))
@@ -167,8 +176,11 @@ class Bench:
         """What its `measure` answers; `failed` and why where it does not."""
         given = {"device": self.device, "weights": self.weights, **given}
         begun = time.perf_counter()
+        left = self._end - begun
+        if left < _SHORTEST:
+            return {"failed": f"left out: the bench has taken {_WHOLE:.0f} seconds already"}
         try:
-            answer = ask(f"{module}:measure", given, _LIMIT, self.environment)
+            answer = ask(f"{module}:measure", given, min(_LIMIT, left), self.environment)
         except ChildError as error:
             return {"failed": str(error)}
         return answer | {"took": time.perf_counter() - begun}
