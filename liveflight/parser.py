@@ -111,8 +111,7 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
 
 
 def _add_bench(command: argparse.ArgumentParser) -> None:
-    _add_flight(command)
-    command.set_defaults(preset="")
+    _add_flight(command, "640x360")
     add = command.add_argument
     add("--quick", action="store_true", help="a minute's impression in place of a measurement")
     add("--peers", action="store_true", help="the same ascent as others do it, beside")
@@ -127,14 +126,14 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
     add("--markdown", action="store_true", help="tables for a README")
 
 
-def _add_flight(command: argparse.ArgumentParser) -> None:
+def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> None:
     add = command.add_argument
     add("--network", default="", help="see `liveflight networks`")
     add("--layer", default="", help="see `liveflight networks NETWORK`")
     add("--filter", default="", metavar="N", help="a filter's number, or * for the whole layer")
     add("--weights", type=Path, metavar="FILE", help=".safetensors or .pth for the network")
     add("--canvas", type=read.size, metavar="WxH", help="the picture that is dreamed")
-    add("--size", type=read.size, metavar="WxH", help="the picture that is shown (1280x720)")
+    add("--size", type=read.size, metavar="WxH", help=f"the picture that is shown ({size})")
     add("--steps", type=read.setting("ascent.steps"), metavar="N", help="ascent steps per frame")
     add("--set", type=read.assignment, action="append", default=[], metavar="GROUP.NAME=VALUE",
         help="any control, in its unit; may be repeated")  # fmt: skip

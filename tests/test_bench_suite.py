@@ -43,7 +43,11 @@ class Answers:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
-    fake = Answers(machine_facts={"CPU": "abacus"}, machine_rates=RATES, probes_graphics=DRAWN)
+    fake = Answers(
+        machine_facts={"facts": {"CPU": "abacus"}, "busy": 0.0},
+        machine_rates=RATES,
+        probes_graphics=DRAWN,
+    )
     monkeypatch.setattr(suite, "ask", fake)
     monkeypatch.setattr(suite.stand_in, "missing", lambda names: [])
     return fake

@@ -58,13 +58,16 @@ def filled(tables: list[Table]) -> list[Table]:
 def test_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_SIDE", {"cpu": 192})
     monkeypatch.setattr(machine, "_COPY", {"cpu": 1 << 20})
-    raw = {"facts": machine.facts({}), **machine.rates({"device": "cpu", "seconds": 0.05})}
+    raw = machine.facts({}) | machine.rates({"device": "cpu", "seconds": 0.05})
     raw = through_json(raw)
     assert raw["device"] == "cpu"
     assert raw["facts"]["CPU"] and raw["facts"]["torch"]
     assert machine.best_rate(raw) == max(raw["matmul"].values()) > 1e8
     assert raw["copy"] > 1e7
-    (table,) = filled(machine.tables(raw))
+    (table,) = filled(machine.tables({**raw, "busy": 0.0}))
+    assert not any("other programs" in note for note in table.notes)
+    (table,) = filled(machine.tables({**raw, "busy": 0.73}))
+    assert any("other programs use 73 %" in note for note in table.notes)
     assert any(row[0] == "matmul, float32" and "FLOP/s" in row[1] for row in table.rows)
 
 
@@ -174,7 +177,7 @@ def test_peers(vgg16: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "side": 48,
         "rounds": 1,
         "steps": 2,
-        "seconds": 5.0,
+        "seconds": 0.3,
     }
     raw = through_json(peers.measure(given)) | {"random": ["vgg16"]}
     assert {name: len(taken) for name, taken in raw["steps"].items()} == {

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liveflight.bench.figures import quantity
+from liveflight.bench.figures import percent, quantity
 from liveflight.bench.tables import Table
 
 if TYPE_CHECKING:
@@ -26,14 +26,17 @@ _SIDE = {"cpu": 1536, "mps": 4096, "cuda": 8192}
 """Of the square matrices that are multiplied."""
 _COPY = {"cpu": 256 << 20, "mps": 512 << 20, "cuda": 2 << 30}
 """Bytes."""
+_BUSY = 0.15
+"""Use of the processor by others, 0..1, from which on it is remarked upon."""
 _PATIENCE = 0.25
 """Seconds for one product: a number format that would take longer is left at smaller matrices."""
 
 
 def facts(given: dict[str, Any]) -> dict[str, Any]:
-    """The machine, in words."""
+    """The machine, in words; `busy`, the part of its processor that others use, 0..1."""
     import psutil
 
+    busy = psutil.cpu_percent(interval=1.0) / 100
     found = {
         "CPU": _cpu(),
         "cores": f"{psutil.cpu_count(logical=False)} ({psutil.cpu_count()} threads)",
@@ -46,7 +49,7 @@ def facts(given: dict[str, Any]) -> dict[str, Any]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return {"facts": found, "busy": busy}
 
 
 def _cpu() -> str:
@@ -170,5 +173,10 @@ def tables(raw: dict[str, Any]) -> list[Table]:
             rows.append((name, quantity(raw[name], "B/s")))
     missing = [name for name in _FORMATS if name not in raw["matmul"]]
     notes = [f"{', '.join(missing)}: cannot be multiplied here"] if missing else []
+    if raw["busy"] > _BUSY:
+        notes.append(
+            f"other programs use {percent(raw['busy'])} of the processor: all that follows is "
+            "slower than it could be"
+        )
     notes.append("the best products of square matrices; copies count what is read and written")
     return [Table("Machine", ("", ""), rows, notes)]

@@ -85,7 +85,7 @@ class Bench:
     def machine(self) -> Topic:
         self._say("machine")
         module = machine.__name__
-        raw: dict[str, Any] = {"facts": ask(f"{module}:facts", {}, 60)}
+        raw = ask(f"{module}:facts", {}, 60)
         try:
             drawn = ask(f"{probes.__name__}:graphics", {"output": "headless"}, 60)
             raw["facts"]["GL"] = f"{drawn['renderer']}, {drawn['version']}"
