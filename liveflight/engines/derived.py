@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from liveflight.engines.backend import Excitations
-from liveflight.engines.convolutions import Convolution, convolution
+from liveflight.engines.convolutions import Convolution, Same, prepared
 from liveflight.engines.program import Program, compiled
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered
@@ -52,10 +52,10 @@ class _Prepared:
     ) -> None:
         self._module = copy.deepcopy(module)
         _divide(self._module, known.std)
-        self._module.to(device, dtype, memory_format=torch.channels_last)
+        self._module.to(device, dtype).to(memory_format=torch.channels_last)
         self._dtype = dtype
         self._mean = torch.tensor(known.mean, device=device).view(1, 3, 1, 1)
-        self._convolutions: dict[nn.Module, Convolution] = {}
+        self._convolutions: dict[nn.Module, Convolution | Same] = {}
         self._programs: dict[frozenset[str], Program] = {}
 
     def has(self, layers: Collection[str]) -> bool:
@@ -75,15 +75,15 @@ class _Prepared:
         gradient = program.gradient(inputs, excitations)
         return gradient.to(torch.float32, memory_format=torch.contiguous_format)
 
-    def _convolution(self, module: nn.Conv2d) -> Convolution:
+    def _convolution(self, module: nn.Conv2d) -> Convolution | Same:
         if module not in self._convolutions:
-            self._convolutions[module] = convolution(module)
+            self._convolutions[module] = prepared(module)
         return self._convolutions[module]
 
 
 @torch.no_grad()
 def _divide(module: Layered, deviation: tuple[float, float, float]) -> None:
     """Folds the division by the deviation into the first convolution. The mean stays outside: the
-    padding round the picture is as grey as the mean, whose convolution no bias could make up for."""
+    padding round the picture is as grey as the mean."""
     first = next(part for part in module.modules() if isinstance(part, nn.Conv2d))
     first.weight /= torch.tensor(deviation).view(1, 3, 1, 1)

@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from liveflight.engines.backend import Excitation, Excitations, seed
-from liveflight.engines.convolutions import Convolution
+from liveflight.engines.convolutions import Convolution, Same
 from liveflight.engines.rectifier import IDENTITY, Rectifier, rectifier
 from liveflight.networks.layered import Layered
 
-Kept = tuple[Tensor | tuple[int, int] | None, ...]
+Size = tuple[int, int]
+Kept = Any
 """What a step keeps of its way there for its way back."""
 
 
@@ -27,16 +28,19 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Convolve:
-    convolution: Convolution
+    convolution: Convolution | Same
     rectifier: Rectifier
+    masks: bool = True
+    """Whether the way back is this step's to mask, and not the next one's: see `Pool`."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Kept]:
-        y = self.convolution.forward(x, self.rectifier)
-        return y, (_size(x), None if self.rectifier.identity else y)
+        y = self.convolution.at(_size(x)).forward(x, self.rectifier)
+        return y, (_size(x), y if self.masks and not self.rectifier.identity else None)
 
     def backward(self, gradient: Tensor, kept: Kept) -> Tensor:
         size, activation = kept
-        return self.convolution.backward(gradient, size, self.rectifier, activation)  # type: ignore[arg-type]
+        convolution = self.convolution.at(size)
+        return convolution.backward(gradient, size, self.rectifier, activation)
 
 
 @dataclass(frozen=True)
@@ -45,24 +49,32 @@ class Rectify:
 
     def forward(self, x: Tensor) -> tuple[Tensor, Kept]:
         y = self.rectifier.forward(x, out=torch.empty_like(x))
-        return y, (y,)
+        return y, y
 
     def backward(self, gradient: Tensor, kept: Kept) -> Tensor:
-        return self.rectifier.backward(gradient, kept[0])  # type: ignore[arg-type]
+        return self.rectifier.backward(gradient, kept)
 
 
+@dataclass(frozen=True)
 class Pool:
     """The largest of 2x2. Which it was is kept: where several are equal, only the first of them is
-    to get the gradient."""
+    to get the gradient.
+
+    `rectifier` is that of the step before, whose mask is cheaper here: what it made of the largest
+    says whether the gradient passes, and the others get none."""
+
+    rectifier: Rectifier
 
     def forward(self, x: Tensor) -> tuple[Tensor, Kept]:
         y, places = torch.ops.aten.max_pool2d_with_indices(x, (2, 2), (2, 2))
-        return y, (x, places)
+        return y, (x, y, places)
 
     def backward(self, gradient: Tensor, kept: Kept) -> Tensor:
-        return torch.ops.aten.max_pool2d_with_indices_backward(
-            gradient, kept[0], (2, 2), (2, 2), (0, 0), (1, 1), False, kept[1]
-        )
+        x, y, places = kept
+        if not self.rectifier.identity:
+            gradient = self.rectifier.backward(gradient, y)
+        backward = torch.ops.aten.max_pool2d_with_indices_backward
+        return backward(gradient, x, (2, 2), (2, 2), (0, 0), (1, 1), False, places)
 
 
 class Program:
@@ -115,11 +127,11 @@ class Program:
         step, narrow = self._steps[-1], excited
         source = self._skips.get(len(self._steps))
         if isinstance(step, Convolve) and not excited.whole and source is None:
-            step, narrow = _narrowed(step, excited)
+            step, narrow = _narrowed(step, excited, _size(x))
         if isinstance(step, Convolve) and step.rectifier.identity and not excited.whole:
             # What is linear in it has a gradient that does not depend on it.
             channels = len(narrow.weights)
-            size = step.convolution.output(_size(x))
+            size = step.convolution.at(_size(x)).output(_size(x))
             y, kept = x.new_empty(1, channels, *size), (_size(x), None)
         else:
             y, kept = step.forward(x)
@@ -130,10 +142,10 @@ class Program:
         return step.backward(seed(narrow, y), kept)
 
 
-def _narrowed(step: Convolve, excited: Excitation) -> tuple[Convolve, Excitation]:
+def _narrowed(step: Convolve, excited: Excitation, size: Size) -> tuple[Convolve, Excitation]:
     """The step with no more filters than count, and what excites those."""
-    whole = step.convolution
-    if whole.groups != 1:
+    whole = step.convolution.at(size)
+    if whole.geometry.groups != 1:
         return step, excited
     weights = excited.weights.to(whole.weight.device, torch.float32)
     if step.rectifier.identity:  # linear: one filter that is the sum of all
@@ -154,15 +166,15 @@ def _add(waiting: dict[int, Tensor], place: int, gradient: Tensor) -> None:
     waiting[place] = waiting[place] + gradient if place in waiting else gradient
 
 
-def _size(x: Tensor) -> tuple[int, int]:
+def _size(x: Tensor) -> Size:
     return x.shape[2], x.shape[3]
 
 
 def compiled(
-    module: Layered, layers: Collection[str], convolution: Callable[[nn.Conv2d], Convolution]
+    module: Layered, layers: Collection[str], convolution: Callable[[nn.Conv2d], Convolution | Same]
 ) -> Program:
     """The program for these layers together. A rectifier joins the convolution before it where no
-    layer in use stands between."""
+    layer in use stands between, and leaves its mask to a pool after it."""
     stops = {*layers, *module.skips, *module.skips.values()}
     steps: list[Step] = []
     places: dict[str, int] = {}
@@ -172,10 +184,14 @@ def compiled(
         if not pending:
             break
         for part in _parts(stage):
+            fixed = not steps or len(steps) in places.values()
+            before = None if fixed or not isinstance(steps[-1], Convolve) else steps[-1]
             clamp = rectifier(part)
-            before = steps[-1] if steps and len(steps) not in places.values() else None
-            if clamp is not None and isinstance(before, Convolve) and before.rectifier.identity:
+            if clamp is not None and before is not None and before.rectifier.identity:
                 steps[-1] = replace(before, rectifier=clamp)
+            elif _is_pool(part) and before is not None:
+                steps[-1] = replace(before, masks=False)
+                steps.append(Pool(before.rectifier))
             else:
                 steps.append(_step(part, convolution))
         if name in module.skips:
@@ -194,12 +210,16 @@ def _parts(stage: nn.Module) -> Iterator[nn.Module]:
         yield stage
 
 
-def _step(part: nn.Module, convolution: Callable[[nn.Conv2d], Convolution]) -> Step:
+def _step(part: nn.Module, convolution: Callable[[nn.Conv2d], Convolution | Same]) -> Step:
     clamp = rectifier(part)
     if clamp is not None:
         return Rectify(clamp)
     if isinstance(part, nn.Conv2d):
         return Convolve(convolution(part), IDENTITY)
-    if isinstance(part, nn.MaxPool2d) and (part.kernel_size, part.stride) == (2, 2):
-        return Pool()
+    if _is_pool(part):
+        return Pool(IDENTITY)
     raise TypeError(f"no way back is known through {part}")
+
+
+def _is_pool(part: nn.Module) -> bool:
+    return isinstance(part, nn.MaxPool2d) and (part.kernel_size, part.stride) == (2, 2)

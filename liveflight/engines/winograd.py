@@ -55,13 +55,16 @@ class Winograd:
         self,
         x: Tensor,
         rectifier: Rectifier = IDENTITY,
-        mask: Tensor | None = None,
+        masked: tuple[Rectifier, Tensor] | None = None,
     ) -> Tensor:
-        """The rectified convolution of x (1, channels, H, W), or, with the activation that
-        `rectifier` made as `mask`, the convolution of what its derivative lets through of x."""
+        """The rectified convolution of x (1, channels, H, W), channels-last; or of what the mask
+        lets through of it, where it is a gradient: of a rectifier and what that made."""
         pixels = x[0].permute(1, 2, 0)  # (H, W, channels)
-        masks = None if mask is None else mask[0].permute(1, 2, 0)
-        result = x.new_empty(*pixels.shape[:2], self._weight.shape[-1])
+        clamp, mask = masked or (IDENTITY, None)
+        mask = None if mask is None else mask[0].permute(1, 2, 0)
+        shape = (1, self._weight.shape[-1], *x.shape[2:])
+        y = torch.empty(shape, memory_format=torch.channels_last)
+        result = y[0].permute(1, 2, 0)
         across, down = -(-x.shape[-1] // self.tile), -(-x.shape[-2] // self.tile)
         most = _rows(max(self._weight.shape[1:]), across, down)
         block = _Block(self, most, across)
@@ -70,10 +73,10 @@ class Winograd:
             if rows < most:
                 block = _Block(self, rows, across)
             top = start * self.tile
-            block.load(pixels, top, rectifier, masks)
+            block.load(pixels, top, clamp, mask)
             block.convolve(self._weight, self._bias)
-            block.store(result, top, IDENTITY if mask is not None else rectifier)
-        return result.permute(2, 0, 1)[None]
+            block.store(result, top, rectifier)
+        return y
 
 
 class _Block:
