@@ -94,7 +94,7 @@ class Convolution:
 
 class Fused(Convolution):
     """By the oneDNN operators that torch's compiler uses: weights reordered once, the rectifier in
-    the same pass. On the CPU, in float32."""
+    the same pass. For few channels per group, on the CPU, in float32."""
 
     def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
         return _fused(x, self._ordered, self.bias, self.geometry, rectifier)
@@ -205,19 +205,22 @@ def fastest(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Convolut
 _WORK = 5e8
 """Multiplications in a measurement."""
 
-_FEWEST = 32
-"""Channels from which on Winograd's matrix products are worth a measurement."""
+_FEW = 4
+"""Channels per group up to which weights are reordered once for all sizes. With more, oneDNN wants
+another order for another size, and given a wrong one takes up to a hundred times as long."""
 
 
 def _ways(weight: Tensor, geometry: Geometry) -> list[type[Convolution]]:
-    if weight.device.type != "cpu" or weight.dtype != torch.float32 or not _onednn_works():
+    if weight.device.type != "cpu" or weight.dtype != torch.float32:
         return [Convolution]
-    kernel = (weight.shape[2], weight.shape[3])
+    channels, kernel = weight.shape[1], (weight.shape[2], weight.shape[3])
+    if channels <= _FEW:
+        return [Fused if _onednn_works() else Convolution]
     if geometry == Geometry((1, 1), (0, 0), 1) and kernel == (1, 1):
-        return [Fused, Pointwise]
-    if geometry == Geometry((1, 1), (1, 1), 1) and kernel == (3, 3):
-        return [Fused, Filtered] if min(weight.shape[:2]) >= _FEWEST else [Fused]
-    return [Fused]
+        return [Pointwise]
+    if geometry == Geometry((1, 1), (1, 1), 1) and kernel == (3, 3) and min(weight.shape[:2]) > 16:
+        return [Convolution, Filtered]
+    return [Convolution]
 
 
 def _turned(weight: Tensor, groups: int) -> Tensor:
