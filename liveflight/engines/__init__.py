@@ -52,8 +52,15 @@ def _autograd(device: torch.device) -> Backend:
     return Autograd(device)
 
 
+def _derived(device: torch.device) -> Backend:
+    from liveflight.engines.derived import Derived
+
+    return Derived(device)
+
+
 _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
-    "auto": _autograd,
+    "auto": _derived,
+    "torch": _derived,
     "autograd": _autograd,
 }
 NAMES = tuple(_BACKENDS)

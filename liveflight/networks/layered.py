@@ -54,8 +54,8 @@ class SameConv2d(nn.Conv2d):
     picture's size, so it is found anew for each."""
 
     def forward(self, x: Tensor) -> Tensor:
-        before_h, extra_h = _same_padding(x.shape[2], self.kernel_size[0], self.stride[0])
-        before_w, extra_w = _same_padding(x.shape[3], self.kernel_size[1], self.stride[1])
+        before_h, extra_h = same_padding(x.shape[2], self.kernel_size[0], self.stride[0])
+        before_w, extra_w = same_padding(x.shape[3], self.kernel_size[1], self.stride[1])
         if extra_h or extra_w:
             x = functional.pad(x, (0, extra_w, 0, extra_h))
         padding = (before_h, before_w)
@@ -64,7 +64,7 @@ class SameConv2d(nn.Conv2d):
         )
 
 
-def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """How many pixels of padding on both sides, and how many more (0 or 1) at the far side."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total % 2

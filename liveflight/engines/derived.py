@@ -1,0 +1,89 @@
+"""Gradients derived by hand, without autograd."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection
+
+import torch
+from torch import Tensor, nn
+
+from liveflight.engines.backend import Excitations
+from liveflight.engines.convolutions import Convolution, Same, prepared
+from liveflight.engines.program import Program, compiled
+from liveflight.networks import Network
+from liveflight.networks.layered import Layered
+
+
+class Derived:
+    """`engines.backend.Backend` by `engines.program.Program`s, one for each set of layers flown
+    together."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._networks: dict[str, _Prepared] = {}
+
+    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> None:
+        self._networks[known.name] = _Prepared(known, module, self._device, dtype)
+
+    def plan(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> None:
+        """Prepares the weights of what these layers need; sizes need nothing."""
+        self._networks[network].program(layers)
+
+    def planned(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> bool:
+        return self._networks[network].has(layers)
+
+    def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
+        return self._networks[network].gradient(picture, excitations)
+
+    def close(self) -> None:
+        self._networks.clear()
+
+
+class _Prepared:
+    """A network and what was prepared of it so far."""
+
+    def __init__(
+        self, known: Network, module: Layered, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._module = copy.deepcopy(module)
+        _divide(self._module, known.std)
+        self._module.to(device, dtype).to(memory_format=torch.channels_last)
+        self._dtype = dtype
+        self._mean = torch.tensor(known.mean, device=device).view(1, 3, 1, 1)
+        self._convolutions: dict[nn.Module, Convolution | Same] = {}
+        self._programs: dict[frozenset[str], Program] = {}
+
+    def has(self, layers: Collection[str]) -> bool:
+        return frozenset(layers) in self._programs
+
+    @torch.no_grad()
+    def program(self, layers: Collection[str]) -> Program:
+        key = frozenset(layers)
+        if key not in self._programs:
+            self._programs[key] = compiled(self._module, key, self._convolution)
+        return self._programs[key]
+
+    @torch.no_grad()
+    def gradient(self, picture: Tensor, excitations: Excitations) -> Tensor:
+        program = self.program(excitations.keys())
+        inputs = (picture - self._mean).to(self._dtype, memory_format=torch.channels_last)
+        gradient = program.gradient(inputs, excitations)
+        return gradient.to(torch.float32, memory_format=torch.contiguous_format)
+
+    def _convolution(self, module: nn.Conv2d) -> Convolution | Same:
+        if module not in self._convolutions:
+            self._convolutions[module] = prepared(module)
+        return self._convolutions[module]
+
+
+@torch.no_grad()
+def _divide(module: Layered, deviation: tuple[float, float, float]) -> None:
+    """Folds the division by the deviation into the first convolution. The mean stays outside: the
+    padding round the picture is as grey as the mean."""
+    first = next(part for part in module.modules() if isinstance(part, nn.Conv2d))
+    first.weight /= torch.tensor(deviation).view(1, 3, 1, 1)
