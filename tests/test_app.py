@@ -16,8 +16,7 @@ from fake_engine import FakeEngine, Step, stay
 from PIL import Image
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from liveflight import app as app_module
-from liveflight import engines
+from liveflight import engines, takeoff
 from liveflight.app import App, build, run
 from liveflight.core import presets
 from liveflight.core.contracts import (
@@ -39,6 +38,7 @@ from liveflight.gl.interop import read_picture
 from liveflight.outputs.headless import Headless
 from liveflight.outputs.recorder import open_sink
 from liveflight.takeoff import Options
+from liveflight.worker import Worker
 
 pytestmark = pytest.mark.gl
 
@@ -55,6 +55,7 @@ class Stage:
         self.ctx = ctx
         self.size = size
         self.bottom_up = bottom_up
+        self.vsync = False
         self.framebuffer = ctx.framebuffer([ctx.texture((256, 256), 4)])
         self.waiting: list[Event] = []
         self.shown: list[np.ndarray] = []
@@ -75,19 +76,45 @@ class Stage:
         self.closed += 1
 
 
+class ByHand(Worker[tuple[Canvas, float]]):
+    """Ascends at once; or, told to `hold`, when it is told to `finish`."""
+
+    def __init__(self) -> None:
+        super().__init__(background=False)
+        self.hold = False
+        self._held: list[Callable[[], tuple[Canvas, float]]] = []
+
+    def submit(self, job: Callable[[], tuple[Canvas, float]]) -> None:
+        if self.hold:
+            self.busy = True
+            self._held.append(job)
+        else:
+            super().submit(job)
+
+    def finish(self) -> None:
+        super().submit(self._held.pop())
+
+
 class Show:
     """An app on a stage, and what tests ask of it."""
 
     def __init__(
-        self, stage: Stage, engine: FakeEngine, *, live: bool = True, seed: int = 0
+        self,
+        stage: Stage,
+        engine: FakeEngine,
+        *,
+        live: bool = True,
+        seed: int = 0,
+        loader: Loader | None = None,
     ) -> None:
         self.stage, self.engine = stage, engine
-        self.flight = Flight(Loader(lambda: engine, background=False), seed)
+        self.flight = Flight(loader or Loader(lambda: engine, background=False), seed)
         self.flight.aim({STEM: 1.0})
         self.flight.controls.set("camera.zoom", 1.0)
         self.flight.controls.jump()
         options = Options(canvas=CANVAS, seed=seed, fps=1 / TICK)
-        self.app = App(stage, self.flight, options, live=live)
+        self.worker = ByHand()
+        self.app = App(stage, self.flight, options, live=live, worker=self.worker)
         self.now = 100.0
 
     def frame(self, frames: int = 1) -> np.ndarray:
@@ -97,6 +124,13 @@ class Show:
             self.app.frame(self.now)
         return self.stage.shown[-1].astype(np.float64)
 
+    def save(self) -> None:
+        """Flies on until the screenshot asked for has been saved, or cannot be."""
+        self.frame()
+        worker = self.app._screenshots._worker
+        assert not worker.busy or worker.wait(60)
+        self.frame()
+
     def set(self, key: str, value: Value) -> None:
         self.app.mailbox.put(Set(key, value))
 
@@ -105,12 +139,12 @@ class Show:
 
     @property
     def canvas(self) -> Canvas:
-        texture = self.app._feedback.texture
+        texture = self.app.dream._feedback.texture
         return np.frombuffer(texture.read(), np.float16).reshape(*texture.size[::-1], 4).copy()
 
     @canvas.setter
     def canvas(self, canvas: Canvas) -> None:
-        self.app._feedback.texture.write(canvas)
+        self.app.dream._feedback.texture.write(canvas)
 
 
 Begin = Callable[..., Show]
@@ -126,9 +160,13 @@ def begin(ctx: moderngl.Context) -> Iterator[Begin]:
         bottom_up: bool = False,
         live: bool = True,
         seed: int = 0,
+        engine: FakeEngine | None = None,
+        loader: Loader | None = None,
     ) -> Show:
-        shows.append(Show(Stage(ctx, size, bottom_up), FakeEngine(step), live=live, seed=seed))
-        return shows[-1]
+        stage = Stage(ctx, size, bottom_up)
+        show = Show(stage, engine or FakeEngine(step), live=live, seed=seed, loader=loader)
+        shows.append(show)
+        return show
 
     yield begin
     for show in shows:
@@ -329,22 +367,20 @@ def test_an_engine_cannot_spoil_the_canvas_it_was_given(begin: Begin) -> None:
 
 
 def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
-    show = begin()
-    show.app.flight = flight = Flight(Loader(lambda: show.engine, background=True), seed=0)
-    show.engine.gate.clear()
-    show.engine.prepared.clear()
-    flight.aim({STEM: 1.0})
-    flight.controls.set("camera.pan_x", 1.0)
-    flight.controls.jump()
+    engine = FakeEngine()
+    engine.gate.clear()
+    show = begin(engine=engine, loader=Loader(lambda: engine, background=True))
+    show.flight.controls.set("camera.pan_x", 1.0)
+    show.flight.controls.jump()
     before = show.canvas.tobytes()
     show.frame(3)
     assert show.canvas.tobytes() == before
     assert show.app.hud_lines()[0] == "loading ..."
     assert show.engine.asked == []
     show.engine.gate.set()
-    assert flight.loader._work
-    flight.loader._work.join(60)
-    show.frame()
+    for _ in ("loaded", "planned"):
+        assert show.flight.loader._work.wait(60)
+        show.frame()
     assert len(show.engine.asked) == 1
     assert show.canvas.tobytes() != before
 
@@ -420,7 +456,7 @@ def test_a_screenshot_is_the_picture_without_text_and_dimming(begin: Begin, own:
     show.frame(12)
     assert show.frame().max() < 255 and not rises(show.stage.shown[-1])
     show.press("p")
-    show.frame()
+    show.save()
     (path,) = (own / "pictures" / "liveflight").iterdir()
     assert path.suffix == ".png"
     picture = np.asarray(Image.open(path))
@@ -434,7 +470,7 @@ def test_a_screenshot_that_cannot_be_saved_is_reported(begin: Begin, own: Path) 
     (own / "pictures").write_text("in the way")
     show = begin()
     show.press("p")
-    show.frame()
+    show.save()
     assert f"{own / 'pictures' / 'liveflight'} cannot be made" in show.flight.reports.last
     assert len(show.frame()) == 36
 
@@ -488,6 +524,7 @@ def test_the_hud_says_where_we_are_and_what_was_last(begin: Begin) -> None:
     assert show.app.hud_lines() == [
         f"{STEM}\t100%",
         "16 frames/s\t32 steps/s\t1 late",
+        "2 of 2 steps, canvas 1",
         "camera.rotation 30 deg/s",
         "the cable is out",
     ]
@@ -576,8 +613,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 
 def wait(app: App) -> None:
-    if app.flight.loader._work:
-        app.flight.loader._work.join(60)
+    assert app.flight.loader._work.wait(60)
 
 
 def started(ctx: moderngl.Context, live: bool = True, **options: object) -> App:
@@ -596,7 +632,7 @@ def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> N
 def test_the_canvas_grows_to_what_the_device_can_do(
     ctx: moderngl.Context, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app_module, "CANVAS", {"cpu": (16, 8), "cuda": (48, 20)})
+    monkeypatch.setattr(takeoff, "CANVAS", {"cpu": (16, 8), "cuda": (48, 20)})
     monkeypatch.setattr(engine, "device", "cuda")
     with closing(started(ctx, live=False)) as app:
         assert app.canvas_size == (16, 8)
@@ -653,10 +689,12 @@ def test_a_busy_osc_port_is_reported_and_the_flight_goes_on(
         assert f"127.0.0.1:{taken}" in app.flight.reports.last
         assert app.flight.reports.last.endswith("flying on without OSC")
         assert len(caplog.records) == 1
-        wait(app)
-        for number in range(3):
+        for number in range(2):  # loaded, planned
+            wait(app)
             app.frame(number / 60)
-        assert len(engine.asked) == 2
+        for number in range(3):
+            app.frame(number / 60 + 1)
+        assert engine.asked
 
 
 def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: FakeEngine) -> None:

@@ -56,9 +56,7 @@ def fire(flight: Flight, *keys: str) -> Target:
 
 def settle(loader: Loader) -> None:
     """Waits until what is loaded beside the frame loop has come or failed."""
-    assert loader._work is not None
-    loader._work.join(60)
-    assert not loader._work.is_alive()
+    assert loader._work.wait(60)
 
 
 # Targets

@@ -42,8 +42,7 @@ def test_a_download_is_shown_while_it_lasts() -> None:
     engine.piece.release(2)
     engine.told.acquire()
     engine.told.acquire()
-    assert loader._work is not None
-    loader._work.join()
+    assert loader._work.wait(60)
     assert loader.downloading == ""
     assert shown == [("vgg16", part * 1_000_000, 4_000_000) for part in (1, 2, 4)]
     assert loader.ready(["vgg16"])
