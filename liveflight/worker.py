@@ -66,7 +66,9 @@ class Worker(Generic[T]):
 
     def _work(self) -> None:
         if self._niceness and sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
+            own = threading.get_native_id()
+            inherited = os.getpriority(os.PRIO_PROCESS, own)
+            os.setpriority(os.PRIO_PROCESS, own, min(inherited + self._niceness, 19))
         thread = threading.current_thread()
         idle = thread.name
         while job := self._jobs.get():

@@ -13,12 +13,14 @@ import numpy as np
 import platformdirs
 import pytest
 from fake_engine import FakeEngine, Step, stay
+from handmade import ByHand
 from PIL import Image
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from liveflight import engines, takeoff
 from liveflight.app import App, build, run
 from liveflight.core import presets
+from liveflight.core.ascent import LONGEST
 from liveflight.core.contracts import (
     Ascent,
     Canvas,
@@ -26,19 +28,19 @@ from liveflight.core.contracts import (
     KeyPress,
     LiveflightError,
     Mix,
+    OutOfMemoryError,
     Quit,
     Target,
     Value,
 )
 from liveflight.core.controls import ROWS
-from liveflight.core.mailbox import Set, Trigger
+from liveflight.core.mailbox import Ask, Set, Trigger
 from liveflight.core.noise import opaque, pink
 from liveflight.flight import Flight, Loader
 from liveflight.gl.interop import read_picture
 from liveflight.outputs.headless import Headless
 from liveflight.outputs.recorder import open_sink
 from liveflight.takeoff import Options
-from liveflight.worker import Worker
 
 pytestmark = pytest.mark.gl
 
@@ -74,25 +76,6 @@ class Stage:
 
     def close(self) -> None:
         self.closed += 1
-
-
-class ByHand(Worker[tuple[Canvas, float]]):
-    """Ascends at once; or, told to `hold`, when it is told to `finish`."""
-
-    def __init__(self) -> None:
-        super().__init__(background=False)
-        self.hold = False
-        self._held: list[Callable[[], tuple[Canvas, float]]] = []
-
-    def submit(self, job: Callable[[], tuple[Canvas, float]]) -> None:
-        if self.hold:
-            self.busy = True
-            self._held.append(job)
-        else:
-            super().submit(job)
-
-    def finish(self) -> None:
-        super().submit(self._held.pop())
 
 
 class Show:
@@ -383,6 +366,178 @@ def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
         show.frame()
     assert len(show.engine.asked) == 1
     assert show.canvas.tobytes() != before
+
+
+# An ascent slower than the display
+
+
+def test_the_display_goes_on_while_a_tick_takes_its_time(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.75))
+    show.canvas = grey(0.25)
+    show.worker.hold = True
+    show.set("ascent.noise", 0.0)
+    show.set("colour.pull", 0.0)
+    for _ in range(6):
+        assert show.frame().mean() == pytest.approx(64, abs=1)
+    show.worker.finish()
+    show.worker.hold = True
+    shown = [show.frame().mean() for _ in range(7)]
+    assert len(show.stage.shown) == 13
+    assert all(0 < after - before < 35 for before, after in itertools.pairwise(shown[:5]))
+    assert shown[-1] == pytest.approx(191, abs=1)
+
+
+def test_a_tick_counts_the_seconds_since_the_last_one_began(begin: Begin) -> None:
+    show = begin()
+    show.frame(3)
+    show.worker.hold = True
+    show.frame(2)
+    show.worker.finish()
+    show.worker.hold = False
+    show.frame()
+    amounts = [ascent.amount for _, ascent in show.engine.asked]
+    assert amounts == pytest.approx([0.9 * TICK * ticks for ticks in (1, 1, 1, 2)])
+
+
+def test_after_a_long_tick_the_picture_does_not_leap(begin: Begin) -> None:
+    show = begin()
+    show.frame(2)
+    show.worker.hold = True
+    show.frame(20)
+    show.worker.finish()
+    show.worker.hold = False
+    show.frame()
+    assert show.engine.asked[-1][1].amount == pytest.approx(0.9 * LONGEST)
+
+
+def test_freezing_holds_the_tick_in_flight(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.75))
+    show.canvas = grey(0.25)
+    show.worker.hold = True
+    show.frame(3)
+    show.press("space")
+    show.frame()
+    show.worker.finish()
+    show.worker.hold = True
+    before = show.frame()
+    np.testing.assert_allclose(show.frame(5), before, atol=2)  # the dither differs
+    show.press("space")
+    assert show.frame(6).mean() > before.mean() + 60
+
+
+def test_those_who_measure_are_told_of_every_frame(begin: Begin) -> None:
+    show = begin()
+    told: list[tuple[int, int, set[str]]] = []
+    show.app.watchers.append(
+        lambda: told.append((show.app.meter.frames, show.app.dream.ticks, {*show.app.laps.seconds}))
+    )
+    show.frame(2)
+    show.worker.hold = True
+    show.frame(2)
+    assert [entry[:2] for entry in told] == [(1, 0), (2, 1), (3, 1), (4, 1)]
+    assert "hand-over" in told[2][2] and "ascent" in told[3][2]
+    assert show.app.dream.duration > 0
+
+
+# The governor
+
+
+def test_what_the_governor_chose_is_told(begin: Begin) -> None:
+    show = begin()
+    show.set("ascent.steps", 3)
+    show.frame(2)
+    answers: list[Value] = []
+    show.app.mailbox.put(Ask("show.effort", answers.append))
+    show.frame()
+    assert answers == ["3 of 3 steps, canvas 1"]
+
+
+def test_an_ascent_too_slow_gets_fewer_steps_and_then_a_smaller_canvas(begin: Begin) -> None:
+    show = begin()
+    show.set("ascent.steps", 3)
+    show.frame(2)
+    show.app.dream._worker = slow = Slow()
+    for _ in range(100):
+        show.frame()
+    assert slow.taken[0] == 3 and slow.taken[-1] == 1
+    assert show.app.canvas_size == (22, 12)
+    assert show.app.pace.effort == "1 of 3 steps, canvas 0.71"
+    assert show.app.hud_lines()[2] == show.app.pace.effort
+    assert (frozenset({("efficientnet_lite0", "stem")}), (22, 12)) in show.engine.plans
+    show.set("show.governor", False)
+    show.frame(2)
+    assert show.app.canvas_size == CANVAS
+    assert show.engine.asked[-1][1].steps == 3
+    assert not any("canvas" in line for line in show.app.hud_lines())
+
+
+class Slow(ByHand):
+    """Says that every step took a fifth of a second on the whole canvas."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[int] = []
+
+    def submit(self, job: Callable[[], tuple[Canvas, float]]) -> None:
+        steps = job.args[3].steps  # type: ignore[attr-defined]
+        self.taken.append(steps)
+
+        def pretended() -> tuple[Canvas, float]:
+            canvas, _ = job()
+            return canvas, 0.2 * steps * canvas.shape[0] * canvas.shape[1] / (32 * 18)
+
+        super().submit(pretended)
+
+
+def test_a_render_takes_every_step_on_the_whole_canvas(begin: Begin) -> None:
+    show = begin(live=False)
+    show.app.dream._worker = Slow()
+    show.set("ascent.steps", 3)
+    show.frame(60)
+    assert show.engine.asked[-1][1].steps == 3
+    assert show.app.canvas_size == CANVAS
+
+
+@pytest.mark.parametrize("trouble", [OutOfMemoryError("too large"), MemoryError("too large")])
+def test_out_of_memory_lowers_the_canvas_and_the_flight_goes_on(
+    trouble: Exception, begin: Begin
+) -> None:
+    def greedy(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        if canvas.shape[1] > 24:
+            raise trouble
+        return canvas.copy()
+
+    show = begin(greedy)
+    for _ in range(8):
+        assert show.frame().mean() > 30, "no frame is black"
+    assert show.flight.reports.counts == {"too large: going on with a smaller canvas": 2}
+    assert show.app.canvas_size == (22, 12)
+    assert [mix for mix, _ in show.engine.asked][-1] == {STEM: 1.0}
+    show.set("show.governor", False)
+    show.frame(60)
+    assert show.app.canvas_size == (22, 12), "it does not fit, whoever asks for it"
+
+
+def test_where_nothing_is_small_enough_the_picture_moves_on(begin: Begin) -> None:
+    def greedy(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        raise OutOfMemoryError("too large")
+
+    show = begin(greedy)
+    show.set("camera.pan_x", 1.0)
+    pictures = [show.frame(4) for _ in range(5)]
+    for before, after in itertools.pairwise(pictures):
+        assert np.abs(after - before).mean() > 1
+    assert show.flight.reports.last == "an ascent step failed: too large"
+
+
+def test_a_render_does_not_go_on_without_memory(begin: Begin) -> None:
+    def greedy(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        raise OutOfMemoryError("too large for this device: try a smaller --canvas")
+
+    show = begin(greedy, live=False)
+    show.frame()
+    with pytest.raises(LiveflightError, match=r"try a smaller --canvas"):
+        show.frame()
 
 
 # What the performer sees and does

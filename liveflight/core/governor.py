@@ -27,7 +27,7 @@ of 50 Hz is not late for 60."""
 _WINDOW = 0.4
 """Seconds that are looked at, and that a decision gets before it is judged."""
 
-_ENOUGH = 3
+_ENOUGH = 5
 """Ticks and frames from which on their times are known."""
 
 _ROOM = 0.85
