@@ -93,7 +93,8 @@ class App:
             self.laps.end,
         )
         self._present = Present(output.ctx)
-        self._overlay = Overlay(output)
+        self._present.warm_up(output.framebuffer)
+        self._overlay = Overlay(output, background=live)
         self._master = 1.0
         flight.on("show.reseed", self.dream.reseed)
         flight.on("show.screenshot", self._screenshot)

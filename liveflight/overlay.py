@@ -14,8 +14,10 @@ EVERY = 0.25
 
 
 class Overlay:
-    def __init__(self, output: Output) -> None:
-        self._hud = Hud(output.ctx)
+    def __init__(self, output: Output, background: bool) -> None:
+        """In the `background`, new texts come a moment later and hold up no frame."""
+        self._hud = Hud(output.ctx, background)
+        self._hud.warm_up(output.framebuffer)
         self._lines: list[str] = []
         self._age = EVERY
 
@@ -23,7 +25,7 @@ class Overlay:
         self, lines: Callable[[], list[str]], flight: Flight, output: Output, dt: float
     ) -> None:
         """Over the output's finished frame, as far as the flight's controls want it or a download
-        keeps everybody waiting. `lines`, the HUD's, are asked for now and then: drawing a new text
+        keeps everybody waiting. `lines`, the HUD's, are asked for now and then: setting a new text
         costs milliseconds."""
         self._age += dt
         where, size, up = output.framebuffer, output.size, output.bottom_up

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from handmade import ByHand
 from PIL import Image
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from liveflight import app as app_module
 from liveflight import engines, takeoff
 from liveflight.app import App, build, run
 from liveflight.core import presets
@@ -661,6 +663,9 @@ def test_hud_and_help_are_drawn_and_go_again(key: str, name: str, begin: Begin) 
     show = begin(lambda *_: grey(0.5), size=(240, 160))
     plain = show.frame(2)
     show.press(key)
+    show.frame()
+    setting = show.app._overlay._hud._setting
+    assert not setting.busy or setting.wait(60)
     covered = show.frame()
     assert show.flight.controls.flag(name)
     assert (covered > 200).any() and (covered < 80).any()
@@ -746,6 +751,76 @@ def test_run_flies_until_it_is_ended(begin: Begin) -> None:
     run(show.app, 1000)
     assert len(stage.shown) == 4
     assert show.app.meter.frames == 4
+
+
+class Clock:
+    """Stands in for the module `time` where `run` paces: a number that only moves when told."""
+
+    def __init__(self) -> None:
+        self.now = 50.0
+        self.slept: list[float] = []
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class Screen(Stage):
+    """Shows 120 frames, each after some drawing; with `refresh`, waits for the display."""
+
+    def __init__(self, ctx: moderngl.Context, clock: Clock, refresh: float | None) -> None:
+        super().__init__(ctx, (8, 4), False)
+        self.clock, self.refresh, self.vsync = clock, refresh, refresh is not None
+        self.at: list[float] = []
+
+    def events(self) -> list[Event]:
+        return [Quit()] if len(self.at) == 120 else []
+
+    def show(self) -> None:
+        self.clock.now += 0.004 + 0.002 * (len(self.at) % 3)
+        if self.refresh:
+            passed = (self.clock.now - 50.0) * self.refresh
+            self.clock.now = 50.0 + math.floor(passed + 1) / self.refresh
+        self.at.append(self.clock.now)
+
+
+def paced(show: Show, refresh: float | None, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    clock = Clock()
+    monkeypatch.setattr(app_module, "time", clock)
+    show.app.output = screen = Screen(show.stage.ctx, clock, refresh)
+    run(show.app, 60)
+    return screen
+
+
+def test_without_vsync_frames_begin_at_even_intervals(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = paced(begin(), None, monkeypatch)
+    drawn = [0.004 + 0.002 * (number % 3) for number in range(121)]
+    begun = [at - drawing for at, drawing in zip(screen.at, drawn, strict=True)]
+    for before, after in itertools.pairwise(begun):
+        assert after - before == pytest.approx(1 / 60)
+
+
+@pytest.mark.parametrize(("refresh", "rate"), [(60.0, 60.0), (59.94, 59.94), (30.0, 30.0)])
+def test_a_display_that_is_waited_for_paces_alone(
+    refresh: float, rate: float, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = paced(begin(), refresh, monkeypatch)
+    assert max(screen.clock.slept) < 1e-6
+    for before, after in itertools.pairwise(screen.at):
+        assert after - before == pytest.approx(1 / rate)
+
+
+def test_a_display_faster_than_wanted_is_held_back(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = paced(begin(), 144.0, monkeypatch)
+    assert 120 / (screen.at[-1] - screen.at[0]) == pytest.approx(60, rel=0.02)
 
 
 def test_closing_twice_is_closing(begin: Begin) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 
 SCALES = (1.0, 0.84, 0.71, 0.59, 0.5)
 """The canvas's sides, as parts of what was asked for: each has 0.7 times the pixels of the one
@@ -28,7 +28,11 @@ _WINDOW = 0.4
 """Seconds that are looked at, and that a decision gets before it is judged."""
 
 _ENOUGH = 5
-"""Ticks and frames from which on their times are known."""
+"""Ticks and frames from which on their times are known well enough to yield."""
+
+_SURE = 15
+"""Ticks from which on they are known well enough to climb: steps at random octaves take random
+times."""
 
 _ROOM = 0.85
 """How much of the time there is more steps or a larger canvas may fill: less than what makes it
@@ -64,7 +68,7 @@ class Governor:
         self._notch = self._largest = 0
         self._frames: deque[tuple[float, float, float]] = deque()
         """When, the interval before it, what drawing took."""
-        self._costs: deque[float] = deque(maxlen=5)
+        self._costs: deque[float] = deque(maxlen=_SURE)
         """Seconds per step."""
         self._changed: float | None = None
         self._calm = self._yielded = self._climbed = -_TRIAL
@@ -108,7 +112,7 @@ class Governor:
             self._settle(now)  # the flight begins, or the canvas decided on is in preparation
             return
         self._frames.append((now, interval, drawing))
-        while self._frames[0][0] < now - _WINDOW:
+        while len(self._frames) > _ENOUGH and self._frames[0][0] < now - _WINDOW:
             self._frames.popleft()
         if now - self._changed < _WINDOW or len(self._frames) < _ENOUGH:
             return
@@ -133,7 +137,7 @@ class Governor:
         too long; whether it did."""
         if len(self._costs) < _ENOUGH:
             return False
-        step, taken = median(self._costs), self.steps(self._asked)
+        step, taken = self._step(), self.steps(self._asked)
         fitting = max(int(self._room() / step), 1) if step else taken
         if fitting < taken:
             return self._decide(now, fitting, self._notch)
@@ -160,9 +164,9 @@ class Governor:
 
     def _climb(self, now: float) -> None:
         """One up, the canvas before the steps, where the measured times have room for it."""
-        if len(self._costs) < _ENOUGH:
+        if len(self._costs) < _SURE:
             return
-        step, notch, steps = median(self._costs), self._notch, self._steps
+        step, notch, steps = self._step(), self._notch, self._steps
         if notch > self._largest:
             notch -= step * self._growth(notch - 1) <= _ROOM / _SLOWEST
         elif steps < self._asked:
@@ -173,6 +177,11 @@ class Governor:
             self._patience = max(self._patience / 2, _PATIENCE[0])
         self._decide(now, steps, notch)
         self._climbed = self._calm = now
+
+    def _step(self) -> float:
+        """Seconds that a step takes: the mean, which is what counts for a rate, but for the
+        extremes, lest one hiccup decide."""
+        return mean(sorted(self._costs)[1:-1])
 
     def _room(self) -> float:
         """Seconds that a tick may take to fit between two displayed frames."""

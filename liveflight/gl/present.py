@@ -98,6 +98,14 @@ class Present:
         )
         framebuffer.viewport = (0, 0, *size)
 
+    def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
+        """Draws into a corner of the output in every kind there is: drivers compile a shader at its
+        first use, for some a tenth of a second that a show has no frame for."""
+        small = Surface(self._ctx, (4, 4))
+        for side in (2, 8):
+            self.draw(small.texture, framebuffer, (side, side), bottom_up=False)
+        small.release()
+
     def release(self) -> None:
         self._release_between()
         self._across.release()
