@@ -24,10 +24,9 @@ from liveflight.core.contracts import (
     Quit,
 )
 from liveflight.core.mailbox import Mailbox
-from liveflight.core.meter import Meter, Rate
+from liveflight.core.meter import Meter
 from liveflight.dream import Dream
 from liveflight.flight import Flight
-from liveflight.gl.interop import read_picture
 from liveflight.gl.present import Fit, Present
 from liveflight.inputs.keyboard import Keyboard
 from liveflight.inputs.osc import OscInput
@@ -57,8 +56,8 @@ class App:
     """One flight on one output. Every time is in seconds, and given.
 
     For those who measure: `meter` counts displayed frames, `laps` says where the last one's time
-    went, `dream` how many ticks there were and how long the last took, `tick_rate` and `step_rate`
-    how many come per second; what is in `watchers` is called after every displayed frame."""
+    went, `dream` how many ticks there were and how long the last took, `pace` how many ticks and
+    steps come per second; what is in `watchers` is called after every displayed frame."""
 
     def __init__(
         self,
@@ -75,13 +74,11 @@ class App:
         self.mailbox = Mailbox()
         self.meter = Meter(1 / options.fps)
         self.laps = Laps(output.ctx.finish)
-        self.tick_rate, self.step_rate = Rate(), Rate()
         self.watchers: list[Callable[[], None]] = []
         self.pace = Pace(flight, options, live=live)
         self.running = True
         self.osc: OscInput | None = None
         self._live = live
-        self._options = options
         self._keyboard = Keyboard(self.mailbox)
         self._camera = Camera()
         self._screenshots = Screenshots(background=live)
@@ -107,10 +104,15 @@ class App:
         """Width and height of the canvas in pixels."""
         return self.dream.size
 
+    def want(self, fps: float) -> None:
+        """So many displayed frames per second are wanted."""
+        self.meter.wanted = self.pace.interval = 1 / fps
+
     def frame(self, now: float) -> None:
         """One frame, from what was asked for to what is shown."""
         dt = self.meter.tick(now)
         self.laps.start()
+        began = bool(dt) and self.flight.flying and self._tend()
         self._take_events()
         self.pace.fit_canvas()
         self.flight.apply(self.mailbox.drain())
@@ -118,7 +120,7 @@ class App:
         self.laps.end("control")
         if dt and self.flight.flying:
             self._move(dt)
-            self._ascend(dt)
+            self._ascend(dt, began)
         self._draw(dt)
         self.output.show()
         self.laps.end("show")
@@ -131,8 +133,8 @@ class App:
         self._screenshots.close()
         self.dream.close()
         self.flight.loader.close()
-        for part in (self._present, self._overlay):
-            part.release()
+        self._present.release()
+        self._overlay.release()
         self.output.close()
 
     def _take_events(self) -> None:
@@ -147,24 +149,27 @@ class App:
         width, height = self.dream.size
         self.dream.move(self._camera.warp(self.flight.controls, dt, width / height), dt)
 
-    def _ascend(self, dt: float) -> None:
-        """A tick begins as soon as the one before has arrived, but at most one in a frame."""
-        ticks, began = self.dream.ticks, False
-        if not self.dream.ticking:
-            began = self._begin()
+    def _tend(self) -> bool:
+        """Waits for the tick of an earlier frame for as long as there is time, and begins another
+        as soon as it has arrived; whether it did. All of it before the controls are read: what a
+        performer does then reaches the screen without having waited for the ascent."""
+        began = False
         while self.dream.ticking and self._arrived() and not began:
             began = self._begin()
+        return began
+
+    def _ascend(self, dt: float, began: bool) -> None:
+        """The tick of this frame, unless one has begun in it; seen at once if it fits."""
+        if not (began or self.dream.ticking) and self._begin():
+            self._arrived()
         self.dream.grow(dt)
-        arrived = self.dream.ticks - ticks
-        self.tick_rate.advance(dt, arrived)
-        self.step_rate.advance(dt, arrived * self.dream.steps)
 
     def _begin(self) -> bool:
         """Whether a tick could begin: not while the canvas is too large for the memory."""
         engine, size = self.flight.loader.engine, self.flight.size
         if engine is None or size is None or self.pace.halted:
             return False
-        seconds = min(self.dream.since, max(LONGEST, 1 / self._options.fps))
+        seconds = min(self.dream.since, max(LONGEST, self.pace.interval))
         settings = ascent(self.flight.controls, seconds, self.pace.steps)
         self.dream.begin(engine, self.flight.mix(), settings, size)
         return True
@@ -222,17 +227,14 @@ class App:
 
     def hud_lines(self) -> list[str]:
         """Targets, rates, late frames, what the governor chose, the last message and trouble."""
-        flight, meter = self.flight, self.meter
+        flight, meter, steps = self.flight, self.meter, self.pace.step_rate.value
         shown = [f"{target}\t{weight:.0%}" for target, weight in flight.mix().items()]
         lines = [
             *(shown or [flight.loader.downloading or "loading ..."]),
-            f"{meter.rate:.0f} frames/s\t{self.step_rate.value:.0f} steps/s\t{meter.late} late",
+            f"{meter.rate:.0f} frames/s\t{steps:.0f} steps/s\t{meter.late} late",
         ]
-        said = [
-            self.pace.effort if self.pace.governed else "",
-            flight.last_message,
-            flight.reports.last,
-        ]
+        effort = self.pace.effort if self.pace.governed else ""
+        said = [effort, flight.last_message, flight.reports.last]
         if self.osc and self.osc.refused:
             last = self.osc.last_message
             said += [last if "refused" in last else "", f"{self.osc.refused} OSC packets refused"]
@@ -240,15 +242,7 @@ class App:
 
     def picture(self) -> np.ndarray:
         """What is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""
-        ctx, size = self.output.ctx, self.output.size
-        colour = ctx.texture(size, 4)
-        framebuffer = ctx.framebuffer([colour])
-        try:
-            self._present.draw(self.dream.view(), framebuffer, size, bottom_up=False)
-            return read_picture(framebuffer, size, bottom_up=False)
-        finally:
-            framebuffer.release()
-            colour.release()
+        return self._present.picture(self.dream.view(), self.output.size)
 
     def _screenshot(self) -> None:
         self._screenshots.take(self.picture())
@@ -298,6 +292,7 @@ def _listening(app: App, options: Options) -> OscInput | None:
 def run(app: App, fps: float) -> None:
     """Flies live, at most `fps` frames per second, until the performer ends it."""
     sys.setswitchinterval(_SWITCH)
+    app.want(fps)
     due = time.perf_counter()
     while app.running:
         app.frame(time.perf_counter())

@@ -4,6 +4,7 @@ frame may wait. Tells the governor what was measured, and does what it decides."
 from __future__ import annotations
 
 from liveflight.core.governor import Governor
+from liveflight.core.meter import Rate
 from liveflight.flight import Flight
 from liveflight.takeoff import Options, canvas
 
@@ -20,9 +21,20 @@ class Pace:
         """The canvas's, as a part of what was asked for; one of the governor's SCALES."""
         self._flight = flight
         self._options = options
-        self._interval = 1 / options.fps
         self._live = live
         self._drawing = 0.0
+        self.tick_rate, self.step_rate = Rate(), Rate()
+        """How many arrive per second."""
+        self._arrived = (0, 0)
+
+    @property
+    def interval(self) -> float:
+        """The wanted time between two displayed frames in seconds."""
+        return self.governor.interval
+
+    @interval.setter
+    def interval(self, seconds: float) -> None:
+        self.governor.interval = seconds
 
     @property
     def governed(self) -> bool:
@@ -60,18 +72,24 @@ class Pace:
 
     def patience(self, elapsed: float) -> float:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
-        return self._interval - elapsed - self._drawing - _MARGIN
+        return self.interval - elapsed - self._drawing - _MARGIN
 
     def ticked(self, duration: float, steps: int) -> None:
         """A tick arrived, whose ascent took so many seconds and steps."""
+        ticks, taken = self._arrived
+        self._arrived = (ticks + 1, taken + steps)
         self.governor.tick(duration, steps, self.asked, self.scale)
 
     def displayed(self, now: float, interval: float, drawing: float) -> None:
         """A frame is on the screen, so many seconds after the one before; `drawing` of them went
         into showing it."""
         self._drawing += (drawing - self._drawing) / 8
-        if self.governed and interval and self._flight.flying:
-            self.governor.frame(now, interval, drawing, self.scale)
+        if interval and self._flight.flying:
+            self.tick_rate.advance(interval, self._arrived[0])
+            self.step_rate.advance(interval, self._arrived[1])
+            self._arrived = (0, 0)
+            if self.governed:
+                self.governor.frame(now, interval, drawing, self.scale)
         self._flight.controls.set("show.effort", self.effort)
 
     def out_of_memory(self) -> bool:

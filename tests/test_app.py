@@ -393,7 +393,7 @@ def test_a_tick_counts_the_seconds_since_the_last_one_began(begin: Begin) -> Non
     show = begin()
     show.frame(3)
     show.worker.hold = True
-    show.frame(2)
+    show.frame(3)
     show.worker.finish()
     show.worker.hold = False
     show.frame()
