@@ -87,11 +87,12 @@ class App:
             canvas(options, "cpu"),
             options.seed,
             worker or Worker(live, _NICENESS),
+            Worker(live and worker is None, _NICENESS),
             self.laps.end,
         )
         self._present = Present(output.ctx)
         self._present.warm_up(output.framebuffer)
-        self._overlay = Overlay(output, background=live)
+        self.overlay = Overlay(output, flight, self.meter, self.pace, background=live)
         self._master = 1.0
         flight.on("show.reseed", self.dream.reseed)
         flight.on("show.screenshot", self._screenshot)
@@ -134,7 +135,7 @@ class App:
         self.dream.close()
         self.flight.loader.close()
         self._present.release()
-        self._overlay.release()
+        self.overlay.release()
         self.output.close()
 
     def _take_events(self) -> None:
@@ -171,7 +172,13 @@ class App:
             return False
         seconds = min(self.dream.since, max(LONGEST, self.pace.interval))
         settings = ascent(self.flight.controls, seconds, self.pace.steps)
-        self.dream.begin(engine, self.flight.mix(), settings, size)
+        try:
+            self.dream.begin(engine, self.flight.mix(), settings, size)
+        except LiveflightError as error:  # the graphics memory has no room for such a canvas
+            if not (self._live and self.pace.out_of_memory()):
+                raise
+            self.flight.reports.add(error)
+            return False
         return True
 
     def _arrived(self) -> bool:
@@ -209,7 +216,7 @@ class App:
             master=self._master,
             frame=self.meter.frames,
         )
-        self._overlay.draw(self.hud_lines, self.flight, output, dt)
+        self.overlay.draw(output, self.osc, dt)
         self.laps.end("present")
 
     def _tell(self, now: float) -> None:
@@ -224,21 +231,6 @@ class App:
             self.flight.reports.add(error)
         for watcher in self.watchers:
             watcher()
-
-    def hud_lines(self) -> list[str]:
-        """Targets, rates, late frames, what the governor chose, the last message and trouble."""
-        flight, meter, steps = self.flight, self.meter, self.pace.step_rate.value
-        shown = [f"{target}\t{weight:.0%}" for target, weight in flight.mix().items()]
-        lines = [
-            *(shown or [flight.loader.downloading or "loading ..."]),
-            f"{meter.rate:.0f} frames/s\t{steps:.0f} steps/s\t{meter.late} late",
-        ]
-        effort = self.pace.effort if self.pace.governed else ""
-        said = [effort, flight.last_message, flight.reports.last]
-        if self.osc and self.osc.refused:
-            last = self.osc.last_message
-            said += [last if "refused" in last else "", f"{self.osc.refused} OSC packets refused"]
-        return [*lines, *filter(None, said)]
 
     def picture(self) -> np.ndarray:
         """What is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""

@@ -35,10 +35,12 @@ class Dream:
         size: tuple[int, int],
         seed: int,
         worker: Worker[tuple[Canvas, float]],
+        noise: Worker[Canvas],
         lap: Callable[[str], None],
     ) -> None:
         """`size`: the canvas's width and height in pixels; `seed`: of the noise it starts from;
-        `lap` is called as each part of a frame ends, with its name."""
+        `worker` ascends, `noise` makes more noise; `lap` is called as each part of a frame ends,
+        with its name."""
         self.ticks = 0
         """How many have arrived, failed ones included."""
         self.duration = 0.0
@@ -49,14 +51,14 @@ class Dream:
         """Seconds flown since the last tick began."""
         self._feedback = Feedback(ctx, size)
         self._hand_over = HostCopy()
-        self._worker = worker
+        self._worker, self._noise = worker, noise
         self._lap = lap
-        self._seed = seed
+        self._seed = seed + 1
         self._pending = STILL
         self._slow = False
         self._unwanted = False
         self._lag = 0.0
-        self.reseed()
+        self._start_from(pink(size, seed))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -112,13 +114,28 @@ class Dream:
 
     def view(self) -> moderngl.Texture:
         """What is seen, from where the camera is now; good until anything else here is called."""
+        self._take_noise()
         return self._feedback.view(self._pending)
 
     def reseed(self) -> None:
-        """Starts again from noise, another one every time."""
+        """Starts again from noise, another one every time, as soon as it has been made."""
+        if not self._noise.busy:
+            self._noise.submit(partial(pink, self.size, self._seed))
+            self._seed += 1
+        self._take_noise()
+
+    def _take_noise(self) -> None:
+        if not (self._noise.busy and self._noise.wait()):
+            return
+        canvas = self._noise.result()
+        if canvas.shape[1::-1] == self.size:
+            self._start_from(canvas)
+        else:  # the canvas has another size by now
+            self.reseed()
+
+    def _start_from(self, canvas: Canvas) -> None:
         self._feedback.blend(1.0)
-        self._put(pink(self.size, self._seed), seen=True)
-        self._seed += 1
+        self._put(canvas, seen=True)
         self._pending, self._unwanted = STILL, True
 
     def _put(self, canvas: Canvas, *, seen: bool) -> None:
@@ -128,6 +145,7 @@ class Dream:
     def close(self) -> None:
         """Gives everything back, once the tick in flight has ended. May be called twice."""
         self._worker.close(_GRACE)
+        self._noise.close(_GRACE)
         self._feedback.release()
         self._hand_over.release()
 

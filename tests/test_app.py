@@ -360,7 +360,7 @@ def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
     before = show.canvas.tobytes()
     show.frame(3)
     assert show.canvas.tobytes() == before
-    assert show.app.hud_lines()[0] == "loading ..."
+    assert show.app.overlay.lines(show.app.osc)[0] == "loading ..."
     assert show.engine.asked == []
     show.engine.gate.set()
     for _ in ("loaded", "planned"):
@@ -387,6 +387,22 @@ def test_the_display_goes_on_while_a_tick_takes_its_time(begin: Begin) -> None:
     assert len(show.stage.shown) == 13
     assert all(0 < after - before < 35 for before, after in itertools.pairwise(shown[:5]))
     assert shown[-1] == pytest.approx(191, abs=1)
+
+
+def test_what_is_done_while_a_frame_waits_is_seen_in_it(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.5), size=(64, 64))
+    show.worker.hold = True
+    show.frame(3)
+    assert show.stage.shown[-1].min() > 0
+
+    class Meanwhile(ByHand):
+        def wait(self, seconds: float = 0.0) -> bool:
+            show.set("show.fit", "contain")
+            return False
+
+    show.app.dream._worker = Meanwhile()
+    show.app.dream._worker.busy = True
+    assert show.frame()[:10].max() == 0
 
 
 def test_a_tick_counts_the_seconds_since_the_last_one_began(begin: Begin) -> None:
@@ -464,13 +480,13 @@ def test_an_ascent_too_slow_gets_fewer_steps_and_then_a_smaller_canvas(begin: Be
     assert slow.taken[0] == 3 and slow.taken[-1] == 1
     assert show.app.canvas_size == (22, 12)
     assert show.app.pace.effort == "1 of 3 steps, canvas 0.71"
-    assert show.app.hud_lines()[2] == show.app.pace.effort
+    assert show.app.overlay.lines(show.app.osc)[2] == show.app.pace.effort
     assert (frozenset({("efficientnet_lite0", "stem")}), (22, 12)) in show.engine.plans
     show.set("show.governor", False)
     show.frame(2)
     assert show.app.canvas_size == CANVAS
     assert show.engine.asked[-1][1].steps == 3
-    assert not any("canvas" in line for line in show.app.hud_lines())
+    assert not any("canvas" in line for line in show.app.overlay.lines(show.app.osc))
 
 
 class Slow(ByHand):
@@ -664,7 +680,7 @@ def test_hud_and_help_are_drawn_and_go_again(key: str, name: str, begin: Begin) 
     plain = show.frame(2)
     show.press(key)
     show.frame()
-    setting = show.app._overlay._hud._setting
+    setting = show.app.overlay._hud._setting
     assert not setting.busy or setting.wait(60)
     covered = show.frame()
     assert show.flight.controls.flag(name)
@@ -681,7 +697,7 @@ def test_the_hud_says_where_we_are_and_what_was_last(begin: Begin) -> None:
     show.now += TICK
     show.frame(100)
     show.flight.reports.add("the cable is out")
-    assert show.app.hud_lines() == [
+    assert show.app.overlay.lines(show.app.osc) == [
         f"{STEM}\t100%",
         "16 frames/s\t32 steps/s\t1 late",
         "2 of 2 steps, canvas 1",
@@ -938,7 +954,7 @@ def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: Fak
         app.osc.receive(b"\xff\xfe nonsense", ("127.0.0.1", 5))
         app.frame(0.0)
         assert app.flight.controls.setting("camera.rotation") == 45.0
-        assert app.hud_lines()[-1] == "1 OSC packets refused"
+        assert app.overlay.lines(app.osc)[-1] == "1 OSC packets refused"
     app.close()
     with udp_socket(free):
         """The port is given back."""

@@ -17,6 +17,7 @@ from liveflight.core.contracts import Ascent, Canvas, Mix, Target, Warp
 from liveflight.core.noise import opaque, pink
 from liveflight.dream import Dream
 from liveflight.gl.interop import HostCopy
+from liveflight.worker import Worker
 
 pytestmark = pytest.mark.gl
 
@@ -64,10 +65,11 @@ Begin = Callable[..., Flown]
 def begin(ctx: moderngl.Context) -> Iterator[Begin]:
     dreams: list[Dream] = []
 
-    def begin(step: Step = stay, size: tuple[int, int] = SIZE) -> Flown:
+    def begin(step: Step = stay, noise: Worker[Canvas] | None = None) -> Flown:
         worker, engine = ByHand(), FakeEngine(step)
         engine.prepare("vgg16")
-        dreams.append(Dream(ctx, size, 5, worker, lambda part: None))
+        inline: Worker[Canvas] = Worker(background=False)
+        dreams.append(Dream(ctx, SIZE, 5, worker, noise or inline, lambda part: None))
         return Flown(dreams[-1], worker, engine)
 
     yield begin
@@ -222,6 +224,23 @@ def test_reseeding_forgets_the_tick_in_flight(begin: Begin) -> None:
     flown.worker.finish()
     assert flown.dream.arrive(0.0)
     np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), noise)
+
+
+def test_new_noise_is_made_beside_the_show(begin: Begin) -> None:
+    beside: Worker[Canvas] = Worker(background=True)
+    flown = begin(noise=beside)
+    flown.show(blob(0.0, 0.0))
+    for _ in range(3):
+        flown.dream.reseed()
+    assert beside.wait(60)
+    np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), pink(SIZE, 6))
+    flown.dream.reseed()
+    assert beside.wait(60)
+    flown.dream.begin(flown.engine, MIX, Ascent(0.0, 1), (48, 26))
+    assert flown.dream.arrive(0.0)
+    flown.dream.view()
+    assert beside.wait(60)
+    np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), pink((48, 26), 8))
 
 
 def test_a_failed_tick_leaves_the_picture(begin: Begin) -> None:
