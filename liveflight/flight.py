@@ -227,9 +227,11 @@ class Flight:
     def _foreseen(self, journey: Sequence[Target]) -> list[Layers]:
         """What the autopilot will ascend: each crossfade from stop to stop, and each stop. A
         network that would have to be downloaded is not foreseen."""
-        stops = [_layers([stop]) for stop in journey if self._at_hand(stop.network)]
+        here = {target.network for target in self._awaited or self.schedule.goal}
+        reach = [stop for stop in journey if stop.network in here or self._at_hand(stop.network)]
+        stops = [_layers([stop]) for stop in reach]
         onward = zip(stops, stops[1:] + stops[:1], strict=True)
-        return [mix for here, there in onward for mix in (here | there, there)]
+        return [mix for one, other in onward for mix in (one | other, other)]
 
     def _at_hand(self, name: str) -> bool:
         engine = self.loader.engine

@@ -84,11 +84,11 @@ class Pace:
         """A frame is on the screen, so many seconds after the one before; `drawing` of them went
         into showing it."""
         self._drawing += (drawing - self._drawing) / 8
-        if interval and self._flight.flying:
+        if interval:
             self.tick_rate.advance(interval, self._arrived[0])
             self.step_rate.advance(interval, self._arrived[1])
             self._arrived = (0, 0)
-            if self.governed:
+            if self.governed and self._flight.flying:
                 self.governor.frame(now, interval, drawing, self.scale)
         self._flight.controls.set("show.effort", self.effort)
 
