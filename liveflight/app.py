@@ -105,10 +105,6 @@ class App:
         """Width and height of the canvas in pixels."""
         return self.dream.size
 
-    def want(self, fps: float) -> None:
-        """So many displayed frames per second are wanted."""
-        self.meter.wanted = self.pace.interval = 1 / fps
-
     def frame(self, now: float) -> None:
         """One frame, from what was asked for to what is shown."""
         dt = self.meter.tick(now)
@@ -282,9 +278,9 @@ def _listening(app: App, options: Options) -> OscInput | None:
 
 
 def run(app: App, fps: float) -> None:
-    """Flies live, at most `fps` frames per second, until the performer ends it."""
+    """Flies live, at most `fps` frames per second, until the performer ends it. The rate that the
+    governor keeps, and for which frames wait for the ascent, is that of the options."""
     sys.setswitchinterval(_SWITCH)
-    app.want(fps)
     due = time.perf_counter()
     while app.running:
         app.frame(time.perf_counter())

@@ -16,7 +16,9 @@ class Pace:
     """Without `live` nothing is held back: a render takes the time it needs."""
 
     def __init__(self, flight: Flight, options: Options, *, live: bool) -> None:
-        self.governor = Governor(1 / options.fps)
+        self.interval = 1 / options.fps
+        """The wanted time between two displayed frames in seconds."""
+        self.governor = Governor(self.interval)
         self.scale = 1.0
         """The canvas's, as a part of what was asked for; one of the governor's SCALES."""
         self._flight = flight
@@ -26,15 +28,6 @@ class Pace:
         self.tick_rate, self.step_rate = Rate(), Rate()
         """How many arrive per second."""
         self._arrived = (0, 0)
-
-    @property
-    def interval(self) -> float:
-        """The wanted time between two displayed frames in seconds."""
-        return self.governor.interval
-
-    @interval.setter
-    def interval(self, seconds: float) -> None:
-        self.governor.interval = seconds
 
     @property
     def governed(self) -> bool:

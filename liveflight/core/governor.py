@@ -62,8 +62,8 @@ class _Attempt:
 
 class Governor:
     def __init__(self, interval: float) -> None:
-        self.interval = interval
-        """The wanted time between two displayed frames in seconds."""
+        """`interval` is the wanted time between two displayed frames in seconds."""
+        self._interval = interval
         self._steps, self._asked = _MOST, 1
         self._notch = self._largest = 0
         self._frames: deque[tuple[float, float, float]] = deque()
@@ -116,7 +116,7 @@ class Governor:
             self._frames.popleft()
         if now - self._changed < _WINDOW or len(self._frames) < _ENOUGH:
             return
-        ratio = median(interval for _, interval, _ in self._frames) / self.interval
+        ratio = median(interval for _, interval, _ in self._frames) / self._interval
         late = ratio > _LATE and now >= self._deaf_until
         if not late:
             self._attempt = None
@@ -185,7 +185,7 @@ class Governor:
 
     def _room(self) -> float:
         """Seconds that a tick may take to fit between two displayed frames."""
-        return self.interval - median(drawing for _, _, drawing in self._frames)
+        return self._interval - median(drawing for _, _, drawing in self._frames)
 
     def _growth(self, notch: int) -> float:
         """The pixels at that notch as a multiple of those there are."""

@@ -16,9 +16,10 @@ _MEMORY = 1.0
 
 
 class Meter:
+    """`interval` is the wanted time between two frames in seconds."""
+
     def __init__(self, interval: float) -> None:
-        self.wanted = interval
-        """The wanted time between two frames in seconds."""
+        self._wanted = interval
         self._last: float | None = None
         self.interval = 0.0
         """Seconds between the last two frames, whatever they stand for."""
@@ -34,10 +35,10 @@ class Meter:
         if previous is None or now <= previous:
             return 0.0 if previous is None else 1e-6
         self.interval = interval = now - previous
-        self.late += interval > _LATE * self.wanted
+        self.late += interval > _LATE * self._wanted
         gain = 1 - math.exp(-interval / _MEMORY)
         self.rate += (1 / interval - self.rate) * (gain if self.rate else 1.0)
-        return min(interval, max(_LONGEST, self.wanted))
+        return min(interval, max(_LONGEST, self._wanted))
 
 
 class Rate:
