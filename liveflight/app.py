@@ -151,7 +151,7 @@ class App:
         as soon as it has arrived; whether it did. All of it before the controls are read: what a
         performer does then reaches the screen without having waited for the ascent."""
         began = False
-        while self.dream.ticking and self._arrived() and not began:
+        while self.dream.ticking and self._arrived() and not began and self.dream.since:
             began = self._begin()
         return began
 

@@ -417,6 +417,20 @@ def test_a_tick_counts_the_seconds_since_the_last_one_began(begin: Begin) -> Non
     assert amounts == pytest.approx([0.9 * TICK * ticks for ticks in (1, 1, 1, 2)])
 
 
+def test_no_tick_stands_for_no_time(begin: Begin) -> None:
+    show = begin()
+    show.frame(2)
+    for _ in range(4):
+        show.worker.hold = True
+        show.frame()
+        show.worker.finish()
+        show.worker.hold = False
+        show.frame()
+    amounts = [ascent.amount for _, ascent in show.engine.asked]
+    assert len(amounts) >= 6
+    assert amounts == pytest.approx([0.9 * TICK] * len(amounts))
+
+
 def test_after_a_long_tick_the_picture_does_not_leap(begin: Begin) -> None:
     show = begin()
     show.frame(2)

@@ -40,7 +40,7 @@ class Flown:
         self._age += 1
         if dream.ticking and self._age >= frames:
             self.worker.finish()
-        while dream.ticking and dream.arrive(0.0) and not began:
+        while dream.ticking and dream.arrive(0.0) and not began and dream.since:
             self._begin()
             began = True
         dream.move(warp, DT)
