@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import assert_never
 
 from liveflight import networks
@@ -16,7 +16,7 @@ from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.mailbox import Ask, Message, Nudge, Set, Trigger
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey, Schedule
-from liveflight.loader import Loader
+from liveflight.loader import Layers, Loader, Size
 
 log = logging.getLogger("liveflight.flight")
 
@@ -51,6 +51,8 @@ class Flight:
         self.last_message = ""
         self.time = 0.0
         """Seconds flown; stands still while frozen."""
+        self.size: Size | None = None
+        """The canvas's width and height, for which switches are planned; None: not yet known."""
         self._awaited: Mapping[Target, float] | None = None
         self._first: Mapping[Target, float] | None = None
         """What was awaited first: all there is to fall back on until it has arrived."""
@@ -84,6 +86,23 @@ class Flight:
         """What to ascend now; empty while the first network is still being loaded."""
         return self.schedule.mix(self.time)
 
+    @property
+    def flying(self) -> bool:
+        """Whether the picture moves and grows."""
+        return bool(self.mix()) and not self.controls.flag("show.freeze")
+
+    def ready_at(self, size: Size) -> bool:
+        """Whether the canvas may take that size without a stall; if not, it is being prepared,
+        after what the performer waits for."""
+        if self._awaited is not None:
+            return False
+        try:
+            mixes = [_layers(self.mix()), _layers(self.schedule.goal)]
+            return self.loader.planned(mixes, size)
+        except LiveflightError as error:
+            self.reports.add(error)
+            return False
+
     def apply(self, messages: Sequence[Message]) -> None:
         """Does what performers asked for. What cannot be done is reported; the flight goes on."""
         for message in messages:
@@ -102,6 +121,8 @@ class Flight:
             self._pilot()
         except LiveflightError as error:
             self._report(error)
+        if self.size and self._awaited is None:
+            self.loader.look_ahead(self.size)
 
     def _report(self, error: LiveflightError) -> None:
         if not (self.schedule.goal or self._awaited):
@@ -117,7 +138,8 @@ class Flight:
             self.aim({self.journey.onward(self.here, self._living()): 1.0})
 
     def aim(self, goal: Mapping[Target, float]) -> None:
-        """Grows into these targets as soon as their networks are loaded.
+        """Grows into these targets as soon as their networks are loaded and the ascent of both the
+        crossfade and what comes after it is planned; until then the flight goes on as it is.
 
         Raises LiveflightError for names that do not exist."""
         self._awaited = {networks.resolve(target): weight for target, weight in goal.items()}
@@ -142,6 +164,7 @@ class Flight:
         self.journey.follow(journey)
         if goal:
             self.aim(goal)
+        self.loader.foresee(self._foreseen(journey))
 
     def as_preset(self, name: str) -> Preset:
         """What is flown now, to be saved under this name."""
@@ -185,10 +208,34 @@ class Flight:
             if not self.schedule.goal and awaited is not self._first:
                 self._awaited = self._first
             raise
-        if arrived:
+        if arrived and self._planned(awaited):
             self.schedule.go(awaited, self.time, self.controls.number("mix.crossfade"))
         else:
             self._awaited = awaited
+
+    def _planned(self, goal: Mapping[Target, float]) -> bool:
+        """Whether the crossfade from what is flown now to the goal can begin without a stall."""
+        if self.size is None:
+            return True
+        here, there = _layers(self.schedule.start(self.time)), _layers(goal)
+        try:
+            return self.loader.planned([here | there, there], self.size)
+        except LiveflightError as error:
+            self.reports.add(error)
+            return False
+
+    def _foreseen(self, journey: Sequence[Target]) -> list[Layers]:
+        """What the autopilot will ascend: each crossfade from stop to stop, and each stop. A
+        network that would have to be downloaded is not foreseen."""
+        here = {target.network for target in self._awaited or self.schedule.goal}
+        reach = [stop for stop in journey if stop.network in here or self._at_hand(stop.network)]
+        stops = [_layers([stop]) for stop in reach]
+        onward = zip(stops, stops[1:] + stops[:1], strict=True)
+        return [mix for one, other in onward for mix in (one | other, other)]
+
+    def _at_hand(self, name: str) -> bool:
+        engine = self.loader.engine
+        return bool((engine and engine.ready(name)) or networks.network(name).find_weights())
 
     def _living(self) -> Sequence[int]:
         engine = self.loader.engine
@@ -219,8 +266,8 @@ class Flight:
         names = networks.names()
         after = names.index(self.here.network) + 1
         for name in (*names[after:], *names[: after - 1]):
-            network, engine = networks.network(name), self.loader.engine
-            if network.find_weights() or (engine and engine.ready(name)):
+            network = networks.network(name)
+            if self._at_hand(name):
                 layer = network.layers[len(network.layers) * 3 // 4]
                 number = min(self.here.filter or 0, layer.channels - 1)
                 self.aim({Target(name, layer.name, number): 1.0})
@@ -229,6 +276,10 @@ class Flight:
             f"no network but {self.here.network} has its weights here; "
             "`liveflight networks` says where to put the others'"
         )
+
+
+def _layers(targets: Iterable[Target]) -> Layers:
+    return frozenset((target.network, target.layer) for target in targets)
 
 
 def _described(message: Set | Nudge, controls: Controls) -> str:

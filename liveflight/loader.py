@@ -1,21 +1,34 @@
-"""Brings up the engine and the networks, beside the frame loop in a show, within it in a render."""
+"""Brings up the engine, its networks and its plans, beside the frame loop in a show, within it in a
+render. One thing at a time; what is asked for while another is under way is asked for again a frame
+later, so that of a row of hasty wishes only the newest costs anything.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import cast
 
+from liveflight import worker
 from liveflight.core.contracts import Engine, LiveflightError
 
-THREAD = "loader"
-"""The name of the thread that loads."""
+THREAD = worker.THREAD
 
 _GRACE = 1.0
 """Seconds that `close` waits for a load to notice that nobody wants it any more."""
 
+_NICENESS = 5
+"""How far loading stands back behind the frame loop."""
+
 Shown = Callable[[str, int, int], None]
 """Called while a network's weights are downloaded: its name, the bytes so far and in all (0: not
 known)."""
+
+Layers = frozenset[tuple[str, str]]
+"""The (network, layer) pairs that a mix ascends together."""
+
+Size = tuple[int, int]
+"""Width and height of a canvas in pixels."""
 
 
 class _UnwantedError(Exception):
@@ -33,45 +46,96 @@ class Loader:
         shown: Shown | None = None,
     ) -> None:
         self._make = make_engine
-        self._background = background
         self._shown = shown
-        self._work: threading.Thread | None = None
-        self._failed: dict[str, LiveflightError] = {}
+        self._work: worker.Worker[None] = worker.Worker(background, _NICENESS)
+        self._failed: dict[object, LiveflightError] = {}
+        self._hopeless: set[tuple[Layers, Size]] = set()
+        self._ahead: list[Layers] = []
         self._closing = False
         self.engine: Engine | None = None
         self.downloading = ""
         """What is being downloaded and how far it is, for the performer."""
 
-    def ready(self, names: Sequence[str]) -> bool:
+    def ready(self, names: Iterable[str]) -> bool:
         """Whether all these networks can be ascended; starts to load the first that cannot.
 
         Raises LiveflightError, once per asking, where one could not be loaded."""
         for name in names:
-            if name in self._failed:
-                raise self._failed.pop(name)
-            if self.engine is None or not self.engine.ready(name):
-                self._load(name)
-                return self.engine is not None and self.engine.ready(name) and self.ready(names)
+            while self.engine is None or not self.engine.ready(name):
+                self._raise_failure(name)
+                if not self._start(name, partial(self._prepare, name)):
+                    return False
+            self._failed.pop(name, None)
         return True
+
+    def planned(self, mixes: Sequence[Layers], size: Size) -> bool:
+        """Whether mixes of these layers of loaded networks, on a canvas of that size, can be
+        ascended without preparing anything; starts to plan the first that cannot.
+
+        Raises LiveflightError, once for each, where one cannot be planned; it then counts as
+        planned: the ascent takes the time it needs."""
+        assert self.engine is not None
+        for layers in mixes:
+            plan = layers, size
+            self._raise_failure(plan)
+            while not (plan in self._hopeless or self.engine.planned(layers, size)):
+                if not self._start(plan, partial(self.engine.plan, layers, size)):
+                    return False
+                self._raise_failure(plan)
+        return True
+
+    def foresee(self, mixes: Iterable[Layers]) -> None:
+        """What is likely to be flown later, the likeliest first, in place of what was foreseen
+        before: loaded and planned by `look_ahead`."""
+        self._ahead = list(dict.fromkeys(mixes))
+
+    def look_ahead(self, size: Size) -> None:
+        """Starts with something foreseen, if nothing is under way. What cannot be loaded is left
+        until somebody wants it."""
+        try:
+            while self._ahead:
+                layers = self._ahead[0]
+                names = sorted({network for network, _ in layers})
+                if not (self.ready(names) and self.planned([layers], size)):
+                    return
+                self._ahead.pop(0)
+        except LiveflightError:
+            self._ahead.pop(0)
 
     def close(self) -> None:
         """Ends a download, and the engine."""
         self._closing = True
-        if self._work:
-            self._work.join(_GRACE)
+        self._work.close(_GRACE)
         if self.engine:
             self.engine.close()
 
-    def _load(self, name: str) -> None:
-        if not self._background:
-            self._prepare(name)
-            if name in self._failed:
-                raise self._failed.pop(name)
-        elif self._work is None or not self._work.is_alive():
-            self._work = threading.Thread(
-                target=self._prepare, args=(name,), name=THREAD, daemon=True
-            )
-            self._work.start()
+    def _raise_failure(self, what: object) -> None:
+        self._collect()
+        if what in self._failed:
+            if isinstance(what, tuple):
+                self._hopeless.add(what)
+            raise self._failed.pop(what)
+
+    def _start(self, what: object, job: Callable[[], None]) -> bool:
+        """Begins with a job unless another is under way; whether one has come to its end."""
+        if not self._work.busy:
+            self._work.submit(partial(self._attempt, what, job))
+        return self._collect()
+
+    def _collect(self) -> bool:
+        """Takes note of the end of a job; whether there was one."""
+        if not (self._work.busy and self._work.wait()):
+            return False
+        self._work.result()
+        return True
+
+    def _attempt(self, what: object, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except LiveflightError as error:
+            self._failed[what] = error
+        except Exception as error:
+            self._failed[what] = LiveflightError(f"{_named(what)}: {error!r}")
 
     def _prepare(self, name: str) -> None:
         def progress(done: int, total: int) -> None:
@@ -88,9 +152,12 @@ class Loader:
             engine = self.engine or self._make()
             engine.prepare(name, progress)
             self.engine = engine
-        except LiveflightError as error:
-            self._failed[name] = error
-        except Exception as error:  # a loader thread must not die silently
-            self._failed[name] = LiveflightError(f"{name} cannot be loaded: {error!r}")
         finally:
             self.downloading = ""
+
+
+def _named(what: object) -> str:
+    if isinstance(what, str):
+        return f"{what} cannot be loaded"
+    layers, (width, height) = cast(tuple[Layers, Size], what)
+    return f"{' + '.join(map(':'.join, sorted(layers)))} cannot be planned at {width}x{height}"

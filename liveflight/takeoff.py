@@ -16,6 +16,9 @@ from liveflight.networks import Layer
 PRESET_OF = {"efficientnet_lite0": presets.DEFAULT, "vgg16": "cathedral", "vgg19": "ai-flight"}
 """The flight of each network where only the network was named."""
 
+CANVAS = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
+"""Width and height of the canvas by device, where nobody asked for another."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -39,6 +42,14 @@ class Options:
     osc_host: str = "127.0.0.1"
     osc_port: int = 0
     """0 is without OSC."""
+
+
+def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:
+    """Width and height of the canvas on that device, at `scale` times what was asked for."""
+    width, height = options.canvas or CANVAS[device]
+    if scale == 1.0:
+        return width, height
+    return max(2 * round(width * scale / 2), 2), max(2 * round(height * scale / 2), 2)
 
 
 def weights_of(options: Options) -> dict[str, Path]:

@@ -16,7 +16,8 @@ def stay(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
 
 class FakeEngine:
     """`core.contracts.Engine`. `step` is what `ascend` does; networks in `missing` have no weights.
-    With `gate` unset, `prepare` waits."""
+    With `gate` unset, `prepare` waits, with `planning` unset, `plan` does; plans of `impossible`
+    layers fail."""
 
     device = "cpu"
     stream = 0
@@ -25,12 +26,15 @@ class FakeEngine:
         self.step = step
         self.alive = alive
         self.missing: set[str] = set()
+        self.impossible: set[str] = set()
         self.prepared: list[str] = []
         self.asked: list[tuple[Mix, Ascent]] = []
         self.plans: list[tuple[frozenset[tuple[str, str]], tuple[int, int]]] = []
         self.closed = 0
         self.gate = threading.Event()
         self.gate.set()
+        self.planning = threading.Event()
+        self.planning.set()
 
     def prepare(self, network: str, progress: object = None) -> None:
         assert self.gate.wait(60)
@@ -42,6 +46,9 @@ class FakeEngine:
         return network in self.prepared
 
     def plan(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> None:
+        assert self.planning.wait(60)
+        if self.impossible & {layer for _, layer in layers}:
+            raise LiveflightError(f"no plan for {sorted(layer for _, layer in layers)}")
         self.plans.append((frozenset(layers), size))
 
     def planned(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> bool:

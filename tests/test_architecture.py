@@ -27,12 +27,14 @@ LAYERS = [
     {"bench", "doctor"},
     {"probes"},
     {"app", "arguments"},
+    {"overlay"},
+    {"pace"},
     {"takeoff"},
     {"flight"},
-    {"loader"},
+    {"loader", "dream", "screenshots"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
-    {"resources", "child"},
+    {"resources", "child", "worker", "laps"},
     {""},  # the package itself: its version and nothing else
 ]
 ALLOWED_SIBLINGS = {("engines", "networks")}
@@ -53,7 +55,7 @@ HOMES = {
     "pythonosc": {"inputs.osc", "bench.latency"},
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets"},
-    "platformdirs": {"app", "core.presets"},
+    "platformdirs": {"screenshots", "core.presets"},
     "rich": {"__main__"},
 }
 # Time is an argument in the core, and only the mailbox knows that there are threads.

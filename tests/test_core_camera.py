@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveflight.core.camera import Camera, matrix
+from liveflight.core.camera import STILL, Camera, is_still, matrix, then
 from liveflight.core.contracts import Value, Warp
 from liveflight.core.controls import Controls
 
@@ -207,3 +209,54 @@ def test_no_time_no_movement() -> None:
     warp = Camera().warp(flown, 0.0, WIDE)
     np.testing.assert_array_equal(warp.matrix, np.eye(3))
     assert (warp.saturation, warp.decay) == (1, 0)
+
+
+# Movements added up
+
+
+def test_a_movement_and_the_next_are_one_exactly() -> None:
+    flown = controls(camera__zoom=1.9, camera__rotation=77.0, camera__pan_x=0.3, camera__pan_y=-0.2)
+    camera, whole = Camera(), STILL
+    for _ in range(5):
+        whole = then(whole, camera.warp(flown, 1 / 30, WIDE))
+    np.testing.assert_allclose(whole.matrix, composed(flown, 5, 1 / 30), atol=1e-6)
+    assert whole.matrix.dtype == np.float32
+
+
+def test_the_first_movement_is_looked_up_last() -> None:
+    right, larger = Warp(matrix(1, 0, 0.5, 0)), Warp(matrix(2, 0, 0, 0))
+    # Enlarged after the camera went right: what is in the middle now was 0.5 to the right.
+    assert source(then(right, larger).matrix, 0.4, 0) == pytest.approx([0.7, 0])
+    assert source(then(larger, right).matrix, 0.4, 0) == pytest.approx([0.45, 0])
+
+
+def test_colours_and_drifts_add_up_and_folds_are_the_newest() -> None:
+    first = Warp(STILL.matrix, True, False, 3, 0.1, 0.02, 7.0, 0.3, 1.1, 0.2)
+    second = Warp(STILL.matrix, False, True, 5, 0.2, 0.03, 7.5, 0.4, 0.5, 0.5)
+    both = then(first, second)
+    assert (both.mirror_x, both.mirror_y, both.kaleidoscope) == (False, True, 5)
+    assert (both.swirl, both.flow, both.hue) == pytest.approx((0.3, 0.05, 0.7))
+    assert both.phase == 7.5
+    assert (both.saturation, both.decay) == pytest.approx((0.55, 0.6))
+
+
+def test_standing_still_changes_no_bit_of_a_movement() -> None:
+    moved = Camera().warp(controls(camera__zoom=1.3, warp__flow=0.1, colour__decay=1.0), 0.1, WIDE)
+    for both in (then(STILL, moved), then(moved, replace(STILL, phase=moved.phase))):
+        np.testing.assert_array_equal(both.matrix, moved.matrix)
+        assert replace(both, matrix=moved.matrix) == moved
+
+
+@pytest.mark.parametrize(
+    ("change", "still"),
+    [
+        ({}, True),
+        ({"phase": 9.0, "kaleidoscope": 1}, True),
+        ({"matrix": matrix(1, 0, 1e-6, 0)}, False),
+        *(({name: True}, False) for name in ("mirror_x", "mirror_y")),
+        ({"kaleidoscope": 2}, False),
+        *(({name: 0.01}, False) for name in ("swirl", "flow", "hue", "decay", "saturation")),
+    ],
+)
+def test_what_leaves_every_picture_as_it_is(change: dict[str, Any], still: bool) -> None:
+    assert is_still(replace(STILL, **change)) is still

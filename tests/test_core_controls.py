@@ -44,7 +44,7 @@ def test_names_are_plain_and_help_is_one_line(row: Control) -> None:
     assert re.fullmatch(r"(/liveflight/[a-z]+)?", row.alias)
 
 
-@every(row for row in ROWS if row.kind != "trigger")
+@every(row for row in ROWS if row.kind not in ("trigger", "told"))
 def test_the_default_is_allowed(row: Control) -> None:
     assert row.check(row.default) == row.default
     assert row.fit(row.default) == row.default
@@ -120,6 +120,7 @@ WRONG: dict[str, list[object]] = {
     "enum": [0, "", "sideways", None, True],
     "text": [0, None, "two\nlines", "nul\0", "x" * 201, b"bytes"],
     "trigger": [True, 1, "", None],
+    "told": [True, 1, "", "text", None],
 }
 
 
@@ -166,7 +167,7 @@ def test_a_fader_position_that_is_not_finite_is_refused(row: Control) -> None:
             row.from_unit(unit)
 
 
-@every(of_kind("text", "trigger"))
+@every(of_kind("text", "trigger", "told"))
 def test_texts_and_triggers_are_no_faders(row: Control) -> None:
     assert row.to_unit(row.default) == 0.0
     with pytest.raises(LiveflightError, match="no fader"):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from liveflight.core.meter import Meter
+from liveflight.core.meter import Meter, Rate
 
 
 def fly(meter: Meter, frames: int, interval: float, start: float = 0.0) -> list[float]:
@@ -61,3 +61,23 @@ def test_a_clock_that_stands_or_goes_back_leaps_nowhere() -> None:
         assert 0 < meter.tick(now) < 1e-3
     assert meter.tick(4.03125) == 0.03125
     assert meter.frames == 4
+
+
+def test_the_last_interval_is_known_whatever_it_stands_for() -> None:
+    meter = Meter(1 / 60)
+    meter.tick(1.0)
+    assert meter.interval == 0
+    meter.tick(3.0)
+    assert meter.interval == 2.0
+
+
+def test_how_much_comes_per_second() -> None:
+    rate = Rate()
+    assert rate.value == 0
+    for number in range(200):
+        rate.advance(1 / 32, 4 if number % 4 == 0 else 0)
+        if number % 4 == 3:
+            assert rate.value == pytest.approx(32, rel=0.2)
+    for _ in range(320):
+        rate.advance(1 / 32, 0)
+    assert rate.value < 0.01

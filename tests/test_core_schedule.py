@@ -113,6 +113,17 @@ def test_what_is_too_faint_to_be_seen_costs_nothing() -> None:
     assert schedule.mix(0.0) == {A: 1.0}
 
 
+def test_while_a_crossfade_lasts_the_faint_stay() -> None:
+    schedule = Schedule()
+    schedule.go({A: 1.0}, 0.0, 0.0)
+    schedule.go({B: 1.0}, 0.0, 10.0)
+    for step in range(1, 100):
+        assert schedule.mix(step / 10).keys() == {A, B}
+    assert schedule.start(0.3) == {A: 1.0}
+    assert schedule.start(5.0).keys() == {A, B}
+    assert schedule.mix(10.0).keys() == {B}
+
+
 def test_elapsed_counts_from_the_last_change() -> None:
     schedule = Schedule()
     schedule.go({A: 1.0}, 5.0, 3.0)

@@ -56,9 +56,7 @@ def fire(flight: Flight, *keys: str) -> Target:
 
 def settle(loader: Loader) -> None:
     """Waits until what is loaded beside the frame loop has come or failed."""
-    assert loader._work is not None
-    loader._work.join(60)
-    assert not loader._work.is_alive()
+    assert loader._work.wait(60)
 
 
 # Targets
@@ -563,6 +561,106 @@ def test_an_engine_is_made_once(engine: FakeEngine) -> None:
     assert loader.ready([LITE, "vgg16"]) and loader.ready(["vgg19", LITE])
     assert len(made) == 1
     assert engine.prepared == [LITE, "vgg16", "vgg19"]
+
+
+# Switches that are planned
+
+SIZE = (32, 18)
+STEM_LAYER, DEEP_LAYER, VGG_LAYER = (
+    frozenset({(one.network, one.layer)}) for one in (STEM, DEEP, VGG)
+)
+
+
+@pytest.fixture
+def aloft(show: Flight) -> Flight:
+    """At `STEM`, planned, on a canvas of `SIZE`."""
+    show.aim({STEM: 1.0})
+    settle(show.loader)
+    show.size = SIZE
+    fly_until_planned(show)
+    assert show.mix() == {STEM: 1.0}
+    return show
+
+
+def fly_until_planned(flight: Flight) -> None:
+    for _ in range(8):
+        flight.advance(0.0)
+        assert not flight.loader._work.busy or flight.loader._work.wait(60)
+    flight.advance(0.0)
+
+
+def test_another_filter_of_a_planned_layer_needs_no_plan(aloft: Flight, engine: FakeEngine) -> None:
+    plans = list(engine.plans)
+    aloft.apply([Trigger("mix.filter_next")])
+    assert aloft.schedule.goal == {Target(LITE, "stem", 4): 1.0}
+    assert engine.plans == plans
+
+
+def test_another_layer_is_planned_while_the_flight_goes_on(
+    aloft: Flight, engine: FakeEngine
+) -> None:
+    engine.planning.clear()
+    aloft.apply([Set("mix.target", str(DEEP))])
+    for _ in range(50):
+        aloft.advance(0.1)
+        assert aloft.mix() == {STEM: 1.0}
+    assert aloft.here == DEEP
+    engine.planning.set()
+    fly_until_planned(aloft)
+    assert aloft.schedule.goal == {DEEP: 1.0}
+    assert engine.plans[-2:] == [(STEM_LAYER | DEEP_LAYER, SIZE), (DEEP_LAYER, SIZE)]
+
+
+def test_every_mix_of_a_flight_was_planned(aloft: Flight, engine: FakeEngine) -> None:
+    """However the switches interrupt one another."""
+    aloft.controls.set("mix.crossfade", 1.0)
+    stops = itertools.cycle([DEEP, VGG, STEM, Target("vgg16", "conv2_1", 5), VGG, DEEP])
+    for number in range(400):
+        if number % (3 + number // 20) == 0:
+            aloft.apply([Set("mix.target", str(next(stops)))])
+        aloft.advance(1 / 32)
+        if number % 3 == 0 and aloft.loader._work.busy:
+            assert aloft.loader._work.wait(60)
+        mix = frozenset((target.network, target.layer) for target in aloft.mix())
+        assert engine.planned(mix, SIZE)
+    assert not aloft.reports.counts
+
+
+def test_a_layer_that_cannot_be_planned_is_reported_and_flown(
+    aloft: Flight, engine: FakeEngine
+) -> None:
+    engine.impossible.add(DEEP.layer)
+    aloft.apply([Set("mix.target", str(DEEP))])
+    fly_until_planned(aloft)
+    assert aloft.schedule.goal == {DEEP: 1.0}
+    assert sum(aloft.reports.counts.values()) == 2
+
+
+def test_a_canvas_of_another_size_is_planned_after_what_the_performer_wants(
+    aloft: Flight, engine: FakeEngine
+) -> None:
+    smaller = (16, 9)
+    aloft.apply([Set("mix.target", str(DEEP))])
+    assert not aloft.ready_at(smaller)
+    fly_until_planned(aloft)
+    while not aloft.ready_at(smaller):
+        settle(aloft.loader)
+    sizes = [size for _, size in engine.plans]
+    assert smaller in sizes and sizes == sorted(sizes, reverse=True)
+
+
+def test_the_journey_of_a_preset_is_planned_ahead(
+    aloft: Flight, engine: FakeEngine, weights: set[str]
+) -> None:
+    weights.add("vgg16")
+    elsewhere = Target("vgg19", "conv1_1", 0)
+    aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP, elsewhere, VGG)))
+    fly_until_planned(aloft)
+    planned = {mix for mix, _ in engine.plans}
+    assert planned >= {STEM_LAYER | DEEP_LAYER, DEEP_LAYER | VGG_LAYER, VGG_LAYER | STEM_LAYER}
+    assert planned >= {STEM_LAYER, DEEP_LAYER, VGG_LAYER}
+    assert not any("vgg19" in dict(mix) for mix in planned), "a show downloads nothing"
+    assert not aloft.reports.counts
 
 
 # Reports

@@ -9,8 +9,9 @@ import pytest
 from conftest import Textures
 
 from liveflight.core.contracts import LiveflightError, Warp
-from liveflight.gl.feedback import Feedback, colour_matrix, waves
+from liveflight.gl.feedback import Feedback
 from liveflight.gl.interop import HostCopy
+from liveflight.gl.warping import colour_matrix, waves
 
 pytestmark = pytest.mark.gl
 
@@ -311,11 +312,87 @@ def test_a_size_no_texture_can_have_is_refused(
     feedback.release()
 
 
-def test_holds_two_textures_and_frees_them(ctx: moderngl.Context, textures: Textures) -> None:
+def test_holds_four_textures_and_frees_them(ctx: moderngl.Context, textures: Textures) -> None:
     feedback = Feedback(ctx, (16, 9))
     for size in ((8, 8), (8, 8), (20, 10), (5, 30)):
         feedback.resize(size)
         feedback.warp(Warp(STILL))
-        assert textures.alive == 2
+        assert textures.alive == 4
     feedback.release()
     assert textures.alive == 0
+
+
+# What is seen
+
+
+def flat(value: float) -> np.ndarray:
+    return np.full((9, 16, 4), value, np.float16)
+
+
+def put(feedback: Feedback, canvas: np.ndarray, seen: bool) -> None:
+    feedback.renew(lambda texture: HostCopy().write(texture, canvas), seen=seen)
+
+
+def read(texture: moderngl.Texture) -> np.ndarray:
+    return HostCopy().read(texture)
+
+
+@pytest.fixture
+def feedback(ctx: moderngl.Context) -> Iterator[Feedback]:
+    feedback = Feedback(ctx, (16, 9))
+    yield feedback
+    feedback.release()
+
+
+def test_the_view_moves_as_the_canvas_would_and_leaves_it_alone(feedback: Feedback) -> None:
+    canvas = np.ones((9, 16, 4), np.float16)
+    canvas[..., :3] = noise(16, 9)
+    put(feedback, canvas, seen=True)
+    moved = Warp(camera(1.3, 20, 0.1, 0), mirror_x=True, swirl=0.3, flow=0.05, hue=0.4)
+    seen = read(feedback.view(moved))
+    np.testing.assert_array_equal(read(feedback.texture), canvas)
+    assert not np.array_equal(seen, canvas)
+    feedback.warp(moved)
+    np.testing.assert_array_equal(read(feedback.texture), seen)
+    assert feedback.view(Warp(STILL)) is feedback.texture, "nothing moves, nothing is drawn"
+
+
+def test_a_new_canvas_is_seen_at_once_or_grows_in(feedback: Feedback) -> None:
+    still = Warp(STILL)
+    put(feedback, flat(0.25), seen=True)
+    assert np.all(read(feedback.view(still)) == 0.25)
+    put(feedback, flat(0.75), seen=False)
+    assert np.all(read(feedback.texture) == 0.75)
+    assert np.all(read(feedback.view(still)) == 0.25)
+    feedback.blend(0.5)
+    seen = read(feedback.view(still))
+    assert np.all(seen[..., :3] == 0.5) and np.all(seen[..., 3] == 0.25), "alpha is nobody's"
+    put(feedback, flat(1.0), seen=False)
+    assert np.all(read(feedback.view(still))[..., :3] == 0.5), "no jump where one meets the next"
+    put(feedback, flat(0.0), seen=True)
+    assert np.all(read(feedback.view(still))[..., :3] == 0.5), "nor where a quick one follows"
+    feedback.blend(1.0)
+    assert feedback.view(still) is feedback.texture
+    feedback.blend(0.5)
+    assert np.all(read(feedback.view(still)) == 0.0)
+
+
+def test_what_is_seen_moves_and_is_resampled_with_the_canvas(feedback: Feedback) -> None:
+    put(feedback, flat(0.25), seen=True)
+    put(feedback, flat(0.75), seen=False)
+    feedback.warp(Warp(STILL, decay=1.0))
+    assert np.all(read(feedback.view(Warp(STILL)))[..., :3] == 0.5)
+    put(feedback, flat(0.75), seen=False)
+    feedback.resize((8, 6))
+    assert read(feedback.view(Warp(STILL))).shape == (6, 8, 4)
+    np.testing.assert_allclose(read(feedback.view(Warp(STILL)))[..., :3], 0.5, atol=1e-3)
+    np.testing.assert_allclose(read(feedback.texture)[..., :3], 0.75, atol=1e-3)
+
+
+def test_a_canvas_that_cannot_be_written_leaves_everything_as_it_was(feedback: Feedback) -> None:
+    put(feedback, flat(0.25), seen=True)
+    for seen in (True, False):
+        with pytest.raises(ValueError, match="the texture takes"):
+            feedback.renew(lambda texture: HostCopy().write(texture, flat(1.0)[:3]), seen=seen)
+        assert np.all(read(feedback.texture) == 0.25)
+        assert feedback.view(Warp(STILL)) is feedback.texture

@@ -127,6 +127,8 @@ def test_every_remote_control_is_reached_plain_raw_and_by_steps(
                 case "trigger":
                     sent: list[tuple[str, float | str]] = [("", 1), ("/raw", 1.0)]
                     expected: list[Message] = [Trigger(row.key)] * 2
+                case "told":
+                    continue
                 case "text":
                     sent = [("", "dusk"), ("/raw", "dawn")]
                     expected = [Set(row.key, "dusk"), Set(row.key, "dawn")]
@@ -147,7 +149,19 @@ def test_every_remote_control_is_reached_plain_raw_and_by_steps(
     assert osc.refused == 0
 
 
-@every([row for row in REMOTE if row.kind != "trigger"])
+def test_what_is_only_told_is_answered_and_cannot_be_set(
+    osc: OscInput, box: Box, surface: SimpleUDPClient
+) -> None:
+    surface.send_message("/liveflight/show/effort", "?")
+    (ask,) = box.wait()
+    assert isinstance(ask, Ask)
+    ask.reply("2 of 3 steps, canvas 0.71")
+    assert OscMessage(surface.receive()).params == ["2 of 3 steps, canvas 0.71"]
+    osc.receive(built("/liveflight/show/effort", "all").dgram, ("127.0.0.1", 5))
+    assert osc.refused == 1
+
+
+@every([row for row in REMOTE if row.kind not in ("trigger", "told")])
 def test_every_control_answers_questions(
     row: Control, osc: OscInput, box: Box, surface: SimpleUDPClient
 ) -> None:

@@ -11,7 +11,8 @@ from liveflight.inputs.osc_address import Form
 from liveflight.inputs.osc_value import LARGEST_STEP, Argument, answer, meant
 
 REMOTE = [row for row in ROWS if row.remote]
-FADERS = [row for row in REMOTE if row.kind not in ("text", "trigger")]
+FADERS = [row for row in REMOTE if row.kind not in ("text", "trigger", "told")]
+TOLD = [row for row in REMOTE if row.kind == "told"]
 TRIGGERS = [row for row in REMOTE if row.kind == "trigger"]
 TEXTS = [row for row in REMOTE if row.kind == "text"]
 FORMS: list[Form] = ["plain", "raw", "add"]
@@ -118,6 +119,15 @@ def test_there_is_no_step_of_a_text_or_a_trigger(row: Control) -> None:
         meant(row, "add", 1)
 
 
+@every(TOLD)
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_only_told_takes_nothing(row: Control, form: Form) -> None:
+    for argument in (0.5, 1, True, "text", None):
+        with pytest.raises(LiveflightError, match=f"{row.key} = .*it tells, and cannot be set"):
+            meant(row, form, argument)
+    assert answer(row, "plain", "2 of 3 steps") == answer(row, "raw", "2 of 3 steps")
+
+
 @every(REMOTE)
 @pytest.mark.parametrize("form", FORMS)
 def test_no_control_takes_what_is_not_finite(row: Control, form: Form) -> None:
@@ -147,7 +157,7 @@ def test_a_refusal_says_what_is_allowed() -> None:
         meant(CONTROLS["camera.zoom"], "plain", "fast")
 
 
-@every([row for row in REMOTE if row.kind != "trigger"])
+@every(FADERS + TEXTS)
 @pytest.mark.parametrize("form", ["plain", "raw"])
 def test_an_answer_sent_back_changes_nothing(row: Control, form: Form) -> None:
     settings = [row.default] if row.kind == "text" else [row.from_unit(u) for u in (0, 0.3, 1)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import pytest
 from fake_engine import FakeEngine
 
-from liveflight.loader import Loader
+from liveflight.core.contracts import LiveflightError
+from liveflight.loader import Layers, Loader
 
 
 class Downloading(FakeEngine):
@@ -42,8 +44,7 @@ def test_a_download_is_shown_while_it_lasts() -> None:
     engine.piece.release(2)
     engine.told.acquire()
     engine.told.acquire()
-    assert loader._work is not None
-    loader._work.join()
+    assert loader._work.wait(60)
     assert loader.downloading == ""
     assert shown == [("vgg16", part * 1_000_000, 4_000_000) for part in (1, 2, 4)]
     assert loader.ready(["vgg16"])
@@ -63,3 +64,124 @@ def test_closing_ends_a_download() -> None:
     closing.join()
     assert engine.ended == ["_UnwantedError"]
     assert loader.downloading == ""
+
+
+# Plans
+
+SIZE = (32, 18)
+
+
+def layers(*names: str) -> Layers:
+    return frozenset(("vgg16", name) for name in names)
+
+
+A, B, C = layers("conv1_1"), layers("conv2_1"), layers("conv3_1")
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def loader(engine: FakeEngine) -> Iterator[Loader]:
+    """With its network loaded."""
+    loader = Loader(lambda: engine, background=True)
+    assert not loader.ready(["vgg16"])
+    assert loader._work.wait(60) and loader.ready(["vgg16"])
+    yield loader
+    engine.planning.set()
+    loader.close()
+
+
+def planned(engine: FakeEngine) -> list[Layers]:
+    return [mix for mix, _ in engine.plans]
+
+
+def test_plans_are_made_one_after_the_other_beside_the_show(
+    loader: Loader, engine: FakeEngine
+) -> None:
+    engine.planning.clear()
+    for _ in range(3):
+        assert not loader.planned([A | B, B], SIZE)
+    assert not engine.plans
+    engine.planning.set()
+    assert loader._work.wait(60) and not loader.planned([A | B, B], SIZE)
+    assert loader._work.wait(60) and loader.planned([A | B, B], SIZE)
+    assert engine.plans == [(A | B, SIZE), (B, SIZE)]
+    assert loader.planned([B], SIZE) and not loader.planned([B], (16, 9))
+
+
+def test_of_a_row_of_hasty_wishes_the_newest_wins(loader: Loader, engine: FakeEngine) -> None:
+    engine.planning.clear()
+    for number in range(50):
+        assert not loader.planned([layers(f"conv{number}")], SIZE)
+    assert not loader.planned([C], SIZE)
+    engine.planning.set()
+    assert loader._work.wait(60) and not loader.planned([C], SIZE)
+    assert loader._work.wait(60) and loader.planned([C], SIZE)
+    assert planned(engine) == [layers("conv0"), C]
+
+
+def test_what_is_foreseen_comes_last(loader: Loader, engine: FakeEngine) -> None:
+    loader.foresee([B, C, B])
+    engine.planning.clear()
+    assert not loader.planned([A], SIZE)
+    loader.look_ahead(SIZE)
+    engine.planning.set()
+    assert loader._work.wait(60) and loader.planned([A], SIZE)
+    for _ in range(4):
+        loader.look_ahead(SIZE)
+        assert not loader._work.busy or loader._work.wait(60)
+    assert planned(engine) == [A, B, C]
+
+
+def test_a_new_outlook_replaces_the_old(loader: Loader, engine: FakeEngine) -> None:
+    loader.foresee([A, B])
+    loader.foresee([C])
+    for _ in range(3):
+        loader.look_ahead(SIZE)
+        assert not loader._work.busy or loader._work.wait(60)
+    assert planned(engine) == [C]
+
+
+def test_foreseeing_loads_networks_and_passes_over_what_it_cannot(
+    loader: Loader, engine: FakeEngine
+) -> None:
+    engine.missing.add("vgg19")
+    elsewhere = frozenset({("vgg19", "conv1_1")}), frozenset({("other", "stem")})
+    loader.foresee([*elsewhere, A])
+    for _ in range(6):
+        loader.look_ahead(SIZE)
+        assert not loader._work.busy or loader._work.wait(60)
+    assert engine.prepared == ["vgg16", "other"]
+    assert planned(engine) == [elsewhere[1], A]
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_what_cannot_be_planned_is_said_once_and_then_goes_without(background: bool) -> None:
+    engine = FakeEngine()
+    engine.impossible.add("conv2_1")
+    loader = Loader(lambda: engine, background)
+    if not loader.ready(["vgg16"]):
+        assert loader._work.wait(60) and loader.ready(["vgg16"])
+    with pytest.raises(LiveflightError, match="no plan for"):
+        while not loader.planned([B], SIZE):
+            assert loader._work.wait(60)
+    assert loader.planned([B], SIZE)
+    loader.close()
+
+
+def test_a_fault_while_planning_is_one_line_that_names_the_layers(
+    loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no graph\nand more")
+
+    monkeypatch.setattr(engine, "plan", broken)
+    named = r"^vgg16:conv1_1 \+ vgg16:conv2_1 cannot be planned at 32x18: .*no graph"
+    assert not loader.planned([A | B], SIZE)
+    assert loader._work.wait(60)
+    with pytest.raises(LiveflightError, match=named) as told:
+        loader.planned([A | B], SIZE)
+    assert "\n" not in str(told.value)

@@ -87,7 +87,8 @@ def as_flown() -> Ascent:
     from liveflight.core.ascent import ascent
     from liveflight.core.controls import Controls
 
-    return ascent(Controls(), 1 / _FPS)
+    controls = Controls()
+    return ascent(controls, 1 / _FPS, controls.whole("ascent.steps"))
 
 
 def _canvas(engine: Engine, size: tuple[int, int]) -> Any:

@@ -1,4 +1,4 @@
-"""From rates per second to this frame's ascent. Pure: time comes in as dt."""
+"""From rates per second to one tick's ascent. Pure: time comes in as dt."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from liveflight.core.controls import Controls
 _STABLE = 0.2
 """Diffusion to four neighbours starts to ring above a quarter."""
 
+LONGEST = 0.125
+"""Seconds one tick may stand for, unless frames are that slow: a longer way in one step would throw
+the picture about, so below eight ticks a second it grows more slowly than was asked."""
 
-def ascent(controls: Controls, dt: float) -> Ascent:
-    """What `dt` seconds of ascent amount to. Noise adds up by its variance, hence the square
-    root."""
+
+def ascent(controls: Controls, dt: float, steps: int) -> Ascent:
+    """What `dt` seconds of ascent in so many steps amount to. Noise adds up by its variance, hence
+    the square root."""
     return Ascent(
         amount=controls.number("ascent.rate") * dt,
-        steps=controls.whole("ascent.steps"),
+        steps=steps,
         objective=controls.word("ascent.objective"),
         normalise=controls.flag("ascent.normalise"),
         jitter=controls.whole("ascent.jitter"),

@@ -1,14 +1,18 @@
-"""From rates per second to this frame's movement. Pure: time comes in as dt."""
+"""From rates per second to this frame's movement; movements added up. Pure: time comes in as dt."""
 
 from __future__ import annotations
 
 import cmath
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from liveflight.core.contracts import Warp
 from liveflight.core.controls import Controls
+
+STILL = Warp(np.eye(3, dtype=np.float32))
+"""No movement at all."""
 
 
 def matrix(zoom: float, clockwise: float, right: float, up: float) -> np.ndarray:
@@ -23,6 +27,31 @@ def matrix(zoom: float, clockwise: float, right: float, up: float) -> np.ndarray
     shift = complex(right, up) * ((turn - 1) / growth if abs(growth) > 1e-9 else 1)
     rows = [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag], [0, 0, 1]]
     return np.array(rows, np.float32)
+
+
+def is_still(warp: Warp) -> bool:
+    """Whether it leaves every picture as it is."""
+    colours = (warp.hue, warp.saturation, warp.decay) != (0.0, 1.0, 0.0)
+    folds = warp.mirror_x or warp.mirror_y or warp.kaleidoscope >= 2
+    moves = warp.swirl or warp.flow or not np.array_equal(warp.matrix, STILL.matrix)
+    return not (colours or folds or moves)
+
+
+def then(first: Warp, second: Warp) -> Warp:
+    """One movement for `first` and, after it, `second`.
+
+    Exact for the matrix and the colours. Swirls and drifts add up, which is right as far as they
+    are small; folds and the drift's phase are those of `second`."""
+    return replace(
+        second,
+        # A place of the newest picture is looked up in the middle one, and from there in the old.
+        matrix=(first.matrix.astype(np.float64) @ second.matrix).astype(np.float32),
+        swirl=first.swirl + second.swirl,
+        flow=first.flow + second.flow,
+        hue=first.hue + second.hue,
+        saturation=first.saturation * second.saturation,
+        decay=first.decay + second.decay - first.decay * second.decay,
+    )
 
 
 class Camera:

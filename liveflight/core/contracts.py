@@ -207,6 +207,8 @@ class Output(Protocol):
     ctx: moderngl.Context
     bottom_up: bool
     """Whether row 0 of `framebuffer` is the bottom of what is seen (a window), or its top."""
+    vsync: bool
+    """Whether `show` waits for the display."""
 
     @property
     def size(self) -> tuple[int, int]:

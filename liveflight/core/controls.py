@@ -15,7 +15,7 @@ from typing import Literal
 
 from liveflight.core.contracts import LiveflightError, Value, nearest
 
-Kind = Literal["float", "int", "bool", "enum", "text", "trigger"]
+Kind = Literal["float", "int", "bool", "enum", "text", "trigger", "told"]
 Curve = Literal["linear", "geometric"]
 
 
@@ -64,6 +64,8 @@ class Control:
                 return ", ".join(self.choices)
             case "text":
                 return "a line of up to 200 characters"
+            case "told":
+                return "nothing but ?: it tells, and cannot be set"
             case _:
                 return "nothing: it is a trigger"
 
@@ -178,6 +180,10 @@ def _text(group: str, name: str, help: str, alias: str) -> Control:
     return Control(group, name, "text", help, "", alias=alias, saved=False)
 
 
+def _told(group: str, name: str, help: str) -> Control:
+    return Control(group, name, "told", help, "", saved=False)
+
+
 def _trigger(group: str, name: str, help: str, remote: bool = True) -> Control:
     return Control(group, name, "trigger", help, False, remote=remote, saved=False)
 
@@ -226,6 +232,8 @@ ROWS: tuple[Control, ...] = (
     _text("show", "preset", "recalls a preset by name or number", "/liveflight/preset"),
     _switch("show", "autopilot", "goes on to the journey's next target, or a random living filter, after each dwell"),
     _number("show", "dwell", 1, 12, 600, "s", "how long the autopilot stays, crossfade included", "geometric", glide=0),
+    _switch("show", "governor", "keeps the display's rate by fewer steps and a smaller canvas; off is what was asked", True, saved=False),
+    _told("show", "effort", "what the governor chose: steps of those asked, and the canvas's scale"),
     _switch("show", "freeze", "stands still: no motion, no ascent", saved=False),
     _switch("show", "blackout", "fades to black", saved=False),
     Control("show", "master", "float", "brightness of the output", 1.0, glide=0.1, saved=False),

@@ -19,8 +19,10 @@ class Meter:
     """`interval` is the wanted time between two frames in seconds."""
 
     def __init__(self, interval: float) -> None:
-        self._interval = interval
+        self._wanted = interval
         self._last: float | None = None
+        self.interval = 0.0
+        """Seconds between the last two frames, whatever they stand for."""
         self.frames = 0
         self.late = 0
         self.rate = 0.0
@@ -32,8 +34,26 @@ class Meter:
         self.frames += 1
         if previous is None or now <= previous:
             return 0.0 if previous is None else 1e-6
-        interval = now - previous
-        self.late += interval > _LATE * self._interval
+        self.interval = interval = now - previous
+        self.late += interval > _LATE * self._wanted
         gain = 1 - math.exp(-interval / _MEMORY)
         self.rate += (1 / interval - self.rate) * (gain if self.rate else 1.0)
-        return min(interval, max(_LONGEST, self._interval))
+        return min(interval, max(_LONGEST, self._wanted))
+
+
+class Rate:
+    """How much of something comes per second, smoothed."""
+
+    def __init__(self) -> None:
+        self._sum = self._seconds = 0.0
+
+    @property
+    def value(self) -> float:
+        """0 as long as nothing is known."""
+        return self._sum / self._seconds if self._seconds else 0.0
+
+    def advance(self, dt: float, amount: float) -> None:
+        """In `dt` seconds, above 0, so much came. What is past is forgotten by and by."""
+        kept = math.exp(-dt / _MEMORY)
+        self._sum = kept * self._sum + amount
+        self._seconds = kept * self._seconds + dt

@@ -11,7 +11,9 @@ import numpy as np
 from liveflight.core.contracts import Mix, Target
 
 _FAINT = 0.02
-"""Weights below this change nothing that can be seen, but cost a layer's work."""
+"""Weights below this change nothing that can be seen, but cost a layer's work. While a crossfade
+lasts they stay: an engine has to be prepared for every set of layers it ascends together, and so
+there are but two, the crossfade's and the goal's."""
 
 _HURRY = 0.3
 """Seconds of the shortest crossfade of one that interrupts another."""
@@ -35,9 +37,13 @@ class Schedule:
         now."""
         if self.elapsed(now) < self._crossfade:  # who plays faster than the crossfade is in a hurry
             crossfade = min(crossfade, max(2 * self.elapsed(now), _HURRY))
-        self._from = self.mix(now)
+        self._from = self.start(now)
         self.goal = _strongest(goal)
         self._since, self._crossfade = now, crossfade if self._from else 0.0
+
+    def start(self, now: float) -> Mix:
+        """What a crossfade that begins now starts from."""
+        return _strongest(self.mix(now)) if self.goal else {}
 
     def mix(self, now: float) -> Mix:
         """The weights at `now`, together 1; empty before the first `go`."""
@@ -49,18 +55,18 @@ class Schedule:
         mixed = {target: weight * (1 - eased) for target, weight in self._from.items()}
         for target, weight in self.goal.items():
             mixed[target] = mixed.get(target, 0.0) + weight * eased
-        return _strongest(mixed)
+        return _strongest(mixed, faint=0.0)
 
     def elapsed(self, now: float) -> float:
         """Seconds since the last `go`."""
         return now - self._since
 
 
-def _strongest(weights: Mapping[Target, float]) -> Mix:
+def _strongest(weights: Mapping[Target, float], faint: float = _FAINT) -> Mix:
     """Those that count, together 1."""
     ranked = dict(sorted(weights.items(), key=lambda pair: -pair[1])[:_MOST])
-    faint = _FAINT * sum(ranked.values())
-    kept = {target: weight for target, weight in ranked.items() if weight >= faint}
+    least = faint * sum(ranked.values())
+    kept = {target: weight for target, weight in ranked.items() if weight > least}
     total = sum(kept.values())
     return {target: weight / total for target, weight in kept.items()}
 

@@ -1,152 +1,153 @@
-"""The canvas and the pass that moves it: what turns single pictures into a flight."""
+"""The canvas, and what is seen of it while it grows and moves: what turns single pictures into a
+flight.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import moderngl
-import numpy as np
 
+from liveflight.core.camera import STILL, is_still
 from liveflight.core.contracts import LiveflightError, Warp
 from liveflight.gl.passes import Pass, Scaling, Surface
-
-_WAVES = np.array(
-    # turns per height (x, y), share of the longest way, radians per second, radians at the start
-    [
-        (0.53, 0.31, 0.24, 0.23, 0.0),
-        (-0.37, 0.71, 0.20, -0.19, 2.1),
-        (0.97, -0.83, 0.15, 0.31, 4.4),
-        (1.13, 0.89, 0.12, -0.29, 1.3),
-        (-0.41, 1.67, 0.10, 0.37, 5.2),
-        (2.11, 0.29, 0.08, -0.43, 3.7),
-        (-1.61, -2.03, 0.06, 0.53, 0.9),
-        (2.83, 1.93, 0.05, -0.61, 2.8),
-    ]
-)
-"""The drift's stream function: plane waves, long and slow to short and quick, whose directions and
-tempi share no common period."""
-
-
-def waves(flow: float, phase: float) -> np.ndarray:
-    """The drift `phase` seconds on, nowhere longer than `flow` heights, as warp.frag takes it:
-    float32 (8, 4), wave vector in radians per height (x, y), longest way over that vector's length,
-    phase in radians."""
-    vectors = 2 * math.pi * _WAVES[:, :2]
-    reach = flow * _WAVES[:, 2] / np.linalg.norm(vectors, axis=1)
-    # Reduced here in float64: after hours in flight a float32 has no small angles left.
-    phases = (_WAVES[:, 3] * phase + _WAVES[:, 4]) % (2 * math.pi)
-    return np.column_stack([vectors, reach, phases]).astype(np.float32)
-
-
-def folds(mirror_x: bool, mirror_y: bool, kaleidoscope: int) -> np.ndarray:
-    """The lines through the middle that the picture is folded on, one after the other: float32
-    (7, 2), unit vectors across them towards the side that is folded over, 0 where there are fewer.
-
-    A kaleidoscope's wedges are measured from the upward axis, so it is left-right symmetric;
-    folding the half circle in half as often as it takes leaves one half wedge."""
-    lines = [(1.0, 0.0)] * mirror_x + [(0.0, -1.0)] * mirror_y
-    if kaleidoscope >= 2:
-        lines.append((-1.0, 0.0))
-        half_wedges = kaleidoscope
-        while half_wedges > 1:
-            half_wedges = (half_wedges + 1) // 2
-            angle = math.pi * half_wedges / kaleidoscope
-            lines.append((math.cos(angle), -math.sin(angle)))
-    return np.array(lines + [(0.0, 0.0)] * (7 - len(lines)), np.float32)
-
-
-def colour_matrix(hue: float, saturation: float, decay: float) -> np.ndarray:
-    """RGB to RGB, float32 (3, 3), to which `decay / 2` is to be added: a turn by `hue` radians
-    round the grey axis (positive from red over green to blue; Rodrigues' formula), `saturation` as
-    a factor on the distance from the channels' mean, the part `decay` of the way to mid grey.
-
-    Exactly the identity for (0, 1, 0)."""
-    mean = np.full((3, 3), 1 / 3)
-    cross = np.array([(0, -1, 1), (1, 0, -1), (-1, 1, 0)]) / math.sqrt(3)
-    c, s = math.cos(hue), math.sin(hue)
-    turn = c * np.eye(3) + s * cross + (1 - c) * mean
-    vivid = saturation * turn + (1 - saturation) * mean
-    return ((1 - decay) * vivid).astype(np.float32)
+from liveflight.gl.warping import Warping
 
 
 class Feedback:
-    """The canvas: two RGBA16F textures in turn, row 0 (v = 0) the top of the picture, whatever the
-    window's size. Begins as mid grey."""
+    """The canvas: RGBA16F, row 0 (v = 0) the top of the picture, whatever the window's size.
+    Begins as mid grey.
+
+    What is seen may lag behind it: `renew` can leave it at the picture from before, until `blend`
+    has brought it after the new one."""
 
     def __init__(self, ctx: moderngl.Context, size: tuple[int, int]) -> None:
         """`size`: width and height in pixels.
 
         Raises LiveflightError where this GPU has no such texture."""
         self._ctx = ctx
-        self._front, self._back = self._surface(size), self._surface(size)
-        self._front.framebuffer.clear(0.5, 0.5, 0.5, 1.0)
-        self._still = Pass(ctx, "warp.frag")
-        self._flowing = Pass(ctx, "warp.frag", "FLOWING")
+        self._warping = Warping(ctx)
+        self._blending = Pass(ctx, "blend.frag")
         self._resample = Scaling(ctx, "resample.frag")
         self._frames = 0
+        self._lagging = False
+        self._canvas, self._seen, self._spare, self._view = self._surfaces(size)
+        self._warm_up()
+        self._canvas.framebuffer.clear(0.5, 0.5, 0.5, 1.0)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        return self._front.size
+        return self._canvas.size
 
     @property
     def texture(self) -> moderngl.Texture:
-        """The canvas as it is now; after the next `warp` or `resize` it is another one."""
-        return self._front.texture
+        """The canvas as it is now; after the next `warp`, `renew` or `resize` it is another one."""
+        return self._canvas.texture
 
     def warp(self, warp: Warp) -> None:
-        """Moves, folds and colours the canvas once. An identity leaves every bit as it is."""
-        width, height = self.size
-        # The shader measures in pixels: a whole step then is whole in floating point, too.
-        to_pixels = np.diag([height, height, 1.0])
-        matrix = to_pixels @ warp.matrix @ np.diag([1 / height, 1 / height, 1.0])
-        uniforms = {
-            "matrix": _columns(matrix),
-            "folds": folds(warp.mirror_x, warp.mirror_y, warp.kaleidoscope),
-            "swirl": warp.swirl,
-            "colour": _columns(colour_matrix(warp.hue, warp.saturation, warp.decay)),
-            "grey": warp.decay / 2,
-            "seed": self._frames,
-        }
-        if warp.flow:
-            uniforms["waves"] = waves(warp.flow, warp.phase)
-        kind = self._flowing if warp.flow else self._still
-        kind.draw(self._back.framebuffer, (0, 0, width, height), self.texture, uniforms)
-        self._front, self._back = self._back, self._front
+        """Moves, folds and colours the canvas once, for good, and what is seen with it. An identity
+        leaves every bit as it is."""
+        self._canvas, self._spare = self._warped(self._canvas, warp), self._canvas
+        if self._lagging:
+            self._seen, self._spare = self._warped(self._seen, warp), self._seen
         self._frames = (self._frames + 1) & 0xFFFFFFFF
+
+    def renew(self, write: Callable[[moderngl.Texture], None], *, seen: bool = True) -> None:
+        """The canvas becomes what `write` puts into a texture of its size; where that raises, it
+        stays as it was. Unless it is to be `seen` at once, what is seen stays, until `blend`."""
+        write(self._spare.texture)
+        old, self._canvas = self._canvas, self._spare
+        if seen or self._lagging:
+            self._spare = old
+        else:
+            self._spare, self._seen = self._seen, old
+            self._lagging = True
+
+    def blend(self, share: float) -> None:
+        """What is seen goes that part of the way, 0..1, to the canvas; texel by texel, so that
+        nothing grows softer."""
+        if not self._lagging:
+            return
+        if share >= 1:
+            self._lagging = False
+            return
+        self._ctx.enable(moderngl.BLEND)
+        factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
+        # The alpha of what is seen stays; moderngl's annotations know only of two factors.
+        self._ctx.blend_func = (*factors, moderngl.ZERO, moderngl.ONE)  # type: ignore[assignment]
+        width, height = self.size
+        whole = (0, 0, width, height)
+        self._blending.draw(self._seen.framebuffer, whole, self.texture, {"share": share})
+        self._ctx.disable(moderngl.BLEND)
+
+    def view(self, warp: Warp) -> moderngl.Texture:
+        """What is seen, moved by `warp`, the canvas left alone; good until the next call of
+        anything here."""
+        seen = self._seen if self._lagging else self._canvas
+        if is_still(warp):
+            return seen.texture
+        self._warping.draw(self._view, seen.texture, warp, self._frames)
+        return self._view.texture
 
     def resize(self, size: tuple[int, int]) -> None:
         """The same picture, resampled to another width and height; stretched where the shape is
         another. Raises LiveflightError, and changes nothing, where this GPU has no such texture."""
         if size == self.size:
             return
-        (width, height), (new_width, new_height) = self.size, size
-        front, back = self._surface(size), self._surface(size)
-        between = Surface(self._ctx, (new_width, height))
-        across = {"axis": 0, "scale": width / new_width, "offset": 0.0}
-        down = {"axis": 1, "scale": height / new_height, "offset": 0.0}
-        self._resample.draw(between.framebuffer, (0, 0, new_width, height), self.texture, across)
-        self._resample.draw(front.framebuffer, (0, 0, *size), between.texture, down)
-        for surface in (between, self._front, self._back):
+        canvas, seen, spare, view = self._surfaces(size)
+        self._resampled(self._canvas, canvas)
+        if self._lagging:
+            self._resampled(self._seen, seen)
+        for surface in (self._canvas, self._seen, self._spare, self._view):
             surface.release()
-        self._front, self._back = front, back
+        self._canvas, self._seen, self._spare, self._view = canvas, seen, spare, view
 
     def release(self) -> None:
-        for surface in (self._front, self._back):
+        for surface in (self._canvas, self._seen, self._spare, self._view):
             surface.release()
-        for kind in (self._still, self._flowing):
-            kind.release()
-        self._resample.release()
+        for part in (self._warping, self._blending, self._resample):
+            part.release()
 
-    def _surface(self, size: tuple[int, int]) -> Surface:
+    def _surfaces(self, size: tuple[int, int]) -> list[Surface]:
+        """Four of them."""
         largest = self._ctx.info["GL_MAX_TEXTURE_SIZE"]
         if not all(2 <= side <= largest for side in size):
             raise LiveflightError(
                 f"canvas {size[0]}x{size[1]}: each side may be 2 to {largest} pixels on this GPU"
             )
-        return Surface(self._ctx, size)
+        made: list[Surface] = []
+        try:
+            while len(made) < 4:
+                made.append(Surface(self._ctx, size))
+        except LiveflightError:
+            for surface in made:
+                surface.release()
+            raise
+        return made
 
+    def _warped(self, surface: Surface, warp: Warp) -> Surface:
+        self._warping.draw(self._spare, surface.texture, warp, self._frames)
+        return self._spare
 
-def _columns(matrix: np.ndarray) -> tuple[float, ...]:
-    return tuple(matrix.T.ravel().tolist())
+    def _resampled(self, old: Surface, new: Surface) -> None:
+        (width, height), (new_width, new_height) = old.size, new.size
+        between = Surface(self._ctx, (new_width, height))
+        across = {"axis": 0, "scale": width / new_width, "offset": 0.0}
+        down = {"axis": 1, "scale": height / new_height, "offset": 0.0}
+        self._resample.draw(between.framebuffer, (0, 0, *between.size), old.texture, across)
+        self._resample.draw(new.framebuffer, (0, 0, *new.size), between.texture, down)
+        between.release()
+
+    def _warm_up(self) -> None:
+        """Draws once with every shader: drivers compile at the first use, and a frame would wait
+        for it."""
+        for flow in (0.0, 0.1):
+            self._warping.draw(self._spare, self.texture, replace(STILL, flow=flow), 0)
+        for scale in (0.5, 2.0):
+            uniforms = {"axis": 0, "scale": scale, "offset": 0.0}
+            self._resample.draw(self._spare.framebuffer, (0, 0, 2, 2), self.texture, uniforms)
+        self._lagging = True
+        self.blend(0.5)
+        self._lagging = False

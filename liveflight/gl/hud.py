@@ -12,12 +12,18 @@ import moderngl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from liveflight.gl.passes import Pass
+from liveflight.gl.passes import Pass, Viewport
+from liveflight.worker import Worker
 
 Place = Literal["corner", "centre"]
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _Row = list[str]
+_Key = tuple[tuple[str, ...], tuple[int, int]]
+"""Lines, and the output's width and height."""
+
+_GRACE = 1.0
+"""Seconds that `release` waits for a text being set."""
 
 _COVER = 0.68
 """How dark the backing is: white text stays readable on white."""
@@ -40,20 +46,23 @@ class _Text(NamedTuple):
 class _Panel(NamedTuple):
     """A texture, what was drawn into it, and the part of it that is in use."""
 
-    key: tuple[tuple[str, ...], tuple[int, int]]
+    key: _Key
     texture: moderngl.Texture
     width: int
     height: int
 
 
 class Hud:
-    """Draws text over a finished frame. One texture per place, redrawn only when text or output
-    size change: a few milliseconds, so numbers in it are best changed a few times a second."""
+    """Draws text over a finished frame. One texture per place, set anew only when text or output
+    size change, by a worker: milliseconds, for the page of keys tens of them. Until it is set, what
+    was there before is shown."""
 
-    def __init__(self, ctx: moderngl.Context) -> None:
+    def __init__(self, ctx: moderngl.Context, background: bool = False) -> None:
+        """In the `background`, a new text comes a frame or more later; else at once."""
         self._ctx = ctx
         self._pass = Pass(ctx, "hud.frag")
         self._panels: dict[Place, _Panel] = {}
+        self._setting: Worker[tuple[Place, _Key, np.ndarray]] = Worker(background, niceness=5)
 
     def draw(
         self,
@@ -73,33 +82,54 @@ class Hud:
         the framebuffer bound, its viewport whole, blending off."""
         if not any(line.strip() for line in lines):
             return
-        panel = self._panel(tuple(lines), size, place)
+        panel = self._panel((tuple(lines), size), place)
+        if panel is None:
+            return
         left = top = _margin(size)
         if place == "centre":
             left, top = (size[0] - panel.width) // 2, (size[1] - panel.height) // 2
         first_row = size[1] - top - panel.height if bottom_up else top
-        self._ctx.enable(moderngl.BLEND)
-        self._ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-        self._pass.draw(
-            framebuffer,
-            (left, first_row, panel.width, panel.height),
-            panel.texture,
-            {"corner": (left, top), "height": size[1], "bottom_up": bottom_up},
-        )
-        self._ctx.disable(moderngl.BLEND)
+        where = (left, first_row, panel.width, panel.height)
+        uniforms = {"corner": (left, top), "height": size[1], "bottom_up": bottom_up}
+        self._lay(framebuffer, where, panel.texture, uniforms)
         framebuffer.viewport = (0, 0, *size)
 
+    def _lay(
+        self,
+        framebuffer: moderngl.Framebuffer,
+        where: Viewport,
+        texture: moderngl.Texture,
+        uniforms: dict[str, object],
+    ) -> None:
+        self._ctx.enable(moderngl.BLEND)
+        self._ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        self._pass.draw(framebuffer, where, texture, uniforms)
+        self._ctx.disable(moderngl.BLEND)
+
+    def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
+        """Draws an empty panel into a corner: drivers compile a shader at its first use."""
+        texture = self._ctx.texture((1, 1), 2, data=bytes(2))
+        self._lay(framebuffer, (0, 0, 1, 1), texture, {"corner": (0, 0), "height": 1})
+        texture.release()
+
     def release(self) -> None:
+        self._setting.close(_GRACE)
         for panel in self._panels.values():
             panel.texture.release()
         self._panels.clear()
         self._pass.release()
 
-    def _panel(self, lines: tuple[str, ...], size: tuple[int, int], place: Place) -> _Panel:
+    def _panel(self, key: _Key, place: Place) -> _Panel | None:
+        """What is to be shown there, as far as it has been set."""
         held = self._panels.get(place)
-        if held is not None and held.key == (lines, size):
-            return held
-        pixels = rasterised(lines, size, place)
+        if (held is None or held.key != key) and not self._setting.busy:
+            self._setting.submit(lambda: (place, key, rasterised(*key, place)))
+        if self._setting.busy and self._setting.wait():
+            self._hang(*self._setting.result())
+        return self._panels.get(place)
+
+    def _hang(self, place: Place, key: _Key, pixels: np.ndarray) -> None:
+        held = self._panels.get(place)
         height, width = pixels.shape[:2]
         texture = held.texture if held is not None else None
         if texture is None or texture.width < width or texture.height < height:
@@ -108,9 +138,7 @@ class Hud:
             # Room to grow: the numbers in a HUD change their width all the time.
             texture = self._ctx.texture((width + width // 4, height + height // 4), 2)
         texture.write(pixels, viewport=(0, 0, width, height))
-        panel = _Panel((lines, size), texture, width, height)
-        self._panels[place] = panel
-        return panel
+        self._panels[place] = _Panel(key, texture, width, height)
 
 
 def rasterised(lines: Sequence[str], size: tuple[int, int], place: Place) -> np.ndarray:

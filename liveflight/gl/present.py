@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import moderngl
+import numpy as np
 
+from liveflight.gl.interop import read_picture
 from liveflight.gl.passes import Scaling, Surface
 
 Fit = Literal["cover", "contain"]
@@ -97,6 +99,25 @@ class Present:
             },
         )
         framebuffer.viewport = (0, 0, *size)
+
+    def picture(self, texture: moderngl.Texture, size: tuple[int, int]) -> np.ndarray:
+        """What a screen of that width and height would show: uint8 (H, W, 3), row 0 at the top."""
+        colour = self._ctx.texture(size, 4)
+        framebuffer = self._ctx.framebuffer([colour])
+        try:
+            self.draw(texture, framebuffer, size, bottom_up=False)
+            return read_picture(framebuffer, size, bottom_up=False)
+        finally:
+            framebuffer.release()
+            colour.release()
+
+    def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
+        """Draws into a corner of the output in every kind there is: drivers compile a shader at its
+        first use, for some a tenth of a second that a show has no frame for."""
+        small = Surface(self._ctx, (4, 4))
+        for side in (2, 8):
+            self.draw(small.texture, framebuffer, (side, side), bottom_up=False)
+        small.release()
 
     def release(self) -> None:
         self._release_between()

@@ -40,7 +40,7 @@ def meant(control: Control, form: Form, argument: Argument) -> Set | Nudge | Tri
 def answer(control: Control, form: Form, value: Value) -> float | int | str:
     """What a question is answered with: what would set the control to `value` if it were sent back.
     A switch is 0 or 1, since not every surface knows OSC's T and F."""
-    if control.kind == "text":
+    if control.kind in ("text", "told"):
         return str(value)
     if form == "plain":
         return control.to_unit(value)
@@ -48,7 +48,7 @@ def answer(control: Control, form: Form, value: Value) -> float | int | str:
 
 
 def _step(control: Control, argument: Argument) -> float:
-    if control.kind in ("text", "trigger") or not isinstance(argument, int | float):
+    if control.kind in ("text", "told", "trigger") or not isinstance(argument, int | float):
         raise _refusal(control, "add", argument)
     return min(max(float(argument), -LARGEST_STEP), LARGEST_STEP)
 
@@ -96,6 +96,8 @@ def _allowed(control: Control, form: Form) -> str:
     match control.kind, form:
         case (("text" | "trigger"), "add"):
             return "no step"
+        case "told", _:
+            return control.range
         case "trigger", _:
             return "nothing, or a number that is not 0"
         case _, "add":

@@ -25,6 +25,7 @@ class Headless:
     Raises LiveflightError where the machine has no GL 3.3."""
 
     bottom_up = False
+    vsync = False
 
     def __init__(
         self, size: tuple[int, int], sink: Callable[[Picture], object] | None = None

@@ -1,0 +1,156 @@
+"""The picture that is dreamed: where it is, what grows on it, what is seen of it.
+
+The canvas always belongs to a pose, the camera's as its last tick began; a tick is one
+`Engine.ascend`. What the camera moved since is `pending`, and the display looks at the canvas
+through it (timewarp, as in head-mounted displays), so motion is even however long a tick takes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from liveflight.core.camera import STILL, is_still, then
+from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Warp
+from liveflight.core.noise import pink
+from liveflight.gl.feedback import Feedback
+from liveflight.gl.interop import HostCopy
+from liveflight.worker import Worker
+
+if TYPE_CHECKING:
+    import moderngl
+
+_GRACE = 2.0
+"""Seconds that `close` waits for the tick in flight."""
+
+
+class Dream:
+    """All of it on the frame loop's thread but for `Engine.ascend`, which `worker` does."""
+
+    def __init__(
+        self,
+        ctx: moderngl.Context,
+        size: tuple[int, int],
+        seed: int,
+        worker: Worker[tuple[Canvas, float]],
+        noise: Worker[Canvas],
+        lap: Callable[[str], None],
+    ) -> None:
+        """`size`: the canvas's width and height in pixels; `seed`: of the noise it starts from;
+        `worker` ascends, `noise` makes more noise; `lap` is called as each part of a frame ends,
+        with its name."""
+        self.ticks = 0
+        """How many have arrived, failed ones included."""
+        self.duration = 0.0
+        """Seconds that the last tick's ascent took."""
+        self.steps = 0
+        """Of the tick in flight, or the last one."""
+        self.since = 0.0
+        """Seconds flown since the last tick began."""
+        self._feedback = Feedback(ctx, size)
+        self._hand_over = HostCopy()
+        self._worker, self._noise = worker, noise
+        self._lap = lap
+        self._seed = seed + 1
+        self._pending = STILL
+        self._slow = False
+        self._unwanted = False
+        self._lag = 0.0
+        self._start_from(pink(size, seed))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the canvas in pixels."""
+        return self._feedback.size
+
+    @property
+    def ticking(self) -> bool:
+        """Whether a tick has begun and not arrived."""
+        return self._worker.busy
+
+    def move(self, warp: Warp, dt: float) -> None:
+        """The camera moved on by a frame of `dt` seconds."""
+        self._pending = then(self._pending, warp)
+        self.since += dt
+        self._slow = True
+
+    def begin(self, engine: Engine, mix: Mix, ascent: Ascent, size: tuple[int, int]) -> None:
+        """A tick begins: the canvas, from now on of that size, comes to where the camera is."""
+        self._feedback.resize(size)
+        if not is_still(self._pending):
+            self._feedback.warp(self._pending)
+        self._pending, self.since = STILL, 0.0
+        self._lap("warp")
+        canvas = self._hand_over.read(self._feedback.texture)
+        self._lap("hand-over")
+        self.steps = ascent.steps
+        self._slow = self._unwanted = False
+        self._worker.submit(partial(_timed, engine, canvas, mix, ascent))
+
+    def arrive(self, patience: float) -> bool:
+        """Takes in the tick in flight as soon as it is done, waiting at most `patience` seconds;
+        whether it has arrived. Raises what the ascent raised: the canvas then stays as it was.
+
+        One that began in this frame is seen at once; what took longer grows in over as long as it
+        took."""
+        arrived = self._worker.wait(patience)
+        self._lap("ascent")
+        if not arrived:
+            return False
+        self.ticks += 1
+        canvas, self.duration = self._worker.result()
+        if not self._unwanted:
+            self._put(canvas, seen=not self._slow)
+            self._lag = self.since if self._slow else self._lag
+            self._lap("hand-over")
+        return True
+
+    def grow(self, dt: float) -> None:
+        """What is seen goes on towards the canvas, for `dt` seconds."""
+        self._feedback.blend(dt / self._lag if self._lag > dt else 1.0)
+        self._lag -= dt
+
+    def view(self) -> moderngl.Texture:
+        """What is seen, from where the camera is now; good until anything else here is called."""
+        self._take_noise()
+        return self._feedback.view(self._pending)
+
+    def reseed(self) -> None:
+        """Starts again from noise, another one every time, as soon as it has been made."""
+        if not self._noise.busy:
+            self._noise.submit(partial(pink, self.size, self._seed))
+            self._seed += 1
+        self._take_noise()
+
+    def _take_noise(self) -> None:
+        if not (self._noise.busy and self._noise.wait()):
+            return
+        canvas = self._noise.result()
+        if canvas.shape[1::-1] == self.size:
+            self._start_from(canvas)
+        else:  # the canvas has another size by now
+            self.reseed()
+
+    def _start_from(self, canvas: Canvas) -> None:
+        self._feedback.blend(1.0)
+        self._put(canvas, seen=True)
+        self._pending, self._unwanted = STILL, True
+
+    def _put(self, canvas: Canvas, *, seen: bool) -> None:
+        write = partial(self._hand_over.write, canvas=canvas)
+        self._feedback.renew(write, seen=seen)
+
+    def close(self) -> None:
+        """Gives everything back, once the tick in flight has ended. May be called twice."""
+        self._worker.close(_GRACE)
+        self._noise.close(_GRACE)
+        self._feedback.release()
+        self._hand_over.release()
+
+
+def _timed(engine: Engine, canvas: Canvas, mix: Mix, ascent: Ascent) -> tuple[Canvas, float]:
+    began = time.perf_counter()
+    ascended = engine.ascend(canvas, mix, ascent)
+    return ascended, time.perf_counter() - began

@@ -1,0 +1,59 @@
+"""What is written over the picture: the HUD's lines and the page of keys."""
+
+from __future__ import annotations
+
+from liveflight.core.contracts import Output
+from liveflight.core.meter import Meter
+from liveflight.flight import Flight
+from liveflight.gl.hud import Hud
+from liveflight.inputs import keyboard
+from liveflight.inputs.osc import OscInput
+from liveflight.pace import Pace
+
+EVERY = 0.25
+"""Seconds between two texts of the HUD: setting one costs milliseconds."""
+
+
+class Overlay:
+    """In the `background`, new texts come a moment later and hold up no frame."""
+
+    def __init__(
+        self, output: Output, flight: Flight, meter: Meter, pace: Pace, *, background: bool
+    ) -> None:
+        self._flight, self._meter, self._pace = flight, meter, pace
+        self._hud = Hud(output.ctx, background)
+        self._hud.warm_up(output.framebuffer)
+        self._lines: list[str] = []
+        self._age = EVERY
+
+    def draw(self, output: Output, osc: OscInput | None, dt: float) -> None:
+        """Over the output's finished frame, as far as the flight's controls want it or a download
+        keeps everybody waiting."""
+        controls = self._flight.controls
+        self._age += dt
+        where, size, up = output.framebuffer, output.size, output.bottom_up
+        waiting = self._flight.loader.downloading and not self._flight.mix()
+        if controls.flag("show.hud") or waiting:
+            if self._age >= EVERY or not dt:
+                self._age, self._lines = 0.0, self.lines(osc)
+            self._hud.draw(self._lines, where, size, bottom_up=up)
+        if controls.flag("show.help"):
+            self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
+
+    def lines(self, osc: OscInput | None) -> list[str]:
+        """Targets, rates, late frames, what the governor chose, the last message and trouble."""
+        flight, meter, pace = self._flight, self._meter, self._pace
+        shown = [f"{target}\t{weight:.0%}" for target, weight in flight.mix().items()]
+        steps = pace.step_rate.value
+        lines = [
+            *(shown or [flight.loader.downloading or "loading ..."]),
+            f"{meter.rate:.0f} frames/s\t{steps:.0f} steps/s\t{meter.late} late",
+        ]
+        said = [pace.effort if pace.governed else "", flight.last_message, flight.reports.last]
+        if osc and osc.refused:
+            last = osc.last_message
+            said += [last if "refused" in last else "", f"{osc.refused} OSC packets refused"]
+        return [*lines, *filter(None, said)]
+
+    def release(self) -> None:
+        self._hud.release()

@@ -1,0 +1,90 @@
+"""What the flight's rate asks of the ascent: how many steps, on how large a canvas, how long a
+frame may wait. Tells the governor what was measured, and does what it decides."""
+
+from __future__ import annotations
+
+from liveflight.core.governor import Governor
+from liveflight.core.meter import Rate
+from liveflight.flight import Flight
+from liveflight.takeoff import Options, canvas
+
+_MARGIN = 0.001
+"""Seconds before a frame is due by which waiting for the ascent ends, beside the time to draw."""
+
+
+class Pace:
+    """Without `live` nothing is held back: a render takes the time it needs."""
+
+    def __init__(self, flight: Flight, options: Options, *, live: bool) -> None:
+        self.interval = 1 / options.fps
+        """The wanted time between two displayed frames in seconds."""
+        self.governor = Governor(self.interval)
+        self.scale = 1.0
+        """The canvas's, as a part of what was asked for; one of the governor's SCALES."""
+        self._flight = flight
+        self._options = options
+        self._live = live
+        self._drawing = 0.0
+        self.tick_rate, self.step_rate = Rate(), Rate()
+        """How many arrive per second."""
+        self._arrived = (0, 0)
+
+    @property
+    def governed(self) -> bool:
+        return self._live and self._flight.controls.flag("show.governor")
+
+    @property
+    def asked(self) -> int:
+        return self._flight.controls.whole("ascent.steps")
+
+    @property
+    def steps(self) -> int:
+        """How many steps a tick that begins now takes."""
+        return self.governor.steps(self.asked) if self.governed else self.asked
+
+    @property
+    def halted(self) -> bool:
+        """Whether the canvas is too large for the memory, and a smaller one still in
+        preparation."""
+        return self.scale > self.governor.ceiling
+
+    @property
+    def effort(self) -> str:
+        """All of it in words."""
+        return f"{self.steps} of {self.asked} steps, canvas {self.scale:g}"
+
+    def fit_canvas(self) -> None:
+        """Gives the flight the canvas that the governor wants, once it has been prepared."""
+        engine = self._flight.loader.engine
+        if engine is None:
+            return
+        scale = self.governor.scale if self.governed else self.governor.ceiling
+        size = canvas(self._options, engine.device, scale)
+        if self._flight.size in (None, size) or self._flight.ready_at(size):
+            self._flight.size, self.scale = size, scale
+
+    def patience(self, elapsed: float) -> float:
+        """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
+        return self.interval - elapsed - self._drawing - _MARGIN
+
+    def ticked(self, duration: float, steps: int) -> None:
+        """A tick arrived, whose ascent took so many seconds and steps."""
+        ticks, taken = self._arrived
+        self._arrived = (ticks + 1, taken + steps)
+        self.governor.tick(duration, steps, self.asked, self.scale)
+
+    def displayed(self, now: float, interval: float, drawing: float) -> None:
+        """A frame is on the screen, so many seconds after the one before; `drawing` of them went
+        into showing it."""
+        self._drawing += (drawing - self._drawing) / 8
+        if interval:
+            self.tick_rate.advance(interval, self._arrived[0])
+            self.step_rate.advance(interval, self._arrived[1])
+            self._arrived = (0, 0)
+            if self.governed and self._flight.flying:
+                self.governor.frame(now, interval, drawing, self.scale)
+        self._flight.controls.set("show.effort", self.effort)
+
+    def out_of_memory(self) -> bool:
+        """A step did not fit: whether a smaller canvas can be tried."""
+        return self.governor.out_of_memory(self.scale)

@@ -1,0 +1,84 @@
+"""A thread beside the frame loop that does one thing at a time."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+THREAD = "at work beside the show"
+"""What a thread is called while it is at a job: one that is within a runtime's own code as Python
+is taken down would abort the process."""
+
+T = TypeVar("T")
+
+
+class Worker(Generic[T]):
+    """Does one job at a time: on a thread of its own, or, without `background`, within `submit`, so
+    that a render comes out the same every time.
+
+    `niceness`: how far the thread, and those that a runtime starts from it, stand back behind the
+    frame loop where cores are few; 0 to 19, heeded on Linux."""
+
+    def __init__(self, background: bool, niceness: int = 0) -> None:
+        self.busy = False
+        """Whether there is a job whose result has not been fetched."""
+        self._background = background
+        self._niceness = niceness
+        self._thread: threading.Thread | None = None
+        self._jobs: SimpleQueue[Callable[[], T] | None] = SimpleQueue()
+        self._done = threading.Event()
+        self._outcome: list[T] = []
+        self._error: BaseException | None = None
+
+    def submit(self, job: Callable[[], T]) -> None:
+        """Begins a job; not while `busy`."""
+        self.busy = True
+        if not self._background:
+            self._do(job)
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+        self._jobs.put(job)
+
+    def wait(self, seconds: float = 0.0) -> bool:
+        """Whether the job is done, waiting for at most that long."""
+        return self._done.wait(max(seconds, 0.0))
+
+    def result(self) -> T:
+        """What the job that is done came to. Raises what it raised."""
+        self._done.clear()
+        self.busy = False
+        error, self._error = self._error, None
+        if error:
+            raise error
+        return self._outcome.pop()
+
+    def close(self, grace: float) -> None:
+        """Ends the thread, waiting at most `grace` seconds for the job it is at."""
+        if self._thread:
+            self._jobs.put(None)
+            self._thread.join(grace)
+
+    def _work(self) -> None:
+        if self._niceness and sys.platform == "linux":
+            own = threading.get_native_id()
+            inherited = os.getpriority(os.PRIO_PROCESS, own)
+            os.setpriority(os.PRIO_PROCESS, own, min(inherited + self._niceness, 19))
+        thread = threading.current_thread()
+        idle = thread.name
+        while job := self._jobs.get():
+            thread.name = THREAD
+            self._do(job)
+            thread.name = idle
+
+    def _do(self, job: Callable[[], T]) -> None:
+        try:
+            self._outcome.append(job())
+        except Exception as error:  # it is the frame loop's to judge
+            self._error = error
+        self._done.set()

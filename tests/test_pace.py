@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+from fake_engine import FakeEngine
+
+from liveflight.core.contracts import Target
+from liveflight.flight import Flight
+from liveflight.loader import Loader
+from liveflight.pace import Pace
+from liveflight.takeoff import Options
+
+STEM = Target("efficientnet_lite0", "stem", 3)
+
+
+@pytest.fixture
+def flight() -> Flight:
+    flight = Flight(Loader(FakeEngine, background=False), seed=0)
+    flight.aim({STEM: 1.0})
+    flight.controls.set("ascent.steps", 4)
+    return flight
+
+
+def pace(flight: Flight, live: bool = True) -> Pace:
+    return Pace(flight, Options(canvas=(40, 20), fps=50), live=live)
+
+
+def test_a_frame_waits_until_it_has_to_be_drawn(flight: Flight) -> None:
+    waits = pace(flight)
+    assert waits.patience(0.0) == pytest.approx(0.019)
+    for number in range(100):
+        waits.displayed(number / 50, 1 / 50, drawing=0.006)
+    assert waits.patience(0.0) == pytest.approx(0.013, abs=1e-4)
+    assert waits.patience(0.005) == pytest.approx(0.008, abs=1e-4)
+    assert waits.patience(0.1) < 0
+
+
+def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
+    fitting = pace(flight)
+    assert flight.size is None
+    fitting.fit_canvas()
+    assert flight.size == (40, 20)
+    assert fitting.out_of_memory()
+    assert fitting.halted and fitting.scale == 1.0
+    fitting.fit_canvas()
+    assert flight.size == (34, 16)
+    assert not fitting.halted and fitting.scale == 0.84
+    assert flight.loader.engine is not None
+    assert flight.loader.engine.planned({(STEM.network, STEM.layer)}, (34, 16))
+
+
+def test_a_render_and_a_governor_that_is_off_hold_nothing_back(flight: Flight) -> None:
+    for live in (False, True):
+        one = pace(flight, live=live)
+        flight.controls.set("show.governor", not live)
+        for number in range(100):
+            one.ticked(0.5, one.steps)
+            one.displayed(number / 50, 1 / 50, drawing=0.001)
+        assert not one.governed
+        one.fit_canvas()
+        assert (one.steps, one.scale) == (4, 1.0)
+
+
+def test_what_is_given_of_what_was_asked_is_told(flight: Flight) -> None:
+    governed = pace(flight)
+    for number in range(100):
+        governed.ticked(0.01 * governed.steps, governed.steps)
+        governed.displayed(number / 50, 1 / 50, drawing=0.001)
+    assert flight.controls.setting("show.effort") == governed.effort == "1 of 4 steps, canvas 1"
+    assert governed.tick_rate.value == pytest.approx(50, rel=0.01)
+    assert 50 <= governed.step_rate.value < 200
