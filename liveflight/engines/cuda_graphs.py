@@ -1,0 +1,157 @@
+"""How a fixed row of operations is run: captured as a CUDA graph, or as it is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger("liveflight.engines")
+
+Run = Callable[[], None]
+
+_WARM_UPS = 3
+"""Runs before a capture, in which libraries plan, measure and allocate what a capture forbids."""
+
+_UNDER_WAY = 4
+"""Ticks that may be queued on the device."""
+
+
+class Runner(Protocol):
+    stream: int
+    """See `core.contracts.Engine`."""
+
+    def flying(self) -> AbstractContextManager[object]:
+        """Within it, work belongs to the flight."""
+        ...
+
+    def preparing(self) -> AbstractContextManager[object]:
+        """Within it, work belongs to what is being prepared, perhaps on another thread, and is
+        complete when it is left."""
+        ...
+
+    def captured(self, run: Run, rehearsal: Run, generator: torch.Generator | None = None) -> Run:
+        """What does from now on what `run` does. `rehearsal` does the same to other buffers;
+        `generator` is what `run` draws from."""
+        ...
+
+
+class Plainly:
+    """Runs operations as they are."""
+
+    stream = 0
+
+    def flying(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def preparing(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def captured(self, run: Run, rehearsal: Run, generator: torch.Generator | None = None) -> Run:
+        return run
+
+
+class CudaGraphs:
+    """Captures operations as CUDA graphs, which share one pool of memory: they never run at the
+    same time and leave nothing there that another needs.
+
+    The flight and the preparations each have a stream of their own. What is captured is what
+    arrives on a stream, from whatever thread, so a tick must never share the preparations'."""
+
+    def __init__(self, device: torch.device) -> None:
+        torch.backends.cudnn.benchmark = True
+        self._flight = torch.cuda.Stream(device)
+        self._preparations = torch.cuda.Stream(device)
+        self._pool = torch.cuda.graph_pool_handle()
+        self._said = False
+        self.stream = int(self._flight.cuda_stream)
+
+    def flying(self) -> AbstractContextManager[object]:
+        return torch.cuda.stream(self._flight)
+
+    def preparing(self) -> AbstractContextManager[object]:
+        return _Completed(self._preparations)
+
+    def captured(self, run: Run, rehearsal: Run, generator: torch.Generator | None = None) -> Run:
+        """Within `preparing`, on the thread that rehearses: cuDNN keeps its plans by thread."""
+        for _ in range(_WARM_UPS):
+            rehearsal()
+        self._preparations.synchronize()
+        try:
+            return self._capture(run, generator)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            if not self._said:
+                log.warning("no CUDA graph, so each step costs the host more: %s", error)
+            self._said = True
+            return run
+
+    def _capture(self, run: Run, generator: torch.Generator | None) -> Run:
+        # Not `with torch.cuda.graph`, which first has the whole device wait.
+        graph = torch.cuda.CUDAGraph()
+        if generator is not None:
+            graph.register_generator_state(generator)
+        graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+        try:
+            run()
+        except BaseException:
+            with suppress(RuntimeError):  # what broke off the capture is the one to tell
+                graph.capture_end()
+            raise
+        graph.capture_end()
+        return graph.replay
+
+
+class _Completed:
+    """A stream that is waited for when it is left."""
+
+    def __init__(self, stream: torch.cuda.Stream) -> None:
+        self._stream = stream
+        self._chosen = torch.cuda.stream(stream)
+
+    def __enter__(self) -> None:
+        self._stream.wait_stream(torch.cuda.default_stream(self._stream.device))
+        self._chosen.__enter__()
+
+    def __exit__(self, *raised: object) -> None:
+        self._chosen.__exit__(*raised)
+        self._stream.synchronize()
+        torch.cuda.empty_cache()  # the rehearsals took as much as the graphs' own pool
+
+
+class Ticks:
+    """The ticks under way, and how each came out: known some ticks later, so that nobody waits."""
+
+    def __init__(self, device: torch.device) -> None:
+        cuda = device.type == "cuda"
+        self._bad = torch.zeros(_UNDER_WAY, pin_memory=cuda)
+        events = range(_UNDER_WAY if cuda else 0)
+        self._events = [torch.cuda.Event(blocking=True) for _ in events]
+        self._number = 0
+
+    def begin(self) -> bool:
+        """Another tick; whether the one before it by as many as may be under way was finite."""
+        self._number = (self._number + 1) % _UNDER_WAY
+        self.wait()
+        if not self._bad[self._number]:
+            return True
+        for event in self._events:  # those after it came of it: they are told once
+            event.synchronize()
+        self._bad.zero_()
+        return False
+
+    def end(self, bad: Tensor) -> None:
+        """All of this tick is queued. `bad`: on the device, not 0 where it is not finite."""
+        self._bad[self._number].copy_(bad, non_blocking=True)
+        if self._events:
+            self._events[self._number].record()
+
+    def wait(self) -> None:
+        """Until the last tick that ended is done; at once where none has."""
+        if self._events:
+            self._events[self._number].synchronize()
