@@ -102,8 +102,8 @@ def hold(
     if _off(pull):
         return picture
     mean = picture.mean()
-    gain = 1 + pull * (contrast / (picture.std() + 1e-6) - 1)
-    return (picture - mean) * gain + mean + pull * (brightness - mean)
+    wider = contrast / (picture.std() + 1e-6) - 1
+    return picture + pull * ((picture - mean) * wider + (brightness - mean))
 
 
 def add_noise(picture: Tensor, deviation: float, generator: torch.Generator) -> Tensor:

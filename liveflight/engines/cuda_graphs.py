@@ -130,20 +130,18 @@ class Ticks:
     def __init__(self, device: torch.device) -> None:
         cuda = device.type == "cuda"
         self._bad = torch.zeros(_UNDER_WAY, pin_memory=cuda)
+        self._names = [""] * _UNDER_WAY
         events = range(_UNDER_WAY if cuda else 0)
         self._events = [torch.cuda.Event(blocking=True) for _ in events]
         self._number = 0
 
-    def begin(self) -> bool:
-        """Another tick; whether the one before it by as many as may be under way was finite."""
+    def begin(self, name: str) -> None:
+        """Another tick. Raises FloatingPointError, by its name, where the one before it by as many
+        as may be under way was not finite; then those between are waited for and forgiven, which
+        stood on the same canvas."""
         self._number = (self._number + 1) % _UNDER_WAY
-        self.wait()
-        if not self._bad[self._number]:
-            return True
-        for event in self._events:  # those after it came of it: they are told once
-            event.synchronize()
-        self._bad.zero_()
-        return False
+        self.check()
+        self._names[self._number] = name
 
     def end(self, bad: Tensor) -> None:
         """All of this tick is queued. `bad`: on the device, not 0 where it is not finite."""
@@ -151,7 +149,16 @@ class Ticks:
         if self._events:
             self._events[self._number].record()
 
+    def check(self) -> None:
+        """Waits until the tick now begun, or before it the one in its place, is done. Raises
+        FloatingPointError where it was not finite."""
+        self.wait()
+        if self._bad[self._number]:
+            for event in self._events:
+                event.synchronize()
+            self._bad.zero_()
+            raise FloatingPointError(f"the ascent of {self._names[self._number]} is not finite")
+
     def wait(self) -> None:
-        """Until the last tick that ended is done; at once where none has."""
         if self._events:
             self._events[self._number].synchronize()

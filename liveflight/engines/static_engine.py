@@ -78,18 +78,22 @@ class StaticEngine(AscentEngine):
 
     @torch.no_grad()
     def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-        if not self._ticks.begin():
-            raise FloatingPointError("an ascent a few ticks ago is not finite")
+        self._ticks.begin(" + ".join(map(str, mix)))
         on_host = isinstance(canvas, np.ndarray)
         given = torch.from_numpy(canvas) if on_host else torch.as_tensor(canvas, device=self.device)
         height, width = given.shape[:2]
-        layers = frozenset((target.network, target.layer) for target in mix)
+        flown = mix if ascent.steps else {}
+        layers = frozenset((target.network, target.layer) for target in flown)
         self._octaves = ascent.octaves
         if not self.planned(layers, (width, height)):
             self.plan(layers, (width, height))
         with self._fitting((width, height)), self._runner.flying():
-            made = self._ascend(given, layers, self._excitations(mix, ascent.objective), ascent)
-            return made.to("cpu", copy=True).numpy() if on_host else cast(Canvas, made)
+            excitations = self._excitations(flown, ascent.objective)
+            made = self._ascend(given, layers, excitations, ascent)
+            if not on_host:
+                return cast(Canvas, made)
+            self._ticks.check()
+            return made.to("cpu", copy=True).numpy()
 
     def wait(self) -> None:
         self._ticks.wait()
@@ -126,7 +130,7 @@ class StaticEngine(AscentEngine):
         return canvas.stage.made
 
     def _missing(self, canvas: _Canvas, layers: Layers) -> list[Step]:
-        scales = _scales(self._octaves)
+        scales = _scales(self._octaves) if layers else []
         sizes = sorted({scaled(canvas.stage.size, scale) for scale in scales}, reverse=True)
         wanted = [(layers, narrow, size) for narrow in (True, False) for size in sizes]
         return [step for step in wanted if step not in canvas.steps]

@@ -124,10 +124,13 @@ class Stage:
 
 def dithered(picture: Tensor, chance: Tensor) -> Tensor:
     """A picture in 0..1 in half, each value up or down so that the mean of many is right: steps
-    smaller than half's spacing would otherwise be lost. `chance`: 0..1, evenly spread."""
+    smaller than half's spacing would otherwise be lost. What half holds exactly stays. `chance`:
+    0..1 without 1, evenly spread."""
     exponent = torch.floor(torch.log2(picture.clamp(min=2.0**-14)))
     spacing = torch.exp2(exponent - 10)
-    return torch.addcmul(picture, chance - 0.5, spacing).clamp_(0.0, 1.0).half()
+    scaled = picture / spacing
+    lower = scaled.floor()
+    return ((lower + (chance < scaled - lower)) * spacing).half()
 
 
 @dataclass(frozen=True)
