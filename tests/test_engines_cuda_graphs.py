@@ -82,19 +82,23 @@ DEFAULT, FLIGHT, PREPARATIONS = 1, 2, 3
 def test_captures_what_was_rehearsed_and_replays_it(cuda: FakeCuda) -> None:
     graphs = CudaGraphs(torch.device("cuda"))
     with graphs.preparing():
-        run = graphs.captured(lambda: cuda.said("run"), lambda: cuda.said("rehearsal"), "seeds")  # type: ignore[arg-type]
+        graphs.rehearse(lambda: cuda.said("rehearsal"))
     assert cuda.log == [
         ("wait", PREPARATIONS, DEFAULT),
         ("enter", PREPARATIONS),
         *["rehearsal"] * 3,
+        ("leave", PREPARATIONS),
         ("synchronize", PREPARATIONS),
+        "empty",
+    ]
+    cuda.log.clear()
+    with graphs.preparing():
+        run = graphs.captured(lambda: cuda.said("run"), "seeds")  # type: ignore[arg-type]
+    assert cuda.log[2:-3] == [
         ("generator", "seeds"),
         ("begin", "pool", "thread_local"),
         "run",
         "end",
-        ("leave", PREPARATIONS),
-        ("synchronize", PREPARATIONS),
-        "empty",
     ]
     run()
     assert cuda.log[-1] == "replay"
@@ -119,7 +123,7 @@ def test_what_cannot_be_captured_is_run_as_it_is_and_that_is_said_once(
 
     graphs = CudaGraphs(torch.device("cuda"))
     with caplog.at_level(logging.WARNING):
-        runs = [graphs.captured(run, lambda: None) for _ in range(2)]
+        runs = [graphs.captured(run) for _ in range(2)]
     assert cuda.log.count("end") == 2, "the stream is left in the middle of a capture"
     (record,) = caplog.records
     assert "operation not permitted" in record.getMessage()
@@ -134,7 +138,7 @@ def test_a_lack_of_memory_is_not_taken_for_a_failed_capture(cuda: FakeCuda) -> N
         raise torch.cuda.OutOfMemoryError("out of memory")
 
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        CudaGraphs(torch.device("cuda")).captured(run, lambda: None)
+        CudaGraphs(torch.device("cuda")).captured(run)
     assert cuda.log[-1] == "end"
 
 
@@ -142,7 +146,8 @@ def test_plainly_runs_what_it_is_given_and_rehearses_nothing() -> None:
     log: list[str] = []
     plainly = Plainly()
     with plainly.preparing(), plainly.flying():
-        run = plainly.captured(lambda: log.append("run"), lambda: log.append("rehearsal"))
+        plainly.rehearse(lambda: log.append("rehearsal"))
+        run = plainly.captured(lambda: log.append("run"))
     assert not log
     run()
     assert log == ["run"]

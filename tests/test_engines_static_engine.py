@@ -35,9 +35,11 @@ class Counting(Plainly):
     def __init__(self) -> None:
         self.captures = 0
 
-    def captured(self, run: Run, rehearsal: Run, generator: torch.Generator | None = None) -> Run:
+    def rehearse(self, run: Run) -> None:
+        run()
+
+    def captured(self, run: Run, generator: torch.Generator | None = None) -> Run:
         self.captures += 1
-        rehearsal()
         return run
 
 
@@ -200,7 +202,7 @@ def test_a_lack_of_memory_names_the_size_and_the_flight_goes_on_smaller(
 ):
     engine.ascend(canvas, {tiny("deep", 2): 1.0}, SHOW)
 
-    def full(run: Run, rehearsal: Run, generator: torch.Generator | None = None) -> Run:
+    def full(run: Run, generator: torch.Generator | None = None) -> Run:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     with monkeypatch.context() as context:

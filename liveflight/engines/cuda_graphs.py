@@ -34,9 +34,14 @@ class Runner(Protocol):
         complete when it is left."""
         ...
 
-    def captured(self, run: Run, rehearsal: Run, generator: torch.Generator | None = None) -> Run:
-        """What does from now on what `run` does. `rehearsal` does the same to other buffers;
-        `generator` is what `run` draws from."""
+    def rehearse(self, run: Run) -> None:
+        """Has to come before `captured` of the same operations on other buffers, within `preparing`
+        and on the same thread."""
+        ...
+
+    def captured(self, run: Run, generator: torch.Generator | None = None) -> Run:
+        """What does from now on what `run` does, within `preparing`. `generator`: what `run` draws
+        from."""
         ...
 
 
@@ -51,7 +56,10 @@ class Plainly:
     def preparing(self) -> AbstractContextManager[object]:
         return nullcontext()
 
-    def captured(self, run: Run, rehearsal: Run, generator: torch.Generator | None = None) -> Run:
+    def rehearse(self, run: Run) -> None:
+        """There is nothing to plan for."""
+
+    def captured(self, run: Run, generator: torch.Generator | None = None) -> Run:
         return run
 
 
@@ -76,11 +84,12 @@ class CudaGraphs:
     def preparing(self) -> AbstractContextManager[object]:
         return _Completed(self._preparations)
 
-    def captured(self, run: Run, rehearsal: Run, generator: torch.Generator | None = None) -> Run:
-        """Within `preparing`, on the thread that rehearses: cuDNN keeps its plans by thread."""
+    def rehearse(self, run: Run) -> None:
+        """cuDNN keeps by thread what it planned and measured."""
         for _ in range(_WARM_UPS):
-            rehearsal()
-        self._preparations.synchronize()
+            run()
+
+    def captured(self, run: Run, generator: torch.Generator | None = None) -> Run:
         try:
             return self._capture(run, generator)
         except torch.cuda.OutOfMemoryError:

@@ -137,20 +137,31 @@ class StaticEngine(AscentEngine):
 
     @torch.no_grad()
     def _plan(self, layers: Layers, size: Size) -> None:
+        with self._runner.preparing():  # left before captures, whose memory comes on top of its own
+            self._rehearse(layers, size)
         with self._runner.preparing():
-            practice = Stage(size, self._device, self._seed)
             if size not in self._canvases:
                 self._make_room()
                 stage = Stage(size, self._device, self._seed)
-                begin = self._runner.captured(stage.begin, practice.begin)
-                finish = self._runner.captured(stage.finish, practice.finish, stage.generator)
+                begin = self._runner.captured(stage.begin)
+                finish = self._runner.captured(stage.finish, stage.generator)
                 self._canvases[size] = _Canvas(stage, begin, finish)
             canvas = self._canvases[size]
-            excited: dict[tuple[str, str], Excited] = {}
             for step in self._missing(canvas, layers):
                 run = self._step_of(step, canvas.stage, self._excited).run
-                rehearsal = self._step_of(step, practice, excited).run
-                canvas.steps[step] = self._runner.captured(run, rehearsal)
+                canvas.steps[step] = self._runner.captured(run)
+
+    def _rehearse(self, layers: Layers, size: Size) -> None:
+        """On buffers of its own: those of the flight may be in use."""
+        stage = Stage(size, self._device, self._seed)
+        excited: dict[tuple[str, str], Excited] = {}
+        canvas = self._canvases.get(size)
+        if canvas is None:
+            canvas = _Canvas(stage, stage.begin, stage.finish)
+            self._runner.rehearse(canvas.begin)
+            self._runner.rehearse(canvas.finish)
+        for step in self._missing(canvas, layers):
+            self._runner.rehearse(self._step_of(step, stage, excited).run)
 
     def _make_room(self) -> None:
         while len(self._canvases) >= _MOST_CANVASES:
