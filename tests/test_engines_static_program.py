@@ -14,6 +14,7 @@ from liveflight.engines.autograd import Autograd
 from liveflight.engines.backend import Excitation, Excitations
 from liveflight.engines.derived import Derived
 from liveflight.engines.program import Pool
+from liveflight.engines.rectifier import IDENTITY
 from liveflight.engines.static_program import (
     SLOTS,
     Excited,
@@ -190,10 +191,10 @@ def test_pools_keep_no_places(picture: Tensor) -> None:
 def test_the_masked_pool_is_the_plain_one_without_ties(size: tuple[int, int]) -> None:
     x = torch.randperm(2 * size[0] * size[1]).float().view(1, 2, *size)
     gradient = torch.rand(1, 2, size[0] // 2, size[1] // 2)
-    (y, kept), (plain, places) = MaskedPool().forward(x), Pool().forward(x)
+    masked, plainly = MaskedPool(IDENTITY), Pool(IDENTITY)
+    (y, kept), (plain, places) = masked.forward(x), plainly.forward(x)
     assert torch.equal(y, plain)
-    back = MaskedPool().backward(gradient, kept)
-    assert torch.equal(back, Pool().backward(gradient, places))
+    assert torch.equal(masked.backward(gradient, kept), plainly.backward(gradient, places))
 
 
 def test_uploads_into_the_same_memory() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from liveflight.engines.backend import Excitation
-from liveflight.engines.convolutions import Convolution
+from liveflight.engines.convolutions import Convolution, Same
 from liveflight.engines.program import Convolve, Kept, Pool, Program, Step
 from liveflight.engines.rectifier import IDENTITY, Rectifier
 
@@ -75,37 +75,35 @@ def fits_slots(excited: Excitation) -> bool:
 
 @dataclass(frozen=True)
 class MaskedPool:
-    """The largest of 2x2, back to where it came from by comparing: with no places kept, which would
-    take four times the memory of the map. Of equal ones each gets the gradient."""
+    """`Pool` that finds by comparing where the largest of 2x2 came from: with no places kept, which
+    would take four times the memory of the map. Of equal ones each gets the gradient."""
+
+    rectifier: Rectifier
 
     def forward(self, x: Tensor) -> tuple[Tensor, Kept]:
         return (y := _pooled(x)), (x, y)
 
     def backward(self, gradient: Tensor, kept: Kept) -> Tensor:
         x, y = kept
-        assert isinstance(x, Tensor) and isinstance(y, Tensor)
-        return _spread(gradient, x, y, torch.empty_like(x))
+        return _spread(gradient, self.rectifier, x, y, torch.empty_like(x))
 
 
 @dataclass(frozen=True)
 class ConvolvePool:
-    """A rectified convolution and the pooling that follows: on the way back the rectifier's mask is
-    taken at the pooled size, a quarter of the work, and the map is overwritten by its gradient."""
+    """A rectified convolution and the pooling that follows: on the way back the map, which nobody
+    else needs, is overwritten by its gradient."""
 
-    convolution: Convolution
+    convolution: Convolution | Same
     rectifier: Rectifier
 
     def forward(self, x: Tensor) -> tuple[Tensor, Kept]:
-        y = self.convolution.forward(x, self.rectifier)
-        pooled = _pooled(y)
-        return pooled, ((x.shape[2], x.shape[3]), y, pooled)
+        y = self.convolution.at(_size(x)).forward(x, self.rectifier)
+        return (pooled := _pooled(y)), (_size(x), y, pooled)
 
     def backward(self, gradient: Tensor, kept: Kept) -> Tensor:
         size, y, pooled = kept
-        assert isinstance(size, tuple) and isinstance(y, Tensor) and isinstance(pooled, Tensor)
-        if not self.rectifier.identity:
-            gradient = self.rectifier.backward(gradient, pooled)
-        return self.convolution.backward(_spread(gradient, y, pooled, y), size, IDENTITY, None)
+        gradient = _spread(gradient, self.rectifier, y, pooled, y)
+        return self.convolution.at(size).backward(gradient, size, IDENTITY, None)
 
 
 def _pooled(x: Tensor) -> Tensor:
@@ -115,9 +113,13 @@ def _pooled(x: Tensor) -> Tensor:
     return torch.maximum(upper, lower, out=upper)
 
 
-def _spread(gradient: Tensor, x: Tensor, pooled: Tensor, out: Tensor) -> Tensor:
-    """The gradient (1, C, h, w) where `x` is what came out of pooling, 0 elsewhere; `out`, which
-    may be `x`."""
+def _spread(
+    gradient: Tensor, rectifier: Rectifier, x: Tensor, pooled: Tensor, out: Tensor
+) -> Tensor:
+    """The gradient (1, C, h, w), masked by the rectifier, where `x` is what came out of pooling, 0
+    elsewhere; `out`, which may be `x`."""
+    if not rectifier.identity:
+        gradient = rectifier.backward(gradient, pooled)
     height, width = (side // 2 * 2 for side in x.shape[2:])
     quads = _quads(x)
     taken = quads == pooled[:, :, :, None, :, None]
@@ -126,6 +128,10 @@ def _spread(gradient: Tensor, x: Tensor, pooled: Tensor, out: Tensor) -> Tensor:
     out[:, :, height:].zero_()
     out[:, :, :, width:].zero_()
     return out
+
+
+def _size(x: Tensor) -> tuple[int, int]:
+    return x.shape[2], x.shape[3]
 
 
 def _quads(x: Tensor) -> Tensor:
@@ -184,7 +190,7 @@ class StaticProgram(Program):
         """Through the last step there and back."""
         step, source = self._steps[-1], self._skips.get(len(self._steps))
         if narrow and source is None and isinstance(step, Convolve | ConvolvePool):
-            if step.convolution.groups == 1:
+            if step.convolution.at(_size(x)).geometry.groups == 1:
                 return _few(step, x, excited)
         y, kept = step.forward(x)
         if source is not None:
@@ -199,12 +205,12 @@ class StaticProgram(Program):
 
 def _few(step: Convolve | ConvolvePool, x: Tensor, excited: Excited) -> Tensor:
     """There and back through no more than `SLOTS` filters of a step."""
-    whole = step.convolution
+    whole = step.convolution.at(_size(x))
     if isinstance(step, Convolve) and step.rectifier.identity:
         # Linear: one filter that is the sum of all, whose gradient does not depend on x.
         blend = torch.einsum("o,oikl->ikl", excited.weights, whole.weight.float())[None]
         filters = F.pad(blend, (0, 0, 0, 0, 0, 0, 0, SLOTS - 1)).to(whole.weight.dtype)
-        size = whole.output((x.shape[2], x.shape[3]))
+        size = whole.output(_size(x))
         y = x.new_empty(1, SLOTS, *size)
         seed = excited.seed(y, torch.ones_like(excited.shares))
         return whole.narrowed(filters, None).backward(seed, _size(x), IDENTITY, None)
@@ -214,10 +220,6 @@ def _few(step: Convolve | ConvolvePool, x: Tensor, excited: Excited) -> Tensor:
     few: Step = type(step)(narrowed, step.rectifier)
     y, kept = few.forward(x)
     return few.backward(excited.seed(y, excited.shares), kept)
-
-
-def _size(x: Tensor) -> tuple[int, int]:
-    return x.shape[2], x.shape[3]
 
 
 def _joined(
@@ -233,7 +235,7 @@ def _joined(
         if isinstance(step, Pool) and isinstance(before, Convolve):
             joined[-1] = ConvolvePool(before.convolution, before.rectifier)
         else:
-            joined.append(MaskedPool() if isinstance(step, Pool) else step)
+            joined.append(MaskedPool(step.rectifier) if isinstance(step, Pool) else step)
         moved[place] = len(joined)
     return (
         joined,
