@@ -66,5 +66,8 @@ class FakeEngine:
         self.asked.append((mix, ascent))
         return self.step(canvas, mix, ascent)
 
+    def wait(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed += 1

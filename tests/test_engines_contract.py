@@ -14,8 +14,10 @@ import torch
 from liveflight import engines, networks
 from liveflight.core.contracts import Ascent, Canvas, Engine, LiveflightError, Target
 from liveflight.core.noise import opaque, pink
+from liveflight.engines.static_engine import StaticEngine
 
-ENGINES = engines.NAMES
+ENGINES = (*engines.NAMES, "static")
+"""The last is what `torch` is on CUDA; here it flies on the CPU, too."""
 
 GPUS = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
 DEVICES = (
@@ -36,20 +38,28 @@ SHOW = Ascent(amount=0.02, steps=1, jitter=16, soften=0.02, noise=0.004, pull=0.
 """As in a flight."""
 
 
+def loaded(name: str, device: str, seed: int = 0) -> Engine:
+    if name == "static":
+        return StaticEngine(torch.device(device), seed)
+    return engines.load(name, device, seed)
+
+
 @pytest.fixture(params=ENGINES, scope="module")
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
 @pytest.fixture(params=DEVICES, scope="module")
-def device(request: pytest.FixtureRequest) -> str:
+def device(request: pytest.FixtureRequest, name: str) -> str:
+    if (name, request.param) == ("static", "mps"):
+        pytest.skip("static steps are CUDA's")
     return request.param
 
 
 @pytest.fixture(scope="module")
 def engine(name: str, device: str) -> Iterator[Engine]:
     """Shared, since loading takes a while: what it does depends on the calls before."""
-    engine = engines.load(name, device, seed=1)
+    engine = loaded(name, device, seed=1)
     engine.prepare(NETWORK)
     yield engine
     engine.close()
@@ -77,7 +87,7 @@ def canvas() -> Canvas:
 
 
 def test_an_engine_is_ready_for_what_it_prepared_and_for_nothing_else(name, device):
-    engine = engines.load(name, device)
+    engine = loaded(name, device)
     assert engine.device == device
     assert not engine.ready(NETWORK)
     engine.prepare(NETWORK)
@@ -212,7 +222,7 @@ def test_without_steps_it_still_is_held_and_grained(engine, canvas):
 
 def test_the_seed_decides_everything(name, device, canvas):
     def flown(seed: int) -> Canvas:
-        engine = engines.load(name, device, seed)
+        engine = loaded(name, device, seed)
         engine.prepare(NETWORK)
         after = canvas
         for _ in range(3):
@@ -229,7 +239,7 @@ def test_the_seed_decides_everything(name, device, canvas):
 def test_the_seed_decides_the_grain_too(name, device, canvas):
     grain = Ascent(0.02, 0, noise=0.01)
     first, same, other = (
-        engines.load(name, device, seed).ascend(canvas, {SHALLOW: 1.0}, grain) for seed in (3, 3, 4)
+        loaded(name, device, seed).ascend(canvas, {SHALLOW: 1.0}, grain) for seed in (3, 3, 4)
     )
     assert np.array_equal(first, same)
     assert np.abs(other - first).mean() > 0.005

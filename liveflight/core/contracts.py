@@ -178,7 +178,15 @@ class Engine(Protocol):
     def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
         """One frame's steps: a new canvas, the given one left alone. All values finite and in 0..1,
         or, where the step came out non-finite, raises FloatingPointError. Raises OutOfMemoryError
-        where the device cannot hold the step at this canvas size."""
+        where the device cannot hold the step at this canvas size.
+
+        On a device with a stream it may only have queued its work there: the picture is then good
+        for what is queued after it, until the next call, and what came out non-finite is left out
+        of it, and raised some calls later."""
+        ...
+
+    def wait(self) -> None:
+        """Returns when the device has finished what `ascend` queued."""
         ...
 
     def close(self) -> None: ...

@@ -37,6 +37,10 @@ def load(
     chosen = devices.choose(device)
     if chosen.type == "cpu":
         devices.keep_freed_memory()
+    if chosen.type == "cuda" and name in ("auto", "torch"):
+        from liveflight.engines.static_engine import StaticEngine
+
+        return StaticEngine(chosen, seed, weights)
     return AscentEngine(_BACKENDS[name](chosen), chosen, seed, weights)
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from liveflight.core.noise import COLOUR, frequencies
 
-_CHROMA_FALL = 0.5
+CHROMA_FALL = 0.5
 """How much faster than brightness the colour of a gradient falls with frequency. Eyes resolve
 colour coarsely; without this, rainbow grain covers everything after a few hundred steps."""
 
-_RMS_FLOOR = 1e-12
+RMS_FLOOR = 1e-12
 
 
 @lru_cache(maxsize=16)
@@ -32,11 +33,16 @@ def low_pass(size: tuple[int, int], exponent: float, device: torch.device) -> Te
     return torch.tensor(fall / fall.mean(), dtype=torch.float32, device=device)
 
 
+def colour(amount: float) -> np.ndarray:
+    """The matrix by which `decorrelate` multiplies: float32 (3, 3)."""
+    covariance = COLOUR @ COLOUR.T
+    covariance = covariance / covariance.diagonal().mean()
+    return (np.eye(3) * (1 - amount) + covariance * amount).astype(np.float32)
+
+
 @lru_cache(maxsize=8)
 def _colour(amount: float, device: torch.device) -> Tensor:
-    covariance = torch.tensor(COLOUR @ COLOUR.T, dtype=torch.float32)
-    covariance = covariance / covariance.diagonal().mean()
-    return (torch.eye(3) * (1 - amount) + covariance * amount).to(device)
+    return torch.from_numpy(colour(amount)).to(device)
 
 
 def decorrelate(gradient: Tensor, amount: float) -> Tensor:
@@ -52,27 +58,32 @@ def decorrelate(gradient: Tensor, amount: float) -> Tensor:
 def smooth(gradient: Tensor, exponent: float, decorrelation: float) -> Tensor:
     """Weighs the gradient's frequencies by 1/f^exponent; 0 is off.
 
-    Colour differences fall faster, by `_CHROMA_FALL` times the decorrelation."""
+    Colour differences fall faster, by `CHROMA_FALL` times the decorrelation."""
     if exponent == 0:
         return gradient
     size = (gradient.shape[-2], gradient.shape[-1])
-    spectrum = torch.fft.rfft2(gradient)
-    grey = spectrum.mean(1, keepdim=True)
     fall = low_pass(size, exponent, gradient.device)
-    chroma_fall = low_pass(size, exponent + _CHROMA_FALL * decorrelation, gradient.device)
-    chroma_fall = chroma_fall * (fall[0, 0] / chroma_fall[0, 0])
-    return torch.fft.irfft2(grey * fall + (spectrum - grey) * chroma_fall, s=size)
+    chroma_fall = low_pass(size, exponent + CHROMA_FALL * decorrelation, gradient.device)
+    return weigh(gradient, fall, chroma_fall * (fall[0, 0] / chroma_fall[0, 0]))
+
+
+def weigh(picture: Tensor, fall: Tensor, chroma_fall: Tensor) -> Tensor:
+    """The frequencies of its grey part times `fall`, of the rest times `chroma_fall`."""
+    spectrum = torch.fft.rfft2(picture)
+    grey = spectrum.mean(1, keepdim=True)
+    spectrum = spectrum.mul_(chroma_fall).add_(grey * (fall - chroma_fall))
+    return torch.fft.irfft2(spectrum, s=picture.shape[-2:])
 
 
 def normalise(gradient: Tensor) -> Tensor:
     """The gradient at RMS 1, so that a step size means the same for every filter."""
-    return gradient / (gradient.square().mean().sqrt() + _RMS_FLOOR)
+    return gradient / (gradient.square().mean().sqrt() + RMS_FLOOR)
 
 
-def soften(picture: Tensor, amount: float) -> Tensor:
+def soften(picture: Tensor, amount: float | Tensor) -> Tensor:
     """One step of diffusion, 0..0.2 per neighbour; 0 is off. Takes away what only the finest pixels
     carry, which is where strided convolutions leave their dot grid."""
-    if amount == 0:
+    if _off(amount):
         return picture
     padded = F.pad(picture, (1, 1, 1, 1), mode="replicate")
     around = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
@@ -80,14 +91,19 @@ def soften(picture: Tensor, amount: float) -> Tensor:
     return picture + (around - 4 * picture) * amount
 
 
-def hold(picture: Tensor, brightness: float, contrast: float, pull: float) -> Tensor:
+def hold(
+    picture: Tensor,
+    brightness: float | Tensor,
+    contrast: float | Tensor,
+    pull: float | Tensor,
+) -> Tensor:
     """Moves the picture's mean and standard deviation this part (0..1) of the way to those wanted;
     0 is off."""
-    if pull == 0:
+    if _off(pull):
         return picture
     mean = picture.mean()
-    gain = 1 + pull * (contrast / (picture.std() + 1e-6) - 1)
-    return (picture - mean) * gain + mean + pull * (brightness - mean)
+    wider = contrast / (picture.std() + 1e-6) - 1
+    return picture + pull * ((picture - mean) * wider + (brightness - mean))
 
 
 def add_noise(picture: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
@@ -96,6 +112,15 @@ def add_noise(picture: Tensor, deviation: float, generator: torch.Generator) -> 
         return picture
     size = (picture.shape[-2], picture.shape[-1])
     white = torch.randn(picture.shape, generator=generator).to(picture.device)
-    spectrum = torch.fft.rfft2(white) * low_pass(size, 1.0, picture.device)
-    noise = torch.fft.irfft2(spectrum, s=size)
-    return picture + noise * (deviation / (noise.std() + _RMS_FLOOR))
+    return picture + deviation * fallen(white, low_pass(size, 1.0, picture.device))
+
+
+def fallen(white: Tensor, fall: Tensor) -> Tensor:
+    """White noise with its frequencies times `fall`, of standard deviation 1."""
+    noise = torch.fft.irfft2(torch.fft.rfft2(white) * fall, s=white.shape[-2:])
+    return noise / (noise.std() + RMS_FLOOR)
+
+
+def _off(amount: float | Tensor) -> bool:
+    """A number on the device is not looked at, which would mean to wait for it."""
+    return not isinstance(amount, Tensor) and amount == 0

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from liveflight.engines.backend import Excitations
 from liveflight.engines.convolutions import Convolution, Same, prepared
@@ -21,10 +22,10 @@ class Derived:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._networks: dict[str, _Prepared] = {}
+        self._networks: dict[str, Prepared] = {}
 
     def load(self, known: Network, module: Layered, dtype: torch.dtype) -> None:
-        self._networks[known.name] = _Prepared(known, module, self._device, dtype)
+        self._networks[known.name] = Prepared(known, module, self._device, dtype)
 
     def plan(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
@@ -38,20 +39,33 @@ class Derived:
         return self._networks[network].has(layers)
 
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
-        return self._networks[network].gradient(picture, excitations)
+        prepared = self._networks[network]
+        inputs = prepared.enter(picture)
+        return prepared.leave(prepared.program(excitations.keys()).gradient(inputs, excitations))
+
+    def prepared(self, network: str) -> Prepared:
+        """Of a network that was loaded."""
+        return self._networks[network]
 
     def close(self) -> None:
         self._networks.clear()
 
 
-class _Prepared:
-    """A network and what was prepared of it so far."""
+class Prepared:
+    """A network and what was prepared of it so far.
+
+    In half its first convolution takes a fourth channel, always zero: tensor cores, which are what
+    half is for, take channels by fours and eights."""
 
     def __init__(
         self, known: Network, module: Layered, device: torch.device, dtype: torch.dtype
     ) -> None:
         self._module = copy.deepcopy(module)
         _divide(self._module, known.std)
+        self._channels = 3
+        if dtype == torch.float16:
+            self._channels = 4
+            _widen(self._module)
         self._module.to(device, dtype).to(memory_format=torch.channels_last)
         self._dtype = dtype
         self._mean = torch.tensor(known.mean, device=device).view(1, 3, 1, 1)
@@ -69,11 +83,19 @@ class _Prepared:
         return self._programs[key]
 
     @torch.no_grad()
-    def gradient(self, picture: Tensor, excitations: Excitations) -> Tensor:
-        program = self.program(excitations.keys())
-        inputs = (picture - self._mean).to(self._dtype, memory_format=torch.channels_last)
-        gradient = program.gradient(inputs, excitations)
-        return gradient.to(torch.float32, memory_format=torch.contiguous_format)
+    def enter(self, picture: Tensor) -> Tensor:
+        """What a program takes, channels-last, of a picture (1, 3, H, W)."""
+        if self._channels == 3:
+            return (picture - self._mean).to(self._dtype, memory_format=torch.channels_last)
+        pixels = picture.new_zeros((*picture.shape[2:], self._channels), dtype=self._dtype)
+        inputs = pixels.permute(2, 0, 1)[None]
+        torch.sub(picture, self._mean, out=inputs[:, :3])
+        return inputs
+
+    @torch.no_grad()
+    def leave(self, gradient: Tensor) -> Tensor:
+        """float32 (1, 3, H, W) of what a program gives."""
+        return gradient[:, :3].to(torch.float32, memory_format=torch.contiguous_format)
 
     def _convolution(self, module: nn.Conv2d) -> Convolution | Same:
         if module not in self._convolutions:
@@ -87,3 +109,10 @@ def _divide(module: Layered, deviation: tuple[float, float, float]) -> None:
     padding round the picture is as grey as the mean."""
     first = next(part for part in module.modules() if isinstance(part, nn.Conv2d))
     first.weight /= torch.tensor(deviation).view(1, 3, 1, 1)
+
+
+@torch.no_grad()
+def _widen(module: Layered) -> None:
+    first = next(part for part in module.modules() if isinstance(part, nn.Conv2d))
+    first.weight = nn.Parameter(F.pad(first.weight, (0, 0, 0, 0, 0, 1)), requires_grad=False)
+    first.in_channels += 1

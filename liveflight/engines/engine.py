@@ -26,19 +26,11 @@ from liveflight.engines.backend import (
     excitation,
     spreads,
 )
+from liveflight.engines.scaling import SIZES, scaled, scales, shrunk, shrunk_backward
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered
 
 log = logging.getLogger("liveflight.engines")
-
-_SMALLEST = 48
-"""Pixels below which no side of what the network sees is scaled down: deep layers would have
-nothing left."""
-
-_SIZES = 8
-"""How many sizes `Ascent.octaves` chooses from. Convolutions are planned, on some devices compiled,
-anew for each size: among sizes without end most steps would wait for that, and the plans would pile
-up."""
 
 _LEAST_AGREEMENT = 0.99
 """Cosine between a gradient in half and in float32 from which on half is used."""
@@ -108,6 +100,9 @@ class AscentEngine:
             raise FloatingPointError(f"the ascent of {' + '.join(map(str, mix))} is not finite")
         return _to_canvas(picture.clamp(0.0, 1.0))
 
+    def wait(self) -> None:
+        """`ascend` itself waits."""
+
     def close(self) -> None:
         self._spreads.clear()
         self._backend.close()
@@ -116,7 +111,7 @@ class AscentEngine:
         """The conditioned direction of one step: float32 (1, 3, H, W), RMS 1 where normalised."""
         ways = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2  # about the middle
         shift = (int(ways[0]), int(ways[1]))
-        scale = _scales(ascent.octaves)[int(self._rng.integers(_SIZES))]
+        scale = scales(ascent.octaves)[int(self._rng.integers(SIZES))]
         seen = torch.roll(picture, shift, (2, 3))
         gradient = self.gradient(seen, mix, ascent.objective, scale)
         gradient = torch.roll(gradient, (-shift[0], -shift[1]), (2, 3))
@@ -128,12 +123,12 @@ class AscentEngine:
         """How each pixel moves the mix: float32 (1, 3, H, W), like `picture`, which the networks
         see at `scale` times its size."""
         size = (picture.shape[-2], picture.shape[-1])
-        smaller = _scaled(size, scale)
-        seen = picture if smaller == size else _shrunk(picture, smaller)
+        smaller = scaled(size, scale)
+        seen = picture if smaller == size else shrunk(picture, smaller)
         gradient = torch.zeros_like(seen)
         for network, excitations in self._excitations(mix, objective).items():
             gradient = gradient + self._backend.gradient(network, seen, excitations)
-        return gradient if smaller == size else _shrunk_backward(gradient, size)
+        return gradient if smaller == size else shrunk_backward(gradient, size)
 
     def _excitations(self, mix: Mix, objective: str) -> dict[str, Excitations]:
         grouped: dict[str, dict[str, dict[int | None, float]]] = defaultdict(
@@ -152,7 +147,7 @@ class AscentEngine:
     def _sizes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """The heights and widths at which networks may see a canvas of this width and height."""
         picture = (size[1], size[0])
-        return sorted({_scaled(picture, scale) for scale in _scales(self._octaves)})
+        return sorted({scaled(picture, scale) for scale in scales(self._octaves)})
 
     def _load(self, known: Network, module: Layered, spread: Mapping[str, Tensor]) -> torch.dtype:
         """Gives the backend the network, in half only where that agrees with float32."""
@@ -207,8 +202,8 @@ def _warm_up(backend: Backend, known: Network, device: torch.device) -> None:
     size = (picture.shape[-2], picture.shape[-1])
     layer = known.layers[-1]
     excitations = {layer.name: excitation({0: 1.0}, torch.ones(layer.channels), "channel")}
-    seen = _shrunk(picture, _scaled(size, 0.75))
-    gradient = _shrunk_backward(backend.gradient(known.name, seen, excitations), size)
+    seen = shrunk(picture, scaled(size, 0.75))
+    gradient = shrunk_backward(backend.gradient(known.name, seen, excitations), size)
     gradient = conditioning.smooth(conditioning.decorrelate(gradient, 1.0), 1.0, 1.0)
     conditioning.add_noise(conditioning.soften(gradient, 0.1), 0.1, torch.Generator())
 
@@ -230,25 +225,3 @@ def _to_canvas(picture: Tensor) -> Canvas:
     canvas = torch.ones((*rgb.shape[:2], 4), dtype=torch.float16, device=picture.device)
     canvas[..., :3] = rgb
     return canvas.cpu().numpy()
-
-
-def _scales(octaves: float) -> list[float]:
-    return [2.0 ** (-octaves * number / (_SIZES - 1)) for number in range(_SIZES)]
-
-
-def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """A height and width at `scale` times their size, each side at least `_SMALLEST`."""
-    scale = max(scale, min(1.0, _SMALLEST / min(size)))
-    return (round(size[0] * scale), round(size[1] * scale)) if scale != 1.0 else size
-
-
-def _shrunk(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """The picture at another height and width, antialiased."""
-    return F.interpolate(picture, size, mode="bilinear", align_corners=False, antialias=True)
-
-
-def _shrunk_backward(gradient: Tensor, size: tuple[int, int]) -> Tensor:
-    """The gradient with respect to a picture of this height and width of what `_shrunk` made."""
-    shape = (*gradient.shape[:2], *size)
-    smaller = (gradient.shape[-2], gradient.shape[-1])
-    return torch.ops.aten._upsample_bilinear2d_aa_backward(gradient, smaller, shape, False)

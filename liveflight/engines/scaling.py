@@ -1,0 +1,39 @@
+"""The sizes at which networks look at a picture, and the way there and back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_SMALLEST = 48
+"""Pixels below which no side of what the network sees is scaled down: deep layers would have
+nothing left."""
+
+SIZES = 8
+"""How many sizes `Ascent.octaves` chooses from. Convolutions are planned, on some devices compiled,
+anew for each size: among sizes without end most steps would wait for that, and the plans would pile
+up."""
+
+
+def scales(octaves: float) -> list[float]:
+    """Those that are chosen from, 1 first."""
+    return [2.0 ** (-octaves * number / (SIZES - 1)) for number in range(SIZES)]
+
+
+def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """A height and width at `scale` times their size, each side at least `_SMALLEST`."""
+    scale = max(scale, min(1.0, _SMALLEST / min(size)))
+    return (round(size[0] * scale), round(size[1] * scale)) if scale != 1.0 else size
+
+
+def shrunk(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """The picture at another height and width, antialiased."""
+    return F.interpolate(picture, size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def shrunk_backward(gradient: Tensor, size: tuple[int, int]) -> Tensor:
+    """The gradient with respect to a picture of this height and width of what `shrunk` made."""
+    shape = (*gradient.shape[:2], *size)
+    smaller = (gradient.shape[-2], gradient.shape[-1])
+    return torch.ops.aten._upsample_bilinear2d_aa_backward(gradient, smaller, shape, False)

@@ -1,0 +1,213 @@
+"""The engine whose every step is prepared: what a CUDA device ascends with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from liveflight import networks
+from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError
+from liveflight.engines.backend import Excitations
+from liveflight.engines.cuda_graphs import CudaGraphs, Plainly, Run, Runner, Ticks
+from liveflight.engines.derived import Derived
+from liveflight.engines.engine import AscentEngine
+from liveflight.engines.scaling import scaled
+from liveflight.engines.static_program import Excited, StaticProgram, fits_slots
+from liveflight.engines.static_step import Part, Size, Stage, StaticStep
+
+Layers = frozenset[tuple[str, str]]
+Step = tuple[Layers, bool, Size]
+"""Which layers, whether `StaticStep.narrow`, and the height and width that networks see."""
+
+_PER_OCTAVE = 8
+"""Scales to an octave: always the same ones, so that `Ascent.octaves` may glide and no step be
+prepared anew."""
+
+_MOST_CANVASES = 3
+"""Canvas sizes whose steps are kept."""
+
+_ROWS = 16
+"""More loads of a mix than there ever are under way: one a tick."""
+
+
+@dataclass
+class _Canvas:
+    """What there is for one canvas size."""
+
+    stage: Stage
+    begin: Run
+    finish: Run
+    steps: dict[Step, Run] = field(default_factory=dict)
+
+
+class StaticEngine(AscentEngine):
+    """`core.contracts.Engine` of static steps: on CUDA as graphs, elsewhere run as they are, which
+    serves the tests."""
+
+    def __init__(
+        self, device: torch.device, seed: int = 0, weights: Mapping[str, Path] | None = None
+    ) -> None:
+        self._derived = Derived(device)
+        super().__init__(self._derived, device, seed, weights)
+        self._runner: Runner = CudaGraphs(device) if device.type == "cuda" else Plainly()
+        self.stream = self._runner.stream
+        self._ticks = Ticks(device)
+        self._canvases: dict[Size, _Canvas] = {}
+        self._programs: dict[Layers, StaticProgram] = {}
+        self._excited: dict[tuple[str, str], Excited] = {}
+        self._latest: Size | None = None
+        self._seed = seed
+        self._preparing = threading.Lock()
+
+    def plan(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> None:
+        with self._preparing, self._fitting(size):
+            if not self.planned(layers, size):
+                self._plan(frozenset(layers), (size[1], size[0]))
+
+    def planned(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> bool:
+        canvas = self._canvases.get((size[1], size[0]))
+        return canvas is not None and not self._missing(canvas, frozenset(layers))
+
+    @torch.no_grad()
+    def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        self._ticks.begin(" + ".join(map(str, mix)))
+        on_host = isinstance(canvas, np.ndarray)
+        given = torch.from_numpy(canvas) if on_host else torch.as_tensor(canvas, device=self.device)
+        height, width = given.shape[:2]
+        flown = mix if ascent.steps else {}
+        layers = frozenset((target.network, target.layer) for target in flown)
+        self._octaves = ascent.octaves
+        if not self.planned(layers, (width, height)):
+            self.plan(layers, (width, height))
+        with self._fitting((width, height)), self._runner.flying():
+            excitations = self._excitations(flown, ascent.objective)
+            made = self._ascend(given, layers, excitations, ascent)
+            if not on_host:
+                return cast(Canvas, made)
+            self._ticks.check()
+            return made.to("cpu", copy=True).numpy()
+
+    def wait(self) -> None:
+        self._ticks.wait()
+
+    def close(self) -> None:
+        self._ticks.wait()
+        self._canvases.clear()
+        self._programs.clear()
+        self._excited.clear()
+        super().close()
+
+    def _ascend(
+        self, given: Tensor, layers: Layers, excitations: Mapping[str, Excitations], ascent: Ascent
+    ) -> Tensor:
+        """The stage's canvas after a tick."""
+        self._latest = size = (given.shape[0], given.shape[1])
+        canvas = self._canvases[size]
+        narrow = True
+        for network, excited in excitations.items():
+            narrow &= fits_slots(excited[self._program(network, layers).deepest])
+            for layer, each in excited.items():
+                self._excited[network, layer].load(each)
+        canvas.stage.given.copy_(given)
+        canvas.stage.load(ascent, (0, 0))
+        canvas.begin()
+        for _ in range(ascent.steps):
+            ways = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2
+            canvas.stage.load(ascent, (int(ways[0]), int(ways[1])))
+            scales = _scales(ascent.octaves)
+            scale = scales[int(self._rng.integers(len(scales)))]
+            canvas.steps[layers, narrow, scaled(size, scale)]()
+        canvas.finish()
+        self._ticks.end(canvas.stage.bad)
+        return canvas.stage.made
+
+    def _missing(self, canvas: _Canvas, layers: Layers) -> list[Step]:
+        scales = _scales(self._octaves) if layers else []
+        sizes = sorted({scaled(canvas.stage.size, scale) for scale in scales}, reverse=True)
+        wanted = [(layers, narrow, size) for narrow in (True, False) for size in sizes]
+        return [step for step in wanted if step not in canvas.steps]
+
+    @torch.no_grad()
+    def _plan(self, layers: Layers, size: Size) -> None:
+        with self._runner.preparing():  # left before captures, whose memory comes on top of its own
+            self._rehearse(layers, size)
+        with self._runner.preparing():
+            if size not in self._canvases:
+                self._make_room()
+                stage = Stage(size, self._device, self._seed)
+                begin = self._runner.captured(stage.begin)
+                finish = self._runner.captured(stage.finish, stage.generator)
+                self._canvases[size] = _Canvas(stage, begin, finish)
+            canvas = self._canvases[size]
+            for step in self._missing(canvas, layers):
+                run = self._step_of(step, canvas.stage, self._excited).run
+                canvas.steps[step] = self._runner.captured(run)
+
+    def _rehearse(self, layers: Layers, size: Size) -> None:
+        """On buffers of its own: those of the flight may be in use."""
+        stage = Stage(size, self._device, self._seed)
+        excited: dict[tuple[str, str], Excited] = {}
+        canvas = self._canvases.get(size)
+        if canvas is None:
+            canvas = _Canvas(stage, stage.begin, stage.finish)
+            self._runner.rehearse(canvas.begin)
+            self._runner.rehearse(canvas.finish)
+        for step in self._missing(canvas, layers):
+            self._runner.rehearse(self._step_of(step, stage, excited).run)
+
+    def _make_room(self) -> None:
+        while len(self._canvases) >= _MOST_CANVASES:
+            oldest = next(size for size in self._canvases if size != self._latest)
+            self._ticks.wait()
+            del self._canvases[oldest]
+
+    def _step_of(
+        self, step: Step, stage: Stage, excited: dict[tuple[str, str], Excited]
+    ) -> StaticStep:
+        layers, narrow, seen = step
+        parts = []
+        for network in sorted({network for network, _ in layers}):
+            known = networks.network(network)
+            names = [layer for each, layer in layers if each == network]
+            for name in names:
+                if (network, name) not in excited:
+                    channels = known.layer(name).channels
+                    excited[network, name] = Excited(channels, self._device, _ROWS)
+            buffers = {name: excited[network, name] for name in names}
+            prepared = self._derived.prepared(network)
+            parts.append(Part(prepared, self._program(network, layers), buffers))
+        return StaticStep(stage, parts, narrow, seen)
+
+    def _program(self, network: str, layers: Layers) -> StaticProgram:
+        own = frozenset(each for each in layers if each[0] == network)
+        if own not in self._programs:
+            program = self._derived.prepared(network).program([layer for _, layer in own])
+            self._programs[own] = StaticProgram(program)
+        return self._programs[own]
+
+    @contextmanager
+    def _fitting(self, size: tuple[int, int]) -> Iterator[None]:
+        """Where the device's memory runs out, a canvas size that was not flown yet gives back what
+        it holds of it."""
+        try:
+            yield
+        except torch.cuda.OutOfMemoryError as error:
+            if self._latest != (size[1], size[0]):
+                self._canvases.pop((size[1], size[0]), None)
+            torch.cuda.empty_cache()
+            raise OutOfMemoryError(
+                f"a step at {size[0]}x{size[1]} does not fit into the device's memory: "
+                "choose a smaller canvas"
+            ) from error
+
+
+def _scales(octaves: float) -> list[float]:
+    return [2.0 ** (-number / _PER_OCTAVE) for number in range(round(octaves * _PER_OCTAVE) + 1)]
