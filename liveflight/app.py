@@ -168,6 +168,8 @@ class App:
             return False
         seconds = min(self.dream.since, max(LONGEST, self.pace.interval))
         settings = ascent(self.flight.controls, seconds, self.pace.steps)
+        if slower := self.dream.couple(engine):
+            self.flight.reports.add(slower)
         try:
             self.dream.begin(engine, self.flight.mix(), settings, size)
         except LiveflightError as error:  # the graphics memory has no room for such a canvas

@@ -16,7 +16,7 @@ from liveflight.core.camera import STILL, is_still, then
 from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Warp
 from liveflight.core.noise import pink
 from liveflight.gl.feedback import Feedback
-from liveflight.gl.interop import HostCopy
+from liveflight.gl.interop import HandOver, HostCopy, InteropError, choose
 from liveflight.worker import Worker
 
 if TYPE_CHECKING:
@@ -49,8 +49,10 @@ class Dream:
         """Of the tick in flight, or the last one."""
         self.since = 0.0
         """Seconds flown since the last tick began."""
+        self._ctx = ctx
         self._feedback = Feedback(ctx, size)
-        self._hand_over = HostCopy()
+        self._engine: Engine | None = None
+        self._hand_over: HandOver = HostCopy()
         self._worker, self._noise = worker, noise
         self._lap = lap
         self._seed = seed + 1
@@ -76,14 +78,26 @@ class Dream:
         self.since += dt
         self._slow = True
 
+    def couple(self, engine: Engine) -> str:
+        """Ascends by this engine from now on, handed over in the fastest way there is; why that is
+        not the GPU's own, where it could be, said once."""
+        if engine is self._engine:
+            return ""
+        self._engine = engine
+        self._hand_over.release()
+        self._hand_over, reason = choose(self._ctx, engine.device, engine.stream)
+        return reason
+
     def begin(self, engine: Engine, mix: Mix, ascent: Ascent, size: tuple[int, int]) -> None:
         """A tick begins: the canvas, from now on of that size, comes to where the camera is."""
+        if size != self.size:
+            self._hand_over.forget()
         self._feedback.resize(size)
         if not is_still(self._pending):
             self._feedback.warp(self._pending)
         self._pending, self.since = STILL, 0.0
         self._lap("warp")
-        canvas = self._hand_over.read(self._feedback.texture)
+        canvas = self._read()
         self._lap("hand-over")
         self.steps = ascent.steps
         self._slow = self._unwanted = False
@@ -138,19 +152,35 @@ class Dream:
         self._put(canvas, seen=True)
         self._pending, self._unwanted = STILL, True
 
+    def _read(self) -> Canvas:
+        try:
+            return self._hand_over.read(self._feedback.texture)
+        except InteropError:  # the host's way always works, and the next tick tells what is lost
+            self._by_the_host()
+            return self._hand_over.read(self._feedback.texture)
+
     def _put(self, canvas: Canvas, *, seen: bool) -> None:
         write = partial(self._hand_over.write, canvas=canvas)
-        self._feedback.renew(write, seen=seen)
+        try:
+            self._feedback.renew(write, seen=seen)
+        except InteropError:
+            self._by_the_host()
+            raise
+
+    def _by_the_host(self) -> None:
+        self._hand_over.release()
+        self._hand_over = HostCopy()
 
     def close(self) -> None:
         """Gives everything back, once the tick in flight has ended. May be called twice."""
         self._worker.close(_GRACE)
         self._noise.close(_GRACE)
-        self._feedback.release()
         self._hand_over.release()
+        self._feedback.release()
 
 
 def _timed(engine: Engine, canvas: Canvas, mix: Mix, ascent: Ascent) -> tuple[Canvas, float]:
     began = time.perf_counter()
     ascended = engine.ascend(canvas, mix, ascent)
+    engine.wait()
     return ascended, time.perf_counter() - began

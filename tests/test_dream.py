@@ -16,7 +16,7 @@ from liveflight.core.camera import matrix
 from liveflight.core.contracts import Ascent, Canvas, Mix, Target, Warp
 from liveflight.core.noise import opaque, pink
 from liveflight.dream import Dream
-from liveflight.gl.interop import HostCopy
+from liveflight.gl.interop import HostCopy, InteropError
 from liveflight.worker import Worker
 
 pytestmark = pytest.mark.gl
@@ -275,3 +275,52 @@ def test_a_closed_dream_may_be_closed_again(begin: Begin) -> None:
     flown = begin()
     for _ in range(2):
         flown.dream.close()
+
+
+# The hand-over
+
+
+def test_a_canvas_that_cannot_stay_on_the_gpu_goes_by_the_host_and_says_why_once(
+    begin: Begin,
+) -> None:
+    flown = begin()
+    other = FakeEngine()
+    other.device = "cuda"  # where the tests draw, OpenGL is Mesa's, which CUDA cannot share
+    assert flown.dream.couple(flown.engine) == ""
+    reason = flown.dream.couple(other)
+    assert reason.startswith("the picture goes through the host's memory: ")
+    assert flown.dream.couple(other) == ""
+
+
+class Broken(HostCopy):
+    """A hand-over that stops working, as a driver may in mid-flight."""
+
+    broken = ""
+
+    def read(self, texture: moderngl.Texture) -> Canvas:
+        if self.broken == "read":
+            raise InteropError("lost")
+        return super().read(texture)
+
+    def write(self, texture: moderngl.Texture, canvas: Canvas) -> None:
+        if self.broken == "write":
+            raise InteropError("lost")
+        super().write(texture, canvas)
+
+
+@pytest.mark.parametrize("where", ["read", "write"])
+def test_a_hand_over_that_breaks_is_replaced_and_the_picture_stays(
+    begin: Begin, where: str
+) -> None:
+    flown = begin(lambda canvas, mix, ascent: opaque(1 - canvas[..., :3].astype(np.float32)))
+    flown.dream._hand_over = broken = Broken()
+    before = flown.frame(STILL, 0)
+    broken.broken = where
+    if where == "write":
+        with pytest.raises(InteropError):
+            flown.frame(STILL, 0)
+        assert np.array_equal(HostCopy().read(flown.dream.view())[..., :3], before)
+        after = flown.frame(STILL, 0)
+    else:
+        after = flown.frame(STILL, 0)
+    np.testing.assert_allclose(after, 1 - before, atol=1e-3)
