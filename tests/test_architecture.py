@@ -56,7 +56,7 @@ HOMES = {
     "pythonosc": {"inputs.osc", "bench.latency"},
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets"},
-    "platformdirs": {"screenshots", "core.presets"},
+    "platformdirs": {"screenshots", "core.presets", "engines.measured"},
     "rich": {"__main__"},
 }
 # Time is an argument in the core, and only the mailbox knows that there are threads.
