@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.engines import devices
+from liveflight.engines import convolutions, devices, measured
 
 
 @pytest.fixture
@@ -55,6 +55,17 @@ def test_gpus_try_half(device, dense):
     assert devices.precision(torch.device(device), dense) is torch.float16
 
 
+@pytest.fixture
+def faster(monkeypatch):
+    def faster(name: str) -> None:
+        monkeypatch.setattr(measured, "fastest", lambda question, ways: name)
+        monkeypatch.setattr(
+            convolutions, "_ways", lambda weight, geometry: [convolutions.Convolution]
+        )
+
+    return faster
+
+
 @pytest.mark.parametrize(
     ("abilities", "dense", "expected"),
     [
@@ -65,9 +76,16 @@ def test_gpus_try_half(device, dense):
         ({}, False, torch.float32),
     ],
 )
-def test_the_cpu_never_computes_in_half(monkeypatch, abilities, dense, expected):
+def test_the_cpu_never_computes_in_half(monkeypatch, faster, abilities, dense, expected):
+    faster("torch.bfloat16")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities, raising=False)
     assert devices.precision(torch.device("cpu"), dense) is expected
+
+
+def test_bfloat16_is_left_where_float32_is_faster(monkeypatch, faster):
+    faster("torch.float32")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    assert devices.precision(torch.device("cpu"), dense=True) is torch.float32
 
 
 def test_an_older_torch_that_cannot_tell_gets_float32(monkeypatch):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from functools import partial
 
 import torch
 
 from liveflight.core.contracts import LiveflightError
+from liveflight.engines import convolutions, measured
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # from malloc.h
 
@@ -33,12 +35,12 @@ def precision(device: torch.device, dense: bool) -> torch.dtype:
     """The format for a network's convolutions. `dense`: most of its work is in full convolutions.
 
     Half has yet to be shown to agree with float32 there, which the engine does.
-    On the CPU half is never used: torch emulates it there. bfloat16 doubles the speed of VGG where
-    the processor multiplies it (AVX512-BF16, AMX), while depthwise convolutions run faster in
-    float32."""
+    On the CPU half is never used: torch emulates it there. bfloat16 may double the speed of VGG
+    where the processor multiplies it (AVX512-BF16, AMX), which is measured, while depthwise
+    convolutions run faster in float32."""
     if device.type in ("cuda", "mps"):
         return torch.float16
-    if device.type == "cpu" and dense and _cpu_multiplies_bfloat16():
+    if device.type == "cpu" and dense and _cpu_multiplies_bfloat16() and _bfloat16_wins():
         return torch.bfloat16
     return torch.float32
 
@@ -46,6 +48,19 @@ def precision(device: torch.device, dense: bool) -> torch.dtype:
 def _cpu_multiplies_bfloat16() -> bool:
     abilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+
+
+def _bfloat16_wins() -> bool:
+    """Whether a convolution as VGG has them is faster in bfloat16 than in float32 in its fastest
+    way."""
+    weight, x = torch.zeros(128, 128, 3, 3), torch.zeros(1, 128, 64, 64)
+    geometry = convolutions.Geometry((1, 1), (1, 1), 1)
+    ways = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        convolution = convolutions.fastest(weight.to(dtype), None, geometry)
+        given = x.to(dtype, memory_format=torch.channels_last)
+        ways[str(dtype)] = partial(convolution.forward, given)
+    return measured.fastest("format of dense networks", ways) == str(torch.bfloat16)
 
 
 def keep_freed_memory() -> None:

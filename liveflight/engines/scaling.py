@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -34,6 +36,15 @@ def shrunk(picture: Tensor, size: tuple[int, int]) -> Tensor:
 
 def shrunk_backward(gradient: Tensor, size: tuple[int, int]) -> Tensor:
     """The gradient with respect to a picture of this height and width of what `shrunk` made."""
-    shape = (*gradient.shape[:2], *size)
     smaller = (gradient.shape[-2], gradient.shape[-1])
+    if gradient.device.type == "cpu":  # where products take half the time of torch's own way back
+        rows, columns = (_weights(*sides) for sides in zip(size, smaller, strict=True))
+        return rows.T @ (gradient @ columns)
+    shape = (*gradient.shape[:2], *size)
     return torch.ops.aten._upsample_bilinear2d_aa_backward(gradient, smaller, shape, False)
+
+
+@lru_cache(maxsize=64)
+def _weights(side: int, smaller: int) -> Tensor:
+    """What `shrunk` takes of each old row (or column) for each new one: (smaller, side)."""
+    return shrunk(torch.eye(side)[None, None], (smaller, side))[0, 0]

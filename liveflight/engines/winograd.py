@@ -87,23 +87,25 @@ class _Block:
         m, n = winograd.tile, winograd.tile + 2
         channels, filters = winograd._weight.shape[1:]
         count, wide = rows * across, across * m + 2
-        empty = winograd._weight.new_empty
         self.height = rows * m
-        # A frame of zeros round what is loaded is the convolution's padding.
-        self._frame = winograd._weight.new_zeros(rows * m + 2, wide, channels)
         line = wide * channels
-        self._bands = self._frame.as_strided((rows, n, line), (m * line, line, 1))
-        self._down = empty(rows, n, line)
-        self._tiles = self._down.as_strided(
+        # Each pass reads one of two memories and writes the other: what is read was written just
+        # now and is still in the cache.
+        most = max(n * n * count * max(channels, filters), (rows * m + 2) * line, rows * n * line)
+        here, there = (winograd._weight.new_empty(most) for _ in range(2))
+        self._frame = _view(here, rows * m + 2, wide, channels)
+        self._bands = here.as_strided((rows, n, line), (m * line, line, 1))
+        self._down = _view(there, rows, n, line)
+        self._tiles = there.as_strided(
             (n, n, rows, across, channels), (line, channels, n * line, m * channels, 1)
         )
-        self._gathered = empty(n, n, rows, across, channels)
-        self._transformed = empty(n, n, count * channels)
-        self._products = empty(n * n, count, filters)
-        self._across = empty(n, m, count * filters)
-        self._spread = empty(rows, n, across, m, filters)
-        self._result = empty(rows, m, across * m * filters)
-        self._pixels = self._result.view(rows * m, across * m, filters)
+        self._gathered = _view(here, n, n, rows, across, channels)
+        self._transformed = _view(there, n, n, count * channels)
+        self._products = _view(here, n * n, count, filters)
+        self._across = _view(there, n, m, count * filters)
+        self._spread = _view(here, rows, n, across, m, filters)
+        self._result = _view(there, rows, m, across * m * filters)
+        self._pixels = _view(there, rows * m, across * m, filters)
         inward, outward = winograd._input, winograd._output
         self._inward = inward.expand(n, n, n), inward.expand(rows, n, n)
         self._outward = outward.expand(n, m, n), outward.expand(rows, m, n)
@@ -112,8 +114,11 @@ class _Block:
         height, width = x.shape[:2]
         top, bottom = start - 1, start + self.height + 1
         first, last = max(top, 0), min(bottom, height)
+        # A frame of zeros round what is loaded is the convolution's padding.
         self._frame[: first - top] = 0
         self._frame[last - top :] = 0
+        self._frame[:, 0] = 0
+        self._frame[:, 1 + width :] = 0
         inside = self._frame[first - top : last - top, 1 : 1 + width]
         if mask is None:
             inside.copy_(x[first:last])
@@ -142,6 +147,10 @@ class _Block:
         height, width = result.shape[:2]
         stop = min(start + self.height, height)
         rectifier.forward(self._pixels[: stop - start, :width], out=result[start:stop])
+
+
+def _view(memory: Tensor, *shape: int) -> Tensor:
+    return memory[: math.prod(shape)].view(shape)
 
 
 def _rows(channels: int, across: int, down: int) -> int:
