@@ -61,7 +61,7 @@ def _run(given: list[str]) -> int:
 
 def fly(args: argparse.Namespace) -> int:
     """Opens the window and flies; without a display, renders ten seconds of the same instead."""
-    from liveflight import app, engines
+    from liveflight import app, engines, pace
     from liveflight.outputs import has_display
 
     if not has_display():
@@ -71,10 +71,11 @@ def fly(args: argparse.Namespace) -> int:
 
     threading.Thread(target=engines.preload, name=THREAD, daemon=True).start()
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
-    options = parser.options(args, osc_host=args.osc_host, osc_port=args.osc_port)
+    fps = args.fps or pace.usual_rate(window.ctx.info["GL_RENDERER"])
+    options = parser.options(args, osc_host=args.osc_host, osc_port=args.osc_port, fps=fps)
     flight = app.build(options, window, live=True, shown=_Downloads())
     try:
-        app.run(flight, args.fps)
+        app.run(flight, fps)
     finally:
         flight.close()
     return 0

@@ -11,6 +11,15 @@ from liveflight.takeoff import Options, canvas
 _MARGIN = 0.001
 """Seconds before a frame is due by which waiting for the ascent ends, beside the time to draw."""
 
+_SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "basic render", "software")
+"""What renderers call themselves that draw on the processor."""
+
+
+def usual_rate(renderer: str) -> float:
+    """Frames per second where nobody asked for a number, by GL's name of the renderer: what draws
+    on the processor takes away from the ascent what it draws more often than anyone needs."""
+    return 30.0 if any(name in renderer.lower() for name in _SOFTWARE) else 60.0
+
 
 class Pace:
     """Without `live` nothing is held back: a render takes the time it needs."""

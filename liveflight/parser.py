@@ -87,7 +87,8 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--fullscreen", action="store_true")
     add("--display", type=read.whole(0, 99), default=0, metavar="N", help="which screen")
-    add("--fps", type=read.number(1, 1000), default=60.0, help="frames per second at most (60)")
+    fps = "frames per second at most (60; 30 where the processor draws)"
+    add("--fps", type=read.number(1, 1000), help=fps)
     add("--osc-host", default="127.0.0.1", metavar="HOST", help="where OSC is heard (127.0.0.1)")
     _add_port(command)
 

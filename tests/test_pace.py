@@ -6,7 +6,7 @@ from fake_engine import FakeEngine
 from liveflight.core.contracts import Target
 from liveflight.flight import Flight
 from liveflight.loader import Loader
-from liveflight.pace import Pace
+from liveflight.pace import Pace, usual_rate
 from liveflight.takeoff import Options
 
 STEM = Target("efficientnet_lite0", "stem", 3)
@@ -68,3 +68,17 @@ def test_what_is_given_of_what_was_asked_is_told(flight: Flight) -> None:
     assert flight.controls.setting("show.effort") == governed.effort == "1 of 4 steps, canvas 1"
     assert governed.tick_rate.value == pytest.approx(50, rel=0.01)
     assert 50 <= governed.step_rate.value < 200
+
+
+@pytest.mark.parametrize(
+    ("renderer", "rate"),
+    [
+        ("llvmpipe (LLVM 15.0.6, 256 bits)", 30),
+        ("ANGLE (Google, SwiftShader Device)", 30),
+        ("Microsoft Basic Render Driver", 30),
+        ("NVIDIA GeForce RTX 4090/PCIe/SSE2", 60),
+        ("Mesa Intel(R) Graphics (ADL GT2)", 60),
+    ],
+)
+def test_a_processor_that_draws_draws_less_often(renderer: str, rate: float) -> None:
+    assert usual_rate(renderer) == rate
