@@ -44,6 +44,7 @@ HOMES = {
     "torch": {"engines", "networks", "bench", "probes"},
     "torchvision": {"engines", "networks", "bench.peers"},
     "onnxruntime": {"engines", "networks", "probes"},
+    "onnx": {"engines"},
     "lucent": {"bench.recipes"},
     "psutil": {"bench"},
     "safetensors": {"networks"},

@@ -62,9 +62,16 @@ def _derived(device: torch.device) -> Backend:
     return Derived(device)
 
 
+def _onnx(device: torch.device) -> Backend:
+    from liveflight.engines.onnx_backend import Onnx
+
+    return Onnx(device)
+
+
 _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
     "auto": _derived,
     "torch": _derived,
+    "onnx": _onnx,
     "autograd": _autograd,
 }
 NAMES = tuple(_BACKENDS)

@@ -8,17 +8,18 @@ where it follows one of 1x1 pixels, both work on these quarters, which stay in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
-from math import inf
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import nn
 
-from liveflight.engines.onnx_layouts import BLOCKED_DOMAIN, Blocked, Convolution, Map, Plain
+from liveflight.engines.onnx_layouts import BLOCKED_DOMAIN, Blocked, Plain
+from liveflight.engines.onnx_maps import Convolution, Map
+from liveflight.engines.onnx_steps import Add, Clip, Conv, Layer, Pool, Step, steps_to
 from liveflight.networks import Network
-from liveflight.networks.layered import Layered, SameConv2d, _same_padding
+from liveflight.networks.layered import Layered, SameConv2d, same_padding
 
 VERSION = 1
 """Of the graphs written here: another one makes those kept on disk stale."""
@@ -28,38 +29,6 @@ PICTURE, GRADIENT = "picture", "gradient"
 
 Backward = Callable[[Map | None], Map | None]
 """From the gradient of a step's output (None: there is none yet) to that of its input."""
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """Marks where a layer, or what a later one adds, is complete."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class _Add:
-    source: str
-
-
-@dataclass(frozen=True)
-class _Conv:
-    key: str
-    module: nn.Conv2d
-    top: float | None = None
-
-
-@dataclass(frozen=True)
-class _Clip:
-    top: float
-
-
-@dataclass(frozen=True)
-class _Pool:
-    pass
-
-
-_Step = _Layer | _Add | _Conv | _Clip | _Pool
 
 
 def inputs(layer: str) -> tuple[str, str, str]:
@@ -109,7 +78,7 @@ class _Writer:
         self._known, self._layers, self._size = known, sorted(layers), size
         self._channels = {layer.name: layer.channels for layer in known.layers}
         self._whole, self._layout = whole, layout
-        self._steps = _fused(list(_flat(module, self._layers)))
+        self._steps = steps_to(module, self._layers)
         self._kept: dict[str, Map] = {}
         self._skipped: dict[str, Map] = {}
 
@@ -153,28 +122,28 @@ class _Writer:
             opsets.append(helper.make_opsetid(BLOCKED_DOMAIN, 1))
         return helper.make_model(graph, opset_imports=opsets, ir_version=_IR)
 
-    def _forward(self, x: Map, steps: list[_Step]) -> tuple[Map, Backward, int]:
+    def _forward(self, x: Map, steps: list[Step]) -> tuple[Map, Backward, int]:
         """The first step's output, its backward, and how many steps that were."""
         layout, step = self._layout, steps[0]
         match step:
-            case _Conv():
+            case Conv():
                 return self._convolved(x, step, steps)
-            case _Clip(top):
+            case Clip(top):
                 y = layout.clipped(x, top)
                 return y, lambda g: g and layout.masked(g, y, top), 1
-            case _Pool():
+            case Pool():
                 y = layout.pooled(x)
                 return y, lambda g: g and self._unpooled(g, x, y), 1
-            case _Add(source):
+            case Add(source):
                 return layout.add(x, self._kept[source]), lambda g: self._split(g, source), 1
-            case _Layer(name):
+            case Layer(name):
                 self._kept[name] = x
                 return x, lambda g: self._seeded(g, name, x), 1
 
-    def _convolved(self, x: Map, step: _Conv, steps: list[_Step]) -> tuple[Map, Backward, int]:
+    def _convolved(self, x: Map, step: Conv, steps: list[Step]) -> tuple[Map, Backward, int]:
         layout, by = self._layout, self._convolution(step, x)
         following = steps[1] if len(steps) > 1 else None
-        if isinstance(following, _Conv) and following.module.stride == (2, 2):
+        if isinstance(following, Conv) and following.module.stride == (2, 2):
             if by.kernel == (1, 1) and by.stride == 1 and by.top is not None:
                 return *self._quartered(x, by, following), 2
         if self._linear(steps, by):
@@ -191,7 +160,7 @@ class _Writer:
 
         return y, backward, 1
 
-    def _convolution(self, step: _Conv, x: Map) -> Convolution:
+    def _convolution(self, step: Conv, x: Map) -> Convolution:
         module = step.module
         weight = module.weight.detach().numpy()
         if x.outside:  # the picture is centred, but not yet divided by its deviation
@@ -202,7 +171,7 @@ class _Writer:
             step.key, weight, bias, _pads(module, x), stride, module.groups, step.top
         )
 
-    def _quartered(self, x: Map, first: Convolution, step: _Conv) -> tuple[Map, Backward]:
+    def _quartered(self, x: Map, first: Convolution, step: Conv) -> tuple[Map, Backward]:
         """Two convolutions, the first of 1x1 pixels, the second of stride 2, by phases."""
         layout, top = self._layout, first.top
         assert top is not None
@@ -273,16 +242,16 @@ class _Writer:
             self._skipped[source] = gradient
         return gradient
 
-    def _linear(self, steps: list[_Step], by: Convolution) -> bool:
+    def _linear(self, steps: list[Step], by: Convolution) -> bool:
         """Whether the objective is linear in this convolution, the last: then its input's gradient
         does not depend on it, and it need not run."""
         plain = by.top is None and by.stride == 1 and by.groups == 1
-        return plain and not self._whole and steps[1:] == [_Layer(self._deepest)]
+        return plain and not self._whole and steps[1:] == [Layer(self._deepest)]
 
     @property
     def _deepest(self) -> str:
         last = self._steps[-1]
-        assert isinstance(last, _Layer)
+        assert isinstance(last, Layer)
         return last.name
 
     def _blended(self, by: Convolution, x: Map) -> Map:
@@ -314,7 +283,7 @@ class _Writer:
         return gradient
 
     def _excited(self, layer: str, x: Map) -> tuple[str, str]:
-        """The filters' weights, (C,), and how much each pixel of their maps counts, (1, 1, h, w)."""
+        """The filters' weights, (C,), and how much each pixel counts, (1, 1, h, w)."""
         layout = self._layout
         others = np.ones((1, 1, *x.size))
         others[..., x.height // 2, x.width // 2] = 0
@@ -332,48 +301,6 @@ class _Writer:
         return replace(x, name=self._layout.node("Cast", x.name, to=to))
 
 
-def _flat(module: Layered, layers: Collection[str]) -> Iterator[_Step]:
-    """The steps up to the deepest of the layers."""
-    names = list(module.stages)
-    deepest = max(names.index(layer) for layer in layers)
-    marked = {*layers, *module.skips.values()}
-    for name in names[: deepest + 1]:
-        yield from _steps(name, module.stages[name])
-        if name in module.skips:
-            yield _Add(module.skips[name])
-        if name in marked:
-            yield _Layer(name)
-
-
-def _steps(key: str, module: nn.Module) -> Iterator[_Step]:
-    match module:
-        case nn.Sequential():
-            for number, part in enumerate(module):
-                yield from _steps(f"{key}.{number}", part)
-        case nn.Conv2d():
-            yield _Conv(key, module)
-        case nn.ReLU6():  # which is a Hardtanh, not a ReLU
-            yield _Clip(6.0)
-        case nn.ReLU():
-            yield _Clip(inf)
-        case nn.MaxPool2d(kernel_size=2, stride=2, padding=0):
-            yield _Pool()
-        case _:
-            raise TypeError(f"there is no gradient graph for a {type(module).__name__} ({key})")
-
-
-def _fused(steps: list[_Step]) -> list[_Step]:
-    """With each clip inside the convolution before it."""
-    fused: list[_Step] = []
-    for step in steps:
-        last = fused[-1] if fused else None
-        if isinstance(step, _Clip) and isinstance(last, _Conv) and last.top is None:
-            fused[-1] = replace(last, top=step.top)
-        else:
-            fused.append(step)
-    return fused
-
-
 def _phases(x: Map) -> list[tuple[int, int]]:
     """The first rows and columns of the quarters of x that are not empty."""
     return [(row, column) for row in range(min(2, x.height)) for column in range(min(2, x.width))]
@@ -385,7 +312,7 @@ def _pads(module: nn.Conv2d, x: Map) -> tuple[int, int, int, int]:
         rows, columns = module.padding
         return rows, columns, rows, columns
     (top, below), (left, after) = (
-        _same_padding(side, kernel, module.stride[0])
+        same_padding(side, kernel, module.stride[0])
         for side, kernel in zip(x.size, module.kernel_size, strict=True)
     )
     return top, left, top + below, left + after

@@ -1,0 +1,255 @@
+"""Gradients by ONNX Runtime: one session for each set of layers and picture size, all of a network
+on the same weights."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor
+
+from liveflight.engines import onnx_graph, onnx_sessions
+from liveflight.engines.backend import Excitation, Excitations
+from liveflight.engines.onnx_cache import GraphCache
+from liveflight.engines.onnx_layouts import Blocked, Plain
+from liveflight.engines.onnx_sessions import CPU, Provider
+from liveflight.networks import Network
+from liveflight.networks.layered import Layered
+
+log = logging.getLogger("liveflight.engines")
+
+_MOST_SHARED, _MOST_OWN = 256, 32
+"""Sessions that are kept: where they share their weights, and where each has its own."""
+
+Key = tuple[str, frozenset[str], tuple[int, int], bool]
+"""Network, layers, height and width, and whether whole layers can be excited."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    session: ort.InferenceSession
+    binding: Any
+    """Of its weights; the other inputs and the output are bound anew for each run."""
+
+
+@dataclass
+class _Known:
+    network: Network
+    module: Layered
+    digest: str
+    dtype: type
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    """The weights as the sessions take them, by name."""
+
+
+class Onnx:
+    """`engines.backend.Backend` on the first provider that loads; in float32 but on CUDA.
+
+    On the CPU in ONNX Runtime's own blocked layout, where it has one here."""
+
+    def __init__(self, device: torch.device, cache: GraphCache | None = None) -> None:
+        self._device = device
+        self._cache = cache or GraphCache()
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._provider = self._chosen()
+        self.provider = self._provider[0]
+        """The name of ONNX Runtime's provider that the gradients run on."""
+        self._blocked = onnx_sessions.block() if self.provider == CPU else 0
+        self._networks: dict[str, _Known] = {}
+        self._sessions: OrderedDict[Key, _Prepared] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> None:
+        half = dtype == torch.float16 and self.provider != CPU
+        with self._lock:
+            for key in [key for key in self._sessions if key[0] == known.name]:
+                del self._sessions[key]
+            self._networks[known.name] = _Known(
+                known, module, _digest(module), np.float16 if half else np.float32
+            )
+
+    def plan(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> None:
+        for size in sizes:
+            for whole in (False, True):
+                self._session((network, frozenset(layers), size, whole))
+
+    def planned(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> bool:
+        with self._lock:
+            return all(
+                (network, frozenset(layers), size, whole) in self._sessions
+                for size in sizes
+                for whole in (False, True)
+            )
+
+    def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
+        size = (picture.shape[-2], picture.shape[-1])
+        whole = any(excited.whole for excited in excitations.values())
+        key = self._nearest((network, frozenset(excitations), size, whole))
+        if key is None and len(excitations) == 1:
+            key = (network, frozenset(excitations), size, whole)
+        if key is not None:
+            return self._run(key, picture, excitations)
+        gradient = torch.zeros_like(picture)
+        for layer, excited in excitations.items():
+            gradient = gradient + self.gradient(network, picture, {layer: excited})
+        return gradient
+
+    def close(self) -> None:
+        with self._lock:
+            self._sessions.clear()
+            self._networks.clear()
+
+    def _nearest(self, wanted: Key) -> Key | None:
+        """The prepared session for no more than these layers' gradient, or for the fewest more."""
+        network, layers, size, whole = wanted
+        with self._lock:
+            able = [
+                key
+                for key in self._sessions
+                if key[0] == network and key[2] == size and key[1] >= layers and key[3] >= whole
+            ]
+        return min(able, key=lambda key: (len(key[1]), key[3]), default=None)
+
+    def _run(self, key: Key, picture: Tensor, excitations: Excitations) -> Tensor:
+        prepared, known = self._session(key), self._networks[key[0]]
+        where = self._device if self.provider != CPU else torch.device("cpu")
+        given = {onnx_graph.PICTURE: picture.to(where).contiguous()}
+        for layer in key[1]:
+            excited = excitations.get(layer) or _nothing(known.network.layer(layer).channels)
+            values = [excited.weights, torch.tensor([float(excited.centre)])]
+            if key[3]:
+                values.append(torch.tensor([float(excited.whole)]))
+            for name, value in zip(onnx_graph.inputs(layer), values, strict=False):
+                given[name] = value.to(where, torch.float32).contiguous()
+        gradient = torch.empty_like(given[onnx_graph.PICTURE])
+        for name, value in given.items():
+            prepared.binding.bind_input(name, *_place(value))
+        prepared.binding.bind_output(onnx_graph.GRADIENT, *_place(gradient))
+        self._execute(prepared, [*given.values(), gradient])
+        return gradient.to(picture.device)
+
+    def _execute(self, prepared: _Prepared, used: list[Tensor]) -> None:
+        session, binding = prepared.session, prepared.binding
+        if self._stream is None or self.provider == CPU:
+            session.run_with_iobinding(binding)
+            return
+        current = torch.cuda.current_stream(self._device)
+        self._stream.wait_stream(current)
+        options = ort.RunOptions()
+        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        session.run_with_iobinding(binding, options)
+        current.wait_stream(self._stream)
+        for tensor in used:
+            tensor.record_stream(self._stream)
+
+    def _session(self, key: Key) -> _Prepared:
+        with self._lock:
+            if key in self._sessions:
+                self._sessions.move_to_end(key)
+                return self._sessions[key]
+            known = self._networks[key[0]]
+        prepared = self._made(key, known)
+        with self._lock:
+            self._sessions[key] = prepared
+            while len(self._sessions) > (_MOST_SHARED if self._blocked else _MOST_OWN):
+                self._sessions.popitem(last=False)
+        return prepared
+
+    def _made(self, key: Key, known: _Known) -> _Prepared:
+        if self._blocked:
+            return self._sharing(key, known)
+        layout = Plain({}, known.dtype)
+        model = onnx_graph.build(known.network, known.module, *key[1:], layout)
+        whole = onnx_graph.embedded(model, layout).SerializeToString()
+        try:
+            session = onnx_sessions.session(whole, [self._provider, (CPU, {})], optimise=True)
+            return _Prepared(session, session.io_binding())
+        except Exception as error:
+            if self.provider == CPU:
+                raise
+            self._fall_back(str(error))
+            return self._made(key, replace(known, dtype=np.float32))
+
+    def _sharing(self, key: Key, known: _Known) -> _Prepared:
+        """A session on the network's laid out weights."""
+        network, layers, size, whole = key
+        name = repr((network, known.digest, sorted(layers), size, whole, self._blocked))
+        kept = self._cache.find(name)
+        if kept is None or not known.weights.keys() >= _weights_of(kept):
+            layout = Blocked(self._blocked, known.weights)
+            model = onnx_graph.build(known.network, known.module, *key[1:], layout)
+            graph = model.SerializeToString()
+            if graph != kept:
+                self._cache.keep(name, graph)
+            kept = graph
+        session = onnx_sessions.session(kept, [self._provider], optimise=False)
+        binding = session.io_binding()
+        for weight in _weights_of(kept):
+            if weight not in known.values:
+                known.values[weight] = ort.OrtValue.ortvalue_from_numpy(known.weights[weight])
+            binding.bind_ortvalue_input(weight, known.values[weight])
+        return _Prepared(session, binding)
+
+    def _chosen(self) -> Provider:
+        stream = self._stream.cuda_stream if self._stream is not None else 0
+        for provider in onnx_sessions.providers(self._device, stream):
+            if provider[0] == CPU or onnx_sessions.loads(provider):
+                return provider
+            _say_once(f"ONNX Runtime's {provider[0]} does not load: liveflight doctor says why")
+        _say_once("--engine onnx runs on the CPU")
+        return CPU, {}
+
+    def _fall_back(self, why: str) -> None:
+        _say_once(f"{self.provider} fails, so --engine onnx runs on the CPU: {why.splitlines()[0]}")
+        with self._lock:
+            self._provider, self.provider = (CPU, {}), CPU
+            self._blocked = onnx_sessions.block()
+            self._sessions.clear()
+            for known in self._networks.values():
+                known.dtype = np.float32
+
+
+@lru_cache
+def _say_once(what: str) -> None:
+    log.warning(what)
+
+
+def _digest(module: Layered) -> str:
+    """Of everything that a graph of the module depends on."""
+    digest = hashlib.sha256(f"{module!r} {module.skips}".encode())
+    for name, value in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.numpy())
+    return digest.hexdigest()
+
+
+def _weights_of(graph: bytes) -> set[str]:
+    """The inputs of a graph that are weights: picture and excitations have no dots."""
+    return {
+        each.name for each in onnx.load_model_from_string(graph).graph.input if "." in each.name
+    }
+
+
+def _nothing(channels: int) -> Excitation:
+    return Excitation(torch.zeros(channels))
+
+
+def _place(tensor: Tensor) -> tuple[str, int, type, tuple[int, ...], int]:
+    """Where ONNX Runtime finds a float32 tensor's memory."""
+    device = tensor.device
+    return device.type, device.index or 0, np.float32, tuple(tensor.shape), tensor.data_ptr()

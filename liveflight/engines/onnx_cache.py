@@ -1,0 +1,81 @@
+"""Graphs kept on disk, so that the next flight need not write them again: reading one takes 1 ms,
+writing it some 15, and a mix of layers takes one for each size at which it sees the picture.
+
+Weights are not in them: they come with the installation or were downloaded, and lie in memory once
+for all graphs. A file holds a line that says what it is, the SHA-256 of the rest, and the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import platformdirs
+
+from liveflight.engines import onnx_graph
+
+log = logging.getLogger("liveflight.engines")
+
+_MAGIC = (
+    f"liveflight gradient graph {onnx_graph.VERSION}, opset {onnx_graph.OPSET}, "
+    f"onnx {onnx.__version__}, onnxruntime {onnxruntime.__version__}\n"
+).encode()
+_MOST_FILES = 512
+_MOST_BYTES = 1 << 20
+"""Of one file; the largest graph has a tenth of it."""
+
+
+class GraphCache:
+    """A folder of graphs by what they are made of. One that cannot be read or written is done
+    without; a damaged or foreign file is written anew."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or Path(platformdirs.user_cache_dir("liveflight")) / "graphs"
+
+    def find(self, key: str) -> bytes | None:
+        path = self._path(key)
+        try:
+            if path.stat().st_size > _MOST_BYTES:
+                self._refuse(path)
+                return None
+            content = path.read_bytes()
+        except OSError:
+            return None
+        magic, rest = content[: len(_MAGIC)], content[len(_MAGIC) :]
+        digest, graph = rest[:32], rest[32:]
+        if magic != _MAGIC or hashlib.sha256(graph).digest() != digest:
+            self._refuse(path)
+            return None
+        return graph
+
+    def keep(self, key: str, graph: bytes) -> None:
+        """Leaves the whole file or none. Other programs may keep the same one at once."""
+        path = self._path(key)
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                part.write_bytes(_MAGIC + hashlib.sha256(graph).digest() + graph)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+            self._drop_oldest()
+        except OSError as error:
+            log.debug("cannot keep a graph: %s", error)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.graph"
+
+    def _refuse(self, path: Path) -> None:
+        log.warning("the gradient graph %s is damaged or stale: it is written anew", path)
+
+    def _drop_oldest(self) -> None:
+        files = [entry for entry in self._folder.iterdir() if entry.suffix in (".graph", ".part")]
+        if len(files) > _MOST_FILES:
+            files.sort(key=lambda path: path.stat().st_mtime)
+            for path in files[: len(files) - _MOST_FILES]:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,149 @@
+"""ONNX Runtime sessions: on which provider, with which options, and what they share."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import platformdirs
+import torch
+from onnx import TensorProto, helper
+
+from liveflight.engines.onnx_layouts import BLOCKED_DOMAIN
+
+log = logging.getLogger("liveflight.engines")
+
+_ERRORS_ONLY, _FATAL_ONLY = 3, 4  # of ONNX Runtime's log, which goes to standard error
+
+CPU, CUDA, TENSORRT = (f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "Tensorrt"))
+
+Provider = tuple[str, dict[str, str]]
+
+_LEVELS = ort.GraphOptimizationLevel
+
+
+def session(model: bytes, providers: Sequence[Provider], optimise: bool) -> ort.InferenceSession:
+    """`optimise`: False for a model that is as it shall run. What fails to be optimised fully is
+    tried with the simplest optimisations (fusions may leave nodes that no kernel takes). Raises
+    what ONNX Runtime does."""
+    levels = (_LEVELS.ORT_ENABLE_ALL, _LEVELS.ORT_ENABLE_BASIC)
+    for level in levels if optimise else (_LEVELS.ORT_DISABLE_ALL,):
+        try:
+            return ort.InferenceSession(model, _options(level), providers=list(providers))
+        except Exception as error:  # its own exceptions have no common parent
+            failure = error
+            log.debug("no session at %s: %s", level, error)
+    raise failure
+
+
+def _options(level: ort.GraphOptimizationLevel) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = level
+    options.log_severity_level = _FATAL_ONLY
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    # Threads that spin between runs would take the cores from torch's, which condition the
+    # gradient, and from GL: 1.4 ms of conditioning then take 8.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if _shared_arena():
+        options.add_session_config_entry("session.use_env_allocators", "1")
+    return options
+
+
+@lru_cache(maxsize=1)
+def _shared_arena() -> bool:
+    """One arena for all sessions' activations: of its own, each would hold 40 MB and more."""
+    place = ort.OrtMemoryInfo(
+        "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
+    )
+    try:
+        ort.create_and_register_allocator(place, ort.OrtArenaCfg({"arena_extend_strategy": 1}))
+    except Exception as error:
+        log.debug("no shared arena: %s", error)
+        return False
+    return True
+
+
+@lru_cache(maxsize=1)
+def block() -> int:
+    """How many channels ONNX Runtime's convolutions take side by side on this processor; 0 where
+    they take none so."""
+    shape = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, 1, 1])
+    blocked = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    node = helper.make_node("ReorderInput", ["x"], ["y"], domain=BLOCKED_DOMAIN)
+    model = helper.make_model(
+        helper.make_graph([node], "block", [shape], [blocked]),
+        opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid(BLOCKED_DOMAIN, 1)],
+        ir_version=9,
+    )
+    try:
+        probe = session(model.SerializeToString(), [(CPU, {})], optimise=False)
+        (found,) = probe.run(None, {"x": np.ones((1, 4, 1, 1), np.float32)})
+    except Exception as error:
+        log.debug("no blocked layout: %s", error)
+        return 0
+    return int(found.shape[1]) if found.shape[1] in (8, 16) else 0
+
+
+def providers(device: torch.device, stream: int) -> list[Provider]:
+    """What to run on, the fastest first. `stream`: a cudaStream_t, for CUDA."""
+    if device.type != "cuda":
+        return [(CPU, {})]
+    place = {"device_id": str(device.index or 0), "user_compute_stream": str(stream)}
+    found: list[Provider] = [
+        (
+            CUDA,
+            {
+                **place,
+                "prefer_nhwc": "1",
+                "fuse_conv_bias": "1",
+                "cudnn_conv_algo_search": "EXHAUSTIVE",
+                "cudnn_conv_use_max_workspace": "1",
+            },
+        )
+    ]
+    if importlib.util.find_spec("tensorrt_libs") is not None:
+        folder = Path(platformdirs.user_cache_dir("liveflight")) / "tensorrt"
+        options = {
+            **place,
+            "trt_fp16_enable": "1",
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": str(folder),
+            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_path": str(folder),
+        }
+        found.insert(0, (TENSORRT, options))
+    return found
+
+
+@lru_cache(maxsize=1)
+def preload() -> None:
+    """Loads the CUDA libraries that came as Python packages, which the provider does not find by
+    itself. After torch, which has most of them."""
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+
+
+def loads(provider: Provider) -> bool:
+    """Whether it takes a model at all; what is compiled in need not load."""
+    shape = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    node = helper.make_node("Identity", ["x"], ["y"])
+    model = helper.make_model(
+        helper.make_graph([node], "smallest", shape[:1], shape[1:]),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=9,
+    )
+    ort.set_default_logger_severity(_FATAL_ONLY)
+    try:
+        found = session(model.SerializeToString(), [provider, (CPU, {})], optimise=False)
+    except Exception as error:
+        log.debug("%s: %s", provider[0], error)
+        return False
+    finally:
+        ort.set_default_logger_severity(_ERRORS_ONLY)
+    return bool(found.get_providers()[0] == provider[0])

@@ -1,0 +1,90 @@
+"""A network's stages as a row of single steps, as deep as is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from math import inf
+
+from torch import nn
+
+from liveflight.networks.layered import Layered
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Marks where a layer, or what a later one adds, is complete."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Add:
+    source: str
+
+
+@dataclass(frozen=True)
+class Conv:
+    key: str
+    module: nn.Conv2d
+    top: float | None = None
+
+
+@dataclass(frozen=True)
+class Clip:
+    top: float
+
+
+@dataclass(frozen=True)
+class Pool:
+    pass
+
+
+Step = Layer | Add | Conv | Clip | Pool
+
+
+def steps_to(module: Layered, layers: Collection[str]) -> list[Step]:
+    """The steps up to the deepest of the layers, the last of which marks it. Raises TypeError for a
+    module that there is no step for."""
+    return _fused(list(_flat(module, layers)))
+
+
+def _flat(module: Layered, layers: Collection[str]) -> Iterator[Step]:
+    names = list(module.stages)
+    deepest = max(names.index(layer) for layer in layers)
+    marked = {*layers, *module.skips.values()}
+    for name in names[: deepest + 1]:
+        yield from _steps(name, module.stages[name])
+        if name in module.skips:
+            yield Add(module.skips[name])
+        if name in marked:
+            yield Layer(name)
+
+
+def _steps(key: str, module: nn.Module) -> Iterator[Step]:
+    match module:
+        case nn.Sequential():
+            for number, part in enumerate(module):
+                yield from _steps(f"{key}.{number}", part)
+        case nn.Conv2d():
+            yield Conv(key, module)
+        case nn.ReLU6():  # which is a Hardtanh, not a ReLU
+            yield Clip(6.0)
+        case nn.ReLU():
+            yield Clip(inf)
+        case nn.MaxPool2d(kernel_size=2, stride=2, padding=0):
+            yield Pool()
+        case _:
+            raise TypeError(f"there is no gradient graph for a {type(module).__name__} ({key})")
+
+
+def _fused(steps: list[Step]) -> list[Step]:
+    """With each clip inside the convolution before it."""
+    fused: list[Step] = []
+    for step in steps:
+        last = fused[-1] if fused else None
+        if isinstance(step, Clip) and isinstance(last, Conv) and last.top is None:
+            fused[-1] = replace(last, top=step.top)
+        else:
+            fused.append(step)
+    return fused
