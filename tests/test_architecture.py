@@ -57,7 +57,7 @@ HOMES = {
     "pythonosc": {"inputs.osc", "bench.latency"},
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets"},
-    "platformdirs": {"screenshots", "core.presets", "engines.measured"},
+    "platformdirs": {"screenshots", "core.presets", "engines"},
     "rich": {"__main__"},
 }
 # Time is an argument in the core, and only the mailbox knows that there are threads.

@@ -177,7 +177,7 @@ class Onnx:
         model = onnx_graph.build(known.network, known.module, *key[1:], layout)
         whole = onnx_graph.embedded(model, layout).SerializeToString()
         try:
-            session = onnx_sessions.session(whole, [self._provider, (CPU, {})], optimise=True)
+            session = onnx_sessions.session(whole, self._provider, optimise=True)
             return _Prepared(session, session.io_binding())
         except Exception as error:
             if self.provider == CPU:
@@ -197,7 +197,7 @@ class Onnx:
             if graph != kept:
                 self._cache.keep(name, graph)
             kept = graph
-        session = onnx_sessions.session(kept, [self._provider], optimise=False)
+        session = onnx_sessions.session(kept, self._provider, optimise=False)
         binding = session.io_binding()
         for weight in _weights_of(kept):
             if weight not in known.values:

@@ -16,12 +16,12 @@ import onnx
 import onnxruntime
 import platformdirs
 
-from liveflight.engines import onnx_graph
+from liveflight.engines.onnx_layouts import OPSET, VERSION
 
 log = logging.getLogger("liveflight.engines")
 
 _MAGIC = (
-    f"liveflight gradient graph {onnx_graph.VERSION}, opset {onnx_graph.OPSET}, "
+    f"liveflight gradient graph {VERSION}, opset {OPSET}, "
     f"onnx {onnx.__version__}, onnxruntime {onnxruntime.__version__}\n"
 ).encode()
 _MOST_FILES = 512

@@ -15,15 +15,11 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import nn
 
-from liveflight.engines.onnx_layouts import BLOCKED_DOMAIN, Blocked, Plain
+from liveflight.engines.onnx_layouts import BLOCKED_DOMAIN, IR, OPSET, Blocked, Plain
 from liveflight.engines.onnx_maps import Convolution, Map
 from liveflight.engines.onnx_steps import Add, Clip, Conv, Layer, Pool, Step, steps_to
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered, SameConv2d, same_padding
-
-VERSION = 1
-"""Of the graphs written here: another one makes those kept on disk stale."""
-OPSET, _IR = 18, 9
 
 PICTURE, GRADIENT = "picture", "gradient"
 
@@ -120,7 +116,7 @@ class _Writer:
         opsets = [helper.make_opsetid("", OPSET)]
         if isinstance(layout, Blocked):
             opsets.append(helper.make_opsetid(BLOCKED_DOMAIN, 1))
-        return helper.make_model(graph, opset_imports=opsets, ir_version=_IR)
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR)
 
     def _forward(self, x: Map, steps: list[Step]) -> tuple[Map, Backward, int]:
         """The first step's output, its backward, and how many steps that were."""

@@ -19,6 +19,9 @@ from onnx import NodeProto, helper
 
 from liveflight.engines.onnx_maps import Convolution, Map
 
+VERSION = 1
+"""Of the graphs written here and in `onnx_graph`: another one makes those kept on disk stale."""
+OPSET, IR = 18, 9
 BLOCKED_DOMAIN = "com.microsoft.nchwc"
 
 _STEEP = 2.0**60

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import platformdirs
 import torch
 from onnx import TensorProto, helper
 
-from liveflight.engines.onnx_layouts import BLOCKED_DOMAIN
+from liveflight.engines.onnx_layouts import BLOCKED_DOMAIN, IR, OPSET
 
 log = logging.getLogger("liveflight.engines")
 
@@ -27,14 +26,15 @@ Provider = tuple[str, dict[str, str]]
 _LEVELS = ort.GraphOptimizationLevel
 
 
-def session(model: bytes, providers: Sequence[Provider], optimise: bool) -> ort.InferenceSession:
-    """`optimise`: False for a model that is as it shall run. What fails to be optimised fully is
-    tried with the simplest optimisations (fusions may leave nodes that no kernel takes). Raises
-    what ONNX Runtime does."""
+def session(model: bytes, provider: Provider, optimise: bool) -> ort.InferenceSession:
+    """On the provider, and what it cannot do on the CPU. `optimise`: False for a model that is as
+    it shall run. What fails to be optimised fully is tried with the simplest optimisations
+    (fusions may leave nodes that no kernel takes). Raises what ONNX Runtime does."""
+    providers = [provider] if provider[0] == CPU else [provider, (CPU, {})]
     levels = (_LEVELS.ORT_ENABLE_ALL, _LEVELS.ORT_ENABLE_BASIC)
     for level in levels if optimise else (_LEVELS.ORT_DISABLE_ALL,):
         try:
-            return ort.InferenceSession(model, _options(level), providers=list(providers))
+            return ort.InferenceSession(model, _options(level), providers=providers)
         except Exception as error:  # its own exceptions have no common parent
             failure = error
             log.debug("no session at %s: %s", level, error)
@@ -78,11 +78,11 @@ def block() -> int:
     node = helper.make_node("ReorderInput", ["x"], ["y"], domain=BLOCKED_DOMAIN)
     model = helper.make_model(
         helper.make_graph([node], "block", [shape], [blocked]),
-        opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid(BLOCKED_DOMAIN, 1)],
-        ir_version=9,
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(BLOCKED_DOMAIN, 1)],
+        ir_version=IR,
     )
     try:
-        probe = session(model.SerializeToString(), [(CPU, {})], optimise=False)
+        probe = session(model.SerializeToString(), (CPU, {}), optimise=False)
         (found,) = probe.run(None, {"x": np.ones((1, 4, 1, 1), np.float32)})
     except Exception as error:
         log.debug("no blocked layout: %s", error)
@@ -135,12 +135,12 @@ def loads(provider: Provider) -> bool:
     node = helper.make_node("Identity", ["x"], ["y"])
     model = helper.make_model(
         helper.make_graph([node], "smallest", shape[:1], shape[1:]),
-        opset_imports=[helper.make_opsetid("", 18)],
-        ir_version=9,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR,
     )
     ort.set_default_logger_severity(_FATAL_ONLY)
     try:
-        found = session(model.SerializeToString(), [provider, (CPU, {})], optimise=False)
+        found = session(model.SerializeToString(), provider, optimise=False)
     except Exception as error:
         log.debug("%s: %s", provider[0], error)
         return False
