@@ -68,8 +68,16 @@ def _onnx(device: torch.device) -> Backend:
     return Onnx(device)
 
 
+def _fastest(device: torch.device) -> Backend:
+    from liveflight.engines.fastest import Fastest
+
+    if device.type != "cpu":
+        return _derived(device)
+    return Fastest({"torch": lambda: _derived(device), "onnx": lambda: _onnx(device)})
+
+
 _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
-    "auto": _derived,
+    "auto": _fastest,
     "torch": _derived,
     "onnx": _onnx,
     "autograd": _autograd,

@@ -21,9 +21,10 @@ class Autograd:
         self._device = device
         self._networks: dict[str, tuple[Network, Layered, torch.dtype]] = {}
 
-    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> None:
+    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
         module = copy.deepcopy(module).to(self._device, dtype)
         self._networks[known.name] = (known, module.to(memory_format=torch.channels_last), dtype)
+        return dtype
 
     def plan(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
@@ -35,6 +36,7 @@ class Autograd:
     ) -> bool:
         return True
 
+    @torch.enable_grad()
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
         known, module, dtype = self._networks[network]
         picture = picture.detach().requires_grad_(True)

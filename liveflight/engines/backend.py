@@ -47,9 +47,9 @@ class Backend(Protocol):
     """Gradients of the networks it was given. `load` and `plan` may be called from another thread
     while `gradient` runs on what was loaded earlier."""
 
-    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> None:
-        """Takes over a network, float32 on the CPU, not to be changed, to be run in `dtype`. A
-        second time for the same network replaces it."""
+    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
+        """Takes over a network, float32 on the CPU, not to be changed, to be run in `dtype`, or in
+        what is returned where it cannot. A second time for the same network replaces it."""
         ...
 
     def plan(

@@ -24,8 +24,9 @@ class Derived:
         self._device = device
         self._networks: dict[str, Prepared] = {}
 
-    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> None:
+    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
         self._networks[known.name] = Prepared(known, module, self._device, dtype)
+        return dtype
 
     def plan(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]

@@ -152,7 +152,7 @@ class AscentEngine:
     def _load(self, known: Network, module: Layered, spread: Mapping[str, Tensor]) -> torch.dtype:
         """Gives the backend the network, in half only where that agrees with float32."""
         dtype = devices.precision(self._device, known.dense)
-        self._backend.load(known, module, dtype)
+        dtype = self._backend.load(known, module, dtype)
         if dtype != torch.float16:
             return dtype
         exact = Autograd(torch.device("cpu"))
@@ -166,8 +166,7 @@ class AscentEngine:
             self.device,
             cosine,
         )
-        self._backend.load(known, module, torch.float32)
-        return torch.float32
+        return self._backend.load(known, module, torch.float32)
 
 
 def agreement(

@@ -10,6 +10,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -28,15 +29,17 @@ class Measured:
     machine, torch or number of threads, is written anew; one that cannot be written is done
     without."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path | None = None) -> None:
+        """`path`: by default in the user's cache."""
+        self._path = path or Path(platformdirs.user_cache_dir("liveflight")) / "fastest.json"
         self._machine = machine()
         self._lock = threading.Lock()
         self._answers: dict[str, str] | None = None
 
     def fastest(self, question: str, ways: Ways) -> str:
         """The name of the fastest way, run now unless the answer is known. Takes a few runs of
-        each: not for the middle of a flight."""
+        each: not for the middle of a flight. A way that fails is left out, with a line in the log;
+        raises what the last one raises where none works."""
         with self._lock:
             if self._answers is None:
                 self._answers = self._read()
@@ -67,7 +70,12 @@ class Measured:
 
 def fastest(question: str, ways: Ways) -> str:
     """As `Measured.fastest`, remembered in the user's cache."""
-    return _here.fastest(question, ways)
+    return _here().fastest(question, ways)
+
+
+@cache
+def _here() -> Measured:
+    return Measured()
 
 
 def machine() -> dict[str, str | int]:
@@ -90,15 +98,27 @@ def _processor() -> str:
 
 @torch.no_grad()
 def _measure(question: str, ways: Ways) -> str:
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(_RUNS + 1):
-        for name, way in ways.items():
+    able = _warmed_up(ways)
+    times: dict[str, list[float]] = {name: [] for name in able}
+    for _ in range(_RUNS):
+        for name, way in able.items():
             start = time.perf_counter()
             way()
             times[name].append(time.perf_counter() - start)
-    shortest = {name: min(each[1:]) for name, each in times.items()}
+    shortest = {name: min(each) for name, each in times.items()}
     log.debug("%s: %s", question, {name: f"{1e3 * t:.2f} ms" for name, t in shortest.items()})
     return min(shortest, key=shortest.__getitem__)
 
 
-_here = Measured(Path(platformdirs.user_cache_dir("liveflight")) / "fastest.json")
+def _warmed_up(ways: Ways) -> Ways:
+    """Those that work."""
+    able = {}
+    for name, way in ways.items():
+        try:
+            way()
+            able[name] = way
+        except Exception as error:
+            if not able and name == list(ways)[-1]:
+                raise
+            log.warning("%s does not work here, so it is left alone: %s", name, error)
+    return able

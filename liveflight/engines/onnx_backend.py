@@ -70,7 +70,7 @@ class Onnx:
         self._sessions: OrderedDict[Key, _Prepared] = OrderedDict()
         self._lock = threading.Lock()
 
-    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> None:
+    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
         half = dtype == torch.float16 and self.provider != CPU
         with self._lock:
             for key in [key for key in self._sessions if key[0] == known.name]:
@@ -78,6 +78,7 @@ class Onnx:
             self._networks[known.name] = _Known(
                 known, module, _digest(module), np.float16 if half else np.float32
             )
+        return torch.float16 if half else torch.float32
 
     def plan(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
