@@ -92,6 +92,19 @@ class Program:
 
     def gradient(self, x: Tensor, excitations: Excitations) -> Tensor:
         """With respect to x, (1, channels, H, W), channels-last."""
+        x, kept, values = self._forward(x)
+        waiting = {
+            self._places[layer]: seed(excited, values[self._places[layer]])
+            for layer, excited in excitations.items()
+            if self._places[layer] < len(self._steps)
+        }
+        *_, deepest = self._places
+        gradient = self._turn(x, excitations[deepest], values, waiting)
+        return self._backward(gradient, kept, waiting)
+
+    def _forward(self, x: Tensor) -> tuple[Tensor, list[Kept], dict[int, Tensor]]:
+        """What the last step starts from, what each step before it kept, and what stands at the
+        places in use."""
         kept: list[Kept] = []
         values: dict[int, Tensor] = {}
         for place, step in enumerate(self._steps[:-1], 1):
@@ -101,19 +114,17 @@ class Program:
                 x = x + values[self._skips[place]]
             if place in self._used:
                 values[place] = x
-        waiting = {
-            self._places[layer]: seed(excited, values[self._places[layer]])
-            for layer, excited in excitations.items()
-            if self._places[layer] < len(self._steps)
-        }
-        *_, deepest = self._places
-        gradient = self._turn(x, excitations[deepest], values, waiting)
+        return x, kept, values
+
+    def _backward(self, gradient: Tensor, kept: list[Kept], waiting: dict[int, Tensor]) -> Tensor:
+        """From what the last step started from to the input; lets go of what was kept on the way.
+        `waiting`: what is added at which places."""
         for place in range(len(kept), 0, -1):
             if place in waiting:
                 gradient = gradient + waiting.pop(place)
             if place in self._skips:
                 _add(waiting, self._skips[place], gradient)
-            gradient = self._steps[place - 1].backward(gradient, kept[place - 1])
+            gradient = self._steps[place - 1].backward(gradient, kept.pop())
         return gradient
 
     def _turn(

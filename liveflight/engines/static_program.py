@@ -154,15 +154,7 @@ class StaticProgram(Program):
     def run(self, x: Tensor, excited: Mapping[str, Excited], narrow: bool) -> Tensor:
         """The gradient with respect to x, (1, channels, H, W), channels-last, of what each layer's
         buffers say. `narrow`: the deepest layer's mix `fits_slots`."""
-        kept: list[Kept] = []
-        values: dict[int, Tensor] = {}
-        for place, step in enumerate(self._steps[:-1], 1):
-            x, needed = step.forward(x)
-            kept.append(needed)
-            if place in self._skips:
-                x = x + values[self._skips[place]]
-            if place in self._used:
-                values[place] = x
+        x, kept, values = self._forward(x)
         waiting: dict[int, Tensor] = {}
         for layer in list(self._places)[:-1]:
             activation, buffers = values[self._places[layer]], excited[layer]
@@ -170,14 +162,7 @@ class StaticProgram(Program):
             waiting[self._places[layer]] = buffers.seed(activation, buffers.weights) + whole
         gradient = self._turn_round(x, excited[self.deepest], narrow, values, waiting)
         values.clear()
-        for place in range(len(kept), 0, -1):
-            if place in waiting:
-                gradient = gradient + waiting.pop(place)
-            if place in self._skips:
-                source = self._skips[place]
-                waiting[source] = waiting[source] + gradient if source in waiting else gradient
-            gradient = self._steps[place - 1].backward(gradient, kept.pop())
-        return gradient
+        return self._backward(gradient, kept, waiting)
 
     def _turn_round(
         self,
