@@ -19,6 +19,9 @@ PRESET_OF = {"efficientnet_lite0": presets.DEFAULT, "vgg16": "cathedral", "vgg19
 CANVAS = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
 """Width and height of the canvas by device, where nobody asked for another."""
 
+_SMALLEST = 64
+"""Pixels below which no side of the canvas is lowered: deep layers would have nothing left."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -47,6 +50,7 @@ class Options:
 def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:
     """Width and height of the canvas on that device, at `scale` times what was asked for."""
     width, height = options.canvas or CANVAS[device]
+    scale = max(scale, min(1.0, _SMALLEST / min(width, height)))
     if scale == 1.0:
         return width, height
     return max(2 * round(width * scale / 2), 2), max(2 * round(height * scale / 2), 2)

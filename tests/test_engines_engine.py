@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from liveflight import engines, networks
-from liveflight.core.contracts import Ascent, Canvas, Mix, Target
+from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError, Target
 from liveflight.core.noise import opaque, pink
 from liveflight.engines import devices
 from liveflight.engines.autograd import Autograd
@@ -325,7 +325,7 @@ def test_octaves_choose_among_a_few_sizes(engine):
     )
     for _ in range(100):
         engine.ascend(canvas, {tiny("edges", 2): 1.0}, replace(PLAIN, octaves=0.75))
-    assert len(seen) == 8
+    assert len(seen) == 7
     assert (88, 120) in seen
     assert (round(88 * 2**-0.75), round(120 * 2**-0.75)) in seen
     assert all(abs(height / width - 88 / 120) < 0.02 for height, width in seen)
@@ -569,3 +569,37 @@ def test_networks_that_are_closed_are_let_go(monkeypatch):
     gc.collect()
     assert module() is None
     assert not engine.ready("tiny")
+
+
+# Memory
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"),
+        RuntimeError("BFCArena::AllocateRawInternal Failed to allocate memory for requested ..."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_short_memory_is_told_as_such(engine, canvas, monkeypatch, error):
+    def failing(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(engine._backend, "gradient", failing)
+    with pytest.raises(OutOfMemoryError, match=f"{WIDTH}x{HEIGHT} does not fit"):
+        engine.ascend(canvas, {tiny("shapes", 6): 1.0}, PLAIN)
+    monkeypatch.setattr(engine._backend, "plan", failing)
+    with pytest.raises(OutOfMemoryError, match="96x64 does not fit"):
+        engine.plan([("tiny", "shapes")], (96, 64))
+
+
+def test_other_errors_stay_what_they_are(engine, canvas, monkeypatch):
+    def failing(*given: object) -> None:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(engine._backend, "gradient", failing)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        engine.ascend(canvas, {tiny("shapes", 6): 1.0}, PLAIN)

@@ -90,3 +90,9 @@ def test_where_nothing_can_be_written_it_is_measured_all_the_same(tmp_path):
     here = Measured(tmp_path / "cache" / "fastest.json")
     assert here.fastest("a question", Ways().all()) == "quick"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["cache"]
+
+
+def test_to_try_a_way_may_ask_what_is_fastest_within_it(path):
+    ways, here = Ways(), Measured(path)
+    assert here.fastest("outer", {"only": lambda: here.fastest("inner", ways.all())}) == "only"
+    assert here.fastest("inner", {"quick": ways.quick, "slow": ways.slow}) == "quick"

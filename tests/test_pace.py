@@ -21,7 +21,7 @@ def flight() -> Flight:
 
 
 def pace(flight: Flight, live: bool = True) -> Pace:
-    return Pace(flight, Options(canvas=(40, 20), fps=50), live=live)
+    return Pace(flight, Options(canvas=(160, 90), fps=50), live=live)
 
 
 def test_a_frame_waits_until_it_has_to_be_drawn(flight: Flight) -> None:
@@ -38,14 +38,14 @@ def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
     fitting = pace(flight)
     assert flight.size is None
     fitting.fit_canvas()
-    assert flight.size == (40, 20)
+    assert flight.size == (160, 90)
     assert fitting.out_of_memory()
     assert fitting.halted and fitting.scale == 1.0
     fitting.fit_canvas()
-    assert flight.size == (34, 16)
+    assert flight.size == (134, 76)
     assert not fitting.halted and fitting.scale == 0.84
     assert flight.loader.engine is not None
-    assert flight.loader.engine.planned({(STEM.network, STEM.layer)}, (34, 16))
+    assert flight.loader.engine.planned({(STEM.network, STEM.layer)}, (134, 76))
 
 
 def test_a_render_and_a_governor_that_is_off_hold_nothing_back(flight: Flight) -> None:

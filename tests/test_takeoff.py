@@ -10,7 +10,7 @@ from liveflight.core import presets
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.controls import ROWS
 from liveflight.flight import Flight, Loader
-from liveflight.takeoff import PRESET_OF, Options, take_off
+from liveflight.takeoff import PRESET_OF, Options, canvas, take_off
 
 LITE = "efficientnet_lite0"
 HOME = Target(LITE, "block7", 5)
@@ -179,3 +179,16 @@ def test_every_control_that_presets_hold_is_set_or_at_its_default() -> None:
     for row in ROWS:
         if row.saved and row.key not in ("camera.zoom", "show.autopilot"):
             assert flight.controls.setting(row.key) == row.default
+
+
+@pytest.mark.parametrize(
+    ("asked", "scale", "size"),
+    [
+        ((320, 180), 1.0, (320, 180)),
+        ((320, 180), 0.5, (160, 90)),
+        ((320, 180), 0.2, (114, 64)),  # no side under 64
+        ((70, 40), 0.5, (70, 40)),  # nor smaller than asked for where that is less
+    ],
+)
+def test_a_lowered_canvas_keeps_its_shape_and_what_deep_layers_need(asked, scale, size):
+    assert canvas(Options(canvas=asked), "cpu", scale) == size

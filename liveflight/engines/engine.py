@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from liveflight import networks
-from liveflight.core.contracts import Ascent, Canvas, Mix, Progress
+from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError, Progress
 from liveflight.core.noise import pink
 from liveflight.engines import conditioning, devices
 from liveflight.engines.autograd import Autograd
@@ -26,11 +27,14 @@ from liveflight.engines.backend import (
     excitation,
     spreads,
 )
-from liveflight.engines.scaling import SIZES, scaled, scales, shrunk, shrunk_backward
+from liveflight.engines.scaling import scaled, scales, shrunk, shrunk_backward
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered
 
 log = logging.getLogger("liveflight.engines")
+
+_OUT_OF_MEMORY = ("out of memory", "allocate memory", "bad alloc", "bad_alloc")
+"""What torch on each device and ONNX Runtime say; they have no error of their own in common."""
 
 _LEAST_AGREEMENT = 0.99
 """Cosine between a gradient in half and in float32 from which on half is used."""
@@ -75,8 +79,9 @@ class AscentEngine:
         return str(self._formats[network]).removeprefix("torch.")
 
     def plan(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> None:
-        for network, names in _by_network(layers).items():
-            self._backend.plan(network, names, self._sizes(size))
+        with memory_for(size):
+            for network, names in _by_network(layers).items():
+                self._backend.plan(network, names, self._sizes(size))
 
     def planned(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> bool:
         return all(
@@ -89,8 +94,12 @@ class AscentEngine:
         return torch.nonzero(spread > 0.05 * spread.median()).flatten().tolist()
 
     def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-        self._octaves = ascent.octaves
         picture = _to_picture(canvas, self._device)
+        with memory_for((picture.shape[-1], picture.shape[-2])):
+            return self._ascended(picture, mix, ascent)
+
+    def _ascended(self, picture: Tensor, mix: Mix, ascent: Ascent) -> Canvas:
+        self._octaves = ascent.octaves
         for _ in range(ascent.steps):
             picture = picture + self._step(picture, mix, ascent) * (ascent.amount / ascent.steps)
         picture = conditioning.soften(picture, ascent.soften)
@@ -111,7 +120,8 @@ class AscentEngine:
         """The conditioned direction of one step: float32 (1, 3, H, W), RMS 1 where normalised."""
         ways = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2  # about the middle
         shift = (int(ways[0]), int(ways[1]))
-        scale = scales(ascent.octaves)[int(self._rng.integers(SIZES))]
+        seen_at = scales(ascent.octaves)
+        scale = seen_at[int(self._rng.integers(len(seen_at)))]
         seen = torch.roll(picture, shift, (2, 3))
         gradient = self.gradient(seen, mix, ascent.objective, scale)
         gradient = torch.roll(gradient, (-shift[0], -shift[1]), (2, 3))
@@ -169,6 +179,22 @@ class AscentEngine:
         return self._backend.load(known, module, torch.float32)
 
 
+@contextmanager
+def memory_for(size: tuple[int, int]) -> Iterator[None]:
+    """Turns the many ways in which runtimes say that memory is short, at this canvas width and
+    height, into OutOfMemoryError."""
+    try:
+        yield
+    except Exception as error:
+        said = str(error).lower()
+        if isinstance(error, MemoryError) or any(words in said for words in _OUT_OF_MEMORY):
+            raise OutOfMemoryError(
+                f"a step at {size[0]}x{size[1]} does not fit into the memory: "
+                "choose a smaller canvas"
+            ) from error
+        raise
+
+
 def agreement(
     known: Network,
     spread: Mapping[str, Tensor],
@@ -215,7 +241,9 @@ def _by_network(layers: Collection[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _to_picture(canvas: Canvas, device: torch.device) -> Tensor:
-    rgba = torch.from_numpy(canvas).to(device).to(torch.float32)  # (H, W, 4)
+    on_host = isinstance(canvas, np.ndarray)
+    rgba = torch.from_numpy(canvas) if on_host else torch.as_tensor(canvas, device=device)
+    rgba = rgba.to(device).to(torch.float32)  # (H, W, 4)
     return rgba.permute(2, 0, 1)[None, :3].contiguous()
 
 

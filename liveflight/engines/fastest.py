@@ -62,6 +62,7 @@ class Fastest:
         ranked = [best, *(name for name in candidates if name != best)]
         for name in ranked:
             try:
+                candidates[name].step()
                 self._chosen[known.name] = candidates[name].loaded()
                 return candidates[name].dtype
             except Exception as error:  # remembered as the fastest, and broken since

@@ -33,7 +33,7 @@ class Measured:
         """`path`: by default in the user's cache."""
         self._path = path or Path(platformdirs.user_cache_dir("liveflight")) / "fastest.json"
         self._machine = machine()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # to try a way may mean to ask what is fastest within it
         self._answers: dict[str, str] | None = None
 
     def fastest(self, question: str, ways: Ways) -> str:

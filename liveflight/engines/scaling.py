@@ -12,15 +12,15 @@ _SMALLEST = 48
 """Pixels below which no side of what the network sees is scaled down: deep layers would have
 nothing left."""
 
-SIZES = 8
-"""How many sizes `Ascent.octaves` chooses from. Convolutions are planned, on some devices compiled,
-anew for each size: among sizes without end most steps would wait for that, and the plans would pile
-up."""
+_PER_OCTAVE = 8
+"""Scales to an octave: always the same ones. Convolutions are planned, on some devices compiled,
+anew for each size: among sizes without end, as a gliding `Ascent.octaves` would bring, most steps
+would wait for that, and the plans would pile up."""
 
 
 def scales(octaves: float) -> list[float]:
-    """Those that are chosen from, 1 first."""
-    return [2.0 ** (-octaves * number / (SIZES - 1)) for number in range(SIZES)]
+    """Those that `Ascent.octaves` lets steps choose from, 1 first."""
+    return [2.0 ** (-number / _PER_OCTAVE) for number in range(round(octaves * _PER_OCTAVE) + 1)]
 
 
 def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -19,17 +19,13 @@ from liveflight.engines.backend import Excitations
 from liveflight.engines.cuda_graphs import CudaGraphs, Plainly, Run, Runner, Ticks
 from liveflight.engines.derived import Derived
 from liveflight.engines.engine import AscentEngine
-from liveflight.engines.scaling import scaled
+from liveflight.engines.scaling import scaled, scales
 from liveflight.engines.static_program import Excited, StaticProgram, fits_slots
 from liveflight.engines.static_step import Part, Size, Stage, StaticStep
 
 Layers = frozenset[tuple[str, str]]
 Step = tuple[Layers, bool, Size]
 """Which layers, whether `StaticStep.narrow`, and the height and width that networks see."""
-
-_PER_OCTAVE = 8
-"""Scales to an octave: always the same ones, so that `Ascent.octaves` may glide and no step be
-prepared anew."""
 
 _MOST_CANVASES = 3
 """Canvas sizes whose steps are kept."""
@@ -122,16 +118,16 @@ class StaticEngine(AscentEngine):
         for _ in range(ascent.steps):
             ways = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2
             canvas.stage.load(ascent, (int(ways[0]), int(ways[1])))
-            scales = _scales(ascent.octaves)
-            scale = scales[int(self._rng.integers(len(scales)))]
+            seen_at = scales(ascent.octaves)
+            scale = seen_at[int(self._rng.integers(len(seen_at)))]
             canvas.steps[layers, narrow, scaled(size, scale)]()
         canvas.finish()
         self._ticks.end(canvas.stage.bad)
         return canvas.stage.made
 
     def _missing(self, canvas: _Canvas, layers: Layers) -> list[Step]:
-        scales = _scales(self._octaves) if layers else []
-        sizes = sorted({scaled(canvas.stage.size, scale) for scale in scales}, reverse=True)
+        seen_at = scales(self._octaves) if layers else []
+        sizes = sorted({scaled(canvas.stage.size, scale) for scale in seen_at}, reverse=True)
         wanted = [(layers, narrow, size) for narrow in (True, False) for size in sizes]
         return [step for step in wanted if step not in canvas.steps]
 
@@ -207,7 +203,3 @@ class StaticEngine(AscentEngine):
                 f"a step at {size[0]}x{size[1]} does not fit into the device's memory: "
                 "choose a smaller canvas"
             ) from error
-
-
-def _scales(octaves: float) -> list[float]:
-    return [2.0 ** (-number / _PER_OCTAVE) for number in range(round(octaves * _PER_OCTAVE) + 1)]
