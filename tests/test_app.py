@@ -484,7 +484,10 @@ def test_what_the_governor_chose_is_told(begin: Begin) -> None:
     assert answers == ["3 of 3 steps, canvas 1"]
 
 
-def test_an_ascent_too_slow_gets_fewer_steps_and_then_a_smaller_canvas(begin: Begin) -> None:
+def test_an_ascent_too_slow_gets_fewer_steps_and_then_a_smaller_canvas(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeoff, "_SMALLEST", 8)
     show = begin()
     show.set("ascent.steps", 3)
     show.frame(2)
@@ -532,8 +535,10 @@ def test_a_render_takes_every_step_on_the_whole_canvas(begin: Begin) -> None:
 
 @pytest.mark.parametrize("trouble", [OutOfMemoryError("too large"), MemoryError("too large")])
 def test_out_of_memory_lowers_the_canvas_and_the_flight_goes_on(
-    trouble: Exception, begin: Begin
+    trouble: Exception, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(takeoff, "_SMALLEST", 8)
+
     def greedy(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
         if canvas.shape[1] > 24:
             raise trouble
