@@ -161,11 +161,12 @@ def why_not_loaded(failed: str, log: str) -> tuple[str, str]:
     return said, ""
 
 
-_CUDA_EXTRA = 'pip install "onnxruntime-gpu[cuda,cudnn]"'
+_CUDA_EXTRA = 'with an NVIDIA card: pip install "onnxruntime-gpu[cuda,cudnn]"'
+_TENSORRT = 'with an NVIDIA card, for --engine onnx: pip install "tensorrt-cu13<11" (gigabytes)'
 _LIBRARIES = {
     "libcuda.so": "with an NVIDIA card: install its driver",
-    "libnvinfer": 'pip install "tensorrt-cu13<11" (gigabytes; only for --engine onnx on TensorRT)',
-    "libnvonnxparser": 'pip install "tensorrt-cu13<11"',
+    "libnvinfer": _TENSORRT,
+    "libnvonnxparser": _TENSORRT,
     "libcu": _CUDA_EXTRA,
     "libnv": _CUDA_EXTRA,
 }
