@@ -177,9 +177,24 @@ def test_strange_networks_agree_at_every_layer(request, cache, case, layout):
 def test_a_module_that_there_is_no_graph_for_is_named(cache):
     known, module = tiny({"a": nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sigmoid())}, {}, 4)
     backend = Onnx(CPU, cache)
-    backend.load(known, module, torch.float32)
     with pytest.raises(TypeError, match=r"Sigmoid \(a\.1\)"):
-        backend.plan("tiny", ["a"], [(8, 8)])
+        backend.load(known, module, torch.float32)
+
+
+@pytest.mark.parametrize("layout", ["blocked", "plain"])
+def test_a_network_that_no_session_can_be_made_of_is_not_loaded(
+    request, monkeypatch, cache, layout
+):
+    if layout == "plain":
+        request.getfixturevalue("plain")
+    backend = Onnx(CPU, cache)
+
+    def broken(model: bytes, provider: tuple, optimise: bool) -> object:
+        raise RuntimeError("NOT_IMPLEMENTED")
+
+    monkeypatch.setattr(onnx_sessions, "session", broken)
+    with pytest.raises(RuntimeError, match="NOT_IMPLEMENTED"):
+        backend.load(SMALL, tiny_module(1), torch.float32)
 
 
 @pytest.fixture
@@ -330,6 +345,23 @@ def test_a_provider_that_fails_later_gives_way_too_and_says_so_once(
     assert [record.message for record in caplog.records] == [
         "CUDAExecutionProvider fails, so --engine onnx runs on the CPU: CUDNN_STATUS_NOT_SUPPORTED"
     ]
+    assert backend.provider == onnx_sessions.CPU
+
+
+def test_a_provider_that_fails_while_a_network_is_loaded_leaves_it_in_float32(
+    plain, monkeypatch, cache
+):
+    backend = Onnx(CPU, cache)
+    backend.provider, backend._provider = onnx_sessions.CUDA, (onnx_sessions.CUDA, {})
+    make = onnx_sessions.session
+
+    def failing(model: bytes, provider: tuple, optimise: bool) -> object:
+        if provider[0] == onnx_sessions.CUDA:
+            raise RuntimeError("no kernel image is available")
+        return make(model, provider, optimise)
+
+    monkeypatch.setattr(onnx_sessions, "session", failing)
+    assert backend.load(SMALL, tiny_module(1), torch.float16) == torch.float32
     assert backend.provider == onnx_sessions.CPU
 
 

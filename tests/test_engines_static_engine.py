@@ -12,6 +12,7 @@ from tiny_network import register, tiny, tiny_module
 
 from liveflight.core.contracts import Ascent, Canvas, OutOfMemoryError
 from liveflight.core.noise import pink
+from liveflight.engines import static_engine
 from liveflight.engines.cuda_graphs import Plainly, Run
 from liveflight.engines.derived import Derived
 from liveflight.engines.engine import AscentEngine
@@ -197,6 +198,92 @@ def test_keeps_the_steps_of_a_few_canvas_sizes(engine, canvas):
     assert not engine._canvases
 
 
+def sets(engine: StaticEngine) -> list[frozenset[tuple[str, str]]]:
+    (canvas,) = engine._canvases.values()
+    assert {layers for layers, _, _ in canvas.steps} == set(canvas.sets)
+    return list(canvas.sets)
+
+
+RELU1, RELU2 = ("tiny", "relu1"), ("tiny", "relu2")
+
+
+def test_the_layers_that_were_not_flown_for_longest_go_first(engine, canvas, monkeypatch):
+    monkeypatch.setattr(static_engine, "_MOST_SETS", 3)
+    mixes = [{tiny(name, 1): 1.0} for name in ("deep", "shapes", "relu1", "relu2")]
+    for number in (0, 1, 2, 0, 3):
+        engine.ascend(canvas, mixes[number], SHOW)
+    assert sets(engine) == [{RELU1}, {DEEP}, {RELU2}]
+    assert engine._excited.keys() == {RELU1, DEEP, RELU2}
+    assert engine._programs.keys() == {frozenset({each}) for each in (RELU1, DEEP, RELU2)}
+    assert not engine.planned({SHAPES}, SIZE)
+    before = captures(engine)
+    for number in (0, 2, 3):
+        engine.ascend(canvas, mixes[number], SHOW)
+    assert captures(engine) == before
+    engine.ascend(canvas, mixes[1], SHOW)
+    assert captures(engine) > before
+
+
+def test_the_layers_being_flown_stay_however_many_are_planned(engine, canvas, monkeypatch):
+    monkeypatch.setattr(static_engine, "_MOST_SETS", 2)
+    mix = {tiny("deep", 2): 1.0}
+    engine.ascend(canvas, mix, SHOW)
+    for layers in ({SHAPES}, {RELU1, DEEP}, {RELU2}):
+        engine.plan(layers, SIZE)
+        assert sets(engine) == [{DEEP}, layers]
+    before = captures(engine)
+    engine.ascend(canvas, mix, SHOW)
+    assert captures(engine) == before
+
+
+def test_layers_planned_again_count_as_used(engine, monkeypatch):
+    monkeypatch.setattr(static_engine, "_MOST_SETS", 2)
+    for layers in ({DEEP}, {SHAPES}, {DEEP}, {RELU1}):
+        engine.plan(layers, SIZE)
+    assert sets(engine) == [{DEEP}, {RELU1}]
+
+
+def test_what_another_canvas_size_needs_is_kept(engine, canvas, monkeypatch):
+    monkeypatch.setattr(static_engine, "_MOST_SETS", 1)
+    engine.plan({DEEP}, (54, 50))
+    engine.plan({DEEP, RELU1}, SIZE)
+    engine.plan({SHAPES}, SIZE)
+    assert engine._excited.keys() == {DEEP, SHAPES}
+    before = captures(engine)
+    engine.ascend(pink((54, 50), 1), {tiny("deep", 2): 1.0}, SHOW)
+    assert captures(engine) == before
+
+
+def test_a_canvas_that_goes_just_before_a_tick_is_prepared_anew(engine, monkeypatch):
+    for width in (50, 54, 58):
+        engine.plan({DEEP}, (width, 50))
+    taken = engine._taken
+    late = [62]
+
+    def beaten(*given: object) -> object:
+        while late:
+            engine.plan({DEEP}, (late.pop(), 50))
+        return taken(*given)
+
+    monkeypatch.setattr(engine, "_taken", beaten)
+    made = engine.ascend(pink((50, 50), 1), {tiny("deep", 2): 1.0}, SHOW)
+    assert made.shape == (50, 50, 4)
+    assert list(engine._canvases) == [(50, 58), (50, 62), (50, 50)]
+
+
+def test_a_canvas_being_flown_outlives_what_is_planned_meanwhile(engine, canvas, monkeypatch):
+    excitations = engine._excitations
+
+    def crowded(*given: object) -> object:
+        for width in (50, 54, 58, 62):
+            engine.plan({DEEP}, (width, 50))
+        return excitations(*given)
+
+    monkeypatch.setattr(engine, "_excitations", crowded)
+    engine.ascend(canvas, {tiny("deep", 2): 1.0}, SHOW)
+    assert list(engine._canvases) == [(50, 66), (50, 58), (50, 62)]
+
+
 def test_a_lack_of_memory_names_the_size_and_the_flight_goes_on_smaller(
     engine, canvas, monkeypatch
 ):
@@ -275,6 +362,7 @@ def test_two_steps_at_full_hd_stay_under_one_and_a_half_gibibytes(gpu, case):
     canvas = on_device((1920, 1080))
     ascent = replace(SHOW, steps=2)
     gpu.plan({("tall", "conv4_1")}, (1920, 1080))
+    torch.cuda.empty_cache()  # of what the rehearsals left, which goes where memory is short
     torch.cuda.reset_peak_memory_stats()
     for filter in range(4):
         canvas = gpu.ascend(canvas, {tiny("conv4_1", filter, "tall"): 1.0}, ascent)

@@ -91,6 +91,11 @@ class CudaGraphs:
 
     def captured(self, run: Run, generator: torch.Generator | None = None) -> Run:
         try:
+            with suppress(torch.cuda.OutOfMemoryError):
+                return self._capture(run, generator)
+            # What rehearsals left: no capture can take it itself, and to give it back after each
+            # would have the whole device wait, and the flight with it.
+            torch.cuda.empty_cache()
             return self._capture(run, generator)
         except torch.cuda.OutOfMemoryError:
             raise
@@ -130,7 +135,6 @@ class _Completed:
     def __exit__(self, *raised: object) -> None:
         self._chosen.__exit__(*raised)
         self._stream.synchronize()
-        torch.cuda.empty_cache()  # the rehearsals took as much as the graphs' own pool
 
 
 class Ticks:
@@ -163,11 +167,15 @@ class Ticks:
         FloatingPointError where it was not finite."""
         self.wait()
         if self._bad[self._number]:
-            for event in self._events:
-                event.synchronize()
+            self.wait_for_all()
             self._bad.zero_()
             raise FloatingPointError(f"the ascent of {self._names[self._number]} is not finite")
 
     def wait(self) -> None:
         if self._events:
             self._events[self._number].synchronize()
+
+    def wait_for_all(self) -> None:
+        """Waits until every tick that was ended is done, also while another is being queued."""
+        for event in self._events:
+            event.synchronize()

@@ -31,6 +31,9 @@ log = logging.getLogger("liveflight.engines")
 _MOST_SHARED, _MOST_OWN = 256, 32
 """Sessions that are kept: where they share their weights, and where each has its own."""
 
+_SMALLEST = (16, 16)
+"""Height and width of the picture that a network is tried with."""
+
 Key = tuple[str, frozenset[str], tuple[int, int], bool]
 """Network, layers, height and width, and whether whole layers can be excited."""
 
@@ -71,14 +74,16 @@ class Onnx:
         self._lock = threading.Lock()
 
     def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
+        """Raises what ONNX Runtime does where not even its first layer makes a session."""
         half = dtype == torch.float16 and self.provider != CPU
         with self._lock:
             for key in [key for key in self._sessions if key[0] == known.name]:
                 del self._sessions[key]
-            self._networks[known.name] = _Known(
-                known, module, _digest(module), np.float16 if half else np.float32
-            )
-        return torch.float16 if half else torch.float32
+            loaded = _Known(known, module, _digest(module), np.float16 if half else np.float32)
+            self._networks[known.name] = loaded
+        first = frozenset([known.layers[0].name])
+        self._made((known.name, first, _SMALLEST, False), loaded)
+        return torch.float16 if loaded.dtype == np.float16 else torch.float32
 
     def plan(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]

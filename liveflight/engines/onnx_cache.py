@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import uuid
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import onnx
@@ -20,10 +23,14 @@ from liveflight.engines.onnx_layouts import OPSET, VERSION
 
 log = logging.getLogger("liveflight.engines")
 
+_KIND = b"liveflight gradient graph "
 _MAGIC = (
-    f"liveflight gradient graph {VERSION}, opset {OPSET}, "
-    f"onnx {onnx.__version__}, onnxruntime {onnxruntime.__version__}\n"
-).encode()
+    _KIND
+    + (
+        f"{VERSION}, opset {OPSET}, onnx {onnx.__version__}, "
+        f"onnxruntime {onnxruntime.__version__}\n"
+    ).encode()
+)
 _MOST_FILES = 512
 _MOST_BYTES = 1 << 20
 """Of one file; the largest graph has a tenth of it."""
@@ -31,7 +38,8 @@ _MOST_BYTES = 1 << 20
 
 class GraphCache:
     """A folder of graphs by what they are made of. One that cannot be read or written is done
-    without; a damaged or foreign file is written anew."""
+    without; a damaged or foreign file is written anew, and silently one of other versions. Those
+    not used for longest go first."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or Path(platformdirs.user_cache_dir("liveflight")) / "graphs"
@@ -40,16 +48,20 @@ class GraphCache:
         path = self._path(key)
         try:
             if path.stat().st_size > _MOST_BYTES:
-                self._refuse(path)
+                _say_damaged(self._folder)
                 return None
             content = path.read_bytes()
         except OSError:
             return None
+        if content.startswith(_KIND) and not content.startswith(_MAGIC):
+            return None
         magic, rest = content[: len(_MAGIC)], content[len(_MAGIC) :]
         digest, graph = rest[:32], rest[32:]
         if magic != _MAGIC or hashlib.sha256(graph).digest() != digest:
-            self._refuse(path)
+            _say_damaged(self._folder)
             return None
+        with suppress(OSError):
+            os.utime(path)
         return graph
 
     def keep(self, key: str, graph: bytes) -> None:
@@ -70,12 +82,14 @@ class GraphCache:
     def _path(self, key: str) -> Path:
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.graph"
 
-    def _refuse(self, path: Path) -> None:
-        log.warning("the gradient graph %s is damaged or stale: it is written anew", path)
-
     def _drop_oldest(self) -> None:
         files = [entry for entry in self._folder.iterdir() if entry.suffix in (".graph", ".part")]
         if len(files) > _MOST_FILES:
             files.sort(key=lambda path: path.stat().st_mtime)
             for path in files[: len(files) - _MOST_FILES]:
                 path.unlink(missing_ok=True)
+
+
+@lru_cache
+def _say_damaged(folder: Path) -> None:
+    log.warning("gradient graphs in %s are damaged: they are written anew", folder)

@@ -30,6 +30,9 @@ Step = tuple[Layers, bool, Size]
 _MOST_CANVASES = 3
 """Canvas sizes whose steps are kept."""
 
+_MOST_SETS = 12
+"""Sets of layers, flown together, whose steps are kept for a canvas size."""
+
 _ROWS = 16
 """More loads of a mix than there ever are under way: one a tick."""
 
@@ -42,6 +45,17 @@ class _Canvas:
     begin: Run
     finish: Run
     steps: dict[Step, Run] = field(default_factory=dict)
+    sets: dict[Layers, None] = field(default_factory=dict)
+    """Of `steps`, the one not flown nor planned for longest first."""
+
+    def use(self, layers: Layers) -> None:
+        self.sets.pop(layers, None)
+        self.sets[layers] = None
+
+    def forget(self, layers: Layers) -> list[Run]:
+        """The steps that it had of them."""
+        self.sets.pop(layers)
+        return [self.steps.pop(step) for step in list(self.steps) if step[0] == layers]
 
 
 class StaticEngine(AscentEngine):
@@ -59,14 +73,18 @@ class StaticEngine(AscentEngine):
         self._canvases: dict[Size, _Canvas] = {}
         self._programs: dict[Layers, StaticProgram] = {}
         self._excited: dict[tuple[str, str], Excited] = {}
-        self._latest: Size | None = None
+        self._latest: tuple[Size, Layers] | None = None
         self._seed = seed
         self._preparing = threading.Lock()
+        self._choosing = threading.Lock()
+        """Held for moments: what a tick takes is not forgotten meanwhile."""
 
     def plan(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> None:
         with self._preparing, self._fitting(size):
             if not self.planned(layers, size):
                 self._plan(frozenset(layers), (size[1], size[0]))
+            with self._choosing:
+                self._canvases[size[1], size[0]].use(frozenset(layers))
 
     def planned(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> bool:
         canvas = self._canvases.get((size[1], size[0]))
@@ -81,11 +99,11 @@ class StaticEngine(AscentEngine):
         flown = mix if ascent.steps else {}
         layers = frozenset((target.network, target.layer) for target in flown)
         self._octaves = ascent.octaves
-        if not self.planned(layers, (width, height)):
+        while (prepared := self._taken(layers, (height, width))) is None:
             self.plan(layers, (width, height))
         with self._fitting((width, height)), self._runner.flying():
             excitations = self._excitations(flown, ascent.objective)
-            made = self._ascend(given, layers, excitations, ascent)
+            made = self._ascend(given, prepared, layers, excitations, ascent)
             if not on_host:
                 return cast(Canvas, made)
             self._ticks.check()
@@ -101,12 +119,25 @@ class StaticEngine(AscentEngine):
         self._excited.clear()
         super().close()
 
+    def _taken(self, layers: Layers, size: Size) -> _Canvas | None:
+        """What all of a tick needs, which is then the latest, or None where it is not prepared."""
+        with self._choosing:
+            canvas = self._canvases.get(size)
+            if canvas is None or self._missing(canvas, layers):
+                return None
+            self._latest = size, layers
+            canvas.use(layers)
+            return canvas
+
     def _ascend(
-        self, given: Tensor, layers: Layers, excitations: Mapping[str, Excitations], ascent: Ascent
+        self,
+        given: Tensor,
+        canvas: _Canvas,
+        layers: Layers,
+        excitations: Mapping[str, Excitations],
+        ascent: Ascent,
     ) -> Tensor:
         """The stage's canvas after a tick."""
-        self._latest = size = (given.shape[0], given.shape[1])
-        canvas = self._canvases[size]
         narrow = True
         for network, excited in excitations.items():
             narrow &= fits_slots(excited[self._program(network, layers).deepest])
@@ -120,7 +151,7 @@ class StaticEngine(AscentEngine):
             canvas.stage.load(ascent, (int(ways[0]), int(ways[1])))
             seen_at = scales(ascent.octaves)
             scale = seen_at[int(self._rng.integers(len(seen_at)))]
-            canvas.steps[layers, narrow, scaled(size, scale)]()
+            canvas.steps[layers, narrow, scaled(canvas.stage.size, scale)]()
         canvas.finish()
         self._ticks.end(canvas.stage.bad)
         return canvas.stage.made
@@ -143,6 +174,7 @@ class StaticEngine(AscentEngine):
                 finish = self._runner.captured(stage.finish, stage.generator)
                 self._canvases[size] = _Canvas(stage, begin, finish)
             canvas = self._canvases[size]
+            self._make_room_in(canvas, layers)
             for step in self._missing(canvas, layers):
                 run = self._step_of(step, canvas.stage, self._excited).run
                 canvas.steps[step] = self._runner.captured(run)
@@ -160,10 +192,36 @@ class StaticEngine(AscentEngine):
             self._runner.rehearse(self._step_of(step, stage, excited).run)
 
     def _make_room(self) -> None:
-        while len(self._canvases) >= _MOST_CANVASES:
-            oldest = next(size for size in self._canvases if size != self._latest)
-            self._ticks.wait()
-            del self._canvases[oldest]
+        dropped = []
+        with self._choosing:
+            flown = self._latest[0] if self._latest else None
+            while len(self._canvases) >= _MOST_CANVASES:
+                oldest = next(size for size in self._canvases if size != flown)
+                dropped.append(self._canvases.pop(oldest))
+        self._let_go(dropped)
+
+    def _make_room_in(self, canvas: _Canvas, layers: Layers) -> None:
+        """For the steps of these layers, which are as good as flown."""
+        with self._choosing:
+            canvas.use(layers)
+            kept = {layers, self._latest[1] if self._latest else layers}
+            idle = [each for each in canvas.sets if each not in kept]
+            surplus = idle[: max(len(canvas.sets) - _MOST_SETS, 0)]
+            dropped = [canvas.forget(each) for each in surplus]
+        self._let_go(dropped)
+
+    def _let_go(self, dropped: Collection[object]) -> None:
+        """Of what no tick will take any more, when those under way are done; and of the programs
+        and buffers that were for nothing else."""
+        if not dropped:
+            return
+        self._ticks.wait_for_all()
+        sets = [layers for canvas in self._canvases.values() for layers in canvas.sets]
+        programs = {_of_network(network, layers) for layers in sets for network, _ in layers}
+        for own in self._programs.keys() - programs:
+            del self._programs[own]
+        for layer in self._excited.keys() - frozenset().union(*sets):
+            del self._excited[layer]
 
     def _step_of(
         self, step: Step, stage: Stage, excited: dict[tuple[str, str], Excited]
@@ -183,7 +241,7 @@ class StaticEngine(AscentEngine):
         return StaticStep(stage, parts, narrow, seen)
 
     def _program(self, network: str, layers: Layers) -> StaticProgram:
-        own = frozenset(each for each in layers if each[0] == network)
+        own = _of_network(network, layers)
         if own not in self._programs:
             program = self._derived.prepared(network).program([layer for _, layer in own])
             self._programs[own] = StaticProgram(program)
@@ -196,10 +254,16 @@ class StaticEngine(AscentEngine):
         try:
             yield
         except torch.cuda.OutOfMemoryError as error:
-            if self._latest != (size[1], size[0]):
-                self._canvases.pop((size[1], size[0]), None)
+            self._ticks.wait_for_all()
+            with self._choosing:
+                if self._latest is None or self._latest[0] != (size[1], size[0]):
+                    self._canvases.pop((size[1], size[0]), None)
             torch.cuda.empty_cache()
             raise OutOfMemoryError(
                 f"a step at {size[0]}x{size[1]} does not fit into the device's memory: "
                 "choose a smaller canvas"
             ) from error
+
+
+def _of_network(network: str, layers: Layers) -> Layers:
+    return frozenset(each for each in layers if each[0] == network)
