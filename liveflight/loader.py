@@ -5,6 +5,7 @@ later, so that of a row of hasty wishes only the newest costs anything.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import cast
@@ -151,6 +152,9 @@ class Loader:
         try:
             engine = self.engine or self._make()
             engine.prepare(name, progress)
+            # What the runtimes brought stays. Else Python looks through all of it now and then for
+            # what could be let go: 100 ms in which no thread moves.
+            gc.freeze()
             self.engine = engine
         finally:
             self.downloading = ""

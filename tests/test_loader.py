@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 
@@ -185,3 +186,14 @@ def test_a_fault_while_planning_is_one_line_that_names_the_layers(
     with pytest.raises(LiveflightError, match=named) as told:
         loader.planned([A | B], SIZE)
     assert "\n" not in str(told.value)
+
+
+def test_what_the_runtimes_brought_is_not_looked_through_in_mid_flight():
+    brought = [[number] for number in range(1000)]
+    loader = Loader(FakeEngine, background=False)
+    before = gc.get_freeze_count()
+    try:
+        assert loader.ready(["vgg16"])
+        assert gc.get_freeze_count() >= before + len(brought)
+    finally:
+        gc.unfreeze()
