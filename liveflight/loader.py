@@ -109,6 +109,7 @@ class Loader:
         self._work.close(_GRACE)
         if self.engine:
             self.engine.close()
+        gc.unfreeze()  # or runtimes complain of what is left as Python ends
 
     def _raise_failure(self, what: object) -> None:
         self._collect()
