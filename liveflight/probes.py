@@ -24,8 +24,6 @@ def hand_over(given: dict[str, Any]) -> dict[str, Any]:
     from liveflight import engines
     from liveflight.gl import interop
 
-    if not hasattr(interop, "choose"):
-        return {"why": "there is no other way yet than through the host's memory"}
     engine = engines.load("auto", given["device"])
     output = _output(given["output"])
     way, why = interop.choose(output.ctx, engine.device, engine.stream)

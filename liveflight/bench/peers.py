@@ -90,8 +90,7 @@ class _Ours:
         self._ascent = replace(BARE, amount=flown.amount, normalise=True) if plain else flown
         self._canvas = np.ones((*start.shape[:2], 4), np.float16)
         self._canvas[..., :3] = start
-        if hasattr(engine, "plan"):
-            engine.plan([(NETWORK, LAYER)], (start.shape[1], start.shape[0]))
+        engine.plan([(NETWORK, LAYER)], (start.shape[1], start.shape[0]))
 
     def step(self) -> None:
         self._canvas = self._engine.ascend(self._canvas, self._mix, self._ascent)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from liveflight.core.contracts import LiveflightError, Value
-from liveflight.core.controls import CONTROLS
 from liveflight.takeoff import Options
 
 Size = tuple[int, int]
@@ -124,9 +123,11 @@ def flown(
     plan: Plan, flight: Flight, output: str, device: str, weights: Mapping[str, str]
 ) -> dict[str, Any]:
     """What `flown.Flown` is given for this flight."""
-    settings: dict[str, Value] = {"show.autopilot": False, "ascent.steps": flight.steps}
-    if "show.governor" in CONTROLS:  # the canvas and the steps are to be those of the table
-        settings["show.governor"] = False
+    settings: dict[str, Value] = {
+        "show.autopilot": False,
+        "show.governor": False,  # the canvas and the steps are to be those of the table
+        "ascent.steps": flight.steps,
+    }
     settings |= plan.flight.settings
     return {
         "network": flight.network,

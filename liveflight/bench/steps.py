@@ -65,8 +65,7 @@ def _case(
     canvas = _canvas(engine, (width, height))
     finish = finisher(engine.device)
     begun = time.perf_counter()
-    if hasattr(engine, "plan"):
-        engine.plan([(network, layer)], (width, height))
+    engine.plan([(network, layer)], (width, height))
     planned = time.perf_counter() - begun
 
     def timed(settings: Ascent) -> list[float]:
