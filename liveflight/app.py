@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -22,8 +22,9 @@ from liveflight.core.contracts import (
     OutOfMemoryError,
     Output,
     Quit,
+    Surface,
 )
-from liveflight.core.mailbox import Mailbox
+from liveflight.core.mailbox import Mailbox, Message
 from liveflight.core.meter import Meter
 from liveflight.dream import Dream
 from liveflight.flight import Flight
@@ -35,6 +36,7 @@ from liveflight.loader import Loader, Shown
 from liveflight.overlay import Overlay
 from liveflight.pace import Pace
 from liveflight.screenshots import Screenshots
+from liveflight.surfaces import Surfaces
 from liveflight.takeoff import Options, canvas, take_off, weights_of
 from liveflight.worker import Worker
 
@@ -77,7 +79,7 @@ class App:
         self.watchers: list[Callable[[], None]] = []
         self.pace = Pace(flight, options, live=live)
         self.running = True
-        self.osc: OscInput | None = None
+        self.surfaces = Surfaces(self.mailbox, flight.reports.add)
         self._live = live
         self._keyboard = Keyboard(self.mailbox)
         self._camera = Camera()
@@ -112,7 +114,9 @@ class App:
         began = bool(dt) and self.flight.flying and self._tend()
         self._take_events()
         self.pace.fit_canvas()
-        self.flight.apply(self.mailbox.drain())
+        self.surfaces.poll(now)
+        heard = self.mailbox.drain()
+        self.flight.apply(heard)
         self.flight.advance(dt)
         self.laps.end("control")
         if dt and self.flight.flying:
@@ -121,12 +125,11 @@ class App:
         self._draw(dt)
         self.output.show()
         self.laps.end("show")
-        self._tell(now)
+        self._tell(now, heard)
 
     def close(self) -> None:
         """Gives everything back. May be called twice."""
-        if self.osc:
-            self.osc.close()
+        self.surfaces.close()
         self._screenshots.close()
         self.dream.close()
         self.flight.loader.close()
@@ -214,14 +217,17 @@ class App:
             master=self._master,
             frame=self.meter.frames,
         )
-        self.overlay.draw(output, self.osc, dt)
+        self.overlay.draw(output, self.surfaces, dt)
         self.laps.end("present")
 
-    def _tell(self, now: float) -> None:
+    def _tell(self, now: float, heard: Sequence[Message]) -> None:
         """What came of this frame goes to whoever wants to know."""
         parts = self.laps.seconds
         drawing = parts["present"] + (0.0 if self.output.vsync else parts["show"])
         self.pace.displayed(now, self.meter.interval, drawing)
+        self.flight.controls.set("show.fps", round(self.meter.rate, 1))
+        self.flight.controls.set("show.late", self.meter.late)
+        self.surfaces.tell(now, self.flight.values(), heard)
         try:
             if saved := self._screenshots.saved():
                 self.flight.note(saved)
@@ -264,19 +270,15 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
         flight.loader.close()
         output.close()
         raise
-    if live and options.osc_port:
-        app.osc = _listening(app, options)
+    if live:
+        app.surfaces.open(_surfaces(options))
     return app
 
 
-def _listening(app: App, options: Options) -> OscInput | None:
-    osc = OscInput(options.osc_host, options.osc_port)
-    try:
-        osc.open(app.mailbox)
-    except LiveflightError as error:
-        app.flight.reports.add(f"{error}; flying on without OSC")
-        return None
-    return osc
+def _surfaces(options: Options) -> Iterator[Surface]:
+    """The control surfaces that were asked for."""
+    if options.osc_port:
+        yield OscInput(options.osc_host, options.osc_port)
 
 
 def run(app: App, fps: float) -> None:

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from liveflight import networks
 from liveflight.core import presets
-from liveflight.core.contracts import LiveflightError, Mix, Target
+from liveflight.core.contracts import LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.mailbox import Ask, Message, Nudge, Set, Trigger
 from liveflight.core.presets import Preset
@@ -193,7 +193,11 @@ class Flight:
                 assert_never(message)
         self.last_message = _described(message, self.controls)
 
-    def _answer(self, key: str) -> float | int | bool | str:
+    def values(self) -> dict[str, Value]:
+        """What every control that has a value is set to, by key."""
+        return {row.key: self._answer(row.key) for row in ROWS if row.kind != "trigger"}
+
+    def _answer(self, key: str) -> Value:
         if key == "mix.target":
             return str(self.here) if self._awaited or self.schedule.goal else ""
         return self.preset if key == "show.preset" else self.controls.setting(key)

@@ -7,8 +7,8 @@ from liveflight.core.meter import Meter
 from liveflight.flight import Flight
 from liveflight.gl.hud import Hud
 from liveflight.inputs import keyboard
-from liveflight.inputs.osc import OscInput
 from liveflight.pace import Pace
+from liveflight.surfaces import Surfaces
 
 EVERY = 0.25
 """Seconds between two texts of the HUD: setting one costs milliseconds."""
@@ -26,7 +26,7 @@ class Overlay:
         self._lines: list[str] = []
         self._age = EVERY
 
-    def draw(self, output: Output, osc: OscInput | None, dt: float) -> None:
+    def draw(self, output: Output, surfaces: Surfaces, dt: float) -> None:
         """Over the output's finished frame, as far as the flight's controls want it or a download
         keeps everybody waiting."""
         controls = self._flight.controls
@@ -35,12 +35,12 @@ class Overlay:
         waiting = self._flight.loader.downloading and not self._flight.mix()
         if controls.flag("show.hud") or waiting:
             if self._age >= EVERY or not dt:
-                self._age, self._lines = 0.0, self.lines(osc)
+                self._age, self._lines = 0.0, self.lines(surfaces)
             self._hud.draw(self._lines, where, size, bottom_up=up)
         if controls.flag("show.help"):
             self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
 
-    def lines(self, osc: OscInput | None) -> list[str]:
+    def lines(self, surfaces: Surfaces) -> list[str]:
         """Targets, rates, late frames, what the governor chose, the last message and trouble."""
         flight, meter, pace = self._flight, self._meter, self._pace
         shown = [f"{target}\t{weight:.0%}" for target, weight in flight.mix().items()]
@@ -50,10 +50,7 @@ class Overlay:
             f"{meter.rate:.0f} frames/s\t{steps:.0f} steps/s\t{meter.late} late",
         ]
         said = [pace.effort if pace.governed else "", flight.last_message, flight.reports.last]
-        if osc and osc.refused:
-            last = osc.last_message
-            said += [last if "refused" in last else "", f"{osc.refused} OSC packets refused"]
-        return [*lines, *filter(None, said)]
+        return [*lines, *filter(None, said), *surfaces.lines()]
 
     def release(self) -> None:
         self._hud.release()

@@ -93,6 +93,7 @@ class Pace:
             if self.governed and self._flight.flying:
                 self.governor.frame(now, interval, drawing, self.scale)
         self._flight.controls.set("show.effort", self.effort)
+        self._flight.controls.set("show.step_rate", round(self.step_rate.value, 1))
 
     def out_of_memory(self) -> bool:
         """A step did not fit: whether a smaller canvas can be tried."""

@@ -40,6 +40,7 @@ from liveflight.core.mailbox import Ask, Set, Trigger
 from liveflight.core.noise import opaque, pink
 from liveflight.flight import Flight, Loader
 from liveflight.gl.interop import read_picture
+from liveflight.inputs.osc import OscInput
 from liveflight.outputs.headless import Headless
 from liveflight.outputs.recorder import open_sink
 from liveflight.takeoff import Options
@@ -360,7 +361,7 @@ def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
     before = show.canvas.tobytes()
     show.frame(3)
     assert show.canvas.tobytes() == before
-    assert show.app.overlay.lines(show.app.osc)[0] == "loading ..."
+    assert show.app.overlay.lines(show.app.surfaces)[0] == "loading ..."
     assert show.engine.asked == []
     show.engine.gate.set()
     for _ in ("loaded", "planned"):
@@ -497,13 +498,13 @@ def test_an_ascent_too_slow_gets_fewer_steps_and_then_a_smaller_canvas(
     assert slow.taken[0] == 3 and slow.taken[-1] == 1
     assert show.app.canvas_size == (22, 12)
     assert show.app.pace.effort == "1 of 3 steps, canvas 0.71"
-    assert show.app.overlay.lines(show.app.osc)[2] == show.app.pace.effort
+    assert show.app.overlay.lines(show.app.surfaces)[2] == show.app.pace.effort
     assert (frozenset({("efficientnet_lite0", "stem")}), (22, 12)) in show.engine.plans
     show.set("show.governor", False)
     show.frame(2)
     assert show.app.canvas_size == CANVAS
     assert show.engine.asked[-1][1].steps == 3
-    assert not any("canvas" in line for line in show.app.overlay.lines(show.app.osc))
+    assert not any("canvas" in line for line in show.app.overlay.lines(show.app.surfaces))
 
 
 class Slow(ByHand):
@@ -716,7 +717,7 @@ def test_the_hud_says_where_we_are_and_what_was_last(begin: Begin) -> None:
     show.now += TICK
     show.frame(100)
     show.flight.reports.add("the cable is out")
-    assert show.app.overlay.lines(show.app.osc) == [
+    assert show.app.overlay.lines(show.app.surfaces) == [
         f"{STEM}\t100%",
         "16 frames/s\t32 steps/s\t1 late",
         "2 of 2 steps, canvas 1",
@@ -888,7 +889,7 @@ def started(ctx: moderngl.Context, live: bool = True, **options: object) -> App:
 def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> None:
     with closing(started(ctx, live=False, canvas=CANVAS)) as app:
         assert app.flight.preset == presets.DEFAULT
-        assert app.osc is None
+        assert not app.surfaces.opened
         for number in range(3):
             app.frame(number / 60)
         assert len(engine.asked) == 2
@@ -950,9 +951,9 @@ def test_a_busy_osc_port_is_reported_and_the_flight_goes_on(
         taken = other.getsockname()[1]
         app = started(ctx, canvas=CANVAS, osc_port=taken)
     with closing(app):
-        assert app.osc is None
+        assert not app.surfaces.opened
         assert f"127.0.0.1:{taken}" in app.flight.reports.last
-        assert app.flight.reports.last.endswith("flying on without OSC")
+        assert app.flight.reports.last.endswith("flying on without")
         assert len(caplog.records) == 1
         for number in range(2):  # loaded, planned
             wait(app)
@@ -966,14 +967,15 @@ def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: Fak
     with udp_socket() as other:
         free = other.getsockname()[1]
     with closing(started(ctx, canvas=CANVAS, osc_port=free)) as app:
-        assert app.osc is not None
+        (osc,) = app.surfaces.opened
+        assert isinstance(osc, OscInput)
         message = OscMessageBuilder("/liveflight/camera/rotation/raw")
         message.add_arg(45.0)
-        app.osc.receive(message.build().dgram, ("127.0.0.1", 5))
-        app.osc.receive(b"\xff\xfe nonsense", ("127.0.0.1", 5))
+        osc.receive(message.build().dgram, ("127.0.0.1", 5))
+        osc.receive(b"\xff\xfe nonsense", ("127.0.0.1", 5))
         app.frame(0.0)
         assert app.flight.controls.setting("camera.rotation") == 45.0
-        assert app.overlay.lines(app.osc)[-1] == "1 OSC packets refused"
+        assert app.overlay.lines(app.surfaces)[-1] == "1 OSC packets refused"
     app.close()
     with udp_socket(free):
         """The port is given back."""

@@ -30,7 +30,7 @@ LAYERS = [
     {"overlay"},
     {"pace"},
     {"takeoff"},
-    {"flight"},
+    {"flight", "surfaces"},
     {"loader", "dream", "screenshots"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveflight.core.contracts import LiveflightError, Value, nearest
-from liveflight.core.controls import CONTROLS, ROWS, Control, Controls, find
+from liveflight.core.control import Control
+from liveflight.core.controls import CONTROLS, ROWS, Controls, find
 
 HUGE = 10**400
 """A whole number that no float can hold."""
@@ -44,7 +45,7 @@ def test_names_are_plain_and_help_is_one_line(row: Control) -> None:
     assert re.fullmatch(r"(/liveflight/[a-z]+)?", row.alias)
 
 
-@every(row for row in ROWS if row.kind not in ("trigger", "told"))
+@every(row for row in ROWS if row.settable)
 def test_the_default_is_allowed(row: Control) -> None:
     assert row.check(row.default) == row.default
     assert row.fit(row.default) == row.default
@@ -121,6 +122,7 @@ WRONG: dict[str, list[object]] = {
     "text": [0, None, "two\nlines", "nul\0", "x" * 201, b"bytes"],
     "trigger": [True, 1, "", None],
     "told": [True, 1, "", "text", None],
+    "meter": [True, 1, 0.5, "", None],
 }
 
 
@@ -167,7 +169,7 @@ def test_a_fader_position_that_is_not_finite_is_refused(row: Control) -> None:
             row.from_unit(unit)
 
 
-@every(of_kind("text", "trigger", "told"))
+@every(of_kind("text", "trigger", "told", "meter"))
 def test_texts_and_triggers_are_no_faders(row: Control) -> None:
     assert row.to_unit(row.default) == 0.0
     with pytest.raises(LiveflightError, match="no fader"):
@@ -254,7 +256,7 @@ def test_nothing_is_near_to_nonsense() -> None:
 
 def now(controls: Controls, row: Control) -> Value:
     match row.kind:
-        case "float":
+        case "float" | "meter":
             return controls.number(row.key)
         case "int":
             return controls.whole(row.key)

@@ -15,7 +15,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
 from liveflight.core.contracts import LiveflightError, Value
-from liveflight.core.controls import ROWS, Control
+from liveflight.core.control import Control
+from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Ask, Mailbox, Message, Nudge, Set, Trigger
 from liveflight.inputs.osc import ANSWERS, CAUSES, WORK, OscInput, decode
 from liveflight.inputs.osc_packet import LONGEST, PacketError
@@ -127,7 +128,7 @@ def test_every_remote_control_is_reached_plain_raw_and_by_steps(
                 case "trigger":
                     sent: list[tuple[str, float | str]] = [("", 1), ("/raw", 1.0)]
                     expected: list[Message] = [Trigger(row.key)] * 2
-                case "told":
+                case "told" | "meter":
                     continue
                 case "text":
                     sent = [("", "dusk"), ("/raw", "dawn")]
@@ -161,7 +162,7 @@ def test_what_is_only_told_is_answered_and_cannot_be_set(
     assert osc.refused == 1
 
 
-@every([row for row in REMOTE if row.kind not in ("trigger", "told")])
+@every([row for row in REMOTE if row.settable])
 def test_every_control_answers_questions(
     row: Control, osc: OscInput, box: Box, surface: SimpleUDPClient
 ) -> None:

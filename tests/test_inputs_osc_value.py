@@ -5,14 +5,15 @@ import math
 import pytest
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.core.controls import CONTROLS, ROWS, Control
+from liveflight.core.control import Control
+from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Nudge, Set, Trigger
 from liveflight.inputs.osc_address import Form
 from liveflight.inputs.osc_value import LARGEST_STEP, Argument, answer, meant
 
 REMOTE = [row for row in ROWS if row.remote]
-FADERS = [row for row in REMOTE if row.kind not in ("text", "trigger", "told")]
-TOLD = [row for row in REMOTE if row.kind == "told"]
+FADERS = [row for row in REMOTE if row.settable and row.kind != "text"]
+TOLD = [row for row in REMOTE if row.kind in ("told", "meter")]
 TRIGGERS = [row for row in REMOTE if row.kind == "trigger"]
 TEXTS = [row for row in REMOTE if row.kind == "text"]
 FORMS: list[Form] = ["plain", "raw", "add"]
@@ -125,7 +126,8 @@ def test_what_is_only_told_takes_nothing(row: Control, form: Form) -> None:
     for argument in (0.5, 1, True, "text", None):
         with pytest.raises(LiveflightError, match=f"{row.key} = .*it tells, and cannot be set"):
             meant(row, form, argument)
-    assert answer(row, "plain", "2 of 3 steps") == answer(row, "raw", "2 of 3 steps")
+    value = 29.5 if row.kind == "meter" else "2 of 3 steps"
+    assert answer(row, "plain", value) == answer(row, "raw", value) == value
 
 
 @every(REMOTE)

@@ -1,160 +1,16 @@
 """THE table: one row per control, and the values a performer moves.
 
 Keys, OSC addresses, preset checking, the HUD and `liveflight controls` are all derived
-from `CONTROLS`. A value is checked once, where it enters (`Control.check` for files and the command
-line, `Control.fit` for live input); inside, it is trusted. Everything that moves is a rate per
-second.
+from `CONTROLS`. Everything that moves is a rate per second.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from liveflight.core.contracts import LiveflightError, Value, nearest
-
-Kind = Literal["float", "int", "bool", "enum", "text", "trigger", "told"]
-Curve = Literal["linear", "geometric"]
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """One row. Its key is `group.name`, its OSC address `/liveflight/group/name`."""
-
-    group: str
-    name: str
-    kind: Kind
-    help: str
-    default: Value = 0.0
-    minimum: float = 0.0
-    maximum: float = 1.0
-    unit: str = ""
-    curve: Curve = "linear"
-    """How 0..1 maps to minimum..maximum; geometric makes equal fader ways equal ratios."""
-    glide: float = 0.0
-    """Time constant in seconds with which a float follows what was set."""
-    choices: tuple[str, ...] = ()
-    alias: str = ""
-    """A second, shorter OSC address."""
-    remote: bool = True
-    """Whether the network may move it."""
-    saved: bool = True
-    """Whether presets hold it."""
-
-    @property
-    def key(self) -> str:
-        return f"{self.group}.{self.name}"
-
-    @property
-    def address(self) -> str:
-        return f"/liveflight/{self.group}/{self.name}"
-
-    @property
-    def range(self) -> str:
-        """What is allowed, in words."""
-        match self.kind:
-            case "float" | "int":
-                unit = f" {self.unit}" if self.unit else ""
-                return f"{self.minimum:g} to {self.maximum:g}{unit}"
-            case "bool":
-                return "true or false"
-            case "enum":
-                return ", ".join(self.choices)
-            case "text":
-                return "a line of up to 200 characters"
-            case "told":
-                return "nothing but ?: it tells, and cannot be set"
-            case _:
-                return "nothing: it is a trigger"
-
-    def check(self, value: object) -> Value:
-        """The value as this control holds it.
-
-        Raises LiveflightError, naming the control, the value and what is allowed, for a wrong
-        type, a number out of range and anything not finite."""
-        held = self._typed(value)
-        if held is None:
-            raise LiveflightError(f"{self.key} = {str(value)[:60]!r}: allowed is {self.range}")
-        return held
-
-    def fit(self, value: object) -> Value:
-        """As `check`, but a finite number out of range becomes the nearest allowed one."""
-        match self.kind, value:
-            case (("float" | "int"), int() | float()) if not isinstance(value, bool):
-                # A comparison holds for whole numbers of any size, where math.isfinite overflows.
-                if -math.inf < value < math.inf:
-                    value = min(max(value, self.minimum), self.maximum)
-                    value = round(value) if self.kind == "int" else value
-        return self.check(value)
-
-    def _typed(self, value: object) -> Value | None:
-        match self.kind, value:
-            case "bool", bool():
-                return value
-            case (("float" | "int"), bool()):
-                return None
-            case "float", int() | float() if self.minimum <= value <= self.maximum:
-                return float(value)
-            case "int", int() if self.minimum <= value <= self.maximum:
-                return value
-            case "enum", str() if value.lower() in self.choices:
-                return value.lower()
-            case "text", str() if len(value) <= 200 and value.isprintable():
-                return value
-        return None
-
-    def from_unit(self, unit: float) -> Value:
-        """The value at 0..1 of a fader; out of range is clipped.
-
-        Raises LiveflightError for what is not finite, and for a text or a trigger."""
-        if not math.isfinite(unit):
-            raise LiveflightError(f"{self.key} = {unit}: a fader position is 0 to 1")
-        unit = min(max(unit, 0.0), 1.0)
-        match self.kind:
-            case "bool":
-                return unit >= 0.5
-            case "enum":
-                return self.choices[min(int(unit * len(self.choices)), len(self.choices) - 1)]
-            case "int":
-                return round(self.minimum + unit * (self.maximum - self.minimum))
-            case "float" if self.curve == "geometric":
-                return float(self.minimum * (self.maximum / self.minimum) ** unit)
-            case "float":
-                return self.minimum + unit * (self.maximum - self.minimum)
-        raise LiveflightError(f"{self.key} is no fader: allowed is {self.range}")
-
-    def to_unit(self, value: Value) -> float:
-        """The fader position of a value, 0..1; of a text or trigger, 0."""
-        match self.kind, value:
-            case "bool", _:
-                return float(value)
-            case "enum", str():
-                return self.choices.index(value) / max(len(self.choices) - 1, 1)
-            case (("float" | "int"), int() | float()):
-                if self.curve == "geometric":
-                    return math.log(value / self.minimum) / math.log(self.maximum / self.minimum)
-                return (value - self.minimum) / (self.maximum - self.minimum)
-        return 0.0
-
-    def nudged(self, value: Value, amount: float) -> Value:
-        """`value` moved by a signed step: fader ways (0..1) for a float, whole numbers for an int,
-        places (going round) for an enum, a toggle for every odd number on a bool.
-
-        Raises LiveflightError for an amount that is not finite, and for a text or a trigger."""
-        if not math.isfinite(amount):
-            raise LiveflightError(f"{self.key}: a step of {amount} is no number")
-        match self.kind, value:
-            case "float", float() | int():
-                return self.from_unit(self.to_unit(value) + amount)
-            case "int", int():
-                return self.fit(value + amount)
-            case "enum", str():
-                return self.choices[(self.choices.index(value) + round(amount)) % len(self.choices)]
-            case "bool", bool():
-                return value ^ bool(round(amount) % 2)
-        raise LiveflightError(f"{self.key} cannot be stepped: allowed is {self.range}")
+from liveflight.core.control import Control, Curve
 
 
 def _number(group: str, name: str, low: float, default: float, high: float, unit: str, help: str,
@@ -182,6 +38,10 @@ def _text(group: str, name: str, help: str, alias: str) -> Control:
 
 def _told(group: str, name: str, help: str) -> Control:
     return Control(group, name, "told", help, "", saved=False)
+
+
+def _meter(group: str, name: str, low: float, high: float, unit: str, help: str) -> Control:
+    return Control(group, name, "meter", help, float(low), low, high, unit, saved=False)
 
 
 def _trigger(group: str, name: str, help: str, remote: bool = True) -> Control:
@@ -234,6 +94,9 @@ ROWS: tuple[Control, ...] = (
     _number("show", "dwell", 1, 12, 600, "s", "how long the autopilot stays, crossfade included", "geometric", glide=0),
     _switch("show", "governor", "keeps the display's rate by fewer steps and a smaller canvas; off is what was asked", True, saved=False),
     _told("show", "effort", "what the governor chose: steps of those asked, and the canvas's scale"),
+    _meter("show", "fps", 0, 240, "1/s", "frames displayed per second"),
+    _meter("show", "step_rate", 0, 1000, "1/s", "ascent steps per second"),
+    _meter("show", "late", 0, 1e9, "frames", "frames that came late since the start"),
     _switch("show", "freeze", "stands still: no motion, no ascent", saved=False),
     _switch("show", "blackout", "fades to black", saved=False),
     Control("show", "master", "float", "brightness of the output", 1.0, glide=0.1, saved=False),

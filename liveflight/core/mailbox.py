@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from liveflight.core.contracts import Value
 
@@ -23,6 +23,8 @@ class Set:
 
     key: str
     value: Value
+    origin: str = field(default="", compare=False)
+    """Who said so, such as `osc:127.0.0.1`: it need not be told of the change again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,13 @@ class Nudge:
 
     key: str
     amount: float
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
     key: str
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class Mailbox:
             case Nudge(key, amount):
                 waiting = self._waiting.pop(("step", key), None)
                 before = waiting.amount if isinstance(waiting, Nudge) else 0.0
-                self._waiting["step", key] = Nudge(key, before + amount)
+                self._waiting["step", key] = replace(message, amount=before + amount)
             case _ if self._queued < CAP:
                 self._queued += 1
                 self._waiting["queue", self._queued] = message

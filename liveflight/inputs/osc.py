@@ -13,7 +13,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
@@ -21,7 +21,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.parsing import osc_types
 
 from liveflight.core.contracts import LiveflightError, Value
-from liveflight.core.controls import Control
+from liveflight.core.control import Control
 from liveflight.core.mailbox import Ask, Mailbox, Message
 from liveflight.inputs.osc_address import Form, is_pattern, resolve
 from liveflight.inputs.osc_packet import LONGEST, PacketError, elements
@@ -138,6 +138,19 @@ class OscInput:
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._listen, name="osc", daemon=True)
         self._thread.start()
+
+    def poll(self, now: float) -> None:
+        """Nothing: messages come by themselves."""
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        """Nothing: questions are answered as they come."""
+
+    def lines(self) -> list[str]:
+        """The last message refused, and how many were."""
+        if not self.refused:
+            return []
+        last = self.last_message if "refused" in self.last_message else ""
+        return [*filter(None, [last]), f"{self.refused} OSC packets refused"]
 
     def close(self) -> None:
         """Ends the thread. May be called twice, and without `open`."""

@@ -13,7 +13,8 @@ import re
 from typing import Literal
 
 from liveflight.core.contracts import LiveflightError, nearest
-from liveflight.core.controls import ROWS, Control
+from liveflight.core.control import Control
+from liveflight.core.controls import ROWS
 
 Form = Literal["plain", "raw", "add"]
 

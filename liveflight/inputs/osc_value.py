@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from liveflight.core.contracts import LiveflightError, Value
-from liveflight.core.controls import Control
+from liveflight.core.control import Control
 from liveflight.core.mailbox import Nudge, Set, Trigger
 from liveflight.inputs.osc_address import Form
 
@@ -42,13 +42,15 @@ def answer(control: Control, form: Form, value: Value) -> float | int | str:
     A switch is 0 or 1, since not every surface knows OSC's T and F."""
     if control.kind in ("text", "told"):
         return str(value)
+    if control.kind == "meter":
+        return float(value)
     if form == "plain":
         return control.to_unit(value)
     return int(value) if isinstance(value, bool) else value
 
 
 def _step(control: Control, argument: Argument) -> float:
-    if control.kind in ("text", "told", "trigger") or not isinstance(argument, int | float):
+    if control.kind == "text" or not control.settable or not isinstance(argument, int | float):
         raise _refusal(control, "add", argument)
     return min(max(float(argument), -LARGEST_STEP), LARGEST_STEP)
 
@@ -96,7 +98,7 @@ def _allowed(control: Control, form: Form) -> str:
     match control.kind, form:
         case (("text" | "trigger"), "add"):
             return "no step"
-        case "told", _:
+        case (("told" | "meter"), _):
             return control.range
         case "trigger", _:
             return "nothing, or a number that is not 0"

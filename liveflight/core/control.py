@@ -1,0 +1,162 @@
+"""One control: its kind, its range, and what a value or a fader position means to it.
+
+A value is checked once, where it enters (`Control.check` for files and the command line,
+`Control.fit` for live input); inside, it is trusted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from liveflight.core.contracts import LiveflightError, Value
+
+Kind = Literal["float", "int", "bool", "enum", "text", "trigger", "told", "meter"]
+"""`told` (a text) and `meter` (a number) can be read, not set: what the flight says of itself."""
+
+Curve = Literal["linear", "geometric"]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One row. Its key is `group.name`, its OSC address `/liveflight/group/name`."""
+
+    group: str
+    name: str
+    kind: Kind
+    help: str
+    default: Value = 0.0
+    minimum: float = 0.0
+    maximum: float = 1.0
+    unit: str = ""
+    curve: Curve = "linear"
+    """How 0..1 maps to minimum..maximum; geometric makes equal fader ways equal ratios."""
+    glide: float = 0.0
+    """Time constant in seconds with which a float follows what was set."""
+    choices: tuple[str, ...] = ()
+    alias: str = ""
+    """A second, shorter OSC address."""
+    remote: bool = True
+    """Whether the network may move it."""
+    saved: bool = True
+    """Whether presets hold it."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.group}.{self.name}"
+
+    @property
+    def address(self) -> str:
+        return f"/liveflight/{self.group}/{self.name}"
+
+    @property
+    def settable(self) -> bool:
+        """Whether it holds a value that a performer sets."""
+        return self.kind not in ("trigger", "told", "meter")
+
+    @property
+    def range(self) -> str:
+        """What is allowed, in words."""
+        match self.kind:
+            case "float" | "int":
+                unit = f" {self.unit}" if self.unit else ""
+                return f"{self.minimum:g} to {self.maximum:g}{unit}"
+            case "bool":
+                return "true or false"
+            case "enum":
+                return ", ".join(self.choices)
+            case "text":
+                return "a line of up to 200 characters"
+            case "told" | "meter":
+                return "nothing but ?: it tells, and cannot be set"
+            case _:
+                return "nothing: it is a trigger"
+
+    def check(self, value: object) -> Value:
+        """The value as this control holds it.
+
+        Raises LiveflightError, naming the control, the value and what is allowed, for a wrong
+        type, a number out of range and anything not finite."""
+        held = self._typed(value)
+        if held is None:
+            raise LiveflightError(f"{self.key} = {str(value)[:60]!r}: allowed is {self.range}")
+        return held
+
+    def fit(self, value: object) -> Value:
+        """As `check`, but a finite number out of range becomes the nearest allowed one."""
+        match self.kind, value:
+            case (("float" | "int"), int() | float()) if not isinstance(value, bool):
+                # A comparison holds for whole numbers of any size, where math.isfinite overflows.
+                if -math.inf < value < math.inf:
+                    value = min(max(value, self.minimum), self.maximum)
+                    value = round(value) if self.kind == "int" else value
+        return self.check(value)
+
+    def _typed(self, value: object) -> Value | None:
+        match self.kind, value:
+            case "bool", bool():
+                return value
+            case (("float" | "int"), bool()):
+                return None
+            case "float", int() | float() if self.minimum <= value <= self.maximum:
+                return float(value)
+            case "int", int() if self.minimum <= value <= self.maximum:
+                return value
+            case "enum", str() if value.lower() in self.choices:
+                return value.lower()
+            case "text", str() if len(value) <= 200 and value.isprintable():
+                return value
+        return None
+
+    def from_unit(self, unit: float) -> Value:
+        """The value at 0..1 of a fader; out of range is clipped.
+
+        Raises LiveflightError for what is not finite, and for a text or a trigger."""
+        if not math.isfinite(unit):
+            raise LiveflightError(f"{self.key} = {unit}: a fader position is 0 to 1")
+        unit = min(max(unit, 0.0), 1.0)
+        match self.kind:
+            case "bool":
+                return unit >= 0.5
+            case "enum":
+                return self.choices[min(int(unit * len(self.choices)), len(self.choices) - 1)]
+            case "int":
+                return round(self.minimum + unit * (self.maximum - self.minimum))
+            case "float" if self.curve == "geometric":
+                return float(self.minimum * (self.maximum / self.minimum) ** unit)
+            case "float":
+                return self.minimum + unit * (self.maximum - self.minimum)
+        raise LiveflightError(f"{self.key} is no fader: allowed is {self.range}")
+
+    def to_unit(self, value: Value) -> float:
+        """The fader position of a value, 0..1; of a text or trigger, 0."""
+        match self.kind, value:
+            case "bool", _:
+                return float(value)
+            case "enum", str():
+                return self.choices.index(value) / max(len(self.choices) - 1, 1)
+            case (("float" | "int" | "meter"), int() | float()):
+                if self.curve == "geometric":
+                    return math.log(value / self.minimum) / math.log(self.maximum / self.minimum)
+                unit = (value - self.minimum) / (self.maximum - self.minimum)
+                return min(max(unit, 0.0), 1.0) if self.kind == "meter" else unit
+        return 0.0
+
+    def nudged(self, value: Value, amount: float) -> Value:
+        """`value` moved by a signed step: fader ways (0..1) for a float, whole numbers for an int,
+        places (going round) for an enum, a toggle for every odd number on a bool.
+
+        Raises LiveflightError for an amount that is not finite, and for a text or a trigger."""
+        if not math.isfinite(amount):
+            raise LiveflightError(f"{self.key}: a step of {amount} is no number")
+        match self.kind, value:
+            case "float", float() | int():
+                return self.from_unit(self.to_unit(value) + amount)
+            case "int", int():
+                return self.fit(value + amount)
+            case "enum", str():
+                return self.choices[(self.choices.index(value) + round(amount)) % len(self.choices)]
+            case "bool", bool():
+                return value ^ bool(round(amount) % 2)
+        raise LiveflightError(f"{self.key} cannot be stepped: allowed is {self.range}")

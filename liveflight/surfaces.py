@@ -1,0 +1,52 @@
+"""The control surfaces of a show: opened, asked and told together. One that fails is reported once,
+counted afterwards, and the flight goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+from liveflight.core.contracts import LiveflightError, Surface, Value
+from liveflight.core.mailbox import Mailbox, Message
+
+Report = Callable[[object], None]
+
+
+class Surfaces:
+    def __init__(self, mailbox: Mailbox, report: Report) -> None:
+        """`report` is told of trouble."""
+        self._mailbox, self._report = mailbox, report
+        self.opened: list[Surface] = []
+
+    def open(self, surfaces: Iterable[Surface]) -> None:
+        """Adds those that can be opened."""
+        for surface in surfaces:
+            try:
+                surface.open(self._mailbox)
+            except LiveflightError as error:
+                self._report(f"{error}; flying on without")
+            else:
+                self.opened.append(surface)
+
+    def poll(self, now: float) -> None:
+        for surface in self.opened:
+            self._guarded(partial(surface.poll, now))
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        for surface in self.opened:
+            self._guarded(partial(surface.tell, now, values, heard))
+
+    def lines(self) -> list[str]:
+        """What all of them have for the HUD."""
+        return [line for surface in self.opened for line in surface.lines()]
+
+    def close(self) -> None:
+        """May be called twice."""
+        while self.opened:
+            self.opened.pop().close()
+
+    def _guarded(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:
+            self._report(f"a control surface failed: {error!r}")

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
+from liveflight.surfaces import Surfaces
+
+
+class Fader:
+    """A surface that answers each poll by moving zoom, and says what it was told."""
+
+    def __init__(self, trouble: str = "") -> None:
+        self.trouble = trouble
+        self.told: list[tuple[float, Mapping[str, Value], Sequence[Message]]] = []
+        self.closed = 0
+
+    def open(self, mailbox: Mailbox) -> None:
+        if self.trouble == "open":
+            raise LiveflightError("no such fader")
+        self.mailbox = mailbox
+
+    def poll(self, now: float) -> None:
+        if self.trouble == "poll":
+            raise OSError("unplugged")
+        self.mailbox.put(Set("camera.zoom", now))
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        if self.trouble == "tell":
+            raise OSError("unplugged")
+        self.told.append((now, values, heard))
+
+    def lines(self) -> list[str]:
+        return [f"fader {self.trouble}"] if self.trouble else []
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def opened(*faders: Fader) -> tuple[Surfaces, Mailbox, list[str]]:
+    reports: list[str] = []
+    mailbox = Mailbox()
+    surfaces = Surfaces(mailbox, lambda trouble: reports.append(str(trouble)))
+    surfaces.open(faders)
+    return surfaces, mailbox, reports
+
+
+def test_each_is_asked_and_told_and_closed_once() -> None:
+    one, other = Fader(), Fader()
+    surfaces, mailbox, reports = opened(one, other)
+    surfaces.poll(1.5)
+    assert mailbox.drain() == [Set("camera.zoom", 1.5)]
+    surfaces.tell(1.5, {"camera.zoom": 1.5}, [Trigger("mix.random")])
+    assert one.told == other.told == [(1.5, {"camera.zoom": 1.5}, [Trigger("mix.random")])]
+    surfaces.close()
+    surfaces.close()
+    assert (one.closed, other.closed, reports) == (1, 1, [])
+
+
+def test_one_that_cannot_be_opened_is_reported_and_left_out() -> None:
+    broken, whole = Fader("open"), Fader()
+    surfaces, _, reports = opened(broken, whole)
+    assert surfaces.opened == [whole]
+    assert reports == ["no such fader; flying on without"]
+
+
+def test_one_that_fails_holds_up_no_other() -> None:
+    for trouble in ("poll", "tell"):
+        broken, whole = Fader(trouble), Fader()
+        surfaces, mailbox, reports = opened(broken, whole)
+        surfaces.poll(2.0)
+        surfaces.tell(2.0, {}, [])
+        assert len(mailbox.drain()) == 1 and len(whole.told) == 1
+        assert reports == ["a control surface failed: OSError('unplugged')"]
+        assert surfaces.lines() == [f"fader {trouble}"]
