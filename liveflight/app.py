@@ -166,7 +166,7 @@ class App:
 
     def _begin(self) -> bool:
         """Whether a tick could begin: not while the canvas is too large for the memory."""
-        engine, size = self.flight.loader.engine, self.flight.size
+        engine, size = self.flight.loader.engine, self.flight.course.size
         if engine is None or size is None or self.pace.halted:
             return False
         seconds = min(self.dream.since, max(LONGEST, self.pace.interval))

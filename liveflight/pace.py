@@ -69,8 +69,9 @@ class Pace:
             return
         scale = self.governor.scale if self.governed else self.governor.ceiling
         size = canvas(self._options, engine.device, scale)
-        if self._flight.size in (None, size) or self._flight.ready_at(size):
-            self._flight.size, self.scale = size, scale
+        course = self._flight.course
+        if course.size in (None, size) or course.ready_at(size):
+            course.size, self.scale = size, scale
 
     def patience(self, elapsed: float) -> float:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""

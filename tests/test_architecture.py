@@ -31,6 +31,8 @@ LAYERS = [
     {"pace"},
     {"takeoff"},
     {"flight", "surfaces"},
+    {"steering"},
+    {"course"},
     {"loader", "dream", "screenshots"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},

@@ -51,7 +51,7 @@ def fire(flight: Flight, *keys: str) -> Target:
     """Where the flight goes after these triggers of the mix."""
     flight.apply([Trigger(f"mix.{key}") for key in keys])
     assert not flight.reports.counts
-    return flight.here
+    return flight.course.here
 
 
 def settle(loader: Loader) -> None:
@@ -64,7 +64,7 @@ def settle(loader: Loader) -> None:
 
 def test_it_begins_at_its_first_target_at_once(flight: Flight, engine: FakeEngine) -> None:
     assert flight.mix() == {STEM: 1.0}
-    assert flight.here == STEM
+    assert flight.course.here == STEM
     assert engine.prepared == [LITE]
 
 
@@ -72,7 +72,7 @@ def test_the_next_target_grows_over_the_crossfade(flight: Flight) -> None:
     flight.controls.set("mix.crossfade", 2.0)
     flight.apply([Set("mix.target", str(DEEP))])
     assert flight.mix() == {STEM: 1.0}
-    assert flight.here == DEEP
+    assert flight.course.here == DEEP
     flight.advance(1.0)
     assert flight.mix() == pytest.approx({STEM: 0.5, DEEP: 0.5})
     flight.advance(1.0)
@@ -81,12 +81,12 @@ def test_the_next_target_grows_over_the_crossfade(flight: Flight) -> None:
 
 def test_here_is_the_strongest_of_a_mix(flight: Flight) -> None:
     flight.aim({STEM: 1.0, VGG: 3.0, DEEP: 2.0})
-    assert flight.here == VGG
+    assert flight.course.here == VGG
 
 
 def test_a_target_by_any_of_its_names(flight: Flight) -> None:
     flight.apply([Set("mix.target", " VGG16:features.17:17 ")])
-    assert flight.here == VGG
+    assert flight.course.here == VGG
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_wrong_target_is_reported_and_the_flight_goes_on(
 ) -> None:
     flight.apply([Set("mix.target", text), Trigger("mix.filter_next")])
     assert reason in flight.reports.last
-    assert flight.here == Target(LITE, "stem", 4)
+    assert flight.course.here == Target(LITE, "stem", 4)
 
 
 def test_filters_step_and_go_round(flight: Flight) -> None:
@@ -146,7 +146,7 @@ def test_a_drummed_key_is_one_step_each(flight: Flight) -> None:
 def test_random_is_another_living_filter_of_the_layer(flight: Flight, engine: FakeEngine) -> None:
     seen = {fire(flight, "random").filter for _ in range(40)}
     assert seen == set(engine.alive)
-    assert (flight.here.network, flight.here.layer) == (LITE, "stem")
+    assert (flight.course.here.network, flight.course.here.layer) == (LITE, "stem")
 
 
 def test_the_next_network_is_one_whose_weights_are_here(
@@ -173,7 +173,7 @@ def test_where_no_other_network_is_here_it_says_so(flight: Flight, weights: set[
     weights.add(LITE)
     flight.apply([Trigger("mix.network_next")])
     assert "no network but efficientnet_lite0 has its weights here" in flight.reports.last
-    assert flight.here == STEM
+    assert flight.course.here == STEM
 
 
 # Controls and questions
@@ -279,9 +279,9 @@ def test_a_preset_sets_everything_it_says_and_the_rest_to_default(
 
 def test_a_preset_without_targets_begins_its_journey_or_stays(flight: Flight) -> None:
     flight.recall(Preset("journey", {}, journey=(DEEP, STEM)))
-    assert flight.here == DEEP
+    assert flight.course.here == DEEP
     flight.recall(Preset("look", {}, {"camera.zoom": 2.0}))
-    assert flight.here == DEEP
+    assert flight.course.here == DEEP
     assert flight.journey.stops == ()
 
 
@@ -341,7 +341,7 @@ def flown(flight: Flight, seconds: int) -> list[Target]:
     for _ in range(seconds):
         for _ in range(4):
             flight.advance(0.25)
-        seen.append(flight.here)
+        seen.append(flight.course.here)
     return seen
 
 
@@ -389,11 +389,11 @@ def test_frozen_time_stands_still(flight: Flight) -> None:
     autopilot(flight, 1.0)
     flight.aim({VGG: 1.0})
     flight.advance(0.25)
-    mix, now = flight.mix(), flight.time
+    mix, now = flight.mix(), flight.course.time
     assert len(mix) == 2
     flight.apply([Set("show.freeze", True)])
     assert set(flown(flight, 30)) == {VGG}
-    assert (flight.mix(), flight.time) == (mix, now)
+    assert (flight.mix(), flight.course.time) == (mix, now)
     flight.apply([Set("show.freeze", False)])
     flight.advance(0.25)
     assert flight.mix() == {VGG: 1.0}
@@ -423,10 +423,10 @@ def test_a_show_begins_while_its_network_is_still_loading(show: Flight, engine: 
     show.aim({STEM: 1.0})
     show.advance(0.5)
     assert show.mix() == {}
-    assert show.here == STEM
+    assert show.course.here == STEM
     assert show.loader.engine is None
     show.apply([Trigger("mix.filter_next"), Set("show.autopilot", True), Trigger("mix.random")])
-    assert show.here == Target(LITE, "stem", 4)
+    assert show.course.here == Target(LITE, "stem", 4)
     assert not show.reports.counts
     engine.gate.set()
     settle(show.loader)
@@ -523,12 +523,12 @@ def test_a_network_that_cannot_be_loaded_later_is_reported_and_the_flight_goes_o
             show.advance(0.1)
         assert show.reports.counts == {"no weights for vgg16": times}
         assert show.mix() == {STEM: 1.0}
-        assert show.here == STEM
+        assert show.course.here == STEM
     engine.missing.clear()
     show.apply([Set("mix.target", str(VGG))])
     settle(show.loader)
     show.advance(0.1)
-    assert show.here == VGG
+    assert show.course.here == VGG
     show.advance(9.0)
     assert show.mix() == {VGG: 1.0}
 
@@ -576,7 +576,7 @@ def aloft(show: Flight) -> Flight:
     """At `STEM`, planned, on a canvas of `SIZE`."""
     show.aim({STEM: 1.0})
     settle(show.loader)
-    show.size = SIZE
+    show.course.size = SIZE
     fly_until_planned(show)
     assert show.mix() == {STEM: 1.0}
     return show
@@ -592,7 +592,7 @@ def fly_until_planned(flight: Flight) -> None:
 def test_another_filter_of_a_planned_layer_needs_no_plan(aloft: Flight, engine: FakeEngine) -> None:
     plans = list(engine.plans)
     aloft.apply([Trigger("mix.filter_next")])
-    assert aloft.schedule.goal == {Target(LITE, "stem", 4): 1.0}
+    assert aloft.course.schedule.goal == {Target(LITE, "stem", 4): 1.0}
     assert engine.plans == plans
 
 
@@ -604,10 +604,10 @@ def test_another_layer_is_planned_while_the_flight_goes_on(
     for _ in range(50):
         aloft.advance(0.1)
         assert aloft.mix() == {STEM: 1.0}
-    assert aloft.here == DEEP
+    assert aloft.course.here == DEEP
     engine.planning.set()
     fly_until_planned(aloft)
-    assert aloft.schedule.goal == {DEEP: 1.0}
+    assert aloft.course.schedule.goal == {DEEP: 1.0}
     assert engine.plans[-2:] == [(STEM_LAYER | DEEP_LAYER, SIZE), (DEEP_LAYER, SIZE)]
 
 
@@ -632,7 +632,7 @@ def test_a_layer_that_cannot_be_planned_is_reported_and_flown(
     engine.impossible.add(DEEP.layer)
     aloft.apply([Set("mix.target", str(DEEP))])
     fly_until_planned(aloft)
-    assert aloft.schedule.goal == {DEEP: 1.0}
+    assert aloft.course.schedule.goal == {DEEP: 1.0}
     assert sum(aloft.reports.counts.values()) == 2
 
 
@@ -641,9 +641,9 @@ def test_a_canvas_of_another_size_is_planned_after_what_the_performer_wants(
 ) -> None:
     smaller = (16, 9)
     aloft.apply([Set("mix.target", str(DEEP))])
-    assert not aloft.ready_at(smaller)
+    assert not aloft.course.ready_at(smaller)
     fly_until_planned(aloft)
-    while not aloft.ready_at(smaller):
+    while not aloft.course.ready_at(smaller):
         settle(aloft.loader)
     sizes = [size for _, size in engine.plans]
     assert smaller in sizes and sizes == sorted(sizes, reverse=True)

@@ -36,13 +36,13 @@ def test_a_frame_waits_until_it_has_to_be_drawn(flight: Flight) -> None:
 
 def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
     fitting = pace(flight)
-    assert flight.size is None
+    assert flight.course.size is None
     fitting.fit_canvas()
-    assert flight.size == (160, 90)
+    assert flight.course.size == (160, 90)
     assert fitting.out_of_memory()
     assert fitting.halted and fitting.scale == 1.0
     fitting.fit_canvas()
-    assert flight.size == (134, 76)
+    assert flight.course.size == (134, 76)
     assert not fitting.halted and fitting.scale == 0.84
     assert flight.loader.engine is not None
     assert flight.loader.engine.planned({(STEM.network, STEM.layer)}, (134, 76))

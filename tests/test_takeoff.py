@@ -69,7 +69,7 @@ def test_a_preset_by_name_file_or_slot(wish: str, shelf: Path, tmp_path: Path) -
         wish = str((shelf / "mixed.toml").rename(tmp_path / wish))
     flight = begun(preset=wish)
     if wish == "1":
-        assert (flight.preset, flight.here) == ("reef", HOME)
+        assert (flight.preset, flight.course.here) == ("reef", HOME)
     else:
         assert flight.preset.lower() == "mixed"
         assert len(flight.mix()) == 2
@@ -89,7 +89,7 @@ def test_the_autopilots_journey_begins_at_its_first_stop() -> None:
 def test_a_network_alone_is_its_own_preset(network: str) -> None:
     flight = begun(network=network.upper())
     assert flight.preset == PRESET_OF[network]
-    assert flight.here.network == network
+    assert flight.course.here.network == network
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_the_presets_own_network_named_again_changes_nothing() -> None:
 
 
 def test_another_network_than_the_presets_begins_deep_in_it() -> None:
-    there = begun(preset="reef", network="vgg19").here
+    there = begun(preset="reef", network="vgg19").course.here
     layers = [layer.name for layer in networks.network("vgg19").layers]
     assert there.network == "vgg19"
     assert layers.index(there.layer) > len(layers) / 2
@@ -140,8 +140,8 @@ def test_another_network_than_the_presets_begins_deep_in_it() -> None:
 
 def test_a_preset_without_targets_begins_somewhere() -> None:
     flight = begun(preset="bare")
-    assert flight.here.network == networks.names()[0]
-    assert networks.resolve(flight.here) == flight.here
+    assert flight.course.here.network == networks.names()[0]
+    assert networks.resolve(flight.course.here) == flight.course.here
     assert flight.controls.number("camera.zoom") == 3.0
 
 

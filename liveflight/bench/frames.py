@@ -40,9 +40,9 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     engine = app.flight.loader.engine
     assert engine is not None
     answer: dict[str, Any] = {
-        "target": str(app.flight.here),
+        "target": str(app.flight.course.here),
         "device": engine.device,
-        "precision": engine.precision(app.flight.here.network),
+        "precision": engine.precision(app.flight.course.here.network),
         "canvas": app.canvas_size,
         "size": app.output.size,
         "start": {

@@ -1,0 +1,130 @@
+"""What is excited now, and what comes next once it can be: a course waits until the networks of its
+goal are loaded and the ascent is planned, and crosses over then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from liveflight import networks
+from liveflight.core.contracts import LiveflightError, Mix, Target
+from liveflight.core.schedule import Schedule
+from liveflight.loader import Layers, Loader, Size
+
+
+class Course:
+    def __init__(self, loader: Loader, report: Callable[[object], None]) -> None:
+        """`report` is told of what cannot be planned; the flight goes there all the same."""
+        self.schedule = Schedule()
+        self.loader = loader
+        self.time = 0.0
+        """Seconds flown; stands still while frozen."""
+        self.size: Size | None = None
+        """The canvas's width and height, for which switches are planned; None: not yet known."""
+        self._report = report
+        self._awaited: Mapping[Target, float] | None = None
+        self._crossfade = 0.0
+        self._first: Mapping[Target, float] | None = None
+        """What was awaited first: all there is to fall back on until it has arrived."""
+
+    @property
+    def goal(self) -> Mapping[Target, float]:
+        """Where it is, is growing into or waits to go; empty before the first `aim`."""
+        return self._awaited or self.schedule.goal
+
+    @property
+    def here(self) -> Target:
+        """The goal's strongest target."""
+        goal = self.goal
+        return max(goal, key=lambda target: goal[target])
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the goal is still being prepared."""
+        return self._awaited is not None
+
+    def mix(self) -> Mix:
+        """What to ascend now; empty while the first network is still being loaded."""
+        return self.schedule.mix(self.time)
+
+    def aim(self, goal: Mapping[Target, float], crossfade: float) -> None:
+        """Grows into these targets, in `crossfade` seconds, as soon as their networks are loaded
+        and the ascent of both the crossfade and what comes after it is planned; until then the
+        flight goes on as it is.
+
+        Raises LiveflightError for names that do not exist."""
+        self._awaited = {networks.resolve(target): weight for target, weight in goal.items()}
+        self._crossfade = crossfade
+        self._first = self._first or self._awaited
+        self.arrive()
+
+    def arrive(self) -> None:
+        """Begins with the crossfade to what is awaited, if it can.
+
+        Raises LiveflightError, once, where its network cannot be loaded."""
+        if self._awaited is None:
+            return
+        awaited, self._awaited = self._awaited, None
+        try:
+            arrived = self.loader.ready(sorted({target.network for target in awaited}))
+        except LiveflightError:
+            if not self.schedule.goal and awaited is not self._first:
+                self._awaited = self._first
+            raise
+        if arrived and self._planned(awaited):
+            self.schedule.go(awaited, self.time, self._crossfade)
+        else:
+            self._awaited = awaited
+
+    def ready_at(self, size: Size) -> bool:
+        """Whether the canvas may take that size without a stall; if not, it is being prepared,
+        after what the performer waits for."""
+        if self.waiting:
+            return False
+        try:
+            mixes = [_layers(self.mix()), _layers(self.schedule.goal)]
+            return self.loader.planned(mixes, size)
+        except LiveflightError as error:
+            self._report(error)
+            return False
+
+    def foresee(self, journey: Sequence[Target]) -> None:
+        """Prepares in spare time what the autopilot will ascend: each crossfade from stop to stop,
+        and each stop. A network that would have to be downloaded is not foreseen."""
+        here = {target.network for target in self.goal}
+        reach = [stop for stop in journey if stop.network in here or self.at_hand(stop.network)]
+        stops = [_layers([stop]) for stop in reach]
+        onward = zip(stops, stops[1:] + stops[:1], strict=True)
+        self.loader.foresee(mix for one, other in onward for mix in (one | other, other))
+
+    def look_ahead(self) -> None:
+        """Goes on with what is foreseen, unless the performer waits for something else."""
+        if self.size and not self.waiting:
+            self.loader.look_ahead(self.size)
+
+    def at_hand(self, network: str) -> bool:
+        """Whether the network can be loaded without a download."""
+        engine = self.loader.engine
+        return bool((engine and engine.ready(network)) or networks.network(network).find_weights())
+
+    def living(self) -> Sequence[int]:
+        """The filters of the layer `here` that answer to anything; none as long as they are not
+        known."""
+        engine = self.loader.engine
+        if engine is None or not engine.ready(self.here.network):
+            return ()
+        return engine.living(self.here.network, self.here.layer)
+
+    def _planned(self, goal: Mapping[Target, float]) -> bool:
+        """Whether the crossfade from what is flown now to the goal can begin without a stall."""
+        if self.size is None:
+            return True
+        here, there = _layers(self.schedule.start(self.time)), _layers(goal)
+        try:
+            return self.loader.planned([here | there, there], self.size)
+        except LiveflightError as error:
+            self._report(error)
+            return False
+
+
+def _layers(targets: Iterable[Target]) -> Layers:
+    return frozenset((target.network, target.layer) for target in targets)

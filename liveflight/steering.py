@@ -1,0 +1,39 @@
+"""Steps from where a course is to a target beside it: the next filter, layer or network."""
+
+from __future__ import annotations
+
+from liveflight import networks
+from liveflight.core.contracts import LiveflightError, Target
+from liveflight.course import Course
+
+
+def filter_beside(here: Target, step: int) -> Target:
+    """`step` filters on, round and round; from the whole layer on, its first or last one."""
+    channels = networks.network(here.network).layer(here.layer).channels
+    number = step - 1 if here.filter is None and step > 0 else (here.filter or 0) + step
+    return Target(here.network, here.layer, number % channels)
+
+
+def layer_beside(here: Target, step: int) -> Target:
+    """`step` layers deeper, as far as there are any, with a filter of like number."""
+    layers = networks.network(here.network).layers
+    names = [layer.name for layer in layers]
+    layer = layers[min(max(names.index(here.layer) + step, 0), len(layers) - 1)]
+    number = None if here.filter is None else min(here.filter, layer.channels - 1)
+    return Target(here.network, layer.name, number)
+
+
+def network_after(course: Course) -> Target:
+    """The next network whose weights are at hand, at a layer three quarters down: a show downloads
+    nothing. Raises LiveflightError where there is no other."""
+    names, here = networks.names(), course.here
+    after = names.index(here.network) + 1
+    for name in (*names[after:], *names[: after - 1]):
+        if course.at_hand(name):
+            network = networks.network(name)
+            layer = network.layers[len(network.layers) * 3 // 4]
+            return Target(name, layer.name, min(here.filter or 0, layer.channels - 1))
+    raise LiveflightError(
+        f"no network but {here.network} has its weights here; "
+        "`liveflight networks` says where to put the others'"
+    )
