@@ -89,6 +89,8 @@ ROWS: tuple[Control, ...] = (
     _trigger("mix", "network_next", "the next network whose weights are at hand"),
     _trigger("mix", "random", "a random living filter of the layer"),
 
+    Control("tempo", "bpm", "float", "the tempo: beats per minute", 120.0, 20, 300, "bpm", saved=False),
+
     _text("show", "preset", "recalls a preset by name or number", "/liveflight/preset"),
     _switch("show", "autopilot", "goes on to the journey's next target, or a random living filter, after each dwell"),
     _number("show", "dwell", 1, 12, 600, "s", "how long the autopilot stays, crossfade included", "geometric", glide=0),
