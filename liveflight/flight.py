@@ -13,7 +13,7 @@ from liveflight import networks, steering
 from liveflight.core import presets
 from liveflight.core.contracts import LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Controls
-from liveflight.core.mailbox import Ask, Message, Nudge, Set, Trigger
+from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
 from liveflight.course import Course
@@ -164,6 +164,8 @@ class Flight:
                 return  # what the trigger had to note stands
             case Ask(key, reply):
                 reply(self._answer(key))
+                return
+            case Beat():
                 return
             case _:
                 assert_never(message)

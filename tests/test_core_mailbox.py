@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from liveflight.core.contracts import Value
-from liveflight.core.mailbox import CAP, Ask, Mailbox, Message, Nudge, Set, Trigger
+from liveflight.core.mailbox import CAP, Ask, Beat, Mailbox, Message, Nudge, Set, Trigger
 
 
 @pytest.fixture
@@ -63,6 +63,11 @@ def test_messages_come_out_in_the_order_in_which_they_were_last_said() -> None:
     preset, reseed = Set("show.preset", "dusk"), Trigger("show.reseed")
     zoom = Set("camera.zoom", 2.0)
     assert drained(Set("camera.zoom", 1.0), preset, reseed, zoom) == [preset, reseed, zoom]
+
+
+def test_the_newest_beat_replaces_the_one_before() -> None:
+    zoom = Set("camera.zoom", 1.0)
+    assert drained(Beat(3.5, 120.0), zoom, Beat(3.52, 121.0)) == [zoom, Beat(3.52, 121.0)]
 
 
 def test_triggers_and_asks_are_never_merged() -> None:

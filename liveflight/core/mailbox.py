@@ -1,8 +1,9 @@
 """The one place where threads meet. Inputs put messages in from any thread; the frame loop drains
 them once per frame.
 
-A Set replaces what was waiting for its control, Nudges add up, Triggers and Asks all survive up to
-a cap. What is replaced or added to moves to the end: what was said last also comes out last.
+A Set replaces what was waiting for its control, a Beat the Beat before, Nudges add up, Triggers and
+Asks all survive up to a cap. What is replaced or added to moves to the end: what was said last also
+comes out last.
 """
 
 from __future__ import annotations
@@ -50,7 +51,20 @@ class Ask:
     reply: Callable[[Value], None]
 
 
-Message = Set | Nudge | Trigger | Ask
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Where a clock outside stands at this frame: put once per frame by the surface that hears it,
+    from its `poll`, for as long as it is heard."""
+
+    position: float
+    """In beats since that clock's own first bar began; a whole number on each beat."""
+    bpm: float
+    running: bool = True
+    """False while that clock stands: ours then goes on alone, at this tempo."""
+    origin: str = field(default="", compare=False)
+
+
+Message = Set | Nudge | Trigger | Ask | Beat
 
 
 class Mailbox:
@@ -77,6 +91,9 @@ class Mailbox:
                 waiting = self._waiting.pop(("step", key), None)
                 before = waiting.amount if isinstance(waiting, Nudge) else 0.0
                 self._waiting["step", key] = replace(message, amount=before + amount)
+            case Beat():
+                self._waiting.pop(("beat", ""), None)
+                self._waiting["beat", ""] = message
             case _ if self._queued < CAP:
                 self._queued += 1
                 self._waiting["queue", self._queued] = message

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from liveflight.core.contracts import KeyPress
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
+from liveflight.core.mailbox import Mailbox, Nudge, Set, Trigger
 
 STEP = 1 / 64
 """Fader way of one press: about 5 % more zoom, 6 degrees per second more turn. A power of two, so
 that as many presses back lead exactly to where a straight fader was."""
+
+Put = Set | Nudge | Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Row:
     """One line of the help page: a few keys that belong together, and what each of them puts."""
 
     label: str
-    keys: dict[str, tuple[Message, ...]]
+    keys: dict[str, tuple[Put, ...]]
     repeats: bool = False
     """Whether a held key goes on; never for what toggles or starts something."""
     note: str = ""
@@ -47,7 +49,7 @@ def _toggle(label: str, name: str, key: str, note: str = "") -> Row:
     return Row(label, {name: (Nudge(key, 1),)}, note=note)
 
 
-def _camera_defaults() -> tuple[Message, ...]:
+def _camera_defaults() -> tuple[Put, ...]:
     return tuple(Set(row.key, row.default) for row in ROWS if row.group == "camera")
 
 
