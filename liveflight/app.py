@@ -30,6 +30,7 @@ from liveflight.dream import Dream
 from liveflight.flight import Flight
 from liveflight.gl.present import Fit, Present
 from liveflight.inputs.keyboard import Keyboard
+from liveflight.inputs.midi import MidiInput
 from liveflight.inputs.osc import OscInput
 from liveflight.laps import Laps
 from liveflight.loader import Loader, Shown
@@ -217,7 +218,7 @@ class App:
             master=self._master,
             frame=self.meter.frames,
         )
-        self.overlay.draw(output, self.surfaces, dt)
+        self.overlay.draw(output, self.surfaces, self._keyboard.picker, dt)
         self.laps.end("present")
 
     def _tell(self, now: float, heard: Sequence[Message]) -> None:
@@ -279,6 +280,8 @@ def _surfaces(options: Options) -> Iterator[Surface]:
     """The control surfaces that were asked for."""
     if options.osc_port:
         yield OscInput(options.osc_host, options.osc_port)
+    if options.midi is not None:
+        yield MidiInput(options.midi)
 
 
 def run(app: App, fps: float) -> None:

@@ -62,6 +62,7 @@ def examine(osc_port: int) -> Iterator[Finding]:
 
         devices = tried("devices")
         graphics = tried("graphics", output="headless")
+        midi = tried("midi")
         providers = tried("providers")
         stepping = {
             name: tried("engine", name=name, device="auto")
@@ -75,6 +76,7 @@ def examine(osc_port: int) -> Iterator[Finding]:
         yield from _graphics(graphics, tried, found.get("chosen", "cpu"))
     yield from _weights()
     yield osc(osc_port)
+    yield _midi(_answer(midi))
 
 
 def _system() -> str:
@@ -229,3 +231,10 @@ def osc(port: int) -> Finding:
             said = (error.strerror or str(error)).lower()
             return Finding(name, False, said, "close the other program, or choose --osc-port")
     return Finding(name, True, "free")
+
+
+def _midi(found: Mapping[str, Any]) -> Finding:
+    if "failed" in found:
+        _, _, remedy = found["failed"].rpartition(": ")
+        return Finding("MIDI", True, "not to be had", remedy)
+    return Finding("MIDI", True, ", ".join(found["ports"]) or "no port is plugged in")

@@ -7,6 +7,7 @@ from liveflight.core.meter import Meter
 from liveflight.flight import Flight
 from liveflight.gl.hud import Hud
 from liveflight.inputs import keyboard
+from liveflight.inputs.picker import Picker
 from liveflight.pace import Pace
 from liveflight.surfaces import Surfaces
 
@@ -26,7 +27,7 @@ class Overlay:
         self._lines: list[str] = []
         self._age = EVERY
 
-    def draw(self, output: Output, surfaces: Surfaces, dt: float) -> None:
+    def draw(self, output: Output, surfaces: Surfaces, picker: Picker, dt: float) -> None:
         """Over the output's finished frame, as far as the flight's controls want it or a download
         keeps everybody waiting."""
         controls = self._flight.controls
@@ -37,7 +38,10 @@ class Overlay:
             if self._age >= EVERY or not dt:
                 self._age, self._lines = 0.0, self.lines(surfaces)
             self._hud.draw(self._lines, where, size, bottom_up=up)
-        if controls.flag("show.help"):
+        if picker.open:
+            listed = picker.lines(self._flight.values())
+            self._hud.draw(listed, where, size, bottom_up=up, place="centre")
+        elif controls.flag("show.help"):
             self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
 
     def lines(self, surfaces: Surfaces) -> list[str]:

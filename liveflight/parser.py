@@ -91,6 +91,8 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--fps", type=read.number(1, 1000), help=fps)
     add("--osc-host", default="127.0.0.1", metavar="HOST", help="where OSC is heard (127.0.0.1)")
     _add_port(command)
+    midi = "play by MIDI: all ports, or those with this word in their names"
+    add("--midi", nargs="?", const="", metavar="PORT", help=midi)
 
 
 def _add_render(command: argparse.ArgumentParser) -> None:

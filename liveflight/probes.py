@@ -127,3 +127,10 @@ def _identity() -> bytes:
     node = field(1, b"x") + field(2, b"y") + field(4, b"Identity")
     graph = field(1, node) + field(2, b"g") + field(11, value(b"x")) + field(12, value(b"y"))
     return field(1, 8) + field(7, graph) + field(8, field(2, 13))
+
+
+def midi(given: dict[str, Any]) -> dict[str, Any]:
+    """The names of the MIDI ports there are; raises where there can be none."""
+    from liveflight.inputs.midi_ports import system_ports
+
+    return {"ports": system_ports().names()}

@@ -45,6 +45,8 @@ class Options:
     osc_host: str = "127.0.0.1"
     osc_port: int = 0
     """0 is without OSC."""
+    midi: str | None = None
+    """A word in the names of the MIDI ports to listen to; empty: all; None: without MIDI."""
 
 
 def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:

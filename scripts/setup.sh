@@ -134,6 +134,7 @@ libXrandr.so.2    libxrandr2
 test_tools='
 Xvfb     xvfb
 xdotool  xdotool
+jackd    jackd2
 '
 
 missing_packages() {

@@ -58,8 +58,10 @@ HOMES = {
     "PIL": {"gl.hud", "outputs"},
     "pythonosc": {"inputs.osc", "bench.latency"},
     "mido": {"inputs.midi"},
-    "tomlkit": {"core.presets"},
-    "platformdirs": {"screenshots", "core.presets", "engines"},
+    "tomlkit": {"core.presets", "inputs.midi_map"},
+    "platformdirs": {"screenshots", "core.presets", "engines", "inputs.midi_map"},
+    "rtmidi": {"inputs.midi_ports"},
+    "rtmidi2": {"inputs.midi_ports"},
     "rich": {"__main__"},
 }
 # Time is an argument in the core, and only the mailbox knows that there are threads.

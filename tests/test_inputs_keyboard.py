@@ -144,6 +144,22 @@ def test_presses_of_one_frame_add_up() -> None:
     assert CONTROLS["show.blackout"].nudged(False, 2) is False
 
 
+def test_c_opens_and_closes_the_list_of_all_controls_which_takes_the_arrows() -> None:
+    mailbox = Mailbox()
+    keyboard = Keyboard(mailbox)
+    for name, messages in [
+        ("c", []),
+        ("right", [Nudge("camera.zoom", 1 / 64)]),
+        ("b", [Nudge("show.blackout", 1)]),
+        ("c", []),
+        ("right", [Trigger("mix.filter_next")]),
+    ]:
+        keyboard.press(KeyPress(name))
+        assert mailbox.drain() == messages
+    keyboard.press(KeyPress("c", repeat=True))
+    assert not keyboard.picker.open
+
+
 def test_other_keys_do_nothing() -> None:
     assert pressed(KeyPress("f12"), KeyPress(""), KeyPress("left shift"), KeyPress("ß")) == []
 
@@ -153,8 +169,9 @@ def test_other_keys_do_nothing() -> None:
 
 def test_the_help_page_has_a_line_for_every_row_in_two_columns() -> None:
     lines = help_lines()
-    assert len(lines) == len(KEYS)
-    for line, row in zip(lines, KEYS, strict=True):
+    assert len(lines) == len(KEYS) + 1
+    assert lines[-1].startswith("C\t"), "the list of all controls"
+    for line, row in zip(lines, KEYS, strict=False):
         assert line.split("\t") == [row.label, row.help]
         assert line.isascii() and len(line) <= 80
 

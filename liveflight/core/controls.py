@@ -91,6 +91,9 @@ ROWS: tuple[Control, ...] = (
 
     Control("tempo", "bpm", "float", "the tempo: beats per minute", 120.0, 20, 300, "bpm", saved=False),
 
+    _text("midi", "learn", "arms this control, such as camera.zoom: the next knob that moves is its own", ""),
+    _trigger("midi", "forget", "frees the control that is armed from all its knobs"),
+
     _text("show", "preset", "recalls a preset by name or number", "/liveflight/preset"),
     _switch("show", "autopilot", "goes on to the journey's next target, or a random living filter, after each dwell"),
     _number("show", "dwell", 1, 12, 600, "s", "how long the autopilot stays, crossfade included", "geometric", glide=0),

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from liveflight.core.contracts import KeyPress
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Mailbox, Nudge, Set, Trigger
+from liveflight.inputs.picker import Picker
+
+PICK = "c"
+"""The key that opens and closes the list of all controls."""
 
 STEP = 1 / 64
 """Fader way of one press: about 5 % more zoom, 6 degrees per second more turn. A power of two, so
@@ -96,16 +100,25 @@ _ROW_OF = {name: row for row in KEYS for name in row.keys}
 def help_lines() -> list[str]:
     """The help page: one line per row, the keys in a first column, what they do in a second; a tab
     parts them."""
-    return [f"{row.label}\t{row.help}" for row in KEYS]
+    every = f"{PICK.upper()}\tall controls: pick one, move it, let it learn its MIDI knob"
+    return [*(f"{row.label}\t{row.help}" for row in KEYS), every]
 
 
 class Keyboard:
-    """Puts into `mailbox` what the table says of each key; keys not in it do nothing."""
+    """Puts into `mailbox` what the table says of each key, unless the picker takes it; other keys
+    do nothing."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
+        self.picker = Picker(mailbox)
 
     def press(self, event: KeyPress) -> None:
+        if event.name == PICK:
+            if not event.repeat:
+                self.picker.toggle()
+            return
+        if self.picker.press(event.name):
+            return
         row = _ROW_OF.get(event.name)
         if row and (row.repeats or not event.repeat):
             self._mailbox.put(*row.keys[event.name])

@@ -1,0 +1,156 @@
+"""MIDI ports as the system has them, through RtMidi: python-rtmidi where it has wheels (below
+Python 3.13), else rtmidi2. Both sit behind four methods.
+
+https://www.music.mcgill.ca/~gary/rtmidi/ is the library below them. It neither tells of ports that
+come and go nor reports a port that has vanished, so names are looked through again and again, by
+one client that lives on: opening one each time exhausts ALSA.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import ModuleType
+from typing import Any, Protocol
+
+from liveflight.core.contracts import LiveflightError
+
+Heard = Callable[[Sequence[int]], None]
+"""Called with the bytes of one message, on a thread of the library's."""
+
+_CLIENT = "liveflight"
+_ALSA_NUMBERS = re.compile(r" \d+:\d+$")
+"""ALSA's client and port at the end of a name: others after every plug."""
+
+
+class Ports(Protocol):
+    def names(self) -> list[str]:
+        """The input ports there are now, each with a name of its own that outlives unplugging."""
+        ...
+
+    def open(self, name: str, heard: Heard) -> None:
+        """Raises OSError where it cannot be opened, or not any more."""
+        ...
+
+    def close(self, name: str) -> None:
+        """Of a port that may have vanished."""
+        ...
+
+    def close_all(self) -> None: ...
+
+
+def system_ports() -> Ports:
+    """Raises LiveflightError where no library is installed, or the system has no MIDI."""
+    try:
+        import rtmidi
+    except ImportError:
+        pass
+    else:
+        return _RtMidi(rtmidi, rtmidi.get_compiled_api())
+    try:
+        import rtmidi2
+    except ImportError:
+        raise LiveflightError(
+            'MIDI needs a package that is not installed: pip install "liveflight[midi]"'
+        ) from None
+    apis = [rtmidi2.API_UNSPECIFIED, rtmidi2.API_LINUX_ALSA, rtmidi2.API_UNIX_JACK]
+    return _RtMidi2(rtmidi2, apis)
+
+
+class _Library:
+    """What both libraries have in common: a client that lists, and one more for each open port."""
+
+    def __init__(self, library: ModuleType, apis: Sequence[int]) -> None:
+        self._library = library
+        self._opened: dict[str, Any] = {}
+        for self._api in apis:
+            # SystemError, RuntimeError or the library's own: the system has not that kind of MIDI.
+            with suppress(Exception):
+                self._lister = self._client(_CLIENT)
+                return
+        raise LiveflightError(
+            "MIDI: the system has none; on Linux load ALSA's sequencer (modprobe snd-seq) "
+            "or start JACK"
+        )
+
+    def names(self) -> list[str]:
+        found: list[str] = []
+        for name in self._listed():
+            name = _ALSA_NUMBERS.sub("", name)
+            if _CLIENT not in name.lower():  # JACK lists our own
+                again = sum(_numbered(name, other) for other in found)
+                found.append(f"{name} #{again + 1}" if again else name)
+        return found
+
+    def open(self, name: str, heard: Heard) -> None:
+        places = dict(zip(self.names(), self._places(), strict=False))
+        if name not in places:
+            raise OSError(f"MIDI port {name!r} is gone")
+        client = self._client(f"{_CLIENT} in")
+        try:
+            client.ignore_types(True, False, True)  # all but system exclusive and active sensing
+            self._listen(client, heard)
+            client.open_port(places[name])
+        except Exception as error:
+            raise OSError(f"MIDI port {name!r} cannot be opened: {error}") from error
+        self._opened[name] = client
+
+    def close(self, name: str) -> None:
+        client = self._opened.pop(name, None)
+        if client is not None:
+            with suppress(Exception):  # closing a port that has vanished may fail
+                self._listen(client, None)
+                client.close_port()
+
+    def close_all(self) -> None:
+        for name in list(self._opened):
+            self.close(name)
+
+    def _places(self) -> list[int]:
+        """The library's number of each port in `names`."""
+        return [n for n, name in enumerate(self._listed()) if _CLIENT not in name.lower()]
+
+    def _client(self, name: str) -> Any:
+        raise NotImplementedError
+
+    def _listed(self) -> list[str]:
+        raise NotImplementedError
+
+    def _listen(self, client: Any, heard: Heard | None) -> None:
+        """A callback has to be taken away before its port is closed, or the library crashes."""
+        raise NotImplementedError
+
+
+class _RtMidi(_Library):
+    def _client(self, name: str) -> Any:
+        return self._library.MidiIn(self._api, name=name)
+
+    def _listed(self) -> list[str]:
+        return list(self._lister.get_ports())
+
+    def _listen(self, client: Any, heard: Heard | None) -> None:
+        if heard is None:
+            client.cancel_callback()
+            return
+        listener = heard
+        client.set_callback(lambda event, _: listener(event[0]))
+
+
+class _RtMidi2(_Library):
+    def _client(self, name: str) -> Any:
+        return self._library.MidiIn(name, api=self._api)
+
+    def _listed(self) -> list[str]:
+        return list(self._lister.ports)
+
+    def _listen(self, client: Any, heard: Heard | None) -> None:
+        if heard is None:
+            client.callback = None
+            return
+        listener = heard
+        client.callback = lambda message, _: listener(message)
+
+
+def _numbered(name: str, other: str) -> bool:
+    return other == name or re.fullmatch(re.escape(name) + r" #\d+", other) is not None

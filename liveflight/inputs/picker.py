@@ -1,0 +1,144 @@
+"""Reaches every control from the keyboard: pick it from a list, move it with the arrows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from liveflight.core import presets
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.control import Control
+from liveflight.core.controls import ROWS
+from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
+
+STEP = 1 / 64
+"""Fader way of one press."""
+_SHOWN = 15
+"""Lines of the list that are seen at a time."""
+
+PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.settable or row.kind == "trigger")
+"""All that can be moved or fired, in the table's order."""
+
+HELP = "Up Down: pick   Left Right: move   Enter: fire   Delete: default   L: MIDI learn   C: close"
+
+
+class Picker:
+    """While it is open it takes the arrows and a few keys more; all others do what they always
+    do."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        self._place = 0
+        self._suggestions: dict[str, list[str]] = {}
+        self._values: Mapping[str, Value] = {}
+        self.open = False
+
+    @property
+    def picked(self) -> Control:
+        return PICKABLE[self._place]
+
+    def toggle(self) -> None:
+        self.open = not self.open
+        self._suggestions = {}  # presets may have come since
+
+    def press(self, key: str) -> bool:
+        """Whether the key was its own; a closed picker takes none."""
+        if not self.open:
+            return False
+        match key:
+            case "up" | "down":
+                self._place = (self._place + (1 if key == "down" else -1)) % len(PICKABLE)
+            case "pageup" | "pagedown":
+                self._leap(1 if key == "pagedown" else -1)
+            case "left" | "right":
+                self._put(self._step(1 if key == "right" else -1))
+            case "return":
+                self._put(self._fired())
+            case "delete" | "backspace":
+                if self.picked.settable:
+                    self._put(Set(self.picked.key, self.picked.default))
+            case "l":
+                self._put(Set("midi.learn", self.picked.key))
+            case "escape":
+                self.open = False
+            case _:
+                return False
+        return True
+
+    def lines(self, values: Mapping[str, Value]) -> list[str]:
+        """The list around what is picked, what that does, and the keys; a tab parts columns."""
+        self._values = values
+        first = min(max(self._place - _SHOWN // 2, 0), max(len(PICKABLE) - _SHOWN, 0))
+        seen = PICKABLE[first : first + _SHOWN]
+        rows = [
+            f"{'>' if row is self.picked else ' '} {row.key}\t{_shown(row, values.get(row.key))}"
+            for row in seen
+        ]
+        return [*rows, "", f"{self.picked.help}\t{_range(self.picked)}", HELP]
+
+    def _leap(self, way: int) -> None:
+        """To the first control of the next group, or of the one before."""
+        firsts = [n for n, row in enumerate(PICKABLE) if row.group != PICKABLE[n - 1].group]
+        if way > 0:
+            self._place = next((n for n in firsts if n > self._place), firsts[0])
+        else:
+            self._place = next((n for n in reversed(firsts) if n < self._place), firsts[-1])
+
+    def _step(self, way: int) -> Message | None:
+        control = self.picked
+        match control.kind:
+            case "float":
+                return Nudge(control.key, way * STEP)
+            case "trigger":
+                return None
+            case "text":
+                return self._suggested(control.key, way)
+            case _:
+                return Nudge(control.key, way)
+
+    def _fired(self) -> Message | None:
+        match self.picked.kind:
+            case "trigger":
+                return Trigger(self.picked.key)
+            case "bool" | "enum":
+                return Nudge(self.picked.key, 1)
+        return None
+
+    def _suggested(self, key: str, way: int) -> Message | None:
+        """The text after or before the present one among those that make sense."""
+        if key not in self._suggestions:
+            self._suggestions[key] = _sensible(key)
+        texts, here = self._suggestions[key], str(self._values.get(key, ""))
+        if not texts:
+            return None
+        place = texts.index(here) + way if here in texts else (0 if way > 0 else -1)
+        return Set(key, texts[place % len(texts)])
+
+    def _put(self, message: Message | None) -> None:
+        if message:
+            self._mailbox.put(message)
+
+
+def _sensible(key: str) -> list[str]:
+    """What a text control may be stepped through: presets, controls, or the presets' targets."""
+    if key == "show.preset":
+        return list(presets.names())
+    if key == "midi.learn":
+        return [row.key for row in PICKABLE]
+    targets: dict[str, None] = {}
+    for name in presets.names():
+        try:
+            targets |= dict.fromkeys(str(target) for target in presets.find(name).named)
+        except LiveflightError:  # `liveflight presets` says what is wrong with it
+            continue
+    return list(targets)
+
+
+def _shown(row: Control, value: Value | None) -> str:
+    if row.kind == "trigger" or value is None:
+        return ""
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{text} {row.unit}".rstrip()
+
+
+def _range(row: Control) -> str:
+    return "" if row.kind in ("text", "trigger") else row.range

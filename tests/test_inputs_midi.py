@@ -1,0 +1,192 @@
+"""The surface over ports that a test plugs and unplugs; real ports: test_inputs_midi_ports."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from liveflight.core.contracts import Value
+from liveflight.core.controls import ROWS
+from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Set, Trigger
+from liveflight.inputs import midi_map
+from liveflight.inputs.midi import MidiInput
+from liveflight.inputs.midi_map import Binding, MidiMap, Source
+from liveflight.inputs.midi_ports import Heard
+
+
+class Plugs:
+    """Ports that come and go as the test wants it."""
+
+    def __init__(self) -> None:
+        self.there = ["Box"]
+        self.heard: dict[str, Heard] = {}
+        self.broken = False
+
+    def names(self) -> list[str]:
+        if self.broken:
+            raise RuntimeError("no sequencer")
+        return list(self.there)
+
+    def open(self, name: str, heard: Heard) -> None:
+        if name == "Busy":
+            raise OSError(f"MIDI port {name!r} cannot be opened: busy")
+        self.heard[name] = heard
+
+    def close(self, name: str) -> None:
+        self.heard.pop(name, None)
+
+    def close_all(self) -> None:
+        self.heard.clear()
+
+    def say(self, *data: int) -> None:
+        self.heard["Box"](data)
+
+
+class Desk:
+    """An open surface, its thread waiting for a plug that the test pulls itself."""
+
+    def __init__(self, path: Path, wanted: str = "") -> None:
+        self.plugs, self.mailbox, self.time = Plugs(), Mailbox(), 0.0
+        self.path = path
+        self.midi = MidiInput(wanted, path, lambda: self.plugs, lambda: self.time)
+        self.midi.open(self.mailbox)
+        self.midi.rescan()
+        self.values: dict[str, Value] = {row.key: row.default for row in ROWS}
+
+    def tell(self, *heard: Message) -> None:
+        self.midi.tell(0.0, self.values, heard)
+
+    def said(self, *packets: Sequence[int]) -> list[Message]:
+        for packet in packets:
+            self.plugs.say(*packet)
+        return self.mailbox.drain()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "midi.toml")
+    yield desk
+    desk.midi.close()
+
+
+def test_a_program_change_recalls_the_preset_of_its_slot(desk: Desk) -> None:
+    assert desk.said([0xC0, 4]) == [Set("show.preset", "5")]
+
+
+def test_a_knob_is_learned_saved_and_played(desk: Desk) -> None:
+    assert desk.said([0xB0, 7, 10], [0xB0, 7, 60]) == []
+    desk.tell(Set("midi.learn", "camera.rotation"))
+    assert "camera.rotation" in desk.midi.lines()[0]
+    assert desk.said(*([0xB2, 21, 60 + 3 * n] for n in range(4))) == [Set("midi.learn", "")]
+    assert desk.midi.lines() == []
+    assert desk.said([0xB2, 21, 127]) == [Set("camera.rotation", 180.0)]
+    desk.midi.close()
+    assert list(midi_map.read(desk.path)) == [
+        Binding(Source("Box", "cc", 3, 21), "camera.rotation")
+    ]
+
+
+def test_a_pad_learns_a_text_with_what_it_is_set_to(desk: Desk) -> None:
+    desk.values["show.preset"] = "plumage"
+    desk.tell(Set("midi.learn", "show.preset"))
+    assert desk.said([0x99, 36, 100], [0x89, 36, 0]) == [Set("midi.learn", "")]
+    assert desk.said([0x99, 36, 100], [0x89, 36, 0]) == [Set("show.preset", "plumage")]
+
+
+def test_what_is_armed_may_be_freed_or_laid_aside(desk: Desk) -> None:
+    desk.tell(Set("midi.learn", "mix.random"))
+    desk.said([0x90, 40, 90])
+    assert desk.said([0x90, 40, 90]) == [Trigger("mix.random")]
+    desk.tell(Set("midi.learn", "mix.random"), Trigger("midi.forget"))
+    assert desk.mailbox.drain() == [Set("midi.learn", "")]
+    assert desk.said([0x90, 40, 90]) == []
+    desk.tell(Set("midi.learn", "mix.random"))
+    desk.tell(Set("midi.learn", ""))
+    assert desk.midi.lines() == [] and desk.said([0x90, 40, 90]) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "trouble"),
+    [
+        ("camera.zooom", "did you mean 'camera.zoom'?"),
+        ("show.fps", "show.fps cannot be set"),
+        ("mix.target", "mix.target is empty"),
+    ],
+)
+def test_what_cannot_be_learned_is_said_once(
+    key: str, trouble: str, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.clear()
+    for _ in range(3):
+        desk.tell(Set("midi.learn", key))
+    assert desk.midi.lines() == []
+    assert [trouble in record.message for record in caplog.records] == [True]
+
+
+def test_a_clock_says_where_it_is_when_asked(desk: Desk) -> None:
+    desk.plugs.say(0xFA)
+    for tick in range(49):
+        desk.time = tick * 0.02
+        desk.plugs.say(0xF8)
+    desk.midi.poll(desk.time)
+    (beat,) = desk.mailbox.drain()
+    assert isinstance(beat, Beat)
+    assert (beat.position, beat.bpm) == (pytest.approx(2.0), pytest.approx(125.0))
+    desk.plugs.say(0xFC)
+    desk.midi.poll(desk.time)
+    assert desk.mailbox.drain() == []
+
+
+def test_ports_come_and_go_with_one_line_each(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.clear()
+    desk.plugs.there = []
+    desk.midi.rescan()
+    desk.midi.rescan()
+    assert desk.plugs.heard == {}
+    desk.plugs.there = ["Box", "Busy"]
+    desk.midi.rescan()
+    desk.midi.rescan()
+    assert [record.message for record in caplog.records] == [
+        "MIDI port Box is gone",
+        "MIDI port Box is open",
+        "MIDI port 'Busy' cannot be opened: busy",
+    ]
+    assert desk.said([0xC0, 0]) == [Set("show.preset", "1")]
+
+
+def test_only_the_ports_that_are_wanted_are_opened(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "midi.toml", wanted="launch")
+    assert desk.plugs.heard == {}
+    desk.plugs.there.append("My Launch Control")
+    desk.midi.rescan()
+    assert set(desk.plugs.heard) == {"My Launch Control"}
+    desk.midi.close()
+    desk.midi.close()
+
+
+@pytest.mark.parametrize("data", [[], [0xB0], [0xB0, 200, 1], [0x00, 0x01], [0xF0, 1, 2, 0xF7]])
+def test_nonsense_moves_nothing(data: list[int], desk: Desk) -> None:
+    assert desk.said(data) == []
+
+
+def test_bindings_of_the_file_are_played(tmp_path: Path) -> None:
+    path = tmp_path / "midi.toml"
+    wheel = Binding(Source("Box", "pitch", 1, 0), "camera.pan_x", takeover="jump")
+    offset = Binding(Source("Box", "cc", 1, 9), "camera.pan_y", "offset")
+    midi_map.write(midi_map.dump(MidiMap([wheel, offset])), path)
+    desk = Desk(path)
+    assert desk.said([0xE0, 127, 127]) == [Set("camera.pan_x", 1.0)]
+    assert desk.said([0xB0, 9, 65]) == [Nudge("camera.pan_y", 1 / 128)]
+    desk.midi.close()
+
+
+def test_a_system_without_midi_is_reported_once(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.plugs.broken = True
+    caplog.clear()
+    with caplog.at_level(logging.WARNING), pytest.raises(RuntimeError):
+        desk.midi.rescan()

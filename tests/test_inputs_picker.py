@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+
+from liveflight.core.control import Control
+from liveflight.core.controls import ROWS
+from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
+from liveflight.inputs.picker import PICKABLE, STEP, Picker
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def picker(mailbox: Mailbox) -> Picker:
+    picker = Picker(mailbox)
+    picker.toggle()
+    return picker
+
+
+def pick(picker: Picker, key: str) -> None:
+    for _ in PICKABLE:
+        if picker.picked.key == key:
+            return
+        assert picker.press("down")
+    raise AssertionError(f"{key} is not in the list")
+
+
+def said(picker: Picker, mailbox: Mailbox, *keys: str) -> list[Message]:
+    for key in keys:
+        assert picker.press(key)
+    return mailbox.drain()
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if r.settable or r.kind == "trigger"], ids=lambda row: row.key
+)
+def test_every_control_is_reached_with_arrows(
+    row: Control, picker: Picker, mailbox: Mailbox
+) -> None:
+    pick(picker, row.key)
+    picker.lines({row.key: row.default})
+    match row.kind:
+        case "trigger":
+            assert said(picker, mailbox, "return") == [Trigger(row.key)]
+            assert said(picker, mailbox, "right", "left") == []
+        case "text":
+            (message,) = said(picker, mailbox, "right")
+            assert isinstance(message, Set) and message.key == row.key and message.value
+            assert row.check(message.value) == message.value
+        case "float":
+            assert said(picker, mailbox, "right") == [Nudge(row.key, STEP)]
+            assert said(picker, mailbox, "left") == [Nudge(row.key, -STEP)]
+        case _:
+            assert said(picker, mailbox, "right") == [Nudge(row.key, 1)]
+            assert said(picker, mailbox, "left") == [Nudge(row.key, -1)]
+    assert said(picker, mailbox, "l") == [Set("midi.learn", row.key)]
+    back = [Set(row.key, row.default)] if row.settable else []
+    assert said(picker, mailbox, "delete") == back
+
+
+def test_a_closed_picker_takes_no_key_and_an_open_one_only_its_own(mailbox: Mailbox) -> None:
+    picker = Picker(mailbox)
+    assert not picker.press("up")
+    picker.toggle()
+    assert picker.press("up") and not picker.press("b") and not picker.press("space")
+    assert picker.press("escape") and not picker.open and not picker.press("up")
+
+
+def test_it_goes_round_and_leaps_from_group_to_group(picker: Picker) -> None:
+    first, last = PICKABLE[0], PICKABLE[-1]
+    assert picker.press("up") and picker.picked is last
+    assert picker.press("down") and picker.picked is first
+    groups = list(dict.fromkeys(row.group for row in PICKABLE))
+    seen = []
+    for _ in range(40):
+        seen.append(picker.picked.group)
+        picker.press("pagedown")
+    assert set(seen) == set(groups)
+
+
+def test_presets_are_stepped_through_in_their_order(picker: Picker, mailbox: Mailbox) -> None:
+    from liveflight.core import presets
+
+    names = presets.names()
+    pick(picker, "show.preset")
+    picker.lines({"show.preset": names[1]})
+    assert said(picker, mailbox, "right") == [Set("show.preset", names[2])]
+    assert said(picker, mailbox, "left") == [Set("show.preset", names[0])]
+
+
+def test_the_list_shows_what_is_picked_its_value_and_its_help(picker: Picker) -> None:
+    pick(picker, "camera.rotation")
+    lines = picker.lines({"camera.rotation": 12.5, "camera.zoom": 1.2})
+    assert "> camera.rotation\t12.5 deg/s" in lines
+    assert "  camera.zoom\t1.2 x/s" in lines
+    assert any("turns the picture" in line and "-180 to 180 deg/s" in line for line in lines)
+    assert len(lines) < 20
