@@ -27,6 +27,7 @@ def healthy(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
         "engine": {"device": "cpu", "precision": "float32", "seconds": 0.1},
         "providers": {"names": ["CPUExecutionProvider"], "version": "1.31"},
         "provider": {},
+        "midi": {"ports": ["Launch Control"]},
     }
     return answers[function]
 
@@ -58,6 +59,13 @@ def test_a_healthy_machine_flies(examined: Callable[..., dict[str, Finding]]) ->
     assert found["device cpu"].said == "2 threads (chosen)"
     assert found["GL in a window"].said == "RTX (NVIDIA, 4.6)"
     assert {f"engine {name}" for name in engines.NAMES if name != "auto"} <= set(found)
+
+
+def test_midi_is_named_or_what_it_lacks(examined: Callable[..., dict[str, Finding]]) -> None:
+    assert examined()["MIDI"].said == "Launch Control"
+    assert examined(midi={"ports": []})["MIDI"].said == "no port is plugged in"
+    lacking = examined(midi=ChildError("MIDI: the system has none", ""))["MIDI"]
+    assert (lacking.well, lacking.remedy) == (True, "the system has none")
 
 
 def test_no_driver_is_no_reason_not_to_fly(examined: Callable[..., dict[str, Finding]]) -> None:
