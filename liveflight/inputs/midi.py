@@ -71,7 +71,7 @@ class MidiInput:
         with self._lock:
             place = self._beat.at(now)
         if place:
-            self._mailbox.put(Beat(*place))
+            self._mailbox.put(Beat(*place, origin="MIDI clock"))
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         with self._lock:
