@@ -232,6 +232,11 @@ def test_noise_comes_from_its_generator_and_is_fresh_each_time():
     assert torch.equal(first, conditioning.add_noise(picture, 0.1, generator()))
 
 
+def test_noise_casts_no_colour():
+    added = conditioning.add_noise(torch.zeros(1, 3, 18, 32), 0.1, generator())
+    torch.testing.assert_close(added.mean((2, 3)), torch.zeros(1, 3), atol=1e-6, rtol=0)
+
+
 def test_the_amplitude_of_noise_falls_as_one_over_f():
     size = (24, 40)
     here, f = generator(), periods(*size)

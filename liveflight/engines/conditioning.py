@@ -107,12 +107,30 @@ def hold(
 
 
 def add_noise(picture: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
-    """Adds 1/f noise of this standard deviation; 0 is off. `generator` is one of the CPU's."""
+    """Adds 1/f noise of this standard deviation; 0 is off. `generator` is one of the CPU's.
+
+    Each channel is one field of noise, which has no borders, begun at a random pixel: to draw and
+    filter a fresh one took longer than all other conditioning."""
     if deviation == 0:
         return picture
     size = (picture.shape[-2], picture.shape[-1])
-    white = torch.randn(picture.shape, generator=generator).to(picture.device)
-    return picture + deviation * fallen(white, low_pass(size, 1.0, picture.device))
+    field = _field(size, picture.device)
+    shifts = torch.stack([torch.randint(side, (3,), generator=generator) for side in size], 1)
+    channels = [
+        torch.roll(field[:, channel], shift, (1, 2))
+        for channel, shift in enumerate(shifts.tolist())
+    ]
+    return torch.add(picture, torch.stack(channels, 1), alpha=deviation)
+
+
+@lru_cache(maxsize=8)
+def _field(size: tuple[int, int], device: torch.device) -> Tensor:
+    """1/f noise of an (H, W) picture, of standard deviation 1, in which no frequency happens to be
+    weaker than asked for: only the phases are random. (1, 3, H, W), always the same."""
+    white = torch.fft.rfft2(torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0)))
+    even = torch.fft.irfft2(white / (white.abs() + RMS_FLOOR), s=size)
+    even -= even.mean((2, 3), keepdim=True)  # or every step would add the same cast
+    return fallen(even.to(device), low_pass(size, 1.0, device))
 
 
 def fallen(white: Tensor, fall: Tensor) -> Tensor:

@@ -13,13 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
-from torch import nn
 
 from liveflight.engines.onnx_layouts import BLOCKED_DOMAIN, IR, OPSET, Blocked, Plain
 from liveflight.engines.onnx_maps import Convolution, Map
 from liveflight.engines.onnx_steps import Add, Clip, Conv, Layer, Pool, Step, steps_to
 from liveflight.networks import Network
-from liveflight.networks.layered import Layered, SameConv2d, same_padding
+from liveflight.networks.layered import Layered
 
 PICTURE, GRADIENT = "picture", "gradient"
 
@@ -93,8 +92,8 @@ class _Writer:
         for backward in reversed(tape):
             gradient = backward(gradient)
         assert gradient is not None
-        result = self._cast(layout.leave(gradient), np.float32)
-        layout.nodes.append(helper.make_node("Identity", [result.name], [GRADIENT]))
+        self._cast(layout.leave(gradient), np.float32)
+        layout.nodes[-1].output[0] = GRADIENT
         return self._model()
 
     def _model(self) -> ModelProto:
@@ -125,6 +124,7 @@ class _Writer:
             case Conv():
                 return self._convolved(x, step, steps)
             case Clip(top):
+                top *= layout.scale
                 y = layout.clipped(x, top)
                 return y, lambda g: g and layout.masked(g, y, top), 1
             case Pool():
@@ -145,27 +145,29 @@ class _Writer:
         if self._linear(steps, by):
             self._kept[self._layers[-1]] = x
             return x, lambda g: self._blended(by, x), len(steps)
-        y = layout.convolve(x, by)
+        source = following.source if isinstance(following, Add) and by.top is None else None
+        y = layout.convolve(x, by, None if source is None else self._kept[source])
 
         def backward(gradient: Map | None) -> Map | None:
             if gradient is None:
                 return None
             if by.top is not None:
                 gradient = layout.masked(gradient, y, by.top)
+            if source is not None:
+                self._split(gradient, source)
             return self._pulled(gradient, x, by)
 
-        return y, backward, 1
+        return y, backward, 1 if source is None else 2
 
     def _convolution(self, step: Conv, x: Map) -> Convolution:
-        module = step.module
+        module, scale = step.module, self._layout.scale
         weight = module.weight.detach().numpy()
         if x.outside:  # the picture is centred, but not yet divided by its deviation
-            weight = weight / np.reshape(self._known.std, (1, 3, 1, 1)).astype(np.float32)
-        bias = None if module.bias is None else module.bias.detach().numpy()
+            weight = weight * (scale / np.reshape(self._known.std, (1, 3, 1, 1))).astype(np.float32)
+        bias = None if module.bias is None else module.bias.detach().numpy() * scale
+        top = None if step.top is None else step.top * scale
         stride = module.stride[0]
-        return Convolution(
-            step.key, weight, bias, _pads(module, x), stride, module.groups, step.top
-        )
+        return Convolution(step.key, weight, bias, step.pads(x.size), stride, module.groups, top)
 
     def _quartered(self, x: Map, first: Convolution, step: Conv) -> tuple[Map, Backward]:
         """Two convolutions, the first of 1x1 pixels, the second of stride 2, by phases."""
@@ -201,14 +203,19 @@ class _Writer:
 
     def _pulled(self, gradient: Map, x: Map, by: Convolution) -> Map:
         """The gradient with respect to x of what the convolution, unclipped, made of it."""
+        layout = self._layout
         if by.stride == 1:
-            return self._layout.convolve(gradient, by.transposed())
+            skipped = self._skipped.pop(x.name, None)
+            return layout.convolve(gradient, by.transposed(), skipped)
+        if x.outside and min(x.size) > 1:
+            quarters = layout.convolve(gradient, by.transposed_phases(x, gradient))
+            return layout.unfolded(quarters, x)
         parts = []
         for row, column in _phases(x):
             height, width = (x.height - row + 1) // 2, (x.width - column + 1) // 2
             part = Map("", x.channels, height, width)
             sub = by.phase(row, column, part, gradient)
-            parts.append(self._layout.convolve(gradient, sub.transposed()))
+            parts.append(layout.convolve(gradient, sub.transposed()))
         return self._joined(parts, x)
 
     def _joined(self, parts: list[Map], x: Map) -> Map:
@@ -235,7 +242,7 @@ class _Writer:
 
     def _split(self, gradient: Map | None, source: str) -> Map | None:
         if gradient is not None:
-            self._skipped[source] = gradient
+            self._skipped[self._kept[source].name] = gradient
         return gradient
 
     def _linear(self, steps: list[Step], by: Convolution) -> bool:
@@ -272,20 +279,23 @@ class _Writer:
             seed = layout.enter(seed)
             if self._whole:
                 much = self._input(inputs(layer)[2])
+                if layout.scale != 1:
+                    much = layout.node("Mul", much, layout.constant(layout.scale**-2))
                 seed = layout.add(seed, layout.times(x, much))
             gradient = seed if gradient is None else layout.add(gradient, seed)
-        if skipped := self._skipped.pop(layer, None):
+        if skipped := self._skipped.pop(x.name, None):
             gradient = skipped if gradient is None else layout.add(gradient, skipped)
         return gradient
 
     def _excited(self, layer: str, x: Map) -> tuple[str, str]:
         """The filters' weights, (C,), and how much each pixel counts, (1, 1, h, w)."""
         layout = self._layout
-        others = np.ones((1, 1, *x.size))
+        one = 1 / layout.scale
+        others = np.full((1, 1, *x.size), one)
         others[..., x.height // 2, x.width // 2] = 0
         weights, centre, _ = inputs(layer)
         away = layout.node("Mul", self._input(centre), layout.constant(others))
-        return self._input(weights), layout.node("Sub", layout.constant(1.0), away)
+        return self._input(weights), layout.node("Sub", layout.constant(one), away)
 
     def _input(self, name: str) -> str:
         return self._cast(Map(name, 0, 0, 0), self._layout.dtype).name
@@ -300,15 +310,3 @@ class _Writer:
 def _phases(x: Map) -> list[tuple[int, int]]:
     """The first rows and columns of the quarters of x that are not empty."""
     return [(row, column) for row in range(min(2, x.height)) for column in range(min(2, x.width))]
-
-
-def _pads(module: nn.Conv2d, x: Map) -> tuple[int, int, int, int]:
-    if not isinstance(module, SameConv2d):
-        assert not isinstance(module.padding, str)
-        rows, columns = module.padding
-        return rows, columns, rows, columns
-    (top, below), (left, after) = (
-        same_padding(side, kernel, module.stride[0])
-        for side, kernel in zip(x.size, module.kernel_size, strict=True)
-    )
-    return top, left, top + below, left + after

@@ -19,7 +19,7 @@ from onnx import NodeProto, helper
 
 from liveflight.engines.onnx_maps import Convolution, Map
 
-VERSION = 1
+VERSION = 2
 """Of the graphs written here and in `onnx_graph`: another one makes those kept on disk stale."""
 OPSET, IR = 18, 9
 BLOCKED_DOMAIN = "com.microsoft.nchwc"
@@ -27,12 +27,19 @@ BLOCKED_DOMAIN = "com.microsoft.nchwc"
 _STEEP = 2.0**60
 """Turns a HardSigmoid into a step. A power of two, so that nothing is rounded at its upper end."""
 
+_LARGE = 2.0**40
+"""How many times as large blocked maps are, so that an activation above 0 is above 1 too and needs
+no step of its own: the smaller of it and the step at its upper end is its mask."""
+
 
 class Layout:
     """Collects one graph's nodes, constants and weights."""
 
     lanes = 1
     """How many channels lie side by side."""
+    scale = 1.0
+    """How many times as large as the network's own its feature maps are. The gradient with respect
+    to such a map is as many times smaller than that with respect to the network's own."""
 
     def __init__(self, weights: dict[str, np.ndarray], dtype: type = np.float32) -> None:
         """`weights`: what graphs before this one have laid out already; what is missing is added.
@@ -110,6 +117,18 @@ class Layout:
         name = self.node("Concat", *views, axis=1 if axis == 0 else 2)
         return self._whole(name, first.channels, height * (2 - axis), width * (1 + axis))
 
+    def unfolded(self, quarters: Map, x: Map) -> Map:
+        """The map of x's extent, outside the layout, whose phases are these channels in turn."""
+        name = self.node("DepthToSpace", self.leave(quarters).name, blocksize=2)
+        if x.height % 2 or x.width % 2:
+            end = self.indices(*x.size)
+            name = self.node("Slice", name, self.indices(0, 0), end, self.indices(2, 3))
+        return replace(x, name=name)
+
+    def leave(self, x: Map) -> Map:
+        """x as the picture lies, if it does not already."""
+        raise NotImplementedError
+
     def _rows(self, x: Map) -> str:
         """x as (blocks, height, width, lanes)."""
         blocks = -(-x.channels // self.lanes)
@@ -166,6 +185,8 @@ class Plain(Layout):
 
 
 class Blocked(Layout):
+    scale = _LARGE
+
     def __init__(self, lanes: int, weights: dict[str, np.ndarray]) -> None:
         super().__init__(weights)
         self.lanes = lanes
@@ -177,6 +198,8 @@ class Blocked(Layout):
         return replace(x, name=self._node("ReorderInput", name), outside=False)
 
     def leave(self, x: Map) -> Map:
+        if x.outside:
+            return x
         name = self._node("ReorderOutput", x.name, channels=x.channels)
         return replace(x, name=name, outside=True)
 
@@ -216,10 +239,11 @@ class Blocked(Layout):
     def masked(self, gradient: Map, activation: Map, top: float) -> Map:
         """The gradient where the activation is above 0 and below `top`. By products, which are
         several times faster here than comparing and choosing."""
-        mask = self.node("HardSigmoid", activation.name, alpha=_STEEP, beta=0.0)
-        if top != inf:
-            below = self.node("HardSigmoid", activation.name, alpha=-_STEEP, beta=top * _STEEP)
-            mask = self.node("Min", mask, below)
+        if top == inf:
+            mask = self.node("HardSigmoid", activation.name, alpha=_STEEP, beta=0.0)
+        else:
+            mask = self.node("HardSigmoid", activation.name, alpha=-_STEEP, beta=top * _STEEP)
+            mask = self.node("Min", mask, activation.name)
         return self.times(gradient, mask)
 
     def where_equal(self, gradient: Map, one: Map, other: Map) -> Map:

@@ -62,6 +62,35 @@ class Convolution:
             groups=self.groups,
         )
 
+    def transposed_phases(self, of: Map, output: Map) -> Convolution:
+        """What takes gradients from the output, of stride 2, to the four phases of the input, `of`,
+        as so many times its channels: the upper left, upper right, lower left, lower right."""
+        height, width = (of.height + 1) // 2, (of.width + 1) // 2
+        part = Map("", of.channels, height, width)
+        ways = [
+            self.phase(row, column, part, output).transposed()
+            for row in (0, 1)
+            for column in (0, 1)
+        ]
+        top, left = (max(way.pads[side] for way in ways) for side in (0, 1))
+        rows = max(top - way.pads[0] + way.kernel[0] for way in ways)
+        columns = max(left - way.pads[1] + way.kernel[1] for way in ways)
+        weight = np.zeros((4, *ways[0].weight.shape[:2], rows, columns), np.float32)
+        for filled, way in zip(weight, ways, strict=True):
+            (high, wide), (above, before, _, _) = way.kernel, way.pads
+            row, column = top - above, left - before
+            filled[..., row : row + high, column : column + wide] = way.weight
+        below, after = (
+            height - output.height - top + rows - 1,
+            width - output.width - left + columns - 1,
+        )
+        return Convolution(
+            f"{self.key}.phases.{self.pads[0]}{self.pads[1]}",
+            weight.reshape(-1, *weight.shape[2:]),
+            None,
+            (top, left, below, after),
+        )
+
     def phase(self, row: int, column: int, of: Map, output: Map) -> Convolution:
         """The part of this convolution, of stride 2, that reads every second row and column of its
         input: `of`, that phase of it."""

@@ -8,7 +8,7 @@ from math import inf
 
 from torch import nn
 
-from liveflight.networks.layered import Layered
+from liveflight.networks.layered import Layered, SameConv2d, same_padding
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,19 @@ class Conv:
     key: str
     module: nn.Conv2d
     top: float | None = None
+
+    def pads(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """Top, left, bottom, right, at an input's height and width."""
+        module = self.module
+        if not isinstance(module, SameConv2d):
+            assert not isinstance(module.padding, str)
+            rows, columns = module.padding
+            return rows, columns, rows, columns
+        (top, below), (left, after) = (
+            same_padding(side, kernel, module.stride[0])
+            for side, kernel in zip(size, module.kernel_size, strict=True)
+        )
+        return top, left, top + below, left + after
 
 
 @dataclass(frozen=True)
