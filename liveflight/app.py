@@ -105,14 +105,18 @@ class App:
         """Width and height of the canvas in pixels."""
         return self.dream.size
 
-    def frame(self, now: float) -> None:
-        """One frame, from what was asked for to what is shown."""
+    def frame(self, now: float, rest: Callable[[float], None] | None = None) -> None:
+        """One frame, from what was asked for to what is shown. `rest` lets the seconds pass that
+        it has left: before the controls are read, not after."""
         dt = self.meter.tick(now)
         self.laps.start()
         began = bool(dt) and self.flight.flying and self._tend()
+        if rest:
+            rest(self._spare())
+            self.laps.end("rest")
         self._take_events()
         self.pace.fit_canvas()
-        self.flight.apply(self.mailbox.drain())
+        self._listen()
         self.flight.advance(dt)
         self.laps.end("control")
         if dt and self.flight.flying:
@@ -142,6 +146,15 @@ class App:
                 case Quit():
                     self._quit()
 
+    def _listen(self) -> None:
+        """Whatever can still take effect: before a tick, before the frame, before its last pass."""
+        self.flight.apply(self.mailbox.drain())
+
+    def _spare(self) -> float:
+        """Seconds that this frame has left, but for a tick that begins in it and may fit."""
+        left = self.pace.patience(self.laps.elapsed)
+        return left if self.dream.ticking else left - self.dream.duration
+
     def _move(self, dt: float) -> None:
         width, height = self.dream.size
         self.dream.move(self._camera.warp(self.flight.controls, dt, width / height), dt)
@@ -152,7 +165,8 @@ class App:
         performer does then reaches the screen without having waited for the ascent."""
         began = False
         while self.dream.ticking and self._arrived() and not began and self.dream.since:
-            began = self._begin()
+            self._listen()
+            began = self.flight.flying and self._begin()
         return began
 
     def _ascend(self, dt: float, began: bool) -> None:
@@ -201,16 +215,15 @@ class App:
 
     def _draw(self, dt: float) -> None:
         controls, output = self.flight.controls, self.output
+        fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
+        self._present.across(self.dream.view(), output.size, fit)
+        self._listen()
         goal = 0.0 if controls.flag("show.blackout") else controls.number("show.master")
         step = dt / FADE if dt else 1.0
         self._master += min(max(goal - self._master, -step), step)
-        fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
-        self._present.draw(
-            self.dream.view(),
+        self._present.down(
             output.framebuffer,
-            output.size,
             bottom_up=output.bottom_up,
-            fit=fit,
             master=self._master,
             frame=self.meter.frames,
         )
@@ -283,9 +296,15 @@ def run(app: App, fps: float) -> None:
     """Flies live, at most `fps` frames per second, until the performer ends it. The rate that the
     governor keeps, and for which frames wait for the ascent, is that of the options."""
     sys.setswitchinterval(_SWITCH)
+    sooner = app.pace.interval - 1 / fps
+
+    def rest(seconds: float) -> None:
+        time.sleep(max(0.0, seconds - sooner))
+
     due = time.perf_counter()
     while app.running:
-        app.frame(time.perf_counter())
+        # How long a driver draws that waits for the display is not known, nor what is left.
+        app.frame(time.perf_counter(), None if app.output.vsync else rest)
         interval = 1 / fps if app.flight.mix() else WAITING
         due = max(due + interval, time.perf_counter() - interval)
         # A display that is waited for keeps the intervals even; only one that is faster than

@@ -85,7 +85,7 @@ class Pace:
     def displayed(self, now: float, interval: float, drawing: float) -> None:
         """A frame is on the screen, so many seconds after the one before; `drawing` of them went
         into showing it."""
-        self._drawing += (drawing - self._drawing) / 8
+        self._drawing += (drawing - self._drawing) / (4 if drawing > self._drawing else 16)
         if interval:
             self.tick_rate.advance(interval, self._arrived[0])
             self.step_rate.advance(interval, self._arrived[1])
