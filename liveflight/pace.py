@@ -71,6 +71,9 @@ class Pace:
         size = canvas(self._options, engine.device, scale)
         if self._flight.size in (None, size) or self._flight.ready_at(size):
             self._flight.size, self.scale = size, scale
+            if self.governed:  # planned in quiet, to be there when it is needed
+                smaller = canvas(self._options, engine.device, self.governor.next_scale)
+                self._flight.ready_at(smaller)
 
     def patience(self, elapsed: float) -> float:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
