@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from liveflight import engines
+from liveflight import engines, surfaces
 from liveflight.core import presets
 from liveflight.core.ascent import LONGEST, ascent
 from liveflight.core.camera import Camera
@@ -22,7 +22,6 @@ from liveflight.core.contracts import (
     OutOfMemoryError,
     Output,
     Quit,
-    Surface,
 )
 from liveflight.core.mailbox import Mailbox, Message
 from liveflight.core.meter import Meter
@@ -30,8 +29,6 @@ from liveflight.dream import Dream
 from liveflight.flight import Flight
 from liveflight.gl.present import Fit, Present
 from liveflight.inputs.keyboard import Keyboard
-from liveflight.inputs.midi import MidiInput
-from liveflight.inputs.osc import OscInput
 from liveflight.laps import Laps
 from liveflight.loader import Loader, Shown
 from liveflight.overlay import Overlay
@@ -81,6 +78,8 @@ class App:
         self.pace = Pace(flight, options, live=live)
         self.running = True
         self.surfaces = Surfaces(self.mailbox, flight.reports.add)
+        self._heard: list[Message] = []
+        """The messages of this frame."""
         self._live = live
         self._keyboard = Keyboard(self.mailbox)
         self._camera = Camera()
@@ -108,16 +107,19 @@ class App:
         """Width and height of the canvas in pixels."""
         return self.dream.size
 
-    def frame(self, now: float) -> None:
-        """One frame, from what was asked for to what is shown."""
+    def frame(self, now: float, rest: Callable[[float], None] | None = None) -> None:
+        """One frame, from what was asked for to what is shown. `rest` lets the seconds pass that
+        it has left: before the controls are read, not after."""
         dt = self.meter.tick(now)
         self.laps.start()
         began = bool(dt) and self.flight.flying and self._tend()
+        if rest:
+            rest(self._spare())
+            self.laps.end("rest")
         self._take_events()
         self.pace.fit_canvas()
         self.surfaces.poll(now)
-        heard = self.mailbox.drain()
-        self.flight.apply(heard)
+        self._listen()
         self.flight.advance(dt)
         self.laps.end("control")
         if dt and self.flight.flying:
@@ -126,7 +128,7 @@ class App:
         self._draw(dt)
         self.output.show()
         self.laps.end("show")
-        self._tell(now, heard)
+        self._tell(now)
 
     def close(self) -> None:
         """Gives everything back. May be called twice."""
@@ -146,6 +148,17 @@ class App:
                 case Quit():
                     self._quit()
 
+    def _listen(self) -> None:
+        """Whatever can still take effect: before a tick, before the frame, before its last pass."""
+        messages = self.mailbox.drain()
+        self.flight.apply(messages)
+        self._heard += messages
+
+    def _spare(self) -> float:
+        """Seconds that this frame has left, but for a tick that begins in it and may fit."""
+        left = self.pace.patience(self.laps.elapsed)
+        return left if self.dream.ticking else left - self.dream.duration
+
     def _move(self, dt: float) -> None:
         width, height = self.dream.size
         self.dream.move(self._camera.warp(self.flight.controls, dt, width / height), dt)
@@ -156,7 +169,8 @@ class App:
         performer does then reaches the screen without having waited for the ascent."""
         began = False
         while self.dream.ticking and self._arrived() and not began and self.dream.since:
-            began = self._begin()
+            self._listen()
+            began = self.flight.flying and self._begin()
         return began
 
     def _ascend(self, dt: float, began: bool) -> None:
@@ -205,29 +219,29 @@ class App:
 
     def _draw(self, dt: float) -> None:
         controls, output = self.flight.controls, self.output
+        fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
+        self._present.across(self.dream.view(), output.size, fit)
+        self._listen()
         goal = 0.0 if controls.flag("show.blackout") else controls.number("show.master")
         step = dt / FADE if dt else 1.0
         self._master += min(max(goal - self._master, -step), step)
-        fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
-        self._present.draw(
-            self.dream.view(),
+        self._present.down(
             output.framebuffer,
-            output.size,
             bottom_up=output.bottom_up,
-            fit=fit,
             master=self._master,
             frame=self.meter.frames,
         )
         self.overlay.draw(output, self.surfaces, self._keyboard.picker, dt)
         self.laps.end("present")
 
-    def _tell(self, now: float, heard: Sequence[Message]) -> None:
+    def _tell(self, now: float) -> None:
         """What came of this frame goes to whoever wants to know."""
         parts = self.laps.seconds
         drawing = parts["present"] + (0.0 if self.output.vsync else parts["show"])
         self.pace.displayed(now, self.meter.interval, drawing)
         self.flight.controls.set("show.fps", round(self.meter.rate, 1))
         self.flight.controls.set("show.late", self.meter.late)
+        heard, self._heard = self._heard, []
         self.surfaces.tell(now, self.flight.values(), heard)
         try:
             if saved := self._screenshots.saved():
@@ -272,25 +286,23 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
         output.close()
         raise
     if live:
-        app.surfaces.open(_surfaces(options))
+        app.surfaces.open(surfaces.asked_for(options))
     return app
-
-
-def _surfaces(options: Options) -> Iterator[Surface]:
-    """The control surfaces that were asked for."""
-    if options.osc_port:
-        yield OscInput(options.osc_host, options.osc_port)
-    if options.midi is not None:
-        yield MidiInput(options.midi)
 
 
 def run(app: App, fps: float) -> None:
     """Flies live, at most `fps` frames per second, until the performer ends it. The rate that the
     governor keeps, and for which frames wait for the ascent, is that of the options."""
     sys.setswitchinterval(_SWITCH)
+    sooner = app.pace.interval - 1 / fps
+
+    def rest(seconds: float) -> None:
+        time.sleep(max(0.0, seconds - sooner))
+
     due = time.perf_counter()
     while app.running:
-        app.frame(time.perf_counter())
+        # How long a driver draws that waits for the display is not known, nor what is left.
+        app.frame(time.perf_counter(), None if app.output.vsync else rest)
         interval = 1 / fps if app.flight.mix() else WAITING
         due = max(due + interval, time.perf_counter() - interval)
         # A display that is waited for keeps the intervals even; only one that is faster than

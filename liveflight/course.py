@@ -78,10 +78,11 @@ class Course:
     def ready_at(self, size: Size) -> bool:
         """Whether the canvas may take that size without a stall; if not, it is being prepared,
         after what the performer waits for."""
+        mixes = [_layers(self.mix()), _layers(self.schedule.goal)]
         if self.waiting:
-            return False
+            engine = self.loader.engine
+            return bool(engine and mixes[0] and all(engine.planned(mix, size) for mix in mixes))
         try:
-            mixes = [_layers(self.mix()), _layers(self.schedule.goal)]
             return self.loader.planned(mixes, size)
         except LiveflightError as error:
             self._report(error)

@@ -160,7 +160,8 @@ class Flight:
                 self.controls.nudge(key, amount)
             case Trigger(key):
                 self.last_message = key
-                self._triggers[key]()
+                if key in self._triggers:  # or it is for a control surface, which is told
+                    self._triggers[key]()
                 return  # what the trigger had to note stands
             case Ask(key, reply):
                 reply(self._answer(key))

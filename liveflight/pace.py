@@ -72,6 +72,8 @@ class Pace:
         course = self._flight.course
         if course.size in (None, size) or course.ready_at(size):
             course.size, self.scale = size, scale
+            if self.governed:  # planned in quiet, to be there when it is needed
+                course.ready_at(canvas(self._options, engine.device, self.governor.next_scale))
 
     def patience(self, elapsed: float) -> float:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
@@ -86,7 +88,7 @@ class Pace:
     def displayed(self, now: float, interval: float, drawing: float) -> None:
         """A frame is on the screen, so many seconds after the one before; `drawing` of them went
         into showing it."""
-        self._drawing += (drawing - self._drawing) / 8
+        self._drawing += (drawing - self._drawing) / (4 if drawing > self._drawing else 16)
         if interval:
             self.tick_rate.advance(interval, self._arrived[0])
             self.step_rate.advance(interval, self._arrived[1])

@@ -3,11 +3,14 @@ counted afterwards, and the flight goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from liveflight.core.contracts import LiveflightError, Surface, Value
 from liveflight.core.mailbox import Mailbox, Message
+from liveflight.inputs.midi import MidiInput
+from liveflight.inputs.osc import OscInput
+from liveflight.takeoff import Options
 
 Report = Callable[[object], None]
 
@@ -50,3 +53,11 @@ class Surfaces:
             call()
         except Exception as error:
             self._report(f"a control surface failed: {error!r}")
+
+
+def asked_for(options: Options) -> Iterator[Surface]:
+    """The control surfaces that were asked for."""
+    if options.osc_port:
+        yield OscInput(options.osc_host, options.osc_port)
+    if options.midi is not None:
+        yield MidiInput(options.midi)

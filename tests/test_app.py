@@ -19,7 +19,7 @@ from PIL import Image
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from liveflight import app as app_module
-from liveflight import engines, takeoff
+from liveflight import engines, laps, takeoff
 from liveflight.app import App, build, run
 from liveflight.core import presets
 from liveflight.core.ascent import LONGEST
@@ -406,6 +406,47 @@ def test_what_is_done_while_a_frame_waits_is_seen_in_it(begin: Begin) -> None:
     assert show.frame()[:10].max() == 0
 
 
+def test_what_a_frame_has_left_passes_before_the_controls_are_read(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.5), size=(64, 64))
+    show.frame(3)
+    left: list[float] = []
+
+    def rest(seconds: float) -> None:
+        left.append(seconds)
+        show.set("show.fit", "contain")
+
+    show.app.frame(show.now + TICK, rest)
+    assert 0 < left[0] < TICK
+    assert show.stage.shown[-1][:10].max() == 0
+
+
+def test_brightness_is_read_once_more_before_the_last_pass(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin(lambda *_: grey(0.5))
+    lit = show.frame(3).mean()
+    across = show.app._present.across
+
+    def meanwhile(*given: object) -> None:
+        across(*given)  # type: ignore[arg-type]
+        show.set("show.master", 0.0)
+
+    monkeypatch.setattr(show.app._present, "across", meanwhile)
+    assert show.frame().mean() == pytest.approx(lit * (1 - TICK / app_module.FADE), abs=1)
+
+
+def test_a_tick_takes_what_was_asked_for_just_before_it_begins(begin: Begin) -> None:
+    show = begin()
+    show.frame(2)
+    show.worker.hold = True
+    show.frame()
+    show.worker.finish()
+    show.worker.hold = False
+    show.set("ascent.steps", 5)
+    show.frame()
+    assert show.engine.asked[-1][1].steps == 5
+
+
 def test_a_tick_counts_the_seconds_since_the_last_one_began(begin: Begin) -> None:
     show = begin()
     show.frame(3)
@@ -770,6 +811,8 @@ def test_every_trigger_does_something(begin: Begin) -> None:
     show = begin()
     show.frame()
     triggers = [Trigger(row.key) for row in ROWS if row.kind == "trigger"]
+    of_surfaces = {each.key for each in triggers} - set(show.flight._triggers)
+    assert of_surfaces == {"midi.forget"}
     show.app.mailbox.put(*triggers)
     show.frame()
     allowed = {"no network but"}  # the next network: this machine may have none
@@ -826,20 +869,22 @@ class Screen(Stage):
 
 def paced(show: Show, refresh: float | None, monkeypatch: pytest.MonkeyPatch) -> Screen:
     clock = Clock()
-    monkeypatch.setattr(app_module, "time", clock)
+    for module in (app_module, laps):
+        monkeypatch.setattr(module, "time", clock)
     show.app.output = screen = Screen(show.stage.ctx, clock, refresh)
     run(show.app, 60)
     return screen
 
 
-def test_without_vsync_frames_begin_at_even_intervals(
+def test_without_vsync_frames_are_shown_at_even_intervals_just_after_they_were_read(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = paced(begin(), None, monkeypatch)
-    drawn = [0.004 + 0.002 * (number % 3) for number in range(121)]
-    begun = [at - drawing for at, drawing in zip(screen.at, drawn, strict=True)]
-    for before, after in itertools.pairwise(begun):
-        assert after - before == pytest.approx(1 / 60)
+    shown = screen.at[30:]
+    assert (shown[-1] - shown[0]) / (len(shown) - 1) == pytest.approx(1 / 60, rel=0.01)
+    rests, sleeps = screen.clock.slept[60::2], screen.clock.slept[61::2]
+    assert min(rests) > 0.007
+    assert max(sleeps) < 0.005, "what is left over by the quickest of three kinds of frames"
 
 
 @pytest.mark.parametrize(("refresh", "rate"), [(60.0, 60.0), (59.94, 59.94), (30.0, 30.0)])

@@ -93,6 +93,14 @@ def test_when_another_program_takes_the_gpu_it_yields_within_a_second_and_climbs
     assert machine.choice == (3, 1.0)
 
 
+def test_slow_ticks_after_many_quick_ones_shrink_the_canvas_at_once() -> None:
+    machine = Machine(step=0.06, asked=1)
+    machine.fly(10)
+    assert machine.choice == (1, 1.0)
+    machine.fly(1.0, load=3.5)
+    assert machine.choice[1] < 1.0
+
+
 def test_a_load_that_yielding_helps_against_is_yielded_to() -> None:
     """Drawing waits for the ascent, as where both share a GPU: the less of it, the shorter."""
     machine = Machine(step=0.030, asked=1)

@@ -48,6 +48,36 @@ def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
     assert flight.loader.engine.planned({(STEM.network, STEM.layer)}, (134, 76))
 
 
+def test_the_next_smaller_canvas_is_planned_before_it_is_needed(flight: Flight) -> None:
+    fitting = pace(flight)
+    fitting.fit_canvas()
+    engine = flight.loader.engine
+    assert engine is not None
+    layers = {(STEM.network, STEM.layer)}
+    assert engine.planned(layers, (134, 76))
+    assert not engine.planned(layers, (114, 64))
+    assert flight.course.size == (160, 90) and fitting.scale == 1.0
+
+
+def test_a_canvas_that_is_planned_is_taken_whatever_else_is_waited_for() -> None:
+    engine = FakeEngine()
+    flight = Flight(Loader(lambda: engine, background=True), seed=0)
+    flight.aim({STEM: 1.0})
+    work = flight.loader._work
+    assert work.wait(60)
+    flight.advance(0.0)
+    fitting = pace(flight)
+    fitting.fit_canvas()  # begins to plan the next one
+    assert work.wait(60)
+    engine.gate.clear()
+    flight.aim({Target("vgg16", "conv1_1", 0): 1.0})
+    assert fitting.out_of_memory()
+    fitting.fit_canvas()
+    assert flight.course.size == (134, 76) and not fitting.halted
+    engine.gate.set()
+    flight.loader.close()
+
+
 def test_a_render_and_a_governor_that_is_off_hold_nothing_back(flight: Flight) -> None:
     for live in (False, True):
         one = pace(flight, live=live)

@@ -34,8 +34,10 @@ _PATCH = 8
 """Pixels of the middle that are read back, each way."""
 _LONGEST = 3.0
 """Seconds after which a packet counts as lost."""
-_SETTLED = {"filter": 0.1, "master": 0.4}
-"""Seconds from one packet to the next at least: a glide has come to rest."""
+_SETTLED = 0.1
+"""Seconds from one packet to the next at least."""
+_STILL = 6
+"""Frames alike after which the last packet's change has come to rest."""
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     ):
         watch = _Watch(flown.watched)
         flown.run_for(1.0, given["fps"])
-        sender = _Sender(watch, port, address, values, _SETTLED[kind], given["packets"])
+        sender = _Sender(watch, port, address, values, given["packets"])
         sender.start()
         frames = flown.run(sender.done, given["fps"])
         answer[kind] = sender.answer()
@@ -75,6 +77,8 @@ class _Watch:
     def __init__(self, watched: Any) -> None:
         self.level = 0.0
         self.shown = 0
+        self.still = 0
+        """How many frames in a row were about as bright as the one before."""
         self.seen: Callable[[], None] = lambda: None
         self._output = watched.output
         watched.before_show = self._read
@@ -84,7 +88,8 @@ class _Watch:
         width, height = self._output.size
         where = ((width - _PATCH) // 2, (height - _PATCH) // 2, _PATCH, _PATCH)
         pixels = self._output.framebuffer.read(where, components=3)
-        self.level = float(np.frombuffer(pixels, np.uint8).mean()) / 255
+        before, self.level = self.level, float(np.frombuffer(pixels, np.uint8).mean()) / 255
+        self.still = self.still + 1 if abs(self.level - before) < _DIFFERENT / 4 else 0
 
     def _show(self) -> None:
         self.shown += 1
@@ -100,12 +105,11 @@ class _Sender(threading.Thread):
         port: int,
         address: str,
         values: tuple[str, str] | tuple[float, float],
-        settled: float,
         packets: int,
     ) -> None:
         super().__init__(daemon=True)
         self._watch, self._port, self._address = watch, port, address
-        self._values, self._settled, self._packets = values, settled, packets
+        self._values, self._packets = values, packets
         self._rng = random.Random(5)
         self._arrived = threading.Event()
         self._reference, self._left, self._frame = 0.0, 0.0, 0
@@ -119,7 +123,9 @@ class _Sender(threading.Thread):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for number in range(self._packets):
                 self._arrived.clear()
-                self._arrived.wait(self._settled + self._rng.random() / 10)
+                while self._watch.still < _STILL:
+                    self._arrived.wait(_SETTLED / 10)
+                self._arrived.wait(_SETTLED + self._rng.random() / 10)
                 message = OscMessageBuilder(self._address)
                 message.add_arg(self._values[number % 2])
                 packet = message.build().dgram

@@ -104,7 +104,7 @@ ROWS: tuple[Control, ...] = (
     _meter("show", "late", 0, 1e9, "frames", "frames that came late since the start"),
     _switch("show", "freeze", "stands still: no motion, no ascent", saved=False),
     _switch("show", "blackout", "fades to black", saved=False),
-    Control("show", "master", "float", "brightness of the output", 1.0, glide=0.1, saved=False),
+    Control("show", "master", "float", "brightness of the output", 1.0, saved=False),
     Control("show", "fit", "enum", "fill the output and cut what sticks out, or show all with black bars", "cover", choices=("cover", "contain"), saved=False),
     _switch("show", "hud", "shows target, rates and the last message", saved=False),
     _switch("show", "help", "shows the keys", saved=False),

@@ -85,6 +85,11 @@ class Governor:
         """The largest scale that the device's memory is known to hold."""
         return SCALES[self._largest]
 
+    @property
+    def next_scale(self) -> float:
+        """What comes after `scale` when less has to do; the smallest stays."""
+        return SCALES[min(self._notch + 1, len(SCALES) - 1)]
+
     def steps(self, asked: int) -> int:
         """How many of the steps asked for a tick may take."""
         return min(asked, self._steps)
@@ -137,7 +142,7 @@ class Governor:
         too long; whether it did."""
         if len(self._costs) < _ENOUGH:
             return False
-        step, taken = self._step(), self.steps(self._asked)
+        step, taken = self._step(_ENOUGH), self.steps(self._asked)
         fitting = max(int(self._room() / step), 1) if step else taken
         if fitting < taken:
             return self._decide(now, fitting, self._notch)
@@ -166,7 +171,7 @@ class Governor:
         """One up, the canvas before the steps, where the measured times have room for it."""
         if len(self._costs) < _SURE:
             return
-        step, notch, steps = self._step(), self._notch, self._steps
+        step, notch, steps = self._step(_SURE), self._notch, self._steps
         if notch > self._largest:
             notch -= step * self._growth(notch - 1) <= _ROOM / _SLOWEST
         elif steps < self._asked:
@@ -178,10 +183,10 @@ class Governor:
         self._decide(now, steps, notch)
         self._climbed = self._calm = now
 
-    def _step(self) -> float:
-        """Seconds that a step takes: the mean, which is what counts for a rate, but for the
-        extremes, lest one hiccup decide."""
-        return mean(sorted(self._costs)[1:-1])
+    def _step(self, ticks: int) -> float:
+        """Seconds that a step took in the last so many: the mean, which is what counts for a rate,
+        but for the extremes, lest one hiccup decide."""
+        return mean(sorted(list(self._costs)[-ticks:])[1:-1])
 
     def _room(self) -> float:
         """Seconds that a tick may take to fit between two displayed frames."""

@@ -49,6 +49,7 @@ class Present:
         self._across = Scaling(ctx, "resample.frag")
         self._down = Scaling(ctx, "present.frag")
         self._between: Surface | None = None
+        self._whole, self._size = Rectangle(0, 0, 0, 0), (0, 0)
 
     def draw(
         self,
@@ -67,7 +68,13 @@ class Present:
         `master`: brightness, 0..1; 0 is black without noise. `frame` seeds the dither: the same
         number and picture give the same pixels. Leaves the framebuffer bound, its viewport
         whole."""
+        self.across(texture, size, fit)
+        self.down(framebuffer, bottom_up=bottom_up, master=master, frame=frame)
+
+    def across(self, texture: moderngl.Texture, size: tuple[int, int], fit: Fit) -> None:
+        """The first pass of `draw`, and the longer one."""
         whole = placed(texture.size, size, fit)
+        self._whole, self._size = whole, size
         shown = whole.within(size)
         between = self._between_of((shown.width, texture.height))
         self._across.draw(
@@ -80,6 +87,15 @@ class Present:
                 "offset": float(whole.left - shown.left),
             },
         )
+
+    def down(
+        self, framebuffer: moderngl.Framebuffer, *, bottom_up: bool, master: float, frame: int
+    ) -> None:
+        """The second pass of `draw`, of what went `across` last: what dims need not be known
+        before."""
+        assert self._between
+        whole, size = self._whole, self._size
+        shown = whole.within(size)
         if (shown.width, shown.height) != size:
             framebuffer.use()
             framebuffer.clear(0.0, 0.0, 0.0, 1.0)
@@ -87,11 +103,11 @@ class Present:
         self._down.draw(
             framebuffer,
             (shown.left, first_row, shown.width, shown.height),
-            between.texture,
+            self._between.texture,
             {
                 "left": shown.left,
                 "offset": float(whole.top),
-                "scale": texture.height / whole.height,
+                "scale": self._between.size[1] / whole.height,
                 "height": size[1],
                 "bottom_up": bottom_up,
                 "master": master,
