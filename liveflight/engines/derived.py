@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import threading
+from collections import OrderedDict
 from collections.abc import Collection
 
 import torch
@@ -14,6 +16,10 @@ from liveflight.engines.convolutions import Convolution, Same, prepared
 from liveflight.engines.program import Program, compiled
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered
+
+_MOST = 64
+"""Programs of a network that are kept: more than a journey has mixes. Weights they share are not
+counted: there are no more of them than the network has layers."""
 
 
 class Derived:
@@ -71,7 +77,8 @@ class Prepared:
         self._dtype = dtype
         self._mean = torch.tensor(known.mean, device=device).view(1, 3, 1, 1)
         self._convolutions: dict[nn.Module, Convolution | Same] = {}
-        self._programs: dict[frozenset[str], Program] = {}
+        self._programs: OrderedDict[frozenset[str], Program] = OrderedDict()
+        self._lock = threading.Lock()
 
     def has(self, layers: Collection[str]) -> bool:
         return frozenset(layers) in self._programs
@@ -79,9 +86,16 @@ class Prepared:
     @torch.no_grad()
     def program(self, layers: Collection[str]) -> Program:
         key = frozenset(layers)
-        if key not in self._programs:
-            self._programs[key] = compiled(self._module, key, self._convolution)
-        return self._programs[key]
+        with self._lock:
+            if key in self._programs:
+                self._programs.move_to_end(key)
+                return self._programs[key]
+        program = compiled(self._module, key, self._convolution)
+        with self._lock:
+            self._programs[key] = program
+            while len(self._programs) > _MOST:
+                self._programs.popitem(last=False)
+        return program
 
     @torch.no_grad()
     def enter(self, picture: Tensor) -> Tensor:

@@ -63,6 +63,15 @@ def _bfloat16_wins() -> bool:
     return measured.fastest("format of dense networks", ways) == str(torch.bfloat16)
 
 
+def give_back_freed() -> None:
+    """Hands what is freed back to the system after all, once: what a network's loading took for
+    the moment is a multiple of what steps take."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
 def keep_freed_memory() -> None:
     """Lets glibc keep what one ascent step frees for the next. By default it hands some 20 MB back
     to the system after each and has them mapped and zeroed anew: a fifth of the step."""

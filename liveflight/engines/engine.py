@@ -70,6 +70,8 @@ class AscentEngine:
         spread = spreads(known, module)
         self._formats[known.name] = self._load(known, module, spread)
         _warm_up(self._backend, known, self._device)
+        del module
+        devices.give_back_freed()
         self._spreads[known.name] = spread
 
     def ready(self, network: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime as ort
+import psutil
 import torch
 from torch import Tensor
 
@@ -28,8 +29,12 @@ from liveflight.networks.layered import Layered
 
 log = logging.getLogger("liveflight.engines")
 
-_MOST_SHARED, _MOST_OWN = 256, 32
-"""Sessions that are kept: where they share their weights, and where each has its own."""
+_MOST_OWN = 32
+"""Sessions that are kept where each has its own weights."""
+
+_SHARE, _EACH, _FEWEST = 1 / 64, 3.5 * 2**20, 64
+"""Where they share them, sessions may take this part of the machine's memory at so many bytes each,
+but so many there are always: a mix takes some 16, and what flies is used too often to be old."""
 
 _SMALLEST = (16, 16)
 """Height and width of the picture that a network is tried with."""
@@ -172,7 +177,7 @@ class Onnx:
         prepared = self._made(key, known)
         with self._lock:
             self._sessions[key] = prepared
-            while len(self._sessions) > (_MOST_SHARED if self._blocked else _MOST_OWN):
+            while len(self._sessions) > (_most_sharing() if self._blocked else _MOST_OWN):
                 self._sessions.popitem(last=False)
         return prepared
 
@@ -228,6 +233,11 @@ class Onnx:
             self._sessions.clear()
             for known in self._networks.values():
                 known.dtype = np.float32
+
+
+@lru_cache(maxsize=1)
+def _most_sharing() -> int:
+    return max(_FEWEST, int(psutil.virtual_memory().total * _SHARE / _EACH))
 
 
 @lru_cache

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from liveflight.core.contracts import Event, LiveflightError
+from liveflight.outputs import before_gl
 
 Picture = npt.NDArray[np.uint8]
 """uint8, (H, W, 3), sRGB-coded RGB, row 0 at the top."""
@@ -78,6 +79,7 @@ def _standalone_context() -> moderngl.Context:
     # small containers lack.
     linux = {"backend": "egl", "libegl": "libEGL.so.1", "libgl": "libGL.so.1"}
     settings: dict[str, Any] = linux if sys.platform.startswith("linux") else {}
+    before_gl()
     try:
         return moderngl.create_context(require=330, standalone=True, **settings)
     except Exception as error:  # glcontext raises bare Exception, moderngl ValueError

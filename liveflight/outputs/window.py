@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import moderngl
 
 from liveflight.core.contracts import Event, KeyPress, LiveflightError, Quit
-from liveflight.outputs import has_display
+from liveflight.outputs import before_gl, has_display
 
 # Read when pygame is imported or SDL started; what the user has set stays.
 _SETTINGS = {
@@ -85,6 +85,7 @@ class Window:
     def __init__(
         self, size: tuple[int, int] = (1280, 720), *, fullscreen: bool = False, display: int = 0
     ) -> None:
+        before_gl()
         _start_display()
         self._windowed = size
         self._down: set[int] = set()
