@@ -14,8 +14,10 @@ from liveflight.core import presets
 from liveflight.core.contracts import LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
+from liveflight.core.modulation import Modulation
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
+from liveflight.core.tempo import Tempo
 from liveflight.course import Course
 from liveflight.loader import Loader
 
@@ -47,6 +49,8 @@ class Flight:
         self.reports = Reports()
         self.course = Course(loader, self.reports.add)
         self.journey = Journey(seed)
+        self.tempo = Tempo(self.controls)
+        self.modulation = Modulation(seed)
         self.loader = loader
         self.preset = ""
         self.last_message = ""
@@ -60,6 +64,8 @@ class Flight:
             "mix.layer_shallower": lambda: self._turn(steering.layer_beside(course.here, -1)),
             "mix.network_next": lambda: self._turn(steering.network_after(course)),
             "mix.random": lambda: self._turn(self.journey.wander(course.here, course.living())),
+            "tempo.tap": self.tempo.tap,
+            "tempo.resync": self.tempo.resync,
         }
 
     def on(self, key: str, action: Callable[[], None]) -> None:
@@ -81,16 +87,20 @@ class Flight:
         return bool(self.mix()) and not self.controls.flag("show.freeze")
 
     def apply(self, messages: Sequence[Message]) -> None:
-        """Does what performers asked for. What cannot be done is reported; the flight goes on."""
+        """Does what performers asked for, at once or when its beat comes. What cannot be done is
+        reported; the flight goes on."""
         for message in messages:
-            try:
-                self._apply(message)
-            except LiveflightError as error:
-                self._report(error)
+            waits = not isinstance(message, Ask | Beat) and self.tempo.holds(message)
+            if not waits:
+                self._try(message)
 
     def advance(self, dt: float) -> None:
-        """Flies on for `dt` seconds: glides, arriving networks, autopilot."""
+        """Flies on for `dt` seconds: the beat and what waited for it, glides, modulation, arriving
+        networks, autopilot."""
+        for message in self.tempo.advance(dt):
+            self._try(message)
         self.controls.advance(dt)
+        self.modulation.advance(dt, self.tempo.position, self.controls)
         if not self.controls.flag("show.freeze"):
             self.course.time += dt
         try:
@@ -99,6 +109,12 @@ class Flight:
         except LiveflightError as error:
             self._report(error)
         self.course.look_ahead()
+
+    def _try(self, message: Message) -> None:
+        try:
+            self._apply(message)
+        except LiveflightError as error:
+            self._report(error)
 
     def _report(self, error: LiveflightError) -> None:
         if not self.course.goal:
@@ -137,6 +153,7 @@ class Flight:
         for control in ROWS:
             if control.saved:
                 self.controls.set(control.key, preset.settings.get(control.key, control.default))
+        self.modulation.follow(preset.modulation)
         self.preset = preset.name
         self.journey.follow(journey)
         if goal:
@@ -146,7 +163,8 @@ class Flight:
     def as_preset(self, name: str) -> Preset:
         """What is flown now, to be saved under this name."""
         settings = {row.key: self.controls.setting(row.key) for row in ROWS if row.saved}
-        return Preset(name, self.course.goal, settings, self.journey.stops)
+        rows = self.modulation.rows
+        return Preset(name, self.course.goal, settings, self.journey.stops, rows)
 
     def _apply(self, message: Message) -> None:
         match message:
@@ -156,6 +174,8 @@ class Flight:
                 self._turn(Target.parse(str(name)))
             case Set(key, value):
                 self.controls.set(key, value)
+                if CONTROLS[key].kind in ("told", "meter"):
+                    return  # sensed, not said
             case Nudge(key, amount):
                 self.controls.nudge(key, amount)
             case Trigger(key):
@@ -167,6 +187,7 @@ class Flight:
                 reply(self._answer(key))
                 return
             case Beat():
+                self.tempo.follow(message)
                 return
             case _:
                 assert_never(message)

@@ -53,6 +53,8 @@ class Overlay:
             *(shown or [flight.loader.downloading or "loading ..."]),
             f"{meter.rate:.0f} frames/s\t{steps:.0f} steps/s\t{meter.late} late",
         ]
+        if flight.tempo.used or flight.modulation.on_the_beat:
+            lines.append(flight.tempo.line())
         said = [pace.effort if pace.governed else "", flight.last_message, flight.reports.last]
         return [*lines, *filter(None, said), *surfaces.lines()]
 

@@ -13,6 +13,7 @@ from liveflight import networks, takeoff
 from liveflight.core import presets
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Control
+from liveflight.core.modulation import Row
 from liveflight.core.presets import Preset, dump, parse
 from liveflight.resources import folder
 
@@ -83,6 +84,7 @@ def test_a_whole_preset_comes_back() -> None:
         title='Quotes " and \\ backslashes',
         about="Grüße, 波",
         slot=42,
+        modulation=(Row("camera.zoom", "lfo", 0.2, beats=8.0), Row("camera.pan_x", "walk", 0.1)),
     )
     assert reread(preset) == preset
 

@@ -12,7 +12,8 @@ from liveflight import networks
 from liveflight.core import presets
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.core.mailbox import Ask, Nudge, Set, Trigger
+from liveflight.core.mailbox import Ask, Beat, Nudge, Set, Trigger
+from liveflight.core.modulation import Row
 from liveflight.core.presets import Preset
 from liveflight.flight import Flight, Loader, Reports
 from liveflight.networks import Network
@@ -326,6 +327,57 @@ def test_what_is_flown_can_be_saved_and_recalled(flight: Flight) -> None:
     flight.aim({DEEP: 1.0})
     flight.recall(saved)
     assert flight.as_preset("mine") == saved
+
+
+def test_a_preset_brings_its_modulation_and_takes_it_away(flight: Flight) -> None:
+    row = Row("camera.zoom", "lfo", 0.2, shape="square", smooth=0.0)
+    flight.recall(Preset("a", {}, modulation=(row,)))
+    assert flight.as_preset("mine").modulation == (row,)
+    flight.advance(0.1)
+    assert flight.controls.number("camera.zoom") > 1.5
+    assert flight.values()["camera.zoom"] == 1.2
+    flight.recall(Preset("b", {}))
+    flight.advance(5.0)
+    assert flight.controls.number("camera.zoom") == 1.2
+
+
+# The beat
+
+
+def test_a_step_waits_for_the_bar(flight: Flight) -> None:
+    flight.apply([Set("tempo.quantise", "bar"), Trigger("mix.filter_next")])
+    flight.advance(1.9)
+    assert flight.course.here == STEM
+    assert flight.values()["tempo.waiting"] == "at the bar: filter next"
+    flight.advance(0.2)
+    assert flight.course.here == Target(LITE, "stem", 4)
+    assert flight.last_message == "mix.filter_next"
+
+
+def test_what_waited_and_cannot_be_done_is_reported(flight: Flight) -> None:
+    flight.apply([Set("tempo.quantise", "beat"), Set("mix.target", "nix")])
+    assert not flight.reports.counts
+    flight.advance(0.6)
+    assert "'nix' is not of the form" in flight.reports.last
+
+
+def test_taps_resync_and_outside_clocks_reach_the_tempo(flight: Flight) -> None:
+    flight.apply([Trigger("tempo.tap")])
+    flight.advance(0.4)
+    flight.apply([Trigger("tempo.tap"), Trigger("tempo.resync")])
+    assert flight.values()["tempo.bpm"] == pytest.approx(150.0)
+    assert flight.tempo.position % 16 == 0
+    flight.apply([Beat(6.5, 96.0, origin="link")])
+    flight.advance(0.01)
+    assert flight.values()["tempo.bpm"] == 96.0
+    assert flight.values()["tempo.source"] == "link"
+    assert flight.tempo.position % 16 == pytest.approx(6.5)
+
+
+def test_what_is_sensed_is_no_message(flight: Flight) -> None:
+    flight.apply([Set("camera.zoom", 3.0), Set("sound.level", 0.4)])
+    assert flight.last_message == "camera.zoom 3 x/s"
+    assert flight.values()["sound.level"] == 0.4
 
 
 # The autopilot, and time

@@ -41,6 +41,8 @@ class Control:
     """Whether the network may move it."""
     saved: bool = True
     """Whether presets hold it."""
+    waits: str = ""
+    """What kind of change it makes that can wait for the beat (`preset`, `target`); empty: none."""
 
     @property
     def key(self) -> str:

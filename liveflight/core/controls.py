@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from liveflight.core.contracts import LiveflightError, Value, nearest
 from liveflight.core.control import Control, Curve
+from liveflight.core.quantise import GRIDS
 
 
 def _number(group: str, name: str, low: float, default: float, high: float, unit: str, help: str,
@@ -28,12 +29,14 @@ def _switch(group: str, name: str, help: str, default: bool = False, saved: bool
     return Control(group, name, "bool", help, default, saved=saved)
 
 
-def _choice(group: str, name: str, choices: tuple[str, ...], help: str) -> Control:
-    return Control(group, name, "enum", help, choices[0], choices=choices)
+def _choice(
+    group: str, name: str, choices: tuple[str, ...], help: str, saved: bool = True
+) -> Control:
+    return Control(group, name, "enum", help, choices[0], choices=choices, saved=saved)
 
 
-def _text(group: str, name: str, help: str, alias: str) -> Control:
-    return Control(group, name, "text", help, "", alias=alias, saved=False)
+def _text(group: str, name: str, help: str, alias: str, waits: str = "") -> Control:
+    return Control(group, name, "text", help, "", alias=alias, saved=False, waits=waits)
 
 
 def _told(group: str, name: str, help: str) -> Control:
@@ -44,8 +47,8 @@ def _meter(group: str, name: str, low: float, high: float, unit: str, help: str)
     return Control(group, name, "meter", help, float(low), low, high, unit, saved=False)
 
 
-def _trigger(group: str, name: str, help: str, remote: bool = True) -> Control:
-    return Control(group, name, "trigger", help, False, remote=remote, saved=False)
+def _trigger(group: str, name: str, help: str, remote: bool = True, waits: str = "") -> Control:
+    return Control(group, name, "trigger", help, False, remote=remote, saved=False, waits=waits)
 
 
 # fmt: off
@@ -80,21 +83,39 @@ ROWS: tuple[Control, ...] = (
     _number("ascent", "soften", 0, 10, 20, "1/s", "melts what only the finest pixels carry, against grain and dot grids; 0 is off"),
     _number("ascent", "noise", 0, 0.05, 0.5, "1/sqrt(s)", "fresh noise, so that the picture never freezes; 0 is off"),
 
-    _text("mix", "target", "what is excited: network:layer:filter, or * for the whole layer", "/liveflight/target"),
+    _text("mix", "target", "what is excited: network:layer:filter, or * for the whole layer", "/liveflight/target", "target"),
     _number("mix", "crossfade", 0, 3, 30, "s", "how long one target takes to grow into the next", glide=0),
-    _trigger("mix", "filter_next", "the next filter of the layer"),
-    _trigger("mix", "filter_previous", "the filter before"),
-    _trigger("mix", "layer_deeper", "the next deeper layer"),
-    _trigger("mix", "layer_shallower", "the layer before"),
-    _trigger("mix", "network_next", "the next network whose weights are at hand"),
-    _trigger("mix", "random", "a random living filter of the layer"),
+    _trigger("mix", "filter_next", "the next filter of the layer", waits="target"),
+    _trigger("mix", "filter_previous", "the filter before", waits="target"),
+    _trigger("mix", "layer_deeper", "the next deeper layer", waits="target"),
+    _trigger("mix", "layer_shallower", "the layer before", waits="target"),
+    _trigger("mix", "network_next", "the next network whose weights are at hand", waits="target"),
+    _trigger("mix", "random", "a random living filter of the layer", waits="target"),
 
     Control("tempo", "bpm", "float", "the tempo: beats per minute", 120.0, 20, 300, "bpm", saved=False),
+    _trigger("tempo", "tap", "tap the tempo; a tap is a beat, the second one sets the tempo"),
+    _trigger("tempo", "resync", "the bar begins now; so does the phrase"),
+    _choice("tempo", "quantise", GRIDS, "what presets, targets and cues wait for", saved=False),
+    Control("tempo", "beats_per_bar", "int", "how many beats a bar has", 4, 1, 16, "beats", saved=False),
+    Control("tempo", "bars_per_phrase", "int", "how many bars a phrase has", 4, 1, 64, "bars", saved=False),
+    Control("tempo", "modulation", "float", "scales all modulation; 0 is off", 1.0, glide=0.25, saved=False),
+    _meter("tempo", "beat", 1, 16, "", "which beat of the bar it is"),
+    _meter("tempo", "bar", 1, 64, "", "which bar of the phrase it is"),
+    _told("tempo", "source", "whose clock rules: own, tapped, or the name of the one outside"),
+    _told("tempo", "waiting", "what waits for the beat"),
 
     _text("midi", "learn", "arms this control, such as camera.zoom: the next knob that moves is its own", ""),
     _trigger("midi", "forget", "frees the control that is armed from all its knobs"),
 
-    _text("show", "preset", "recalls a preset by name or number", "/liveflight/preset"),
+    _switch("sound", "auto", "follows how loud it is; off takes the gain that is set", True, saved=False),
+    Control("sound", "gain", "float", "gain of the sound where it is not automatic", 0.0, -40, 40, "dB", saved=False),
+    _meter("sound", "level", 0, 1, "", "how loud it is"),
+    _meter("sound", "low", 0, 1, "", "how strong the sound is from 30 to 150 Hz"),
+    _meter("sound", "mid", 0, 1, "", "how strong the sound is from 150 to 2500 Hz"),
+    _meter("sound", "high", 0, 1, "", "how strong the sound is from 2.5 to 10 kHz"),
+    _meter("sound", "onset", 0, 1, "", "in the frame in which something begins to sound: how strongly"),
+
+    _text("show", "preset", "recalls a preset by name or number", "/liveflight/preset", "preset"),
     _switch("show", "autopilot", "goes on to the journey's next target, or a random living filter, after each dwell"),
     _number("show", "dwell", 1, 12, 600, "s", "how long the autopilot stays, crossfade included", "geometric", glide=0),
     _switch("show", "governor", "keeps the display's rate by fewer steps and a smaller canvas; off is what was asked", True, saved=False),
@@ -131,11 +152,14 @@ def find(key: str) -> Control:
 
 
 class Controls:
-    """The values of all controls: where each was set to, and where its glide has brought it."""
+    """The values of all controls: where each was set to, where its glide has brought it, and how
+    far modulation moves it from there."""
 
     def __init__(self) -> None:
         self._set: dict[str, Value] = {row.key: row.default for row in ROWS}
         self._now: dict[str, Value] = dict(self._set)
+        self.offsets: dict[str, float] = {}
+        """Signed fader ways by the key of a float."""
 
     def set(self, key: str, value: Value) -> None:
         """`value` as checked by the control's `check` or `fit`."""
@@ -157,12 +181,16 @@ class Controls:
                 self._now[key] = _glided(CONTROLS[key], self._now[key], goal, dt)
 
     def setting(self, key: str) -> Value:
-        """What was set last, as presets and queries see it."""
+        """What was set last, as presets, faders and queries see it: without modulation."""
         return self._set[key]
 
     def number(self, key: str) -> float:
         """What a float or int is now, in its unit."""
-        return float(self._now[key])
+        value = self._now[key]
+        if offset := self.offsets.get(key):
+            control = CONTROLS[key]
+            value = control.from_unit(control.to_unit(value) + offset)
+        return float(value)
 
     def whole(self, key: str) -> int:
         return int(self._now[key])

@@ -19,6 +19,7 @@ from typing import Any
 import platformdirs
 import tomlkit
 
+from liveflight.core import modulation
 from liveflight.core.contracts import LiveflightError, Target, Value, nearest
 from liveflight.core.controls import CONTROLS
 from liveflight.resources import folder
@@ -28,7 +29,7 @@ _LARGEST = 64 * 1024
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 """What Windows takes for a device, whatever folder and suffix it has."""
-_WORDS = ("version", "title", "about", "slot", "targets", "journey")
+_WORDS = ("version", "title", "about", "slot", "targets", "journey", "modulation")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Preset:
     """Control key -> value in the control's unit; what is missing is the control's default."""
     journey: tuple[Target, ...] = ()
     """Where the autopilot goes, in order."""
+    modulation: tuple[modulation.Row, ...] = ()
+    """What moves its controls."""
     title: str = ""
     about: str = ""
     slot: int | None = None
@@ -117,6 +120,7 @@ def parse(name: str, data: Mapping[str, Any]) -> Preset:
         targets=dict(_weighted(entry) for entry in _listed(data, "targets")),
         settings=dict(_settings(data, groups)),
         journey=tuple(_target(entry) for entry in _listed(data, "journey")),
+        modulation=modulation.read(data.get("modulation", [])),
         title=_text(data, "title"),
         about=_text(data, "about"),
         slot=_slot_of(data),
@@ -167,6 +171,9 @@ def dump(preset: Preset) -> str:
         if value != control.default:
             document.setdefault(control.group, tomlkit.table())
             document[control.group][control.name] = value
+    if preset.modulation:
+        rows = document["modulation"] = tomlkit.aot()
+        rows.extend(tomlkit.item(row.dump()) for row in preset.modulation)
     return tomlkit.dumps(document)
 
 

@@ -82,6 +82,9 @@ KEYS: tuple[Row, ...] = (
     _steps("J K", "j", "k", "warp.kaleidoscope", 2),
     _steps("Q E", "q", "e", "warp.swirl"),
 
+    _fire("T Y", t="tempo.tap", y="tempo.resync"),
+    _toggle("U", "u", "tempo.quantise"),
+
     _toggle("Space", "space", "show.freeze"),
     _toggle("B", "b", "show.blackout"),
     _fire("R", r="show.reseed"),
