@@ -98,7 +98,8 @@ def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
     flight = app.build(options, output, live=False, shown=_Downloads())
     done = 0
     try:
-        with open_sink(out, size, options.fps) as sink, _progress(frames) as advance:
+        sound = Path(options.sound) if options.sound else None
+        with open_sink(out, size, options.fps, sound) as sink, _progress(frames) as advance:
             while done < frames:
                 flight.frame(done / options.fps)
                 done += 1

@@ -29,6 +29,7 @@ from liveflight.dream import Dream
 from liveflight.flight import Flight
 from liveflight.gl.present import Fit, Present
 from liveflight.inputs.keyboard import Keyboard
+from liveflight.inputs.sound import SoundInput
 from liveflight.laps import Laps
 from liveflight.loader import Loader, Shown
 from liveflight.overlay import Overlay
@@ -287,6 +288,12 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
         raise
     if live:
         app.surfaces.open(surfaces.asked_for(options))
+    elif options.sound:
+        try:
+            app.surfaces.add(SoundInput(options.sound))
+        except BaseException:
+            app.close()
+            raise
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from pathlib import Path
 
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import find
@@ -45,6 +46,13 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def sound(text: str) -> str:
+    """A file that a render can hear: it has no time for devices."""
+    if not Path(text).is_file():
+        raise ArgumentTypeError(f"{text!r}: there is no such file")
+    return text
 
 
 def setting(key: str) -> Callable[[str], Value]:

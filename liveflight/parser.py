@@ -42,7 +42,7 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     settings: dict[str, Value] = dict(args.set)
     if args.steps is not None:
         settings["ascent.steps"] = args.steps
-    names = "preset network layer filter weights canvas device engine seed fps".split()
+    names = "preset network layer filter weights canvas device engine seed fps sound link".split()
     given = {name: getattr(args, name) for name in names if hasattr(args, name)}
     return Options(**{**given, **more, "settings": settings})
 
@@ -93,6 +93,8 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     _add_port(command)
     midi = "play by MIDI: all ports, or those with this word in their names"
     add("--midi", nargs="?", const="", metavar="PORT", help=midi)
+    add("--sound", default="", metavar="default|DEVICE|FILE", help="what modulation hears")
+    add("--link", action="store_true", help="share the beat of the network's Ableton Link session")
 
 
 def _add_render(command: argparse.ArgumentParser) -> None:
@@ -103,6 +105,8 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     command.add_argument("--fps", type=read.number(1, 1000), default=30.0, help="30")
     out = "a name in .mp4, or a folder for PNGs (flight.mp4)"
     command.add_argument("--out", type=Path, default=Path("flight.mp4"), help=out)
+    sound = "what modulation hears, and the video sounds like"
+    command.add_argument("--sound", type=read.sound, default="", metavar="FILE", help=sound)
 
 
 def _add_networks(command: argparse.ArgumentParser) -> None:

@@ -8,8 +8,10 @@ from functools import partial
 
 from liveflight.core.contracts import LiveflightError, Surface, Value
 from liveflight.core.mailbox import Mailbox, Message
+from liveflight.inputs.link import LinkInput
 from liveflight.inputs.midi import MidiInput
 from liveflight.inputs.osc import OscInput
+from liveflight.inputs.sound import SoundInput
 from liveflight.takeoff import Options
 
 Report = Callable[[object], None]
@@ -25,11 +27,14 @@ class Surfaces:
         """Adds those that can be opened."""
         for surface in surfaces:
             try:
-                surface.open(self._mailbox)
+                self.add(surface)
             except LiveflightError as error:
                 self._report(f"{error}; flying on without")
-            else:
-                self.opened.append(surface)
+
+    def add(self, surface: Surface) -> None:
+        """Opens one that is indispensable. Raises LiveflightError where it cannot."""
+        surface.open(self._mailbox)
+        self.opened.append(surface)
 
     def poll(self, now: float) -> None:
         for surface in self.opened:
@@ -61,3 +66,7 @@ def asked_for(options: Options) -> Iterator[Surface]:
         yield OscInput(options.osc_host, options.osc_port)
     if options.midi is not None:
         yield MidiInput(options.midi)
+    if options.sound:
+        yield SoundInput(options.sound)
+    if options.link:
+        yield LinkInput()

@@ -47,6 +47,10 @@ class Options:
     """0 is without OSC."""
     midi: str | None = None
     """A word in the names of the MIDI ports to listen to; empty: all; None: without MIDI."""
+    sound: str = ""
+    """A file to be heard, part of a sound device's name or `default`."""
+    link: bool = False
+    """Whether to join the network's Ableton Link session."""
 
 
 def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:

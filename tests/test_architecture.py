@@ -36,7 +36,7 @@ LAYERS = [
     {"loader", "dream", "screenshots"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
-    {"resources", "child", "worker", "laps"},
+    {"resources", "child", "worker", "laps", "ffmpeg"},
     {""},  # the package itself: its version and nothing else
 ]
 ALLOWED_SIBLINGS = {("engines", "networks")}
@@ -54,7 +54,7 @@ HOMES = {
     "moderngl": {"gl", "outputs"},
     "cuda": {"gl"},
     "pygame": {"outputs.window"},
-    "imageio_ffmpeg": {"outputs"},
+    "imageio_ffmpeg": {"ffmpeg"},
     "PIL": {"gl.hud", "outputs"},
     "pythonosc": {"inputs.osc", "bench.latency"},
     "mido": {"inputs.midi"},
@@ -62,11 +62,14 @@ HOMES = {
     "platformdirs": {"screenshots", "core.presets", "engines", "inputs.midi_map"},
     "rtmidi": {"inputs.midi_ports"},
     "rtmidi2": {"inputs.midi_ports"},
+    "sounddevice": {"inputs.sound_device"},
+    "link": {"inputs.link"},
     "rich": {"__main__"},
 }
 # Time is an argument in the core, and only the mailbox knows that there are threads.
 NOT_IN_CORE = {"time", "datetime", "asyncio", "socket", "subprocess", "multiprocessing"}
 HEAVY = ["torch", "torchvision", "onnxruntime", "moderngl", "pygame", "pythonosc", "mido", "rich"]
+HEAVY += ["sounddevice", "link"]
 MOST_LINES = 320
 
 

@@ -257,6 +257,36 @@ def test_places_that_cannot_be_written(tmp_path: Path, name: str, said: str) -> 
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def sound(path: Path, seconds: float) -> Path:
+    """A 1 kHz tone as a WAV."""
+    tone = f"sine=frequency=1000:duration={seconds}"
+    subprocess.run([FFMPEG, "-loglevel", "error", "-f", "lavfi", "-i", tone, path], check=True)
+    return path
+
+
+@pytest.mark.parametrize("seconds", [0.4, 5.0], ids=["shorter", "longer"])
+def test_a_video_has_the_sound_of_the_file_as_long_as_its_pictures(
+    tmp_path: Path, seconds: float
+) -> None:
+    path = tmp_path / "flight.mp4"
+    with open_sink(path, (WIDTH, HEIGHT), 30, sound(tmp_path / "tone.wav", seconds)) as sink:
+        for number in range(30):
+            sink.write(picture(number % 12))
+    assert len(decoded(path)) == 30
+    raw = [FFMPEG, "-loglevel", "error", "-i", path, "-f", "s16le", "-ac", "1", "-"]
+    done = subprocess.run(raw, capture_output=True, check=True, stdin=subprocess.DEVNULL)
+    heard = np.abs(np.frombuffer(done.stdout, np.int16).astype(float))
+    assert len(heard) / 44100 == pytest.approx(1.0, abs=0.05)
+    assert heard[2000 : round(0.35 * 44100)].mean() > 1000
+    assert bool(heard[round(0.5 * 44100) :].mean() > 1000) is (seconds > 1)
+
+
+def test_pictures_in_a_folder_have_no_sound(tmp_path: Path) -> None:
+    with open_sink(tmp_path / "flight", (WIDTH, HEIGHT), 30, tmp_path / "tone.wav") as sink:
+        sink.write(picture(0))
+    assert len(list((tmp_path / "flight").iterdir())) == 1
+
+
 @POSIX
 @pytest.mark.parametrize("name", ["flight.mp4", "flight"])
 def test_a_folder_without_permission(tmp_path: Path, name: str) -> None:

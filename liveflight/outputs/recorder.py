@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from liveflight import ffmpeg
 from liveflight.core.contracts import LiveflightError
 
 Picture = npt.NDArray[np.uint8]
@@ -44,8 +44,11 @@ class Sink(ABC):
             self.close()
 
 
-def open_sink(path: str | Path, size: tuple[int, int], fps: float) -> Sink:
+def open_sink(
+    path: str | Path, size: tuple[int, int], fps: float, sound: Path | None = None
+) -> Sink:
     """A VideoFile for a name ending in .mp4, a PngFolder for one without a suffix or ending in "/".
+    `sound`: a file whose sound the video has from its beginning on; pictures have none.
 
     Raises LiveflightError for any other name, and what those two raise."""
     is_folder = str(path).endswith(("/", os.sep))
@@ -53,7 +56,7 @@ def open_sink(path: str | Path, size: tuple[int, int], fps: float) -> Sink:
     if Path(path).name in ("", ".mp4"):
         raise LiveflightError(f"output {str(path)!r} has no name: try flight.mp4")
     if suffix == ".mp4" and not is_folder:
-        return VideoFile(Path(path), size, fps)
+        return VideoFile(Path(path), size, fps, sound)
     if is_folder or not suffix:
         return PngFolder(Path(path), size)
     raise LiveflightError(
@@ -63,7 +66,8 @@ def open_sink(path: str | Path, size: tuple[int, int], fps: float) -> Sink:
 
 
 class VideoFile(Sink):
-    """H.264 in MP4, yuv420p, BT.709 matrix, tagged with the sRGB transfer that the pictures have.
+    """H.264 in MP4, yuv420p, BT.709 matrix, tagged with the sRGB transfer that the pictures have;
+    with `sound`, AAC as long as the pictures: cut, or followed by silence.
 
     The file grows under its own name. When this process is killed, ffmpeg still finishes it; when
     ffmpeg is killed too, all but its last seconds stays playable, if that ffmpeg knows hybrid
@@ -72,7 +76,9 @@ class VideoFile(Sink):
     Raises LiveflightError for an odd width or height, a place that cannot be written, a missing
     ffmpeg, and, from `write` or `close`, with the reason ffmpeg gave where it stopped midway."""
 
-    def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
+    def __init__(
+        self, path: Path, size: tuple[int, int], fps: float, sound: Path | None = None
+    ) -> None:
         width, height = size
         if width < 2 or height < 2 or width % 2 or height % 2:
             even = f"{max(2, width - width % 2)}x{max(2, height - height % 2)}"
@@ -82,14 +88,14 @@ class VideoFile(Sink):
         self._path, self._shape = path, (height, width, 3)
         self._frames = 0
         self._closed = False
-        ffmpeg = _ffmpeg(path)
+        program = _ffmpeg(path)
         _claim(path)
         self._said = tempfile.TemporaryFile()
         try:
-            self._process = _start(_command(ffmpeg, path, size, fps), self._said)
+            self._process = _start(_command(program, path, size, fps, sound), self._said)
         except OSError as error:
             self._said.close()
-            raise LiveflightError(f"ffmpeg {ffmpeg!r} does not start: {_why(error)}") from error
+            raise LiveflightError(f"ffmpeg {program!r} does not start: {_why(error)}") from error
 
     def write(self, picture: Picture) -> None:
         _check(picture, self._shape)
@@ -169,7 +175,9 @@ def save_png(path: Path, picture: Picture) -> None:
         raise _cannot_write(path, error) from error
 
 
-def _command(ffmpeg: str, path: Path, size: tuple[int, int], fps: float) -> list[str]:
+def _command(
+    program: str, path: Path, size: tuple[int, int], fps: float, sound: Path | None
+) -> list[str]:
     rate = Fraction(fps).limit_denominator(1001)
     # ffmpeg's default for RGB is the BT.601 matrix; players expect BT.709.
     colours = (
@@ -181,18 +189,21 @@ def _command(ffmpeg: str, path: Path, size: tuple[int, int], fps: float) -> list
     encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "16"]
     keyframes = ["-g", str(max(1, round(2 * fps)))]
     # "file:" keeps a name like "http:x.mp4" or "-y.mp4" a name.
+    heard = ["-i", f"file:{sound.absolute()}"] if sound else []
+    track = ["-map", "1:a:0", "-af", "apad", "-shortest", "-c:a", "aac", "-b:a", "192k"]
     return [
-        *(ffmpeg, "-hide_banner", "-loglevel", "error", "-y"),
+        *(program, "-hide_banner", "-loglevel", "error", "-y"),
         *("-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{size[0]}x{size[1]}"),
-        *("-framerate", str(rate), "-i", "pipe:0", "-vf", colours, *encoder, *keyframes),
-        *("-movflags", _crash_proof(ffmpeg), "-f", "mp4", f"file:{path.absolute()}"),
+        *("-framerate", str(rate), "-i", "pipe:0", *heard, "-map", "0:v:0"),
+        *("-vf", colours, *encoder, *keyframes, *(track if sound else ())),
+        *("-movflags", _crash_proof(program), "-f", "mp4", f"file:{path.absolute()}"),
     ]
 
 
-def _crash_proof(ffmpeg: str) -> str:
+def _crash_proof(program: str) -> str:
     """Hybrid fragments where this ffmpeg knows them: readable while it grows, plain at the end."""
     known = subprocess.run(
-        [ffmpeg, "-hide_banner", "-h", "muxer=mp4"],
+        [program, "-hide_banner", "-h", "muxer=mp4"],
         stdin=subprocess.DEVNULL, capture_output=True, check=False,
     )  # fmt: skip
     # delay_moov: without it there is no edit list, and players see the first picture two late.
@@ -211,18 +222,13 @@ def _start(command: list[str], said: Any) -> subprocess.Popen[bytes]:
 
 
 def _ffmpeg(path: Path) -> str:
-    try:
-        import imageio_ffmpeg
-
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError) as error:
-        found = shutil.which("ffmpeg")
-        if found is None:
-            raise LiveflightError(
-                f"no ffmpeg to write {str(path)!r}: pip install imageio-ffmpeg, "
-                "or name a folder instead to get PNG pictures"
-            ) from error
-        return found
+    found = ffmpeg.find()
+    if found is None:
+        raise LiveflightError(
+            f"no ffmpeg to write {str(path)!r}: pip install imageio-ffmpeg, "
+            "or name a folder instead to get PNG pictures"
+        )
+    return found
 
 
 def _claim(path: Path) -> None:

@@ -1,0 +1,84 @@
+"""Ableton Link: the beat that the programs of a local network share. Needs the extra `link`, whose
+package compiles in Ableton's Link (GPL-2.0 or later, or a licence from Ableton).
+
+Alone, the session follows our tempo; with others in it, ours follows the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.controls import CONTROLS
+from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Set
+
+ORIGIN = "link"
+
+_SETTLE = 0.5
+"""Seconds before it is enabled: one enabled as soon as it is made may bring its own tempo to the
+session, instead of taking over the session's."""
+
+
+class LinkInput:
+    def __init__(self) -> None:
+        self._link: Any = None
+        self._made: float | None = None
+        self._quantum = 4.0
+        """Beats after which the session's peers agree where the bar begins."""
+        self._peers = 0
+
+    def open(self, mailbox: Mailbox) -> None:
+        try:
+            import link
+        except ImportError as error:
+            raise LiveflightError(
+                'Ableton Link needs the package LinkPython-extern: pip install "liveflight[link]"'
+            ) from error
+        self._mailbox = mailbox
+        self._link = link.Link(float(CONTROLS["tempo.bpm"].default))
+
+    def poll(self, now: float) -> None:
+        if self._made is None:
+            self._made = now
+        if not self._link.enabled:
+            self._link.enabled = now - self._made >= _SETTLE
+        self._peers = self._link.numPeers()
+        if self._peers:
+            session, micros = self._session()
+            beats = session.beatAtTime(micros, self._quantum)
+            self._mailbox.put(Beat(beats, session.tempo(), origin=ORIGIN))
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        self._quantum = float(values["tempo.beats_per_bar"])
+        if wanted := self._wanted(values, heard):
+            session, micros = self._session()
+            session.setTempo(wanted, micros)
+            self._link.commitSessionState(session)
+
+    def _wanted(self, values: Mapping[str, Value], heard: Sequence[Message]) -> float | None:
+        """The tempo that the session should take over: ours, as long as we are alone, or what a
+        performer set just now."""
+        session, _ = self._session()
+        if not self._peers:
+            ours = float(values["tempo.bpm"])
+            return ours if abs(ours - session.tempo()) > 0.01 else None
+        bpm, wanted = CONTROLS["tempo.bpm"], None
+        for message in heard:
+            match message:
+                case Set(bpm.key, value):
+                    wanted = float(value)
+                case Nudge(bpm.key, amount):
+                    wanted = float(bpm.nudged(bpm.fit(session.tempo()), amount))
+        return wanted
+
+    def _session(self) -> tuple[Any, int]:
+        return self._link.captureSessionState(), self._link.clock().micros()
+
+    def lines(self) -> list[str]:
+        return []
+
+    def close(self) -> None:
+        link, self._link = self._link, None
+        if link:
+            link.enabled = False

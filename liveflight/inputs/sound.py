@@ -1,0 +1,85 @@
+"""The sound of this instant, as meters: level, bands and onsets, from a microphone, a line or a
+file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Protocol
+
+from liveflight.core.contracts import Value
+from liveflight.core.mailbox import Mailbox, Message, Set
+from liveflight.core.spectrum import Samples, Spectrum
+from liveflight.inputs.sound_device import Device
+from liveflight.inputs.sound_file import Recording
+
+_SUFFIXES = {".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma",
+             ".mp4", ".mkv", ".mov", ".webm"}  # fmt: skip
+
+
+class Source(Protocol):
+    """Where samples come from. All calls from the frame loop."""
+
+    rate: int
+    """Samples per second, from `open` on; may change while it is lost and found again."""
+
+    def open(self) -> None:
+        """Raises LiveflightError where it cannot."""
+        ...
+
+    def read(self, now: float) -> Samples:
+        """What has sounded since the last call, `now` in the loop's seconds."""
+        ...
+
+    def lines(self) -> list[str]: ...
+
+    def close(self) -> None:
+        """May be called twice, and without `open`."""
+        ...
+
+
+def is_file(name: str) -> bool:
+    """Whether `name` means a file, rather than a device."""
+    path = Path(name)
+    return path.suffix.lower() in _SUFFIXES or path.is_file()
+
+
+class SoundInput:
+    """Puts the meters `sound.*`, each where it has changed, once per frame. `name`: a file, part of
+    a device's name, or `default`."""
+
+    def __init__(self, name: str) -> None:
+        self._source: Source = Recording(Path(name)) if is_file(name) else Device(name)
+        self._gain: float | None = None
+        self._shown: dict[str, float] = {}
+
+    def open(self, mailbox: Mailbox) -> None:
+        self._source.open()
+        self._mailbox = mailbox
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rate = self._source.rate
+        self._spectrum = Spectrum(self._rate)
+
+    def poll(self, now: float) -> None:
+        samples = self._source.read(now)
+        if self._source.rate != self._rate:
+            self._begin()
+        self._spectrum.hear(samples)
+        heard = asdict(self._spectrum.heard(self._gain))
+        meters = {f"sound.{name}": round(value, 4) for name, value in heard.items()}
+        changed = {key: each for key, each in meters.items() if self._shown.get(key) != each}
+        self._shown = meters
+        self._mailbox.put(*(Set(key, each, "sound") for key, each in changed.items()))
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        self._gain = None if values["sound.auto"] else float(values["sound.gain"])
+
+    def lines(self) -> list[str]:
+        return self._source.lines()
+
+    def close(self) -> None:
+        self._source.close()

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.controls import CONTROLS
+from liveflight.core.mailbox import Mailbox, Message, Set
+from liveflight.core.spectrum import Samples
+from liveflight.inputs.sound import SoundInput, is_file
+from liveflight.inputs.sound_file import Recording
+
+METERS = {"sound.level", "sound.low", "sound.mid", "sound.high", "sound.onset"}
+
+
+def stored(path: Path, sound: Samples, rate: int = 44100) -> Path:
+    """A stereo WAV of 16 bits with the sound in both channels."""
+    both = np.repeat((sound * 32767).astype("<i2")[:, None], 2, axis=1)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(both.tobytes())
+    return path
+
+
+def tone(seconds: float, rate: int = 44100) -> Samples:
+    times = np.arange(round(seconds * rate)) / rate
+    return (0.5 * np.sin(2 * np.pi * 1000 * times)).astype(np.float32)
+
+
+def listened(path: Path, seconds: float, fps: int = 30, **settings: Value) -> list[list[Message]]:
+    """What each frame put."""
+    mailbox, sound = Mailbox(), SoundInput(str(path))
+    sound.open(mailbox)
+    values = {
+        "sound.auto": True,
+        "sound.gain": 0.0,
+        **{f"sound.{k}": v for k, v in settings.items()},
+    }
+    frames = []
+    for frame in range(round(seconds * fps)):
+        sound.tell(0.0, values, [])
+        sound.poll(100.0 + frame / fps)
+        frames.append(mailbox.drain())
+    sound.close()
+    return frames
+
+
+def shown(frames: list[list[Message]], key: str) -> list[float]:
+    """What the meter shows in each frame."""
+    values, now = [], 0.0
+    for messages in frames:
+        for message in messages:
+            if isinstance(message, Set) and message.key == key:
+                now = float(message.value)
+        values.append(now)
+    return values
+
+
+def test_a_file_is_heard_as_time_goes_by(tmp_path: Path) -> None:
+    sound = np.concatenate([np.zeros(22050, np.float32), tone(0.5), np.zeros(44100, np.float32)])
+    levels = shown(listened(stored(tmp_path / "a.wav", sound), 2.0), "sound.level")
+    assert max(levels[:15]) == 0.0
+    assert min(levels[18:30]) > 0.9
+    assert levels[45] < 0.05
+
+
+def test_gain_by_hand_shows_levels_as_they_are(tmp_path: Path) -> None:
+    path = stored(tmp_path / "a.wav", tone(1.0))
+    levels = shown(listened(path, 0.9, auto=False, gain=-6.0), "sound.mid")
+    assert levels[-1] == pytest.approx(0.5 / np.sqrt(2) * 10 ** (-6 / 20), rel=0.02)
+
+
+def test_only_meters_are_put_and_only_where_they_change(tmp_path: Path) -> None:
+    frames = listened(stored(tmp_path / "a.wav", np.zeros(44100, np.float32)), 0.5)
+    assert {message.key for message in frames[0]} == METERS
+    assert not any(frames[1:])
+    for message in frames[0]:
+        assert isinstance(message, Set) and message.origin == "sound"
+        assert CONTROLS[message.key].kind == "meter"
+
+
+def test_clicks_at_120_bpm_are_onsets_every_half_second(tmp_path: Path) -> None:
+    sound = np.zeros(44100 * 4, np.float32)
+    for beat in range(1, 8):
+        start = beat * 22050
+        sound[start : start + 4410] = tone(0.1) * np.exp(-np.arange(4410) / 441)
+    onsets = shown(listened(stored(tmp_path / "clicks.wav", sound), 4.0), "sound.onset")
+    found = [frame / 30 for frame, onset in enumerate(onsets) if onset]
+    assert found == pytest.approx([0.5 * beat + 0.04 for beat in range(1, 8)], abs=0.035)
+
+
+@pytest.mark.parametrize("fps", [24, 30, 60])
+def test_the_same_file_is_heard_to_the_sample_at_every_rate(tmp_path: Path, fps: int) -> None:
+    sound = tone(1.0, 22050)
+    source = Recording(stored(tmp_path / "a.wav", sound, 22050))
+    source.open()
+    parts = [source.read(5.0 + frame / fps) for frame in range(2 * fps + 1)]
+    source.close()
+    assert len(parts[0]) == 0 and {len(part) for part in parts[1:]} <= {
+        44100 // fps,
+        44100 // fps + 1,
+    }
+    whole = np.concatenate(parts)
+    assert len(whole) == 2 * 44100
+    assert np.abs(whole[:44000]).max() == pytest.approx(0.5, abs=0.01)
+    assert np.abs(whole[44200:]).max() == 0.0, "after its end there is silence"
+
+
+def test_after_a_stall_it_is_where_time_is(tmp_path: Path) -> None:
+    sound = np.concatenate([np.zeros(44100 * 5, np.float32), tone(1.0)])
+    source = Recording(stored(tmp_path / "a.wav", sound))
+    source.open()
+    source.read(0.0)
+    assert len(source.read(5.5)) == 2 * 44100
+    assert np.abs(source.read(5.6)).max() == pytest.approx(0.5, abs=0.01)
+    source.close()
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("none.wav", None, "there is no such file"),
+        ("text.wav", b"not sound at all" * 100, "cannot be heard: "),
+        ("empty.wav", b"", "cannot be heard: "),
+    ],
+)
+def test_what_cannot_be_heard_says_why_in_a_line(
+    tmp_path: Path, name: str, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    sound = SoundInput(str(path))
+    with pytest.raises(LiveflightError) as refused:
+        sound.open(Mailbox())
+    assert reason in str(refused.value) and "\n" not in str(refused.value)
+    assert name in str(refused.value)
+    sound.close()
+
+
+def test_files_are_told_from_devices(tmp_path: Path) -> None:
+    odd = tmp_path / "take 3"
+    odd.write_bytes(b"")
+    assert is_file("gone.wav") and is_file("TRACK.MP3") and is_file(str(odd))
+    assert not is_file("default") and not is_file("USB Audio 2.0")
