@@ -66,7 +66,9 @@ def fly(args: argparse.Namespace) -> int:
 
     if not has_display():
         print("no display here: rendering ten seconds to flight.mp4 instead", flush=True)
-        return _render(parser.options(args, fps=30.0), 10.0, args.size or SIZE, Path("flight.mp4"))
+        heard = args.sound if Path(args.sound).is_file() else ""  # there is no time for devices
+        options = parser.options(args, fps=30.0, sound=heard)
+        return _render(options, 10.0, args.size or SIZE, Path("flight.mp4"))
     from liveflight.outputs.window import Window
 
     threading.Thread(target=engines.preload, name=THREAD, daemon=True).start()
@@ -91,14 +93,15 @@ def render(args: argparse.Namespace) -> int:
 def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
     from liveflight import app
     from liveflight.outputs.headless import Headless
-    from liveflight.outputs.recorder import open_sink
+    from liveflight.outputs.recorder import Soundtrack, open_sink
 
     frames = max(1, round(seconds * options.fps))
     output = Headless(size, lambda picture: sink.write(picture))
     flight = app.build(options, output, live=False, shown=_Downloads())
     done = 0
     try:
-        sound = Path(options.sound) if options.sound else None
+        length = frames / options.fps
+        sound = Soundtrack(Path(options.sound), length) if options.sound else None
         with open_sink(out, size, options.fps, sound) as sink, _progress(frames) as advance:
             while done < frames:
                 flight.frame(done / options.fps)

@@ -50,7 +50,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 def sound(text: str) -> str:
     """A file that a render can hear: it has no time for devices."""
-    if not Path(text).is_file():
+    if text and not Path(text).is_file():
         raise ArgumentTypeError(f"{text!r}: there is no such file")
     return text
 

@@ -735,6 +735,22 @@ def test_a_preset_that_cannot_be_saved_is_reported(begin: Begin, own: Path) -> N
     assert sum(show.flight.reports.counts.values()) == 1
 
 
+def test_the_hud_has_a_line_for_the_beat_where_it_is_played_on(begin: Begin) -> None:
+    show = begin()
+
+    def beats() -> list[str]:
+        return [line for line in show.app.overlay.lines(show.app.surfaces) if "bpm" in line]
+
+    show.frame(2)
+    assert beats() == []
+    show.app.mailbox.put(Set("tempo.quantise", "bar"), Set("show.preset", "plumage"))
+    show.frame(2)
+    assert beats() == ["120.0 bpm  bar 1/4 beat 1/4  own\tat the bar: preset plumage"]
+    show.frame(round(2 / TICK))
+    assert beats() == ["120.0 bpm  bar 2/4 beat 1/4  own"]
+    assert show.flight.preset == "plumage"
+
+
 @pytest.mark.parametrize(("key", "name"), [("i", "show.hud"), ("h", "show.help")])
 def test_hud_and_help_are_drawn_and_go_again(key: str, name: str, begin: Begin) -> None:
     show = begin(lambda *_: grey(0.5), size=(240, 160))

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import wave
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -485,6 +486,42 @@ def test_a_video_is_the_same_twice_and_plays(
     pictures = decoded(elsewhere / "one.mp4")
     assert len(pictures) == 4
     assert all(picture.std() > 10 for picture in pictures)
+
+
+@pytest.mark.gl
+def test_a_render_hears_a_file_and_sounds_like_it(elsewhere: Path) -> None:
+    with wave.open("noise.wav", "wb") as file:
+        file.setparams((1, 2, 44100, 0, "NONE", ""))
+        file.writeframes(np.random.default_rng(1).bytes(2 * 44100))
+    (elsewhere / "loud.toml").write_text(
+        'version = 1\n[ascent]\nrate = 0.0\nnoise = 0.0\n[[modulation]]\ncontrol = "camera.zoom"\n'
+        'source = "sound"\ndepth = 1.0\nsmooth = 0.0\n'
+    )
+    flown = [*TINY, *STEM, "--preset", "loud.toml", "--sound", "noise.wav"]
+    for out in ("one.mp4", "two.mp4"):
+        assert main([*flown, "--out", out]) == 0
+    assert (elsewhere / "one.mp4").read_bytes() == (elsewhere / "two.mp4").read_bytes()
+    assert main([*flown[:-2], "--out", "still.mp4"]) == 0
+    heard, silent = decoded(elsewhere / "one.mp4"), decoded(elsewhere / "still.mp4")
+    assert len(heard) == len(silent) == 4
+    assert np.abs(heard[-1].astype(float) - silent[-1]).mean() > 3
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", "one.mp4"]
+    command += ["-f", "s16le", "-ac", "1", "-"]
+    sound = np.frombuffer(subprocess.run(command, capture_output=True).stdout, np.int16)
+    assert len(sound) / 44100 == pytest.approx(0.2, abs=0.03)
+    assert np.abs(sound[4410:].astype(float)).mean() > 1000
+
+
+@pytest.mark.gl
+def test_a_render_whose_sound_is_none_says_so_and_leaves_no_file(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    (elsewhere / "text.wav").write_text("no sound at all")
+    assert main([*TINY, *STEM, "--sound", "text.wav", "--out", "one.mp4"]) == 2
+    assert "sound 'text.wav' cannot be heard" in capsys.readouterr().err
+    assert not (elsewhere / "one.mp4").exists()
 
 
 def test_being_told_to_end_is_like_ctrl_c(

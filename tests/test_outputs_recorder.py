@@ -13,7 +13,14 @@ import pytest
 from PIL import Image
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.outputs.recorder import Picture, PngFolder, VideoFile, open_sink, save_png
+from liveflight.outputs.recorder import (
+    Picture,
+    PngFolder,
+    Soundtrack,
+    VideoFile,
+    open_sink,
+    save_png,
+)
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 WIDTH, HEIGHT = 64, 48
@@ -269,7 +276,8 @@ def test_a_video_has_the_sound_of_the_file_as_long_as_its_pictures(
     tmp_path: Path, seconds: float
 ) -> None:
     path = tmp_path / "flight.mp4"
-    with open_sink(path, (WIDTH, HEIGHT), 30, sound(tmp_path / "tone.wav", seconds)) as sink:
+    track = Soundtrack(sound(tmp_path / "tone.wav", seconds), 1.0)
+    with open_sink(path, (WIDTH, HEIGHT), 30, track) as sink:
         for number in range(30):
             sink.write(picture(number % 12))
     assert len(decoded(path)) == 30
@@ -282,7 +290,8 @@ def test_a_video_has_the_sound_of_the_file_as_long_as_its_pictures(
 
 
 def test_pictures_in_a_folder_have_no_sound(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "flight", (WIDTH, HEIGHT), 30, tmp_path / "tone.wav") as sink:
+    track = Soundtrack(tmp_path / "tone.wav", 1.0)
+    with open_sink(tmp_path / "flight", (WIDTH, HEIGHT), 30, track) as sink:
         sink.write(picture(0))
     assert len(list((tmp_path / "flight").iterdir())) == 1
 

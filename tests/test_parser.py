@@ -25,6 +25,16 @@ def test_the_engine_reaches_the_flight(command: str, engine: str) -> None:
     )
 
 
+def test_sound_and_link_reach_the_flight(tmp_path: Path) -> None:
+    live = parser.options(parser.parse(["--sound", "USB Line", "--link"]), fps=30.0)
+    assert (live.sound, live.link) == ("USB Line", True)
+    (tmp_path / "a.wav").touch()
+    rendered = parser.options(parser.parse(["render", "--sound", str(tmp_path / "a.wav")]))
+    assert rendered.sound == str(tmp_path / "a.wav")
+    with pytest.raises(LiveflightError, match="argument --sound: 'default': there is no such file"):
+        parser.parse(["render", "--sound", "default"])
+
+
 @pytest.mark.parametrize("command", ["fly", "render", "bench"])
 def test_an_engine_that_is_not_there_is_named_with_those_that_are(command: str) -> None:
     with pytest.raises(LiveflightError, match="argument --engine: invalid choice: 'steam'") as said:

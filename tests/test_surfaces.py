@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
 from liveflight.surfaces import Surfaces
@@ -62,6 +64,15 @@ def test_one_that_cannot_be_opened_is_reported_and_left_out() -> None:
     surfaces, _, reports = opened(broken, whole)
     assert surfaces.opened == [whole]
     assert reports == ["no such fader; flying on without"]
+
+
+def test_one_that_is_indispensable_is_missed_aloud() -> None:
+    surfaces, _, reports = opened()
+    with pytest.raises(LiveflightError, match="no such fader"):
+        surfaces.add(Fader("open"))
+    whole = Fader()
+    surfaces.add(whole)
+    assert surfaces.opened == [whole] and reports == []
 
 
 def test_one_that_fails_holds_up_no_other() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +23,16 @@ from liveflight import ffmpeg
 from liveflight.core.contracts import LiveflightError
 
 Picture = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Soundtrack:
+    """The sound of a file, from its beginning, cut or followed by silence."""
+
+    path: Path
+    seconds: float
+    """How long the pictures are meant to last; where they end early, so does the sound, within
+    about a second."""
 
 
 class Sink(ABC):
@@ -45,10 +56,10 @@ class Sink(ABC):
 
 
 def open_sink(
-    path: str | Path, size: tuple[int, int], fps: float, sound: Path | None = None
+    path: str | Path, size: tuple[int, int], fps: float, sound: Soundtrack | None = None
 ) -> Sink:
     """A VideoFile for a name ending in .mp4, a PngFolder for one without a suffix or ending in "/".
-    `sound`: a file whose sound the video has from its beginning on; pictures have none.
+    A video has `sound`; a folder of pictures has none.
 
     Raises LiveflightError for any other name, and what those two raise."""
     is_folder = str(path).endswith(("/", os.sep))
@@ -67,7 +78,7 @@ def open_sink(
 
 class VideoFile(Sink):
     """H.264 in MP4, yuv420p, BT.709 matrix, tagged with the sRGB transfer that the pictures have;
-    with `sound`, AAC as long as the pictures: cut, or followed by silence.
+    with `sound`, AAC.
 
     The file grows under its own name. When this process is killed, ffmpeg still finishes it; when
     ffmpeg is killed too, all but its last seconds stays playable, if that ffmpeg knows hybrid
@@ -77,7 +88,7 @@ class VideoFile(Sink):
     ffmpeg, and, from `write` or `close`, with the reason ffmpeg gave where it stopped midway."""
 
     def __init__(
-        self, path: Path, size: tuple[int, int], fps: float, sound: Path | None = None
+        self, path: Path, size: tuple[int, int], fps: float, sound: Soundtrack | None = None
     ) -> None:
         width, height = size
         if width < 2 or height < 2 or width % 2 or height % 2:
@@ -176,7 +187,7 @@ def save_png(path: Path, picture: Picture) -> None:
 
 
 def _command(
-    program: str, path: Path, size: tuple[int, int], fps: float, sound: Path | None
+    program: str, path: Path, size: tuple[int, int], fps: float, sound: Soundtrack | None
 ) -> list[str]:
     rate = Fraction(fps).limit_denominator(1001)
     # ffmpeg's default for RGB is the BT.601 matrix; players expect BT.709.
@@ -189,13 +200,17 @@ def _command(
     encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "16"]
     keyframes = ["-g", str(max(1, round(2 * fps)))]
     # "file:" keeps a name like "http:x.mp4" or "-y.mp4" a name.
-    heard = ["-i", f"file:{sound.absolute()}"] if sound else []
-    track = ["-map", "1:a:0", "-af", "apad", "-shortest", "-c:a", "aac", "-b:a", "192k"]
+    heard, track = [], []
+    if sound:
+        heard = ["-i", f"file:{sound.path.absolute()}"]
+        # Where pictures come slowly, ffmpeg's -shortest alone lets the sound run on.
+        length = ["-t", f"{sound.seconds:.6f}", "-shortest"]
+        track = ["-map", "1:a:0", "-af", "apad", *length, "-c:a", "aac", "-b:a", "192k"]
     return [
         *(program, "-hide_banner", "-loglevel", "error", "-y"),
         *("-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{size[0]}x{size[1]}"),
         *("-framerate", str(rate), "-i", "pipe:0", *heard, "-map", "0:v:0"),
-        *("-vf", colours, *encoder, *keyframes, *(track if sound else ())),
+        *("-vf", colours, *encoder, *keyframes, *track),
         *("-movflags", _crash_proof(program), "-f", "mp4", f"file:{path.absolute()}"),
     ]
 
