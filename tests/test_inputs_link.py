@@ -88,6 +88,14 @@ def test_alone_the_session_has_our_tempo_and_ours_is_left_alone(session: Session
     assert mailbox.drain() == []
 
 
+def test_a_session_joined_between_poll_and_tell_keeps_its_tempo(session: Session) -> None:
+    surface, link, _ = session
+    surface.poll(1.0)
+    link.bpm = 90.0
+    surface.tell(1.0, VALUES, [])
+    assert link.bpm == 90.0
+
+
 def test_with_others_their_beat_is_told_and_their_tempo_kept(session: Session) -> None:
     surface, link, mailbox = session
     link.bpm, link.peers, link.micros_now = 90.0, 1, 2_000_000
@@ -124,11 +132,13 @@ def test_two_real_peers_agree() -> None:
 
         def heard() -> Beat | None:
             surface.poll(time.monotonic())
+            surface.tell(time.monotonic(), VALUES, [])
             found = [each for each in mailbox.drain() if isinstance(each, Beat)]
             return found[-1] if found else None
 
         if not _within(5.0, lambda: heard() is not None):
             pytest.skip("no two Link peers meet on this machine")
+        assert _within(5.0, lambda: (beat := heard()) is not None and abs(beat.bpm - 97) < 0.01)
         surface.tell(0.0, VALUES, [Set("tempo.bpm", 133.0)])
         assert _within(5.0, lambda: abs(other.captureSessionState().tempo() - 133.0) < 0.01)
         beat = heard()

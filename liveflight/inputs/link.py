@@ -27,6 +27,8 @@ class LinkInput:
         self._quantum = 4.0
         """Beats after which the session's peers agree where the bar begins."""
         self._peers = 0
+        self._ours = float(CONTROLS["tempo.bpm"].default)
+        """Our tempo, as last seen."""
 
     def open(self, mailbox: Mailbox) -> None:
         try:
@@ -36,7 +38,7 @@ class LinkInput:
                 'Ableton Link needs the package LinkPython-extern: pip install "liveflight[link]"'
             ) from error
         self._mailbox = mailbox
-        self._link = link.Link(float(CONTROLS["tempo.bpm"].default))
+        self._link = link.Link(self._ours)
 
     def poll(self, now: float) -> None:
         if self._made is None:
@@ -57,12 +59,13 @@ class LinkInput:
             self._link.commitSessionState(session)
 
     def _wanted(self, values: Mapping[str, Value], heard: Sequence[Message]) -> float | None:
-        """The tempo that the session should take over: ours, as long as we are alone, or what a
-        performer set just now."""
-        session, _ = self._session()
+        """The tempo that the session should take over: what ours has become, as long as we are
+        alone, or what a performer set just now."""
+        before, self._ours = self._ours, float(values["tempo.bpm"])
         if not self._peers:
-            ours = float(values["tempo.bpm"])
-            return ours if abs(ours - session.tempo()) > 0.01 else None
+            # Not where it differs from the session's: others may have come in since the poll.
+            return self._ours if self._ours != before else None
+        session, _ = self._session()
         bpm, wanted = CONTROLS["tempo.bpm"], None
         for message in heard:
             match message:
