@@ -14,6 +14,7 @@ from liveflight.core import presets
 from liveflight.core.contracts import LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
+from liveflight.core.panic import Panic
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
 from liveflight.course import Course
@@ -50,6 +51,8 @@ class Flight:
         self.loader = loader
         self.preset = ""
         self.last_message = ""
+        self._elapsed = 0.0
+        self._panic = Panic()
         self._piloted = 0.0
         """When the autopilot last chose; it waits a dwell even where nothing came of that."""
         course = self.course
@@ -60,6 +63,8 @@ class Flight:
             "mix.layer_shallower": lambda: self._turn(steering.layer_beside(course.here, -1)),
             "mix.network_next": lambda: self._turn(steering.network_after(course)),
             "mix.random": lambda: self._turn(self.journey.wander(course.here, course.living())),
+            "show.panic": self._calm,
+            "show.sync": lambda: None,  # surfaces answer it by themselves
         }
 
     def on(self, key: str, action: Callable[[], None]) -> None:
@@ -90,6 +95,7 @@ class Flight:
 
     def advance(self, dt: float) -> None:
         """Flies on for `dt` seconds: glides, arriving networks, autopilot."""
+        self._elapsed += dt
         self.controls.advance(dt)
         if not self.controls.flag("show.freeze"):
             self.course.time += dt
@@ -99,6 +105,11 @@ class Flight:
         except LiveflightError as error:
             self._report(error)
         self.course.look_ahead()
+
+    def _calm(self) -> None:
+        for key, value in self._panic.press(self._elapsed).items():
+            self.controls.set(key, value)
+        self.controls.jump()
 
     def _report(self, error: LiveflightError) -> None:
         if not self.course.goal:

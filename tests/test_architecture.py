@@ -56,7 +56,7 @@ HOMES = {
     "pygame": {"outputs.window"},
     "imageio_ffmpeg": {"outputs"},
     "PIL": {"gl.hud", "outputs"},
-    "pythonosc": {"inputs.osc", "bench.latency"},
+    "pythonosc": {"inputs.osc_codec", "bench.latency"},
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets", "inputs.midi_map"},
     "platformdirs": {"screenshots", "core.presets", "engines", "inputs.midi_map"},
