@@ -72,9 +72,7 @@ def fly(args: argparse.Namespace) -> int:
     threading.Thread(target=engines.preload, name=THREAD, daemon=True).start()
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
     fps = args.fps or pace.usual_rate(window.ctx.info["GL_RENDERER"])
-    options = parser.options(
-        args, osc_host=args.osc_host, osc_port=args.osc_port, fps=fps, midi=args.midi
-    )
+    options = parser.options(args, fps=fps, **parser.surfaces(args))
     flight = app.build(options, window, live=True, shown=_Downloads())
     try:
         app.run(flight, fps)

@@ -47,6 +47,19 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     return Options(**{**given, **more, "settings": settings})
 
 
+def surfaces(args: argparse.Namespace) -> dict[str, object]:
+    """The Options of the control surfaces that were asked for."""
+    port = args.osc_port if args.oscquery_port is None else args.oscquery_port
+    return {
+        "osc_host": args.osc_host,
+        "osc_port": args.osc_port,
+        "osc_feedback": tuple(args.osc_feedback),
+        "oscquery_host": args.oscquery_host,
+        "oscquery_port": port,
+        "midi": args.midi,
+    }
+
+
 def plan(args: argparse.Namespace) -> Plan:
     """What `bench` was asked to measure."""
     from liveflight.bench.plan import Plan
@@ -93,6 +106,12 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     _add_port(command)
     midi = "play by MIDI: all ports, or those with this word in their names"
     add("--midi", nargs="?", const="", metavar="PORT", help=midi)
+    add("--osc-feedback", type=read.place, action="append", default=[], metavar="HOST:PORT",
+        help="a surface that is told where the controls stand; may be repeated")  # fmt: skip
+    add("--oscquery-host", default="127.0.0.1", metavar="HOST",
+        help="where OSCQuery is served (127.0.0.1)")  # fmt: skip
+    add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",
+        help="its TCP port (OSC's number); 0: no OSCQuery")  # fmt: skip
 
 
 def _add_render(command: argparse.ArgumentParser) -> None:

@@ -47,6 +47,11 @@ class Options:
     """0 is without OSC."""
     midi: str | None = None
     """A word in the names of the MIDI ports to listen to; empty: all; None: without MIDI."""
+    osc_feedback: tuple[tuple[str, int], ...] = ()
+    """Hosts and UDP ports that are told where the controls stand."""
+    oscquery_host: str = "127.0.0.1"
+    oscquery_port: int = 0
+    """A TCP port; 0 is without OSCQuery."""
 
 
 def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:

@@ -57,6 +57,9 @@ HOMES = {
     "imageio_ffmpeg": {"outputs"},
     "PIL": {"gl.hud", "outputs"},
     "pythonosc": {"inputs.osc_codec", "bench.latency"},
+    "aiohttp": {"inputs.oscquery_server"},
+    "zeroconf": {"inputs.oscquery_announce"},
+    "ifaddr": {"inputs.oscquery_announce"},
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets", "inputs.midi_map"},
     "platformdirs": {"screenshots", "core.presets", "engines", "inputs.midi_map"},
@@ -66,7 +69,10 @@ HOMES = {
 }
 # Time is an argument in the core, and only the mailbox knows that there are threads.
 NOT_IN_CORE = {"time", "datetime", "asyncio", "socket", "subprocess", "multiprocessing"}
-HEAVY = ["torch", "torchvision", "onnxruntime", "moderngl", "pygame", "pythonosc", "mido", "rich"]
+HEAVY = [
+    "torch", "torchvision", "onnxruntime", "moderngl", "pygame", "pythonosc", "mido", "rich",
+    "aiohttp",
+]  # fmt: skip
 MOST_LINES = 320
 
 
