@@ -111,7 +111,13 @@ def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
 
 
 def controls(args: argparse.Namespace) -> int:
-    """Lists every control with its OSC address."""
+    """Lists every control with its OSC address; or makes what is made from the list."""
+    if args.markdown or args.open_stage_control:
+        from liveflight import controls_page
+
+        made = controls_page.markdown() if args.markdown else controls_page.stage_control()
+        print(made, end="")
+        return 0
     _print(listings.lines(listings.controls()))
     print(
         "\nA plain address takes a fader position 0..1, or a name for a choice; ADDRESS/raw the"

@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"liveflight {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     adders = {"fly": _add_fly, "render": _add_render, "networks": _add_networks}
-    adders |= {"doctor": _add_doctor, "bench": _add_bench}
+    adders |= {"controls": _add_controls, "doctor": _add_doctor, "bench": _add_bench}
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         if name in adders:
@@ -122,6 +122,14 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     command.add_argument("--fps", type=read.number(1, 1000), default=30.0, help="30")
     out = "a name in .mp4, or a folder for PNGs (flight.mp4)"
     command.add_argument("--out", type=Path, default=Path("flight.mp4"), help=out)
+
+
+def _add_controls(command: argparse.ArgumentParser) -> None:
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as the page docs/controls.md")
+    form.add_argument(
+        "--open-stage-control", action="store_true", help="as a session of Open Stage Control"
+    )
 
 
 def _add_networks(command: argparse.ArgumentParser) -> None:

@@ -23,7 +23,7 @@ PACKAGE = ROOT / "liveflight"
 
 LAYERS = [
     {"__main__"},
-    {"parser", "listings"},
+    {"parser", "listings", "controls_page"},
     {"bench", "doctor"},
     {"probes"},
     {"app", "arguments"},
