@@ -12,7 +12,9 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
-from zeroconf import ServiceBrowser, ServiceListener, Zeroconf
+from pythonoscquery.osc_query_client import OSCQueryClient
+from pythonoscquery.shared.osc_path_node import OSCPathNode
+from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 
 from liveflight import __version__
 from liveflight.core.contracts import LiveflightError, Value
@@ -155,7 +157,7 @@ def test_one_attribute(target: str, said: dict, show: Show) -> None:
 @pytest.mark.parametrize(
     ("target", "status"),
     [
-        ("/liveflight/mix/random?VALUE", 204),
+        ("/liveflight/mix/random?RANGE", 204),
         (f"{ZOOM}?UNIT", 204),
         (f"{ZOOM}?COLOUR", 400),
         (f"{ZOOM}?TYPE&RANGE", 400),
@@ -212,6 +214,30 @@ def test_rubbish_is_answered_and_not_logged(show: Show, caplog: pytest.LogCaptur
             client.recv(100)
     assert show.get("/")[0] == 200
     assert caplog.records == []
+
+
+def test_python_oscquerys_client_reads_it_all(show: Show) -> None:
+    found = ServiceInfo(
+        "_oscjson._tcp.local.",
+        "liveflight._oscjson._tcp.local.",
+        port=show.query.port,
+        parsed_addresses=["127.0.0.1"],
+    )
+    client = OSCQueryClient(found)
+    info = client.get_host_info()
+    assert info is not None
+    assert (info.osc_ip, info.osc_port) == ("127.0.0.1", show.osc.port)
+    whole, pan = client.query_node("/"), client.query_node(ZOOM)
+    assert whole is not None and pan is not None
+    assert leaves(whole) == [row.address for row in ROWS if row.remote]
+    assert pan.value == [0.5]
+    assert client.query_node("/nowhere") is None
+
+
+def leaves(node: OSCPathNode) -> list[str]:
+    if not node.contents:
+        return [node.full_path]
+    return [path for inside in node.contents for path in leaves(inside)]
 
 
 # Websockets
@@ -320,15 +346,22 @@ class Found(ServiceListener):
 
 def test_it_is_announced_on_loopback(show: Show) -> None:
     zeroconf, found = Zeroconf(interfaces=["127.0.0.1"]), Found()
-    kinds = ["_oscjson._tcp.local.", "_osc._udp.local."]
-    try:
-        ServiceBrowser(zeroconf, kinds, found)
-        show.until(lambda: len(found.names) >= 2)
-        for name in found.names:
+    wanted = {"_oscjson._tcp": show.query.port, "_osc._udp": show.osc.port}
+
+    def ours() -> bool:
+        """Other shows may be announced here too, then under numbered names."""
+        for name in list(found.names):
             info = zeroconf.get_service_info(name.partition(".")[2], name)
-            assert info and info.parsed_addresses() == ["127.0.0.1"]
-            assert info.port in (show.query.port, show.osc.port)
-            assert name.startswith(f"liveflight {socket.gethostname().partition('.')[0]}")
+            kind = name.partition(".")[2].removesuffix(".local.")
+            if info and info.port == wanted.get(kind):
+                assert name.startswith(f"liveflight {socket.gethostname().partition('.')[0]}")
+                assert info.parsed_addresses() == ["127.0.0.1"]
+                del wanted[kind]
+        return not wanted
+
+    try:
+        ServiceBrowser(zeroconf, [f"{kind}.local." for kind in wanted], found)
+        show.until(ours)
     finally:
         zeroconf.close()
 

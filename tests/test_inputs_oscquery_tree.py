@@ -72,7 +72,7 @@ def test_a_choice_a_switch_a_trigger_and_a_meter() -> None:
     assert mirror["RANGE"] == [{"VALS": ["off", "horizontal", "vertical", "both"]}]
     assert (freeze["TYPE"], freeze["VALUE"]) == ("T", [False])
     random, fps = leaf(CONTROLS["mix.random"]), leaf(CONTROLS["show.fps"])
-    assert (random["TYPE"], random["ACCESS"], "VALUE" in random) == ("I", 2, False)
+    assert (random["TYPE"], random["ACCESS"], random["VALUE"]) == ("I", 2, [None])
     assert (fps["ACCESS"], fps["UNIT"], fps["RANGE"]) == (1, ["1/s"], [{"MIN": 0, "MAX": 240}])
 
 
@@ -84,6 +84,5 @@ def test_folders_and_nothing() -> None:
         assert node(path, VALUES) is None
 
 
-def test_before_the_first_frame_there_are_no_values() -> None:
-    json.dumps(node("/", {}))
-    assert "VALUE" not in (node("/liveflight/camera/zoom", {}) or {})
+def test_before_the_first_frame_everything_is_at_its_default() -> None:
+    assert json.dumps(node("/", {})) == json.dumps(node("/", VALUES))

@@ -45,6 +45,8 @@ class Announcement:
     async def end(self) -> None:
         """May be called whatever became of `begin`."""
         if self._zeroconf:
+            # Before it has started it would not close its sockets.
+            await self._zeroconf.zeroconf.async_wait_for_start()
             await self._zeroconf.async_unregister_all_services()
             await self._zeroconf.async_close()
 

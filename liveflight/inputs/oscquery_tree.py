@@ -60,7 +60,8 @@ def node(path: str, values: Mapping[str, Value]) -> Node | None:
 
 
 def argument(row: Control, value: Value) -> Argument:
-    """A control's value as its node has it: numbers as fader positions, choices by name."""
+    """A control's value as its node has it: numbers as fader positions, choices by name. A
+    trigger's is null: python-oscquery's client refuses a method without a value."""
     match row.kind:
         case "float" | "int":
             return row.to_unit(value)
@@ -68,6 +69,8 @@ def argument(row: Control, value: Value) -> Argument:
             return float(value)
         case "bool":
             return bool(value)
+        case "trigger":
+            return None
         case _:
             return str(value)
 
@@ -78,10 +81,9 @@ def message(row: Control, value: Value) -> bytes:
 
 
 def _leaf(row: Control, values: Mapping[str, Value]) -> Node:
-    known = row.key in values
     access = 2 if row.kind == "trigger" else 3 if row.settable else 1
     optional = {
-        "VALUE": [argument(row, values[row.key])] if known and access & 1 else None,
+        "VALUE": [argument(row, values.get(row.key, row.default))],
         "RANGE": _range(row),
         "UNIT": [row.unit] if row.kind == "meter" and row.unit else None,
         "CLIPMODE": ["both"] if row.kind in ("float", "int") else None,
