@@ -24,7 +24,7 @@ from typing import Protocol
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.core.mailbox import Ask, Mailbox, Message, Nudge, Set
+from liveflight.core.mailbox import Ask, Beat, Mailbox, Message, Nudge, Set
 from liveflight.inputs.osc import OscInput
 from liveflight.inputs.osc_codec import Argument, bundles, encode
 
@@ -135,6 +135,7 @@ class OscPackets:
 
 def _check(message: Message) -> None:
     """Whether a control can take it."""
+    assert not isinstance(message, Beat), "no clock speaks OSC"
     row = CONTROLS[message.key]
     assert row.remote, "a control of the keyboard's"
     match message:

@@ -8,7 +8,8 @@ from typing import Any
 
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
-from liveflight.inputs.keyboard import KEYS
+from liveflight.inputs.keyboard import KEYS, PICK
+from liveflight.inputs.picker import PICKABLE
 
 _HEAD = """# Every control
 
@@ -58,7 +59,7 @@ def _keys(row: Control) -> str:
         for key in KEYS
         if any(said.key == row.key for messages in key.keys.values() for said in messages)
     ]
-    return ", ".join([*labels, "C and arrows"])
+    return ", ".join([*labels, f"{PICK.upper()} and arrows"] if row in PICKABLE else labels)
 
 
 def _addresses(row: Control) -> str:

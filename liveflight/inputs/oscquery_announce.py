@@ -3,6 +3,7 @@ that clients list this machine by themselves."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 
@@ -36,6 +37,8 @@ class Announcement:
     async def begin(self) -> None:
         """Takes a second or two. Raises OSError where multicast is not to be had."""
         self._zeroconf = AsyncZeroconf(interfaces=self._interfaces)
+        # Cut off while it starts it would never close its sockets.
+        await asyncio.shield(self._zeroconf.zeroconf.async_wait_for_start())
         for service in self._services:
             registered = await self._zeroconf.async_register_service(
                 service, allow_name_change=True
@@ -45,7 +48,6 @@ class Announcement:
     async def end(self) -> None:
         """May be called whatever became of `begin`."""
         if self._zeroconf:
-            # Before it has started it would not close its sockets.
             await self._zeroconf.zeroconf.async_wait_for_start()
             await self._zeroconf.async_unregister_all_services()
             await self._zeroconf.async_close()
