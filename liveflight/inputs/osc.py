@@ -67,6 +67,8 @@ class OscInput:
         """Starts to listen. Raises LiveflightError where the port is taken or the host not ours."""
         self._mailbox = mailbox
         self._socket = bound(self.host, self.port, socket.SOCK_DGRAM, "OSC", "--osc-port")
+        # A burst waits in the system's buffer while a frame is drawn.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.port = self._socket.getsockname()[1]
         self._trusted = frozenset(filter(None, map(_number, self._feedback)))
         if not is_loopback(self._socket.getsockname()[0]):
