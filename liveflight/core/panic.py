@@ -11,15 +11,15 @@ from liveflight.core.controls import ROWS
 AGAIN = 2.0
 """Seconds within which a second press means black."""
 
-_STAYS = frozenset(
-    {"mix.crossfade", "tempo.bpm", "show.dwell", "show.fit", "show.hud", "show.help"}
-)
-"""What is no look."""
+_GROUPS = frozenset({"tempo", "sound"})
+_STAYS = frozenset({"mix.crossfade", "show.dwell", "show.fit", "show.hud", "show.help"})
+"""What is no look: these, and what is in those groups."""
 
 SAFE: Mapping[str, Value] = {
     row.key: row.default
     for row in ROWS
-    if row.settable and row.kind != "text" and row.key not in _STAYS
+    if row.settable and row.kind != "text"
+    if row.group not in _GROUPS and row.key not in _STAYS
 }
 """Motion, effects, ascent and output at their defaults, nothing frozen, dark or on its own; what is
 excited stays."""
