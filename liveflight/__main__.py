@@ -74,9 +74,7 @@ def fly(args: argparse.Namespace) -> int:
     threading.Thread(target=engines.preload, name=THREAD, daemon=True).start()
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
     fps = args.fps or pace.usual_rate(window.ctx.info["GL_RENDERER"])
-    options = parser.options(
-        args, osc_host=args.osc_host, osc_port=args.osc_port, fps=fps, midi=args.midi
-    )
+    options = parser.options(args, fps=fps, **parser.surfaces(args))
     flight = app.build(options, window, live=True, shown=_Downloads())
     try:
         app.run(flight, fps)
@@ -117,7 +115,13 @@ def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
 
 
 def controls(args: argparse.Namespace) -> int:
-    """Lists every control with its OSC address."""
+    """Lists every control with its OSC address; or makes what is made from the list."""
+    if args.markdown or args.open_stage_control:
+        from liveflight import controls_page
+
+        made = controls_page.markdown() if args.markdown else controls_page.stage_control()
+        print(made, end="")
+        return 0
     _print(listings.lines(listings.controls()))
     print(
         "\nA plain address takes a fader position 0..1, or a name for a choice; ADDRESS/raw the"

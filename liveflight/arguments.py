@@ -85,3 +85,11 @@ def assignment(text: str) -> tuple[str, Value]:
     if control.kind in ("text", "trigger"):
         raise ArgumentTypeError(f"{control.key} holds no number or choice that could be set")
     return control.key, setting(control.key)(value.strip())
+
+
+def place(text: str) -> tuple[str, int]:
+    """A host and a port, `HOST:PORT`."""
+    host, _, port = text.rpartition(":")
+    if not (host and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
+        raise ArgumentTypeError(f"{text!r} is not of the form HOST:PORT, such as 192.168.1.20:9001")
+    return host.strip("[]"), int(port)

@@ -15,6 +15,7 @@ from liveflight.core.contracts import LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
 from liveflight.core.modulation import Modulation
+from liveflight.core.panic import Panic
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
 from liveflight.core.tempo import Tempo
@@ -54,6 +55,8 @@ class Flight:
         self.loader = loader
         self.preset = ""
         self.last_message = ""
+        self._elapsed = 0.0
+        self._panic = Panic()
         self._piloted = 0.0
         """When the autopilot last chose; it waits a dwell even where nothing came of that."""
         course = self.course
@@ -66,6 +69,8 @@ class Flight:
             "mix.random": lambda: self._turn(self.journey.wander(course.here, course.living())),
             "tempo.tap": self.tempo.tap,
             "tempo.resync": self.tempo.resync,
+            "show.panic": self._calm,
+            "show.sync": lambda: None,  # surfaces answer it by themselves
         }
 
     def on(self, key: str, action: Callable[[], None]) -> None:
@@ -99,6 +104,7 @@ class Flight:
         networks, autopilot."""
         for message in self.tempo.advance(dt):
             self._try(message)
+        self._elapsed += dt
         self.controls.advance(dt)
         self.modulation.advance(dt, self.tempo.position, self.controls)
         if not self.controls.flag("show.freeze"):
@@ -115,6 +121,12 @@ class Flight:
             self._apply(message)
         except LiveflightError as error:
             self._report(error)
+
+    def _calm(self) -> None:
+        self.modulation.follow(())
+        for key, value in self._panic.press(self._elapsed).items():
+            self.controls.set(key, value)
+        self.controls.jump()
 
     def _report(self, error: LiveflightError) -> None:
         if not self.course.goal:

@@ -47,6 +47,19 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     return Options(**{**given, **more, "settings": settings})
 
 
+def surfaces(args: argparse.Namespace) -> dict[str, object]:
+    """The Options of the control surfaces that were asked for."""
+    port = args.osc_port if args.oscquery_port is None else args.oscquery_port
+    return {
+        "osc_host": args.osc_host,
+        "osc_port": args.osc_port,
+        "osc_feedback": tuple(args.osc_feedback),
+        "oscquery_host": args.oscquery_host,
+        "oscquery_port": port,
+        "midi": args.midi,
+    }
+
+
 def plan(args: argparse.Namespace) -> Plan:
     """What `bench` was asked to measure."""
     from liveflight.bench.plan import Plan
@@ -72,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"liveflight {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     adders = {"fly": _add_fly, "render": _add_render, "networks": _add_networks}
-    adders |= {"doctor": _add_doctor, "bench": _add_bench}
+    adders |= {"controls": _add_controls, "doctor": _add_doctor, "bench": _add_bench}
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         if name in adders:
@@ -95,6 +108,12 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--midi", nargs="?", const="", metavar="PORT", help=midi)
     add("--sound", default="", metavar="default|DEVICE|FILE", help="what modulation hears")
     add("--link", action="store_true", help="share the beat of the network's Ableton Link session")
+    add("--osc-feedback", type=read.place, action="append", default=[], metavar="HOST:PORT",
+        help="a surface that is told where the controls stand; may be repeated")  # fmt: skip
+    add("--oscquery-host", default="127.0.0.1", metavar="HOST",
+        help="where OSCQuery is served (127.0.0.1)")  # fmt: skip
+    add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",
+        help="its TCP port (OSC's number); 0: no OSCQuery")  # fmt: skip
 
 
 def _add_render(command: argparse.ArgumentParser) -> None:
@@ -107,6 +126,14 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, default=Path("flight.mp4"), help=out)
     sound = "what modulation hears, and the video sounds like"
     command.add_argument("--sound", type=read.sound, default="", metavar="FILE", help=sound)
+
+
+def _add_controls(command: argparse.ArgumentParser) -> None:
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as the page docs/controls.md")
+    form.add_argument(
+        "--open-stage-control", action="store_true", help="as a session of Open Stage Control"
+    )
 
 
 def _add_networks(command: argparse.ArgumentParser) -> None:

@@ -11,6 +11,8 @@ from liveflight.core.mailbox import Mailbox, Message
 from liveflight.inputs.link import LinkInput
 from liveflight.inputs.midi import MidiInput
 from liveflight.inputs.osc import OscInput
+from liveflight.inputs.osc_feedback import OscFeedback
+from liveflight.inputs.oscquery import OscQuery
 from liveflight.inputs.sound import SoundInput
 from liveflight.takeoff import Options
 
@@ -62,8 +64,13 @@ class Surfaces:
 
 def asked_for(options: Options) -> Iterator[Surface]:
     """The control surfaces that were asked for."""
+    osc = OscInput(options.osc_host, options.osc_port, [host for host, _ in options.osc_feedback])
     if options.osc_port:
-        yield OscInput(options.osc_host, options.osc_port)
+        yield osc
+    if options.osc_feedback:
+        yield OscFeedback(options.osc_feedback)
+    if options.oscquery_port:
+        yield OscQuery(options.oscquery_host, options.oscquery_port, osc)
     if options.midi is not None:
         yield MidiInput(options.midi)
     if options.sound:

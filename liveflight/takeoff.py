@@ -51,6 +51,11 @@ class Options:
     """A file to be heard, part of a sound device's name or `default`."""
     link: bool = False
     """Whether to join the network's Ableton Link session."""
+    osc_feedback: tuple[tuple[str, int], ...] = ()
+    """Hosts and UDP ports that are told where the controls stand."""
+    oscquery_host: str = "127.0.0.1"
+    oscquery_port: int = 0
+    """A TCP port; 0 is without OSCQuery."""
 
 
 def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:

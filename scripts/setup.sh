@@ -135,6 +135,7 @@ test_tools='
 Xvfb     xvfb
 xdotool  xdotool
 jackd    jackd2
+oscsend  liblo-tools
 '
 
 missing_packages() {

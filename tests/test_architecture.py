@@ -23,7 +23,7 @@ PACKAGE = ROOT / "liveflight"
 
 LAYERS = [
     {"__main__"},
-    {"parser", "listings"},
+    {"parser", "listings", "controls_page"},
     {"bench", "doctor"},
     {"probes"},
     {"app", "arguments"},
@@ -56,7 +56,10 @@ HOMES = {
     "pygame": {"outputs.window"},
     "imageio_ffmpeg": {"ffmpeg"},
     "PIL": {"gl.hud", "outputs"},
-    "pythonosc": {"inputs.osc", "bench.latency"},
+    "pythonosc": {"inputs.osc_codec", "bench.latency"},
+    "aiohttp": {"inputs.oscquery_server"},
+    "zeroconf": {"inputs.oscquery_announce"},
+    "ifaddr": {"inputs.oscquery_announce"},
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets", "inputs.midi_map"},
     "platformdirs": {"screenshots", "core.presets", "engines", "inputs.midi_map"},
@@ -68,8 +71,10 @@ HOMES = {
 }
 # Time is an argument in the core, and only the mailbox knows that there are threads.
 NOT_IN_CORE = {"time", "datetime", "asyncio", "socket", "subprocess", "multiprocessing"}
-HEAVY = ["torch", "torchvision", "onnxruntime", "moderngl", "pygame", "pythonosc", "mido", "rich"]
-HEAVY += ["sounddevice", "link"]
+HEAVY = [
+    "torch", "torchvision", "onnxruntime", "moderngl", "pygame", "pythonosc", "mido", "rich",
+    "aiohttp", "sounddevice", "link",
+]  # fmt: skip
 MOST_LINES = 320
 
 

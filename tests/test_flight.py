@@ -233,6 +233,34 @@ def test_every_trigger_of_the_mix_is_the_flights_own(flight: Flight, weights: se
     assert not flight.reports.counts
 
 
+def test_panic_is_a_safe_look_at_once_and_twice_black(flight: Flight) -> None:
+    here = flight.course.here
+    disorder: dict[str, Value] = {
+        "camera.rotation": 180.0,
+        "warp.kaleidoscope": 12,
+        "show.master": 0.1,
+        "show.freeze": True,
+        "show.blackout": True,
+        "show.governor": False,
+        "tempo.bpm": 90.0,
+    }
+    flight.apply([Set(key, value) for key, value in disorder.items()])
+    flight.advance(60.0)
+    flight.apply([Trigger("show.panic")])
+    assert flight.controls.number("camera.rotation") == 0.0, "without a glide"
+    assert flight.controls.number("show.master") == 1.0
+    assert not flight.controls.flag("show.freeze") and not flight.controls.flag("show.blackout")
+    assert flight.controls.flag("show.governor")
+    assert flight.controls.whole("warp.kaleidoscope") == 0
+    assert (flight.controls.number("tempo.bpm"), flight.course.here) == (90.0, here)
+    flight.advance(1.9)
+    flight.apply([Trigger("show.panic")])
+    assert flight.controls.flag("show.blackout")
+    flight.advance(2.1)
+    flight.apply([Trigger("show.panic")])
+    assert not flight.controls.flag("show.blackout")
+
+
 def test_questions_are_answered_and_are_no_message(flight: Flight) -> None:
     answers: list[Value] = []
     flight.apply([Set("camera.zoom", 3.0)])

@@ -34,7 +34,7 @@ def test_no_key_is_in_the_table_twice() -> None:
 def test_keys_are_named_as_the_window_names_them() -> None:
     for name in NAMES:
         alone = len(name) == 1 and (name.islower() or name.isdigit())
-        assert alone or name in PUNCTUATION | ARROWS | {"escape", "f5"}
+        assert alone or name in PUNCTUATION | ARROWS | {"escape", "end", "f5"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,6 +70,7 @@ def test_every_key_says_something_that_its_control_understands(name: str) -> Non
         ("space", Nudge("show.freeze", 1)),
         ("b", Nudge("show.blackout", 1)),
         ("r", Trigger("show.reseed")),
+        ("end", Trigger("show.panic")),
         ("i", Nudge("show.hud", 1)),
         ("h", Nudge("show.help", 1)),
         ("f", Trigger("show.fullscreen")),

@@ -14,12 +14,16 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
+from liveflight import __version__
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Ask, Mailbox, Message, Nudge, Set, Trigger
-from liveflight.inputs.osc import ANSWERS, CAUSES, WORK, OscInput, decode
+from liveflight.inputs.osc import OscInput
+from liveflight.inputs.osc_codec import decode
+from liveflight.inputs.osc_echo import dump
 from liveflight.inputs.osc_packet import LONGEST, PacketError
+from liveflight.inputs.osc_reader import ANSWERS, CAUSES, DUMP, WORK
 
 REMOTE = [row for row in ROWS if row.remote]
 SURFACE = ("127.0.0.1", 5005)
@@ -225,10 +229,11 @@ def test_a_bundle_arrives_in_one_piece_and_in_order(
 
 
 def test_too_long_a_datagram_is_refused_and_the_next_one_read(osc: OscInput, box: Box) -> None:
-    fits = bundle(*[message("/liveflight/mix/random")] * 255, text("/mix/random"))
+    named = text("/liveflight/preset") + text(",s")
+    fits = bundle(*[named + text("x" * 32)] * 255, named + text("x" * 16))
     assert len(fits) == LONGEST
     osc.receive(fits, SURFACE)
-    assert len(box.wait()) == 256
+    assert box.wait() == [Set("show.preset", "x" * 16)]
     # What the socket would make of it, were it read no further than the bound, is the bundle above.
     sendto(osc.port, fits + bytes(4), text("/mix/random"))
     assert box.wait() == [Trigger("mix.random")]
@@ -406,8 +411,8 @@ def test_a_bad_packet_is_reported_once_counted_always_and_changes_nothing(
     assert box.drain() == []
     assert osc.refused == 5
     (record,) = caplog.records
-    assert record.name == "liveflight.inputs.osc" and record.levelno == logging.WARNING
-    assert record.message.startswith("osc from 127.0.0.1:5005")
+    assert record.name == "liveflight.inputs.osc_reader" and record.levelno == logging.WARNING
+    assert record.message.startswith("osc:127.0.0.1:5005")
     assert record.message.isprintable()
     assert capfd.readouterr() == ("", "")
 
@@ -418,9 +423,9 @@ def test_a_refusal_names_sender_address_and_what_is_allowed(
     osc.receive(built("/camera/zoom", "fast").dgram, STRANGER)
     osc.receive(built("/camera/zom", 1.0).dgram, STRANGER)
     assert [record.message for record in caplog.records] == [
-        "osc from 192.0.2.7:5005 '/camera/zoom' refused: "
+        "osc:192.0.2.7:5005 '/camera/zoom' refused: "
         "camera.zoom = 'fast': allowed is a number from 0 to 1",
-        "osc from 192.0.2.7:5005 '/camera/zom' refused: '/camera/zom' is no address; "
+        "osc:192.0.2.7:5005 '/camera/zom' refused: '/camera/zom' is no address; "
         "did you mean '/camera/zoom'?; `liveflight controls` lists them all",
     ]
 
@@ -551,7 +556,7 @@ def target() -> Iterator[tuple[OscInput, Mailbox]]:
 
 
 @given(datagram=st.one_of(st.binary(max_size=80), mutated(), TYPED))
-@settings(derandomize=True, deadline=None, max_examples=1500)
+@settings(derandomize=True, deadline=None, max_examples=3000)
 def test_any_bytes_are_messages_that_controls_can_take_or_are_counted(
     datagram: bytes, target: tuple[OscInput, Mailbox]
 ) -> None:
@@ -610,3 +615,67 @@ def test_a_real_socket_survives_the_malformed_packets(osc: OscInput, box: Box) -
     sendto(osc.port, *BAD.values(), built("/mix/random").dgram)
     assert box.wait() == [Trigger("mix.random")]
     assert osc.refused == len(BAD)
+
+
+# What surfaces ask of the show
+
+
+def test_a_ping_is_answered_with_version_uptime_and_frames(
+    osc: OscInput, box: Box, surface: SimpleUDPClient, watch: Watch
+) -> None:
+    for address in ("/liveflight/ping", "/Ping"):
+        surface.send_message(address, None)
+        (ask,) = box.wait()
+        watch.now += 7.5
+        assert isinstance(ask, Ask) and ask.key == "show.fps"
+        ask.reply(59.5)
+        pong = OscMessage(surface.receive())
+        assert pong.address == "/liveflight/pong"
+        assert pong.params == [__version__, watch.now, 59.5]
+    osc.receive(message("/ping"), STRANGER)
+    assert box.drain() == [] and osc.refused == 1
+
+
+def test_who_asks_for_everything_gets_it_once_a_frame(
+    osc: OscInput, box: Box, surface: SimpleUDPClient
+) -> None:
+    values: dict[str, Value] = {row.key: row.default for row in ROWS}
+    surface.send_message("/liveflight/sync", None)
+    surface.send_message("/sync", 1)
+    heard = box.wait() + box.wait()
+    assert heard == [Trigger("show.sync")] * 2
+    osc.tell(1.0, values, heard)
+    got: list[bytes] = []
+    while len(got) < len(dump(values)):
+        got.append(surface.receive())
+    assert got == dump(values)
+    osc.tell(1.1, values, [Trigger("show.sync", "key"), Trigger("show.sync", "osc:192.0.2.7:9")])
+    surface.send_message("/camera/zoom", "?")
+    box.wait()[0].reply(1.0)  # type: ignore[union-attr]
+    assert OscMessage(surface.receive()).address == "/liveflight/camera/zoom", "nothing between"
+
+
+def test_full_dumps_are_capped_per_second(osc: OscInput, box: Box) -> None:
+    for _ in range(20):
+        osc.receive(message("/sync"), SURFACE)
+    assert len(box.drain()) == ANSWERS // DUMP and osc.refused == 20 - ANSWERS // DUMP
+
+
+def test_a_stranger_may_ask_that_surfaces_be_told_everything(osc: OscInput, box: Box) -> None:
+    osc.receive(message("/sync"), STRANGER)
+    assert box.drain() == [Trigger("show.sync")]
+
+
+def test_messages_say_who_spoke(osc: OscInput, box: Box) -> None:
+    datagram = bundle(
+        built("/camera/pan_x", 0.5).dgram, built("/warp/mirror/add", 1).dgram, message("/panic")
+    )
+    osc.receive(datagram, SURFACE)
+    assert [found.origin for found in box.drain()] == ["osc:127.0.0.1:5005"] * 3  # type: ignore[union-attr]
+
+
+def test_many_senders_are_told_apart(osc: OscInput, box: Box) -> None:
+    for port in [*range(1, 200), 1]:
+        osc.receive(built("/camera/pan_x", 0.5).dgram, ("127.0.0.1", port))
+        (found,) = box.drain()
+        assert isinstance(found, Set) and found.origin == f"osc:127.0.0.1:{port}"

@@ -47,8 +47,12 @@ def _meter(group: str, name: str, low: float, high: float, unit: str, help: str)
     return Control(group, name, "meter", help, float(low), low, high, unit, saved=False)
 
 
-def _trigger(group: str, name: str, help: str, remote: bool = True, waits: str = "") -> Control:
-    return Control(group, name, "trigger", help, False, remote=remote, saved=False, waits=waits)
+def _trigger(
+    group: str, name: str, help: str, remote: bool = True, alias: str = "", waits: str = ""
+) -> Control:
+    return Control(
+        group, name, "trigger", help, False, alias=alias, remote=remote, saved=False, waits=waits
+    )
 
 
 # fmt: off
@@ -129,6 +133,8 @@ ROWS: tuple[Control, ...] = (
     Control("show", "fit", "enum", "fill the output and cut what sticks out, or show all with black bars", "cover", choices=("cover", "contain"), saved=False),
     _switch("show", "hud", "shows target, rates and the last message", saved=False),
     _switch("show", "help", "shows the keys", saved=False),
+    _trigger("show", "panic", "a safe look at once: defaults, nothing frozen or dark; again within 2 s: black", alias="/liveflight/panic"),
+    _trigger("show", "sync", "tells all surfaces where everything stands", alias="/liveflight/sync"),
     _trigger("show", "reseed", "starts again from noise"),
     _trigger("show", "screenshot", "saves the picture as PNG", remote=False),
     _trigger("show", "save_preset", "saves the controls as a preset of your own", remote=False),

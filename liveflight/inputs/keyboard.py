@@ -88,6 +88,7 @@ KEYS: tuple[Row, ...] = (
     _toggle("Space", "space", "show.freeze"),
     _toggle("B", "b", "show.blackout"),
     _fire("R", r="show.reseed"),
+    _fire("End", end="show.panic"),
     _toggle("I", "i", "show.hud"),
     _toggle("H", "h", "show.help"),
     _fire("F", f="show.fullscreen"),

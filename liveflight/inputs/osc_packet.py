@@ -10,8 +10,8 @@ import struct
 
 from liveflight.core.contracts import LiveflightError
 
-LONGEST = 8192
-"""Bytes of a datagram."""
+LONGEST = 16384
+"""Bytes of a datagram: as many messages of ours as a bundle may hold."""
 DEEPEST = 8
 """Bundles within each other."""
 MOST = 256

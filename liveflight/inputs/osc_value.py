@@ -14,27 +14,27 @@ from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.mailbox import Nudge, Set, Trigger
 from liveflight.inputs.osc_address import Form
-
-Argument = float | int | bool | str | None
-"""None is an impulse, nil, or no argument at all."""
+from liveflight.inputs.osc_codec import Argument
 
 LARGEST_STEP = 1000.0
 
 
-def meant(control: Control, form: Form, argument: Argument) -> Set | Nudge | Trigger | None:
-    """The message for the mailbox; None for the release of a trigger's button.
+def meant(
+    control: Control, form: Form, argument: Argument, origin: str = ""
+) -> Set | Nudge | Trigger | None:
+    """The message for the mailbox, said by `origin`; None for the release of a trigger's button.
 
     Raises LiveflightError, naming the control, the argument and what is allowed."""
     if isinstance(argument, float) and not math.isfinite(argument):
         raise _refusal(control, form, argument)
     if form == "add":
-        return Nudge(control.key, _step(control, argument))
+        return Nudge(control.key, _step(control, argument), origin)
     if control.kind == "trigger":
-        return _pressed(control, argument)
+        return _pressed(control, argument, origin)
     value = _unit(control, argument) if form == "raw" else _fader(control, argument)
     if value is None:
         raise _refusal(control, form, argument)
-    return Set(control.key, value)
+    return Set(control.key, value, origin)
 
 
 def answer(control: Control, form: Form, value: Value) -> float | int | str:
@@ -55,10 +55,10 @@ def _step(control: Control, argument: Argument) -> float:
     return min(max(float(argument), -LARGEST_STEP), LARGEST_STEP)
 
 
-def _pressed(control: Control, argument: Argument) -> Trigger | None:
+def _pressed(control: Control, argument: Argument, origin: str) -> Trigger | None:
     if isinstance(argument, str):
         raise _refusal(control, "plain", argument)
-    return Trigger(control.key) if argument is None or argument else None
+    return Trigger(control.key, origin) if argument is None or argument else None
 
 
 def _fader(control: Control, argument: Argument) -> Value | None:

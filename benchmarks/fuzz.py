@@ -1,0 +1,196 @@
+"""Random and mutated input against everything that reads from outside: nothing but clear errors,
+and none slow.
+
+    python benchmarks/fuzz.py [--seed 7] [--only osc ...]
+
+For each kind of input: cases, how many were refused, and the slowest (processor time of the one
+thread, so that a busy machine does not count). Ends with 1 where a case raised anything but a
+LiveflightError, took longer than 2 ms, or changed what it must not change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import random
+import struct
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from typing import Protocol
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.core.mailbox import Ask, Beat, Mailbox, Message, Nudge, Set
+from liveflight.inputs.osc import OscInput
+from liveflight.inputs.osc_codec import Argument, bundles, encode
+
+SLOWEST = 0.002
+"""Seconds that one case may take."""
+
+
+class Subject(Protocol):
+    """One kind of input."""
+
+    name: str
+    cases: int
+
+    def case(self, chance: random.Random) -> bytes:
+        """An input, mostly bad."""
+        ...
+
+    def read(self, case: bytes) -> None:
+        """Reads it as the show would. Raises LiveflightError for what is refused, AssertionError
+        where something has changed that must not."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def mutated(valid: bytes, chance: random.Random) -> bytes:
+    """With a few bytes changed, cut out or put in."""
+    data = bytearray(valid)
+    for _ in range(chance.randint(1, 6)):
+        place = chance.randint(0, len(data))
+        data[place : place + chance.randint(0, 4)] = chance.randbytes(chance.randint(0, 4))
+    return bytes(data)
+
+
+class OscPackets:
+    """Datagrams to the OSC port, as from this machine."""
+
+    name = "osc"
+    cases = 20000
+    _TAGS = "ifhdsScbrmtTFNI[]"
+    _WORDS = ("", "?", "0.5", "off", "\u00e9\n", "x" * 300, "vgg16:conv4_1:*", "*", "../../etc")
+
+    def __init__(self) -> None:
+        seconds = iter(range(10**9))
+        self._mailbox = Mailbox()
+        self._osc = OscInput(port=0, clock=lambda: float(next(seconds)))
+        self._osc.open(self._mailbox)
+        self._threads = threading.active_count()
+        self._addresses = [
+            address + form
+            for row in ROWS
+            for address in filter(None, (row.address, row.alias))
+            for form in ("", "/raw", "/add")
+        ] + ["/ping", "/*", "/*/*", "/{camera,warp}/*", "/[!a]*/?*?", "/**a**/*b*", "/#bundle"]
+
+    def case(self, chance: random.Random) -> bytes:
+        match chance.randrange(6):
+            case 0:
+                return chance.randbytes(chance.randint(0, 200))
+            case 1:
+                return self._typed(chance)
+            case 2:
+                return mutated(self._bundle(chance), chance)
+            case 3:
+                return self._bundle(chance)
+            case 4:
+                return self._message(chance)
+            case _:
+                return mutated(self._message(chance), chance)
+
+    def read(self, case: bytes) -> None:
+        refused = self._osc.refused
+        self._osc.receive(case, ("127.0.0.1", 5005))
+        found = self._mailbox.drain()
+        for message in found:
+            _check(message)
+        assert threading.active_count() == self._threads, "a thread more or less"
+        if self._osc.refused > refused:
+            assert not found, "refused, and yet it did something"
+            raise LiveflightError(self._osc.last_message)
+
+    def close(self) -> None:
+        self._osc.close()
+
+    def _message(self, chance: random.Random) -> bytes:
+        number = chance.choice([0, 1, -1, 2**31 - 1, chance.randint(-9, 99)])
+        extremes = [0.0, 1.0, -1e38, 1e-45, float("nan"), float("inf"), chance.uniform(-1, 2)]
+        values: list[Argument] = [number, chance.choice(extremes), chance.choice(self._WORDS)]
+        values += [True, False, None]
+        given = chance.choices(values, k=chance.choice([0, 1, 1, 1, 1, 2, 17]))
+        return encode(chance.choice(self._addresses), *given)
+
+    def _typed(self, chance: random.Random) -> bytes:
+        """A known address, any types and any payload."""
+        tags = "".join(chance.choices(self._TAGS, k=chance.randint(0, 18)))
+        head = encode(chance.choice(self._addresses))[:-4]
+        tail = ("," + tags).encode()
+        payload = chance.randbytes(4 * chance.randint(0, 20))
+        return head + tail + bytes(4 - len(tail) % 4) + payload
+
+    def _bundle(self, chance: random.Random) -> bytes:
+        messages = [self._message(chance) for _ in range(chance.choice([0, 1, 3, 20, 300]))]
+        packet = (bundles(messages) or [b"#bundle\0" + bytes(8)])[0]
+        for _ in range(chance.choice([0, 0, 1, 7, 9, 200])):
+            packet = b"#bundle\0" + chance.randbytes(8) + struct.pack(">i", len(packet)) + packet
+        return packet
+
+
+def _check(message: Message) -> None:
+    """Whether a control can take it."""
+    assert not isinstance(message, Beat), "no clock speaks OSC"
+    row = CONTROLS[message.key]
+    assert row.remote, "a control of the keyboard's"
+    match message:
+        case Set(_, value):
+            assert row.check(value) == value
+        case Nudge(_, amount):
+            row.check(row.nudged(row.default, amount))
+        case Ask(_, reply):
+            reply(row.default)
+
+
+SUBJECTS: tuple[type[Subject], ...] = (OscPackets,)
+
+
+def fuzz(subject: Subject, seed: int) -> Iterator[str]:
+    """Reads all its cases; a line for every fault, the summary last."""
+    chance = random.Random(seed)
+    refused, slowest, faults = 0, 0.0, 0
+    for number in range(subject.cases):
+        case = subject.case(chance)
+        began = time.thread_time()
+        try:
+            subject.read(case)
+        except LiveflightError:
+            refused += 1
+        except Exception:
+            faults += 1
+            yield f"FAULT {subject.name} case {number} {case!r:.200}: {traceback.format_exc()}"
+        took = time.thread_time() - began
+        slowest = max(slowest, took)
+        if took > SLOWEST:
+            yield f"SLOW {subject.name} case {number} took {took * 1e3:.1f} ms: {case!r:.200}"
+    subject.close()
+    yield (
+        f"{subject.name}: {subject.cases} cases, {refused} refused, {faults} faults, "
+        f"slowest {slowest * 1e3:.2f} ms"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    names = [subject.name for subject in SUBJECTS]
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    args = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    gc.freeze()  # imports are nobody's case
+    well = True
+    for subject in SUBJECTS:
+        if subject.name in args.only:
+            for line in fuzz(subject(), args.seed):
+                well &= not line.startswith(("FAULT", "SLOW"))
+                print(line, flush=True)
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""OSC out, over UDP: tells configured surfaces where the controls stand, so that their faders
+follow. Only changes, in the form in which they would be sent here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.mailbox import Mailbox, Message, Set
+from liveflight.inputs.osc_codec import bundles
+from liveflight.inputs.osc_echo import EVERY, Echo, place_of, told, wants_all
+from liveflight.inputs.osc_socket import datagrams_to, is_loopback
+
+Place = tuple[str, int]
+"""A host and its UDP port."""
+
+RETRY = 1.0
+"""Seconds until a place that took nothing is tried again."""
+
+
+class OscFeedback:
+    """Tells every place of `places` where everything stands at the start, after a preset and on
+    `/liveflight/sync`, and in between what has changed. Where nobody listens, everything is tried
+    again every second: a surface may be opened later."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._places = list(dict.fromkeys(places))
+        self._targets: list[_Target] = []
+
+    def open(self, mailbox: Mailbox) -> None:
+        """Raises LiveflightError for a host that is not known."""
+        try:
+            for host, port in self._places:
+                self._targets.append(_Target(host, port))
+        except LiveflightError:
+            self.close()
+            raise
+        hosts = [target.host for target in self._targets]
+        for target in self._targets:
+            # Two programs of one machine cannot be told apart by where they speak from.
+            target.alone = hosts.count(target.host) == 1 and not is_loopback(target.host)
+
+    def poll(self, now: float) -> None:
+        """Nothing: it does not listen."""
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        everything = wants_all(heard)
+        for target in self._targets:
+            if everything:
+                target.echo.forget()
+            target.hear(now, heard)
+            target.tell(now, values)
+
+    def lines(self) -> list[str]:
+        """Where nothing arrives."""
+        return [
+            f"OSC feedback to {target.name} failed {target.failed} times"
+            for target in self._targets
+            if target.failed
+        ]
+
+    def close(self) -> None:
+        while self._targets:
+            self._targets.pop().socket.close()
+
+
+class _Target:
+    def __init__(self, host: str, port: int) -> None:
+        self.name = f"{host}:{port}"
+        self.socket, self.host = datagrams_to(host, port)
+        self.port = port
+        self.alone = False
+        """Whether all that comes from its machine comes from it."""
+        self.echo = Echo()
+        self.failed = 0
+        self._next = -math.inf
+
+    def hear(self, now: float, heard: Sequence[Message]) -> None:
+        for message in heard:
+            if isinstance(message, Set) and message.origin:
+                host, port = place_of(message.origin)
+                if host == self.host:
+                    own = self.alone or port == self.port
+                    self.echo.heard(now, message.key, message.value, own)
+
+    def tell(self, now: float, values: Mapping[str, Value]) -> None:
+        if now < self._next:
+            return
+        due = self.echo.due(now, values)
+        if not due:
+            return
+        try:
+            for datagram in bundles(told(row, value) for row, value in due):
+                self.socket.send(datagram)
+        except OSError:
+            # Nobody there yet, or no network: everything again, for when there is.
+            self.failed += 1
+            self.echo.forget()
+            self._next = now + RETRY
+            return
+        self._next = now + EVERY
+        for row, value in due:
+            self.echo.told(row.key, value)

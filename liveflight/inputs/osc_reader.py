@@ -1,0 +1,183 @@
+"""What a datagram says, whatever it came by: a UDP socket or OSCQuery's websocket."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from liveflight import __version__
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.control import Control
+from liveflight.core.mailbox import Ask, Message, Trigger
+from liveflight.inputs.osc_address import Form, is_pattern, resolve
+from liveflight.inputs.osc_budget import Budget
+from liveflight.inputs.osc_codec import Argument, decode, encode
+from liveflight.inputs.osc_echo import SYNC
+from liveflight.inputs.osc_packet import PacketError, elements
+from liveflight.inputs.osc_value import answer, meant
+
+log = logging.getLogger(__name__)
+
+CAUSES = 32
+"""Kinds of bad packet that are reported, each once; all are counted."""
+WORK = 1024 * 1024
+"""Bytes read per second; more is dropped, so that a flood cannot take the frame loop's time."""
+OVERHEAD = 32
+"""What a datagram costs beside its bytes."""
+SEARCH = 4096
+"""What an address with wildcards costs beside its bytes."""
+ANSWERS = 200
+"""Questions answered per second."""
+DUMP = 20
+"""How many of them a full dump counts for."""
+
+_PING = frozenset({"/liveflight/ping", "/ping"})
+
+Reply = Callable[[bytes], None]
+"""Sends a message back to who asked. Must not block, nor fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who sent a datagram."""
+
+    origin: str
+    """As messages carry it, such as `osc:127.0.0.1:5005`."""
+    reply: Reply | None
+    """None: a stranger, who gets no answers."""
+
+
+class Reader:
+    """Turns datagrams into messages, and counts and reports what it refuses."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.refused = 0
+        """Datagrams refused since the start."""
+        self._clock, self._began = clock, clock()
+        self._work, self._answers = Budget(WORK, clock), Budget(ANSWERS, clock)
+        self._reported: set[str] = set()
+        self._last: tuple[list[Control], Form, Argument, str] | str = ""
+
+    @property
+    def overdrawn(self) -> bool:
+        """Whether more comes than is read."""
+        return self._work.overdrawn
+
+    @property
+    def last_message(self) -> str:
+        """The last message that came, for the HUD, such as `osc camera.zoom 0.62`."""
+        if not self._last:
+            return ""
+        text = self._last if isinstance(self._last, str) else _described(*self._last)
+        return "osc " + "".join(c if c.isprintable() else "?" for c in text[:80])
+
+    def read(self, datagram: bytes, speaker: Speaker) -> list[Message]:
+        """A datagram's messages, all of them; or none, and it counts as refused."""
+        address = ""
+        found: list[Message] = []
+        try:
+            self._work.spend(len(datagram) + OVERHEAD, "packets come faster than they are read")
+            for element in elements(datagram):
+                address, arguments = decode(element)
+                found += self._messages(address, arguments, speaker)
+        except PacketError as error:
+            self.refuse(speaker.origin, error, str(error))
+            return []
+        except LiveflightError as error:
+            self.refuse(f"{speaker.origin} {address!r:.80}", error, address)
+            return []
+        return found
+
+    def refuse(self, origin: str, error: object, cause: str) -> None:
+        """Counts a datagram, and reports it if it is the first of its kind."""
+        self.refused += 1
+        self._last = f"refused: {cause}"
+        if cause in self._reported or len(self._reported) == CAUSES:
+            return
+        self._reported.add(cause)
+        log.warning("%s refused: %s", origin, error)
+        if len(self._reported) == CAUSES:
+            log.warning("that was the %dth kind of bad packet; more are only counted", CAUSES)
+
+    def lines(self) -> list[str]:
+        """The last message refused, and how many were."""
+        if not self.refused:
+            return []
+        last = self.last_message if "refused" in self.last_message else ""
+        return [*filter(None, [last]), f"{self.refused} OSC packets refused"]
+
+    def _messages(self, address: str, arguments: list[Argument], speaker: Speaker) -> list[Message]:
+        if address.lower() in _PING:
+            return [self._pong(speaker)]
+        if is_pattern(address):
+            self._work.spend(SEARCH, "addresses with wildcards come faster than they are matched")
+        controls, form = resolve(address)
+        if len(arguments) > 1:
+            raise LiveflightError(f"{len(arguments)} arguments: allowed is one")
+        argument = arguments[0] if arguments else None
+        self._last = (controls, form, argument, address)
+        if len(controls) == 1:
+            message = self._message(controls[0], form, argument, speaker)
+            return [message] if message else []
+        return self._taken(controls, form, argument, speaker)
+
+    def _taken(
+        self, controls: list[Control], form: Form, argument: Argument, speaker: Speaker
+    ) -> list[Message]:
+        """What the controls of a pattern make of the argument; those that cannot take it are passed
+        over, unless none can."""
+        found, refusals = [], []
+        for control in controls:
+            try:
+                found.append(self._message(control, form, argument, speaker))
+            except LiveflightError as error:
+                refusals.append(error)
+        if not found:
+            raise refusals[0]
+        return [message for message in found if message]
+
+    def _message(
+        self, control: Control, form: Form, argument: Argument, speaker: Speaker
+    ) -> Message | None:
+        if argument == "?":
+            return self._question(control, form, speaker)
+        message = meant(control, form, argument, speaker.origin)
+        if isinstance(message, Trigger) and message.key == SYNC and speaker.reply:
+            self._answers.spend(DUMP, f"more than {ANSWERS // DUMP} full dumps per second")
+        return message
+
+    def _question(self, control: Control, form: Form, speaker: Speaker) -> Ask:
+        if control.kind == "trigger" or form == "add":
+            raise LiveflightError(f"{control.key} has no value to ask for here")
+        reply = self._reply(speaker, "'?'")
+        address = control.address + ("/raw" if form == "raw" else "")
+
+        def told(value: Value) -> None:
+            reply(encode(address, answer(control, form, value)))
+
+        return Ask(control.key, told)
+
+    def _pong(self, speaker: Speaker) -> Ask:
+        """Answers a ping once the loop has said how many frames it displays per second."""
+        reply = self._reply(speaker, "a ping")
+        return Ask("show.fps", partial(self._told_pong, reply))
+
+    def _told_pong(self, reply: Reply, fps: Value) -> None:
+        uptime = float(self._clock() - self._began)
+        reply(encode("/liveflight/pong", __version__, uptime, float(fps)))
+
+    def _reply(self, speaker: Speaker, what: str) -> Reply:
+        if speaker.reply is None:
+            raise LiveflightError(f"{what} is answered only to this machine and to feedback hosts")
+        self._answers.spend(1, f"more than {ANSWERS} questions per second")
+        return speaker.reply
+
+
+def _described(controls: list[Control], form: Form, argument: Argument, address: str) -> str:
+    name = controls[0].key if len(controls) == 1 else address
+    suffix = f"/{form}" if form != "plain" and len(controls) == 1 else ""
+    value = f"{argument:.4g}" if isinstance(argument, float) else str(argument)
+    return f"{name}{suffix}" + ("" if argument is None else f" {value}")

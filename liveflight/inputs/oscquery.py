@@ -1,0 +1,122 @@
+"""OSCQuery: clients see every control with its kind, range and value, and build their faders by
+themselves. A thread with an event loop of its own; the frame loop only leaves it a snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from liveflight.core.contracts import Value
+from liveflight.core.mailbox import Mailbox, Message
+from liveflight.inputs.osc import OscInput
+from liveflight.inputs.osc_socket import bound, is_loopback
+
+if TYPE_CHECKING:
+    from liveflight.inputs.oscquery_server import Server
+
+log = logging.getLogger(__name__)
+
+
+class OscQuery:
+    """Serves on a TCP port; 0 lets the system choose, and `port` says which after `open`. `osc` is
+    where clients send to over UDP."""
+
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 9000, osc: OscInput | None = None
+    ) -> None:
+        self.host, self.port = host, port
+        self._osc = osc
+        self._server: Server | None = None
+        self._trouble = ""
+        self._thread: threading.Thread | None = None
+
+    def open(self, mailbox: Mailbox) -> None:
+        """Starts to serve; the first answers wait until the web server is loaded. Raises
+        LiveflightError where the port is taken or the host not ours."""
+        self._mailbox = mailbox
+        self._socket = bound(
+            self.host, self.port, socket.SOCK_STREAM, "OSCQuery", "--oscquery-port"
+        )
+        self._socket.listen(16)
+        self._number, self.port = self._socket.getsockname()[:2]
+        if not is_loopback(self._number):
+            log.warning("OSCQuery on %s: every machine there can move the controls", self.host)
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="oscquery", daemon=True)
+        self._thread.start()
+
+    def poll(self, now: float) -> None:
+        """Nothing: messages come by themselves."""
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        """What is served from now on."""
+        server = self._server
+        if server is None:
+            return
+        server.now, server.values = now, values
+        if server.clients and heard:
+            self._loop.call_soon_threadsafe(server.hear, now, heard)
+
+    def lines(self) -> list[str]:
+        """What was refused, or why nothing is served any more."""
+        refused = self._server.reader.lines() if self._server else []
+        return [*filter(None, [self._trouble]), *refused]
+
+    def close(self) -> None:
+        """Ends the thread. May be called twice, and without `open`."""
+        if self._thread is None:
+            return
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._thread = None
+        self._server = None
+        self._loop.close()
+        self._socket.close()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except Exception as error:
+            self._trouble = f"OSCQuery has ended: {error!r}"
+            log.warning("%s", self._trouble)
+
+    async def _serve(self) -> None:
+        from liveflight.inputs.oscquery_server import Server
+
+        name = f"liveflight {socket.gethostname().partition('.')[0]}"
+        server = Server(name, lambda messages: self._mailbox.put(*messages), self._osc_port)
+        runner = await server.start(self._socket)
+        self._server = server
+        announcing = asyncio.ensure_future(self._announce(name))
+        try:
+            await self._stop.wait()
+        finally:
+            announcing.cancel()
+            await asyncio.gather(announcing, return_exceptions=True)
+            await runner.cleanup()
+
+    async def _announce(self, name: str) -> None:
+        """Says who is here, until it is cancelled; a show goes on without."""
+        try:
+            from liveflight.inputs.oscquery_announce import Announcement
+        except ImportError:
+            if not is_loopback(self._number):
+                install = 'pip install "liveflight[zeroconf]"'
+                log.warning("OSCQuery is not announced on the network: %s", install)
+            return
+        announcement = Announcement(name, self._number, self.port, self._osc_port())
+        try:
+            await announcement.begin()
+            await self._stop.wait()
+        except OSError as error:
+            log.info("OSCQuery cannot be announced: %s", error)
+        finally:
+            await announcement.end()
+
+    def _osc_port(self) -> int:
+        return self._osc.port if self._osc and self._osc.listening else 0

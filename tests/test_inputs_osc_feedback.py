@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
+from liveflight.inputs import osc_feedback
+from liveflight.inputs.osc_codec import decode
+from liveflight.inputs.osc_echo import EVERY, HOLD, TOLD
+from liveflight.inputs.osc_feedback import RETRY, OscFeedback
+from liveflight.inputs.osc_packet import elements
+
+START: dict[str, Value] = {row.key: row.default for row in ROWS if row.kind != "trigger"}
+ZOOM = CONTROLS["camera.zoom"]
+
+
+class Ear:
+    """A surface's UDP port."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setblocking(False)
+        self.port: int = self.socket.getsockname()[1]
+
+    def datagrams(self) -> list[bytes]:
+        """What has come. On loopback, what was sent is there."""
+        found = []
+        while True:
+            try:
+                found.append(self.socket.recv(65536))
+            except BlockingIOError:
+                return found
+
+    def heard(self) -> dict[str, list]:
+        return dict(decode(one) for datagram in self.datagrams() for one in elements(datagram))
+
+
+@pytest.fixture
+def ear() -> Iterator[Ear]:
+    ear = Ear()
+    yield ear
+    ear.socket.close()
+
+
+@pytest.fixture
+def feedback(ear: Ear) -> Iterator[OscFeedback]:
+    """Has told everything at 0 s."""
+    feedback = OscFeedback([("127.0.0.1", ear.port)])
+    feedback.open(Mailbox())
+    feedback.tell(0.0, START, [])
+    assert set(ear.heard()) == {row.address for row in TOLD}
+    yield feedback
+    feedback.close()
+
+
+def told(
+    feedback: OscFeedback, ear: Ear, now: float, *heard: Message, **changed: Value
+) -> dict[str, list]:
+    """What the surface hears at `now` where zoom, pan_x and so on have changed."""
+    values = {**START, **{f"camera.{name}": value for name, value in changed.items()}}
+    feedback.tell(now, values, heard)
+    return ear.heard()
+
+
+def test_only_changes_are_told_in_one_bundle(feedback: OscFeedback, ear: Ear) -> None:
+    assert told(feedback, ear, 1.0) == {}
+    feedback.tell(2.0, {**START, "camera.pan_x": 0.5, "show.preset": "reef"}, [])
+    (datagram,) = ear.datagrams()
+    assert [decode(message) for message in elements(datagram)] == [
+        ("/liveflight/camera/pan_x", [0.75]),
+        ("/liveflight/show/preset", ["reef"]),
+    ]
+
+
+def test_changes_are_gathered(feedback: OscFeedback, ear: Ear) -> None:
+    assert told(feedback, ear, EVERY / 2, pan_x=0.5) == {}
+    assert told(feedback, ear, EVERY, pan_x=1.0) == {"/liveflight/camera/pan_x": [1.0]}
+    assert told(feedback, ear, EVERY * 1.5, pan_x=0.0) == {}
+    assert told(feedback, ear, EVERY * 2, pan_x=0.0) == {"/liveflight/camera/pan_x": [0.5]}
+
+
+def test_at_most_thirty_bundles_a_second(feedback: OscFeedback, ear: Ear) -> None:
+    for frame in range(120):
+        feedback.tell(1 + frame / 60, {**START, "show.fps": float(frame)}, [])
+    assert len(ear.datagrams()) == 60
+
+
+def test_who_moved_a_fader_is_not_told_of_it_until_it_rests(
+    feedback: OscFeedback, ear: Ear
+) -> None:
+    said = Set("camera.pan_x", 0.5, f"osc:127.0.0.1:{ear.port}")
+    assert told(feedback, ear, 1.0, said, pan_x=0.5, pan_y=1.0) == {
+        "/liveflight/camera/pan_y": [1.0]
+    }
+    assert told(feedback, ear, 1.0 + HOLD, pan_x=0.5, pan_y=1.0) == {}
+    assert told(feedback, ear, 1.1 + HOLD, pan_x=0.6, pan_y=1.0) == {
+        "/liveflight/camera/pan_x": [pytest.approx(0.8)]
+    }
+
+
+def test_what_came_of_it_is_told_where_that_is_something_else(
+    feedback: OscFeedback, ear: Ear
+) -> None:
+    said = Set("camera.pan_x", 0.5, f"osc:127.0.0.1:{ear.port}")
+    assert told(feedback, ear, 1.0, said, pan_x=0.2) == {}
+    assert told(feedback, ear, 1.0 + HOLD, pan_x=0.2) == {
+        "/liveflight/camera/pan_x": [pytest.approx(0.6)]
+    }
+
+
+def test_another_program_on_the_same_machine_is_told_a_moment_later(
+    feedback: OscFeedback, ear: Ear
+) -> None:
+    said = Set("camera.pan_x", 0.5, "osc:127.0.0.1:1")
+    assert told(feedback, ear, 1.0, said, pan_x=0.5) == {}
+    assert told(feedback, ear, 1.0 + HOLD, pan_x=0.5) == {"/liveflight/camera/pan_x": [0.75]}
+
+
+def test_what_others_moved_is_told_at_once(feedback: OscFeedback, ear: Ear) -> None:
+    for number, origin in enumerate(("key", "midi:knob", "osc:192.0.2.7:9000", "")):
+        pan = (number + 1) / 8
+        said = Set("camera.pan_x", pan, origin)
+        assert list(told(feedback, ear, 1.0 + number, said, pan_x=pan)) == [
+            "/liveflight/camera/pan_x"
+        ]
+
+
+@pytest.mark.parametrize("message", [Trigger("show.sync"), Set("show.preset", "reef", "key")])
+def test_everything_is_told_when_asked_and_after_a_preset(
+    message: Message, feedback: OscFeedback, ear: Ear
+) -> None:
+    assert set(told(feedback, ear, 1.0, message)) == {row.address for row in TOLD}
+    assert told(feedback, ear, 2.0) == {}
+
+
+def test_a_surface_that_comes_later_is_told_everything(ear: Ear) -> None:
+    port = ear.port
+    ear.socket.close()
+    feedback = OscFeedback([("127.0.0.1", port)])
+    feedback.open(Mailbox())
+    try:
+        for frame in range(10):
+            feedback.tell(frame * EVERY, {**START, "show.fps": float(frame)}, [])
+        assert feedback.lines() == [f"OSC feedback to 127.0.0.1:{port} failed 1 times"]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
+            late.bind(("127.0.0.1", port))
+            late.setblocking(False)
+            ear.socket = late
+            feedback.tell(10 * EVERY + RETRY, START, [])
+            assert set(ear.heard()) == {row.address for row in TOLD}
+    finally:
+        feedback.close()
+        feedback.close()
+
+
+def test_every_place_hears_for_itself(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Ear()
+    feedback = OscFeedback([("127.0.0.1", ear.port), ("localhost", other.port)])
+    feedback.open(Mailbox())
+    feedback.tell(0.0, START, [])
+    assert ear.heard() == other.heard() != {}
+    said = Set("camera.pan_x", 0.5, f"osc:127.0.0.1:{ear.port}")
+    feedback.tell(1.0, {**START, "camera.pan_x": 0.5}, [said])
+    feedback.tell(1.0 + HOLD, {**START, "camera.pan_x": 0.5}, [])
+    assert (ear.heard(), other.heard()) == ({}, {"/liveflight/camera/pan_x": [0.75]})
+    feedback.close()
+    other.socket.close()
+
+
+def test_all_that_comes_from_a_lone_tablet_is_its_own(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A surface speaks from another port than it listens on."""
+    monkeypatch.setattr(osc_feedback, "is_loopback", lambda host: False)
+    feedback = OscFeedback([("127.0.0.1", ear.port)])
+    feedback.open(Mailbox())
+    feedback.tell(0.0, START, [])
+    ear.heard()
+    said = Set("camera.pan_x", 0.5, "osc:127.0.0.1:1")
+    feedback.tell(1.0, {**START, "camera.pan_x": 0.5}, [said])
+    feedback.tell(1.0 + HOLD, {**START, "camera.pan_x": 0.5}, [])
+    assert ear.heard() == {}
+    feedback.close()
+
+
+def test_a_host_that_is_not_known() -> None:
+    feedback = OscFeedback([("127.0.0.1", 9), ("a" * 70, 9)])
+    with pytest.raises(LiveflightError, match="no host is called 'aaa"):
+        feedback.open(Mailbox())
+    feedback.close()

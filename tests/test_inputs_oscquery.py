@@ -1,0 +1,403 @@
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, cast
+
+import aiohttp
+import pytest
+from pythonoscquery.osc_query_client import OSCQueryClient
+from pythonoscquery.shared.osc_path_node import OSCPathNode
+from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
+
+from liveflight import __version__
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.controls import ROWS
+from liveflight.core.mailbox import Ask, Mailbox, Message, Set, Trigger
+from liveflight.inputs.osc import OscInput
+from liveflight.inputs.osc_codec import decode, encode
+from liveflight.inputs.osc_echo import HOLD
+from liveflight.inputs.osc_packet import LONGEST
+from liveflight.inputs.oscquery import OscQuery
+from liveflight.inputs.oscquery_server import MOST_CLIENTS
+from liveflight.inputs.oscquery_tree import node
+
+START: dict[str, Value] = {row.key: row.default for row in ROWS if row.kind != "trigger"}
+ZOOM = "/liveflight/camera/pan_x"
+PATIENCE = 20
+"""Seconds; only a test that fails takes them."""
+
+
+class Show:
+    """A served show, and a client's looks at it."""
+
+    def __init__(self) -> None:
+        self.mailbox = Mailbox()
+        self.osc = OscInput(port=0)
+        self.osc.open(self.mailbox)
+        self.query = OscQuery(port=0, osc=self.osc)
+        self.query.open(self.mailbox)
+        self.get("/")  # until it serves
+        self.until(lambda: self.query._server)
+        self.tell(0.0)
+
+    def tell(self, now: float, *heard: Message, **camera: Value) -> None:
+        values = {**START, **{f"camera.{name}": value for name, value in camera.items()}}
+        self.query.tell(now, values, heard)
+
+    def get(self, target: str, method: str = "GET", **headers: str) -> tuple[int, bytes, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.query.port, timeout=PATIENCE)
+        connection.request(method, target, headers=headers)
+        answer = connection.getresponse()
+        body, kind = answer.read(), answer.headers.get("Content-Type", "")
+        connection.close()
+        return answer.status, body, kind
+
+    def json(self, target: str) -> Any:
+        status, body, kind = self.get(target)
+        assert (status, kind) == (200, "application/json; charset=utf-8")
+        return json.loads(body)
+
+    def until(self, happened: Callable[[], Any]) -> Any:
+        end = time.monotonic() + PATIENCE
+        while not (found := happened()):
+            assert time.monotonic() < end, "never happened"
+            time.sleep(0.005)
+        return found
+
+    def close(self) -> None:
+        self.query.close()
+        self.osc.close()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Show]:
+    show = Show()
+    yield show
+    show.close()
+
+
+@pytest.fixture
+def show(served: Show) -> Show:
+    served.mailbox.drain()
+    served.tell(0.0)
+    return served
+
+
+def talk(show: Show, talked: Callable[[aiohttp.ClientWebSocketResponse], Awaitable[None]]) -> None:
+    """One websocket client's talk."""
+
+    async def whole() -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"ws://127.0.0.1:{show.query.port}/") as client,
+        ):
+            await asyncio.wait_for(talked(client), PATIENCE)
+
+    asyncio.run(whole())
+
+
+async def heard(client: aiohttp.ClientWebSocketResponse) -> tuple[str, list]:
+    frame = await client.receive()
+    assert frame.type is aiohttp.WSMsgType.BINARY
+    return decode(frame.data)
+
+
+async def until(happened: Callable[[], Any]) -> Any:
+    while not (found := happened()):
+        await asyncio.sleep(0.005)
+    return found
+
+
+# HTTP
+
+
+def test_the_tree(show: Show) -> None:
+    assert show.json("/") == node("/", START)
+    assert show.json("/liveflight/camera/") == node("/liveflight/camera", START)
+    assert show.json("/liveflight/camera/zoom") == node("/liveflight/camera/zoom", START)
+
+
+def test_values_are_those_of_the_latest_frame(show: Show) -> None:
+    assert show.json(f"{ZOOM}?VALUE") == {"VALUE": [0.5]}
+    show.tell(1.0, pan_x=0.5)
+    assert show.json(f"{ZOOM}?VALUE") == {"VALUE": [0.75]}
+
+
+def test_the_host(show: Show) -> None:
+    for target in ("/?HOST_INFO", f"{ZOOM}?HOST_INFO", "/nowhere?HOST_INFO"):
+        info = show.json(target)
+        assert info["NAME"] == f"liveflight {socket.gethostname().partition('.')[0]}"
+        assert (info["OSC_IP"], info["OSC_PORT"]) == ("127.0.0.1", show.osc.port)
+        assert (info["OSC_TRANSPORT"], info["WS_PORT"]) == ("UDP", show.query.port)
+        assert info["EXTENSIONS"]["LISTEN"] and info["EXTENSIONS"]["RANGE"]
+        assert info["METADATA"] == {"VERSION": __version__}
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("?TYPE", {"TYPE": "f"}),
+        ("?RANGE", {"RANGE": [{"MIN": 0.0, "MAX": 1.0}]}),
+        ("?ACCESS", {"ACCESS": 3}),
+        ("?CLIPMODE", {"CLIPMODE": ["both"]}),
+        ("?FULL_PATH", {"FULL_PATH": ZOOM}),
+    ],
+)
+def test_one_attribute(target: str, said: dict, show: Show) -> None:
+    assert show.json(ZOOM + target) == said
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/liveflight/mix/random?RANGE", 204),
+        (f"{ZOOM}?UNIT", 204),
+        (f"{ZOOM}?COLOUR", 400),
+        (f"{ZOOM}?TYPE&RANGE", 400),
+        ("/nowhere", 404),
+        ("/nowhere?VALUE", 404),
+        ("/liveflight/show/quit", 404),
+        ("/../../etc/passwd", 404),
+        ("/%00", 404),
+    ],
+)
+def test_what_is_not_to_be_had(target: str, status: int, show: Show) -> None:
+    found, body, _ = show.get(target)
+    assert found == status
+    assert (body == b"") is (status == 204)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_nothing_but_looking_is_allowed(method: str, show: Show) -> None:
+    assert show.get("/", method)[0] == 405
+
+
+def test_head(show: Show) -> None:
+    assert show.get("/", "HEAD")[:2] == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "evil.example:9000"}, 403),
+        ({"Host": ""}, 403),
+        ({"Host": "localhost:9000"}, 200),
+        ({"Host": "LOCALHOST"}, 200),
+        ({"Host": "[::1]:9000"}, 200),
+        ({"Host": "192.168.1.20"}, 200),
+        ({"Host": socket.gethostname() + ".local"}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "localhost:9", "Origin": "http://localhost:9"}, 200),
+        ({"Host": "localhost:9", "Origin": "http://localhost:8"}, 403),
+        ({"Origin": "http://evil.example", "Upgrade": "websocket", "Connection": "Upgrade"}, 403),
+    ],
+)
+def test_strange_names_and_pages_see_nothing(
+    headers: dict[str, str], status: int, show: Show
+) -> None:
+    assert show.get("/", **headers)[0] == status
+
+
+def test_rubbish_is_answered_and_not_logged(show: Show, caplog: pytest.LogCaptureFixture) -> None:
+    for rubbish in (b"\x00\xff\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"GET " + b"x" * 20000):
+        with socket.create_connection(("127.0.0.1", show.query.port), PATIENCE) as client:
+            client.sendall(rubbish)
+            client.recv(100)
+    assert show.get("/")[0] == 200
+    assert caplog.records == []
+
+
+def test_python_oscquerys_client_reads_it_all(show: Show) -> None:
+    found = ServiceInfo(
+        "_oscjson._tcp.local.",
+        "liveflight._oscjson._tcp.local.",
+        port=show.query.port,
+        parsed_addresses=["127.0.0.1"],
+    )
+    client = OSCQueryClient(found)
+    info = client.get_host_info()
+    assert info is not None
+    assert (info.osc_ip, info.osc_port) == ("127.0.0.1", show.osc.port)
+    whole, pan = client.query_node("/"), client.query_node(ZOOM)
+    assert whole is not None and pan is not None
+    assert leaves(whole) == [row.address for row in ROWS if row.remote]
+    assert pan.value == [0.5]
+    assert client.query_node("/nowhere") is None
+
+
+def leaves(node: OSCPathNode) -> list[str]:
+    if not node.contents:
+        return [node.full_path]
+    return [path for inside in node.contents for path in leaves(inside)]
+
+
+# Websockets
+
+
+def test_who_listens_is_told_where_it_stands_and_what_changes(show: Show) -> None:
+    async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
+        await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
+        assert await heard(client) == (ZOOM, [0.5])
+        show.tell(1.0, pan_x=0.5, pan_y=1.0)
+        assert await heard(client) == (ZOOM, [0.75])
+        await client.send_json({"COMMAND": "IGNORE", "DATA": ZOOM})
+        await client.send_json({"COMMAND": "LISTEN", "DATA": "/liveflight/warp/mirror"})
+        assert await heard(client) == ("/liveflight/warp/mirror", ["off"])
+        show.tell(2.0, pan_x=-1.0)
+        await client.send_json({"COMMAND": "LISTEN", "DATA": "/liveflight/show/freeze"})
+        assert await heard(client) == ("/liveflight/show/freeze", [False])
+
+    talk(show, talked)
+
+
+def test_frames_of_osc_move_controls_and_are_not_echoed_under_the_finger(show: Show) -> None:
+    async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
+        await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
+        assert await heard(client) == (ZOOM, [0.5])
+        await client.send_bytes(encode(ZOOM, 0.75))
+        (said,) = await until(show.mailbox.drain)
+        assert said == Set("camera.pan_x", 0.5) and said.origin.startswith("oscquery:127.0.0.1:")
+        show.tell(1.0, said, pan_x=0.5)
+        show.tell(1.1 + HOLD, pan_x=0.5)
+        await client.send_json({"COMMAND": "LISTEN", "DATA": "/liveflight/show/freeze"})
+        assert await heard(client) == ("/liveflight/show/freeze", [False]), "it knew of the pan"
+        show.tell(1.2 + HOLD, pan_x=1.0)
+        assert await heard(client) == (ZOOM, [1.0])
+
+    talk(show, talked)
+
+
+def test_questions_pings_and_dumps_over_a_websocket(show: Show) -> None:
+    async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
+        await client.send_bytes(encode(ZOOM, "?"))
+        (ask,) = await until(show.mailbox.drain)
+        cast(Ask, ask).reply(0.5)
+        assert await heard(client) == (ZOOM, [0.75])
+        await client.send_bytes(encode("/ping"))
+        (ask,) = await until(show.mailbox.drain)
+        cast(Ask, ask).reply(60.0)
+        assert (await heard(client))[0] == "/liveflight/pong"
+        await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
+        assert await heard(client) == (ZOOM, [0.5])
+        show.tell(1.0, Trigger("show.sync"))
+        assert await heard(client) == (ZOOM, [0.5])
+
+    talk(show, talked)
+
+
+def test_nonsense_over_a_websocket_harms_nobody(show: Show) -> None:
+    async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
+        for text in ("", "[", "[]", "7", '{"COMMAND": "LISTEN"}', "[" * 5000,
+            '{"COMMAND": "LISTEN", "DATA": ["/"]}', '{"COMMAND": "SHUT", "DATA": "/"}',
+            '{"COMMAND": "LISTEN", "DATA": "/nowhere"}',
+            '{"COMMAND": "LISTEN", "DATA": "/liveflight/mix/random"}'):  # fmt: skip
+            await client.send_str(text)
+        for frame in (b"", b"abcd", encode("/nowhere", 1.0), b"#bundle\0" * 100):
+            await client.send_bytes(frame)
+        await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
+        assert await heard(client) == (ZOOM, [0.5])
+        await client.send_bytes(bytes(LONGEST + 1))
+        assert (await client.receive()).type is aiohttp.WSMsgType.CLOSE
+
+    talk(show, talked)
+    assert show.mailbox.drain() == []
+    assert show.query.lines()[-1] == "4 OSC packets refused"
+    show.until(lambda: not cast(Any, show.query._server).clients)
+
+
+def test_there_is_room_for_so_many_clients(show: Show) -> None:
+    async def crowd() -> None:
+        async with aiohttp.ClientSession() as session:
+            url = f"ws://127.0.0.1:{show.query.port}/"
+            inside = [await session.ws_connect(url) for _ in range(MOST_CLIENTS)]
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await session.ws_connect(url)
+            assert refused.value.status == 503
+            for client in inside:
+                await client.close()
+
+    asyncio.run(crowd())
+    show.until(lambda: not cast(Any, show.query._server).clients)
+
+
+# Beginning and end
+
+
+class Found(ServiceListener):
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        self.names.add(name)
+
+    def update_service(self, zc: Zeroconf, type_: str, name: str) -> None: ...
+
+    def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None: ...
+
+
+def test_it_is_announced_on_loopback(show: Show) -> None:
+    zeroconf, found = Zeroconf(interfaces=["127.0.0.1"]), Found()
+    wanted = {"_oscjson._tcp": show.query.port, "_osc._udp": show.osc.port}
+
+    def ours() -> bool:
+        """Other shows may be announced here too, then under numbered names."""
+        for name in list(found.names):
+            info = zeroconf.get_service_info(name.partition(".")[2], name)
+            kind = name.partition(".")[2].removesuffix(".local.")
+            if info and info.port == wanted.get(kind):
+                assert name.startswith(f"liveflight {socket.gethostname().partition('.')[0]}")
+                assert info.parsed_addresses() == ["127.0.0.1"]
+                del wanted[kind]
+        return not wanted
+
+    try:
+        ServiceBrowser(zeroconf, [f"{kind}.local." for kind in wanted], found)
+        show.until(ours)
+    finally:
+        zeroconf.close()
+
+
+def test_closing_hangs_up_ends_the_thread_and_may_be_repeated() -> None:
+    before = set(threading.enumerate())
+    query = OscQuery(port=0)
+    query.close()
+    query.open(Mailbox())
+    query.close()  # at once, while the web server is being loaded
+    query.close()
+    assert not [t for t in set(threading.enumerate()) - before if t.name == "oscquery"]
+
+
+def test_without_osc_there_is_no_port_for_it() -> None:
+    query = OscQuery(port=0)
+    query.open(Mailbox())
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", query.port, timeout=PATIENCE)
+        connection.request("GET", "/?HOST_INFO")
+        assert "OSC_PORT" not in json.loads(connection.getresponse().read())
+        connection.close()
+    finally:
+        query.close()
+
+
+def test_a_taken_port_is_an_error_in_one_line(show: Show) -> None:
+    with pytest.raises(LiveflightError, match="choose another with --oscquery-port"):
+        OscQuery(port=show.query.port).open(Mailbox())
+
+
+def test_serving_the_whole_network_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    query = OscQuery("0.0.0.0", port=0)
+    query.open(Mailbox())
+    query.close()
+    assert [record.message for record in caplog.records] == [
+        "OSCQuery on 0.0.0.0: every machine there can move the controls"
+    ]
