@@ -73,7 +73,12 @@ def fly(args: argparse.Namespace) -> int:
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
     fps = args.fps or pace.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(
-        args, osc_host=args.osc_host, osc_port=args.osc_port, fps=fps, midi=args.midi
+        args,
+        osc_host=args.osc_host,
+        osc_port=args.osc_port,
+        fps=fps,
+        midi=args.midi,
+        remote_save=args.allow_remote_save,
     )
     flight = app.build(options, window, live=True, shown=_Downloads())
     try:
@@ -85,7 +90,9 @@ def fly(args: argparse.Namespace) -> int:
 
 def render(args: argparse.Namespace) -> int:
     """Flies offline at a fixed time step, into a file."""
-    return _render(parser.options(args), args.seconds, args.size or SIZE, args.out)
+    options = parser.options(args, fps=args.fps or parser.RENDERED)
+    seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
+    return _render(options, seconds, args.size or SIZE, args.out)
 
 
 def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
@@ -140,6 +147,15 @@ def presets(args: argparse.Namespace) -> int:
     from liveflight.core.presets import user_folder
 
     _print(listings.lines(listings.presets()))
+    print(f"\nYour own go into {user_folder()}")
+    return 0
+
+
+def cues(args: argparse.Namespace) -> int:
+    """Lists the cue lists."""
+    from liveflight.core.cues import user_folder
+
+    _print(listings.lines(listings.cues()))
     print(f"\nYour own go into {user_folder()}")
     return 0
 
@@ -210,6 +226,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "controls": controls,
     "networks": networks,
     "presets": presets,
+    "cues": cues,
     "doctor": doctor,
     "bench": bench,
 }

@@ -9,15 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
-from liveflight import networks, steering
-from liveflight.core import presets
+from liveflight import steering
 from liveflight.core.contracts import LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
+from liveflight.core.pad import CORNERS
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
 from liveflight.course import Course
+from liveflight.cue_player import CuePlayer
 from liveflight.loader import Loader
+from liveflight.looks import Looks
 
 log = logging.getLogger("liveflight.flight")
 
@@ -47,8 +49,11 @@ class Flight:
         self.reports = Reports()
         self.course = Course(loader, self.reports.add)
         self.journey = Journey(seed)
+        self.looks = Looks(self.controls, self.course, self.journey, seed)
+        self.cues = CuePlayer(self.controls, self.looks, self.reports.add)
         self.loader = loader
-        self.preset = ""
+        self.speaker = ""
+        """Origin of the message that is being applied."""
         self.last_message = ""
         self._piloted = 0.0
         """When the autopilot last chose; it waits a dwell even where nothing came of that."""
@@ -60,6 +65,8 @@ class Flight:
             "mix.layer_shallower": lambda: self._turn(steering.layer_beside(course.here, -1)),
             "mix.network_next": lambda: self._turn(steering.network_after(course)),
             "mix.random": lambda: self._turn(self.journey.wander(course.here, course.living())),
+            **self.looks.triggers(),
+            **self.cues.triggers(),
         }
 
     def on(self, key: str, action: Callable[[], None]) -> None:
@@ -83,6 +90,7 @@ class Flight:
     def apply(self, messages: Sequence[Message]) -> None:
         """Does what performers asked for. What cannot be done is reported; the flight goes on."""
         for message in messages:
+            self.speaker = "" if isinstance(message, Ask) else message.origin
             try:
                 self._apply(message)
             except LiveflightError as error:
@@ -91,10 +99,12 @@ class Flight:
     def advance(self, dt: float) -> None:
         """Flies on for `dt` seconds: glides, arriving networks, autopilot."""
         self.controls.advance(dt)
+        self.looks.advance(dt)
         if not self.controls.flag("show.freeze"):
             self.course.time += dt
         try:
             self.course.arrive()
+            self.cues.advance(dt)
             self._pilot()
         except LiveflightError as error:
             self._report(error)
@@ -109,55 +119,44 @@ class Flight:
         course = self.course
         if not self.controls.flag("show.autopilot") or course.waiting or not course.goal:
             return
+        if self.controls.flag("pad.on"):
+            return
         stayed = min(course.schedule.elapsed(course.time), course.time - self._piloted)
         if stayed >= self.controls.number("show.dwell"):
             self._piloted = course.time
             self._turn(self.journey.onward(course.here, course.living()))
 
     def aim(self, goal: Mapping[Target, float]) -> None:
-        """Grows into these targets as soon as they are prepared, within the crossfade's time.
+        """Grows into these targets as soon as they are prepared, within the crossfade's time; the
+        pad lets go.
 
         Raises LiveflightError for names that do not exist."""
+        self.looks.lift_pad()
         self.course.aim(goal, self.controls.number("mix.crossfade"))
 
     def _turn(self, target: Target) -> None:
         self.aim({target: 1.0})
 
     def recall(self, preset: Preset) -> None:
-        """Takes over a preset: the controls at once, the targets once their network is loaded.
-
-        Raises LiveflightError, having changed nothing, where it names what does not exist."""
-        try:
-            journey = [networks.resolve(stop) for stop in preset.journey]
-            goal = {networks.resolve(target): each for target, each in preset.targets.items()}
-        except LiveflightError as error:
-            raise LiveflightError(f"preset {preset.name}: {error}") from error
-        goal = goal or dict.fromkeys(journey[:1], 1.0)
-        self.loader.ready(sorted({target.network for target in goal}))
-        for control in ROWS:
-            if control.saved:
-                self.controls.set(control.key, preset.settings.get(control.key, control.default))
-        self.preset = preset.name
-        self.journey.follow(journey)
-        if goal:
-            self.aim(goal)
-        self.course.foresee(journey)
+        """Takes over a preset: see `Looks.recall`."""
+        self.looks.recall(preset)
 
     def as_preset(self, name: str) -> Preset:
         """What is flown now, to be saved under this name."""
-        settings = {row.key: self.controls.setting(row.key) for row in ROWS if row.saved}
-        return Preset(name, self.course.goal, settings, self.journey.stops)
+        return self.looks.current(name)
 
     def _apply(self, message: Message) -> None:
         match message:
             case Set("show.preset", name):
-                self.recall(presets.find(str(name)))
+                self.recall(self.looks.shelf.find(str(name)))
             case Set("mix.target", name):
                 self._turn(Target.parse(str(name)))
             case Set(key, value):
                 self.controls.set(key, value)
+                self._touched(key)
             case Nudge(key, amount):
                 self.controls.nudge(key, amount)
+                self._touched(key)
             case Trigger(key):
                 self.last_message = key
                 if key in self._triggers:  # or it is for a control surface, which is told
@@ -172,6 +171,11 @@ class Flight:
                 assert_never(message)
         self.last_message = _described(message, self.controls)
 
+    def _touched(self, key: str) -> None:
+        self.looks.touched(key)
+        if key == "pad.on" or (key in CORNERS and self.controls.flag("pad.on")):
+            self.looks.press_pad()
+
     def values(self) -> dict[str, Value]:
         """What every control that has a value is set to, by key."""
         return {row.key: self._answer(row.key) for row in ROWS if row.kind != "trigger"}
@@ -179,7 +183,7 @@ class Flight:
     def _answer(self, key: str) -> Value:
         if key == "mix.target":
             return str(self.course.here) if self.course.goal else ""
-        return self.preset if key == "show.preset" else self.controls.setting(key)
+        return self.looks.preset if key == "show.preset" else self.controls.setting(key)
 
 
 def _described(message: Set | Nudge, controls: Controls) -> str:

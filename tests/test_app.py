@@ -933,7 +933,7 @@ def started(ctx: moderngl.Context, live: bool = True, **options: object) -> App:
 
 def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> None:
     with closing(started(ctx, live=False, canvas=CANVAS)) as app:
-        assert app.flight.preset == presets.DEFAULT
+        assert app.flight.looks.preset == presets.DEFAULT
         assert not app.surfaces.opened
         for number in range(3):
             app.frame(number / 60)

@@ -163,7 +163,7 @@ def test_a_preset_sets_everything_it_says_and_the_rest_to_default(
     settings: dict[str, Value] = {"camera.zoom": 2.5, "warp.mirror": "both", "mix.crossfade": 4.0}
     shelf["look"] = Preset("look", {VGG: 1.0, DEEP: 1.0}, settings, journey=(STEM, DEEP))
     flight.apply([Set("colour.hue", 90.0), Set("show.hud", True), Set("show.preset", "look")])
-    assert flight.preset == "look"
+    assert flight.looks.preset == "look"
     for row in ROWS:
         if row.saved:
             assert flight.controls.setting(row.key) == settings.get(row.key, row.default)
@@ -203,7 +203,7 @@ def test_a_preset_that_cannot_fly_changes_nothing(
     assert sum(flight.reports.counts.values()) == 1
     assert flight.controls.setting("camera.zoom") == 2.0
     assert flight.mix() == {STEM: 1.0}
-    assert flight.preset == ""
+    assert flight.looks.preset == ""
     assert flight.journey.stops == ()
     assert flight.last_message == "camera.zoom 2 x/s"
 

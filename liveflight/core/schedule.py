@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from liveflight.core.contracts import Mix, Target
+from liveflight.core.morph import eased
 
 _FAINT = 0.02
 """Weights below this change nothing that can be seen, but cost a layer's work. While a crossfade
@@ -31,15 +32,28 @@ class Schedule:
         self._from: Mix = {}
         self._since = 0.0
         self._crossfade = 0.0
+        self._curve = "smooth"
 
-    def go(self, goal: Mapping[Target, float], now: float, crossfade: float) -> None:
+    def go(
+        self, goal: Mapping[Target, float], now: float, crossfade: float, curve: str = "smooth"
+    ) -> None:
         """Grows into `goal` (weights above 0, at least one) over `crossfade` seconds from what is
-        now."""
+        now, along one of `morph.CURVES`."""
         if self.elapsed(now) < self._crossfade:  # who plays faster than the crossfade is in a hurry
             crossfade = min(crossfade, max(2 * self.elapsed(now), _HURRY))
         self._from = self.start(now)
         self.goal = _strongest(goal)
         self._since, self._crossfade = now, crossfade if self._from else 0.0
+        self._curve = curve
+
+    def weigh(self, goal: Mapping[Target, float]) -> bool:
+        """Other weights for the targets of the goal, whatever they were; whether `goal` are those.
+        A crossfade that is under way goes on."""
+        if goal.keys() != self.goal.keys():
+            return False
+        total = sum(goal.values())
+        self.goal = {target: weight / total for target, weight in goal.items()}
+        return True
 
     def start(self, now: float) -> Mix:
         """What a crossfade that begins now starts from."""
@@ -48,13 +62,12 @@ class Schedule:
     def mix(self, now: float) -> Mix:
         """The weights at `now`, together 1; empty before the first `go`."""
         done = (now - self._since) / self._crossfade if self._crossfade > 0 else 1.0
-        done = min(max(done, 0.0), 1.0)
         if done >= 1.0:
             return self.goal
-        eased = done * done * (3 - 2 * done)
-        mixed = {target: weight * (1 - eased) for target, weight in self._from.items()}
+        grown = eased(self._curve, done)
+        mixed = {target: weight * (1 - grown) for target, weight in self._from.items()}
         for target, weight in self.goal.items():
-            mixed[target] = mixed.get(target, 0.0) + weight * eased
+            mixed[target] = mixed.get(target, 0.0) + weight * grown
         return _strongest(mixed, faint=0.0)
 
     def elapsed(self, now: float) -> float:
