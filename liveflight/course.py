@@ -123,6 +123,16 @@ class Course:
             return ()
         return engine.living(self.here.network, self.here.layer)
 
+    def likeness(self) -> Sequence[float] | None:
+        """How alike each filter of the layer `here` is to the one that is flown, -1..1; None as
+        long as it is not known."""
+        engine, here = self.loader.engine, self.here
+        if engine is None or here.filter is None or not engine.ready(here.network):
+            return None
+        signatures = engine.signatures(here.network, here.layer)
+        alike: list[float] = (signatures @ signatures[here.filter]).tolist()
+        return alike
+
     def _planned(self, goal: Mapping[Target, float]) -> bool:
         """Whether the crossfade from what is flown now to the goal can begin without a stall."""
         if self.size is None:

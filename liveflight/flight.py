@@ -64,7 +64,7 @@ class Flight:
             "mix.layer_deeper": lambda: self._turn(steering.layer_beside(course.here, 1)),
             "mix.layer_shallower": lambda: self._turn(steering.layer_beside(course.here, -1)),
             "mix.network_next": lambda: self._turn(steering.network_after(course)),
-            "mix.random": lambda: self._turn(self.journey.wander(course.here, course.living())),
+            "mix.random": lambda: self._turn(self._wander()),
             **self.looks.triggers(),
             **self.cues.triggers(),
         }
@@ -124,7 +124,7 @@ class Flight:
         stayed = min(course.schedule.elapsed(course.time), course.time - self._piloted)
         if stayed >= self.controls.number("show.dwell"):
             self._piloted = course.time
-            self._turn(self.journey.onward(course.here, course.living()))
+            self._turn(self.journey.onward(course.here, course.living(), course.likeness()))
 
     def aim(self, goal: Mapping[Target, float]) -> None:
         """Grows into these targets as soon as they are prepared, within the crossfade's time; the
@@ -133,6 +133,10 @@ class Flight:
         Raises LiveflightError for names that do not exist."""
         self.looks.lift_pad()
         self.course.aim(goal, self.controls.number("mix.crossfade"))
+
+    def _wander(self) -> Target:
+        course = self.course
+        return self.journey.wander(course.here, course.living(), course.likeness())
 
     def _turn(self, target: Target) -> None:
         self.aim({target: 1.0})

@@ -112,6 +112,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--display", type=read.whole(0, 99), default=0, metavar="N", help="which screen")
     fps = "frames per second at most (60; 30 where the processor draws)"
     add("--fps", type=read.number(1, 1000), help=fps)
+    add("--allow-remote-save", action="store_true", help="snapshots may come over OSC")
     add("--osc-host", default="127.0.0.1", metavar="HOST", help="where OSC is heard (127.0.0.1)")
     _add_port(command)
     midi = "play by MIDI: all ports, or those with this word in their names"

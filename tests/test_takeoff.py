@@ -69,7 +69,7 @@ def test_a_preset_by_name_file_or_slot(wish: str, shelf: Path, tmp_path: Path) -
         wish = str((shelf / "mixed.toml").rename(tmp_path / wish))
     flight = begun(preset=wish)
     if wish == "1":
-        assert (flight.preset, flight.course.here) == ("reef", HOME)
+        assert (flight.looks.preset, flight.course.here) == ("reef", HOME)
     else:
         assert flight.preset.lower() == "mixed"
         assert len(flight.mix()) == 2

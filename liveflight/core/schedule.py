@@ -4,6 +4,7 @@ from one target into the next instead of being cut. Pure: time comes in as secon
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -21,6 +22,13 @@ _HURRY = 0.3
 
 _MOST = 6
 """Targets in one mix, the strongest first: a drummed key must not slow the flight down."""
+
+_REMEMBERED = 12
+"""Places that wandering does not come back to soon."""
+
+_HANDFUL = 5
+_NEIGHBOUR = 0.4
+"""How alike a good neighbour is, as a correlation: neither the same once more nor a stranger."""
 
 
 class Schedule:
@@ -91,6 +99,7 @@ class Journey:
         self._rng = np.random.default_rng(seed)
         self._stops: tuple[Target, ...] = ()
         self._next = 0
+        self._seen: deque[Target] = deque(maxlen=_REMEMBERED)
 
     def follow(self, stops: Sequence[Target]) -> None:
         """A new list, from its start; an empty one means wandering."""
@@ -100,20 +109,31 @@ class Journey:
     def stops(self) -> tuple[Target, ...]:
         return self._stops
 
-    def onward(self, here: Target, living: Sequence[int]) -> Target:
-        """The next stop; without a list, a random one of the `living` filters of the layer
-        `here`."""
+    def onward(
+        self, here: Target, living: Sequence[int], likeness: Sequence[float] | None = None
+    ) -> Target:
+        """The next stop; without a list, where wandering leads."""
         if not self._stops:
-            return self.wander(here, living)
+            return self.wander(here, living, likeness)
         for _ in self._stops:
             stop, self._next = self._stops[self._next], (self._next + 1) % len(self._stops)
             if stop != here:
                 return stop
         return here
 
-    def wander(self, here: Target, living: Sequence[int]) -> Target:
-        """A random other living filter of the same layer, or `here` where there is none."""
+    def wander(
+        self, here: Target, living: Sequence[int], likeness: Sequence[float] | None = None
+    ) -> Target:
+        """Another living filter of the same layer, none of the last ones as far as there are
+        others, or `here` where there is none: of a random handful the best neighbour, by how alike
+        (-1..1) each filter is to `here`; None takes the first."""
+        self._seen.append(here)
         others = [number for number in living if number != here.filter]
         if not others:
             return here
-        return Target(here.network, here.layer, int(self._rng.choice(others)))
+        seen = {one.filter for one in self._seen if one.layer == here.layer}
+        fresh = [number for number in others if number not in seen] or others
+        handful = self._rng.permutation(fresh)[:_HANDFUL].tolist()
+        if likeness is not None:
+            handful.sort(key=lambda number: abs(likeness[number] - _NEIGHBOUR))
+        return Target(here.network, here.layer, int(handful[0]))
