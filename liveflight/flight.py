@@ -104,7 +104,8 @@ class Flight:
             self.course.time += dt
         try:
             self.course.arrive()
-            self.cues.advance(dt)
+            if self.mix():  # no cue's time runs while the first network is still being loaded
+                self.cues.advance(dt)
             self._pilot()
         except LiveflightError as error:
             self._report(error)

@@ -71,7 +71,7 @@ def test_a_preset_by_name_file_or_slot(wish: str, shelf: Path, tmp_path: Path) -
     if wish == "1":
         assert (flight.looks.preset, flight.course.here) == ("reef", HOME)
     else:
-        assert flight.preset.lower() == "mixed"
+        assert flight.looks.preset.lower() == "mixed"
         assert len(flight.mix()) == 2
         assert flight.controls.flag("show.autopilot")
 
