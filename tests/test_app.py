@@ -815,7 +815,10 @@ def test_every_trigger_does_something(begin: Begin) -> None:
     assert of_surfaces == {"midi.forget"}
     show.app.mailbox.put(*triggers)
     show.frame()
-    allowed = {"no network but"}  # the next network: this machine may have none
+    allowed = {
+        "no network but",
+        "there is no cu",
+    }  # this machine may have none, this flight has none
     assert not [one for one in show.flight.reports.counts if one[:14] not in allowed]
 
 
