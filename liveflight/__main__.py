@@ -85,7 +85,9 @@ def fly(args: argparse.Namespace) -> int:
 
 def render(args: argparse.Namespace) -> int:
     """Flies offline at a fixed time step, into a file."""
-    return _render(parser.options(args), args.seconds, args.size or SIZE, args.out)
+    options = parser.options(args, fps=args.fps or parser.RENDERED)
+    seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
+    return _render(options, seconds, args.size or SIZE, args.out)
 
 
 def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
@@ -148,6 +150,15 @@ def presets(args: argparse.Namespace) -> int:
     from liveflight.core.presets import user_folder
 
     _print(listings.lines(listings.presets()))
+    print(f"\nYour own go into {user_folder()}")
+    return 0
+
+
+def cues(args: argparse.Namespace) -> int:
+    """Lists the cue lists."""
+    from liveflight.core.cues import user_folder
+
+    _print(listings.lines(listings.cues()))
     print(f"\nYour own go into {user_folder()}")
     return 0
 
@@ -218,6 +229,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "controls": controls,
     "networks": networks,
     "presets": presets,
+    "cues": cues,
     "doctor": doctor,
     "bench": bench,
 }

@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from liveflight import engines, surfaces
-from liveflight.core import presets
+from liveflight import engines, keepsakes, surfaces
 from liveflight.core.ascent import LONGEST, ascent
 from liveflight.core.camera import Camera
 from liveflight.core.contracts import (
@@ -36,7 +35,7 @@ from liveflight.overlay import Overlay
 from liveflight.pace import Pace
 from liveflight.screenshots import Screenshots
 from liveflight.surfaces import Surfaces
-from liveflight.takeoff import Options, canvas, take_off, weights_of
+from liveflight.takeoff import Options, canvas, weights_of
 from liveflight.worker import Worker
 
 FADE = 0.5
@@ -99,7 +98,7 @@ class App:
         self._master = 1.0
         flight.on("show.reseed", self.dream.reseed)
         flight.on("show.screenshot", self._screenshot)
-        flight.on("show.save_preset", self._save_preset)
+        keepsakes.offer(flight, remote=options.remote_save)
         flight.on("show.fullscreen", output.toggle_fullscreen)
         flight.on("show.quit", self._quit)
 
@@ -259,10 +258,6 @@ class App:
     def _screenshot(self) -> None:
         self._screenshots.take(self.picture())
 
-    def _save_preset(self) -> None:
-        path = presets.write(self.flight.as_preset(time.strftime("mine %Y-%m-%d %H.%M.%S")))
-        self.flight.note(f"saved {path}")
-
     def _quit(self) -> None:
         self.running = False
 
@@ -280,15 +275,16 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
     flight = Flight(Loader(engine, background=live, shown=shown), options.seed)
     try:
         weights = weights_of(options)
-        take_off(flight, options)
+        scores = surfaces.take_off(flight, options)
         app = App(output, flight, options, live=live)
     except BaseException:
         flight.loader.close()
         output.close()
         raise
+    app.surfaces.open(scores)
     if live:
         app.surfaces.open(surfaces.asked_for(options))
-    elif options.sound:
+    elif options.sound and not options.replay:  # a log holds what was heard
         try:
             app.surfaces.add(SoundInput(options.sound))
         except BaseException:

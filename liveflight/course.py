@@ -22,7 +22,7 @@ class Course:
         """The canvas's width and height, for which switches are planned; None: not yet known."""
         self._report = report
         self._awaited: Mapping[Target, float] | None = None
-        self._crossfade = 0.0
+        self._crossfade, self._curve = 0.0, "smooth"
         self._first: Mapping[Target, float] | None = None
         """What was awaited first: all there is to fall back on until it has arrived."""
 
@@ -46,16 +46,24 @@ class Course:
         """What to ascend now; empty while the first network is still being loaded."""
         return self.schedule.mix(self.time)
 
-    def aim(self, goal: Mapping[Target, float], crossfade: float) -> None:
-        """Grows into these targets, in `crossfade` seconds, as soon as their networks are loaded
-        and the ascent of both the crossfade and what comes after it is planned; until then the
-        flight goes on as it is.
+    def aim(self, goal: Mapping[Target, float], crossfade: float, curve: str = "smooth") -> None:
+        """Grows into these targets, in `crossfade` seconds along one of `morph.CURVES`, as soon as
+        their networks are loaded and the ascent of both the crossfade and what comes after it is
+        planned; until then the flight goes on as it is.
 
         Raises LiveflightError for names that do not exist."""
         self._awaited = {networks.resolve(target): weight for target, weight in goal.items()}
-        self._crossfade = crossfade
+        self._crossfade, self._curve = crossfade, curve
         self._first = self._first or self._awaited
         self.arrive()
+
+    def weigh(self, goal: Mapping[Target, float]) -> None:
+        """Other weights for the targets of the goal, at once and at no cost: the layers stay the
+        same. Targets that are not the goal's are left alone."""
+        if self._awaited is None:
+            self.schedule.weigh(goal)
+        elif self._awaited.keys() == goal.keys():
+            self._awaited = goal
 
     def arrive(self) -> None:
         """Begins with the crossfade to what is awaited, if it can.
@@ -71,7 +79,7 @@ class Course:
                 self._awaited = self._first
             raise
         if arrived and self._planned(awaited):
-            self.schedule.go(awaited, self.time, self._crossfade)
+            self.schedule.go(awaited, self.time, self._crossfade, self._curve)
         else:
             self._awaited = awaited
 
@@ -114,6 +122,16 @@ class Course:
         if engine is None or not engine.ready(self.here.network):
             return ()
         return engine.living(self.here.network, self.here.layer)
+
+    def likeness(self) -> Sequence[float] | None:
+        """How alike each filter of the layer `here` is to the one that is flown, -1..1; None as
+        long as it is not known."""
+        engine, here = self.loader.engine, self.here
+        if engine is None or here.filter is None or not engine.ready(here.network):
+            return None
+        signatures = engine.signatures(here.network, here.layer)
+        alike: list[float] = (signatures @ signatures[here.filter]).tolist()
+        return alike
 
     def _planned(self, goal: Mapping[Target, float]) -> bool:
         """Whether the crossfade from what is flown now to the goal can begin without a stall."""

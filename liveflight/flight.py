@@ -9,18 +9,20 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
-from liveflight import networks, steering
-from liveflight.core import presets
+from liveflight import steering
 from liveflight.core.contracts import LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
 from liveflight.core.modulation import Modulation
+from liveflight.core.pad import CORNERS
 from liveflight.core.panic import Panic
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
 from liveflight.core.tempo import Tempo
 from liveflight.course import Course
+from liveflight.cue_player import CuePlayer
 from liveflight.loader import Loader
+from liveflight.looks import Looks
 
 log = logging.getLogger("liveflight.flight")
 
@@ -52,8 +54,11 @@ class Flight:
         self.journey = Journey(seed)
         self.tempo = Tempo(self.controls)
         self.modulation = Modulation(seed)
+        self.looks = Looks(self.controls, self.course, self.journey, self.modulation, seed)
+        self.cues = CuePlayer(self.controls, self.looks, self.reports.add)
         self.loader = loader
-        self.preset = ""
+        self.speaker = ""
+        """Origin of the message that is being applied."""
         self.last_message = ""
         self._elapsed = 0.0
         self._panic = Panic()
@@ -66,7 +71,9 @@ class Flight:
             "mix.layer_deeper": lambda: self._turn(steering.layer_beside(course.here, 1)),
             "mix.layer_shallower": lambda: self._turn(steering.layer_beside(course.here, -1)),
             "mix.network_next": lambda: self._turn(steering.network_after(course)),
-            "mix.random": lambda: self._turn(self.journey.wander(course.here, course.living())),
+            "mix.random": lambda: self._turn(self._wander()),
+            **self.looks.triggers(),
+            **self.cues.triggers(),
             "tempo.tap": self.tempo.tap,
             "tempo.resync": self.tempo.resync,
             "show.panic": self._calm,
@@ -106,17 +113,21 @@ class Flight:
             self._try(message)
         self._elapsed += dt
         self.controls.advance(dt)
+        self.looks.advance(dt)
         self.modulation.advance(dt, self.tempo.position, self.controls)
         if not self.controls.flag("show.freeze"):
             self.course.time += dt
         try:
             self.course.arrive()
+            if self.mix():  # no cue's time runs while the first network is still being loaded
+                self.cues.advance(dt)
             self._pilot()
         except LiveflightError as error:
             self._report(error)
         self.course.look_ahead()
 
     def _try(self, message: Message) -> None:
+        self.speaker = "" if isinstance(message, Ask) else message.origin
         try:
             self._apply(message)
         except LiveflightError as error:
@@ -124,6 +135,7 @@ class Flight:
 
     def _calm(self) -> None:
         self.modulation.follow(())
+        self.looks.rest()
         for key, value in self._panic.press(self._elapsed).items():
             self.controls.set(key, value)
         self.controls.jump()
@@ -137,59 +149,50 @@ class Flight:
         course = self.course
         if not self.controls.flag("show.autopilot") or course.waiting or not course.goal:
             return
+        if self.controls.flag("pad.on"):
+            return
         stayed = min(course.schedule.elapsed(course.time), course.time - self._piloted)
         if stayed >= self.controls.number("show.dwell"):
             self._piloted = course.time
-            self._turn(self.journey.onward(course.here, course.living()))
+            self._turn(self.journey.onward(course.here, course.living(), course.likeness()))
 
     def aim(self, goal: Mapping[Target, float]) -> None:
-        """Grows into these targets as soon as they are prepared, within the crossfade's time.
+        """Grows into these targets as soon as they are prepared, within the crossfade's time; the
+        pad lets go.
 
         Raises LiveflightError for names that do not exist."""
+        self.looks.lift_pad()
         self.course.aim(goal, self.controls.number("mix.crossfade"))
+
+    def _wander(self) -> Target:
+        course = self.course
+        return self.journey.wander(course.here, course.living(), course.likeness())
 
     def _turn(self, target: Target) -> None:
         self.aim({target: 1.0})
 
     def recall(self, preset: Preset) -> None:
-        """Takes over a preset: the controls at once, the targets once their network is loaded.
-
-        Raises LiveflightError, having changed nothing, where it names what does not exist."""
-        try:
-            journey = [networks.resolve(stop) for stop in preset.journey]
-            goal = {networks.resolve(target): each for target, each in preset.targets.items()}
-        except LiveflightError as error:
-            raise LiveflightError(f"preset {preset.name}: {error}") from error
-        goal = goal or dict.fromkeys(journey[:1], 1.0)
-        self.loader.ready(sorted({target.network for target in goal}))
-        for control in ROWS:
-            if control.saved:
-                self.controls.set(control.key, preset.settings.get(control.key, control.default))
-        self.modulation.follow(preset.modulation)
-        self.preset = preset.name
-        self.journey.follow(journey)
-        if goal:
-            self.aim(goal)
-        self.course.foresee(journey)
+        """Takes over a preset: see `Looks.recall`."""
+        self.looks.recall(preset)
 
     def as_preset(self, name: str) -> Preset:
         """What is flown now, to be saved under this name."""
-        settings = {row.key: self.controls.setting(row.key) for row in ROWS if row.saved}
-        rows = self.modulation.rows
-        return Preset(name, self.course.goal, settings, self.journey.stops, rows)
+        return self.looks.current(name)
 
     def _apply(self, message: Message) -> None:
         match message:
             case Set("show.preset", name):
-                self.recall(presets.find(str(name)))
+                self.recall(self.looks.shelf.find(str(name)))
             case Set("mix.target", name):
                 self._turn(Target.parse(str(name)))
             case Set(key, value):
                 self.controls.set(key, value)
                 if CONTROLS[key].kind in ("told", "meter"):
                     return  # sensed, not said
+                self._touched(key)
             case Nudge(key, amount):
                 self.controls.nudge(key, amount)
+                self._touched(key)
             case Trigger(key):
                 self.last_message = key
                 if key in self._triggers:  # or it is for a control surface, which is told
@@ -205,6 +208,11 @@ class Flight:
                 assert_never(message)
         self.last_message = _described(message, self.controls)
 
+    def _touched(self, key: str) -> None:
+        self.looks.touched(key)
+        if key == "pad.on" or (key in CORNERS and self.controls.flag("pad.on")):
+            self.looks.press_pad()
+
     def values(self) -> dict[str, Value]:
         """What every control that has a value is set to, by key."""
         return {row.key: self._answer(row.key) for row in ROWS if row.kind != "trigger"}
@@ -212,7 +220,7 @@ class Flight:
     def _answer(self, key: str) -> Value:
         if key == "mix.target":
             return str(self.course.here) if self.course.goal else ""
-        return self.preset if key == "show.preset" else self.controls.setting(key)
+        return self.looks.preset if key == "show.preset" else self.controls.setting(key)
 
 
 def _described(message: Set | Nudge, controls: Controls) -> str:

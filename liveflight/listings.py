@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from liveflight import networks as registry
+from liveflight.core import cues as cue_lists
 from liveflight.core import presets as shelf
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import ROWS
@@ -54,6 +55,18 @@ def presets() -> Rows:
             continue
         used = sorted({target.network for target in preset.named})
         rows.append((str(preset.slot or ""), name, ", ".join(used), preset.about or preset.title))
+    return rows
+
+
+def cues() -> Rows:
+    rows: Rows = [("CUE LIST", "CUES", "WHAT IT IS")]
+    for name in cue_lists.names():
+        try:
+            known = cue_lists.find(name)
+        except LiveflightError as error:
+            rows.append((name, "", str(error)))
+            continue
+        rows.append((name, str(len(known.cues)), known.title))
     return rows
 
 

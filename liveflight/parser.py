@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from liveflight import __version__, engines
 from liveflight import arguments as read
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from liveflight.bench.plan import Plan
     from liveflight.takeoff import Options
 
+RENDERED = 30.0
+"""Frames per second of a video, where nobody asked for another rate."""
+
 COMMANDS: Mapping[str, str] = {
     "fly": "open the window and fly (this is what no command does)",
     "render": "fly offline, into a video file or a folder of PNGs",
     "controls": "list every control with its OSC address",
     "networks": "list the networks, or one network's layers",
     "presets": "list the presets",
+    "cues": "list the cue lists",
     "doctor": "say what works on this machine, and what to do about the rest",
     "bench": "measure how fast it is here, a few minutes; with everything, up to ten",
 }
@@ -42,8 +46,12 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     settings: dict[str, Value] = dict(args.set)
     if args.steps is not None:
         settings["ascent.steps"] = args.steps
-    names = "preset network layer filter weights canvas device engine seed fps sound link".split()
-    given = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    names = "preset network layer filter weights canvas device engine seed fps".split()
+    names += "cues record sound link".split()
+    given: dict[str, Any] = {name: getattr(args, name, None) for name in names}
+    given = {name: value for name, value in given.items() if value is not None}
+    if getattr(args, "replay", None):
+        return _again(args, given)
     return Options(**{**given, **more, "settings": settings})
 
 
@@ -57,7 +65,24 @@ def surfaces(args: argparse.Namespace) -> dict[str, object]:
         "oscquery_host": args.oscquery_host,
         "oscquery_port": port,
         "midi": args.midi,
+        "remote_save": args.allow_remote_save,
     }
+
+
+def _again(args: argparse.Namespace, given: Mapping[str, Any]) -> Options:
+    from liveflight.core import score
+    from liveflight.takeoff import Options
+
+    for name in ("preset", "network", "layer", "filter", "cues", "set", "steps", "seed"):
+        if getattr(args, name):
+            raise LiveflightError(f"--{name} is what the log says: leave it out beside --replay")
+    log = score.read(args.replay)
+    fps, canvas = args.fps or log.fps, args.canvas or log.canvas
+    return Options(
+        **{**given, "fps": fps, "canvas": canvas, "seed": log.seed},
+        settings=log.settings,
+        replay=log,
+    )
 
 
 def plan(args: argparse.Namespace) -> Plan:
@@ -102,6 +127,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--display", type=read.whole(0, 99), default=0, metavar="N", help="which screen")
     fps = "frames per second at most (60; 30 where the processor draws)"
     add("--fps", type=read.number(1, 1000), help=fps)
+    add("--allow-remote-save", action="store_true", help="snapshots may come over OSC")
     add("--osc-host", default="127.0.0.1", metavar="HOST", help="where OSC is heard (127.0.0.1)")
     _add_port(command)
     midi = "play by MIDI: all ports, or those with this word in their names"
@@ -120,8 +146,10 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     _add_flight(command)
     _add_preset(command)
     _add_engine(command)
-    command.add_argument("--seconds", type=read.number(1e-3, 1e6), default=10.0, help="10")
-    command.add_argument("--fps", type=read.number(1, 1000), default=30.0, help="30")
+    add = command.add_argument
+    add("--seconds", type=read.number(1e-3, 1e6), help="10, or as long as --replay")
+    add("--fps", type=read.number(1, 1000), help="30, or as in --replay")
+    add("--replay", type=Path, metavar="LOG", help="fly a recorded flight again")
     out = "a name in .mp4, or a folder for PNGs (flight.mp4)"
     command.add_argument("--out", type=Path, default=Path("flight.mp4"), help=out)
     sound = "what modulation hears, and the video sounds like"
@@ -177,7 +205,10 @@ def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> Non
 
 def _add_preset(command: argparse.ArgumentParser) -> None:
     help = "a preset's name, slot or file"
-    command.add_argument("--preset", default="", metavar="NAME|FILE.toml", help=help)
+    add = command.add_argument
+    add("--preset", default="", metavar="NAME|FILE.toml", help=help)
+    add("--cues", default="", metavar="NAME|FILE.toml", help="plays a cue list, for ever")
+    add("--record", type=Path, metavar="FILE", help="writes down what is played, for --replay")
 
 
 def _add_engine(command: argparse.ArgumentParser) -> None:

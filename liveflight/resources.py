@@ -1,4 +1,4 @@
-"""Where the shaders and presets lie: inside the installed package, or at the top of a checkout."""
+"""Where shaders, presets and cue lists lie: inside the installed package, or atop a checkout."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def folder(name: str) -> Path:
-    """The folder `shaders` or `presets`."""
+    """The folder `shaders`, `presets` or `cues`."""
     package = Path(__file__).parent
     installed = package / "data" / name
     return installed if installed.is_dir() else package.parent / name

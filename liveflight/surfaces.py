@@ -6,13 +6,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
+from liveflight import takeoff
 from liveflight.core.contracts import LiveflightError, Surface, Value
 from liveflight.core.mailbox import Mailbox, Message
+from liveflight.flight import Flight
 from liveflight.inputs.link import LinkInput
 from liveflight.inputs.midi import MidiInput
 from liveflight.inputs.osc import OscInput
 from liveflight.inputs.osc_feedback import OscFeedback
 from liveflight.inputs.oscquery import OscQuery
+from liveflight.inputs.score_player import ScorePlayer
+from liveflight.inputs.score_recorder import ScoreRecorder
 from liveflight.inputs.sound import SoundInput
 from liveflight.takeoff import Options
 
@@ -60,6 +64,21 @@ class Surfaces:
             call()
         except Exception as error:
             self._report(f"a control surface failed: {error!r}")
+
+
+def take_off(flight: Flight, options: Options) -> list[Surface]:
+    """The flight begins; the surfaces that record it, and that play what was recorded.
+
+    Raises LiveflightError for names that do not exist, and where nothing can be recorded."""
+    score = takeoff.take_off(flight, options)
+    scores: list[Surface] = [ScorePlayer(options.replay)] if options.replay else []
+    if options.record:
+        recorder = ScoreRecorder(options.record, score)
+        flight.looks.shelf.heard = recorder.note
+        scores.append(recorder)
+    if score.cues:
+        flight.cues.start(score.cues)
+    return scores
 
 
 def asked_for(options: Options) -> Iterator[Surface]:

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from liveflight import networks
-from liveflight.core import presets
+from liveflight.core import cues, presets
 from liveflight.core.contracts import LiveflightError, Target, Value
+from liveflight.core.controls import ROWS
+from liveflight.core.cues import CueList
 from liveflight.core.presets import Preset
+from liveflight.core.score import Score
+from liveflight.core.shelf import RecordedShelf
 from liveflight.flight import Flight
 from liveflight.networks import Layer
 
@@ -56,6 +60,14 @@ class Options:
     oscquery_host: str = "127.0.0.1"
     oscquery_port: int = 0
     """A TCP port; 0 is without OSCQuery."""
+    cues: str = ""
+    """A cue list's name, or the path of a .toml file."""
+    remote_save: bool = False
+    """Whether the network may save snapshots."""
+    record: Path | None = None
+    """The file that what is played is written into."""
+    replay: Score | None = None
+    """A recorded flight, which then says all of the above but the canvas and how it is made."""
 
 
 def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:
@@ -84,12 +96,15 @@ def weights_of(options: Options) -> dict[str, Path]:
     return {named.pop(): options.weights}
 
 
-def take_off(flight: Flight, options: Options) -> None:
-    """Recalls the preset, then what was asked for beside it.
+def take_off(flight: Flight, options: Options) -> Score:
+    """Recalls the preset, then what was asked for beside it; the score of a flight that begins so.
+    Its cues are left to whoever has begun to listen.
 
     Raises LiveflightError for names that do not exist."""
     preset = _preset(options)
-    target = _target(options, preset)
+    if options.replay:
+        flight.looks.shelf = RecordedShelf(list(options.replay.answers))
+    target = None if options.replay else _target(options, preset)
     if target:  # before anything is loaded: the preset's own network may not be wanted
         stay: dict[str, Value] = {"show.autopilot": False}
         settings = {**preset.settings, **stay}
@@ -98,9 +113,22 @@ def take_off(flight: Flight, options: Options) -> None:
     for key, value in options.settings.items():
         flight.controls.set(key, value)
     flight.controls.jump()
+    begun = {row.key: flight.controls.setting(row.key) for row in ROWS if row.settable}
+    listed = _cues(options)
+    return Score(preset, begun, options.seed, options.fps, options.canvas, listed)
+
+
+def _cues(options: Options) -> CueList | None:
+    if options.replay:
+        return options.replay.cues
+    if options.cues.endswith(".toml"):
+        return cues.read(Path(options.cues))
+    return cues.find(options.cues) if options.cues else None
 
 
 def _preset(options: Options) -> Preset:
+    if options.replay:
+        return options.replay.preset
     if options.preset.endswith(".toml"):
         return presets.read(Path(options.preset))
     if options.preset:

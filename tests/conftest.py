@@ -8,13 +8,19 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import moderngl
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
+from in_flight import STEM
 
+from liveflight.flight import Flight
+from liveflight.loader import Loader
+from liveflight.networks import Network
 from liveflight.outputs import before_gl
 
 
@@ -110,3 +116,33 @@ def textures(ctx: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> Textures
 
     monkeypatch.setattr(ctx, "texture", watched)
     return made
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def flight(engine: FakeEngine) -> Flight:
+    """At `STEM`, every network loaded at once when it is wanted."""
+    flight = Flight(Loader(lambda: engine, background=False), seed=5)
+    flight.aim({STEM: 1.0})
+    return flight
+
+
+@pytest.fixture
+def weights(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of the networks whose weights are at hand."""
+    here: set[str] = set()
+    find: Callable[[Network], Path | None] = lambda network: (  # noqa: E731
+        Path(network.name) if network.name in here else None
+    )
+    monkeypatch.setattr(Network, "find_weights", find)
+    return here
+
+
+@pytest.fixture
+def show(engine: FakeEngine) -> Flight:
+    """Nothing loaded yet; loads in the background."""
+    return Flight(Loader(lambda: engine, background=True), seed=5)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 
+import numpy as np
+
 from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
 
 Step = Callable[[Canvas, Mix, Ascent], Canvas]
@@ -60,6 +62,9 @@ class FakeEngine:
     def living(self, network: str, layer: str) -> Sequence[int]:
         assert self.ready(network)
         return self.alive
+
+    def signatures(self, network: str, layer: str) -> np.ndarray:
+        return np.zeros((2000, 2), np.float32)
 
     def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
         assert all(self.ready(target.network) for target in mix)

@@ -9,6 +9,7 @@ from liveflight.inputs.keyboard import KEYS, Keyboard, help_lines
 
 NAMES = [name for row in KEYS for name in row.keys]
 PUNCTUATION = {"plus", "minus", "leftbracket", "rightbracket", "comma", "period", "tab", "space"}
+NAMED = {"escape", "return", "backspace", "f3", "f4", "f5"}
 ARROWS = {"left", "right", "up", "down", "pageup", "pagedown"}
 
 
@@ -34,7 +35,8 @@ def test_no_key_is_in_the_table_twice() -> None:
 def test_keys_are_named_as_the_window_names_them() -> None:
     for name in NAMES:
         alone = len(name) == 1 and (name.islower() or name.isdigit())
-        assert alone or name in PUNCTUATION | ARROWS | {"escape", "end", "f5"}
+        named = {"escape", "return", "backspace", "end", "f3", "f4", "f5"}
+        assert alone or name in PUNCTUATION | ARROWS | named
 
 
 @pytest.mark.parametrize("name", NAMES)

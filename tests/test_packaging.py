@@ -48,7 +48,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.mark.parametrize("folder", ["shaders", "presets"])
+@pytest.mark.parametrize("folder", ["shaders", "presets", "cues"])
 def test_wheel_carries_data(wheel: Path, folder: str) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     files = [path for path in (ROOT / folder).iterdir() if path.is_file()]

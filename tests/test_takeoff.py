@@ -48,7 +48,7 @@ def begun(engine: FakeEngine | None = None, **options: object) -> Flight:
 
 def test_without_a_wish_it_is_the_default_flight() -> None:
     flight = begun()
-    assert flight.preset == presets.DEFAULT == "reef"
+    assert flight.looks.preset == presets.DEFAULT == "reef"
     assert flight.mix() == {HOME: 1.0}
 
 
@@ -69,9 +69,9 @@ def test_a_preset_by_name_file_or_slot(wish: str, shelf: Path, tmp_path: Path) -
         wish = str((shelf / "mixed.toml").rename(tmp_path / wish))
     flight = begun(preset=wish)
     if wish == "1":
-        assert (flight.preset, flight.course.here) == ("reef", HOME)
+        assert (flight.looks.preset, flight.course.here) == ("reef", HOME)
     else:
-        assert flight.preset.lower() == "mixed"
+        assert flight.looks.preset.lower() == "mixed"
         assert len(flight.mix()) == 2
         assert flight.controls.flag("show.autopilot")
 
@@ -88,7 +88,7 @@ def test_the_autopilots_journey_begins_at_its_first_stop() -> None:
 @pytest.mark.parametrize("network", networks.names())
 def test_a_network_alone_is_its_own_preset(network: str) -> None:
     flight = begun(network=network.upper())
-    assert flight.preset == PRESET_OF[network]
+    assert flight.looks.preset == PRESET_OF[network]
     assert flight.course.here.network == network
 
 
@@ -121,7 +121,7 @@ def test_a_named_target_is_flown_alone_and_stays(options: dict[str, str], target
 
 def test_a_named_target_keeps_the_rest_of_the_preset() -> None:
     flight = begun(preset="reef", filter="7")
-    assert flight.preset == "reef"
+    assert flight.looks.preset == "reef"
     assert flight.controls.number("camera.zoom") == 2.0
 
 

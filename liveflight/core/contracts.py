@@ -177,6 +177,11 @@ class Engine(Protocol):
         """The filters of a prepared network's layer that answer to anything at all."""
         ...
 
+    def signatures(self, network: str, layer: str) -> np.ndarray:
+        """What the filters of a prepared network's layer answer to: float32 (C, N), each row of
+        mean 0 and length 1 or all 0, so that the product of two rows is how alike they are."""
+        ...
+
     def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
         """One frame's steps: a new canvas, the given one left alone. All values finite and in 0..1,
         or, where the step came out non-finite, raises FloatingPointError. Raises OutOfMemoryError

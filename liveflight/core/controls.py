@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from liveflight.core.contracts import LiveflightError, Value, nearest
 from liveflight.core.control import Control, Curve
+from liveflight.core.morph import CURVES
 from liveflight.core.quantise import GRIDS
 
 
@@ -96,6 +97,24 @@ ROWS: tuple[Control, ...] = (
     _trigger("mix", "network_next", "the next network whose weights are at hand", waits="target"),
     _trigger("mix", "random", "a random living filter of the layer", waits="target"),
 
+    _switch("pad", "on", "blends the pad's four targets by where pad.x and pad.y are", saved=False),
+    _number("pad", "x", 0, 0.5, 1, "", "from pad.a and pad.c on the left to pad.b and pad.d on the right", glide=0.1),
+    _number("pad", "y", 0, 0.5, 1, "", "from pad.a and pad.b at the bottom to pad.c and pad.d at the top", glide=0.1),
+    _text("pad", "a", "the target at the bottom left: network:layer:filter", ""),
+    _text("pad", "b", "the target at the bottom right", ""),
+    _text("pad", "c", "the target at the top left", ""),
+    _text("pad", "d", "the target at the top right", ""),
+
+    Control("morph", "time", "float", "how long one preset takes to become the next; 0 is at once", 0.0, 0, 60, "s", saved=False),
+    Control("morph", "beats", "int", "the same in beats; above 0 it counts instead of the seconds", 0, 0, 64, "beats", saved=False),
+    Control("morph", "curve", "enum", "how a morph begins and ends", CURVES[0], choices=CURVES, saved=False),
+
+    _trigger("cue", "go", "the cue list's next cue", waits="cue"),
+    _trigger("cue", "back", "the cue before", waits="cue"),
+    _switch("cue", "hold", "stays at this cue until go", saved=False),
+    Control("cue", "loop", "bool", "the last cue leads to the first", True, saved=False),
+    _told("cue", "now", "which cue of how many, and how long still"),
+
     Control("tempo", "bpm", "float", "the tempo: beats per minute", 120.0, 20, 300, "bpm", saved=False),
     _trigger("tempo", "tap", "tap the tempo; a tap is a beat, the second one sets the tempo"),
     _trigger("tempo", "resync", "the bar begins now; so does the phrase"),
@@ -120,6 +139,12 @@ ROWS: tuple[Control, ...] = (
     _meter("sound", "onset", 0, 1, "", "in the frame in which something begins to sound: how strongly"),
 
     _text("show", "preset", "recalls a preset by name or number", "/liveflight/preset", "preset"),
+    _trigger("show", "preset_next", "the next favourite preset, or the next of all", waits="preset"),
+    _trigger("show", "preset_previous", "the one before", waits="preset"),
+    _trigger("show", "preset_random", "any favourite preset, or any of all", waits="preset"),
+    _trigger("show", "favourite", "makes this preset a favourite, or not one any more", remote=False),
+    _trigger("show", "undo", "back to the look before the last recall; again: forth", waits="preset"),
+    _trigger("show", "snapshot", "saves this look under the next free slot; from the network only with --allow-remote-save"),
     _switch("show", "autopilot", "goes on to the journey's next target, or a random living filter, after each dwell"),
     _number("show", "dwell", 1, 12, 600, "s", "how long the autopilot stays, crossfade included", "geometric", glide=0),
     _switch("show", "governor", "keeps the display's rate by fewer steps and a smaller canvas; off is what was asked", True, saved=False),
@@ -172,6 +197,14 @@ class Controls:
         self._set[key] = value
         if not CONTROLS[key].glide:
             self._now[key] = value
+
+    def place(self, key: str, value: Value) -> None:
+        """As `set`, without a glide."""
+        self._set[key] = self._now[key] = value
+
+    def now(self, key: str) -> Value:
+        """Where its glide has brought it."""
+        return self._now[key]
 
     def nudge(self, key: str, amount: float) -> None:
         self.set(key, CONTROLS[key].nudged(self._set[key], amount))

@@ -9,27 +9,26 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import tomlkit
 
-from liveflight.core import modulation
+from liveflight.core import library, modulation
 from liveflight.core.contracts import LiveflightError, Target, Value, nearest
 from liveflight.core.controls import CONTROLS
 from liveflight.resources import folder
 
 VERSION = 1
-_LARGEST = 64 * 1024
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 """What Windows takes for a device, whatever folder and suffix it has."""
-_WORDS = ("version", "title", "about", "slot", "targets", "journey", "modulation")
+_WORDS = (
+    "version", "title", "about", "slot", "targets", "journey", "modulation", "corners",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,8 @@ class Preset:
     """Where the autopilot goes, in order."""
     modulation: tuple[modulation.Row, ...] = ()
     """What moves its controls."""
+    corners: tuple[Target, ...] = ()
+    """The XY pad's four targets; empty: the pad is off."""
     title: str = ""
     about: str = ""
     slot: int | None = None
@@ -53,7 +54,7 @@ class Preset:
     @property
     def named(self) -> tuple[Target, ...]:
         """Every target it names: what is excited first, then the journey."""
-        return (*self.targets, *self.journey)
+        return (*self.targets, *self.corners, *self.journey)
 
 
 DEFAULT = "reef"
@@ -61,7 +62,7 @@ DEFAULT = "reef"
 
 
 def user_folder() -> Path:
-    return platformdirs.user_config_path("liveflight") / "presets"
+    return library.user_folder("presets")
 
 
 def names() -> tuple[str, ...]:
@@ -84,26 +85,23 @@ def find(text: str) -> Preset:
     )
 
 
+def free_slot() -> int:
+    """The smallest number that no preset has. Raises LiveflightError where all 99 are taken."""
+    taken = {_slot(path) for path in _files().values()}
+    for slot in range(1, 100):
+        if slot not in taken:
+            return slot
+    raise LiveflightError("all 99 slots are taken: give a preset of yours no slot any more")
+
+
 def read(path: Path) -> Preset:
     """Reads and checks a file. Raises LiveflightError naming file, field and what is allowed."""
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():  # it might wait for ever
-            raise LiveflightError("it is not a file")
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-        if len(data) > _LARGEST:
-            raise LiveflightError(f"it is larger than {_LARGEST // 1024} KiB")
-        return parse(path.stem, tomllib.loads(data.decode("utf-8")))
+        return parse(path.stem, library.toml(library.read(path)))
     except (OSError, ValueError, RecursionError) as error:
-        raise LiveflightError(f"preset {path} cannot be read: {_why(error)}") from error
+        raise LiveflightError(f"preset {path} cannot be read: {library.why(error)}") from error
     except LiveflightError as error:
         raise LiveflightError(f"preset {path}: {error}") from error
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    return (error.strerror if isinstance(error, OSError) else "") or str(error)
 
 
 def parse(name: str, data: Mapping[str, Any]) -> Preset:
@@ -121,6 +119,7 @@ def parse(name: str, data: Mapping[str, Any]) -> Preset:
         settings=dict(_settings(data, groups)),
         journey=tuple(_target(entry) for entry in _listed(data, "journey")),
         modulation=modulation.read(data.get("modulation", [])),
+        corners=_corners(data),
         title=_text(data, "title"),
         about=_text(data, "about"),
         slot=_slot_of(data),
@@ -147,7 +146,7 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise LiveflightError(f"preset {path} cannot be written: {_why(error)}") from error
+        raise LiveflightError(f"preset {path} cannot be written: {library.why(error)}") from error
     return path
 
 
@@ -166,6 +165,8 @@ def dump(preset: Preset) -> str:
     ]
     if preset.journey:
         document["journey"] = [str(target) for target in preset.journey]
+    if preset.corners:
+        document["corners"] = [str(target) for target in preset.corners]
     for key, value in preset.settings.items():
         control = CONTROLS[key]
         if value != control.default:
@@ -178,12 +179,7 @@ def dump(preset: Preset) -> str:
 
 
 def _files() -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for directory in (user_folder(), folder("presets")):
-        if os.path.isdir(directory):  # which is False, where Path's raises, in a locked folder
-            for path in sorted(directory.glob("*.toml")):
-                found.setdefault(path.stem, path)
-    return found
+    return library.files((user_folder(), folder("presets")))
 
 
 def _slot(path: Path) -> int | None:
@@ -210,6 +206,13 @@ def _listed(data: Mapping[str, Any], key: str) -> list[Any]:
     if not isinstance(entries, list):
         raise LiveflightError(f"{key} = {str(entries)[:60]!r}: allowed is a list of targets")
     return entries
+
+
+def _corners(data: Mapping[str, Any]) -> tuple[Target, ...]:
+    corners = tuple(_target(entry) for entry in _listed(data, "corners"))
+    if len(corners) in (0, 4):
+        return corners
+    raise LiveflightError(f"corners = {len(corners)} targets: allowed are four, or none")
 
 
 def _target(entry: object) -> Target:

@@ -4,11 +4,13 @@ from one target into the next instead of being cut. Pure: time comes in as secon
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from liveflight.core.contracts import Mix, Target
+from liveflight.core.morph import eased
 
 _FAINT = 0.02
 """Weights below this change nothing that can be seen, but cost a layer's work. While a crossfade
@@ -21,6 +23,13 @@ _HURRY = 0.3
 _MOST = 6
 """Targets in one mix, the strongest first: a drummed key must not slow the flight down."""
 
+_REMEMBERED = 12
+"""Places that wandering does not come back to soon."""
+
+_HANDFUL = 5
+_NEIGHBOUR = 0.4
+"""How alike a good neighbour is, as a correlation: neither the same once more nor a stranger."""
+
 
 class Schedule:
     """The mix of every instant."""
@@ -31,15 +40,28 @@ class Schedule:
         self._from: Mix = {}
         self._since = 0.0
         self._crossfade = 0.0
+        self._curve = "smooth"
 
-    def go(self, goal: Mapping[Target, float], now: float, crossfade: float) -> None:
+    def go(
+        self, goal: Mapping[Target, float], now: float, crossfade: float, curve: str = "smooth"
+    ) -> None:
         """Grows into `goal` (weights above 0, at least one) over `crossfade` seconds from what is
-        now."""
+        now, along one of `morph.CURVES`."""
         if self.elapsed(now) < self._crossfade:  # who plays faster than the crossfade is in a hurry
             crossfade = min(crossfade, max(2 * self.elapsed(now), _HURRY))
         self._from = self.start(now)
         self.goal = _strongest(goal)
         self._since, self._crossfade = now, crossfade if self._from else 0.0
+        self._curve = curve
+
+    def weigh(self, goal: Mapping[Target, float]) -> bool:
+        """Other weights for the targets of the goal, whatever they were; whether `goal` are those.
+        A crossfade that is under way goes on."""
+        if goal.keys() != self.goal.keys():
+            return False
+        total = sum(goal.values())
+        self.goal = {target: weight / total for target, weight in goal.items()}
+        return True
 
     def start(self, now: float) -> Mix:
         """What a crossfade that begins now starts from."""
@@ -48,13 +70,12 @@ class Schedule:
     def mix(self, now: float) -> Mix:
         """The weights at `now`, together 1; empty before the first `go`."""
         done = (now - self._since) / self._crossfade if self._crossfade > 0 else 1.0
-        done = min(max(done, 0.0), 1.0)
         if done >= 1.0:
             return self.goal
-        eased = done * done * (3 - 2 * done)
-        mixed = {target: weight * (1 - eased) for target, weight in self._from.items()}
+        grown = eased(self._curve, done)
+        mixed = {target: weight * (1 - grown) for target, weight in self._from.items()}
         for target, weight in self.goal.items():
-            mixed[target] = mixed.get(target, 0.0) + weight * eased
+            mixed[target] = mixed.get(target, 0.0) + weight * grown
         return _strongest(mixed, faint=0.0)
 
     def elapsed(self, now: float) -> float:
@@ -78,6 +99,7 @@ class Journey:
         self._rng = np.random.default_rng(seed)
         self._stops: tuple[Target, ...] = ()
         self._next = 0
+        self._seen: deque[Target] = deque(maxlen=_REMEMBERED)
 
     def follow(self, stops: Sequence[Target]) -> None:
         """A new list, from its start; an empty one means wandering."""
@@ -87,20 +109,31 @@ class Journey:
     def stops(self) -> tuple[Target, ...]:
         return self._stops
 
-    def onward(self, here: Target, living: Sequence[int]) -> Target:
-        """The next stop; without a list, a random one of the `living` filters of the layer
-        `here`."""
+    def onward(
+        self, here: Target, living: Sequence[int], likeness: Sequence[float] | None = None
+    ) -> Target:
+        """The next stop; without a list, where wandering leads."""
         if not self._stops:
-            return self.wander(here, living)
+            return self.wander(here, living, likeness)
         for _ in self._stops:
             stop, self._next = self._stops[self._next], (self._next + 1) % len(self._stops)
             if stop != here:
                 return stop
         return here
 
-    def wander(self, here: Target, living: Sequence[int]) -> Target:
-        """A random other living filter of the same layer, or `here` where there is none."""
+    def wander(
+        self, here: Target, living: Sequence[int], likeness: Sequence[float] | None = None
+    ) -> Target:
+        """Another living filter of the same layer, none of the last ones as far as there are
+        others, or `here` where there is none: of a random handful the best neighbour, by how alike
+        (-1..1) each filter is to `here`; None takes the first."""
+        self._seen.append(here)
         others = [number for number in living if number != here.filter]
         if not others:
             return here
-        return Target(here.network, here.layer, int(self._rng.choice(others)))
+        seen = {one.filter for one in self._seen if one.layer == here.layer}
+        fresh = [number for number in others if number not in seen] or others
+        handful = self._rng.permutation(fresh)[:_HANDFUL].tolist()
+        if likeness is not None:
+            handful.sort(key=lambda number: abs(likeness[number] - _NEIGHBOUR))
+        return Target(here.network, here.layer, int(handful[0]))

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from liveflight.core.noise import pink
 from liveflight.networks import Network
@@ -113,8 +114,25 @@ def normalised(picture: Tensor, known: Network) -> Tensor:
 def spreads(known: Network, module: Layered) -> dict[str, Tensor]:
     """Each filter's standard deviation over two pictures of noise, by layer: float32 (C,), on the
     CPU."""
+    return {name: spread for name, (spread, _) in responses(known, module).items()}
+
+
+@torch.no_grad()
+def responses(known: Network, module: Layered) -> dict[str, tuple[Tensor, np.ndarray]]:
+    """By layer, each filter's spread (see `spreads`) and where in the noise it answers, as float32
+    (C, 32): its signature, mean 0 and length 1, of which the product of two filters' is how alike
+    they are, -1..1. All 0 of a filter that answers alike everywhere."""
     noise = np.stack([pink(NOISE_SIZE, seed, deviation=NOISE_DEVIATION) for seed in (1, 2)])
     pictures = torch.from_numpy(noise)[..., :3].permute(0, 3, 1, 2).float()
     inputs = normalised(pictures, known).contiguous(memory_format=torch.channels_last)
     activations = module(inputs, [layer.name for layer in known.layers])
-    return {name: activation.float().std((0, 2, 3)) for name, activation in activations.items()}
+    return {
+        name: (activation.float().std((0, 2, 3)), _signature(activation.float()))
+        for name, activation in activations.items()
+    }
+
+
+def _signature(activation: Tensor) -> np.ndarray:
+    places = functional.adaptive_avg_pool2d(activation, 4).permute(1, 0, 2, 3).flatten(1)
+    centred = places - places.mean(1, keepdim=True)
+    return np.asarray(functional.normalize(centred, dim=1).numpy())

@@ -25,7 +25,7 @@ from liveflight.engines.backend import (
     Backend,
     Excitations,
     excitation,
-    spreads,
+    responses,
 )
 from liveflight.engines.scaling import scaled, scales, shrunk, shrunk_backward
 from liveflight.networks import Network
@@ -57,6 +57,7 @@ class AscentEngine:
         self._backend = backend
         self._weights = dict(weights or {})
         self._spreads: dict[str, dict[str, Tensor]] = {}
+        self._signatures: dict[str, dict[str, np.ndarray]] = {}
         self._formats: dict[str, torch.dtype] = {}
         self._octaves = Ascent(0.0, 0).octaves
         self._rng = np.random.default_rng(seed)
@@ -67,11 +68,13 @@ class AscentEngine:
         if known.name in self._spreads:
             return
         module = known.load(self._weights.get(known.name), progress)
-        spread = spreads(known, module)
+        answers = responses(known, module)
+        spread = {name: one for name, (one, _) in answers.items()}
         self._formats[known.name] = self._load(known, module, spread)
         _warm_up(self._backend, known, self._device)
         del module
         devices.give_back_freed()
+        self._signatures[known.name] = {name: one for name, (_, one) in answers.items()}
         self._spreads[known.name] = spread
 
     def ready(self, network: str) -> bool:
@@ -94,6 +97,9 @@ class AscentEngine:
     def living(self, network: str, layer: str) -> list[int]:
         spread = self._spreads[network][layer]
         return torch.nonzero(spread > 0.05 * spread.median()).flatten().tolist()
+
+    def signatures(self, network: str, layer: str) -> np.ndarray:
+        return self._signatures[network][layer]
 
     def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
         picture = _to_picture(canvas, self._device)

@@ -68,6 +68,13 @@ KEYS: tuple[Row, ...] = (
     _fire("N", n="mix.network_next"),
     _fire("X", x="mix.random"),
     Row("1 to 9", {digit: (Set("show.preset", digit),) for digit in "123456789"}),
+    _fire("F3 F4", f3="show.preset_previous", f4="show.preset_next"),
+    _fire("G", g="show.preset_random"),
+    _fire("Backspace", backspace="show.undo"),
+    _fire("V", v="show.favourite"),
+    _fire("Z", z="show.snapshot"),
+    Row("Enter", {"return": (Trigger("cue.go"),)}),
+    _toggle("L", "l", "cue.hold"),
     _toggle("Tab", "tab", "show.autopilot", "autopilot: goes on to the next target by itself"),
     _steps(", .", "comma", "period", "mix.crossfade", 1 / 60),
 

@@ -1,0 +1,48 @@
+"""Which presets a performer likes best: a file of names in the user's folder, one a line."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from liveflight.core import library, presets
+from liveflight.core.contracts import LiveflightError
+
+
+def path() -> Path:
+    return presets.user_folder().parent / "favourites.txt"
+
+
+def read() -> tuple[str, ...]:
+    """The favourites among the presets there are, in their order. Raises LiveflightError where the
+    file cannot be read."""
+    try:
+        lines = library.read(path()).decode("utf-8").splitlines()
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, LiveflightError) as error:
+        raise LiveflightError(f"favourites {path()}: {library.why(error)}") from error
+    liked = {line.strip() for line in lines}
+    return tuple(name for name in presets.names() if name in liked)
+
+
+def toggle(name: str) -> bool:
+    """Makes a preset a favourite, or not one any more; which of them. Raises LiveflightError where
+    there is no such preset, and where the file cannot be written."""
+    if name not in presets.names():
+        raise LiveflightError(f"preset {name[:60]!r} is not saved: only saved ones are favourites")
+    liked = read()
+    kept = [one for one in liked if one != name]
+    if len(kept) == len(liked):
+        kept.append(name)
+    draft = path().with_suffix(".tmp")
+    try:
+        path().parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text("".join(f"{one}\n" for one in kept), encoding="utf-8")
+        os.replace(draft, path())
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise LiveflightError(f"favourites {path()}: {library.why(error)}") from error
+    return name in kept

@@ -1,0 +1,55 @@
+"""A user's and the shipped files of one kind (presets, cues): listed by name, read as TOML. Names
+are looked up in a listing; none is ever taken for a path.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from liveflight.core.contracts import LiveflightError
+
+LARGEST = 64 * 1024
+"""Bytes of the largest file that is read."""
+
+
+def user_folder(kind: str) -> Path:
+    return platformdirs.user_config_path("liveflight") / kind
+
+
+def files(folders: Sequence[Path]) -> dict[str, Path]:
+    """All .toml files by name; of two of one name, the one in the earlier folder."""
+    found: dict[str, Path] = {}
+    for directory in folders:
+        if os.path.isdir(directory):  # which is False, where Path's raises, in a locked folder
+            for path in sorted(directory.glob("*.toml")):
+                found.setdefault(path.stem, path)
+    return found
+
+
+def read(path: Path) -> bytes:
+    """A whole file. Raises LiveflightError for what is too large or no file, OSError."""
+    if path.exists() and not path.is_file() and not path.is_dir():  # it might wait for ever
+        raise LiveflightError("it is not a file")
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise LiveflightError(f"it is larger than {LARGEST // 1024} KiB")
+    return data
+
+
+def toml(text: bytes) -> dict[str, Any]:
+    """Raises ValueError or RecursionError for what is not TOML."""
+    return tomllib.loads(text.decode("utf-8"))
+
+
+def why(error: Exception) -> str:
+    """What went wrong with a file, in a few words."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)

@@ -1,0 +1,71 @@
+"""The presets within a performer's reach. What a flight reads from the disk while it flies it asks
+a shelf for; a log of the answers is enough to fly the same again where the files are others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from liveflight.core import favourites, presets
+from liveflight.core.contracts import LiveflightError
+from liveflight.core.presets import Preset
+
+
+class Shelf:
+    """Every answer raises LiveflightError where there is no such preset, or it is broken."""
+
+    def __init__(self) -> None:
+        self.heard: Callable[[str, Preset], None] = lambda question, preset: None
+        """Told of each answer."""
+
+    def find(self, text: str) -> Preset:
+        """The preset of that name or slot number."""
+        return self._answer(text, lambda: presets.find(text))
+
+    def beside(self, name: str, step: int) -> Preset:
+        """`step` on from `name` among the favourites, or among all, round and round."""
+
+        def look() -> Preset:
+            names = _walked()
+            here = names.index(name) if name in names else (-1 if step > 0 else 0)
+            return presets.find(names[(here + step) % len(names)])
+
+        return self._answer(f"{step:+d} {name}", look)
+
+    def another(self, name: str, luck: float) -> Preset:
+        """Another one than `name` among the favourites, or among all; `luck`, in 0..1, says
+        which."""
+
+        def look() -> Preset:
+            names = [other for other in _walked() if other != name] or [name]
+            return presets.find(names[int(luck * len(names))])
+
+        return self._answer(f"? {name}", look)
+
+    def _answer(self, question: str, look: Callable[[], Preset]) -> Preset:
+        preset = look()
+        self.heard(question, preset)
+        return preset
+
+
+class RecordedShelf(Shelf):
+    """Answers what was answered before, and reads nothing."""
+
+    def __init__(self, answers: list[tuple[str, Preset]]) -> None:
+        super().__init__()
+        self._answers = list(answers)
+
+    def _answer(self, question: str, look: Callable[[], Preset]) -> Preset:
+        for place, (asked, preset) in enumerate(self._answers):
+            if asked == question:
+                # What was asked in between was not asked this time: at a lower rate, say.
+                del self._answers[: place + 1]
+                return preset
+        raise LiveflightError(f"the log has no answer to {question[:60]!r}")
+
+
+def _walked() -> tuple[str, ...]:
+    names = favourites.read() or presets.names()
+    if not names:
+        raise LiveflightError("there are no presets")
+    return names

@@ -1,0 +1,74 @@
+"""Plays a cue list: one preset after the other, each in its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.core.controls import Controls
+from liveflight.core.cues import Cue, CueList
+from liveflight.looks import Looks
+
+
+class CuePlayer:
+    def __init__(self, controls: Controls, looks: Looks, report: Callable[[object], None]) -> None:
+        """`report` is told of cues that cannot be flown; they are skipped."""
+        self._controls, self._looks, self._report = controls, looks, report
+        self._cues: tuple[Cue, ...] = ()
+        self._here = 0
+        self._flown = 0.0
+        """Of this cue, in its own unit: seconds or beats."""
+
+    def triggers(self) -> dict[str, Callable[[], None]]:
+        """What the triggers of cues do."""
+        return {"cue.go": lambda: self._step(1), "cue.back": lambda: self._step(-1)}
+
+    def start(self, cues: CueList) -> None:
+        """From its first cue on. Raises LiveflightError where none of them can be flown."""
+        self._cues, self._here = cues.cues, -1
+        self._step(1)
+
+    def advance(self, dt: float) -> None:
+        """Flies on for `dt` seconds."""
+        if not self._cues:
+            return
+        cue = self._cues[self._here]
+        bpm = self._controls.number("tempo.bpm")
+        self._flown += dt * bpm / 60 if cue.beats else dt
+        if self._left(cue) <= 0 and not self._holding(cue):
+            self._step(1)
+        self._controls.set("cue.now", self._told())
+
+    def _holding(self, cue: Cue) -> bool:
+        last = self._here == len(self._cues) - 1 and not self._controls.flag("cue.loop")
+        return cue.hold or last or self._controls.flag("cue.hold")
+
+    def _left(self, cue: Cue) -> float:
+        return max((cue.beats or cue.seconds) - self._flown, 0.0)
+
+    def _step(self, step: int) -> None:
+        """To the next cue that can be flown, round and round."""
+        if not self._cues:
+            raise LiveflightError("there is no cue list: start with --cues NAME")
+        for _ in self._cues:
+            self._here = (self._here + step) % len(self._cues)
+            try:
+                self._recall(self._cues[self._here])
+            except LiveflightError as error:
+                self._report(error)
+            else:
+                return
+        self._cues = ()
+        raise LiveflightError("no cue of the list can be flown")
+
+    def _recall(self, cue: Cue) -> None:
+        beats = cue.transition_beats * 60 / self._controls.number("tempo.bpm")
+        self._looks.recall(self._looks.shelf.find(cue.preset), beats or cue.transition, cue.curve)
+        self._flown = 0.0
+
+    def _told(self) -> str:
+        cue = self._cues[self._here]
+        place = f"{self._here + 1} of {len(self._cues)}: {cue.preset}"
+        if self._holding(cue):
+            return f"{place}, holds"
+        return f"{place}, {self._left(cue):.0f} {'beats' if cue.beats else 's'}"

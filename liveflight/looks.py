@@ -1,0 +1,156 @@
+"""The looks of a flight: presets recalled, morphed into, walked along and undone; the XY pad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from liveflight import networks
+from liveflight.core.contracts import LiveflightError, Target, Value
+from liveflight.core.control import Control
+from liveflight.core.controls import CONTROLS, ROWS, Controls
+from liveflight.core.modulation import Modulation
+from liveflight.core.morph import Morph
+from liveflight.core.pad import CORNERS, blend
+from liveflight.core.presets import Preset
+from liveflight.core.schedule import Journey
+from liveflight.core.shelf import Shelf
+from liveflight.course import Course
+
+
+class Looks:
+    def __init__(
+        self,
+        controls: Controls,
+        course: Course,
+        journey: Journey,
+        modulation: Modulation,
+        seed: int,
+    ) -> None:
+        self.shelf = Shelf()
+        self.preset = ""
+        """The name of the one recalled last."""
+        self._controls, self._course, self._journey = controls, course, journey
+        self._modulation = modulation
+        self._rng = np.random.default_rng((seed, 99))  # not the journey's numbers
+        self._morph = Morph({})
+        self._before: Preset | None = None
+
+    def triggers(self) -> dict[str, Callable[[], None]]:
+        """What the triggers of looks do."""
+        return {
+            "show.preset_next": lambda: self.recall(self.shelf.beside(self.preset, 1)),
+            "show.preset_previous": lambda: self.recall(self.shelf.beside(self.preset, -1)),
+            "show.preset_random": lambda: self.recall(
+                self.shelf.another(self.preset, float(self._rng.random()))
+            ),
+            "show.undo": self.undo,
+        }
+
+    def recall(
+        self, preset: Preset, seconds: float | None = None, curve: str | None = None
+    ) -> None:
+        """Takes over a preset: the controls in the morph's time (`seconds`, or what the controls
+        of the morph say), the targets in the same, once their network is loaded.
+
+        Raises LiveflightError, having changed nothing, where it names what does not exist."""
+        try:
+            journey = [networks.resolve(stop) for stop in preset.journey]
+            corners = [networks.resolve(corner) for corner in preset.corners]
+            goal = {networks.resolve(target): each for target, each in preset.targets.items()}
+        except LiveflightError as error:
+            raise LiveflightError(f"preset {preset.name}: {error}") from error
+        wanted = {row: preset.settings.get(row.key, row.default) for row in ROWS if row.saved}
+        if corners:
+            x, y = wanted[CONTROLS["pad.x"]], wanted[CONTROLS["pad.y"]]
+            goal = dict(blend(corners, float(x), float(y)))
+        goal = goal or dict.fromkeys(journey[:1], 1.0)
+        self._course.loader.ready(sorted({target.network for target in goal}))
+        self._before = self.current(self.preset) if self._course.goal else None
+        self.preset = preset.name
+        seconds = self._seconds() if seconds is None else seconds
+        curve = curve or self._controls.word("morph.curve")
+        self._turn_controls(wanted, seconds, curve)
+        self._modulation.follow(preset.modulation)
+        self._journey.follow(journey)
+        self._controls.set("pad.on", bool(corners))
+        for key, corner in zip(CORNERS, corners, strict=False):
+            self._controls.set(key, str(corner))
+        if goal:
+            crossfade = seconds or self._controls.number("mix.crossfade")
+            self._course.aim(goal, crossfade, curve if seconds else "smooth")
+        self._course.foresee(journey)
+
+    def current(self, name: str) -> Preset:
+        """What is flown now, to be saved under this name."""
+        settings = {row.key: self._controls.setting(row.key) for row in ROWS if row.saved}
+        corners = tuple(self._corners()) if self._controls.flag("pad.on") else ()
+        rows = self._modulation.rows
+        return Preset(name, self._course.goal, settings, self._journey.stops, rows, corners)
+
+    def undo(self) -> None:
+        """Back to the look before the last recall; a second time, forth again.
+
+        Raises LiveflightError where nothing has been recalled."""
+        if self._before is None:
+            raise LiveflightError("nothing to undo: no preset was recalled yet")
+        self.recall(self._before)
+
+    def rest(self) -> None:
+        """Ends a morph where it is."""
+        self._morph = Morph({})
+
+    def touched(self, key: str) -> None:
+        """A performer moved this control: no morph moves it any more."""
+        self._morph.release(key)
+
+    def advance(self, dt: float) -> None:
+        """Morphs on for `dt` seconds; the pad's mix follows its finger."""
+        for key, value in self._morph.advance(dt).items():
+            self._controls.place(key, value)
+        if self._controls.flag("pad.on") and len(corners := self._corners()) == 4:
+            self._course.weigh(self._blend(corners))
+
+    def press_pad(self) -> None:
+        """The pad takes over, as soon as its four targets are prepared together; once it is
+        switched off, its last mix stays.
+
+        Raises LiveflightError where a corner has no target, or one that does not exist."""
+        if not self._controls.flag("pad.on"):
+            return
+        try:
+            corners = [networks.resolve(corner) for corner in self._corners()]
+            if len(corners) < 4:
+                raise LiveflightError("the pad has not four targets: set pad.a, .b, .c and .d")
+        except LiveflightError:
+            self.lift_pad()
+            raise
+        self._course.aim(self._blend(corners), self._controls.number("mix.crossfade"))
+
+    def lift_pad(self) -> None:
+        """Something else is flown from now on."""
+        self._controls.set("pad.on", False)
+
+    def _turn_controls(self, wanted: Mapping[Control, Value], seconds: float, curve: str) -> None:
+        if seconds > 0:
+            ways = {row: (self._controls.now(row.key), goal) for row, goal in wanted.items()}
+            self._morph = Morph(ways, seconds, curve)
+            return
+        self._morph = Morph({})
+        for row, goal in wanted.items():
+            self._controls.set(row.key, goal)
+
+    def _seconds(self) -> float:
+        beats = self._controls.number("morph.beats")
+        if beats:
+            return beats * 60 / self._controls.number("tempo.bpm")
+        return self._controls.number("morph.time")
+
+    def _corners(self) -> list[Target]:
+        named = [str(self._controls.setting(key)) for key in CORNERS]
+        return [networks.resolve(Target.parse(name)) for name in named if name]
+
+    def _blend(self, corners: list[Target]) -> dict[Target, float]:
+        x, y = self._controls.number("pad.x"), self._controls.number("pad.y")
+        return dict(blend(corners, x, y))

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from liveflight.core import score
+from liveflight.core.contracts import LiveflightError, Target
+from liveflight.core.cues import Cue, CueList
+from liveflight.core.mailbox import Beat, Message, Nudge, Set, Trigger
+from liveflight.core.presets import Preset
+from liveflight.core.score import Score
+
+LOOK = Preset("look", {Target("vgg16", "conv4_1", 17): 1 / 3}, {"camera.zoom": 1.1})
+START = Score(LOOK, {"show.freeze": True}, 7, 30.0, (96, 54), CueList("log", (Cue("a", 3.0),)))
+SAID: list[Message] = [
+    Set("camera.zoom", 2.0, "osc:somebody"),
+    Nudge("warp.swirl", -0.25),
+    Trigger("mix.random"),
+    Beat(4.5, 120.0),
+]
+
+
+def log(path: Path, *lines: str) -> Path:
+    path.write_text("".join(lines))
+    return path
+
+
+def test_there_and_back(tmp_path: Path) -> None:
+    lines = score.header(START), score.frame(0.1, SAID, [("look", LOOK)]), score.end(2.5)
+    read = score.read(log(tmp_path / "a.log", *lines))
+    assert (read.preset.targets, read.preset.settings) == (LOOK.targets, LOOK.settings)
+    assert (read.seed, read.fps, read.canvas, read.cues) == (7, 30.0, (96, 54), START.cues)
+    assert read.settings == {"show.freeze": True}
+    assert [(seconds, list(said)) for seconds, said in read.said] == [(0.1, SAID), (2.5, [])]
+    assert [(asked, one.targets) for asked, one in read.answers] == [("look", LOOK.targets)]
+    assert read.seconds == 2.5
+
+
+def test_what_has_no_part_in_the_picture_is_left_out() -> None:
+    assert score.frame(1.0, [Trigger("show.quit"), Set("show.hud", True)], []) == ""
+
+
+def test_a_line_that_breaks_off_is_left_out(tmp_path: Path) -> None:
+    whole = score.header(START) + score.frame(0.1, SAID, [])
+    broken = score.read(log(tmp_path / "a.log", whole, score.frame(0.2, SAID, [])[:-9]))
+    assert [seconds for seconds, _ in broken.said] == [0.1]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"t":1,"say":[["Set","camera.zoom",99]]}', "camera.zoom = '99': allowed is 0.2 to 5"),
+        ('{"t":1,"say":[["Ask","camera.zoom",1]]}', "is no message"),
+        ('{"t":1,"say":[["Trigger","camera.zoom"]]}', "camera.zoom is no trigger"),
+        ('{"t":-1}', "t = '-1'"),
+        ('{"t":NaN}', "NaN is no number"),
+        ("[]", "it is no log"),
+    ],
+)
+def test_a_wrong_line_is_named(line: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(LiveflightError, match=reason):
+        score.read(log(tmp_path / "a.log", score.header(START), line + "\n"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200) | JSON.map(lambda row: json.dumps({"t": 1, "say": [row]}).encode()))
+def test_any_bytes_are_a_log_or_a_clear_error(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "any.log"
+    for before in (b"", score.header(START).encode()):
+        path.write_bytes(before + data + b"\n")
+        try:
+            score.read(path)
+        except LiveflightError as error:
+            assert "any.log" in str(error)

@@ -1,0 +1,81 @@
+"""Looks and cues as a flight has them."""
+
+from __future__ import annotations
+
+import pytest
+from in_flight import DEEP, STEM, VGG
+
+from liveflight.core import presets
+from liveflight.core.contracts import LiveflightError
+from liveflight.core.cues import Cue, CueList
+from liveflight.core.mailbox import Set, Trigger
+from liveflight.core.presets import Preset
+from liveflight.flight import Flight
+
+LOOK = Preset("look", {DEEP: 1.0}, {"camera.zoom": 4.8, "ascent.steps": 5})
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(text: str) -> Preset:
+        if text == "look":
+            return LOOK
+        raise LiveflightError(f"there is no preset {text!r}")
+
+    monkeypatch.setattr(presets, "find", find)
+
+
+def test_a_recall_morphs_and_leaves_alone_what_is_touched(flight: Flight) -> None:
+    flight.apply([Set("morph.beats", 4), Set("morph.curve", "linear")])
+    flight.recall(LOOK)
+    flight.advance(1.0)  # 4 beats of 120 bpm are 2 s; zoom is geometric: 1.2 to 4.8
+    assert flight.controls.number("camera.zoom") == pytest.approx(2.4)
+    assert flight.mix() == pytest.approx({STEM: 0.5, DEEP: 0.5})
+    flight.apply([Set("camera.zoom", 3.0)])
+    flight.advance(1.0)
+    assert flight.controls.setting("camera.zoom") == 3.0
+    assert flight.controls.whole("ascent.steps") == 5
+    assert flight.mix() == {DEEP: 1.0}
+
+
+def test_undo_goes_back_and_forth(flight: Flight) -> None:
+    flight.apply([Trigger("show.undo")])
+    assert "nothing to undo" in flight.reports.last
+    flight.apply([Set("camera.zoom", 2.0)])
+    flight.recall(LOOK)
+    for zoom, here in ((2.0, STEM), (4.8, DEEP), (2.0, STEM)):
+        flight.apply([Trigger("show.undo")])
+        assert flight.controls.setting("camera.zoom") == zoom
+        assert flight.course.here == here
+
+
+def test_the_pad_takes_over_follows_its_finger_and_lets_go(flight: Flight) -> None:
+    corners = [STEM, DEEP, VGG, STEM]
+    flight.apply([Set("pad.on", True)])
+    assert "has not four targets" in flight.reports.last
+    assert not flight.controls.flag("pad.on")
+    flight.apply(
+        [Set(f"pad.{name}", str(one)) for name, one in zip("abcd", corners, strict=True)]
+        + [Set("mix.crossfade", 0.0), Set("pad.on", True)]
+    )
+    assert flight.mix() == pytest.approx({STEM: 0.5, DEEP: 0.25, VGG: 0.25})
+    flight.apply([Set("pad.x", 1.0), Set("pad.y", 0.0)])
+    for _ in range(40):
+        flight.advance(0.1)
+    assert flight.mix() == pytest.approx({STEM: 0.042, DEEP: 0.937, VGG: 0.021})
+    assert flight.as_preset("now").corners == tuple(corners)
+    flight.apply([Set("mix.target", str(VGG))])
+    assert not flight.controls.flag("pad.on")
+
+
+def test_cues_follow_one_another_skip_what_is_broken_and_hold(flight: Flight, shelf: None) -> None:
+    flight.cues.start(CueList("set", (Cue("look", beats=4), Cue("nix", 3), Cue("look", hold=True))))
+    flight.advance(1.0)
+    assert flight.controls.setting("cue.now") == "1 of 3: look, 2 beats"
+    flight.advance(1.0)
+    assert flight.controls.setting("cue.now") == "3 of 3: look, holds"
+    assert flight.reports.counts == {"there is no preset 'nix'": 1}
+    flight.advance(999.0)
+    flight.apply([Trigger("cue.go")])
+    flight.advance(0.0)
+    assert flight.controls.setting("cue.now") == "1 of 3: look, 4 beats"
