@@ -107,6 +107,7 @@ def _add_render(command: argparse.ArgumentParser) -> None:
 
 def _add_networks(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", nargs="?", default="")
+    command.add_argument("--all", action="store_true", help="torchvision's others too")
 
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:

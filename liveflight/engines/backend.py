@@ -17,7 +17,7 @@ from torch import Tensor
 
 from liveflight.core.noise import pink
 from liveflight.networks import Network
-from liveflight.networks.layered import Layered
+from liveflight.networks.layered import Features
 
 NOISE_SIZE, NOISE_DEVIATION = (192, 128), 0.22
 """The noise on which networks are measured: large enough for the deepest layers, as contrasted as a
@@ -47,7 +47,7 @@ class Backend(Protocol):
     """Gradients of the networks it was given. `load` and `plan` may be called from another thread
     while `gradient` runs on what was loaded earlier."""
 
-    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
+    def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
         """Takes over a network, float32 on the CPU, not to be changed, to be run in `dtype`, or in
         what is returned where it cannot. A second time for the same network replaces it."""
         ...
@@ -110,7 +110,7 @@ def normalised(picture: Tensor, known: Network) -> Tensor:
 
 
 @torch.no_grad()
-def spreads(known: Network, module: Layered) -> dict[str, Tensor]:
+def spreads(known: Network, module: Features) -> dict[str, Tensor]:
     """Each filter's standard deviation over two pictures of noise, by layer: float32 (C,), on the
     CPU."""
     noise = np.stack([pink(NOISE_SIZE, seed, deviation=NOISE_DEVIATION) for seed in (1, 2)])
