@@ -34,6 +34,7 @@ from liveflight.loader import Loader, Shown
 from liveflight.overlay import Overlay
 from liveflight.pace import Pace
 from liveflight.screenshots import Screenshots
+from liveflight.seeding import Seeding, moving
 from liveflight.surfaces import Surfaces
 from liveflight.takeoff import Options, canvas, take_off, weights_of
 from liveflight.worker import Worker
@@ -84,6 +85,8 @@ class App:
         self._keyboard = Keyboard(self.mailbox)
         self._camera = Camera()
         self._screenshots = Screenshots(background=live)
+        camera = moving(options.camera, options.fps, live=live)
+        self._seeding = Seeding(output.ctx, flight.controls, options.image, camera)
         self.dream = Dream(
             output.ctx,
             canvas(options, "cpu"),
@@ -91,6 +94,8 @@ class App:
             worker or Worker(live, _NICENESS),
             Worker(live and worker is None, _NICENESS),
             self.laps.end,
+            self._seeding.start,
+            self._seeding.lay,
         )
         self._present = Present(output.ctx)
         self._present.warm_up(output.framebuffer)
@@ -118,6 +123,7 @@ class App:
             self.laps.end("rest")
         self._take_events()
         self.pace.fit_canvas()
+        self._seeding.look(now)
         self.surfaces.poll(now)
         self._listen()
         self.flight.advance(dt)
@@ -135,6 +141,7 @@ class App:
         self.surfaces.close()
         self._screenshots.close()
         self.dream.close()
+        self._seeding.close()
         self.flight.loader.close()
         self._present.release()
         self.overlay.release()

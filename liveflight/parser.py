@@ -42,7 +42,7 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     settings: dict[str, Value] = dict(args.set)
     if args.steps is not None:
         settings["ascent.steps"] = args.steps
-    names = "preset network layer filter weights canvas device engine seed fps".split()
+    names = "preset network layer filter weights canvas device engine seed fps image camera".split()
     given = {name: getattr(args, name) for name in names if hasattr(args, name)}
     return Options(**{**given, **more, "settings": settings})
 
@@ -148,6 +148,10 @@ def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> Non
 def _add_preset(command: argparse.ArgumentParser) -> None:
     help = "a preset's name, slot or file"
     command.add_argument("--preset", default="", metavar="NAME|FILE.toml", help=help)
+    image = "start from this picture, and grow on it: see seed.amount"
+    command.add_argument("--image", type=Path, metavar="FILE", help=image)
+    camera = "grow on a camera (/dev/video0, 0, a name), a video file, or lavfi:SOURCE"
+    command.add_argument("--camera", default="", metavar="DEVICE|FILE", help=camera)
 
 
 def _add_engine(command: argparse.ArgumentParser) -> None:

@@ -48,6 +48,10 @@ class Options:
     engine: str = "auto"
     seed: int = 0
     fps: float = 60.0
+    image: Path | None = None
+    """What the flight starts from, and grows on."""
+    camera: str = ""
+    """What it grows on besides: see `inputs.capture`."""
     osc_host: str = "127.0.0.1"
     osc_port: int = 0
     """0 is without OSC."""

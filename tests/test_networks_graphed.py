@@ -60,7 +60,7 @@ def assert_equals_torchvision(ours: nn.Module, name: str, theirs: nn.Module) -> 
         answer = found[place.layer.name]
         assert answer.shape == expected.shape and answer.shape[1] == place.layer.channels
         scale = expected.abs().max().item()
-        torch.testing.assert_close(answer, expected, rtol=0, atol=2e-5 * scale, msg=node)
+        torch.testing.assert_close(answer, expected, rtol=0, atol=1e-4 * scale, msg=node)
 
 
 def test_every_layer_equals_torchvisions_from_the_hub_cache(known, monkeypatch):
@@ -87,15 +87,15 @@ def test_the_other_families_too(name, tmp_path):
 def test_the_gradient_equals_torchvisions(known):
     ours, theirs = (small_picture().requires_grad_() for _ in range(2))
     layer = networks.network(known.name).beginning
-    networks.network(known.name).load(known.file)(ours, [layer.name])[layer.name][
-        :, 7
-    ].sum().backward()
+    networks.network(known.name).load(known.file)(ours, [layer.name])[
+        layer.name
+    ].square().sum().backward()
     watched = Watched(known.module)
     watched.run(theirs)
     node = {"googlenet": "inception4c.cat", "resnet50": "layer3.2.relu_2"}.get(
         known.name, "features.10.cat"
     )
-    watched.found[node][:, 7].sum().backward()
+    watched.found[node].square().sum().backward()
     assert theirs.grad is not None and ours.grad is not None
     scale = theirs.grad.abs().max().item()
     assert scale > 0

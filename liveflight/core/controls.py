@@ -89,6 +89,9 @@ ROWS: tuple[Control, ...] = (
     _trigger("mix", "network_next", "the next network whose weights are at hand"),
     _trigger("mix", "random", "a random living filter of the layer"),
 
+    _number("seed", "amount", 0, 1, 10, "1/s", "how firmly the picture is pulled towards the image or camera; 0 is off"),
+    _choice("seed", "fit", ("cover", "contain"), "the image or camera fills the canvas, or is all in it, with the dream around"),
+
     Control("tempo", "bpm", "float", "the tempo: beats per minute", 120.0, 20, 300, "bpm", saved=False),
 
     _text("midi", "learn", "arms this control, such as camera.zoom: the next knob that moves is its own", ""),
