@@ -96,17 +96,6 @@ def test_to_know_the_further_networks_names_loads_no_torch():
     assert "did you mean 'resnet50'?" in run.stdout
 
 
-def test_torchvision_can_be_asked_after_mesa_was_loaded():
-    code = (
-        "import sys, moderngl\n"
-        "moderngl.create_context(require=330, standalone=True, backend='egl')\n"
-        "from liveflight import networks\n"
-        "assert len(networks.network('resnet18').layers) > 40 and 'triton' not in sys.modules"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-
-
 def test_a_transformer_is_no_network_here():
     with pytest.raises(LiveflightError, match=r"there is no network 'vit_b_16'.*networks --all$"):
         networks.network("vit_b_16")

@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torchvision import models
+from torchvision.models.feature_extraction import NodePathTracer
+from torchvision.ops import stochastic_depth
 
 from liveflight.networks.network import Layer
-from liveflight.networks.torchvision_models import NodePathTracer, models, stochastic_depth
 
 # What they set themselves up with as long as no weights are named is thrown away here.
 _BUILT_WITH = {name: {"init_weights": False} for name in ("googlenet", "inception_v3")}
