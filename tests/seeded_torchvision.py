@@ -24,7 +24,7 @@ def seeded(name: str) -> nn.Module:
             assert part.running_mean is not None and part.running_var is not None
             part.running_mean.normal_(0, 0.2)
             part.running_var.uniform_(0.5, 2)
-            part.weight.data.uniform_(0.8, 1.5)
+            part.weight.data.uniform_(0.4, 1.0)
             part.bias.data.normal_(0, 0.1)
     return module
 
