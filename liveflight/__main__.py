@@ -137,7 +137,9 @@ def networks(args: argparse.Namespace) -> int:
     from liveflight.networks import network
 
     if not args.name:
-        _print(listings.lines(listings.networks()))
+        _print(listings.lines(listings.networks(args.all)))
+        if not args.all:
+            print("\nAny other of torchvision's classifiers flies too: --all lists them.")
         return 0
     known = network(args.name)
     print(f"{known.title}\n")

@@ -11,14 +11,12 @@ from collections.abc import Callable
 import numpy as np
 
 from liveflight import engines, keepsakes, surfaces
-from liveflight.core.ascent import LONGEST, ascent
 from liveflight.core.camera import Camera
 from liveflight.core.contracts import (
     Canvas,
     Engine,
     KeyPress,
     LiveflightError,
-    OutOfMemoryError,
     Output,
     Quit,
 )
@@ -34,8 +32,10 @@ from liveflight.loader import Loader, Shown
 from liveflight.overlay import Overlay
 from liveflight.pace import Pace
 from liveflight.screenshots import Screenshots
+from liveflight.seeding import Seeding, moving
 from liveflight.surfaces import Surfaces
 from liveflight.takeoff import Options, canvas, weights_of
+from liveflight.ticks import Ticks
 from liveflight.worker import Worker
 
 FADE = 0.5
@@ -84,6 +84,8 @@ class App:
         self._keyboard = Keyboard(self.mailbox)
         self._camera = Camera()
         self._screenshots = Screenshots(background=live)
+        camera = moving(options.camera, options.fps, live=live)
+        self._seeding = Seeding(output.ctx, flight.controls, options.image, camera)
         self.dream = Dream(
             output.ctx,
             canvas(options, "cpu"),
@@ -91,7 +93,10 @@ class App:
             worker or Worker(live, _NICENESS),
             Worker(live and worker is None, _NICENESS),
             self.laps.end,
+            self._seeding.start,
+            self._seeding.lay,
         )
+        self._ticks = Ticks(flight, self.dream, self.pace, self.laps, self._listen, live=live)
         self._present = Present(output.ctx)
         self._present.warm_up(output.framebuffer)
         self.overlay = Overlay(output, flight, self.meter, self.pace, background=live)
@@ -112,19 +117,20 @@ class App:
         it has left: before the controls are read, not after."""
         dt = self.meter.tick(now)
         self.laps.start()
-        began = bool(dt) and self.flight.flying and self._tend()
+        began = bool(dt) and self.flight.flying and self._ticks.tend()
         if rest:
-            rest(self._spare())
+            rest(self._ticks.spare())
             self.laps.end("rest")
         self._take_events()
         self.pace.fit_canvas()
+        self._seeding.look(now)
         self.surfaces.poll(now)
         self._listen()
         self.flight.advance(dt)
         self.laps.end("control")
         if dt and self.flight.flying:
             self._move(dt)
-            self._ascend(dt, began)
+            self._ticks.ascend(dt, began)
         self._draw(dt)
         self.output.show()
         self.laps.end("show")
@@ -135,6 +141,7 @@ class App:
         self.surfaces.close()
         self._screenshots.close()
         self.dream.close()
+        self._seeding.close()
         self.flight.loader.close()
         self._present.release()
         self.overlay.release()
@@ -154,68 +161,9 @@ class App:
         self.flight.apply(messages)
         self._heard += messages
 
-    def _spare(self) -> float:
-        """Seconds that this frame has left, but for a tick that begins in it and may fit."""
-        left = self.pace.patience(self.laps.elapsed)
-        return left if self.dream.ticking else left - self.dream.duration
-
     def _move(self, dt: float) -> None:
         width, height = self.dream.size
         self.dream.move(self._camera.warp(self.flight.controls, dt, width / height), dt)
-
-    def _tend(self) -> bool:
-        """Waits for the tick of an earlier frame for as long as there is time, and begins another
-        as soon as it has arrived; whether it did. All of it before the controls are read: what a
-        performer does then reaches the screen without having waited for the ascent."""
-        began = False
-        while self.dream.ticking and self._arrived() and not began and self.dream.since:
-            self._listen()
-            began = self.flight.flying and self._begin()
-        return began
-
-    def _ascend(self, dt: float, began: bool) -> None:
-        """The tick of this frame, unless one has begun in it; seen at once if it fits."""
-        if not (began or self.dream.ticking) and self._begin():
-            self._arrived()
-        self.dream.grow(dt)
-
-    def _begin(self) -> bool:
-        """Whether a tick could begin: not while the canvas is too large for the memory."""
-        engine, size = self.flight.loader.engine, self.flight.course.size
-        if engine is None or size is None or self.pace.halted:
-            return False
-        seconds = min(self.dream.since, max(LONGEST, self.pace.interval))
-        settings = ascent(self.flight.controls, seconds, self.pace.steps)
-        if slower := self.dream.couple(engine):
-            self.flight.reports.add(slower)
-        try:
-            self.dream.begin(engine, self.flight.mix(), settings, size)
-        except LiveflightError as error:  # the graphics memory has no room for such a canvas
-            if not (self._live and self.pace.out_of_memory()):
-                raise
-            self.flight.reports.add(error)
-            return False
-        return True
-
-    def _arrived(self) -> bool:
-        """Whether the tick in flight has come to an end; one that failed is reported, and the last
-        good picture moves on."""
-        try:
-            if not self.dream.arrive(self.pace.patience(self.laps.elapsed)):
-                return False
-            self.pace.ticked(self.dream.duration, self.dream.steps)
-        except FloatingPointError as error:
-            self.flight.reports.add(f"{error}: starting again from noise")
-            self.dream.reseed()
-        except Exception as error:
-            if not self._live:
-                raise LiveflightError(f"an ascent step failed: {error!r}") from error
-            smaller = isinstance(error, OutOfMemoryError | MemoryError)
-            if smaller and self.pace.out_of_memory():
-                self.flight.reports.add(f"{error}: going on with a smaller canvas")
-            else:
-                self.flight.reports.add(f"an ascent step failed: {error}")
-        return True
 
     def _draw(self, dt: float) -> None:
         controls, output = self.flight.controls, self.output

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from liveflight.core.camera import STILL, is_still, then
 from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Warp
@@ -21,6 +21,11 @@ from liveflight.worker import Worker
 
 if TYPE_CHECKING:
     import moderngl
+
+
+class Lay(Protocol):
+    def __call__(self, framebuffer: moderngl.Framebuffer, seconds: float) -> None: ...
+
 
 _GRACE = 2.0
 """Seconds that `close` waits for the tick in flight."""
@@ -37,10 +42,13 @@ class Dream:
         worker: Worker[tuple[Canvas, float]],
         noise: Worker[Canvas],
         lap: Callable[[str], None],
+        start: Callable[[tuple[int, int], int], Canvas] = pink,
+        lay: Lay | None = None,
     ) -> None:
         """`size`: the canvas's width and height in pixels; `seed`: of the noise it starts from;
         `worker` ascends, `noise` makes more noise; `lap` is called as each part of a frame ends,
-        with its name."""
+        with its name; `start` makes what it starts from, of a size and a seed; `lay` lays what is
+        to be seen from outside over a framebuffer that so many seconds have passed for."""
         self.ticks = 0
         """How many have arrived, failed ones included."""
         self.duration = 0.0
@@ -55,12 +63,14 @@ class Dream:
         self._hand_over: HandOver = HostCopy()
         self._worker, self._noise = worker, noise
         self._lap = lap
+        self._start, self._lay = start, lay
+        self._span = 0.0
         self._seed = seed + 1
         self._pending = STILL
         self._slow = False
         self._unwanted = False
         self._lag = 0.0
-        self._start_from(pink(size, seed))
+        self._start_from(start(size, seed))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -95,7 +105,7 @@ class Dream:
         self._feedback.resize(size)
         if not is_still(self._pending):
             self._feedback.warp(self._pending)
-        self._pending, self.since = STILL, 0.0
+        self._pending, self._span, self.since = STILL, self.since, 0.0
         self._lap("warp")
         canvas = self._read()
         self._lap("hand-over")
@@ -117,6 +127,8 @@ class Dream:
         canvas, self.duration = self._worker.result()
         if not self._unwanted:
             self._put(canvas, seen=not self._slow)
+            if self._lay:
+                self._feedback.tint(partial(self._lay, seconds=self._span))
             self._lag = self.since if self._slow else self._lag
             self._lap("hand-over")
         return True
@@ -132,9 +144,9 @@ class Dream:
         return self._feedback.view(self._pending)
 
     def reseed(self) -> None:
-        """Starts again from noise, another one every time, as soon as it has been made."""
+        """Starts again, from another noise every time, as soon as that has been made."""
         if not self._noise.busy:
-            self._noise.submit(partial(pink, self.size, self._seed))
+            self._noise.submit(partial(self._start, self.size, self._seed))
             self._seed += 1
         self._take_noise()
 

@@ -23,7 +23,8 @@ def controls() -> Rows:
     return rows
 
 
-def networks() -> Rows:
+def networks(everything: bool = False) -> Rows:
+    """The named networks, or the further ones too, whose layers are found out only by name."""
     rows: Rows = [("NETWORK", "LAYERS", "FILTERS", "WEIGHTS")]
     for name in registry.names():
         network = registry.network(name)
@@ -31,6 +32,9 @@ def networks() -> Rows:
         here = network.find_weights()
         weights = f"at hand: {here}" if here else "downloaded at first use, or --weights FILE"
         rows.append((name, str(len(network.layers)), str(filters), weights))
+    if everything:
+        told = "; its layers: liveflight networks "
+        rows += [(name, "", "", f"torchvision's{told}{name}") for name in registry.others()]
     return rows
 
 

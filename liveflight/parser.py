@@ -47,7 +47,7 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     if args.steps is not None:
         settings["ascent.steps"] = args.steps
     names = "preset network layer filter weights canvas device engine seed fps".split()
-    names += "cues record sound link".split()
+    names += "cues record sound link image camera".split()
     given: dict[str, Any] = {name: getattr(args, name, None) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
     if getattr(args, "replay", None):
@@ -166,6 +166,7 @@ def _add_controls(command: argparse.ArgumentParser) -> None:
 
 def _add_networks(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", nargs="?", default="")
+    command.add_argument("--all", action="store_true", help="torchvision's others too")
 
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:
@@ -209,6 +210,10 @@ def _add_preset(command: argparse.ArgumentParser) -> None:
     add("--preset", default="", metavar="NAME|FILE.toml", help=help)
     add("--cues", default="", metavar="NAME|FILE.toml", help="plays a cue list, for ever")
     add("--record", type=Path, metavar="FILE", help="writes down what is played, for --replay")
+    image = "start from this picture, and grow on it: see seed.amount"
+    add("--image", type=Path, metavar="FILE", help=image)
+    camera = "grow on a camera (/dev/video0, 0, a name), a video file, or lavfi:SOURCE"
+    add("--camera", default="", metavar="DEVICE|FILE", help=camera)
 
 
 def _add_engine(command: argparse.ArgumentParser) -> None:

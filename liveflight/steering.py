@@ -24,14 +24,13 @@ def layer_beside(here: Target, step: int) -> Target:
 
 
 def network_after(course: Course) -> Target:
-    """The next network whose weights are at hand, at a layer three quarters down: a show downloads
-    nothing. Raises LiveflightError where there is no other."""
+    """The next named network whose weights are at hand, at the layer where flights through it
+    begin: a show downloads nothing. Raises LiveflightError where there is no other."""
     names, here = networks.names(), course.here
-    after = names.index(here.network) + 1
-    for name in (*names[after:], *names[: after - 1]):
-        if course.at_hand(name):
-            network = networks.network(name)
-            layer = network.layers[len(network.layers) * 3 // 4]
+    after = names.index(here.network) + 1 if here.network in names else 0
+    for name in (*names[after:], *names[:after]):
+        if name != here.network and course.at_hand(name):
+            layer = networks.network(name).beginning
             return Target(name, layer.name, min(here.filter or 0, layer.channels - 1))
     raise LiveflightError(
         f"no network but {here.network} has its weights here; "

@@ -17,8 +17,14 @@ from liveflight.core.shelf import RecordedShelf
 from liveflight.flight import Flight
 from liveflight.networks import Layer
 
-PRESET_OF = {"efficientnet_lite0": presets.DEFAULT, "vgg16": "cathedral", "vgg19": "ai-flight"}
-"""The flight of each network where only the network was named."""
+PRESET_OF = {
+    "efficientnet_lite0": presets.DEFAULT,
+    "vgg16": "cathedral",
+    "vgg19": "ai-flight",
+    "googlenet": "inception",
+}
+"""The flight of a network where only the network was named; others have the default's, on one
+target."""
 
 CANVAS = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
 """Width and height of the canvas by device, where nobody asked for another."""
@@ -46,6 +52,10 @@ class Options:
     engine: str = "auto"
     seed: int = 0
     fps: float = 60.0
+    image: Path | None = None
+    """What the flight starts from, and grows on."""
+    camera: str = ""
+    """What it grows on besides: see `inputs.capture`."""
     osc_host: str = "127.0.0.1"
     osc_port: int = 0
     """0 is without OSC."""
@@ -146,8 +156,7 @@ def _target(options: Options, preset: Preset) -> Target | None:
     own = home if home and home.network == network.name else None
     if own and not (options.layer or options.filter):
         return None
-    deep = network.layers[len(network.layers) * 3 // 4].name
-    layer = network.layer(options.layer or (own.layer if own else deep))
+    layer = network.layer(options.layer or (own.layer if own else network.beginning.name))
     return Target(network.name, layer.name, _number(options.filter or "0", layer))
 
 

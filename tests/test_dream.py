@@ -324,3 +324,39 @@ def test_a_hand_over_that_breaks_is_replaced_and_the_picture_stays(
     else:
         after = flown.frame(STILL, 0)
     np.testing.assert_allclose(after, 1 - before, atol=1e-3)
+
+
+def test_it_starts_and_starts_again_from_what_is_given(ctx: moderngl.Context) -> None:
+    asked: list[tuple[tuple[int, int], int]] = []
+
+    def start(size: tuple[int, int], seed: int) -> Canvas:
+        asked.append((size, seed))
+        return opaque(np.full((size[1], size[0], 3), len(asked) / 4))
+
+    dream = Dream(ctx, SIZE, 5, Worker(False), Worker(False), lambda part: None, start)
+    assert np.frombuffer(dream.view().read(), np.float16)[0] == 0.25
+    dream.reseed()
+    assert np.frombuffer(dream.view().read(), np.float16)[0] == 0.5
+    assert asked == [(SIZE, 5), (SIZE, 6)]
+    dream.close()
+
+
+def test_what_is_laid_over_it_counts_the_seconds_of_each_tick(ctx: moderngl.Context) -> None:
+    laid: list[float] = []
+
+    def lay(framebuffer: moderngl.Framebuffer, seconds: float) -> None:
+        laid.append(round(seconds, 6))
+        framebuffer.clear(0.75, 0.75, 0.75, 1.0)
+
+    dream = Dream(ctx, SIZE, 5, Worker(False), Worker(False), lambda part: None, pink, lay)
+    engine = FakeEngine()
+    engine.prepare("vgg16")
+    for frames in (1, 3):
+        for _ in range(frames):
+            dream.move(STILL, 0.1)
+        dream.begin(engine, MIX, Ascent(0.0, 1), SIZE)
+        assert dream.arrive(0.0)
+        dream.grow(10.0)
+    assert laid == [0.1, 0.3]
+    assert (np.frombuffer(dream.view().read(), np.float16).reshape(-1, 4)[:, :3] == 0.75).all()
+    dream.close()

@@ -1,5 +1,5 @@
-"""What every engine does alike, `core.contracts.Engine`, on the embedded network: one list, run
-over each engine and each device that is here."""
+"""What every engine does alike, `core.contracts.Engine`, on the embedded network, and on others on
+random weights: one list, run over each engine and each device that is here."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from seeded_torchvision import cached, seeded
 
 from liveflight import engines, networks
 from liveflight.core.contracts import Ascent, Canvas, Engine, LiveflightError, Target
@@ -26,6 +27,8 @@ DEVICES = (
 )
 
 NETWORK = "efficientnet_lite0"
+GRAPHS = ("squeezenet1_1", "googlenet", "resnet50")
+"""Networks whose way back nobody derived."""
 WIDTH, HEIGHT = 96, 64
 SHALLOW, DEEP = Target(NETWORK, "block5", 7), Target(NETWORK, "block14_expand", 22)
 LAYER = Target(NETWORK, "block5", None)
@@ -282,3 +285,42 @@ def test_threads_are_calm_unless_told_otherwise(monkeypatch, environment, expect
     monkeypatch.setattr(os, "environ", dict(environment))
     engines._calm_threads()
     assert os.environ == expected
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory) -> Iterator[None]:
+    """torchvision's networks on random weights, where torch.hub would have them."""
+    home = tmp_path_factory.mktemp("hub")
+    for graph in GRAPHS:
+        cached(graph, seeded(graph), home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(home))
+        yield
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_networks_that_are_graphs_are_ascended_alike_and_without_a_word(
+    graphs, name, device, graph, canvas, caplog
+):
+    if graph != "squeezenet1_1" and name not in ("auto", "static"):
+        pytest.skip("one is enough for this engine")
+    first = Target(graph, networks.network(graph).layers[1].name, None)
+    engine = loaded(name, device)
+    engine.prepare(graph)
+    engine.prepare(NETWORK)
+    layer = networks.network(graph).beginning.name
+    begins = Target(graph, layer, engine.living(graph, layer)[-1])
+    mix = {begins: 0.5, first: 0.3, SHALLOW: 0.2}
+    engine.plan([(target.network, target.layer) for target in mix], (WIDTH, HEIGHT))
+    after = engine.ascend(canvas, mix, PLAIN)
+    engine.close()
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    reference = loaded("autograd", "cpu")
+    reference.prepare(graph)
+    reference.prepare(NETWORK)
+    ways = [
+        (each[..., :3].astype(np.float64) - canvas[..., :3]).ravel()
+        for each in (after, reference.ascend(canvas, mix, PLAIN))
+    ]
+    cosine = ways[0] @ ways[1] / np.linalg.norm(ways[0]) / np.linalg.norm(ways[1])
+    assert cosine > 0.98

@@ -10,7 +10,10 @@ from liveflight.core.contracts import LiveflightError, Target
 
 
 def test_the_embedded_network_comes_first():
-    assert networks.names() == ("efficientnet_lite0", "vgg16", "vgg19")
+    assert networks.names() == (
+        *("efficientnet_lite0", "vgg16", "vgg19"),
+        *("googlenet", "resnet50", "squeezenet1_1"),
+    )
     assert [networks.network(name).name for name in networks.names()] == list(networks.names())
 
 
@@ -38,7 +41,7 @@ def test_every_layer_is_found_by_its_own_name_in_any_case(name):
 def test_layers_go_from_shallow_to_deep(name):
     strides = [layer.stride for layer in networks.network(name).layers]
     assert strides == sorted(strides)
-    assert strides[-1] == 32
+    assert strides[-1] == (16 if name == "squeezenet1_1" else 32)
 
 
 def test_networks_are_found_in_any_case():
@@ -50,7 +53,8 @@ def test_an_unknown_network_is_told_the_nearest_and_all():
         networks.network("EfficientNet")
     assert str(caught.value) == (
         "there is no network 'EfficientNet'; did you mean 'efficientnet_lite0'?; "
-        "there are: efficientnet_lite0, vgg16, vgg19"
+        "there are: efficientnet_lite0, vgg16, vgg19, googlenet, resnet50, squeezenet1_1; "
+        "more by: liveflight networks --all"
     )
 
 

@@ -23,6 +23,7 @@ journey = ["vgg19:block3_conv3:223", "vgg19:conv4_1:1"]
 [show]
 autopilot = true""",
     "mixed": f'targets = ["vgg16:conv4_1:17", "{LITE}:stem:3"]\n[show]\nautopilot = true',
+    "inception": 'targets = ["googlenet:inception4c:*"]',
     "bare": "[camera]\nzoom = 3.0",
 }
 
@@ -88,7 +89,7 @@ def test_the_autopilots_journey_begins_at_its_first_stop() -> None:
 @pytest.mark.parametrize("network", networks.names())
 def test_a_network_alone_is_its_own_preset(network: str) -> None:
     flight = begun(network=network.upper())
-    assert flight.looks.preset == PRESET_OF[network]
+    assert flight.looks.preset == PRESET_OF.get(network, presets.DEFAULT)
     assert flight.course.here.network == network
 
 

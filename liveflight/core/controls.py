@@ -115,6 +115,9 @@ ROWS: tuple[Control, ...] = (
     Control("cue", "loop", "bool", "the last cue leads to the first", True, saved=False),
     _told("cue", "now", "which cue of how many, and how long still"),
 
+    _number("seed", "amount", 0, 1, 10, "1/s", "how firmly the picture is pulled towards the image or camera; 0 is off"),
+    _choice("seed", "fit", ("cover", "contain"), "the image or camera fills the canvas, or is all in it, with the dream around"),
+
     Control("tempo", "bpm", "float", "the tempo: beats per minute", 120.0, 20, 300, "bpm", saved=False),
     _trigger("tempo", "tap", "tap the tempo; a tap is a beat, the second one sets the tempo"),
     _trigger("tempo", "resync", "the bar begins now; so does the phrase"),

@@ -33,6 +33,7 @@ def load(
     _calm_threads()
     from liveflight.engines import devices
     from liveflight.engines.engine import AscentEngine
+    from liveflight.engines.fallback import Fallback
 
     chosen = devices.choose(device)
     if chosen.type == "cpu":
@@ -41,7 +42,10 @@ def load(
         from liveflight.engines.static_engine import StaticEngine
 
         return StaticEngine(chosen, seed, weights)
-    return AscentEngine(_BACKENDS[name](chosen), chosen, seed, weights)
+    backend = _BACKENDS[name](chosen)
+    if name != "autograd":
+        backend = Fallback(backend, chosen)
+    return AscentEngine(backend, chosen, seed, weights)
 
 
 def preload() -> None:

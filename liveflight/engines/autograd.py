@@ -10,7 +10,7 @@ from torch import Tensor
 
 from liveflight.engines.backend import Excitations, normalised, seed
 from liveflight.networks import Network
-from liveflight.networks.layered import Layered
+from liveflight.networks.layered import Features
 
 
 class Autograd:
@@ -19,12 +19,16 @@ class Autograd:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._networks: dict[str, tuple[Network, Layered, torch.dtype]] = {}
+        self._networks: dict[str, tuple[Network, Features, torch.dtype]] = {}
 
-    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
+    def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
         module = copy.deepcopy(module).to(self._device, dtype)
         self._networks[known.name] = (known, module.to(memory_format=torch.channels_last), dtype)
         return dtype
+
+    def loaded(self, network: str) -> tuple[Network, Features, torch.dtype]:
+        """A network that was loaded, its module on the device, and the format of that."""
+        return self._networks[network]
 
     def plan(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from liveflight.core.noise import pink
 from liveflight.networks import Network
-from liveflight.networks.layered import Layered
+from liveflight.networks.layered import Features
 
 NOISE_SIZE, NOISE_DEVIATION = (192, 128), 0.22
 """The noise on which networks are measured: large enough for the deepest layers, as contrasted as a
@@ -48,7 +48,7 @@ class Backend(Protocol):
     """Gradients of the networks it was given. `load` and `plan` may be called from another thread
     while `gradient` runs on what was loaded earlier."""
 
-    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
+    def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
         """Takes over a network, float32 on the CPU, not to be changed, to be run in `dtype`, or in
         what is returned where it cannot. A second time for the same network replaces it."""
         ...
@@ -111,14 +111,14 @@ def normalised(picture: Tensor, known: Network) -> Tensor:
 
 
 @torch.no_grad()
-def spreads(known: Network, module: Layered) -> dict[str, Tensor]:
+def spreads(known: Network, module: Features) -> dict[str, Tensor]:
     """Each filter's standard deviation over two pictures of noise, by layer: float32 (C,), on the
     CPU."""
     return {name: spread for name, (spread, _) in responses(known, module).items()}
 
 
 @torch.no_grad()
-def responses(known: Network, module: Layered) -> dict[str, tuple[Tensor, np.ndarray]]:
+def responses(known: Network, module: Features) -> dict[str, tuple[Tensor, np.ndarray]]:
     """By layer, each filter's spread (see `spreads`) and where in the noise it answers, as float32
     (C, 32): its signature, mean 0 and length 1, of which the product of two filters' is how alike
     they are, -1..1. All 0 of a filter that answers alike everywhere."""

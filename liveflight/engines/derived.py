@@ -15,7 +15,7 @@ from liveflight.engines.backend import Excitations
 from liveflight.engines.convolutions import Convolution, Same, prepared
 from liveflight.engines.program import Program, compiled
 from liveflight.networks import Network
-from liveflight.networks.layered import Layered
+from liveflight.networks.layered import Features, Layered
 
 _MOST = 64
 """Programs of a network that are kept: more than a journey has mixes. Weights they share are not
@@ -30,7 +30,8 @@ class Derived:
         self._device = device
         self._networks: dict[str, Prepared] = {}
 
-    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
+    def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
+        assert isinstance(module, Layered)
         self._networks[known.name] = Prepared(known, module, self._device, dtype)
         return dtype
 

@@ -29,7 +29,7 @@ from liveflight.engines.backend import (
 )
 from liveflight.engines.scaling import scaled, scales, shrunk, shrunk_backward
 from liveflight.networks import Network
-from liveflight.networks.layered import Layered
+from liveflight.networks.layered import Features
 
 log = logging.getLogger("liveflight.engines")
 
@@ -167,7 +167,7 @@ class AscentEngine:
         picture = (size[1], size[0])
         return sorted({scaled(picture, scale) for scale in scales(self._octaves)})
 
-    def _load(self, known: Network, module: Layered, spread: Mapping[str, Tensor]) -> torch.dtype:
+    def _load(self, known: Network, module: Features, spread: Mapping[str, Tensor]) -> torch.dtype:
         """Gives the backend the network, in half only where that agrees with float32."""
         dtype = devices.precision(self._device, known.dense)
         dtype = self._backend.load(known, module, dtype)

@@ -13,7 +13,7 @@ from liveflight.core.noise import pink
 from liveflight.engines import measured
 from liveflight.engines.backend import NOISE_SIZE, Backend, Excitations, excitation
 from liveflight.networks import Network
-from liveflight.networks.layered import Layered
+from liveflight.networks.layered import Features
 
 log = logging.getLogger("liveflight.engines")
 
@@ -24,7 +24,7 @@ class _Candidate:
 
     make: Callable[[], Backend]
     known: Network
-    module: Layered
+    module: Features
     dtype: torch.dtype
     backend: Backend | None = None
 
@@ -51,7 +51,7 @@ class Fastest:
         self._backends = dict(backends)
         self._chosen: dict[str, Backend] = {}
 
-    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
+    def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
         candidates = {
             name: _Candidate(make, known, module, dtype) for name, make in self._backends.items()
         }

@@ -25,7 +25,7 @@ from liveflight.engines.onnx_cache import GraphCache
 from liveflight.engines.onnx_layouts import Blocked, Plain
 from liveflight.engines.onnx_sessions import CPU, Provider
 from liveflight.networks import Network
-from liveflight.networks.layered import Layered
+from liveflight.networks.layered import Features, Layered
 
 log = logging.getLogger("liveflight.engines")
 
@@ -78,8 +78,9 @@ class Onnx:
         self._sessions: OrderedDict[Key, _Prepared] = OrderedDict()
         self._lock = threading.Lock()
 
-    def load(self, known: Network, module: Layered, dtype: torch.dtype) -> torch.dtype:
+    def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
         """Raises what ONNX Runtime does where not even its first layer makes a session."""
+        assert isinstance(module, Layered)
         half = dtype == torch.float16 and self.provider != CPU
         with self._lock:
             for key in [key for key in self._sessions if key[0] == known.name]:

@@ -19,7 +19,9 @@ from liveflight.engines.backend import Excitations
 from liveflight.engines.cuda_graphs import CudaGraphs, Plainly, Run, Runner, Ticks
 from liveflight.engines.derived import Derived
 from liveflight.engines.engine import AscentEngine
+from liveflight.engines.fallback import Fallback
 from liveflight.engines.scaling import scaled, scales
+from liveflight.engines.static_autograd import Differentiated
 from liveflight.engines.static_program import Excited, StaticProgram, fits_slots
 from liveflight.engines.static_step import Part, Size, Stage, StaticStep
 
@@ -66,12 +68,13 @@ class StaticEngine(AscentEngine):
         self, device: torch.device, seed: int = 0, weights: Mapping[str, Path] | None = None
     ) -> None:
         self._derived = Derived(device)
-        super().__init__(self._derived, device, seed, weights)
+        self._backends = Fallback(self._derived, device)
+        super().__init__(self._backends, device, seed, weights)
         self._runner: Runner = CudaGraphs(device) if device.type == "cuda" else Plainly()
         self.stream = self._runner.stream
         self._ticks = Ticks(device)
         self._canvases: dict[Size, _Canvas] = {}
-        self._programs: dict[Layers, StaticProgram] = {}
+        self._programs: dict[Layers, StaticProgram | Differentiated] = {}
         self._excited: dict[tuple[str, str], Excited] = {}
         self._latest: tuple[Size, Layers] | None = None
         self._seed = seed
@@ -236,15 +239,25 @@ class StaticEngine(AscentEngine):
                     channels = known.layer(name).channels
                     excited[network, name] = Excited(channels, self._device, _ROWS)
             buffers = {name: excited[network, name] for name in names}
-            prepared = self._derived.prepared(network)
-            parts.append(Part(prepared, self._program(network, layers), buffers))
+            parts.append(self._part(network, layers, buffers))
         return StaticStep(stage, parts, narrow, seen)
 
-    def _program(self, network: str, layers: Layers) -> StaticProgram:
+    def _part(self, network: str, layers: Layers, buffers: Mapping[str, Excited]) -> Part:
+        program = self._program(network, layers)
+        if isinstance(program, Differentiated):
+            return Part(program, program, buffers)
+        return Part(self._derived.prepared(network), program, buffers)
+
+    def _program(self, network: str, layers: Layers) -> StaticProgram | Differentiated:
         own = _of_network(network, layers)
         if own not in self._programs:
-            program = self._derived.prepared(network).program([layer for _, layer in own])
-            self._programs[own] = StaticProgram(program)
+            names = [layer for _, layer in own]
+            if self._backends.by_autograd(network):
+                loaded = self._backends.autograd.loaded(network)
+                self._programs[own] = Differentiated(*loaded, names)
+            else:
+                program = self._derived.prepared(network).program(names)
+                self._programs[own] = StaticProgram(program)
         return self._programs[own]
 
     @contextmanager

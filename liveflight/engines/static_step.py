@@ -18,6 +18,7 @@ from liveflight.core.noise import frequencies
 from liveflight.engines import conditioning
 from liveflight.engines.derived import Prepared
 from liveflight.engines.scaling import shrunk, shrunk_backward
+from liveflight.engines.static_autograd import Differentiated
 from liveflight.engines.static_program import Excited, StaticProgram, Upload
 
 Size = tuple[int, int]
@@ -137,8 +138,8 @@ def dithered(picture: Tensor, chance: Tensor) -> Tensor:
 class Part:
     """A network's share in a step."""
 
-    prepared: Prepared
-    program: StaticProgram
+    prepared: Prepared | Differentiated
+    program: StaticProgram | Differentiated
     excited: Mapping[str, Excited]
 
 

@@ -65,6 +65,10 @@ class Feedback:
             self._spare, self._seen = self._seen, old
             self._lagging = True
 
+    def tint(self, draw: Callable[[moderngl.Framebuffer], None]) -> None:
+        """`draw` changes the canvas in place; what lags behind it comes after."""
+        draw(self._canvas.framebuffer)
+
     def blend(self, share: float) -> None:
         """What is seen goes that part of the way, 0..1, to the canvas; texel by texel, so that
         nothing grows softer."""

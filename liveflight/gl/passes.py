@@ -77,8 +77,11 @@ class Surface:
 class Pass:
     """A compiled fragment shader, drawn as one triangle over a viewport."""
 
-    def __init__(self, ctx: moderngl.Context, name: str, *defined: str) -> None:
-        """`name`: the fragment shader's file; `defined`: macros that choose what is in it.
+    def __init__(
+        self, ctx: moderngl.Context, name: str, *defined: str, smooth: bool = False
+    ) -> None:
+        """`name`: the fragment shader's file; `defined`: macros that choose what is in it. Where
+        it is `smooth`, its texture, which has mipmaps, is filtered by the driver.
 
         Raises LiveflightError with the compiler's first line where it does not compile."""
         try:
@@ -90,8 +93,10 @@ class Pass:
             raise LiveflightError(f"shader {name}: {_first_complaint(str(error))}") from error
         self._triangle = ctx.vertex_array(self._program, [])
         # The shaders weigh whole texels themselves: the drivers' bilinear weights have but 8 bits.
-        nearest = (moderngl.NEAREST, moderngl.NEAREST)
-        self._texels = ctx.sampler(repeat_x=False, repeat_y=False, filter=nearest)
+        filters = (moderngl.NEAREST, moderngl.NEAREST)
+        if smooth:
+            filters = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        self._texels = ctx.sampler(repeat_x=False, repeat_y=False, filter=filters)
 
     def draw(
         self,

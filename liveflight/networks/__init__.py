@@ -6,29 +6,43 @@ Importing this package loads no torch; `Network.load` does.
 from __future__ import annotations
 
 from liveflight.core.contracts import LiveflightError, Target, nearest
+from liveflight.networks import catalogue
 from liveflight.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
 from liveflight.networks.network import Layer, Network
 from liveflight.networks.vgg import VGG16, VGG19
 
-__all__ = ["Layer", "Network", "names", "network", "resolve"]
+__all__ = ["Layer", "Network", "names", "network", "others", "resolve"]
 
-_NETWORKS = {known.name: known for known in (EFFICIENTNET_LITE0, VGG16, VGG19)}
+_NETWORKS = {
+    known.name: known
+    for known in (EFFICIENTNET_LITE0, VGG16, VGG19, *map(catalogue.network, catalogue.WRITTEN))
+}
 
 
 def names() -> tuple[str, ...]:
-    """All networks' names, the embedded default first."""
+    """The named networks, the embedded default first: those that a show passes through."""
     return tuple(_NETWORKS)
 
 
+def others() -> tuple[str, ...]:
+    """The further networks that can be asked for."""
+    return catalogue.OTHERS
+
+
 def network(name: str) -> Network:
-    """The network of that name, in any case. Raises LiveflightError where there is none."""
+    """The network of that name, in any case. Raises LiveflightError where there is none.
+
+    One of the `others` takes a second or two when it is first asked for, and loads torch."""
     asked = name.strip().lower()
-    if asked not in _NETWORKS:
-        raise LiveflightError(
-            f"there is no network {name[:80]!r}{nearest(asked, _NETWORKS)}; "
-            f"there are: {', '.join(_NETWORKS)}"
-        )
-    return _NETWORKS[asked]
+    if asked in _NETWORKS:
+        return _NETWORKS[asked]
+    if asked in catalogue.OTHERS:
+        return catalogue.network(asked)
+    near = nearest(asked, _NETWORKS) or nearest(asked, catalogue.OTHERS)
+    raise LiveflightError(
+        f"there is no network {name[:80]!r}{near}; "
+        f"there are: {', '.join(_NETWORKS)}; more by: liveflight networks --all"
+    )
 
 
 def resolve(target: Target) -> Target:

@@ -1,7 +1,9 @@
-"""The one torch module all networks share: a row of named stages, run only as deep as is asked."""
+"""What networks are to those that run them, and the form that most of ours have: a row of named
+stages, run only as deep as is asked."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +14,17 @@ from torch.nn import functional
 from liveflight.core.contracts import LiveflightError
 
 
-class Layered(nn.Module):
+class Features(nn.Module, ABC):
+    """A network that answers with the activations of its layers."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """The activations of `layers` for a normalised x, (N, 3, H, W), each (N, channels, H', W').
+
+        Nothing past the deepest of them is computed. Raises KeyError for an unknown name."""
+
+
+class Layered(Features):
     """Stages run one after the other; the output of each is the layer of its name.
 
     `skips` names, for a stage with a residual connection, the earlier layer that is added to
@@ -27,10 +39,6 @@ class Layered(nn.Module):
         self.skips = dict(skips or {})
 
     def forward(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        """The activations of `layers` for a normalised x, (N, 3, H, W), each (N, channels, H', W').
-
-        Nothing past the deepest of them is computed. Raises KeyError for an unknown name.
-        """
         pending = set(layers)
         if unknown := pending - set(self.stages):
             raise KeyError(f"no such layers: {sorted(unknown)}")
@@ -73,12 +81,17 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 def furnish(module: Layered, parameters: Mapping[str, Tensor], path: Path) -> Layered:
     """Gives the module its parameters, named `layer...weight` and `layer...bias`, all float32, and
     freezes it. Raises LiveflightError naming `path` where a value is NaN or infinite."""
+    refuse_infinite(parameters, path)
+    module.load_state_dict(
+        {f"stages.{name}": value for name, value in parameters.items()}, assign=True
+    )
+    return module.requires_grad_(False).eval()
+
+
+def refuse_infinite(parameters: Mapping[str, Tensor], path: Path) -> None:
+    """Raises LiveflightError naming `path` where a value is NaN or infinite."""
     for name, value in parameters.items():
         if not torch.isfinite(value).all():
             raise LiveflightError(
                 f"{path} holds values that are not finite, in {name}: get the file anew"
             )
-    module.load_state_dict(
-        {f"stages.{name}": value for name, value in parameters.items()}, assign=True
-    )
-    return module.requires_grad_(False).eval()

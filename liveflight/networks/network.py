@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from liveflight.core.contracts import LiveflightError, Progress, nearest
 
 if TYPE_CHECKING:
-    from liveflight.networks.layered import Layered
+    from liveflight.networks.layered import Features
 
 Triple = tuple[float, float, float]
 
@@ -42,9 +42,15 @@ class Network:
     std: Triple
     """The module's input is (picture - mean) / std, the picture RGB in 0..1."""
     find: Callable[[], Path | None]
-    loader: Callable[[Path | None, Progress | None], Layered]
+    loader: Callable[[Path | None, Progress | None], Features]
     dense: bool = True
     """Whether most of its work is in full convolutions, as against depthwise ones."""
+    begins: str = ""
+    """The layer at which a flight begins that was told of none; by default three quarters down."""
+
+    @property
+    def beginning(self) -> Layer:
+        return self.layer(self.begins) if self.begins else self.layers[len(self.layers) * 3 // 4]
 
     def layer(self, name: str) -> Layer:
         """The layer of that name or alias, in any case. Raises LiveflightError if there is none."""
@@ -63,7 +69,7 @@ class Network:
         """The file `load()` would read without downloading anything, or None. Loads no torch."""
         return self.find()
 
-    def load(self, weights: Path | None = None, progress: Progress | None = None) -> Layered:
+    def load(self, weights: Path | None = None, progress: Progress | None = None) -> Features:
         """The network in evaluation mode, float32, on the CPU, its parameters frozen.
 
         Called as `module(x, layers)` with x (N, 3, H, W) already normalised, it returns the

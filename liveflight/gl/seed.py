@@ -1,0 +1,53 @@
+"""A picture from outside, laid over the canvas for the ascent to grow on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import moderngl
+import numpy as np
+
+from liveflight.gl.passes import Pass
+
+Fit = Literal["cover", "contain"]
+
+
+class Seed:
+    """uint8 (H, W, 3), row 0 at the top, of any size; the texture is made at its first `show`."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        self._pass = Pass(ctx, "seed.frag", smooth=True)
+        self._texture: moderngl.Texture | None = None
+
+    def show(self, picture: np.ndarray) -> None:
+        """From now on this is the picture."""
+        size = (picture.shape[1], picture.shape[0])
+        if self._texture is None or self._texture.size != size:
+            if self._texture:
+                self._texture.release()
+            self._texture = self._ctx.texture(size, 3, alignment=1)
+        self._texture.write(np.ascontiguousarray(picture))
+        self._texture.build_mipmaps()
+
+    def lay(self, framebuffer: moderngl.Framebuffer, share: float, fit: Fit) -> None:
+        """What is in the framebuffer goes that part of the way, 0..1, to the picture, which fills
+        it, or is all in it: then the rest stays as it is. Nothing where there is no picture."""
+        if self._texture is None or share <= 0:
+            return
+        width, height = framebuffer.size
+        wider = (width / height) / (self._texture.width / self._texture.height)
+        across = max(wider, 1.0) if fit == "contain" else min(wider, 1.0)
+        uniforms = {"size": (width, height), "reach": (across, across / wider), "share": share}
+        self._ctx.enable(moderngl.BLEND)
+        factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
+        # The canvas's alpha stays; moderngl's annotations know only of two factors.
+        self._ctx.blend_func = (*factors, moderngl.ZERO, moderngl.ONE)  # type: ignore[assignment]
+        self._pass.draw(framebuffer, (0, 0, width, height), self._texture, uniforms)
+        self._ctx.disable(moderngl.BLEND)
+
+    def release(self) -> None:
+        self._pass.release()
+        if self._texture:
+            self._texture.release()
+            self._texture = None

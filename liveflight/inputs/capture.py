@@ -1,0 +1,198 @@
+"""Moving pictures from outside, a camera or a video file, by an ffmpeg in a process of its own.
+
+A source is what ffmpeg can open here: a camera (`/dev/video0` or `0`; on macOS its number or name,
+on Windows its name), a video file, or `lavfi:` and one of ffmpeg's test sources.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+
+from liveflight import ffmpeg
+from liveflight.core.contracts import LiveflightError
+
+log = logging.getLogger("liveflight.inputs")
+
+_WIDEST = 960
+"""Pixels to which wider frames are reduced: a seed needs no more, and they come by a pipe."""
+
+_PATIENCE = (0.5, 8.0)
+"""Seconds until a lost source is opened again, at first and at most."""
+
+
+class Moving(Protocol):
+    def newest(self, now: float) -> np.ndarray | None:
+        """The frame to be seen now, uint8 (H, W, 3), row 0 at the top, or None where it is the one
+        from before. `now` in seconds since the flight began or of any clock."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Capture:
+    """A source in its own time, for a show: its newest frame counts, and where it ends or vanishes
+    it is opened again, with a line in the log at each change."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._newest: deque[np.ndarray] = deque(maxlen=1)
+        self._ends = threading.Event()
+        self._stream: Stream | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    def newest(self, now: float) -> np.ndarray | None:
+        return self._newest.pop() if self._newest else None
+
+    def close(self) -> None:
+        """May be called twice."""
+        self._ends.set()
+        with self._lock:
+            if self._stream:
+                self._stream.stop()
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        wait, lost = _PATIENCE[0], False
+        while not self._ends.is_set():
+            reason, frames = self._watch(lost)
+            if frames:
+                wait, lost = _PATIENCE[0], False
+            if not lost and not self._ends.is_set():
+                log.warning("camera %s: %s; it is tried again", self._source, reason)
+                lost = True
+            self._ends.wait(wait)
+            wait = min(2 * wait, _PATIENCE[1])
+
+    def _watch(self, lost: bool) -> tuple[str, int]:
+        """Takes frames until there are no more; why, and how many there were."""
+        frames = 0
+        try:
+            with self._lock:
+                if self._ends.is_set():
+                    return "closed", 0
+                self._stream = Stream(self._source, ["-re"])
+            while (frame := self._stream.read()) is not None:
+                if lost and not frames:
+                    log.warning("camera %s: it is back", self._source)
+                frames += 1
+                self._newest.append(frame)
+            return self._stream.reason(), frames
+        except LiveflightError as error:
+            return str(error), frames
+        finally:
+            with self._lock:
+                if self._stream:
+                    self._stream.close()
+                self._stream = None
+
+
+class Footage:
+    """A source at the flight's own time, for a render: the same frames every time for a file."""
+
+    def __init__(self, source: str, fps: float) -> None:
+        """`fps`: of the flight. Raises LiveflightError where it cannot be opened."""
+        self._source, self._fps, self._read = source, fps, 0
+        self._stream = Stream(source, [], f"fps={fps:.6g}")
+
+    def newest(self, now: float) -> np.ndarray | None:
+        """Raises LiveflightError where the source breaks off."""
+        frame = None
+        while self._read <= round(now * self._fps):
+            frame = self._stream.read()
+            if frame is None:
+                raise LiveflightError(f"camera {self._source!r}: {self._stream.reason()}")
+            self._read += 1
+        return frame
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class Stream:
+    """Frames of a source, one after the other; a file begins anew when it has ended."""
+
+    def __init__(self, source: str, pace: list[str], *filters: str) -> None:
+        """`pace`: ffmpeg's options for files. Raises LiveflightError where ffmpeg is missing."""
+        scale = f"scale='min({_WIDEST},iw)':-2:flags=area"
+        self._said = tempfile.TemporaryFile()
+        command = [
+            *(_ffmpeg(), "-hide_banner", "-loglevel", "error", "-nostdin"),
+            *_input(source, pace),
+            *("-an", "-vf", ",".join([*filters, scale]), "-pix_fmt", "rgb24"),
+            *("-c:v", "ppm", "-f", "image2pipe", "pipe:1"),
+        ]
+        group: dict[str, Any] = {"start_new_session": True}
+        if sys.platform == "win32":
+            group = {"creationflags": subprocess.CREATE_NO_WINDOW}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said, **group
+        )
+
+    def read(self) -> np.ndarray | None:
+        """The next frame, uint8 (H, W, 3); None where there are no more."""
+        assert self._process.stdout is not None
+        return _ppm(self._process.stdout)
+
+    def reason(self) -> str:
+        """Why it ended, in ffmpeg's words."""
+        self._process.wait()
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").splitlines()
+        return lines[-1].rpartition("] ")[2] if lines else "it has ended"
+
+    def stop(self) -> None:
+        """There are no more frames. May be called while another thread reads."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+
+    def close(self) -> None:
+        """May be called twice."""
+        self.stop()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._said.close()
+
+
+def _ppm(pipe: IO[bytes]) -> np.ndarray | None:
+    """A picture in the format that says its size: P6, width and height, 255, then the pixels."""
+    if pipe.readline() != b"P6\n":
+        return None
+    width, height = map(int, pipe.readline().split())
+    pipe.readline()
+    pixels = pipe.read(3 * width * height)
+    if len(pixels) < 3 * width * height:
+        return None
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+
+
+def _input(source: str, pace: list[str]) -> list[str]:
+    if source.startswith("lavfi:"):
+        return [*pace, "-f", "lavfi", "-i", source.removeprefix("lavfi:")]
+    if Path(source).is_file():
+        # "file:" keeps a name like "http:x.mp4" a name.
+        return [*pace, "-stream_loop", "-1", "-i", f"file:{Path(source).absolute()}"]
+    if sys.platform == "darwin":
+        return ["-f", "avfoundation", "-framerate", "30", "-i", f"{source}:none"]
+    if sys.platform == "win32":
+        return ["-f", "dshow", "-i", f"video={source}"]
+    return ["-f", "v4l2", "-i", f"/dev/video{source}" if source.isdecimal() else source]
+
+
+def _ffmpeg() -> str:
+    found = ffmpeg.find()
+    if found is None:
+        raise LiveflightError("no ffmpeg to see a camera or a video: pip install imageio-ffmpeg")
+    return found

@@ -1,0 +1,89 @@
+"""The dream's ticks within the show's frames: when one begins, how long a frame waits for it, and
+what becomes of one that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from liveflight.core.ascent import LONGEST, ascent
+from liveflight.core.contracts import LiveflightError, OutOfMemoryError
+from liveflight.dream import Dream
+from liveflight.flight import Flight
+from liveflight.laps import Laps
+from liveflight.pace import Pace
+
+
+class Ticks:
+    def __init__(
+        self,
+        flight: Flight,
+        dream: Dream,
+        pace: Pace,
+        laps: Laps,
+        listen: Callable[[], None],
+        *,
+        live: bool,
+    ) -> None:
+        """`listen` has the flight hear what was asked of it until now."""
+        self._flight, self._dream, self._pace, self._laps = flight, dream, pace, laps
+        self._listen = listen
+        self._live = live
+
+    def spare(self) -> float:
+        """Seconds that this frame has left, but for a tick that begins in it and may fit."""
+        left = self._pace.patience(self._laps.elapsed)
+        return left if self._dream.ticking else left - self._dream.duration
+
+    def tend(self) -> bool:
+        """Waits for the tick of an earlier frame for as long as there is time, and begins another
+        as soon as it has arrived; whether it did. All of it before the controls are read: what a
+        performer does then reaches the screen without having waited for the ascent."""
+        began = False
+        while self._dream.ticking and self._arrived() and not began and self._dream.since:
+            self._listen()
+            began = self._flight.flying and self._begin()
+        return began
+
+    def ascend(self, dt: float, began: bool) -> None:
+        """The tick of this frame, unless one has begun in it; seen at once if it fits."""
+        if not (began or self._dream.ticking) and self._begin():
+            self._arrived()
+        self._dream.grow(dt)
+
+    def _begin(self) -> bool:
+        """Whether a tick could begin: not while the canvas is too large for the memory."""
+        engine, size = self._flight.loader.engine, self._flight.course.size
+        if engine is None or size is None or self._pace.halted:
+            return False
+        seconds = min(self._dream.since, max(LONGEST, self._pace.interval))
+        settings = ascent(self._flight.controls, seconds, self._pace.steps)
+        if slower := self._dream.couple(engine):
+            self._flight.reports.add(slower)
+        try:
+            self._dream.begin(engine, self._flight.mix(), settings, size)
+        except LiveflightError as error:  # the graphics memory has no room for such a canvas
+            if not (self._live and self._pace.out_of_memory()):
+                raise
+            self._flight.reports.add(error)
+            return False
+        return True
+
+    def _arrived(self) -> bool:
+        """Whether the tick in flight has come to an end; one that failed is reported, and the last
+        good picture moves on."""
+        try:
+            if not self._dream.arrive(self._pace.patience(self._laps.elapsed)):
+                return False
+            self._pace.ticked(self._dream.duration, self._dream.steps)
+        except FloatingPointError as error:
+            self._flight.reports.add(f"{error}: starting again from noise")
+            self._dream.reseed()
+        except Exception as error:
+            if not self._live:
+                raise LiveflightError(f"an ascent step failed: {error!r}") from error
+            smaller = isinstance(error, OutOfMemoryError | MemoryError)
+            if smaller and self._pace.out_of_memory():
+                self._flight.reports.add(f"{error}: going on with a smaller canvas")
+            else:
+                self._flight.reports.add(f"an ascent step failed: {error}")
+        return True

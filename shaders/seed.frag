@@ -1,0 +1,24 @@
+// seed.frag: lays a picture of any size over the canvas, cut or with a margin left alone, upright.
+//
+// Reads:  the picture, row 0 at its top, filtered linearly, with mipmaps
+// Writes: its colours, and as alpha how much of them there is to be: for (source alpha, one minus source alpha)
+//
+// Uniforms:
+//   source   [texture] the picture
+//   size     [px] width and height of the canvas
+//   reach    [picture sizes per canvas size] how much of the picture the canvas shows across and down
+//   share    [0..1] how much of it
+#version 330 core
+
+uniform sampler2D source;
+uniform vec2 size;
+uniform vec2 reach;
+uniform float share;
+
+out vec4 laid;
+
+void main() {
+    vec2 place = (gl_FragCoord.xy / size - 0.5) * reach + 0.5;
+    bool within = all(greaterThan(place, vec2(0.0))) && all(lessThan(place, vec2(1.0)));
+    laid = vec4(texture(source, place).rgb, within ? share : 0.0);
+}

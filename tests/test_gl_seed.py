@@ -1,0 +1,121 @@
+"""A picture laid over the canvas: where it comes to lie, and how much of it."""
+
+from collections.abc import Iterator
+
+import moderngl
+import numpy as np
+import pytest
+
+from liveflight.gl.passes import Surface
+from liveflight.gl.seed import Seed
+
+GREY = 0.25
+
+
+@pytest.fixture
+def seed(ctx: moderngl.Context) -> Iterator[Seed]:
+    seed = Seed(ctx)
+    yield seed
+    seed.release()
+
+
+@pytest.fixture
+def surface(ctx: moderngl.Context) -> Iterator[Surface]:
+    surface = Surface(ctx, (6, 4))
+    surface.framebuffer.clear(GREY, GREY, GREY, 1.0)
+    yield surface
+    surface.release()
+
+
+def pixels(surface: Surface) -> np.ndarray:
+    """float (H, W, 4), row 0 at the top."""
+    raw = np.frombuffer(surface.texture.read(), np.float16).astype(np.float64)
+    return raw.reshape(surface.size[1], surface.size[0], 4)
+
+
+def picture(width: int, height: int) -> np.ndarray:
+    """Every pixel of its own colour."""
+    return np.random.default_rng(3).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def test_a_picture_of_the_canvas_s_size_lies_on_it_upright(seed: Seed, surface: Surface) -> None:
+    given = picture(6, 4)
+    seed.show(given)
+    seed.lay(surface.framebuffer, 1.0, "cover")
+    np.testing.assert_allclose(pixels(surface)[..., :3], given / 255, atol=1e-3)
+    assert (pixels(surface)[..., 3] == 1).all()
+
+
+def test_the_share_is_how_far_the_canvas_goes(seed: Seed, surface: Surface) -> None:
+    given = picture(6, 4)
+    seed.show(given)
+    seed.lay(surface.framebuffer, 0.25, "cover")
+    expected = 0.75 * GREY + 0.25 * given / 255
+    np.testing.assert_allclose(pixels(surface)[..., :3], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(("width", "left"), [(8, 1), (10, 2)])
+def test_what_is_too_wide_is_cut_alike_on_both_sides(
+    seed: Seed, surface: Surface, width: int, left: int
+) -> None:
+    given = picture(width, 4)
+    seed.show(given)
+    seed.lay(surface.framebuffer, 1.0, "cover")
+    expected = given[:, left : left + 6] / 255
+    np.testing.assert_allclose(pixels(surface)[..., :3], expected, atol=2e-3)
+
+
+def test_what_is_too_high_is_cut_above_and_below(seed: Seed, surface: Surface) -> None:
+    given = picture(6, 8)
+    seed.show(given)
+    seed.lay(surface.framebuffer, 1.0, "cover")
+    np.testing.assert_allclose(pixels(surface)[..., :3], given[2:6] / 255, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "columns"),
+    [((2, 4), slice(0, 4), slice(2, 4)), ((6, 2), slice(1, 3), slice(0, 6))],
+)
+def test_all_of_it_leaves_the_rest_of_the_canvas_alone(
+    seed: Seed, surface: Surface, size: tuple[int, int], rows: slice, columns: slice
+) -> None:
+    given = picture(*size)
+    seed.show(given)
+    seed.lay(surface.framebuffer, 1.0, "contain")
+    expected = np.full((4, 6, 3), GREY)
+    expected[rows, columns] = given / 255
+    np.testing.assert_allclose(pixels(surface)[..., :3], expected, atol=2e-3)
+
+
+def test_a_far_larger_picture_is_averaged(seed: Seed, surface: Surface) -> None:
+    checks = np.indices((256, 384)).sum(0) % 2 * 255
+    seed.show(np.repeat(checks[..., None], 3, 2).astype(np.uint8))
+    seed.lay(surface.framebuffer, 1.0, "cover")
+    np.testing.assert_allclose(pixels(surface)[..., :3], 0.5, atol=0.01)
+
+
+def test_the_newest_picture_counts_whatever_its_size(seed: Seed, surface: Surface) -> None:
+    for size in ((3, 2), (6, 4), (5, 7), (6, 4)):
+        seed.show(picture(*size))
+    seed.lay(surface.framebuffer, 1.0, "cover")
+    np.testing.assert_allclose(pixels(surface)[..., :3], picture(6, 4) / 255, atol=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_without_a_picture_or_a_share_nothing_changes(
+    seed: Seed, surface: Surface, share: float
+) -> None:
+    if not share:
+        seed.show(picture(6, 4))
+    seed.lay(surface.framebuffer, share, "cover")
+    assert (pixels(surface)[..., :3] == GREY).all()
+
+
+def test_textures_are_given_back(ctx: moderngl.Context, textures) -> None:
+    seed = Seed(ctx)
+    seed.show(picture(3, 2))
+    seed.show(picture(4, 2))
+    assert textures.alive == 1
+    seed.release()
+    seed.release()
+    assert textures.alive == 0

@@ -1,0 +1,144 @@
+"""Moving pictures, decoded by the real ffmpeg: a video file made by it, and its test sources."""
+
+import logging
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.inputs import capture
+from liveflight.inputs.capture import Capture, Footage
+
+COLOURS = ((220, 30, 30), (30, 200, 40), (40, 60, 210))
+"""Of the film's three pictures; the right third of each is black, and the upper half brighter."""
+
+WIDTH, HEIGHT = 48, 20
+
+
+def still(colour: tuple[int, int, int]) -> np.ndarray:
+    frame = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    frame[: HEIGHT // 2], frame[HEIGHT // 2 :] = colour, np.array(colour) // 2
+    frame[:, WIDTH * 2 // 3 :] = 0
+    return frame
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory) -> Path:
+    """Three pictures of a tenth of a second, without loss."""
+    path = tmp_path_factory.mktemp("film") / "film.mkv"
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", "10"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *raw, "-i", "-"]
+    frames = b"".join(still(colour).tobytes() for colour in COLOURS)
+    subprocess.run([*command, "-c:v", "ffv1", "-pix_fmt", "gbrp", path], input=frames, check=True)
+    return path
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[Capture | Footage], Capture | Footage]]:
+    made: list[Capture | Footage] = []
+
+    def opened(moving: Capture | Footage) -> Capture | Footage:
+        made.append(moving)
+        return moving
+
+    yield opened
+    for moving in made:
+        moving.close()
+        moving.close()
+
+
+def colour_of(frame: np.ndarray | None) -> int:
+    """The number of the film's picture that it is, upright and in full."""
+    assert frame is not None and frame.shape == (HEIGHT, WIDTH, 3)
+    return next(n for n, colour in enumerate(COLOURS) if np.abs(frame - still(colour)).max() <= 2)
+
+
+def test_a_render_sees_a_film_at_its_own_time_again_and_again(film, opened) -> None:
+    footage = opened(Footage(str(film), 10.0))
+    seen = [colour_of(footage.newest(number / 10)) for number in range(8)]
+    assert seen == [0, 1, 2, 0, 1, 2, 0, 1]
+
+
+def test_a_faster_render_sees_each_picture_longer(film, opened) -> None:
+    footage = opened(Footage(str(film), 20.0))
+    seen = [colour_of(footage.newest(number / 20)) for number in range(6)]
+    assert seen == [0, 0, 1, 1, 2, 2]
+
+
+def test_the_same_moment_again_brings_nothing_new(film, opened) -> None:
+    footage = opened(Footage(str(film), 10.0))
+    assert footage.newest(0.0) is not None
+    assert footage.newest(0.0) is None
+    assert colour_of(footage.newest(0.2)) == 2
+
+
+def test_wide_frames_are_reduced(opened) -> None:
+    frame = opened(Footage("lavfi:testsrc2=size=1920x1080:rate=5", 5.0)).newest(0.0)
+    assert frame is not None and frame.shape == (540, 960, 3)
+    assert frame.std() > 30
+
+
+@pytest.mark.parametrize("source", ["/nowhere/at/all", "/dev/video77", "77", "lavfi:nothing"])
+def test_a_render_without_its_source_ends_with_the_reason(source, opened) -> None:
+    footage = opened(Footage(source, 10.0))
+    with pytest.raises(LiveflightError) as caught:
+        footage.newest(0.0)
+    assert str(caught.value).startswith(f"camera {source!r}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_film_ends_with_the_reason(tmp_path, opened) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"no film" * 100)
+    with pytest.raises(LiveflightError, match=r"Invalid data found"):
+        opened(Footage(str(tmp_path / "a.mp4"), 10.0)).newest(0.0)
+
+
+def awaited(moving: Capture, seconds: float = 20.0) -> np.ndarray:
+    """Its next frame, as soon as it comes."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if (frame := moving.newest(0.0)) is not None:
+            return frame
+        time.sleep(0.01)
+    pytest.fail("no frame came")
+
+
+def test_a_show_gets_the_newest_frame_once(opened) -> None:
+    moving = opened(Capture("lavfi:testsrc2=size=64x36:rate=50"))
+    frames = [awaited(moving) for _ in range(4)]
+    assert all(frame.shape == (36, 64, 3) for frame in frames)
+    assert (frames[0] != frames[-1]).any()
+    assert len({id(frame) for frame in frames}) == 4
+
+
+def test_a_source_that_is_missing_is_said_once_and_once_more_when_it_is_back(
+    film, tmp_path, monkeypatch, caplog, opened
+) -> None:
+    monkeypatch.setattr(capture, "_PATIENCE", (0.05, 0.1))
+    caplog.set_level(logging.INFO)
+    late = tmp_path / "late.mkv"
+    moving = opened(Capture(str(late)))
+    until = time.monotonic() + 20
+    while not caplog.records and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.5)  # some more attempts
+    late.write_bytes(film.read_bytes())
+    colour_of(awaited(moving))
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.startswith(f"camera {late}: ") and first.endswith("; it is tried again")
+    assert second == f"camera {late}: it is back"
+
+
+def test_closing_ends_ffmpeg_and_the_thread(opened) -> None:
+    moving = opened(Capture("lavfi:testsrc2=size=64x36:rate=50"))
+    awaited(moving)
+    stream = moving._stream
+    assert stream is not None
+    moving.close()
+    assert stream._process.poll() is not None
+    assert not moving._thread.is_alive()
