@@ -167,9 +167,14 @@ def test_only_the_ports_that_are_wanted_are_opened(tmp_path: Path) -> None:
     desk.midi.close()
 
 
-@pytest.mark.parametrize("data", [[], [0xB0], [0xB0, 200, 1], [0x00, 0x01], [0xF0, 1, 2, 0xF7]])
+@pytest.mark.parametrize("data", [[], [0xB0], [0x00, 0x01], [0xF0, 1, 2, 0xF7]])
 def test_nonsense_moves_nothing(data: list[int], desk: Desk) -> None:
     assert desk.said(data) == []
+
+
+def test_several_messages_in_one_go_are_all_heard(desk: Desk) -> None:
+    assert desk.said([0xC0, 1, 0xF8, 0xC1, 2]) == [Set("show.preset", "3")]
+    assert desk.said([0xC0, 1, 0x90, 40, 90]) == [Set("show.preset", "2")]
 
 
 def test_bindings_of_the_file_are_played(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import find
@@ -131,32 +132,36 @@ class MidiInput:
             log.warning("MIDI port %s is open", name)
 
     def hear(self, port: str, data: Sequence[int]) -> None:
-        """One message's bytes from that port."""
+        """Bytes from that port: a message, or, as busy drivers hand them on, several at once."""
         import mido
 
         now = self._clock()
         try:
-            message = mido.Message.from_bytes(data)
-        except (ValueError, IndexError, TypeError) as error:
+            messages = mido.parse_all(data)
+        except (ValueError, TypeError) as error:
             self._trouble(f"MIDI port {port} sends nonsense: {error}")
             return
         with self._lock:
-            match message.type:
-                case "clock":
-                    self._beat.tick(now)
-                case "start":
-                    self._beat.start()
-                case "stop":
-                    self._beat.stop()
-                case "continue":
-                    self._beat.go_on()
-                case "songpos":
-                    self._beat.locate(message.pos)
-                case "program_change":
-                    self._mailbox.put(Set("show.preset", str(message.program + 1), f"midi:{port}"))
-                case _:
-                    if moved := _moved(port, message):
-                        self._turn(*moved, now)
+            for message in messages:
+                self._hear(port, message, now)
+
+    def _hear(self, port: str, message: Any, now: float) -> None:
+        match message.type:
+            case "clock":
+                self._beat.tick(now)
+            case "start":
+                self._beat.start()
+            case "stop":
+                self._beat.stop()
+            case "continue":
+                self._beat.go_on()
+            case "songpos":
+                self._beat.locate(message.pos)
+            case "program_change":
+                self._mailbox.put(Set("show.preset", str(message.program + 1), f"midi:{port}"))
+            case _:
+                if moved := _moved(port, message):
+                    self._turn(*moved, now)
 
     def _turn(self, source: Source, value: int, now: float) -> None:
         self.last = f"{source} {value}"
