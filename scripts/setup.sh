@@ -98,10 +98,17 @@ packages() {
             die "packages not installed"
         fi
     fi
+    [[ $1 != fly ]] || extras ${options[@]+"${options[@]}"}
     rm -f "$venv/.unfinished"
     made_from >"$venv/.made-for-$1"
     # Whoever can test can fly.
     [[ $1 == fly ]] || cp "$venv/.made-for-$1" "$venv/.made-for-fly"
+}
+
+# What a performer plugs in. Wheels for it do not exist everywhere, and a flight needs none of it.
+extras() {
+    (cd -- "$root" && "$python" -m pip install --disable-pip-version-check -c constraints.txt \
+        -e ".[midi,audio,zeroconf]" "$@") || say "going on without MIDI, sound and announcing"
 }
 
 # Takes seconds where pip takes minutes.
@@ -121,7 +128,7 @@ with_pip() {
 
 # What is looked for, and the Debian package that brings it. Mesa's packages bring its software
 # driver. SDL, which pygame carries, opens the X11 libraries by name when it makes a window;
-# Xrandr tells it the displays apart.
+# Xrandr tells it the displays apart. PortAudio is what sound is heard through.
 gl_and_window='
 libEGL.so.1       libegl1
 libEGL_mesa.so.0  libegl-mesa0
@@ -130,6 +137,7 @@ libGLX_mesa.so.0  libglx-mesa0
 libX11.so.6       libx11-6
 libXext.so.6      libxext6
 libXrandr.so.2    libxrandr2
+libportaudio.so.2 libportaudio2
 '
 test_tools='
 Xvfb     xvfb
