@@ -37,9 +37,7 @@ from liveflight.takeoff import Options
 
 OSC = 2000
 """Messages of a whole set."""
-FADERS = [
-    row for row in ROWS if row.kind == "float" and row.group in ("camera", "warp", "colour")
-]
+FADERS = [row for row in ROWS if row.kind == "float" and row.group in ("camera", "warp", "colour")]
 RECALLS = 12.0
 """Seconds from one preset to the next."""
 PLUGS = 30.0

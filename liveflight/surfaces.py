@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from liveflight import takeoff
-from liveflight.core.contracts import LiveflightError, Surface, Value
+from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message
+from liveflight.core.surface import Surface
 from liveflight.flight import Flight
 from liveflight.inputs.link import LinkInput
 from liveflight.inputs.midi import MidiInput

@@ -15,8 +15,6 @@ import numpy as np
 if TYPE_CHECKING:
     import moderngl
 
-    from liveflight.core.mailbox import Mailbox, Message
-
 Canvas = np.ndarray
 """The picture being dreamed: float16, (H, W, 4), sRGB-coded RGB in 0..1 with alpha 1, row 0 at the
 top. On the host an array; where the hand-over keeps the picture on a CUDA device, any object with
@@ -250,30 +248,3 @@ class Output(Protocol):
 
 Value = float | int | bool | str
 """What a control holds: float or int, bool, or the text of an enum or name."""
-
-
-class Surface(Protocol):
-    """Something outside that moves controls, or shows where they stand, or both. All calls come
-    from the frame loop and must not block; what has to wait does so on a thread of its own."""
-
-    def open(self, mailbox: Mailbox) -> None:
-        """Begins; from now on messages may come. Raises LiveflightError where it cannot."""
-        ...
-
-    def poll(self, now: float) -> None:
-        """Before the mailbox is drained, `now` in seconds of the loop's clock (time.perf_counter in
-        a show): the moment to say what changes with time itself, as a running clock does."""
-        ...
-
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        """Once per frame: what every control that has a value is set to, by key, and the messages
-        of this frame."""
-        ...
-
-    def lines(self) -> list[str]:
-        """What the performer should see of it on the HUD, trouble above all; mostly nothing."""
-        ...
-
-    def close(self) -> None:
-        """May be called twice, and without `open`."""
-        ...

@@ -13,7 +13,7 @@ _TOLERANCE = 1e-9
 
 
 class ScorePlayer:
-    """`core.contracts.Surface`. Each message comes at the first frame that is not before it."""
+    """`core.surface.Surface`. Each message comes at the first frame that is not before it."""
 
     def __init__(self, score: Score) -> None:
         self._said = score.said

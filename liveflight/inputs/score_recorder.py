@@ -16,7 +16,7 @@ _EVERY = 1.0
 
 
 class ScoreRecorder:
-    """`core.contracts.Surface`. Listens only."""
+    """`core.surface.Surface`. Listens only."""
 
     def __init__(self, path: Path, start: score.Score) -> None:
         """Raises LiveflightError where the file cannot be written, or is there already."""
