@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Mix, Target
-from liveflight.core.schedule import Schedule
+from liveflight.core.schedule import Schedule, strongest
 from liveflight.loader import Layers, Loader, Size
 
 
@@ -47,12 +47,13 @@ class Course:
         return self.schedule.mix(self.time)
 
     def aim(self, goal: Mapping[Target, float], crossfade: float, curve: str = "smooth") -> None:
-        """Grows into these targets, in `crossfade` seconds along one of `morph.CURVES`, as soon as
-        their networks are loaded and the ascent of both the crossfade and what comes after it is
-        planned; until then the flight goes on as it is.
+        """Grows into the strongest of these targets, in `crossfade` seconds along one of
+        `morph.CURVES`, as soon as their networks are loaded and the ascent of both the crossfade
+        and what comes after it is planned; until then the flight goes on as it is.
 
         Raises LiveflightError for names that do not exist."""
-        self._awaited = {networks.resolve(target): weight for target, weight in goal.items()}
+        asked = {networks.resolve(target): weight for target, weight in goal.items()}
+        self._awaited = strongest(asked)  # what is flown in the end, and so what has to be planned
         self._crossfade, self._curve = crossfade, curve
         self._first = self._first or self._awaited
         self.arrive()

@@ -103,8 +103,32 @@ def test_at_most_six_targets_the_strongest() -> None:
     assert list(schedule.mix(0.0)) == [target(number) for number in (39, 38, 37, 36, 35, 34)]
     assert schedule.goal == schedule.mix(0.0)
     assert total(schedule.goal) == pytest.approx(1)
-    schedule.go({target(100 + number): 1.0 for number in range(6)}, 0.0, 2.0)
-    assert len(schedule.mix(1.0)) == 6
+
+
+def test_the_six_that_a_crossfade_comes_from_stay_as_long_as_it_lasts() -> None:
+    here, there = (
+        {target(first + number): 1.0 + number for number in range(6)} for first in (0, 6)
+    )
+    schedule = Schedule()
+    schedule.go(here, 0.0, 0.0)
+    schedule.go(there, 0.0, 2.0)
+    assert schedule.mix(0.0).keys() == here.keys()
+    for moment in (0.1, 1.0, 1.9):
+        assert schedule.mix(moment).keys() == here.keys() | there.keys()
+    assert schedule.mix(2.0).keys() == there.keys()
+
+
+def test_an_interrupted_crossfade_leaves_the_weak_behind_from_the_next_moment_on() -> None:
+    here, there = (
+        {target(first + number): 1.0 + number for number in range(6)} for first in (0, 6)
+    )
+    schedule = Schedule()
+    schedule.go(here, 0.0, 0.0)
+    schedule.go(there, 0.0, 2.0)
+    schedule.go({A: 1.0}, 1.0, 2.0)
+    assert schedule.mix(1.0).keys() == here.keys() | there.keys()
+    assert schedule.mix(1.1).keys() == schedule.start(1.0).keys() | {A}
+    assert len(schedule.start(1.0)) == 6
 
 
 def test_what_is_too_faint_to_be_seen_costs_nothing() -> None:
@@ -146,7 +170,8 @@ def test_weights_are_above_0_and_together_1_whatever_is_drummed(
         schedule.go(goal, now, crossfade)
         for moment in (now, now + pause / 2, now + pause):
             mix = schedule.mix(moment)
-            assert 1 <= len(mix) <= 6
+            assert 1 <= len(mix) <= 12
+            assert len(schedule.goal) <= 6
             assert min(mix.values()) > 0
             assert total(mix) == pytest.approx(1)
         now += pause

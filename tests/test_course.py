@@ -225,6 +225,24 @@ def test_every_mix_of_a_flight_was_planned(aloft: Flight, engine: FakeEngine) ->
     assert not aloft.reports.counts
 
 
+def test_every_mix_of_many_targets_was_planned(aloft: Flight, engine: FakeEngine) -> None:
+    """Presets of more targets than are flown, interrupted by one another."""
+    aloft.controls.set("mix.crossfade", 1.0)
+    known = [networks.network(name) for name in (LITE, "vgg16")]
+    every = [Target(each.name, layer.name, 0) for each in known for layer in each.layers]
+    for number in range(400):
+        if number % (3 + number // 20) == 0:
+            first = number * 5 % len(every)
+            some = (every + every)[first : first + 1 + number % 8]
+            aloft.aim({target: 1.0 + (3 * place) % 7 for place, target in enumerate(some)})
+        aloft.advance(1 / 32)
+        if aloft.loader._work.busy:
+            assert aloft.loader._work.wait(60)
+        mix = frozenset((target.network, target.layer) for target in aloft.mix())
+        assert engine.planned(mix, SIZE)
+    assert not aloft.reports.counts
+
+
 def test_a_layer_that_cannot_be_planned_is_reported_and_flown(
     aloft: Flight, engine: FakeEngine
 ) -> None:

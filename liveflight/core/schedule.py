@@ -14,14 +14,15 @@ from liveflight.core.morph import eased
 
 _FAINT = 0.02
 """Weights below this change nothing that can be seen, but cost a layer's work. While a crossfade
-lasts they stay: an engine has to be prepared for every set of layers it ascends together, and so
-there are but two, the crossfade's and the goal's."""
+lasts all stay: an engine has to be prepared for every set of layers it ascends together, and so
+there are but two, the crossfade's, which is all of both sides, and the goal's."""
 
 _HURRY = 0.3
 """Seconds of the shortest crossfade of one that interrupts another."""
 
 _MOST = 6
-"""Targets in one mix, the strongest first: a drummed key must not slow the flight down."""
+"""Targets that a crossfade comes from, and as many that it goes to, the strongest first: a drummed
+key must not slow the flight down."""
 
 _REMEMBERED = 12
 """Places that wandering does not come back to soon."""
@@ -37,6 +38,8 @@ class Schedule:
     def __init__(self) -> None:
         self.goal: Mix = {}
         """What the mix is, or is growing into; the strongest few of what was asked for."""
+        self._before: Mix = {}
+        """The mix as the crossfade began, with what is too weak to come along."""
         self._from: Mix = {}
         self._since = 0.0
         self._crossfade = 0.0
@@ -49,8 +52,8 @@ class Schedule:
         now, along one of `morph.CURVES`."""
         if self.elapsed(now) < self._crossfade:  # who plays faster than the crossfade is in a hurry
             crossfade = min(crossfade, max(2 * self.elapsed(now), _HURRY))
-        self._from = self.start(now)
-        self.goal = _strongest(goal)
+        self._before, self._from = self.mix(now), self.start(now)
+        self.goal = strongest(goal)
         self._since, self._crossfade = now, crossfade if self._from else 0.0
         self._curve = curve
 
@@ -65,28 +68,30 @@ class Schedule:
 
     def start(self, now: float) -> Mix:
         """What a crossfade that begins now starts from."""
-        return _strongest(self.mix(now)) if self.goal else {}
+        return strongest(self.mix(now)) if self.goal else {}
 
     def mix(self, now: float) -> Mix:
         """The weights at `now`, together 1; empty before the first `go`."""
         done = (now - self._since) / self._crossfade if self._crossfade > 0 else 1.0
         if done >= 1.0:
             return self.goal
+        if done <= 0.0:
+            return self._before
         grown = eased(self._curve, done)
         mixed = {target: weight * (1 - grown) for target, weight in self._from.items()}
         for target, weight in self.goal.items():
             mixed[target] = mixed.get(target, 0.0) + weight * grown
-        return _strongest(mixed, faint=0.0)
+        return {target: weight for target, weight in mixed.items() if weight > 0}
 
     def elapsed(self, now: float) -> float:
         """Seconds since the last `go`."""
         return now - self._since
 
 
-def _strongest(weights: Mapping[Target, float], faint: float = _FAINT) -> Mix:
-    """Those that count, together 1."""
+def strongest(weights: Mapping[Target, float]) -> Mix:
+    """Those that a goal of these targets comes down to, together 1."""
     ranked = dict(sorted(weights.items(), key=lambda pair: -pair[1])[:_MOST])
-    least = faint * sum(ranked.values())
+    least = _FAINT * sum(ranked.values())
     kept = {target: weight for target, weight in ranked.items() if weight > least}
     total = sum(kept.values())
     return {target: weight / total for target, weight in kept.items()}
