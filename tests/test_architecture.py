@@ -58,7 +58,7 @@ HOMES = {
     "pygame": {"outputs.window"},
     "imageio_ffmpeg": {"ffmpeg"},
     "PIL": {"gl.hud", "outputs", "inputs.picture"},
-    "pythonosc": {"inputs.osc_codec", "bench.latency"},
+    "pythonosc": {"inputs.osc_codec", "bench.latency", "bench.soak"},
     "aiohttp": {"inputs.oscquery_server"},
     "zeroconf": {"inputs.oscquery_announce"},
     "ifaddr": {"inputs.oscquery_announce"},

@@ -3,6 +3,7 @@ began and was shown, and an engine that notes each ascent."""
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -159,6 +160,13 @@ def _open(kind: str, size: tuple[int, int]) -> Output:
     from liveflight.outputs.window import Window
 
     return Window(size)
+
+
+def free_port() -> int:
+    """A UDP port of the loopback that nobody listens on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def resident() -> int:

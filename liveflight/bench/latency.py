@@ -43,10 +43,10 @@ _STILL = 6
 def measure(given: dict[str, Any]) -> dict[str, Any]:
     """`given` as for `flown.Flown`, with fps, packets (how many of each kind) and filters, the two
     numbers to go between."""
-    from liveflight.bench.flown import Flown
+    from liveflight.bench.flown import Flown, free_port
 
     settings = {**given["settings"], "mix.crossfade": 0.0}
-    port = _free_port()
+    port = free_port()
     flown = Flown({**given, "settings": settings}, osc_port=port)
     flown.until_dreaming()
     place = f"{given['network']}:{given['layer']}"
@@ -192,12 +192,6 @@ def _filled(canvas: Any, grey: float, stream: int) -> Any:
     with torch.cuda.stream(torch.cuda.ExternalStream(stream)):
         torch.as_tensor(canvas, device="cuda")[..., :3] = grey
     return canvas
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:
