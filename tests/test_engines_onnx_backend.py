@@ -373,7 +373,7 @@ def test_half_is_written_throughout_and_agrees_as_far_as_half_does(cache):
     from liveflight.engines.onnx_layouts import Plain
 
     layout = Plain({}, np.float16)
-    model = onnx_graph.build(SMALL, tiny_module(1), ["deep"], (12, 10), True, layout)
+    model = onnx_graph.Writer(SMALL, tiny_module(1), ["deep"], (12, 10), True, layout).model()
     assert {array.dtype for array in layout.used.values()} == {np.dtype(np.float16)}
     excitations = excited(SMALL, "deep", whole=0.5)
     given = {onnx_graph.PICTURE: picture(12, 10).numpy(), **layout.used}

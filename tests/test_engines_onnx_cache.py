@@ -164,13 +164,13 @@ KNOWN = Network("tiny", "", TINY_LAYERS, {}, MEAN, STD, lambda: None, lambda pat
 def writing(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Counts the graphs that are written, not read."""
     built: list[object] = []
-    build = onnx_graph.build
+    model = onnx_graph.Writer.model
 
-    def watched(*given: object) -> object:
-        built.append(given)
-        return build(*given)
+    def watched(writer: onnx_graph.Writer) -> object:
+        built.append(writer)
+        return model(writer)
 
-    monkeypatch.setattr(onnx_graph, "build", watched)
+    monkeypatch.setattr(onnx_graph.Writer, "model", watched)
     return built
 
 

@@ -196,11 +196,15 @@ def memory_for(size: tuple[int, int]) -> Iterator[None]:
     except Exception as error:
         said = str(error).lower()
         if isinstance(error, MemoryError) or any(words in said for words in _OUT_OF_MEMORY):
-            raise OutOfMemoryError(
-                f"a step at {size[0]}x{size[1]} does not fit into the memory: "
-                "choose a smaller canvas"
-            ) from error
+            raise too_large(size) from error
         raise
+
+
+def too_large(size: tuple[int, int]) -> OutOfMemoryError:
+    """What to say of a canvas of this width and height that the memory has no room for."""
+    return OutOfMemoryError(
+        f"a step at {size[0]}x{size[1]} does not fit into the memory: choose a smaller canvas"
+    )
 
 
 def agreement(

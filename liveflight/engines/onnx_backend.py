@@ -186,7 +186,7 @@ class Onnx:
         if self._blocked:
             return self._sharing(key, known)
         layout = Plain({}, known.dtype)
-        model = onnx_graph.build(known.network, known.module, *key[1:], layout)
+        model = onnx_graph.Writer(known.network, known.module, *key[1:], layout).model()
         whole = onnx_graph.embedded(model, layout).SerializeToString()
         try:
             session = onnx_sessions.session(whole, self._provider, optimise=True)
@@ -204,7 +204,7 @@ class Onnx:
         kept = self._cache.find(name)
         if kept is None or not known.weights.keys() >= _weights_of(kept):
             layout = Blocked(self._blocked, known.weights)
-            model = onnx_graph.build(known.network, known.module, *key[1:], layout)
+            model = onnx_graph.Writer(known.network, known.module, *key[1:], layout).model()
             graph = model.SerializeToString()
             if graph != kept:
                 self._cache.keep(name, graph)

@@ -33,20 +33,6 @@ def inputs(layer: str) -> tuple[str, str, str]:
     return f"weights:{layer}", f"centre:{layer}", f"whole:{layer}"
 
 
-def build(
-    known: Network,
-    module: Layered,
-    layers: Collection[str],
-    size: tuple[int, int],
-    whole: bool,
-    layout: Plain | Blocked,
-) -> ModelProto:
-    """The model that takes a picture, float32 (1, 3, height, width) in 0..1, and `inputs` of each
-    of the layers to the gradient, of the picture's form. Its weights are not in it: it has them as
-    further inputs, named in `layout.used`, see `embedded`."""
-    return _Writer(known, module, layers, size, whole, layout).model()
-
-
 def embedded(model: ModelProto, layout: Plain | Blocked) -> ModelProto:
     """The model with its weights as constants, for a provider to prepare."""
     graph = ModelProto()
@@ -60,7 +46,9 @@ def embedded(model: ModelProto, layout: Plain | Blocked) -> ModelProto:
     return graph
 
 
-class _Writer:
+class Writer:
+    """Writes the graph for a set of layers at a picture size."""
+
     def __init__(
         self,
         known: Network,
@@ -70,6 +58,7 @@ class _Writer:
         whole: bool,
         layout: Plain | Blocked,
     ) -> None:
+        """`size`: the picture's height and width; `whole`: whether whole layers can be excited."""
         self._known, self._layers, self._size = known, sorted(layers), size
         self._channels = {layer.name: layer.channels for layer in known.layers}
         self._whole, self._layout = whole, layout
@@ -78,6 +67,9 @@ class _Writer:
         self._skipped: dict[str, Map] = {}
 
     def model(self) -> ModelProto:
+        """The model that takes a picture, float32 (1, 3, height, width) in 0..1, and `inputs` of
+        each of the layers to the gradient, of the picture's form. Its weights are not in it: it has
+        them as further inputs, named in the layout's `used`, see `embedded`."""
         layout = self._layout
         mean = layout.constant(np.reshape(self._known.mean, (1, 3, 1, 1)), np.float32)
         x = Map(layout.node("Sub", PICTURE, mean), 3, *self._size, outside=True)

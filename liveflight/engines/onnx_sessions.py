@@ -48,7 +48,9 @@ def _options(level: ort.GraphOptimizationLevel) -> ort.SessionOptions:
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     # Threads that spin on between runs and operators take the cores from torch's, which condition
-    # the gradient, and from GL's: beside spinning ones, 1.4 ms of conditioning took 5 to 9.
+    # the gradient, and from GL's: beside spinning ones, 1.4 ms of conditioning took 5 to 9. So
+    # each session has threads of its own: one pool for all of them cannot be told not to spin from
+    # Python, and a step took a fifth longer with it, and half as much processor time again.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.add_session_config_entry("session.intra_op.spin_duration_us", "50")
     if _shared_arena():

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from liveflight import networks
-from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError
+from liveflight.core.contracts import Ascent, Canvas, Mix
 from liveflight.engines.backend import Excitations
 from liveflight.engines.cuda_graphs import CudaGraphs, Plainly, Run, Runner, Ticks
 from liveflight.engines.derived import Derived
-from liveflight.engines.engine import AscentEngine
+from liveflight.engines.engine import AscentEngine, too_large
 from liveflight.engines.fallback import Fallback
 from liveflight.engines.scaling import scaled, scales
 from liveflight.engines.static_autograd import Differentiated
@@ -272,10 +272,7 @@ class StaticEngine(AscentEngine):
                 if self._latest is None or self._latest[0] != (size[1], size[0]):
                     self._canvases.pop((size[1], size[0]), None)
             torch.cuda.empty_cache()
-            raise OutOfMemoryError(
-                f"a step at {size[0]}x{size[1]} does not fit into the device's memory: "
-                "choose a smaller canvas"
-            ) from error
+            raise too_large(size) from error
 
 
 def _of_network(network: str, layers: Layers) -> Layers:
