@@ -218,7 +218,9 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
     frames."""
 
     def engine() -> Engine:
-        return engines.load(options.engine, options.device, options.seed, weights)
+        return engines.load(
+            options.engine, options.device, options.seed, weights, repeatable=not live
+        )
 
     flight = Flight(Loader(engine, background=live, shown=shown), options.seed)
     try:

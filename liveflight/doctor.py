@@ -34,8 +34,8 @@ class Finding:
 
     def lines(self) -> list[str]:
         mark = "ok" if self.well else "NO" if self.needed else "--"
-        first = f"{mark}  {self.name:<22} {self.said}"
-        return [first, f"    {'':<22} -> {self.remedy}"] if self.remedy else [first]
+        first = f"{mark}  {self.name:<24} {self.said}"
+        return [first, f"    {'':<24} -> {self.remedy}"] if self.remedy else [first]
 
 
 def can_fly(findings: Sequence[Finding]) -> bool:
@@ -64,6 +64,7 @@ def examine(osc_port: int) -> Iterator[Finding]:
         graphics = tried("graphics", output="headless")
         midi = tried("midi")
         providers = tried("providers")
+        auto = tried("auto")
         stepping = {
             name: tried("engine", name=name, device="auto")
             for name in engines.NAMES
@@ -72,6 +73,7 @@ def examine(osc_port: int) -> Iterator[Finding]:
         found = _answer(devices)
         yield from _devices(found)
         yield from _engines(stepping)
+        yield from _auto(_answer(auto), found.get("chosen", "cpu"))
         yield from _providers(providers, tried)
         yield from _graphics(graphics, tried, found.get("chosen", "cpu"))
     yield from _weights()
@@ -128,6 +130,24 @@ def _engines(stepping: Mapping[str, Future[dict[str, Any]]]) -> Iterator[Finding
     if all("failed" in answer for answer in answers.values()):
         remedy = "install it again: scripts/fly"
         yield Finding("an engine", False, "none takes a step", remedy, needed=True)
+
+
+def _auto(found: Mapping[str, Any], device: str) -> Iterator[Finding]:
+    """What `--engine auto` takes: on a graphics card always the same, else what was measured."""
+    if device != "cpu" or "failed" in found:
+        return
+    for network, seconds in found["seconds"].items():
+        times = [f"{name} {1e3 * each:.1f} ms" for name, each in seconds.items()]
+        said = (
+            f"{next(iter(seconds))} ({', '.join(times)})"
+            if times
+            else "measured by its first flight"
+        )
+        yield Finding(f"auto {network}", True, said)
+    if not found["remembers"]:
+        said = "what is fastest cannot be remembered: measured at each start, and not for renders"
+        remedy = "make the user's cache folder writable, or name another: XDG_CACHE_HOME=FOLDER"
+        yield Finding("auto's choice", False, said, remedy)
 
 
 def _providers(listed: Future[dict[str, Any]], tried: Any) -> Iterator[Finding]:

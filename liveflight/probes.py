@@ -90,6 +90,15 @@ def engine(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def auto(given: dict[str, Any]) -> dict[str, Any]:
+    """What `auto` chose among on the processor: `seconds` by network and engine, the chosen one
+    first; `remembers`: whether the next flight will know."""
+    from liveflight import engines, networks
+
+    seconds = engines.chosen_by_auto(networks.names())
+    return {"seconds": seconds, "remembers": engines.remembers()}
+
+
 def providers(given: dict[str, Any]) -> dict[str, Any]:
     """Those ONNX Runtime was built with, which says nothing about what loads."""
     import onnxruntime
@@ -113,20 +122,14 @@ def provider(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _identity() -> bytes:
-    """An ONNX model of one Identity node from x to y, float32 (1,), in protobuf's wire format."""
+    """An ONNX model of one Identity node from x to y, float32 (1,)."""
+    from onnx import TensorProto, helper
 
-    def field(number: int, content: bytes | int) -> bytes:
-        if isinstance(content, int):
-            return bytes([number << 3, content])
-        return bytes([number << 3 | 2, len(content)]) + content
-
-    def value(name: bytes) -> bytes:
-        shape = field(1, field(1, 1))
-        return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
-
-    node = field(1, b"x") + field(2, b"y") + field(4, b"Identity")
-    graph = field(1, node) + field(2, b"g") + field(11, value(b"x")) + field(12, value(b"y"))
-    return field(1, 8) + field(7, graph) + field(8, field(2, 13))
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "smallest", [x], [y])
+    opsets = [helper.make_opsetid("", 13)]
+    model: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    return model
 
 
 def midi(given: dict[str, Any]) -> dict[str, Any]:

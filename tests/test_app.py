@@ -938,7 +938,7 @@ def test_closing_twice_is_closing(begin: Begin) -> None:
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """What `build` gets for an engine."""
     fake = FakeEngine()
-    monkeypatch.setattr(engines, "load", lambda *_: fake)
+    monkeypatch.setattr(engines, "load", lambda *_, **named: fake)
     return fake
 
 

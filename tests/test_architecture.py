@@ -48,7 +48,7 @@ HOMES = {
     "torch": {"engines", "networks", "bench", "probes"},
     "torchvision": {"engines", "networks", "bench.peers"},
     "onnxruntime": {"engines", "networks", "probes"},
-    "onnx": {"engines"},
+    "onnx": {"engines", "probes"},
     "lucent": {"bench.recipes"},
     "psutil": {"bench", "engines"},
     "safetensors": {"networks"},

@@ -13,7 +13,7 @@ from liveflight import networks
 from liveflight.engines import measured
 from liveflight.engines.autograd import Autograd
 from liveflight.engines.backend import excitation
-from liveflight.engines.fastest import Fastest
+from liveflight.engines.fastest import Fastest, remembered
 from liveflight.engines.measured import Measured
 
 
@@ -108,3 +108,13 @@ def test_a_closed_backend_lets_go(backend):
     backend.close()
     with pytest.raises(KeyError):
         gradient(backend)
+
+
+def test_what_was_measured_is_told(backend, monkeypatch, tmp_path):
+    here = Measured(tmp_path / "fastest.json")
+    monkeypatch.setattr(measured, "here", lambda: here)
+    assert remembered("tiny", ["one", "other"]) == {}
+    load(backend)
+    times = remembered("tiny", ["one", "other"])
+    assert times.keys() == {"one", "other"} and min(times.values()) > 0
+    assert remembered("tiny", ["one"]) == {}, "that was another question"

@@ -1,6 +1,7 @@
 """The choice of what is fastest: measured once, remembered for this machine alone."""
 
 import json
+import os
 import time
 
 import pytest
@@ -45,14 +46,17 @@ def test_the_fastest_is_found_and_not_measured_again(path):
 def test_what_is_remembered_decides(path):
     Measured(path).fastest("a question", Ways().all())
     kept = json.loads(path.read_text())
-    kept["fastest"]["a question"] = "slow"
+    kept["seconds"]["a question"] = {"quick": 2.0, "slow": 1.0}
     path.write_text(json.dumps(kept))
     assert Measured(path).fastest("a question", Ways().all()) == "slow"
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "7", '{"machine": 3}', '{"machine": {}, "fastest": {"a question": "slow"}}'],
+    [
+        *("", "{", "[]", "7", '{"machine": 3}'),
+        '{"machine": {}, "seconds": {"a question": {"slow": 1}}}',
+    ],
 )
 def test_a_damaged_or_foreign_file_is_written_anew(path, text):
     path.parent.mkdir()
@@ -60,13 +64,16 @@ def test_a_damaged_or_foreign_file_is_written_anew(path, text):
     ways = Ways()
     assert Measured(path).fastest("a question", ways.all()) == "quick"
     assert ways.runs
-    assert json.loads(path.read_text())["fastest"] == {"a question": "quick"}
+    assert json.loads(path.read_text())["seconds"]["a question"].keys() == {"slow", "quick"}
 
 
-@pytest.mark.parametrize("answers", [["slow"], None, "slow"])
+@pytest.mark.parametrize(
+    "answers",
+    [["slow"], None, "slow", {"a question": "slow"}, {"a question": {"slow": "so"}}],
+)
 def test_answers_that_are_none_are_measured_anew(path, answers):
     path.parent.mkdir()
-    path.write_text(json.dumps({"machine": measured.machine(), "fastest": answers}))
+    path.write_text(json.dumps({"machine": measured.machine(), "seconds": answers}))
     assert Measured(path).fastest("a question", Ways().all()) == "quick"
 
 
@@ -96,3 +103,72 @@ def test_to_try_a_way_may_ask_what_is_fastest_within_it(path):
     ways, here = Ways(), Measured(path)
     assert here.fastest("outer", {"only": lambda: here.fastest("inner", ways.all())}) == "only"
     assert here.fastest("inner", {"quick": ways.quick, "slow": ways.slow}) == "quick"
+
+
+def test_the_times_are_told_so_far_as_they_are_known(path):
+    here = Measured(path)
+    assert here.times("a question") == {}
+    here.fastest("a question", Ways().all())
+    times = Measured(path).times("a question")
+    assert 0 < times["quick"] < 0.002 <= times["slow"]
+
+
+# To compute alike each time
+
+
+def unwritable(folder):
+    (folder / "cache").write_text("a file where a folder should be")
+    return folder / "cache" / "fastest.json"
+
+
+def repeatable(path):
+    here = Measured(path)
+    here.repeatable = True
+    return here
+
+
+def test_what_cannot_be_remembered_is_not_measured_but_always_the_first(tmp_path, caplog):
+    ways, path = Ways(), unwritable(tmp_path)
+    for _ in range(2):
+        here = repeatable(path)
+        assert here.fastest("a question", ways.all()) == "slow"
+        assert here.fastest("another", {"quick": ways.quick, "slow": ways.slow}) == "quick"
+        assert here.fastest("a question", ways.all()) == "slow"
+    assert ways.runs == 2, "only the first ways are tried, and each once"
+    (record,) = caplog.records
+    assert str(path) in record.message and "renders take the same one" in record.message
+
+
+def test_a_first_way_that_fails_is_left_out_here_too(tmp_path, caplog):
+    def broken():
+        raise RuntimeError("it is broken")
+
+    ways = {"broken": broken, "slow": lambda: None, "quick": lambda: None}
+    here = repeatable(unwritable(tmp_path))
+    assert here.fastest("a question", ways) == "slow"
+    assert "broken does not work here" in caplog.records[0].message
+    with pytest.raises(RuntimeError, match="it is broken"):
+        here.fastest("another", {"broken": broken})
+
+
+def test_what_can_be_remembered_is_measured(path, caplog):
+    assert repeatable(path).fastest("a question", Ways().all()) == "quick"
+    assert not caplog.records
+
+
+def test_what_is_remembered_decides_even_where_nothing_new_can_be(path):
+    Measured(path).fastest("a question", Ways().all())
+    path.with_suffix(f".{os.getpid()}.part").mkdir()
+    ways, here = Ways(), repeatable(path)
+    assert not here.writable()
+    assert here.fastest("a question", ways.all()) == "quick"
+    assert not ways.runs
+    assert here.fastest("another", ways.all()) == "slow"
+
+
+def test_whether_anything_can_be_remembered(path):
+    here = Measured(path)
+    here.fastest("a question", Ways().all())
+    assert here.writable()
+    assert Measured(path).times("a question"), "asking leaves what is remembered"
+    assert not Measured(path / "inside a file").writable()

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from liveflight import probes
+from liveflight import networks, probes
+from liveflight.engines import measured
 
 
 @pytest.mark.gl
@@ -31,6 +34,18 @@ def test_an_engine_takes_a_step() -> None:
     answer = probes.engine({"name": "auto", "device": "cpu"})
     assert (answer["device"], answer["precision"]) == ("cpu", "float32")
     assert answer["seconds"] > 0
+
+
+def test_what_auto_chose_is_told_once_it_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    probes.engine({"name": "auto", "device": "cpu"})
+    answer = probes.auto({})
+    assert answer["remembers"] is True
+    assert set(answer["seconds"]) == set(networks.names())
+    times = answer["seconds"][networks.names()[0]]
+    assert set(times) == {"torch", "onnx"}
+    assert list(times.values()) == sorted(times.values())
+    monkeypatch.setattr(measured.here(), "_path", Path(__file__) / "inside a file")
+    assert probes.auto({}) == {"seconds": {n: {} for n in networks.names()}, "remembers": False}
 
 
 def test_onnx_runtime_runs_the_smallest_model_on_the_cpu() -> None:

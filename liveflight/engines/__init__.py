@@ -4,7 +4,8 @@ to a gradient, and its name below."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,19 +24,23 @@ def load(
     device: str = "auto",
     seed: int = 0,
     weights: Mapping[str, Path] | None = None,
+    *,
+    repeatable: bool = False,
 ) -> Engine:
     """The engine of that name; its runtime is imported only now.
 
-    `weights`: files for some networks, by their names. Raises LiveflightError for a name or device
-    that is not here."""
+    `weights`: files for some networks, by their names. `repeatable`: computes alike each time on
+    this machine, even where it cannot be remembered what is the fastest here.
+    Raises LiveflightError for a name or device that is not here."""
     if name not in NAMES:
         raise LiveflightError(f"there is no engine {name!r}; there is: {', '.join(NAMES)}")
     _calm_threads()
-    from liveflight.engines import devices
+    from liveflight.engines import devices, measured
     from liveflight.engines.engine import AscentEngine
     from liveflight.engines.fallback import Fallback
 
     chosen = devices.choose(device)
+    measured.here().repeatable = repeatable
     if chosen.type == "cpu":
         devices.keep_freed_memory()
     if chosen.type == "cuda" and name in ("auto", "torch"):
@@ -46,6 +51,24 @@ def load(
     if name != "autograd":
         backend = Fallback(backend, chosen)
     return AscentEngine(backend, chosen, seed, weights)
+
+
+def chosen_by_auto(networks: Collection[str]) -> dict[str, dict[str, float]]:
+    """Seconds that a gradient of each of these took on the processor by each engine that `auto`
+    chooses from there, the chosen one first; empty where no flight has measured it yet."""
+    from liveflight.engines import fastest
+
+    found = {name: fastest.remembered(name, _ON_CPU) for name in networks}
+    return {
+        name: dict(sorted(times.items(), key=lambda pair: pair[1])) for name, times in found.items()
+    }
+
+
+def remembers() -> bool:
+    """Whether it can be remembered from flight to flight what is the fastest here."""
+    from liveflight.engines import measured
+
+    return measured.here().writable()
 
 
 def preload() -> None:
@@ -77,8 +100,11 @@ def _fastest(device: torch.device) -> Backend:
 
     if device.type != "cpu":
         return _derived(device)
-    return Fastest({"torch": lambda: _derived(device), "onnx": lambda: _onnx(device)})
+    return Fastest({name: partial(make, device) for name, make in _ON_CPU.items()})
 
+
+_ON_CPU = {"torch": _derived, "onnx": _onnx}
+"""What `auto` chooses from there."""
 
 _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
     "auto": _fastest,

@@ -42,6 +42,16 @@ class _Candidate:
         return self.loaded().gradient(self.known.name, picture.contiguous(), excited)
 
 
+def remembered(network: str, backends: Collection[str]) -> measured.Times:
+    """Seconds that a gradient of the network took by each of these, as measured for an earlier
+    flight on this machine; empty where there was none."""
+    return measured.here().times(_question(network, backends))
+
+
+def _question(network: str, backends: Collection[str]) -> str:
+    return f"gradient of {network} by {', '.join(backends)}"
+
+
 class Fastest:
     """`engines.backend.Backend` that gives each network to whichever of `backends`, by name, takes
     its gradient in the shortest time: measured once, then remembered for the machine. One that
@@ -56,7 +66,7 @@ class Fastest:
             name: _Candidate(make, known, module, dtype) for name, make in self._backends.items()
         }
         best = measured.fastest(
-            f"gradient of {known.name} by {', '.join(candidates)}",
+            _question(known.name, candidates),
             {name: candidate.step for name, candidate in candidates.items()},
         )
         ranked = [best, *(name for name in candidates if name != best)]

@@ -9,7 +9,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +23,9 @@ _RUNS = 3
 
 Ways = Mapping[str, Callable[[], object]]
 
+Times = dict[str, float]
+"""Seconds by the name of a way."""
+
 
 class Measured:
     """Answers of this machine, kept in a file of JSON. A file that is damaged, or of another
@@ -31,34 +34,61 @@ class Measured:
 
     def __init__(self, path: Path | None = None) -> None:
         """`path`: by default in the user's cache."""
+        self.repeatable = False
+        """Whether what cannot be remembered is not measured either, since the next answer might be
+        another: then the first way that works is the answer, with a line in the log."""
         self._path = path or Path(platformdirs.user_cache_dir("liveflight")) / "fastest.json"
         self._machine = machine()
         self._lock = threading.RLock()  # to try a way may mean to ask what is fastest within it
-        self._answers: dict[str, str] | None = None
+        self._known: dict[str, Times] | None = None
+        self._fixed: dict[str, str] = {}
 
     def fastest(self, question: str, ways: Ways) -> str:
         """The name of the fastest way, run now unless the answer is known. Takes a few runs of
         each: not for the middle of a flight. A way that fails is left out, with a line in the log;
         raises what the last one raises where none works."""
         with self._lock:
-            if self._answers is None:
-                self._answers = self._read()
-            if self._answers.get(question) not in ways:
-                self._answers[question] = _measure(question, ways)
-                self._write(self._answers)
-            return self._answers[question]
+            if self._known is None:
+                self._known = self._read()
+            best = _shortest(self._known.get(question, {}))
+            if best in ways:
+                return best
+            if self.repeatable and not self._write(self._known):
+                return self._first(question, ways)
+            self._known[question] = _measure(question, ways)
+            self._write(self._known)
+            return _shortest(self._known[question])
 
-    def _read(self) -> dict[str, str]:
+    def times(self, question: str) -> Times:
+        """What was measured, so far as it is remembered."""
+        with self._lock:
+            return self._read().get(question, {})
+
+    def writable(self) -> bool:
+        """Whether anything can be remembered."""
+        with self._lock:
+            return self._write(self._read())
+
+    def _first(self, question: str, ways: Ways) -> str:
+        if self._fixed.get(question) not in ways:
+            self._fixed[question] = next(_able(ways))
+            _say_fixed(self._path)
+        return self._fixed[question]
+
+    def _read(self) -> dict[str, Times]:
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
             if found["machine"] == self._machine:
-                return {str(question): str(answer) for question, answer in found["fastest"].items()}
+                return {
+                    str(question): {str(name): float(seconds) for name, seconds in times.items()}
+                    for question, times in found["seconds"].items()
+                }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass
         return {}
 
-    def _write(self, answers: Mapping[str, str]) -> None:
-        text = json.dumps({"machine": self._machine, "fastest": answers}, indent=1, sort_keys=True)
+    def _write(self, known: Mapping[str, Times]) -> bool:
+        text = json.dumps({"machine": self._machine, "seconds": known}, indent=1, sort_keys=True)
         part = self._path.with_suffix(f".{os.getpid()}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,16 +96,33 @@ class Measured:
             part.replace(self._path)
         except OSError as error:
             log.debug("cannot keep what was measured: %s", error)
+            return False
+        return True
 
 
 def fastest(question: str, ways: Ways) -> str:
     """As `Measured.fastest`, remembered in the user's cache."""
-    return _here().fastest(question, ways)
+    return here().fastest(question, ways)
 
 
 @cache
-def _here() -> Measured:
+def here() -> Measured:
+    """The answers in the user's cache."""
     return Measured()
+
+
+@cache
+def _say_fixed(path: Path) -> None:
+    log.warning(
+        "%s cannot be written, so it is not measured which engine is the fastest: "
+        "renders take the same one each time",
+        path,
+    )
+
+
+def _shortest(times: Times) -> str:
+    """The name of the shortest; empty where there is none."""
+    return min(sorted(times), key=times.__getitem__, default="")
 
 
 def machine() -> dict[str, str | int]:
@@ -97,28 +144,28 @@ def _processor() -> str:
 
 
 @torch.no_grad()
-def _measure(question: str, ways: Ways) -> str:
-    able = _warmed_up(ways)
-    times: dict[str, list[float]] = {name: [] for name in able}
+def _measure(question: str, ways: Ways) -> Times:
+    times: dict[str, list[float]] = {name: [] for name in _able(ways)}
     for _ in range(_RUNS):
-        for name, way in able.items():
+        for name in times:
             start = time.perf_counter()
-            way()
+            ways[name]()
             times[name].append(time.perf_counter() - start)
     shortest = {name: min(each) for name, each in times.items()}
     log.debug("%s: %s", question, {name: f"{1e3 * t:.2f} ms" for name, t in shortest.items()})
-    return min(shortest, key=shortest.__getitem__)
+    return shortest
 
 
-def _warmed_up(ways: Ways) -> Ways:
-    """Those that work."""
-    able = {}
+def _able(ways: Ways) -> Iterator[str]:
+    """Those that work, each run once as its name is asked for."""
+    none = True
     for name, way in ways.items():
         try:
             way()
-            able[name] = way
         except Exception as error:
-            if not able and name == list(ways)[-1]:
+            if none and name == list(ways)[-1]:
                 raise
             log.warning("%s does not work here, so it is left alone: %s", name, error)
-    return able
+        else:
+            none = False
+            yield name
