@@ -8,6 +8,7 @@ import pytest
 from fake_engine import FakeEngine
 from in_flight import DEEP, LITE, STEM, VGG, settle
 
+from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.mailbox import Set, Trigger
 from liveflight.core.presets import Preset
