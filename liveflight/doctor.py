@@ -64,7 +64,6 @@ def examine(osc_port: int) -> Iterator[Finding]:
         graphics = tried("graphics", output="headless")
         midi = tried("midi")
         providers = tried("providers")
-        auto = tried("auto")
         stepping = {
             name: tried("engine", name=name, device="auto")
             for name in engines.NAMES
@@ -73,7 +72,7 @@ def examine(osc_port: int) -> Iterator[Finding]:
         found = _answer(devices)
         yield from _devices(found)
         yield from _engines(stepping)
-        yield from _auto(_answer(auto), found.get("chosen", "cpu"))
+        yield from _auto(found)
         yield from _providers(providers, tried)
         yield from _graphics(graphics, tried, found.get("chosen", "cpu"))
     yield from _weights()
@@ -132,9 +131,9 @@ def _engines(stepping: Mapping[str, Future[dict[str, Any]]]) -> Iterator[Finding
         yield Finding("an engine", False, "none takes a step", remedy, needed=True)
 
 
-def _auto(found: Mapping[str, Any], device: str) -> Iterator[Finding]:
+def _auto(found: Mapping[str, Any]) -> Iterator[Finding]:
     """What `--engine auto` takes: on a graphics card always the same, else what was measured."""
-    if device != "cpu" or "failed" in found:
+    if "failed" in found or found["chosen"] != "cpu":
         return
     for network, seconds in found["seconds"].items():
         times = [f"{name} {1e3 * each:.1f} ms" for name, each in seconds.items()]

@@ -43,9 +43,12 @@ def _output(kind: str) -> Output:
 
 
 def devices(given: dict[str, Any]) -> dict[str, Any]:
-    """`cuda`, `mps` and `cpu`: a device's name, or why it is not here after `no: `; `chosen`."""
+    """`cuda`, `mps` and `cpu`: a device's name, or why it is not here after `no: `; `chosen`. And
+    what the engine `auto` chose among on the processor: `seconds` by network and engine, the chosen
+    one first; `remembers`: whether the next flight will know."""
     import torch
 
+    from liveflight import engines, networks
     from liveflight.engines import devices as here
 
     answer = {"cpu": f"{torch.get_num_threads()} threads, torch {torch.__version__}"}
@@ -53,7 +56,8 @@ def devices(given: dict[str, Any]) -> dict[str, Any]:
     mps = torch.backends.mps
     answer["mps"] = "Apple's GPU" if mps.is_available() else "no: not a Mac with Apple's GPU"
     answer["chosen"] = here.choose("auto").type
-    return answer
+    seconds = engines.chosen_by_auto(networks.names())
+    return {**answer, "seconds": seconds, "remembers": engines.remembers()}
 
 
 def _cuda(torch: Any) -> str:
@@ -88,15 +92,6 @@ def engine(given: dict[str, Any]) -> dict[str, Any]:
         "precision": chosen.precision(network.name),
         "seconds": time.perf_counter() - begun,
     }
-
-
-def auto(given: dict[str, Any]) -> dict[str, Any]:
-    """What `auto` chose among on the processor: `seconds` by network and engine, the chosen one
-    first; `remembers`: whether the next flight will know."""
-    from liveflight import engines, networks
-
-    seconds = engines.chosen_by_auto(networks.names())
-    return {"seconds": seconds, "remembers": engines.remembers()}
 
 
 def providers(given: dict[str, Any]) -> dict[str, Any]:

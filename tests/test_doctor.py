@@ -15,8 +15,8 @@ from liveflight.child import ChildError
 from liveflight.doctor import Finding
 
 DEVICES = {"cpu": "2 threads", "cuda": "no: Found no NVIDIA driver on your system", "mps": "no: x",
-           "chosen": "cpu"}  # fmt: skip
-SECONDS = {"vgg16": {"onnx": 0.0123, "torch": 0.2}, "vgg19": {}}
+           "chosen": "cpu", "remembers": True,
+           "seconds": {"vgg16": {"onnx": 0.0123, "torch": 0.2}, "vgg19": {}}}  # fmt: skip
 GRAPHICS = {"vendor": "NVIDIA", "renderer": "RTX", "version": "4.6"}
 
 
@@ -26,7 +26,6 @@ def healthy(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
         "graphics": GRAPHICS,
         "hand_over": {"why": ""},
         "engine": {"device": "cpu", "precision": "float32", "seconds": 0.1},
-        "auto": {"seconds": SECONDS, "remembers": True},
         "providers": {"names": ["CPUExecutionProvider"], "version": "1.31"},
         "provider": {},
         "midi": {"ports": ["Launch Control"]},
@@ -68,9 +67,10 @@ def test_what_auto_takes_and_why(examined: Callable[..., dict[str, Finding]]) ->
     assert found["auto vgg16"].said == "onnx (onnx 12.3 ms, torch 200.0 ms)"
     assert found["auto vgg19"].said == "measured by its first flight"
     assert "auto's choice" not in found
-    forgetful = examined(auto={"seconds": {}, "remembers": False})["auto's choice"]
+    forgetful = examined(devices={**DEVICES, "remembers": False})["auto's choice"]
     assert not forgetful.well and "XDG_CACHE_HOME" in forgetful.remedy
-    assert not any(name.startswith("auto") for name in examined(auto=ChildError("it crashed")))
+    crashed = examined(devices=ChildError("it crashed"))
+    assert not any(name.startswith("auto") for name in crashed)
     graphic = examined(devices={**DEVICES, "cuda": "RTX", "chosen": "cuda"})
     assert not any(name.startswith("auto") for name in graphic)
 

@@ -53,7 +53,7 @@ class Measured:
             best = _shortest(self._known.get(question, {}))
             if best in ways:
                 return best
-            if self.repeatable and not self._write(self._known):
+            if self.repeatable and not self.writable():
                 return self._first(question, ways)
             self._known[question] = _measure(question, ways)
             self._write(self._known)
@@ -66,8 +66,14 @@ class Measured:
 
     def writable(self) -> bool:
         """Whether anything can be remembered."""
-        with self._lock:
-            return self._write(self._read())
+        try:
+            part = self._part()
+            part.write_text("{}", encoding="utf-8")
+            part.unlink()
+        except OSError as error:
+            log.debug("nothing measured can be kept: %s", error)
+            return False
+        return True
 
     def _first(self, question: str, ways: Ways) -> str:
         if self._fixed.get(question) not in ways:
@@ -87,17 +93,19 @@ class Measured:
             pass
         return {}
 
-    def _write(self, known: Mapping[str, Times]) -> bool:
+    def _write(self, known: Mapping[str, Times]) -> None:
         text = json.dumps({"machine": self._machine, "seconds": known}, indent=1, sort_keys=True)
-        part = self._path.with_suffix(f".{os.getpid()}.part")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            part = self._part()
             part.write_text(text, encoding="utf-8")
             part.replace(self._path)
         except OSError as error:
             log.debug("cannot keep what was measured: %s", error)
-            return False
-        return True
+
+    def _part(self) -> Path:
+        """Where the file is written before it takes the other's place."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        return self._path.with_suffix(f".{os.getpid()}.part")
 
 
 def fastest(question: str, ways: Ways) -> str:
