@@ -83,9 +83,10 @@ def test_controls_lists_the_whole_table(capsys: pytest.CaptureFixture[str]) -> N
 def test_networks_lists_them_and_where_their_weights_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    embedded, *others = printed(capsys, "networks").splitlines()[1:]
+    embedded, *others, empty, more = printed(capsys, "networks").splitlines()[1:]
     assert re.match(r"efficientnet_lite0 +\d+ +\d+ +at hand: .*\.pth$", embedded)
-    assert [line.split()[0] for line in others] == ["vgg16", "vgg19"]
+    assert [line.split()[0] for line in others] == list(networks.names()[1:])
+    assert empty == "" and "--all" in more
     assert all(line.endswith("downloaded at first use, or --weights FILE") for line in others)
 
 
