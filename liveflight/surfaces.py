@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from liveflight import takeoff
 from liveflight.core.contracts import LiveflightError, Value
@@ -22,6 +23,7 @@ from liveflight.inputs.sound import SoundInput
 from liveflight.takeoff import Options
 
 Report = Callable[[object], None]
+T = TypeVar("T")
 
 
 class Surfaces:
@@ -37,6 +39,8 @@ class Surfaces:
                 self.add(surface)
             except LiveflightError as error:
                 self._report(f"{error}; flying on without")
+            except Exception as error:
+                self._report(f"a control surface cannot be opened: {error!r}; flying on without")
 
     def add(self, surface: Surface) -> None:
         """Opens one that is indispensable. Raises LiveflightError where it cannot."""
@@ -53,18 +57,19 @@ class Surfaces:
 
     def lines(self) -> list[str]:
         """What all of them have for the HUD."""
-        return [line for surface in self.opened for line in surface.lines()]
+        return [line for surface in self.opened for line in self._guarded(surface.lines) or ()]
 
     def close(self) -> None:
         """May be called twice."""
         while self.opened:
-            self.opened.pop().close()
+            self._guarded(self.opened.pop().close)
 
-    def _guarded(self, call: Callable[[], None]) -> None:
+    def _guarded(self, call: Callable[[], T]) -> T | None:
         try:
-            call()
+            return call()
         except Exception as error:
             self._report(f"a control surface failed: {error!r}")
+            return None
 
 
 def take_off(flight: Flight, options: Options) -> list[Surface]:
@@ -88,7 +93,7 @@ def asked_for(options: Options) -> Iterator[Surface]:
     if options.osc_port:
         yield osc
     if options.osc_feedback:
-        yield OscFeedback(options.osc_feedback)
+        yield OscFeedback(options.osc_feedback, osc)
     if options.oscquery_port:
         yield OscQuery(options.oscquery_host, options.oscquery_port, osc)
     if options.midi is not None:

@@ -59,7 +59,7 @@ HOMES = {
     "imageio_ffmpeg": {"ffmpeg"},
     "PIL": {"gl.hud", "outputs", "inputs.picture"},
     "pythonosc": {"inputs.osc_codec", "bench.latency", "bench.soak"},
-    "aiohttp": {"inputs.oscquery_server"},
+    "aiohttp": {"inputs.oscquery_door", "inputs.oscquery_server"},
     "zeroconf": {"inputs.oscquery_announce"},
     "ifaddr": {"inputs.oscquery_announce"},
     "mido": {"inputs.midi"},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
 from liveflight.inputs import osc_feedback
+from liveflight.inputs.osc import OscInput
 from liveflight.inputs.osc_codec import decode
 from liveflight.inputs.osc_echo import EVERY, HOLD, TOLD
 from liveflight.inputs.osc_feedback import RETRY, OscFeedback
@@ -153,6 +155,9 @@ def test_a_surface_that_comes_later_is_told_everything(ear: Ear) -> None:
             ear.socket = late
             feedback.tell(10 * EVERY + RETRY, START, [])
             assert set(ear.heard()) == {row.address for row in TOLD}
+            assert feedback.lines() != []
+            feedback.tell(10 + RETRY, {**START, "show.fps": 9.0}, [])
+            assert feedback.lines() == [], "what is over is no trouble"
     finally:
         feedback.close()
         feedback.close()
@@ -193,3 +198,46 @@ def test_a_host_that_is_not_known() -> None:
     with pytest.raises(LiveflightError, match="no host is called 'aaa"):
         feedback.open(Mailbox())
     feedback.close()
+
+
+def test_our_own_port_is_refused_for_what_is_told_there_would_be_heard() -> None:
+    osc = OscInput(port=0)
+    osc.open(Mailbox())
+    feedback = OscFeedback([("127.0.0.1", osc.port)], osc)
+    with pytest.raises(LiveflightError, match=f"to 127.0.0.1:{osc.port} would come back here"):
+        feedback.open(Mailbox())
+    osc.close()
+    feedback.open(Mailbox())
+    feedback.close()
+
+
+def test_a_network_that_comes_later_is_waited_for(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(place: object) -> socket.socket:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    feedback = OscFeedback([("127.0.0.1", ear.port)])
+    with monkeypatch.context() as patched:
+        patched.setattr(osc_feedback, "datagrams_to", unreachable)
+        feedback.open(Mailbox())
+        feedback.tell(0.0, START, [])
+        assert feedback.lines() == [f"OSC feedback to 127.0.0.1:{ear.port} failed 1 times"]
+    feedback.tell(RETRY, START, [])
+    assert set(ear.heard()) == {row.address for row in TOLD}
+    feedback.close()
+
+
+def test_a_surface_that_says_again_what_it_is_told_comes_to_rest(
+    feedback: OscFeedback, ear: Ear
+) -> None:
+    """As Chataigne's automatic feedback does: the preset that it says is recalled again."""
+    values = {**START, "show.preset": "plumage"}
+    said: list[Message] = [Set("show.preset", "plumage", "key")]
+    recalls = 0
+    for frame in range(60):
+        feedback.tell(frame * EVERY, values, said)
+        heard = ear.heard().get("/liveflight/show/preset", [])
+        said = [Set("show.preset", name, "osc:127.0.0.1:5000") for name in heard]
+        recalls += len(said)
+    assert recalls == 1

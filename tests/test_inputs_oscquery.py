@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import json
 import logging
@@ -8,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 import aiohttp
@@ -25,7 +27,8 @@ from liveflight.inputs.osc_codec import decode, encode
 from liveflight.inputs.osc_echo import HOLD
 from liveflight.inputs.osc_packet import LONGEST
 from liveflight.inputs.oscquery import OscQuery
-from liveflight.inputs.oscquery_server import MOST_CLIENTS
+from liveflight.inputs.oscquery_door import ROOM
+from liveflight.inputs.oscquery_server import LOOKS, MOST_CLIENTS, WHOLE
 from liveflight.inputs.oscquery_tree import node
 
 START: dict[str, Value] = {row.key: row.default for row in ROWS if row.kind != "trigger"}
@@ -192,6 +195,8 @@ def test_head(show: Show) -> None:
         ({"Host": "localhost:9000"}, 200),
         ({"Host": "LOCALHOST"}, 200),
         ({"Host": "[::1]:9000"}, 200),
+        ({"Host": "["}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Host": "192.168.1.20"}, 200),
         ({"Host": socket.gethostname() + ".local"}, 200),
         ({"Origin": "http://evil.example"}, 403),
@@ -364,6 +369,44 @@ def test_it_is_announced_on_loopback(show: Show) -> None:
         show.until(ours)
     finally:
         zeroconf.close()
+
+
+def test_those_who_never_say_a_word_make_room(show: Show) -> None:
+    place = ("127.0.0.1", show.query.port)
+    mute = [socket.create_connection(place) for _ in range(3 * ROOM)]
+    for one in mute:
+        one.sendall(b"GET / HTTP/1.1\r\nHo")
+    server = show.query._server
+    assert server
+    # The system may hand over as many at once as wait in its queue.
+    show.until(lambda: len(server._runner.server.connections) < 2 * ROOM)  # type: ignore[union-attr]
+    assert show.get("/?HOST_INFO")[0] == 200
+    mute[0].settimeout(PATIENCE)
+    with suppress(ConnectionResetError):
+        assert mute[0].recv(1) == b""
+    for one in mute:
+        one.close()
+
+
+def test_more_looks_than_are_answered_are_refused(show: Show) -> None:
+    answers = {show.get("/")[0] for _ in range(LOOKS // WHOLE + 20)}
+    assert answers == {200, 429}
+
+
+def test_the_port_is_free_again_though_clients_were_hung_up_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = OscQuery(port=0)
+    first.open(Mailbox())
+    with socket.create_connection(("127.0.0.1", first.port)) as client:
+        client.sendall(b"GET /?HOST_INFO HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(9).startswith(b"HTTP/1.1")
+        first.close()
+    second = OscQuery(port=first.port)
+    second.open(Mailbox())
+    second.close()
+    gc.collect()
+    assert not caplog.records, "asyncio complains of tasks that were left behind"
 
 
 def test_closing_hangs_up_ends_the_thread_and_may_be_repeated() -> None:

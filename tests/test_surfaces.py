@@ -20,6 +20,8 @@ class Fader:
     def open(self, mailbox: Mailbox) -> None:
         if self.trouble == "open":
             raise LiveflightError("no such fader")
+        if self.trouble == "network":
+            raise OSError("unplugged")
         self.mailbox = mailbox
 
     def poll(self, now: float) -> None:
@@ -33,10 +35,14 @@ class Fader:
         self.told.append((now, values, heard))
 
     def lines(self) -> list[str]:
+        if self.trouble == "lines":
+            raise OSError("unplugged")
         return [f"fader {self.trouble}"] if self.trouble else []
 
     def close(self) -> None:
         self.closed += 1
+        if self.trouble == "close":
+            raise OSError("disk full")
 
 
 def opened(*faders: Fader) -> tuple[Surfaces, Mailbox, list[str]]:
@@ -84,3 +90,25 @@ def test_one_that_fails_holds_up_no_other() -> None:
         assert len(mailbox.drain()) == 1 and len(whole.told) == 1
         assert reports == ["a control surface failed: OSError('unplugged')"]
         assert surfaces.lines() == [f"fader {trouble}"]
+
+
+def test_one_that_fails_as_it_opens_is_left_out() -> None:
+    surfaces, _, reports = opened(Fader("network"))
+    assert surfaces.opened == []
+    assert reports == [
+        "a control surface cannot be opened: OSError('unplugged'); flying on without"
+    ]
+
+
+def test_one_that_has_nothing_to_show_for_itself_hides_no_other() -> None:
+    surfaces, _, reports = opened(Fader("lines"), Fader("poll"))
+    assert surfaces.lines() == ["fader poll"]
+    assert reports == ["a control surface failed: OSError('unplugged')"]
+
+
+def test_one_that_cannot_be_closed_keeps_no_other_open() -> None:
+    whole, broken = Fader(), Fader("close")
+    surfaces, _, reports = opened(whole, broken)
+    surfaces.close()
+    assert (whole.closed, broken.closed) == (1, 1)
+    assert reports == ["a control surface failed: OSError('disk full')"]

@@ -43,13 +43,18 @@ def told(row: Control, value: Value) -> bytes:
 
 
 def wants_all(heard: Sequence[Message]) -> bool:
-    """Whether listeners are to be told everything: they were asked to, or a preset has changed
-    much of it."""
+    """Whether listeners are to be told everything: they were asked to, or the performer's preset
+    has changed much of it. A preset over OSC may be what a surface was told and says again: were
+    it told everything in turn, the two would never come to rest."""
     return any(
         (isinstance(message, Trigger) and message.key == SYNC)
-        or (isinstance(message, Set) and message.key == "show.preset")
+        or (isinstance(message, Set) and message.key == "show.preset" and not _remote(message))
         for message in heard
     )
+
+
+def _remote(message: Set) -> bool:
+    return message.origin.startswith("osc")
 
 
 class Echo:

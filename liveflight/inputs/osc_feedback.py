@@ -4,13 +4,15 @@ follow. Only changes, in the form in which they would be sent here."""
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import Mapping, Sequence
 
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Set
+from liveflight.inputs.osc import OscInput
 from liveflight.inputs.osc_codec import bundles
 from liveflight.inputs.osc_echo import EVERY, Echo, place_of, told, wants_all
-from liveflight.inputs.osc_socket import datagrams_to, is_loopback
+from liveflight.inputs.osc_socket import datagrams_to, is_loopback, is_own, looked_up
 
 Place = tuple[str, int]
 """A host and its UDP port."""
@@ -22,20 +24,24 @@ RETRY = 1.0
 class OscFeedback:
     """Tells every place of `places` where everything stands at the start, after a preset and on
     `/liveflight/sync`, and in between what has changed. Where nobody listens, everything is tried
-    again every second: a surface may be opened later."""
+    again every second: a surface may be opened later. `osc` is where we listen ourselves."""
 
-    def __init__(self, places: Sequence[Place]) -> None:
+    def __init__(self, places: Sequence[Place], osc: OscInput | None = None) -> None:
         self._places = list(dict.fromkeys(places))
+        self._osc = osc
         self._targets: list[_Target] = []
 
     def open(self, mailbox: Mailbox) -> None:
-        """Raises LiveflightError for a host that is not known."""
-        try:
-            for host, port in self._places:
-                self._targets.append(_Target(host, port))
-        except LiveflightError:
-            self.close()
-            raise
+        """Raises LiveflightError for a host that is not known, and for our own port: what is told
+        there would be heard as if a performer had said it."""
+        self._targets = [_Target(host, port) for host, port in self._places]
+        for target in self._targets:
+            osc = self._osc
+            if osc and osc.listening and target.port == osc.port and is_own(target.place):
+                raise LiveflightError(
+                    f"OSC feedback to {target.name} would come back here, where OSC is heard: "
+                    "give the port on which the surface listens"
+                )
         hosts = [target.host for target in self._targets]
         for target in self._targets:
             # Two programs of one machine cannot be told apart by where they speak from.
@@ -62,19 +68,21 @@ class OscFeedback:
 
     def close(self) -> None:
         while self._targets:
-            self._targets.pop().socket.close()
+            self._targets.pop().close()
 
 
 class _Target:
     def __init__(self, host: str, port: int) -> None:
         self.name = f"{host}:{port}"
-        self.socket, self.host = datagrams_to(host, port)
-        self.port = port
+        self.place = looked_up(host, port)
+        self.host, self.port = str(self.place[1][0]), port
+        self._socket: socket.socket | None = None
         self.alone = False
         """Whether all that comes from its machine comes from it."""
         self.echo = Echo()
         self.failed = 0
-        self._next = -math.inf
+        """Times in a row."""
+        self._next = self._troubled = -math.inf
 
     def hear(self, now: float, heard: Sequence[Message]) -> None:
         for message in heard:
@@ -91,14 +99,21 @@ class _Target:
         if not due:
             return
         try:
+            self._socket = self._socket or datagrams_to(self.place)
             for datagram in bundles(told(row, value) for row, value in due):
-                self.socket.send(datagram)
+                self._socket.send(datagram)
         except OSError:
             # Nobody there yet, or no network: everything again, for when there is.
             self.failed += 1
             self.echo.forget()
-            self._next = now + RETRY
+            self._next, self._troubled = now + RETRY, now
             return
+        if now - self._troubled > 2 * RETRY:
+            self.failed = 0
         self._next = now + EVERY
         for row, value in due:
             self.echo.told(row.key, value)
+
+    def close(self) -> None:
+        if self._socket:
+            self._socket.close()

@@ -74,12 +74,16 @@ class Reader:
         text = self._last if isinstance(self._last, str) else _described(*self._last)
         return "osc " + "".join(c if c.isprintable() else "?" for c in text[:80])
 
+    def spend(self, size: int) -> None:
+        """Counts what is read, in bytes. Raises PacketError where more comes than is read."""
+        self._work.spend(size + OVERHEAD, "packets come faster than they are read")
+
     def read(self, datagram: bytes, speaker: Speaker) -> list[Message]:
         """A datagram's messages, all of them; or none, and it counts as refused."""
         address = ""
         found: list[Message] = []
         try:
-            self._work.spend(len(datagram) + OVERHEAD, "packets come faster than they are read")
+            self.spend(len(datagram))
             for element in elements(datagram):
                 address, arguments = decode(element)
                 found += self._messages(address, arguments, speaker)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from contextlib import ExitStack
+from typing import Any
 
 from liveflight.core.contracts import LiveflightError
 
@@ -19,6 +21,10 @@ def bound(host: str, port: int, kind: socket.SocketKind, name: str, option: str)
             family, _, _, _, place = socket.getaddrinfo(host, port, type=kind)[0]
             ours = opened.enter_context(socket.socket(family, kind))
             ours.setblocking(False)
+            if kind is socket.SOCK_STREAM and sys.platform != "win32":
+                # Connections of the show before linger for a minute; only Windows would let two
+                # programs have the port by this.
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             ours.bind(place)
         except (OSError, UnicodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no such host"
@@ -30,21 +36,42 @@ def bound(host: str, port: int, kind: socket.SocketKind, name: str, option: str)
     return ours
 
 
-def datagrams_to(host: str, port: int) -> tuple[socket.socket, str]:
-    """A non-blocking UDP socket that sends there, and the host's number.
+Place = tuple[socket.AddressFamily, tuple[Any, ...]]
+"""A socket's family, and the address that its `connect` takes."""
 
-    Raises LiveflightError for a host that is not known."""
+
+def looked_up(host: str, port: int) -> Place:
+    """Where to send to. Raises LiveflightError for a host that is not known."""
     try:
-        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
     except (OSError, UnicodeError):
         raise LiveflightError(
             f"OSC feedback: no host is called {host[:80]!r}; give its number, such as 192.168.1.20"
         ) from None
-    sender = socket.socket(family, kind)
-    sender.setblocking(False)
-    # Bound to the place, so that the system tells of what nobody takes.
-    sender.connect(place)
-    return sender, str(place[0])
+    return family, place
+
+
+def datagrams_to(place: Place) -> socket.socket:
+    """A non-blocking UDP socket that sends there. Raises OSError where no network leads there."""
+    sender = socket.socket(place[0], socket.SOCK_DGRAM)
+    try:
+        sender.setblocking(False)
+        # Bound to the place, so that the system tells of what nobody takes.
+        sender.connect(place[1])
+    except OSError:
+        sender.close()
+        raise
+    return sender
+
+
+def is_own(place: Place) -> bool:
+    """Whether what is sent there comes to this machine."""
+    with socket.socket(place[0], socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((place[1][0], 0, *place[1][2:]))
+        except OSError:
+            return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

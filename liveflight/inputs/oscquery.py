@@ -7,7 +7,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from liveflight.core.contracts import Value
@@ -90,7 +90,7 @@ class OscQuery:
 
         name = f"liveflight {socket.gethostname().partition('.')[0]}"
         server = Server(name, lambda messages: self._mailbox.put(*messages), self._osc_port)
-        runner = await server.start(self._socket)
+        await server.start(self._socket)
         self._server = server
         announcing = asyncio.ensure_future(self._announce(name))
         try:
@@ -98,7 +98,8 @@ class OscQuery:
         finally:
             announcing.cancel()
             await asyncio.gather(announcing, return_exceptions=True)
-            await runner.cleanup()
+            await server.stop()
+            await _ended(asyncio.all_tasks() - {asyncio.current_task()})
 
     async def _announce(self, name: str) -> None:
         """Says who is here, until it is cancelled; a show goes on without."""
@@ -120,3 +121,10 @@ class OscQuery:
 
     def _osc_port(self) -> int:
         return self._osc.port if self._osc and self._osc.listening else 0
+
+
+async def _ended(tasks: Collection[asyncio.Task[object]]) -> None:
+    """Those of connections that never said a word outlive their server."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -7,29 +7,36 @@ Only aiohttp's request handling is used: no static files, no templates, no cooki
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
 from liveflight import __version__
 from liveflight.core.contracts import Value
 from liveflight.core.mailbox import Message, Set
+from liveflight.inputs.osc_budget import Budget
 from liveflight.inputs.osc_echo import EVERY, Echo, place_of, wants_all
-from liveflight.inputs.osc_packet import LONGEST
+from liveflight.inputs.osc_packet import LONGEST, PacketError
 from liveflight.inputs.osc_reader import Reader, Speaker
-from liveflight.inputs.oscquery_tree import ATTRIBUTES, EXTENSIONS, LEAVES, message, node
+from liveflight.inputs.oscquery_door import Door, may_look, own_names
+from liveflight.inputs.oscquery_tree import ATTRIBUTES, EXTENSIONS, FOLDERS, LEAVES, message, node
 
 MOST_CLIENTS = 16
 """Websockets at a time."""
 BACKLOG = 64
 """Answers that may wait for a websocket; more are dropped."""
+LOOKS = 1000
+"""What may be looked at per second, by all together: so many controls."""
+WHOLE = 20
+"""How many of them a folder counts for."""
+HANG_UP = 0.5
+"""Seconds that a client has to answer a goodbye."""
 
 _quiet = logging.getLogger("liveflight.inputs.oscquery.http")
 _quiet.setLevel(logging.CRITICAL)  # what a port scan sends is nobody's news
@@ -48,19 +55,23 @@ class Server:
         """The latest snapshot, replaced whole by the frame loop."""
         self.clients: set[Client] = set()
         self.reader = Reader()
-        # What a browser may be made to call this machine: anything but a number or these names
-        # could be a stranger's name that was turned to point here.
-        host = socket.gethostname().lower()
-        self._names = frozenset({"localhost", host, f"{host}.local", host.partition(".")[0]})
+        self._looks = Budget(LOOKS, time.monotonic)
+        self._names = own_names()
 
-    async def start(self, bound: socket.socket) -> web.AppRunner:
+    async def start(self, bound: socket.socket) -> None:
         app = web.Application()
         app.router.add_get("/{path:.*}", self._get)
         app.on_shutdown.append(self._hang_up)
-        runner = web.AppRunner(app, access_log=None, logger=_quiet, shutdown_timeout=1.0)
-        await runner.setup()
-        await web.SockSite(runner, bound).start()
-        return runner
+        self._runner = web.AppRunner(app, access_log=None, logger=_quiet, shutdown_timeout=1.0)
+        await self._runner.setup()
+        assert self._runner.server
+        door = Door(self._runner.server, lambda: {client.handler for client in self.clients})
+        self._listening = await asyncio.get_running_loop().create_server(door, sock=bound)
+
+    async def stop(self) -> None:
+        """Hangs up on everybody."""
+        self._listening.close()
+        await self._runner.cleanup()
 
     def hear(self, now: float, heard: Sequence[Message]) -> None:
         """A frame's messages: who set something need not be told of it at once."""
@@ -73,11 +84,11 @@ class Server:
                     client.echo.heard(now, said.key, said.value, said.origin == client.origin)
 
     async def _hang_up(self, app: web.Application) -> None:
-        for client in list(self.clients):
-            await client.socket.close(code=1001)
+        closing = [client.socket.close(code=1001) for client in self.clients]
+        await asyncio.gather(*closing, return_exceptions=True)
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
-        if not (self._is_ours(request.host) and _is_same(request)):
+        if not may_look(request, self._names):
             raise web.HTTPForbidden(text="this name or page may not look in here")
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._listen(request)
@@ -88,6 +99,10 @@ class Server:
         if asked == ["HOST_INFO"]:
             return web.json_response(self._host_info(request))
         path = "/" + request.path.strip("/")
+        try:
+            self._looks.spend(WHOLE if path in FOLDERS else 1, "")
+        except PacketError:
+            raise web.HTTPTooManyRequests(text="more is asked than is answered") from None
         found = node(path, self.values)
         if found is None:
             raise web.HTTPNotFound(text=f"there is no {path[:80]!r}")
@@ -110,10 +125,9 @@ class Server:
     async def _listen(self, request: web.Request) -> web.WebSocketResponse:
         if len(self.clients) >= MOST_CLIENTS:
             raise web.HTTPServiceUnavailable(text=f"{MOST_CLIENTS} clients are here already")
-        ours = web.WebSocketResponse(max_msg_size=LONGEST, heartbeat=20.0)
+        ours = web.WebSocketResponse(timeout=HANG_UP, max_msg_size=LONGEST, heartbeat=20.0)
         await ours.prepare(request)
-        assert request.transport
-        client = Client(ours, *request.transport.get_extra_info("peername")[:2])
+        client = Client(ours, request)
         self.clients.add(client)
         telling = asyncio.ensure_future(client.tell(self))
         try:
@@ -121,34 +135,25 @@ class Server:
                 if said.type is WSMsgType.BINARY:
                     self._put(self.reader.read(said.data, client.speaker))
                 elif said.type is WSMsgType.TEXT:
-                    client.obey(said.data)
+                    with suppress(PacketError):
+                        self.reader.spend(len(said.data))
+                        client.obey(said.data)
+                if self.reader.overdrawn:
+                    await asyncio.sleep(0.02)  # the sender has to wait, not the frame loop
         finally:
             telling.cancel()
             self.clients.discard(client)
         return ours
 
-    def _is_ours(self, host: str) -> bool:
-        """Whether `host`, with or without a port, is a number or one of this machine's names."""
-        name = urlsplit(f"//{host}").hostname or ""
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return name in self._names
-        return True
-
-
-def _is_same(request: web.Request) -> bool:
-    """Whether it comes from no web page, or from one of our own."""
-    origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
-
 
 class Client:
     """One websocket and what it listens to."""
 
-    def __init__(self, ours: web.WebSocketResponse, host: str, port: int) -> None:
-        self.socket, self.host = ours, host
-        self.origin = f"oscquery:{host}:{port}"
+    def __init__(self, ours: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport
+        self.socket, self.handler = ours, request.protocol
+        self.host, port = request.transport.get_extra_info("peername")[:2]
+        self.origin = f"oscquery:{self.host}:{port}"
         self.echo = Echo()
         self.listens: set[str] = set()
         loop = asyncio.get_running_loop()
