@@ -160,7 +160,7 @@ BAD_TEXT = {
     "nul byte": ("version = 1\0", "line 1"),
     "nul byte in text": ('version = 1\ntitle = "a\0b"', "line 2"),
     "deeply nested": (f"version = 1\ntargets = {DEEP}", "nested too deeply"),
-    "too large": ("version = 1\n" + "# hello\n" * 9000, "larger than 64 KiB"),
+    "too large": ("version = 1\n" + "# hello\n" * 9000, "larger than 16 KiB"),
     "unknown group": ("version = 1\n[camrea]\nzoom = 1.0", "no 'camrea'; did you mean 'camera'?"),
     "unknown word": ("version = 1\ntarget = []", "no 'target'; did you mean 'targets'?"),
     "unknown control": (

@@ -16,6 +16,8 @@ from liveflight.resources import folder
 
 VERSION = 1
 MOST = 999
+_LARGEST = 256 * 1024
+"""Bytes of a file of so many cues."""
 _WORDS = ("preset", "seconds", "beats", "transition", "transition_beats", "curve", "hold")
 
 
@@ -66,7 +68,7 @@ def read(path: Path) -> CueList:
     """Reads and checks a file. Raises LiveflightError naming file, cue, field and what is
     allowed."""
     try:
-        return parse(path.stem, library.toml(library.read(path)))
+        return parse(path.stem, library.toml(library.read(path, _LARGEST)))
     except (OSError, ValueError, RecursionError) as error:
         raise LiveflightError(f"cue list {path} cannot be read: {library.why(error)}") from error
     except LiveflightError as error:

@@ -5,6 +5,7 @@ are looked up in a listing; none is ever taken for a path.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from liveflight.core.contracts import LiveflightError
 
 LARGEST = 64 * 1024
 """Bytes of the largest file that is read."""
+_DEEP = re.compile(rb"""^(?:[^="'\n.]*\.){16}|\[{16}""", re.MULTILINE)
+"""A key of so many parts, on which tomllib spends time that grows with their square, or lists that
+lie so deep in each other."""
 
 
 def user_folder(kind: str) -> Path:
@@ -32,19 +36,22 @@ def files(folders: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def read(path: Path) -> bytes:
-    """A whole file. Raises LiveflightError for what is too large or no file, OSError."""
+def read(path: Path, largest: int = LARGEST) -> bytes:
+    """A whole file of up to `largest` bytes. Raises LiveflightError for what is larger or no file,
+    OSError."""
     if path.exists() and not path.is_file() and not path.is_dir():  # it might wait for ever
         raise LiveflightError("it is not a file")
     with path.open("rb") as file:
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise LiveflightError(f"it is larger than {LARGEST // 1024} KiB")
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise LiveflightError(f"it is larger than {largest // 1024} KiB")
     return data
 
 
 def toml(text: bytes) -> dict[str, Any]:
-    """Raises ValueError or RecursionError for what is not TOML."""
+    """Raises ValueError or RecursionError for what is not TOML, or deeper than anything of ours."""
+    if _DEEP.search(text):
+        raise RecursionError
     return tomllib.loads(text.decode("utf-8"))
 
 

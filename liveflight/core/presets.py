@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from liveflight.core.controls import CONTROLS
 from liveflight.resources import folder
 
 VERSION = 1
+_LARGEST = 16 * 1024
+"""Bytes of a file: it is read between two frames."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 """What Windows takes for a device, whatever folder and suffix it has."""
@@ -97,11 +100,18 @@ def free_slot() -> int:
 def read(path: Path) -> Preset:
     """Reads and checks a file. Raises LiveflightError naming file, field and what is allowed."""
     try:
-        return parse(path.stem, library.toml(library.read(path)))
+        found = path.stat()
+        return _read(path, (found.st_ino, found.st_mtime_ns, found.st_size))
     except (OSError, ValueError, RecursionError) as error:
         raise LiveflightError(f"preset {path} cannot be read: {library.why(error)}") from error
     except LiveflightError as error:
         raise LiveflightError(f"preset {path}: {error}") from error
+
+
+@lru_cache(maxsize=512)
+def _read(path: Path, version: tuple[int, ...]) -> Preset:
+    """Once per version of a file: a preset's number is found by looking into all of them."""
+    return parse(path.stem, library.toml(library.read(path, _LARGEST)))
 
 
 def parse(name: str, data: Mapping[str, Any]) -> Preset:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Literal, get_args
 import platformdirs
 import tomlkit
 
+from liveflight.core import library
 from liveflight.core.contracts import LiveflightError, nearest
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS
@@ -31,8 +31,9 @@ Takeover = Literal["pickup", "jump"]
 the control along at once."""
 
 _VERSION = 1
-_LARGEST = 64 * 1024
 _MOST = 1000
+_LARGEST = 512 * 1024
+"""Bytes of a file of so many bindings."""
 _FIELDS = ("port", "sort", "channel", "number", "control", "turn", "takeover", "value")
 
 
@@ -103,18 +104,13 @@ def read(path: Path) -> MidiMap:
 
     Raises LiveflightError naming the file, the field and what is allowed."""
     try:
-        if not path.exists():
-            return MidiMap()
-        if not path.is_file():
-            raise LiveflightError("it is not a file")
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-        if len(data) > _LARGEST:
-            raise LiveflightError(f"it is larger than {_LARGEST // 1024} KiB")
-        return parse(tomllib.loads(data.decode("utf-8")))
+        return parse(library.toml(library.read(path, _LARGEST)))
+    except FileNotFoundError:
+        return MidiMap()
     except (OSError, ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise LiveflightError(f"MIDI bindings {path} cannot be read: {reason}") from error
+        raise LiveflightError(
+            f"MIDI bindings {path} cannot be read: {library.why(error)}"
+        ) from error
     except LiveflightError as error:
         raise LiveflightError(f"MIDI bindings {path}: {error}") from error
 
@@ -129,8 +125,9 @@ def write(text: str, path: Path) -> None:
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        reason = error.strerror or str(error)
-        raise LiveflightError(f"MIDI bindings {path} cannot be written: {reason}") from error
+        raise LiveflightError(
+            f"MIDI bindings {path} cannot be written: {library.why(error)}"
+        ) from error
 
 
 def dump(bindings: MidiMap) -> str:

@@ -1,0 +1,285 @@
+"""The files that `fuzz.py` tries: presets, recalled in a flight, cue lists, MIDI bindings and logs,
+random or mutated from real ones, in a user's folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Collection
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, cast
+
+import tomlkit
+
+from liveflight import networks
+from liveflight.core import cues, presets, score
+from liveflight.core.contracts import Engine, LiveflightError
+from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.core.mailbox import Message, Nudge, Set, Trigger
+from liveflight.core.shelf import RecordedShelf
+from liveflight.flight import Flight
+from liveflight.inputs import midi_map
+from liveflight.inputs.midi_knobs import Knobs
+from liveflight.inputs.midi_map import Binding, MidiMap, Source
+from liveflight.loader import Loader
+from liveflight.resources import folder
+
+_VALUES: tuple[Any, ...] = (
+    0, -1, 1, 99, 2**63 - 1, 0.5, 1e308, float("inf"), float("nan"), True, False, "", "x" * 500,
+    "../../etc/passwd", "con", "\u202e\u2028", "off", "camera.zoom", "vgg16:conv4_1:*", [], {},
+    [[]], [{}], {"a": {"b": []}}, [0] * 300, "efficientnet_lite0:stem:3",
+)  # fmt: skip
+_WORDS = (*CONTROLS, *{row.group for row in ROWS}, "version", "targets", "", "x" * 100, "é")
+
+_changed: list[str] = []
+"""Places outside the user's folder that were written to."""
+_allowed = tempfile.gettempdir()
+_watching: list[bool] = []
+"""Hooks cannot be taken away: one for all subjects."""
+
+
+def _watch(event: str, given: tuple[Any, ...]) -> None:
+    """An audit hook: what is written to must lie in the folder that is allowed."""
+    writes = event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate") or (
+        event == "open" and (given[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    )
+    path = given[0] if writes else ""
+    if isinstance(path, str) and path and not path.startswith((_allowed, os.devnull)):
+        _changed.append(path)
+
+
+class _Still:
+    """An engine at which every network is loaded and planned."""
+
+    device, stream = "cpu", 0
+
+    def prepare(self, network: str, progress: object = None) -> None: ...
+
+    def ready(self, network: str) -> bool:
+        return True
+
+    def plan(self, layers: object, size: object) -> None: ...
+
+    def planned(self, layers: object, size: object) -> bool:
+        return True
+
+    def living(self, network: str, layer: str) -> Collection[int]:
+        return ()
+
+    def close(self) -> None: ...
+
+
+class Files:
+    """One kind of file. Cases are bytes that `read` finds in a file of the user's folder."""
+
+    name = ""
+    cases = 500
+    slowest = 0.1
+
+    def __init__(self) -> None:
+        global _allowed
+        self._home = tempfile.TemporaryDirectory()
+        _allowed = self._home.name
+        os.environ["XDG_CONFIG_HOME"] = _allowed
+        self._path = self._place()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._real = self._examples()
+        self._prepare()
+        if not _watching:
+            sys.addaudithook(_watch)
+            _watching.append(True)
+        _changed.clear()
+
+    def case(self, chance: random.Random) -> bytes:
+        from fuzz import mutated
+
+        real = chance.choice(self._real)
+        match chance.randrange(8):
+            case 0:
+                return chance.randbytes(chance.randint(0, 4000))
+            case 1:
+                return (real + b"\n") * chance.choice((2, 20, 200))
+            case 2:
+                return real + chance.choice((b"a=" + b"[" * 3000, b"[a." + b"b." * 5000 + b"c]"))
+            case 3 | 4:
+                return mutated(real, chance)
+            case _:
+                return self._restructured(real, chance)
+
+    def lay(self, case: bytes) -> None:
+        self._path.write_bytes(case)
+
+    def read(self, case: bytes) -> None:
+        try:
+            self._taken()
+        finally:
+            assert not _changed, f"written outside the user's folder: {_changed[:3]}"
+
+    def close(self) -> None:
+        self._home.cleanup()
+
+    def _place(self) -> Path:
+        raise NotImplementedError
+
+    def _examples(self) -> list[bytes]:
+        raise NotImplementedError
+
+    def _prepare(self) -> None:
+        """What a show has done before it comes to the file."""
+
+    def _taken(self) -> None:
+        raise NotImplementedError
+
+    def _restructured(self, real: bytes, chance: random.Random) -> bytes:
+        return tomlkit.dumps(_mutant(tomllib.loads(real.decode()), chance)).encode()
+
+
+def _mutant(tree: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """With some entries of another value, name or number, or gone."""
+    for _ in range(chance.randint(1, 3)):
+        node: Any = tree
+        while True:
+            keys: list[Any] = list(node) if isinstance(node, dict) else list(range(len(node)))
+            if not keys:
+                break
+            key = chance.choice(keys)
+            if isinstance(node[key], dict | list) and node[key] and chance.random() < 0.7:
+                node = node[key]
+                continue
+            _change(node, key, chance)
+            break
+    return tree
+
+
+def _change(node: Any, key: Any, chance: random.Random) -> None:
+    match chance.randrange(4):
+        case 0:
+            del node[key]
+        case 1 if isinstance(node, dict):
+            node[chance.choice(_WORDS)] = node.pop(key)
+        case 1:
+            node.extend([deepcopy(node[key])] * chance.choice((1, 40)))
+        case _:
+            node[key] = deepcopy(chance.choice(_VALUES))
+
+
+class Presets(Files):
+    """Recalled by name while another look is flown, which stays where the preset is refused."""
+
+    name = "preset"
+    slowest = 0.002
+
+    def _place(self) -> Path:
+        return presets.user_folder() / "case.toml"
+
+    def _examples(self) -> list[bytes]:
+        return [path.read_bytes() for path in folder("presets").glob("*.toml")]
+
+    def _prepare(self) -> None:
+        for name in presets.names():  # a network that torchvision makes takes seconds to trace
+            for target in presets.find(name).named:
+                networks.resolve(target)
+        self._flight = _flight()
+        self._flight.recall(presets.find("pulse"))
+
+    def _taken(self) -> None:
+        flight = self._flight
+        before, refused = _look(flight), flight.reports.counts.total()
+        flight.apply([Set("show.preset", "case")])
+        if flight.reports.counts.total() > refused:
+            assert _look(flight) == before, "refused, and yet the look has changed"
+            raise LiveflightError(flight.reports.last)
+
+
+class CueLists(Files):
+    name = "cue list"
+
+    def _place(self) -> Path:
+        return cues.user_folder() / "case.toml"
+
+    def _examples(self) -> list[bytes]:
+        return [path.read_bytes() for path in folder("cues").glob("*.toml")]
+
+    def _taken(self) -> None:
+        assert cues.find("case").cues
+
+
+class MidiBindings(Files):
+    name = "MIDI bindings"
+
+    def _place(self) -> Path:
+        return midi_map.default_path()
+
+    def _examples(self) -> list[bytes]:
+        sources = [
+            Source("Launch Control XL", "cc", 1, 21), Source("BCR2000", "cc14", 16, 7),
+            Source("Keystep 37", "pitch", 1, 0), Source("nanoPAD2", "note", 10, 36),
+        ]  # fmt: skip
+        bound = [
+            Binding(sources[0], "camera.zoom", "twos"), Binding(sources[1], "ascent.rate"),
+            Binding(sources[2], "warp.swirl", takeover="jump"),
+            Binding(sources[3], "show.preset", value="reef"),
+        ]  # fmt: skip
+        return [midi_map.dump(MidiMap(bound)).encode()]
+
+    def _taken(self) -> None:
+        found = midi_map.read(self._path)
+        knobs = Knobs(found)
+        for binding in found:
+            if message := knobs.turn(binding.source, 127):
+                assert isinstance(message, Set | Nudge | Trigger)
+        assert list(midi_map.parse(tomllib.loads(midi_map.dump(found)))) == list(found)
+
+
+class Logs(Files):
+    """Read, and what is said in them is done in a flight."""
+
+    name = "log"
+
+    def _place(self) -> Path:
+        return presets.user_folder().parent / "case.log"
+
+    def _examples(self) -> list[bytes]:
+        preset = presets.find("pulse")
+        settings = {row.key: row.default for row in ROWS if row.settable}
+        begun = score.Score(preset, settings, 7, 60.0, (320, 180), cues.find("exhibition"))
+        said: list[Message] = [
+            Set("camera.zoom", 2.0), Nudge("warp.mirror", 1), Trigger("show.panic"),
+            Set("show.preset", "reef"), Set("sound.low", 0.5), Set("mix.crossfade", 1.0),
+        ]  # fmt: skip
+        lines = [score.frame(n / 60, [one], []) for n, one in enumerate(said)]
+        lines.append(score.frame(0.2, [], [("reef", presets.find("reef"))]))
+        return ["".join([score.header(begun), *lines, score.end(0.3)]).encode()]
+
+    def _prepare(self) -> None:
+        self._flight = _flight()
+        self._flight.recall(presets.find("pulse"))
+
+    def _taken(self) -> None:
+        found = score.read(self._path)
+        flight = self._flight
+        flight.looks.shelf = RecordedShelf(list(found.answers))
+        for _, messages in found.said:
+            flight.apply(messages)
+
+    def _restructured(self, real: bytes, chance: random.Random) -> bytes:
+        rows = [json.loads(line) for line in real.splitlines()]
+        for row in chance.choices(rows, k=chance.randint(1, 3)):
+            _mutant(row, chance)
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def _flight() -> Flight:
+    return Flight(Loader(cast(Callable[[], Engine], _Still), background=False), seed=7)
+
+
+def _look(flight: Flight) -> tuple[object, ...]:
+    """All that a preset changes."""
+    return (
+        flight.values(), dict(flight.course.goal), flight.journey.stops, flight.modulation.rows,
+    )  # fmt: skip
