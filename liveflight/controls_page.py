@@ -40,7 +40,7 @@ def _line(cells: tuple[str, ...]) -> str:
 def _cells(row: Control) -> tuple[str, ...]:
     told = row.kind in ("told", "meter")
     default = "" if told or row.kind in ("trigger", "text") else f"{row.default}".lower()
-    allowed = {"trigger": "", "meter": f"tells {row.unit}", "told": "tells a text"}
+    allowed = {"trigger": "", "meter": f"tells {row.unit or 'a number'}", "told": "tells a text"}
     moved = "it tells" if told else "yes"
     return (
         f"`{row.key}`",

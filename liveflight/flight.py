@@ -134,6 +134,7 @@ class Flight:
             self._report(error)
 
     def _calm(self) -> None:
+        self.tempo.drop()
         self.modulation.follow(())
         self.looks.rest()
         for key, value in self._panic.press(self._elapsed).items():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from liveflight.core.contracts import Value
-from liveflight.core.mailbox import CAP, Ask, Beat, Mailbox, Message, Nudge, Set, Trigger
+from liveflight.core.mailbox import ALIKE, CAP, Ask, Beat, Mailbox, Message, Nudge, Set, Trigger
 
 
 @pytest.fixture
@@ -75,9 +75,9 @@ def test_triggers_and_asks_are_never_merged() -> None:
     assert drained(*messages) == messages
 
 
-def test_a_flood_of_triggers_is_capped_and_counted_and_the_next_frame_is_free_again() -> None:
+def test_a_flood_is_capped_and_counted_and_the_next_frame_is_free_again() -> None:
     mailbox = Mailbox()
-    mailbox.put(*[Trigger("mix.random")] * (CAP + 5))
+    mailbox.put(*[Ask("camera.zoom", ignore)] * (CAP + 5))
     mailbox.put(Set("camera.zoom", 1.0), Nudge("camera.zoom", 0.5))
     messages = mailbox.drain()
     assert len(messages) == CAP + 2, "values and steps are bounded by the table and always kept"
@@ -85,6 +85,14 @@ def test_a_flood_of_triggers_is_capped_and_counted_and_the_next_frame_is_free_ag
     mailbox.put(Trigger("mix.random"))
     assert mailbox.drain() == [Trigger("mix.random")]
     assert mailbox.dropped == 5
+
+
+def test_a_flood_of_one_trigger_leaves_room_for_others() -> None:
+    mailbox = Mailbox()
+    for _ in range(2):
+        mailbox.put(*[Trigger("mix.random")] * 1000, Trigger("show.panic"))
+        assert mailbox.drain() == [*[Trigger("mix.random")] * ALIKE, Trigger("show.panic")]
+    assert mailbox.dropped == 2 * (1000 - ALIKE)
 
 
 @pytest.mark.usefixtures("hectic")

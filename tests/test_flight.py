@@ -160,6 +160,15 @@ def test_panic_is_a_safe_look_at_once_and_twice_black(flight: Flight) -> None:
     assert not flight.controls.flag("show.blackout")
 
 
+def test_nothing_that_waited_for_the_beat_comes_after_a_panic(flight: Flight) -> None:
+    flight.apply([Set("tempo.quantise", "bar"), Set("mix.target", str(DEEP))])
+    assert flight.values()["tempo.waiting"] != ""
+    flight.apply([Trigger("show.panic")])
+    assert flight.values()["tempo.waiting"] == ""
+    flight.advance(10.0)
+    assert flight.course.here == STEM
+
+
 def test_questions_are_answered_and_are_no_message(flight: Flight) -> None:
     answers: list[Value] = []
     flight.apply([Set("camera.zoom", 3.0)])

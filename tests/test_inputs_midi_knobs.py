@@ -47,6 +47,15 @@ def test_a_knob_that_jumps_takes_its_control_along_at_once() -> None:
     assert knobs(takeover="jump").turn(source(), 127) == Set("camera.rotation", 180.0)
 
 
+def test_a_box_that_was_unplugged_has_to_pick_up_again() -> None:
+    bound = knobs(at=ZOOM.from_unit(64 / 127))
+    assert bound.turn(source(), 64) is not None
+    bound.unplugged("Another box")
+    assert bound.turn(source(), 66) is not None
+    bound.unplugged("Box")
+    assert bound.turn(source(), 120) is None, "it was turned while it was away"
+
+
 def test_who_is_overridden_by_another_has_to_pick_up_again() -> None:
     bound = knobs(at=ZOOM.from_unit(64 / 127))
     own = bound.turn(source(), 64)

@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,11 @@ def files(folders: Sequence[Path]) -> dict[str, Path]:
     """All .toml files by name; of two of one name, the one in the earlier folder."""
     found: dict[str, Path] = {}
     for directory in folders:
-        if os.path.isdir(directory):  # which is False, where Path's raises, in a locked folder
-            for path in sorted(directory.glob("*.toml")):
-                found.setdefault(path.stem, path)
+        with suppress(OSError):  # no such folder, or a locked one
+            for file in sorted(os.listdir(directory)):
+                name, suffix = os.path.splitext(file)
+                if suffix == ".toml":
+                    found.setdefault(name, directory / file)
     return found
 
 

@@ -2,13 +2,14 @@
 them once per frame.
 
 A Set replaces what was waiting for its control, a Beat the Beat before, Nudges add up, Triggers and
-Asks all survive up to a cap. What is replaced or added to moves to the end: what was said last also
+Asks all survive up to caps. What is replaced or added to moves to the end: what was said last also
 comes out last.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +17,8 @@ from liveflight.core.contracts import Value
 
 CAP = 256
 """Triggers and asks that may wait for one frame; a flood beyond it is counted, not kept."""
+ALIKE = 8
+"""Triggers of one control among them: a frame has no time for a hundred recalls of a preset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,9 @@ class Mailbox:
         self._lock = threading.Lock()
         self._waiting: dict[tuple[str, str | int], Message] = {}
         self._queued = 0
+        self._fired: Counter[str] = Counter()
         self.dropped = 0
-        """Triggers and asks lost to the cap since the start."""
+        """Triggers and asks lost to the caps since the start."""
 
     def put(self, *messages: Message) -> None:
         """All of them reach the same frame: a bundle is one call."""
@@ -94,8 +98,11 @@ class Mailbox:
             case Beat():
                 self._waiting.pop(("beat", ""), None)
                 self._waiting["beat", ""] = message
+            case Trigger(key) if self._fired[key] == ALIKE:
+                self.dropped += 1
             case _ if self._queued < CAP:
                 self._queued += 1
+                self._fired[message.key] += isinstance(message, Trigger)
                 self._waiting["queue", self._queued] = message
             case _:
                 self.dropped += 1
@@ -105,4 +112,5 @@ class Mailbox:
         with self._lock:
             drained = list(self._waiting.values())
             self._waiting, self._queued = {}, 0
+            self._fired.clear()
         return drained

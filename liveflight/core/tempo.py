@@ -68,6 +68,11 @@ class Tempo:
         self._controls.set("tempo.waiting", self._waiting())
         return True
 
+    def drop(self) -> None:
+        """What waits will not come."""
+        self._quantise.release()
+        self._controls.set("tempo.waiting", "")
+
     def advance(self, dt: float) -> list[Change]:
         """Goes on for `dt` seconds. What has waited for the moment that this passes, or waits no
         longer because nobody asks for it."""

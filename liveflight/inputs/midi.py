@@ -118,6 +118,8 @@ class MidiInput:
             for name in sorted(self.ports_open - there):
                 self._ports.close(name)
                 self.ports_open.discard(name)
+                with self._lock:
+                    self._knobs.unplugged(name)
                 log.warning("MIDI port %s is gone", name)
             for name in sorted(there - self.ports_open):
                 self._plug(name)

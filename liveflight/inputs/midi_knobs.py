@@ -49,6 +49,13 @@ class Knobs:
                 self._holding.discard(source)
         self._values = values
 
+    def unplugged(self, port: str) -> None:
+        """Its knobs may stand elsewhere when it is back: they have to pick up."""
+        self.waiting = ""
+        self._holding = {source for source in self._holding if source.port != port}
+        self._stood = {source: at for source, at in self._stood.items() if source.port != port}
+        self._high = {source: at for source, at in self._high.items() if source.port != port}
+
     def turn(self, source: Source, value: int) -> Message | None:
         """The message for the mailbox; None where the knob is bound to nothing, waits to be picked
         up, or is a button let go."""

@@ -10,6 +10,7 @@ where a backtracking one can take for ever.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Literal
 
 from liveflight.core.contracts import LiveflightError, nearest
@@ -39,6 +40,7 @@ def _book() -> dict[str, Control]:
 
 BOOK = _book()
 """Every address and the control it means."""
+_PATHS = {tuple(address.split("/")): row for address, row in BOOK.items()}
 
 
 class UnknownAddressError(LiveflightError):
@@ -85,7 +87,12 @@ def _matching(pattern: str) -> list[Control]:
     if sum(pattern.count(sign) for sign in "*?[{,") > MOST_WILDCARDS:
         raise LiveflightError(f"an address has at most {MOST_WILDCARDS} wildcards and alternatives")
     parts = [_tokens(part) for part in pattern.split("/")]
-    found = {row.key: row for address, row in BOOK.items() if _matches(parts, address.split("/"))}
+    covers = cache(lambda place, name: _covers(parts[place], name))  # most begin alike
+    found = {
+        row.key: row
+        for names, row in _PATHS.items()
+        if len(parts) == len(names) and all(map(covers, range(len(names)), names))
+    }
     return list(found.values())
 
 
@@ -116,10 +123,6 @@ def _members(ranges: str) -> frozenset[str]:
     pairs = re.findall(r"(.)(?:-(.))?", wanted, re.DOTALL)
     members = {sign for low, high in pairs for sign in _ALPHABET if low <= sign <= (high or low)}
     return _ALPHABET - members if wanted != ranges else frozenset(members)
-
-
-def _matches(parts: list[list[Token]], names: list[str]) -> bool:
-    return len(parts) == len(names) and all(map(_covers, parts, names))
 
 
 def _covers(tokens: list[Token], name: str) -> bool:
