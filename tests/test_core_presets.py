@@ -161,6 +161,8 @@ BAD_TEXT = {
     "nul byte in text": ('version = 1\ntitle = "a\0b"', "line 2"),
     "deeply nested": (f"version = 1\ntargets = {DEEP}", "nested too deeply"),
     "too large": ("version = 1\n" + "# hello\n" * 9000, "larger than 16 KiB"),
+    "deep key": ("version = 1\n[" + "a." * 5000 + "b]", "nested too deeply"),
+    "deep list": ("version = 1\ntitle = " + "[" * 5000, "nested too deeply"),
     "unknown group": ("version = 1\n[camrea]\nzoom = 1.0", "no 'camrea'; did you mean 'camera'?"),
     "unknown word": ("version = 1\ntarget = []", "no 'target'; did you mean 'targets'?"),
     "unknown control": (
@@ -512,3 +514,13 @@ def test_a_networks_first_flight_is_shipped_and_is_its_own(network: str, name: s
 def test_every_control_of_a_preset_is_in_the_table() -> None:
     for path in SHIPPED:
         assert presets.read(path).settings.keys() <= CONTROLS.keys()
+
+
+def test_a_preset_that_has_changed_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    for title in ("first", "other"):
+        path.write_text(f'version = 1\ntitle = "{title}"\n', encoding="utf-8")
+        assert presets.read(path).title == title
+    path.write_text("version = 2\n", encoding="utf-8")
+    with pytest.raises(LiveflightError):
+        presets.read(path)

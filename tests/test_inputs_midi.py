@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from liveflight.core.contracts import Value
+from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Set, Trigger
 from liveflight.inputs import midi_map
@@ -195,3 +196,15 @@ def test_a_system_without_midi_is_reported_once(
     caplog.clear()
     with caplog.at_level(logging.WARNING), pytest.raises(RuntimeError):
         desk.midi.rescan()
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if r.settable or r.kind == "trigger"], ids=lambda row: row.key
+)
+def test_every_control_that_can_be_moved_or_fired_learns_a_pad(row: Control, desk: Desk) -> None:
+    if row.kind == "text":
+        desk.values[row.key] = "reef"
+    desk.tell(Set("midi.learn", row.key))
+    assert desk.said([0x90, 40, 127], [0x80, 40, 0]) == [Set("midi.learn", "")]
+    (message,) = desk.said([0x90, 40, 127], [0x80, 40, 0])
+    assert isinstance(message, Set | Nudge | Trigger) and message.key == row.key

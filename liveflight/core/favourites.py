@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from liveflight.core import library, presets
@@ -36,13 +34,8 @@ def toggle(name: str) -> bool:
     kept = [one for one in liked if one != name]
     if len(kept) == len(liked):
         kept.append(name)
-    draft = path().with_suffix(".tmp")
     try:
-        path().parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text("".join(f"{one}\n" for one in kept), encoding="utf-8")
-        os.replace(draft, path())
+        library.write("".join(f"{one}\n" for one in kept), path())
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise LiveflightError(f"favourites {path()}: {library.why(error)}") from error
     return name in kept

@@ -51,6 +51,19 @@ def read(path: Path, largest: int = LARGEST) -> bytes:
     return data
 
 
+def write(text: str, path: Path) -> None:
+    """A whole file, or none: what was there before stays until it is written. Raises OSError."""
+    draft = path.with_suffix(".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+
+
 def toml(text: bytes) -> dict[str, Any]:
     """Raises ValueError or RecursionError for what is not TOML, or deeper than anything of ours."""
     if _DEEP.search(text):

@@ -7,10 +7,8 @@ looked into first.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -148,14 +146,9 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
         )
     directory = directory or user_folder()
     path = directory / f"{preset.name}.toml"
-    draft = path.with_suffix(".tmp")
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        draft.write_text(dump(preset), encoding="utf-8")
-        os.replace(draft, path)
+        library.write(dump(preset), path)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise LiveflightError(f"preset {path} cannot be written: {library.why(error)}") from error
     return path
 

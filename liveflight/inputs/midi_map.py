@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -117,14 +115,9 @@ def read(path: Path) -> MidiMap:
 
 def write(text: str, path: Path) -> None:
     """What `dump` made, whole or not at all. Raises LiveflightError where it cannot be written."""
-    draft = path.with_suffix(".tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
+        library.write(text, path)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise LiveflightError(
             f"MIDI bindings {path} cannot be written: {library.why(error)}"
         ) from error
