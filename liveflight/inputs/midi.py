@@ -64,6 +64,9 @@ class MidiInput:
         self._mailbox = mailbox
         self._knobs = Knobs(midi_map.read(self._path))
         self._ports = self._make_ports()
+        import mido  # a quarter of a second, which the first note has not
+
+        self._parse = mido.parse_all
         self._thread = threading.Thread(target=self._watch, name="midi", daemon=True)
         self._thread.start()
 
@@ -135,11 +138,9 @@ class MidiInput:
 
     def hear(self, port: str, data: Sequence[int]) -> None:
         """Bytes from that port: a message, or, as busy drivers hand them on, several at once."""
-        import mido
-
         now = self._clock()
         try:
-            messages = mido.parse_all(data)
+            messages = self._parse(data)
         except (ValueError, TypeError) as error:
             self._trouble(f"MIDI port {port} sends nonsense: {error}")
             return

@@ -17,10 +17,10 @@ from functools import partial
 
 from liveflight.core.contracts import Value
 from liveflight.core.mailbox import Mailbox, Message, Trigger
-from liveflight.inputs.osc_echo import SYNC, dump, place_of
+from liveflight.inputs.osc_echo import SYNC, dump
 from liveflight.inputs.osc_packet import LONGEST
 from liveflight.inputs.osc_reader import Reader, Speaker
-from liveflight.inputs.osc_socket import bound, is_loopback
+from liveflight.inputs.osc_socket import bound, is_loopback, plain
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +83,10 @@ class OscInput:
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Everything, to those who asked for it in this frame."""
         askers = {m.origin for m in heard if isinstance(m, Trigger) and m.key == SYNC}
-        for origin in askers:
-            if origin.startswith("osc:") and self._answered(place_of(origin)):
+        for speaker in list(self._speakers.values()) if askers else ():
+            if speaker.origin in askers and speaker.reply:
                 for datagram in dump(values):
-                    self._send(place_of(origin), datagram)
+                    speaker.reply(datagram)
 
     def lines(self) -> list[str]:
         """The last message refused, and how many were."""
@@ -133,13 +133,13 @@ class OscInput:
     def _remembered(self, sender: Sender) -> Speaker:
         if len(self._speakers) == SPEAKERS:
             self._speakers.clear()
-        reply = partial(self._send, sender) if self._answered(sender) else None
-        speaker = Speaker("osc:{}:{}".format(*sender), reply)
+        host = plain(sender[0])
+        answered = is_loopback(host) or host in self._trusted
+        speaker = Speaker(
+            f"osc:{host}:{sender[1]}", partial(self._send, sender) if answered else None
+        )
         self._speakers[sender] = speaker
         return speaker
-
-    def _answered(self, sender: Sender) -> bool:
-        return is_loopback(sender[0]) or sender[0] in self._trusted
 
     def _send(self, place: Sender, datagram: bytes) -> None:
         # The asker may be gone and the port closed; nobody is left to tell.

@@ -74,6 +74,12 @@ def is_own(place: Place) -> bool:
     return True
 
 
+def plain(host: str) -> str:
+    """A host's number; one of IPv4 as such, though a socket for IPv6 has heard it."""
+    mapped = getattr(ipaddress.ip_address(host.partition("%")[0]), "ipv4_mapped", None)
+    return str(mapped or host)
+
+
 def is_loopback(host: str) -> bool:
     """Whether this number of a host is this machine's own."""
     return ipaddress.ip_address(host.partition("%")[0]).is_loopback
