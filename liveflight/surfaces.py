@@ -58,11 +58,13 @@ class Surfaces:
     def close(self) -> None:
         """May be called twice."""
         while self.opened:
-            self.opened.pop().close()
+            self._guarded(self.opened.pop().close)
 
     def _guarded(self, call: Callable[[], None]) -> None:
         try:
             call()
+        except LiveflightError as error:
+            self._report(error)
         except Exception as error:
             self._report(f"a control surface failed: {error!r}")
 
@@ -70,7 +72,7 @@ class Surfaces:
 def take_off(flight: Flight, options: Options) -> list[Surface]:
     """The flight begins; the surfaces that record it, and that play what was recorded.
 
-    Raises LiveflightError for names that do not exist, and where nothing can be recorded."""
+    Raises LiveflightError for names that do not exist."""
     score = takeoff.take_off(flight, options)
     scores: list[Surface] = [ScorePlayer(options.replay)] if options.replay else []
     if options.record:

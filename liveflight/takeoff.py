@@ -123,6 +123,7 @@ def take_off(flight: Flight, options: Options) -> Score:
     for key, value in options.settings.items():
         flight.controls.set(key, value)
     flight.controls.jump()
+    flight.looks.press_pad()
     begun = {row.key: flight.controls.setting(row.key) for row in ROWS if row.settable}
     listed = _cues(options)
     return Score(preset, begun, options.seed, options.fps, options.canvas, listed)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,16 @@ def _files() -> dict[str, Path]:
 
 
 def _slot(path: Path) -> int | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return _slot_in(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _slot_in(path: Path, modified: int, size: int) -> int | None:
+    """A hundred files are not read anew for every slot that is recalled: that takes frames."""
     try:
         return read(path).slot
     except LiveflightError:

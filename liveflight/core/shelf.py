@@ -5,6 +5,7 @@ a shelf for; a log of the answers is enough to fly the same again where the file
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from liveflight.core import favourites, presets
 from liveflight.core.contracts import LiveflightError
@@ -23,12 +24,16 @@ class Shelf:
         return self._answer(text, lambda: presets.find(text))
 
     def beside(self, name: str, step: int) -> Preset:
-        """`step` on from `name` among the favourites, or among all, round and round."""
+        """`step` on from `name` among the favourites, or among all, round and round; past those
+        that are broken."""
 
         def look() -> Preset:
             names = _walked()
             here = names.index(name) if name in names else (-1 if step > 0 else 0)
-            return presets.find(names[(here + step) % len(names)])
+            for further in range(1, len(names)):
+                with suppress(LiveflightError):
+                    return presets.find(names[(here + further * step) % len(names)])
+            return presets.find(names[here])
 
         return self._answer(f"{step:+d} {name}", look)
 
@@ -60,6 +65,7 @@ class RecordedShelf(Shelf):
             if asked == question:
                 # What was asked in between was not asked this time: at a lower rate, say.
                 del self._answers[: place + 1]
+                self.heard(question, preset)
                 return preset
         raise LiveflightError(f"the log has no answer to {question[:60]!r}")
 
