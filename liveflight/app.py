@@ -231,11 +231,14 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
         flight.loader.close()
         output.close()
         raise
-    if not live and options.sound and not options.replay:  # a log holds what was heard
-        scores.append(SoundInput(options.sound))
     try:
         for surface in scores:
             app.surfaces.add(surface)
+        if options.sound and not live:
+            sound = SoundInput(options.sound)
+            app.surfaces.add(sound)
+            if options.replay:  # what was heard is in the log; the file is for the video alone
+                app.surfaces.drop(sound)
     except BaseException:
         app.close()
         raise

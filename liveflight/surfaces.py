@@ -43,6 +43,11 @@ class Surfaces:
         surface.open(self._mailbox)
         self.opened.append(surface)
 
+    def drop(self, surface: Surface) -> None:
+        """Closes one."""
+        self.opened.remove(surface)
+        self._guarded(surface.close)
+
     def poll(self, now: float) -> None:
         for surface in self.opened:
             self._guarded(partial(surface.poll, now))

@@ -110,7 +110,8 @@ def read(path: Path) -> Score:
     except (OSError, ValueError, RecursionError, TypeError) as error:
         raise LiveflightError(f"log {path}, line {number + 1}: {why(error)}") from error
     except LiveflightError as error:
-        raise LiveflightError(f"log {path}, line {number}: {error}") from error
+        where = f"log {path}, line {number}" if number else f"log {path}"
+        raise LiveflightError(f"{where}: {error}") from error
     return Score(
         score.preset, score.settings, score.seed, score.fps, score.canvas, score.cues,
         said, answers, seconds,
