@@ -11,7 +11,10 @@ from liveflight.inputs.score_player import ScorePlayer
 
 def played(said: list[tuple[float, list[Message]]], *times: float) -> list[list[Message]]:
     """What is heard at each of these times."""
-    player, mailbox = ScorePlayer(Score(Preset("a", {STEM: 1.0}), {}, 0, 30.0, said=said)), Mailbox()
+    player, mailbox = (
+        ScorePlayer(Score(Preset("a", {STEM: 1.0}), {}, 0, 30.0, said=said)),
+        Mailbox(),
+    )
     player.open(mailbox)
     heard = []
     for now in times:
