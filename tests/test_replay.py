@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 import pytest
+from fake_engine import FakeEngine
 from tiny_network import register, tiny_module
 
-from liveflight import app, parser
+from liveflight import app, engines, parser
 from liveflight.core import presets
+from liveflight.core.contracts import Ascent, Canvas, Mix
 from liveflight.core.mailbox import Beat, Message, Nudge, Set, Trigger
 from liveflight.core.score import read
 from liveflight.outputs.headless import Headless
@@ -65,10 +67,21 @@ SCRIPT: Mapping[int, Sequence[Message]] = {
 }
 
 
+def dreamt(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+    """Every target, every weight and every control of the ascent tells in the picture."""
+    dreamt = canvas.astype(np.float32)
+    for target, weight in mix.items():
+        colour = np.random.default_rng([*str(target).encode()]).normal(size=3)
+        dreamt[..., :3] += ascent.amount * weight * colour * np.roll(dreamt[..., :3], 1, 1)
+    return dreamt.clip(0, 1).astype(np.float16)
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The presets `one` and `other` of a tiny network, and a cue list of them."""
     register(monkeypatch, "tiny", lambda: tiny_module(3))
+    alive = range(8)
+    monkeypatch.setattr(engines, "load", lambda *asked: FakeEngine(dreamt, alive=alive))
     folder = tmp_path / "liveflight" / "presets"
     folder.mkdir(parents=True)
     monkeypatch.setattr(presets, "user_folder", lambda: folder)
@@ -84,7 +97,7 @@ def flown(
     arguments: Sequence[str], script: Mapping[int, Sequence[Message]], frames: int
 ) -> list[np.ndarray]:
     """The pictures of a render with these arguments, each message at its frame."""
-    args = parser.parse(["render", "--engine", "autograd", "--device", "cpu", *arguments])
+    args = parser.parse(["render", *arguments])
     options = parser.options(args, fps=args.fps or FPS)
     shown: list[np.ndarray] = []
     output = Headless((48, 32), lambda picture: shown.append(picture.copy()))
