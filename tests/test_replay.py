@@ -81,7 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The presets `one` and `other` of a tiny network, and a cue list of them."""
     register(monkeypatch, "tiny", lambda: tiny_module(3))
     alive = range(8)
-    monkeypatch.setattr(engines, "load", lambda *asked: FakeEngine(dreamt, alive=alive))
+    monkeypatch.setattr(engines, "load", lambda *asked, **more: FakeEngine(dreamt, alive=alive))
     folder = tmp_path / "liveflight" / "presets"
     folder.mkdir(parents=True)
     monkeypatch.setattr(presets, "user_folder", lambda: folder)
