@@ -13,7 +13,7 @@ from tiny_network import register, tiny_module
 
 from liveflight import app, engines, parser
 from liveflight.core import presets
-from liveflight.core.contracts import Ascent, Canvas, Mix
+from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
 from liveflight.core.mailbox import Beat, Message, Nudge, Set, Trigger
 from liveflight.core.score import read
 from liveflight.outputs.headless import Headless
@@ -145,3 +145,11 @@ def test_a_replay_at_another_rate_flies_the_same_way(folder: Path) -> None:
     flown([*given, "--canvas", "48x32", "--record", str(log)], SCRIPT, 40)
     for fps, frames in (("10", 20), ("40", 80)):
         assert len(flown(["--replay", str(log), "--fps", fps], {}, frames)) == frames
+
+
+def test_a_replay_whose_sound_is_none_says_so_before_it_begins(folder: Path) -> None:
+    log, sound = folder.parent / "set.log", folder.parent / "noise.wav"
+    flown(["--preset", "one", "--canvas", "48x32", "--record", str(log)], {}, 2)
+    sound.write_text("nothing to be heard")
+    with pytest.raises(LiveflightError, match=r"noise\.wav' cannot be heard"):
+        flown(["--replay", str(log), "--sound", str(sound)], {}, 2)

@@ -37,6 +37,8 @@ class Fader:
 
     def close(self) -> None:
         self.closed += 1
+        if self.trouble == "close":
+            raise LiveflightError("the disk is full")
 
 
 def opened(*faders: Fader) -> tuple[Surfaces, Mailbox, list[str]]:
@@ -84,3 +86,13 @@ def test_one_that_fails_holds_up_no_other() -> None:
         assert len(mailbox.drain()) == 1 and len(whole.told) == 1
         assert reports == ["a control surface failed: OSError('unplugged')"]
         assert surfaces.lines() == [f"fader {trouble}"]
+
+
+def test_one_that_cannot_be_closed_is_reported_and_the_others_are_closed() -> None:
+    first, broken, last = Fader(), Fader("close"), Fader()
+    surfaces, _, reports = opened(first, broken, last)
+    surfaces.drop(last)
+    assert (surfaces.opened, last.closed) == ([first, broken], 1)
+    surfaces.close()
+    assert (first.closed, broken.closed, last.closed) == (1, 1, 1)
+    assert reports == ["the disk is full"]
