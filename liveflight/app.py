@@ -214,8 +214,8 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
     """Everything a flight needs, on this output, which is closed if it cannot start. `shown` is
     told of downloads.
 
-    Raises LiveflightError for names that do not exist; missing weights are found out by the first
-    frames."""
+    Raises LiveflightError for names that do not exist, and where what is played cannot be recorded;
+    missing weights are found out by the first frames."""
 
     def engine() -> Engine:
         return engines.load(
@@ -231,15 +231,19 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
         flight.loader.close()
         output.close()
         raise
-    app.surfaces.open(scores)
+    try:
+        for surface in scores:
+            app.surfaces.add(surface)
+        if options.sound and not live:
+            sound = SoundInput(options.sound)
+            app.surfaces.add(sound)
+            if options.replay:  # what was heard is in the log; the file is for the video alone
+                app.surfaces.drop(sound)
+    except BaseException:
+        app.close()
+        raise
     if live:
         app.surfaces.open(surfaces.asked_for(options))
-    elif options.sound and not options.replay:  # a log holds what was heard
-        try:
-            app.surfaces.add(SoundInput(options.sound))
-        except BaseException:
-            app.close()
-            raise
     return app
 
 

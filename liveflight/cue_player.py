@@ -33,10 +33,13 @@ class CuePlayer:
         if not self._cues:
             return
         cue = self._cues[self._here]
-        bpm = self._controls.number("tempo.bpm")
-        self._flown += dt * bpm / 60 if cue.beats else dt
+        passed = dt * self._controls.number("tempo.bpm") / 60 if cue.beats else dt
+        self._flown += passed
         if self._left(cue) <= 0 and not self._holding(cue):
+            late = min(self._flown - (cue.beats or cue.seconds), passed)
             self._step(1)
+            if bool(cue.beats) == bool(self._cues[self._here].beats):
+                self._flown = late  # or hours of frames would drift off the beat
         self._controls.set("cue.now", self._told())
 
     def _holding(self, cue: Cue) -> bool:
@@ -47,9 +50,11 @@ class CuePlayer:
         return max((cue.beats or cue.seconds) - self._flown, 0.0)
 
     def _step(self, step: int) -> None:
-        """To the next cue that can be flown, round and round."""
+        """To the next cue that can be flown, round and round. Where none can, the look stays, and
+        they are tried again when its time is over."""
         if not self._cues:
             raise LiveflightError("there is no cue list: start with --cues NAME")
+        self._flown = 0.0
         for _ in self._cues:
             self._here = (self._here + step) % len(self._cues)
             try:
@@ -58,13 +63,11 @@ class CuePlayer:
                 self._report(error)
             else:
                 return
-        self._cues = ()
         raise LiveflightError("no cue of the list can be flown")
 
     def _recall(self, cue: Cue) -> None:
         beats = cue.transition_beats * 60 / self._controls.number("tempo.bpm")
         self._looks.recall(self._looks.shelf.find(cue.preset), beats or cue.transition, cue.curve)
-        self._flown = 0.0
 
     def _told(self) -> str:
         cue = self._cues[self._here]

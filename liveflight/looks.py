@@ -36,12 +36,14 @@ class Looks:
         self._rng = np.random.default_rng((seed, 99))  # not the journey's numbers
         self._morph = Morph({})
         self._before: Preset | None = None
+        self._place = ""
+        """Where the walk along the shelf is: a look that cannot be flown does not end it."""
 
     def triggers(self) -> dict[str, Callable[[], None]]:
         """What the triggers of looks do."""
         return {
-            "show.preset_next": lambda: self.recall(self.shelf.beside(self.preset, 1)),
-            "show.preset_previous": lambda: self.recall(self.shelf.beside(self.preset, -1)),
+            "show.preset_next": lambda: self._walk(1),
+            "show.preset_previous": lambda: self._walk(-1),
             "show.preset_random": lambda: self.recall(
                 self.shelf.another(self.preset, float(self._rng.random()))
             ),
@@ -68,7 +70,7 @@ class Looks:
         goal = goal or dict.fromkeys(journey[:1], 1.0)
         self._course.loader.ready(sorted({target.network for target in goal}))
         self._before = self.current(self.preset) if self._course.goal else None
-        self.preset = preset.name
+        self.preset = self._place = preset.name
         seconds = self._seconds() if seconds is None else seconds
         curve = curve or self._controls.word("morph.curve")
         self._turn_controls(wanted, seconds, curve)
@@ -131,6 +133,11 @@ class Looks:
     def lift_pad(self) -> None:
         """Something else is flown from now on."""
         self._controls.set("pad.on", False)
+
+    def _walk(self, step: int) -> None:
+        preset = self.shelf.beside(self._place, step)
+        self._place = preset.name
+        self.recall(preset)
 
     def _turn_controls(self, wanted: Mapping[Control, Value], seconds: float, curve: str) -> None:
         if seconds > 0:

@@ -47,6 +47,11 @@ class Surfaces:
         surface.open(self._mailbox)
         self.opened.append(surface)
 
+    def drop(self, surface: Surface) -> None:
+        """Closes one."""
+        self.opened.remove(surface)
+        self._guarded(surface.close)
+
     def poll(self, now: float) -> None:
         for surface in self.opened:
             self._guarded(partial(surface.poll, now))
@@ -67,6 +72,9 @@ class Surfaces:
     def _guarded(self, call: Callable[[], T]) -> T | None:
         try:
             return call()
+        except LiveflightError as error:
+            self._report(error)
+            return None
         except Exception as error:
             self._report(f"a control surface failed: {error!r}")
             return None
@@ -75,7 +83,7 @@ class Surfaces:
 def take_off(flight: Flight, options: Options) -> list[Surface]:
     """The flight begins; the surfaces that record it, and that play what was recorded.
 
-    Raises LiveflightError for names that do not exist, and where nothing can be recorded."""
+    Raises LiveflightError for names that do not exist."""
     score = takeoff.take_off(flight, options)
     scores: list[Surface] = [ScorePlayer(options.replay)] if options.replay else []
     if options.record:

@@ -113,7 +113,7 @@ def take_off(flight: Flight, options: Options) -> Score:
     Raises LiveflightError for names that do not exist."""
     preset = _preset(options)
     if options.replay:
-        flight.looks.shelf = RecordedShelf(list(options.replay.answers))
+        flight.looks.shelf = RecordedShelf(options.replay.answers)
     target = None if options.replay else _target(options, preset)
     if target:  # before anything is loaded: the preset's own network may not be wanted
         stay: dict[str, Value] = {"show.autopilot": False}
@@ -123,6 +123,7 @@ def take_off(flight: Flight, options: Options) -> Score:
     for key, value in options.settings.items():
         flight.controls.set(key, value)
     flight.controls.jump()
+    flight.looks.press_pad()
     begun = {row.key: flight.controls.setting(row.key) for row in ROWS if row.settable}
     listed = _cues(options)
     return Score(preset, begun, options.seed, options.fps, options.canvas, listed)

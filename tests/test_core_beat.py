@@ -160,3 +160,21 @@ def test_where_the_outside_clock_is_silent_ours_goes_on_at_its_tempo() -> None:
     last = followed(clock, 0.0, 90.0, 30, 30)[-1]
     clock.advance(2.0)
     assert clock.position == pytest.approx(last + 3.0)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.01, 0.1, 0.5, 1.0, 1.9, 2.0, 2.5]), max_size=20))
+@settings(derandomize=True, deadline=None)
+def test_whatever_is_tapped_is_a_tempo(waits: list[float]) -> None:
+    clock = BeatClock()
+    for wait in waits:
+        clock.advance(wait)
+        clock.tap()
+        assert 20 <= clock.bpm <= 300
+
+
+def test_two_intervals_that_do_not_agree_are_no_trouble() -> None:
+    clock = BeatClock()
+    for wait in (0.0, 0.5, 1.9):
+        clock.advance(wait)
+        clock.tap()
+    assert clock.bpm == pytest.approx(120.0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -273,3 +274,17 @@ def test_whatever_is_read_is_held_or_refused(entries: list[Any]) -> None:
     except LiveflightError:
         return
     assert read([row.dump() for row in held]) == held
+
+
+def test_a_recall_that_moves_the_same_control_does_not_make_it_jump() -> None:
+    controls, modulation = Controls(), Modulation()
+    swing = Row(ZOOM, "lfo", 0.4, shape="square", hertz=0.001, smooth=0.0)
+    modulation.follow([swing])
+    modulation.advance(0.02, 0.0, controls)
+    assert controls.offsets[ZOOM] == pytest.approx(0.4)
+    modulation.follow([replace(swing, depth=0.2, smooth=0.25)])
+    modulation.advance(0.02, 0.0, controls)
+    assert controls.offsets[ZOOM] == pytest.approx(0.385, abs=0.01)
+    for _ in range(100):
+        modulation.advance(0.05, 0.0, controls)
+    assert controls.offsets[ZOOM] == pytest.approx(0.2)

@@ -524,3 +524,30 @@ def test_a_preset_that_has_changed_is_read_anew(tmp_path: Path) -> None:
     path.write_text("version = 2\n", encoding="utf-8")
     with pytest.raises(LiveflightError):
         presets.read(path)
+
+
+# Slots
+
+
+def test_the_first_free_slot_is_the_smallest_that_no_preset_has(mine: Path, shelf: Path) -> None:
+    assert presets.free_slot() == 1
+    for slot in (1, 3):
+        put(mine, f"mine {slot}", f"slot = {slot}\n")
+    put(shelf, "shipped", "slot = 2\n")
+    put(mine, "broken", "slot = 4\nslot = 5\n")
+    assert presets.free_slot() == 4
+    for slot in range(4, 100):
+        put(mine, f"mine {slot}", f"slot = {slot}\n")
+    with pytest.raises(LiveflightError, match="all 99 slots are taken"):
+        presets.free_slot()
+
+
+def test_a_slot_is_what_the_file_says_now(mine: Path, shelf: Path) -> None:
+    path = put(mine, "look", "slot = 8\n")
+    assert presets.find("8").name == "look"
+    put(mine, "look", "slot = 19\n")
+    assert presets.find("19").name == "look"
+    path.unlink()
+    for slot in ("8", "19"):
+        with pytest.raises(LiveflightError, match=f"there is no preset '{slot}'"):
+            presets.find(slot)

@@ -250,3 +250,25 @@ def test_a_seed_gives_the_same_way_and_another_seed_another() -> None:
     assert way(7) == way(7)
     assert way(7) != way(8)
     assert all(type(one.filter) is int for one in way(7))
+
+
+def test_wandering_keeps_away_from_the_last_places_of_this_layer_alone() -> None:
+    journey, here = Journey(1), A
+    way = [here := journey.wander(here, range(14)) for _ in range(13)]
+    assert len(set(way[:12])) == 12 and A not in way[:12]
+    elsewhere = Target("vgg19", "conv4_1", 5)
+    assert {journey.wander(elsewhere, [5, 1, 2, 3, 4]).filter for _ in range(50)} == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("living", [2, 3, 6, 12])
+def test_among_few_filters_it_makes_rounds(living: int) -> None:
+    journey, here = Journey(1), target(0)
+    likeness = [0.4 if number < 2 else 0.9 for number in range(living)]
+    way = [here := journey.wander(here, range(living), likeness) for _ in range(10 * living)]
+    counts = [way.count(target(number)) for number in range(living)]
+    assert min(counts) >= 8
+
+
+def test_the_best_neighbour_of_a_handful_is_neither_the_same_nor_a_stranger() -> None:
+    likeness = [0.99, 1.0, 0.95, 0.45, -0.2, 0.0]
+    assert Journey(2).wander(A, range(6), likeness) == target(3)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,31 @@ def test_any_bytes_are_a_log_or_a_clear_error(tmp_path: Path, data: bytes) -> No
             score.read(path)
         except LiveflightError as error:
             assert "any.log" in str(error)
+
+
+def test_a_log_cut_anywhere_is_read_as_far_as_it_goes_or_refused_in_a_line(tmp_path: Path) -> None:
+    whole = (
+        score.header(START) + score.frame(0.1, SAID, [("look", LOOK)]) + score.end(2.5)
+    ).encode()
+    path, heads = tmp_path / "a.log", len(score.header(START))
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        if length >= heads:
+            assert len(score.read(path).said) == whole[:length].count(b"\n") - 1
+            continue
+        with pytest.raises(LiveflightError, match=r"^log .*a\.log: it is empty$"):
+            score.read(path)
+
+
+def test_a_storm_of_answers_in_one_frame_is_read_again(tmp_path: Path) -> None:
+    told = [("+1 look", Preset("look", {}, title="a" * 500, about="b" * 500))] * 256
+    path = log(tmp_path / "a.log", score.header(START), score.frame(0.1, SAID, told))
+    assert len(score.read(path).answers) == 256
+
+
+def test_a_log_of_nothing_to_fly_is_refused(tmp_path: Path) -> None:
+    nothing = score.header(replace(START, preset=Preset("nothing", {})))
+    with pytest.raises(LiveflightError, match="line 1: its preset excites nothing"):
+        score.read(log(tmp_path / "a.log", nothing))
+    with pytest.raises(LiveflightError, match=r"^log \S+: there is no such file$"):
+        score.read(tmp_path / "none.log")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 from in_flight import DEEP, STEM, VGG
 
-from liveflight.core import presets
-from liveflight.core.contracts import LiveflightError
+from liveflight.core import favourites, presets
+from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.cues import Cue, CueList
 from liveflight.core.mailbox import Set, Trigger
 from liveflight.core.presets import Preset
@@ -79,3 +82,61 @@ def test_cues_follow_one_another_skip_what_is_broken_and_hold(flight: Flight, sh
     flight.apply([Trigger("cue.go")])
     flight.advance(0.0)
     assert flight.controls.setting("cue.now") == "1 of 3: look, 4 beats"
+
+
+def test_cues_that_all_are_broken_leave_the_look_and_are_tried_again(
+    flight: Flight, shelf: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flight.cues.start(CueList("set", (Cue("look", 2.0),)))
+    with monkeypatch.context() as broken:
+        broken.setattr(presets, "find", lambda text: presets.read(Path("/none/look.toml")))
+        for _ in range(5):
+            flight.advance(1.0)
+        assert flight.reports.counts["no cue of the list can be flown"] == 2
+        assert flight.course.here == DEEP
+    flight.apply([Set("camera.zoom", 2.0)])
+    flight.advance(2.0)
+    assert flight.controls.setting("camera.zoom") == 4.8
+
+
+def test_cues_in_beats_stay_on_the_beat_whatever_the_tempo_and_the_rate(
+    flight: Flight, shelf: None
+) -> None:
+    flight.cues.start(CueList("set", (Cue("look", beats=1), Cue("look", beats=2))))
+    seen = []
+    for frame in range(1000):
+        flight.apply([Set("tempo.bpm", 90.0 if frame < 500 else 171.0)])
+        flight.advance(0.07)
+        seen.append(str(flight.controls.setting("cue.now"))[0])
+    beats = (500 * 1.5 + 500 * 2.85) * 0.07
+    changes = sum(before != after for before, after in pairwise(seen))
+    assert changes == pytest.approx(beats / 3 * 2, abs=1)
+
+
+def test_a_cue_list_that_does_not_loop_holds_its_last(flight: Flight, shelf: None) -> None:
+    flight.apply([Set("cue.loop", False)])
+    flight.cues.start(CueList("set", (Cue("look", 1), Cue("look", 1))))
+    flight.advance(1.0)
+    flight.advance(999.0)
+    assert flight.controls.setting("cue.now") == "2 of 2: look, holds"
+    flight.apply([Set("cue.hold", True), Trigger("cue.back")])
+    flight.advance(50.0)
+    assert flight.controls.setting("cue.now") == "1 of 2: look, holds"
+    flight.apply([Set("cue.hold", False)])
+    flight.advance(0.1)
+    flight.advance(0.1)
+    assert flight.controls.setting("cue.now") == "2 of 2: look, holds"
+
+
+def test_walking_goes_past_a_look_that_cannot_be_flown(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = {"a": DEEP, "b": Target("vgg16", "nowhere", 1), "c": VGG}
+    monkeypatch.setattr(presets, "names", lambda: tuple(looks))
+    monkeypatch.setattr(presets, "find", lambda name: Preset(name, {looks[name]: 1.0}))
+    monkeypatch.setattr(favourites, "read", lambda: ())
+    flight.apply([Trigger("show.preset_next")] * 2)
+    assert (flight.looks.preset, flight.course.here) == ("a", DEEP)
+    assert "preset b" in flight.reports.last
+    flight.apply([Trigger("show.preset_next")])
+    assert (flight.looks.preset, flight.course.here) == ("c", VGG)

@@ -6,7 +6,9 @@ import pytest
 
 from liveflight import engines, parser
 from liveflight.bench.plan import Plan
-from liveflight.core.contracts import LiveflightError
+from liveflight.core import score
+from liveflight.core.contracts import LiveflightError, Target
+from liveflight.core.presets import Preset
 from liveflight.takeoff import Options
 
 
@@ -80,3 +82,30 @@ def test_everything_a_bench_may_be_asked_for() -> None:
 def test_all_is_all_three() -> None:
     everything = parser.plan(parser.parse(["bench", "--all"]))
     assert everything == Plan(peers=True, switches=True, latency=True)
+
+
+@pytest.mark.parametrize("given", [
+    "--preset reef", "--network vgg16", "--layer stem", "--filter 3", "--cues exhibition",
+    "--set camera.zoom=2", "--steps 2", "--seed 3",
+])  # fmt: skip
+def test_what_a_log_says_cannot_be_said_beside_it(given: str, tmp_path: Path) -> None:
+    args = parser.parse(f"render --replay {tmp_path / 'a.log'} {given}".split())
+    with pytest.raises(LiveflightError, match=f"{given.split()[0]} is what the log says: leave it"):
+        parser.options(args)
+
+
+def test_a_replay_flies_as_the_log_says_unless_asked_for_another_size_or_rate(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.log"
+    look = Preset("look", {Target("vgg16", "conv4_1", 17): 1.0})
+    path.write_text(score.header(score.Score(look, {"camera.zoom": 2.0}, 7, 24.0, (96, 54))))
+    read = parser.options(parser.parse(["render", "--replay", str(path)]), fps=30.0)
+    assert (read.seed, read.fps, read.canvas) == (7, 24.0, (96, 54))
+    assert (read.settings, read.replay and read.replay.preset.name) == (
+        {"camera.zoom": 2.0},
+        "look",
+    )
+    given = ["render", "--replay", str(path), "--fps", "60", "--canvas", "192x108"]
+    other = parser.options(parser.parse(given))
+    assert (other.seed, other.fps, other.canvas) == (7, 60.0, (192, 108))

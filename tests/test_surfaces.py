@@ -112,3 +112,13 @@ def test_one_that_cannot_be_closed_keeps_no_other_open() -> None:
     surfaces.close()
     assert (whole.closed, broken.closed) == (1, 1)
     assert reports == ["a control surface failed: OSError('disk full')"]
+
+
+def test_one_that_cannot_be_closed_is_reported_and_the_others_are_closed() -> None:
+    first, broken, last = Fader(), Fader("close"), Fader()
+    surfaces, _, reports = opened(first, broken, last)
+    surfaces.drop(last)
+    assert (surfaces.opened, last.closed) == ([first, broken], 1)
+    surfaces.close()
+    assert (first.closed, broken.closed, last.closed) == (1, 1, 1)
+    assert reports == ["a control surface failed: OSError('disk full')"]

@@ -193,3 +193,9 @@ def test_every_control_that_presets_hold_is_set_or_at_its_default() -> None:
 )
 def test_a_lowered_canvas_keeps_its_shape_and_what_deep_layers_need(asked, scale, size):
     assert canvas(Options(canvas=asked), "cpu", scale) == size
+
+
+def test_a_pad_that_is_on_from_the_start_needs_its_corners() -> None:
+    with pytest.raises(LiveflightError, match="the pad has not four targets"):
+        begun(settings={"pad.on": True})
+    assert not begun(settings={"pad.x": 0.3}).controls.flag("pad.on")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import fmean, median
+from statistics import fmean, median_low
 
 FORGET = 2.0
 """Seconds after which a tap begins a new count."""
@@ -109,5 +109,5 @@ def passes(before: float, after: float, grid: int) -> bool:
 
 
 def _even(intervals: Sequence[float]) -> float:
-    middle = median(intervals)
+    middle = median_low(intervals)  # one of them, so that at least that one counts
     return fmean(each for each in intervals if abs(each - middle) <= _ODD * middle)

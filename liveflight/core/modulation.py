@@ -178,6 +178,8 @@ class Modulation:
         self._order = _ordered(self.rows)
         self._smoothed = [0.0] * len(self.rows)
         self._envelopes = {}
+        self._leaving: dict[str, float] | None = None
+        """By how much what moved a control before still moves it; None until the next `advance`."""
 
     @property
     def on_the_beat(self) -> bool:
@@ -187,15 +189,15 @@ class Modulation:
     def advance(self, dt: float, beats: float, controls: Controls) -> None:
         """Moves the controls on by `dt` seconds, to `beats` of the beat clock."""
         self._seconds += dt
-        for key, offset in controls.offsets.items():
-            if key not in self._order:
-                controls.offsets[key] = offset * math.exp(-dt / _LEAVE)
-        for key in [key for key, offset in controls.offsets.items() if abs(offset) < _FINE]:
-            del controls.offsets[key]
+        if self._leaving is None:
+            self._leaving = dict(controls.offsets)
+        left = {key: offset * math.exp(-dt / _LEAVE) for key, offset in self._leaving.items()}
+        self._leaving = {key: offset for key, offset in left.items() if abs(offset) >= _FINE}
+        controls.offsets = dict(self._leaving)
         scale = controls.number("tempo.modulation")
         for key in self._order:
             swings = self._swings(key, dt, beats, controls)
-            controls.offsets[key] = scale * sum(swings)
+            controls.offsets[key] = self._leaving.get(key, 0.0) + scale * sum(swings)
 
     def _swings(self, key: str, dt: float, beats: float, controls: Controls) -> Iterator[float]:
         for number, row in enumerate(self.rows):

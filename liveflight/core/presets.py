@@ -187,6 +187,16 @@ def _files() -> dict[str, Path]:
 
 def _slot(path: Path) -> int | None:
     try:
+        state = path.stat()
+    except OSError:
+        return None
+    return _slot_in(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _slot_in(path: Path, modified: int, size: int) -> int | None:
+    """A hundred files are not read anew for every slot that is recalled: that takes frames."""
+    try:
         return read(path).slot
     except LiveflightError:
         return None

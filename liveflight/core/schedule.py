@@ -136,8 +136,13 @@ class Journey:
         others = [number for number in living if number != here.filter]
         if not others:
             return here
-        seen = {one.filter for one in self._seen if one.layer == here.layer}
-        fresh = [number for number in others if number not in seen] or others
+        place = here.network, here.layer
+        seen = {one.filter for one in self._seen if (one.network, one.layer) == place}
+        fresh = [number for number in others if number not in seen]
+        if not fresh:  # a new round, rather than to and fro between two neighbours
+            self._seen.clear()
+            self._seen.append(here)
+            fresh = others
         handful = self._rng.permutation(fresh)[:_HANDFUL].tolist()
         if likeness is not None:
             handful.sort(key=lambda number: abs(likeness[number] - _NEIGHBOUR))

@@ -24,8 +24,8 @@ from liveflight.core.mailbox import Ask, Message
 from liveflight.core.presets import Preset
 
 VERSION = 1
-_LONGEST = 256 * 1024
-"""Bytes of a line."""
+_LONGEST = 32 * 1024 * 1024
+"""Bytes of a line: a frame may hold as many answers as the mailbox holds triggers."""
 _LARGEST = 512 * 1024 * 1024
 
 _KINDS = {kind.__name__: kind for kind in get_args(Message) if kind is not Ask}
@@ -110,7 +110,8 @@ def read(path: Path) -> Score:
     except (OSError, ValueError, RecursionError, TypeError) as error:
         raise LiveflightError(f"log {path}, line {number + 1}: {why(error)}") from error
     except LiveflightError as error:
-        raise LiveflightError(f"log {path}, line {number}: {error}") from error
+        where = f"log {path}, line {number}" if number else f"log {path}"
+        raise LiveflightError(f"{where}: {error}") from error
     return Score(
         score.preset, score.settings, score.seed, score.fps, score.canvas, score.cues,
         said, answers, seconds,
@@ -121,7 +122,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         while line := file.readline(_LONGEST + 1):
             if len(line) > _LONGEST:
-                raise LiveflightError(f"a line is longer than {_LONGEST // 1024} KiB")
+                raise LiveflightError(f"a line is longer than {_LONGEST >> 20} MiB")
             if not line.endswith(b"\n"):
                 return
             row = json.loads(line.decode("utf-8"), parse_constant=_refuse)
@@ -147,9 +148,11 @@ def _header(row: Mapping[str, Any]) -> Score:
     settings = row.get("settings")
     if not isinstance(settings, dict):
         raise LiveflightError("it has no settings")
-    listed = row.get("cues")
+    preset, listed = _preset(row.get("preset")), row.get("cues")
+    if not preset.named:
+        raise LiveflightError("its preset excites nothing")
     return Score(
-        _preset(row.get("preset")),
+        preset,
         {key: find(key).check(value) for key, value in settings.items() if key not in _ELSEWHERE},
         int(seed), float(fps), (canvas[0], canvas[1]) if canvas else None,
         _cue_list(listed) if listed is not None else None,

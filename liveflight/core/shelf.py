@@ -4,7 +4,9 @@ a shelf for; a log of the answers is enough to fly the same again where the file
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from liveflight.core import favourites, presets
 from liveflight.core.contracts import LiveflightError
@@ -23,14 +25,18 @@ class Shelf:
         return self._answer(text, lambda: presets.find(text))
 
     def beside(self, name: str, step: int) -> Preset:
-        """`step` on from `name` among the favourites, or among all, round and round."""
+        """`step` on from `name` among the favourites, or among all, round and round; past those
+        that are broken."""
 
         def look() -> Preset:
             names = _walked()
             here = names.index(name) if name in names else (-1 if step > 0 else 0)
-            return presets.find(names[(here + step) % len(names)])
+            for further in range(1, len(names)):
+                with suppress(LiveflightError):
+                    return presets.find(names[(here + further * step) % len(names)])
+            return presets.find(names[here])
 
-        return self._answer(f"{step:+d} {name}", look)
+        return self._answer(f"{step:+d}", look)
 
     def another(self, name: str, luck: float) -> Preset:
         """Another one than `name` among the favourites, or among all; `luck`, in 0..1, says
@@ -40,7 +46,7 @@ class Shelf:
             names = [other for other in _walked() if other != name] or [name]
             return presets.find(names[int(luck * len(names))])
 
-        return self._answer(f"? {name}", look)
+        return self._answer("?", look)
 
     def _answer(self, question: str, look: Callable[[], Preset]) -> Preset:
         preset = look()
@@ -49,19 +55,22 @@ class Shelf:
 
 
 class RecordedShelf(Shelf):
-    """Answers what was answered before, and reads nothing."""
+    """Answers what was answered before, and reads nothing. Each question has its own order: at
+    another rate, what was asked within a frame or two may be asked the other way round."""
 
-    def __init__(self, answers: list[tuple[str, Preset]]) -> None:
+    def __init__(self, answers: Iterable[tuple[str, Preset]]) -> None:
         super().__init__()
-        self._answers = list(answers)
+        self._answers: dict[str, deque[Preset]] = {}
+        for question, preset in answers:
+            self._answers.setdefault(question, deque()).append(preset)
 
     def _answer(self, question: str, look: Callable[[], Preset]) -> Preset:
-        for place, (asked, preset) in enumerate(self._answers):
-            if asked == question:
-                # What was asked in between was not asked this time: at a lower rate, say.
-                del self._answers[: place + 1]
-                return preset
-        raise LiveflightError(f"the log has no answer to {question[:60]!r}")
+        answers = self._answers.get(question)
+        if not answers:
+            raise LiveflightError(f"the log has no answer to {question[:60]!r}")
+        preset = answers.popleft() if len(answers) > 1 else answers[0]
+        self.heard(question, preset)
+        return preset
 
 
 def _walked() -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 from liveflight.core.contracts import Value
-from liveflight.core.mailbox import Mailbox, Message
+from liveflight.core.controls import CONTROLS
+from liveflight.core.mailbox import Mailbox, Message, Set
 from liveflight.core.score import Score
 
 _TOLERANCE = 1e-9
@@ -13,12 +15,16 @@ _TOLERANCE = 1e-9
 
 
 class ScorePlayer:
-    """`core.surface.Surface`. Each message comes at the first frame that is not before it."""
+    """`core.surface.Surface`. Each message comes at the first frame that is not before it. Of a
+    meter that moved several times within such a frame, its height comes: at a lower rate than the
+    recorded one, no onset is missed."""
 
     def __init__(self, score: Score) -> None:
         self._said = score.said
         self._next = 0
         self._began: float | None = None
+        self._after: list[Set] = []
+        """Where meters went from their height: that is for the next frame."""
 
     def open(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -27,9 +33,19 @@ class ScorePlayer:
         if self._began is None:
             self._began = now
         flown = now - self._began + _TOLERANCE
+        self._mailbox.put(*self._after)
+        heights: dict[str, Set] = {}
+        meters: dict[str, Set] = {}
         while self._next < len(self._said) and self._said[self._next][0] <= flown:
-            self._mailbox.put(*self._said[self._next][1])
+            for message in self._said[self._next][1]:
+                if not _metered(message):
+                    self._mailbox.put(message)
+                    continue
+                meters[message.key] = message
+                heights[message.key] = max(message, heights.get(message.key, message), key=_height)
             self._next += 1
+        self._mailbox.put(*heights.values())
+        self._after = [meter for key, meter in meters.items() if meter != heights[key]]
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Nothing: it only speaks."""
@@ -39,3 +55,11 @@ class ScorePlayer:
 
     def close(self) -> None:
         pass
+
+
+def _metered(message: Message) -> TypeGuard[Set]:
+    return isinstance(message, Set) and CONTROLS[message.key].kind == "meter"
+
+
+def _height(meter: Set) -> float:
+    return float(meter.value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from liveflight.core import score
 from liveflight.core.contracts import LiveflightError, Value
@@ -19,14 +21,8 @@ class ScoreRecorder:
     """`core.surface.Surface`. Listens only."""
 
     def __init__(self, path: Path, start: score.Score) -> None:
-        """Raises LiveflightError where the file cannot be written, or is there already."""
-        try:
-            self._file = path.open("x", encoding="utf-8", newline="\n")
-            self._file.write(score.header(start))
-        except FileExistsError as error:
-            raise LiveflightError(f"{path} is there already: --record needs a new name") from error
-        except OSError as error:
-            raise LiveflightError(f"log {path} cannot be written: {why(error)}") from error
+        self._path, self._start = path, start
+        self._file: TextIO | None = None
         self._answers: list[tuple[str, Preset]] = []
         self._began: float | None = None
         self._flown = self._saved = 0.0
@@ -36,7 +32,15 @@ class ScoreRecorder:
         self._answers.append((question, preset))
 
     def open(self, mailbox: Mailbox) -> None:
-        """It has nothing to say."""
+        try:
+            self._file = self._path.open("x", encoding="utf-8", newline="\n")
+        except FileExistsError as error:
+            raise LiveflightError(
+                f"{self._path} is there already: --record needs a new name"
+            ) from error
+        except OSError as error:
+            raise LiveflightError(f"log {self._path} cannot be written: {why(error)}") from error
+        self._write(score.header(self._start), save=True)
 
     def poll(self, now: float) -> None:
         if self._began is None:
@@ -45,17 +49,33 @@ class ScoreRecorder:
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         answers, self._answers = self._answers, []
-        self._file.write(score.frame(self._flown, heard, answers))
-        if self._flown - self._saved >= _EVERY:
+        save = self._flown - self._saved >= _EVERY
+        if save:
             self._saved = self._flown
-            self._file.flush()
+        self._write(score.frame(self._flown, heard, answers), save=save)
 
     def lines(self) -> list[str]:
         return []
 
     def close(self) -> None:
-        if not self._file.closed:
-            try:
-                self._file.write(score.end(self._flown))
-            finally:
-                self._file.close()
+        self._write(score.end(self._flown), save=True)
+        file, self._file = self._file, None
+        if file:
+            file.close()
+
+    def _write(self, line: str, *, save: bool) -> None:
+        """Raises LiveflightError, once, where the disk is full or gone: a log with a hole in it is
+        none, so that one ends there."""
+        if self._file is None:
+            return
+        try:
+            self._file.write(line)
+            if save:
+                self._file.flush()
+        except OSError as error:
+            file, self._file = self._file, None
+            with suppress(OSError):
+                file.close()
+            raise LiveflightError(
+                f"log {self._path} ends at {self._flown:.0f} s: {why(error)}"
+            ) from error

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from liveflight.core import favourites, presets
+from liveflight.core.contracts import LiveflightError
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the user's presets have for themselves."""
+    monkeypatch.setattr(presets, "user_folder", lambda: tmp_path / "liveflight" / "presets")
+    monkeypatch.setattr(presets, "names", lambda: ("reef", "ink", "my look"))
+    return tmp_path / "liveflight"
+
+
+def test_a_second_time_it_is_none_any_more(own: Path) -> None:
+    assert favourites.read() == ()
+    assert favourites.toggle("my look")
+    assert favourites.toggle("reef")
+    assert favourites.read() == ("reef", "my look"), "in the order of presets"
+    assert not favourites.toggle("reef")
+    assert favourites.read() == ("my look",)
+    assert [path.name for path in own.iterdir()] == ["favourites.txt"]
+
+
+def test_presets_that_are_gone_are_none(own: Path) -> None:
+    own.mkdir()
+    favourites.path().write_text("gone\n  ink  \n\n../../reef\n")
+    assert favourites.read() == ("ink",)
+
+
+@pytest.mark.parametrize("name", ["", "gone", "../reef", "reef\nink"])
+def test_only_what_is_saved_can_be_one(name: str, own: Path) -> None:
+    with pytest.raises(LiveflightError, match="only saved ones are favourites"):
+        favourites.toggle(name)
+    assert not own.exists()
+
+
+def test_a_file_that_is_none_is_named_and_kept(own: Path) -> None:
+    own.mkdir()
+    favourites.path().write_bytes(b"\xff\xfe")
+    for call in (favourites.read, lambda: favourites.toggle("reef")):
+        with pytest.raises(LiveflightError, match=r"favourites .*favourites\.txt: "):
+            call()
+    assert favourites.path().read_bytes() == b"\xff\xfe"
+
+
+def test_a_folder_that_cannot_be_written_is_named(own: Path) -> None:
+    own.write_text("a file where the folder would be")
+    with pytest.raises(LiveflightError, match=r"favourites\.txt"):
+        favourites.toggle("reef")

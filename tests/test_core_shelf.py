@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from liveflight.core import favourites, presets
+from liveflight.core.contracts import LiveflightError
+from liveflight.core.presets import Preset
+from liveflight.core.shelf import RecordedShelf, Shelf
+
+LOOK = 'version = 1\ntargets = ["efficientnet_lite0:stem:3"]\n'
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The performer's folder with the presets a, b (in slot 7) and c; none are shipped."""
+    own = tmp_path / "liveflight" / "presets"
+    own.mkdir(parents=True)
+    monkeypatch.setattr(presets, "user_folder", lambda: own)
+    monkeypatch.setattr(presets, "folder", lambda name: tmp_path / "none")
+    for name, more in (("a", "slot = 3\n"), ("b", "slot = 7\n"), ("c", "")):
+        (own / f"{name}.toml").write_text(LOOK + more)
+    return own
+
+
+def test_a_name_and_a_slot_find_the_same_and_every_answer_is_heard() -> None:
+    shelf = Shelf()
+    heard: list[tuple[str, str]] = []
+    shelf.heard = lambda question, preset: heard.append((question, preset.name))
+    assert shelf.find("b").name == shelf.find("7").name == "b"
+    shelf.beside("b", 1)
+    shelf.another("b", 0.0)
+    assert heard == [("b", "b"), ("7", "b"), ("+1", "c"), ("?", "a")]
+    with pytest.raises(LiveflightError, match="there is no preset 'nix'"):
+        shelf.find("nix")
+    assert len(heard) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "there"),
+    [("a", 1, "b"), ("c", 1, "a"), ("a", -1, "c"), ("gone", 1, "a"), ("gone", -1, "c")],
+)
+def test_beside_is_in_the_order_of_slots_round_and_round(name: str, step: int, there: str) -> None:
+    assert Shelf().beside(name, step).name == there
+
+
+def test_beside_and_another_stay_among_favourites() -> None:
+    favourites.toggle("a")
+    favourites.toggle("c")
+    assert [Shelf().beside(name, 1).name for name in "ac"] == ["c", "a"]
+    assert {Shelf().another("a", luck / 10).name for luck in range(10)} == {"c"}
+
+
+def test_beside_goes_past_what_is_broken(folders: Path) -> None:
+    (folders / "b.toml").write_text("nonsense")
+    (folders / "c.toml").unlink()
+    (folders / "d.toml").write_text(LOOK)
+    assert [Shelf().beside("a", step).name for step in (1, -1)] == ["d", "d"]
+    for name in "ad":
+        (folders / f"{name}.toml").write_text("nonsense")
+    with pytest.raises(LiveflightError, match="cannot be read"):
+        Shelf().beside("a", 1)
+
+
+@pytest.mark.parametrize(("luck", "there"), [(0.0, "a"), (0.49, "a"), (0.5, "c"), (0.999, "c")])
+def test_another_is_never_the_same(luck: float, there: str) -> None:
+    assert Shelf().another("b", luck).name == there
+
+
+def test_an_only_preset_is_its_own_neighbour(folders: Path) -> None:
+    for name in "ab":
+        (folders / f"{name}.toml").unlink()
+    assert Shelf().beside("c", 1).name == Shelf().another("c", 0.7).name == "c"
+    (folders / "c.toml").unlink()
+    with pytest.raises(LiveflightError, match="there are no presets"):
+        Shelf().beside("c", 1)
+
+
+def test_a_recorded_shelf_answers_from_the_log_alone_each_question_in_its_order() -> None:
+    first, second, third = (Preset(name, {}) for name in ("x", "y", "z"))
+    shelf = RecordedShelf([("+1", first), ("look", second), ("+1", third)])
+    heard: list[tuple[str, str]] = []
+    shelf.heard = lambda question, preset: heard.append((question, preset.name))
+    assert shelf.beside("a", 1) is first
+    assert shelf.beside("anywhere", 1) is third
+    assert shelf.find("look") is shelf.find("look") is second, "the last answer stands"
+    assert heard == [("+1", "x"), ("+1", "z"), ("look", "y"), ("look", "y")]
+    with pytest.raises(LiveflightError, match="the log has no answer to 'a'"):
+        shelf.find("a")
