@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import cast
 
-from liveflight import worker
+from liveflight import networks, worker
 from liveflight.core.contracts import Engine, LiveflightError
 
 THREAD = worker.THREAD
@@ -56,6 +56,19 @@ class Loader:
         self.engine: Engine | None = None
         self.downloading = ""
         """What is being downloaded and how far it is, for the performer."""
+
+    def acquainted(self, names: Iterable[str]) -> bool:
+        """Whether it is known which layers all these networks have; starts to find it out for the
+        first of which it is not.
+
+        Raises LiveflightError, once per asking, where it cannot be found out."""
+        for name in names:
+            what = f"{name}'s layers"
+            while not networks.at_once(name):
+                self._raise_failure(what)
+                if not self._start(what, partial(_get_acquainted, name)):
+                    return False
+        return True
 
     def ready(self, names: Iterable[str]) -> bool:
         """Whether all these networks can be ascended; starts to load the first that cannot.
@@ -159,6 +172,10 @@ class Loader:
             self.engine = engine
         finally:
             self.downloading = ""
+
+
+def _get_acquainted(name: str) -> None:
+    networks.network(name)
 
 
 def _named(what: object) -> str:
