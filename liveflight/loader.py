@@ -18,8 +18,9 @@ THREAD = worker.THREAD
 _GRACE = 1.0
 """Seconds that `close` waits for a load to notice that nobody wants it any more."""
 
-_NICENESS = 5
-"""How far loading stands back behind the frame loop."""
+_NICENESS = 10
+"""How far loading stands back behind the frame loop: no less than the ascent, which would be slow
+for as long as there is something to plan ahead."""
 
 Shown = Callable[[str, int, int], None]
 """Called while a network's weights are downloaded: its name, the bytes so far and in all (0: not
@@ -56,6 +57,11 @@ class Loader:
         self.engine: Engine | None = None
         self.downloading = ""
         """What is being downloaded and how far it is, for the performer."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being loaded or planned."""
+        return self._work.busy
 
     def acquainted(self, names: Iterable[str]) -> bool:
         """Whether it is known which layers all these networks have; starts to find it out for the
