@@ -115,7 +115,7 @@ class App:
     def frame(self, now: float, rest: Callable[[float], None] | None = None) -> None:
         """One frame, from what was asked for to what is shown. `rest` lets the seconds pass that
         it has left: before the controls are read, not after."""
-        dt = self.meter.tick(now)
+        dt = self.meter.tick(now, expected=bool(self.flight.mix()))
         self.laps.start()
         began = bool(dt) and self.flight.flying and self._ticks.tend()
         if rest:

@@ -21,6 +21,8 @@ class Course:
         self.size: Size | None = None
         """The canvas's width and height, for which switches are planned; None: not yet known."""
         self._report = report
+        self._asked: tuple[Mapping[Target, float], float, str] | None = None
+        """What was aimed at, as long as it is not known whether its targets exist."""
         self._awaited: Mapping[Target, float] | None = None
         self._crossfade, self._curve = 0.0, "smooth"
         self._first: Mapping[Target, float] | None = None
@@ -39,8 +41,8 @@ class Course:
 
     @property
     def waiting(self) -> bool:
-        """Whether the goal is still being prepared."""
-        return self._awaited is not None
+        """Whether the goal, or one that is still to become it, is being prepared."""
+        return self._awaited is not None or self._asked is not None
 
     def mix(self) -> Mix:
         """What to ascend now; empty while the first network is still being loaded."""
@@ -51,11 +53,9 @@ class Course:
         `morph.CURVES`, as soon as their networks are loaded and the ascent of both the crossfade
         and what comes after it is planned; until then the flight goes on as it is.
 
-        Raises LiveflightError for names that do not exist."""
-        asked = {networks.resolve(target): weight for target, weight in goal.items()}
-        self._awaited = strongest(asked)  # what is flown in the end, and so what has to be planned
-        self._crossfade, self._curve = crossfade, curve
-        self._first = self._first or self._awaited
+        Raises LiveflightError for names that do not exist: of a network whose layers have yet to be
+        found out, `arrive` does."""
+        self._asked = goal, crossfade, curve
         self.arrive()
 
     def weigh(self, goal: Mapping[Target, float]) -> None:
@@ -69,7 +69,8 @@ class Course:
     def arrive(self) -> None:
         """Begins with the crossfade to what is awaited, if it can.
 
-        Raises LiveflightError, once, where its network cannot be loaded."""
+        Raises LiveflightError, once, where its network cannot be loaded, or does not exist."""
+        self._recognise()
         if self._awaited is None:
             return
         awaited, self._awaited = self._awaited, None
@@ -83,6 +84,20 @@ class Course:
             self.schedule.go(awaited, self.time, self._crossfade, self._curve)
         else:
             self._awaited = awaited
+
+    def _recognise(self) -> None:
+        """What was asked for is awaited as soon as its networks' layers are known."""
+        if self._asked is None:
+            return
+        asked, self._asked = self._asked, None
+        goal, crossfade, curve = asked
+        if not self.loader.acquainted(sorted({target.network for target in goal})):
+            self._asked = asked
+            return
+        known = {networks.resolve(target): weight for target, weight in goal.items()}
+        self._awaited = strongest(known)  # what is flown in the end, and so what has to be planned
+        self._crossfade, self._curve = crossfade, curve
+        self._first = self._first or self._awaited
 
     def ready_at(self, size: Size) -> bool:
         """Whether the canvas may take that size without a stall; if not, it is being prepared,

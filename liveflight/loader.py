@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import cast
 
-from liveflight import worker
+from liveflight import networks, worker
 from liveflight.core.contracts import Engine, LiveflightError
 
 THREAD = worker.THREAD
@@ -18,8 +18,9 @@ THREAD = worker.THREAD
 _GRACE = 1.0
 """Seconds that `close` waits for a load to notice that nobody wants it any more."""
 
-_NICENESS = 5
-"""How far loading stands back behind the frame loop."""
+_NICENESS = 10
+"""How far loading stands back behind the frame loop: no less than the ascent, which would be slow
+for as long as there is something to plan ahead."""
 
 Shown = Callable[[str, int, int], None]
 """Called while a network's weights are downloaded: its name, the bytes so far and in all (0: not
@@ -56,6 +57,24 @@ class Loader:
         self.engine: Engine | None = None
         self.downloading = ""
         """What is being downloaded and how far it is, for the performer."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being loaded or planned."""
+        return self._work.busy
+
+    def acquainted(self, names: Iterable[str]) -> bool:
+        """Whether it is known which layers all these networks have; starts to find it out for the
+        first of which it is not.
+
+        Raises LiveflightError, once per asking, where it cannot be found out."""
+        for name in names:
+            what = f"{name}'s layers"
+            while not networks.at_once(name):
+                self._raise_failure(what)
+                if not self._start(what, partial(_get_acquainted, name)):
+                    return False
+        return True
 
     def ready(self, names: Iterable[str]) -> bool:
         """Whether all these networks can be ascended; starts to load the first that cannot.
@@ -159,6 +178,10 @@ class Loader:
             self.engine = engine
         finally:
             self.downloading = ""
+
+
+def _get_acquainted(name: str) -> None:
+    networks.network(name)
 
 
 def _named(what: object) -> str:

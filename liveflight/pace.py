@@ -83,7 +83,10 @@ class Pace:
         """A tick arrived, whose ascent took so many seconds and steps."""
         ticks, taken = self._arrived
         self._arrived = (ticks + 1, taken + steps)
-        self.governor.tick(duration, steps, self.asked, self.scale)
+        # A tick beside our own loading and planning says little of those after it; a canvas given
+        # up for it would have to be planned as well, and so on.
+        if not self._flight.loader.busy:
+            self.governor.tick(duration, steps, self.asked, self.scale)
 
     def displayed(self, now: float, interval: float, drawing: float) -> None:
         """A frame is on the screen, so many seconds after the one before; `drawing` of them went

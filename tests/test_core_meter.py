@@ -81,3 +81,12 @@ def test_how_much_comes_per_second() -> None:
     for _ in range(320):
         rate.advance(1 / 32, 0)
     assert rate.value < 0.01
+
+
+def test_a_frame_that_was_not_expected_is_not_late():
+    meter = Meter(0.02)
+    for number in range(10):
+        meter.tick(number * 0.1, expected=False)
+    assert meter.late == 0
+    meter.tick(1.0)
+    assert meter.late == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import pytest
 from fake_engine import FakeEngine
@@ -14,6 +15,7 @@ from liveflight.core.mailbox import Set, Trigger
 from liveflight.core.presets import Preset
 from liveflight.flight import Flight
 from liveflight.loader import Loader
+from liveflight.networks import catalogue
 
 # Networks that come later, beside the frame loop
 
@@ -279,3 +281,59 @@ def test_the_journey_of_a_preset_is_planned_ahead(
     assert planned >= {STEM_LAYER, DEEP_LAYER, VGG_LAYER}
     assert not any("vgg19" in dict(mix) for mix in planned), "a show downloads nothing"
     assert not aloft.reports.counts
+
+
+# Networks whose layers nobody has asked for yet
+
+
+@pytest.fixture
+def unknown(monkeypatch) -> str:
+    """A network that has to be found out about."""
+    catalogue.network.cache_clear()
+    monkeypatch.setattr(catalogue, "_asked_for", set())
+    return "resnet18"
+
+
+def test_an_unlisted_network_is_found_out_about_beside_the_show(
+    show: Flight, engine: FakeEngine, unknown: str, monkeypatch
+) -> None:
+    show.aim({STEM: 1.0})
+    settle(show.loader)
+    show.advance(0.1)
+    threads = []
+    found = catalogue._found
+    monkeypatch.setattr(
+        catalogue,
+        "_found",
+        lambda name: (threads.append(threading.current_thread()), found(name))[1],
+    )
+    show.apply([Set("mix.target", f"{unknown}:layer3.1:7")])
+    assert show.course.here == STEM and show.course.waiting
+    settle(show.loader)
+    show.advance(0.1)
+    assert show.course.here == Target(unknown, "layer3.1", 7)
+    settle(show.loader)
+    show.advance(0.1)
+    assert engine.prepared == [LITE, unknown]
+    assert len(threads) == 1 and threads[0] is not threading.current_thread()
+
+
+def test_what_it_lacks_is_reported_then_and_the_flight_goes_on(show: Flight, unknown: str) -> None:
+    show.aim({STEM: 1.0})
+    settle(show.loader)
+    show.advance(0.1)
+    show.apply([Set("mix.target", f"{unknown}:nowhere:7")])
+    settle(show.loader)
+    show.advance(0.1)
+    assert show.mix() == {STEM: 1.0} and not show.course.waiting
+    assert f"{unknown} has no layer 'nowhere'" in show.reports.last
+
+
+def test_the_next_wish_is_not_overtaken_by_it(show: Flight, unknown: str) -> None:
+    show.aim({STEM: 1.0})
+    settle(show.loader)
+    show.advance(0.1)
+    show.apply([Set("mix.target", f"{unknown}:layer3.1:7"), Set("mix.target", f"{LITE}:stem:9")])
+    settle(show.loader)
+    show.advance(0.1)
+    assert show.course.goal == {Target(LITE, "stem", 9): 1.0}

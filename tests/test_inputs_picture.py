@@ -1,5 +1,7 @@
 """Picture files: upright, in RGB, of a sane size, and what is refused."""
 
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,50 @@ def test_grey_palettes_and_transparency(tmp_path: Path) -> None:
     Image.fromarray(half).save(tmp_path / "half.png")
     found = picture.read(tmp_path / "half.png")
     assert (found[:, :2] == 128).all() and (found[:, 2:] == (200, 10, 30)).all()
+
+
+@pytest.mark.parametrize(
+    ("levels", "suffix"),
+    [
+        (np.array([[0, 257, 32896, 65535]], np.uint16), "png"),
+        (np.array([[0, 257, 32896, 65535]], np.int32), "tiff"),
+        (np.array([[0, 1 / 255, 128 / 255, 7]], np.float32), "tiff"),
+    ],
+)
+def test_deep_greys_keep_all_their_shades(tmp_path: Path, levels: np.ndarray, suffix: str) -> None:
+    Image.fromarray(levels).save(tmp_path / f"a.{suffix}")
+    assert picture.read(tmp_path / f"a.{suffix}")[0].tolist() == [[v] * 3 for v in (0, 1, 128, 255)]
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp"])
+def test_an_animation_shows_its_first_picture(tmp_path: Path, suffix: str) -> None:
+    first, second = (Image.new("RGB", (4, 3), colour) for colour in ("#ff0000", "#0000ff"))
+    first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=[second], lossless=True)
+    assert (picture.read(tmp_path / f"a.{suffix}") == (255, 0, 0)).all()
+
+
+def test_a_program_is_not_run(tmp_path: Path) -> None:
+    code = f"({tmp_path / 'mark'}) (w) file closefile"
+    (tmp_path / "a.png").write_text(f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n{code}\n")
+    with pytest.raises(LiveflightError, match="it is no picture, or damaged"):
+        picture.read(tmp_path / "a.png")
+    assert "EPS" in Image.OPEN  # Pillow itself would have begun
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(LiveflightError, match="is no file but a device or a pipe"):
+        picture.read(tmp_path / "a.png")
+
+
+def test_one_at_which_pillow_gives_up_is_too_large_and_not_damaged(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    Image.new("1", (200, 600)).save(tmp_path / "a.png")
+    with pytest.raises(LiveflightError, match="has far too many pixels; up to 100 million"):
+        picture.read(tmp_path / "a.png")
 
 
 def test_large_ones_are_reduced_and_keep_their_shape(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -228,3 +229,26 @@ def test_densenets_published_keys_are_known(tmp_path):
         watched = Watched(module)
         watched.run(x)
     torch.testing.assert_close(found, watched.found[node], rtol=0, atol=1e-4)
+
+
+def test_a_flight_goes_on_while_another_network_is_traced(known):
+    layer = networks.network(known.name).layers[-1].name
+    module = networks.network(known.name).load(known.file)
+    x = small_picture(64, 64)
+    with torch.no_grad():
+        alone = module(x, [layer])[layer]
+        traced = threading.Event()
+
+        def trace() -> None:
+            for _ in range(3):
+                tracing.trace("resnet18")
+            traced.set()
+
+        thread = threading.Thread(target=trace)
+        thread.start()
+        calls = 0
+        while not traced.is_set() or not calls:
+            torch.testing.assert_close(module(x, [layer])[layer], alone)
+            calls += 1
+    thread.join()
+    assert len(tracing.trace("resnet18").graph.nodes) == 51

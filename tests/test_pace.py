@@ -78,6 +78,31 @@ def test_a_canvas_that_is_planned_is_taken_whatever_else_is_waited_for() -> None
     flight.loader.close()
 
 
+def test_ticks_beside_its_own_planning_do_not_shrink_the_canvas() -> None:
+    engine = FakeEngine()
+    flight = Flight(Loader(lambda: engine, background=True), seed=0)
+    flight.aim({STEM: 1.0})
+    assert flight.loader._work.wait(60)
+    flight.advance(0.0)
+    governed = pace(flight)
+    engine.planning.clear()
+    governed.fit_canvas()  # begins to plan the next one
+    assert flight.loader.busy
+    for number in range(100):
+        governed.ticked(0.5, 1)
+        governed.displayed(number / 50, 1 / 50, drawing=0.001)
+    assert governed.governor.scale == 1.0
+    engine.planning.set()
+    assert flight.loader._work.wait(60)
+    governed.fit_canvas()
+    assert not flight.loader.busy
+    for number in range(100, 200):
+        governed.ticked(0.5, 1)
+        governed.displayed(number / 50, 1 / 50, drawing=0.001)
+    assert governed.governor.scale == 0.5
+    flight.loader.close()
+
+
 def test_a_render_and_a_governor_that_is_off_hold_nothing_back(flight: Flight) -> None:
     for live in (False, True):
         one = pace(flight, live=live)

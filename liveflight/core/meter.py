@@ -28,14 +28,15 @@ class Meter:
         self.rate = 0.0
         """Frames per second, smoothed."""
 
-    def tick(self, now: float) -> float:
-        """A frame begins at `now`: the seconds it stands for, 0 for the first."""
+    def tick(self, now: float, *, expected: bool = True) -> float:
+        """A frame begins at `now`: the seconds it stands for, 0 for the first. One that was not
+        `expected` at the wanted rate is not late."""
         previous, self._last = self._last, now
         self.frames += 1
         if previous is None or now <= previous:
             return 0.0 if previous is None else 1e-6
         self.interval = interval = now - previous
-        self.late += interval > _LATE * self._wanted
+        self.late += expected and interval > _LATE * self._wanted
         gain = 1 - math.exp(-interval / _MEMORY)
         self.rate += (1 / interval - self.rate) * (gain if self.rate else 1.0)
         return min(interval, max(_LONGEST, self._wanted))

@@ -1,7 +1,9 @@
-"""Picture files to begin from: any format that Pillow reads, upright, of a sane size."""
+"""Picture files to begin from: any format that Pillow reads by itself, upright, of a sane size."""
 
 from __future__ import annotations
 
+import stat
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +19,54 @@ _LARGEST = 2048
 """Pixels to which the longer side is reduced: no canvas shows more."""
 
 
+_PROGRAMS = ("EPS",)
+"""Formats that are programs: Pillow would have Ghostscript run them."""
+
+_NO_BYTES = {"I;16": 1 / 257, "I;16B": 1 / 257, "I;16L": 1 / 257, "I": 1 / 257, "F": 255.0}
+"""Pillow's modes of deeper greys, which it cuts off above 255, and by what they come to bytes;
+floating point is taken for 0..1."""
+
+
 def read(path: Path) -> np.ndarray:
     """uint8 (H, W, 3), row 0 at the top, turned as the camera was held; what is transparent is mid
-    grey. Raises LiveflightError where it is no picture, or too large."""
+    grey; of an animation, its first picture. Raises LiveflightError where it is no picture, or too
+    large."""
+    Image.init()
+    formats = [name for name in Image.ID if name not in _PROGRAMS]
     try:
-        with Image.open(path) as image:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise LiveflightError(f"image {str(path)!r} is no file but a device or a pipe")
+        # What Pillow finds too large for its own taste is ours to judge.
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=formats) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise LiveflightError(
-                    f"image {str(path)!r} has {image.width}x{image.height} pixels; "
-                    f"up to {MOST_PIXELS // 1_000_000} million are allowed: reduce it"
-                )
+                raise _too_large(path, f"{image.width}x{image.height}")
             image.draft("RGB", (_LARGEST, _LARGEST))
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            upright = _bytes(ImageOps.exif_transpose(image)).convert("RGBA")
     except LiveflightError:
         raise
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, "far too many") from error
     except Exception as error:  # Pillow's readers raise a dozen kinds
         reason = getattr(error, "strerror", None) or "it is no picture, or damaged"
         raise LiveflightError(f"image {str(path)!r} cannot be read: {reason.lower()}") from error
     upright.thumbnail((_LARGEST, _LARGEST), Image.Resampling.LANCZOS)
     ground = Image.new("RGBA", upright.size, (128, 128, 128, 255))
     return np.asarray(Image.alpha_composite(ground, upright).convert("RGB"))
+
+
+def _bytes(image: Image.Image) -> Image.Image:
+    factor = _NO_BYTES.get(image.mode)
+    if factor is None:
+        return image
+    levels = np.nan_to_num(np.asarray(image, np.float32) * factor)
+    return Image.fromarray(levels.round().clip(0, 255).astype(np.uint8))
+
+
+def _too_large(path: Path, pixels: str) -> LiveflightError:
+    return LiveflightError(
+        f"image {str(path)!r} has {pixels} pixels; "
+        f"up to {MOST_PIXELS // 1_000_000} million are allowed: reduce it"
+    )
 
 
 def canvas(picture: np.ndarray, size: tuple[int, int]) -> Canvas:

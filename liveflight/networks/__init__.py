@@ -11,7 +11,7 @@ from liveflight.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
 from liveflight.networks.network import Layer, Network
 from liveflight.networks.vgg import VGG16, VGG19
 
-__all__ = ["Layer", "Network", "names", "network", "others", "resolve"]
+__all__ = ["Layer", "Network", "at_once", "names", "network", "others", "resolve"]
 
 _NETWORKS = {
     known.name: known
@@ -43,6 +43,13 @@ def network(name: str) -> Network:
         f"there is no network {name[:80]!r}{near}; "
         f"there are: {', '.join(_NETWORKS)}; more by: liveflight networks --all"
     )
+
+
+def at_once(name: str) -> bool:
+    """Whether `network` answers without finding out anything: not for one of the `others` that has
+    not been asked for yet."""
+    asked = name.strip().lower()
+    return asked not in catalogue.OTHERS or catalogue.known(asked)
 
 
 def resolve(target: Target) -> Target:

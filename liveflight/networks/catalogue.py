@@ -85,9 +85,23 @@ OTHERS = (
 # fmt: on
 
 
+_asked_for: set[str] = set()
+
+
+def known(name: str) -> bool:
+    """Whether `network` has found out about this one."""
+    return name in _asked_for
+
+
 @cache
 def network(name: str) -> Network:
     """The network of a name in `WRITTEN` or `OTHERS`."""
+    found = _found(name)
+    _asked_for.add(name)
+    return found
+
+
+def _found(name: str) -> Network:
     if name in WRITTEN:
         written = WRITTEN[name]
         text = Path(__file__).with_name(f"{name}.tsv").read_text(encoding="utf-8")

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,24 @@ _SIZES = ((224, 288), (320, 256))
 """Heights and widths at which layers show themselves: two, since what does not grow with the
 picture is none."""
 
+_ONE_AT_A_TIME = threading.Lock()
+"""What torch.fx puts in place as it begins to trace, it takes away as it ends: two that overlap
+would leave some of it behind."""
+
+
+class _Tracer(NodePathTracer):
+    """While it traces, torch.fx has it decide about every call of a module in the process. A flight
+    goes on meanwhile on another thread: its calls are none of this one's business."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
 
 @dataclass(frozen=True)
 class Traced:
@@ -46,8 +65,9 @@ class Traced:
 def trace(name: str) -> Traced:
     """The graph of torchvision's network of that name, one that can be traced."""
     model = _built(name).eval()
-    tracer = NodePathTracer()
-    graph = tracer.trace(model)
+    tracer = _Tracer()
+    with _ONE_AT_A_TIME:
+        graph = tracer.trace(model)
     for module in model.modules():
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
