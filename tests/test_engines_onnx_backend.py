@@ -324,6 +324,18 @@ def test_a_provider_that_does_not_load_gives_way_to_the_cpu_with_one_line_each(
     assert torch.isfinite(found).all()
 
 
+def break_cuda(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    """No session can be made on CUDA any more."""
+    make = onnx_sessions.session
+
+    def failing(model: bytes, provider: tuple, optimise: bool) -> object:
+        if provider[0] == onnx_sessions.CUDA:
+            raise RuntimeError(why)
+        return make(model, provider, optimise)
+
+    monkeypatch.setattr(onnx_sessions, "session", failing)
+
+
 def test_a_provider_that_fails_later_gives_way_too_and_says_so_once(
     plain, monkeypatch, caplog, small
 ):
@@ -331,14 +343,7 @@ def test_a_provider_that_fails_later_gives_way_too_and_says_so_once(
     onnx_backend._say_once.cache_clear()
     backend._blocked, backend.provider = 0, onnx_sessions.CUDA
     backend._provider = (onnx_sessions.CUDA, {})
-    make = onnx_sessions.session
-
-    def failing(model: bytes, provider: tuple, optimise: bool) -> object:
-        if provider[0] == onnx_sessions.CUDA:
-            raise RuntimeError("CUDNN_STATUS_NOT_SUPPORTED\nand so on")
-        return make(model, provider, optimise)
-
-    monkeypatch.setattr(onnx_sessions, "session", failing)
+    break_cuda(monkeypatch, "CUDNN_STATUS_NOT_SUPPORTED\nand so on")
     excitations = excited(SMALL, "deep")
     found = backend.gradient("tiny", picture(*SIZE), excitations)
     assert cosine(found, exact.gradient("tiny", picture(*SIZE), excitations)) > 0.9999
@@ -353,14 +358,7 @@ def test_a_provider_that_fails_while_a_network_is_loaded_leaves_it_in_float32(
 ):
     backend = Onnx(CPU, cache)
     backend.provider, backend._provider = onnx_sessions.CUDA, (onnx_sessions.CUDA, {})
-    make = onnx_sessions.session
-
-    def failing(model: bytes, provider: tuple, optimise: bool) -> object:
-        if provider[0] == onnx_sessions.CUDA:
-            raise RuntimeError("no kernel image is available")
-        return make(model, provider, optimise)
-
-    monkeypatch.setattr(onnx_sessions, "session", failing)
+    break_cuda(monkeypatch, "no kernel image is available")
     assert backend.load(SMALL, tiny_module(1), torch.float16) == torch.float32
     assert backend.provider == onnx_sessions.CPU
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from refused_weights import refusal, refuses_half_a_download
 from safetensors.torch import save_file
 from seeded_torchvision import Watched, cached, seeded
 from torch import Tensor, nn
 
 from liveflight import networks
-from liveflight.core.contracts import LiveflightError
 from liveflight.networks import catalogue, tracing
 from liveflight.networks.graphed import Graphed
 
@@ -153,12 +153,6 @@ def test_a_copy_is_its_own(known):
         assert not other(small_picture(), [layer])[layer].any()
 
 
-def refusal(name: str, file: Path | None) -> str:
-    with pytest.raises(LiveflightError) as caught:
-        networks.network(name).load(file)
-    return str(caught.value)
-
-
 def first_weight(known: Known) -> str:
     return next(iter(known.module.state_dict()))
 
@@ -200,13 +194,7 @@ def test_weights_that_are_not_finite(known, tmp_path):
 
 
 def test_a_truncated_download_in_the_cache_says_to_delete_it(known, tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    file = tmp_path / "hub" / "checkpoints" / known.file.name
-    file.parent.mkdir(parents=True)
-    file.write_bytes(known.file.read_bytes()[:1_000_000])
-    text = refusal(known.name, None)
-    assert text.startswith(f"{file} cannot be read as weights: it is truncated")
-    assert text.endswith("; delete it and it is downloaded again")
+    refuses_half_a_download(known.name, known.file, tmp_path, monkeypatch)
 
 
 def test_densenets_published_keys_are_known(tmp_path):

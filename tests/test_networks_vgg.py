@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from refused_weights import refusal, refuses_half_a_download
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import VGG16_Weights, VGG19_Weights
 from torchvision.models.vgg import cfgs, make_layers
 
 from liveflight import networks
-from liveflight.core.contracts import LiveflightError
 from liveflight.networks import vgg
 from liveflight.networks.layered import Layered
 
@@ -185,12 +185,6 @@ def test_relu_layers_follow_their_convolutions():
     assert found.layer("features.18") == networks.Layer("relu4_1", 512, 8)
 
 
-def refusal(name: str, file: Path | None) -> str:
-    with pytest.raises(LiveflightError) as caught:
-        networks.network(name).load(file)
-    return str(caught.value)
-
-
 def test_the_other_vggs_file_is_recognised(known, tmp_path):
     other = {"vgg16": "vgg19", "vgg19": "vgg16"}[known.name]
     text = refusal(other, known.file)
@@ -226,14 +220,7 @@ def test_weights_that_are_not_finite(known, tmp_path):
 
 
 def test_a_truncated_download_in_the_cache_says_to_delete_it(known, tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    file = tmp_path / "hub" / "checkpoints" / known.file.name
-    file.parent.mkdir(parents=True)
-    file.write_bytes(known.file.read_bytes()[:1_000_000])
-    text = refusal(known.name, None)
-    assert text.startswith(f"{file} cannot be read as weights: it is truncated")
-    assert text.endswith("; delete it and it is downloaded again")
-    assert "\n" not in text
+    refuses_half_a_download(known.name, known.file, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("network", ["vgg16", "vgg19"])

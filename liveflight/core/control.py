@@ -58,6 +58,11 @@ class Control:
         return self.kind not in ("trigger", "told", "meter")
 
     @property
+    def movable(self) -> bool:
+        """Whether a performer sets it or fires it."""
+        return self.settable or self.kind == "trigger"
+
+    @property
     def range(self) -> str:
         """What is allowed, in words."""
         match self.kind:

@@ -67,18 +67,13 @@ def find(text: str) -> CueList:
 def read(path: Path) -> CueList:
     """Reads and checks a file. Raises LiveflightError naming file, cue, field and what is
     allowed."""
-    try:
+    with library.reading("cue list", path):
         return parse(path.stem, library.toml(library.read(path, _LARGEST)))
-    except (OSError, ValueError, RecursionError) as error:
-        raise LiveflightError(f"cue list {path} cannot be read: {library.why(error)}") from error
-    except LiveflightError as error:
-        raise LiveflightError(f"cue list {path}: {error}") from error
 
 
 def parse(name: str, data: Mapping[str, Any]) -> CueList:
     """A cue list from parsed TOML. Raises LiveflightError naming the field."""
-    if data.get("version") != VERSION or isinstance(data.get("version"), bool):
-        raise LiveflightError(f"version = {data.get('version')!r}: allowed is {VERSION}")
+    library.check_version(data, VERSION)
     for key in data:
         if key not in ("version", "title", "cue"):
             raise LiveflightError(f"there is no {key[:60]!r}{nearest(key, ['title', 'cue'])}")

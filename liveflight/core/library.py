@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,17 @@ def read(path: Path, largest: int = LARGEST) -> bytes:
     return data
 
 
+@contextmanager
+def reading(kind: str, path: Path) -> Iterator[None]:
+    """What goes wrong within becomes a LiveflightError that names the kind of file and the file."""
+    try:
+        yield
+    except (OSError, ValueError, RecursionError) as error:
+        raise LiveflightError(f"{kind} {path} cannot be read: {why(error)}") from error
+    except LiveflightError as error:
+        raise LiveflightError(f"{kind} {path}: {error}") from error
+
+
 def write(text: str, path: Path) -> None:
     """A whole file, or none: what was there before stays until it is written. Raises OSError."""
     draft = path.with_suffix(".tmp")
@@ -69,6 +80,13 @@ def toml(text: bytes) -> dict[str, Any]:
     if _DEEP.search(text):
         raise RecursionError
     return tomllib.loads(text.decode("utf-8"))
+
+
+def check_version(data: Mapping[str, Any], allowed: int) -> None:
+    """Raises LiveflightError where the file is of another version of its form."""
+    version = data.get("version")
+    if version != allowed or isinstance(version, bool):
+        raise LiveflightError(f"version = {version!r}: allowed is {allowed}")
 
 
 def why(error: Exception) -> str:

@@ -97,13 +97,9 @@ def free_slot() -> int:
 
 def read(path: Path) -> Preset:
     """Reads and checks a file. Raises LiveflightError naming file, field and what is allowed."""
-    try:
+    with library.reading("preset", path):
         found = path.stat()
         return _read(path, (found.st_ino, found.st_mtime_ns, found.st_size))
-    except (OSError, ValueError, RecursionError) as error:
-        raise LiveflightError(f"preset {path} cannot be read: {library.why(error)}") from error
-    except LiveflightError as error:
-        raise LiveflightError(f"preset {path}: {error}") from error
 
 
 @lru_cache(maxsize=512)
@@ -114,8 +110,7 @@ def _read(path: Path, version: tuple[int, ...]) -> Preset:
 
 def parse(name: str, data: Mapping[str, Any]) -> Preset:
     """A preset from parsed TOML. Raises LiveflightError naming the field."""
-    if data.get("version") != VERSION or isinstance(data.get("version"), bool):
-        raise LiveflightError(f"version = {data.get('version')!r}: allowed is {VERSION}")
+    library.check_version(data, VERSION)
     groups = {control.group for control in CONTROLS.values() if control.saved}
     for key in data:
         if key not in groups and key not in _WORDS:

@@ -211,7 +211,7 @@ def _message(entry: object) -> Message:
         control = find(given["key"])
         if name == "Trigger" and control.kind != "trigger":
             raise LiveflightError(f"{control.key} is no trigger")
-        if name == "Set" and (control.settable or control.kind == "trigger"):
+        if name == "Set" and control.movable:
             given["value"] = control.check(given["value"])
         elif name == "Set" and _number(given["value"]) != (control.kind == "meter"):
             raise LiveflightError(f"{control.key} = {str(given['value'])[:60]!r}")

@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections import deque
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 import numpy as np
 
@@ -133,11 +133,8 @@ class Stream:
             *("-an", "-vf", ",".join([*filters, scale]), "-pix_fmt", "rgb24"),
             *("-c:v", "ppm", "-f", "image2pipe", "pipe:1"),
         ]
-        group: dict[str, Any] = {"start_new_session": True}
-        if sys.platform == "win32":
-            group = {"creationflags": subprocess.CREATE_NO_WINDOW}
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said, **group
+        self._process = ffmpeg.start(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
         )
 
     def read(self) -> np.ndarray | None:

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from liveflight.core.contracts import KeyPress
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Mailbox, Nudge, Set, Trigger
-from liveflight.inputs.picker import Picker
+from liveflight.inputs.picker import STEP, Picker
 
 PICK = "c"
 """The key that opens and closes the list of all controls."""
-
-STEP = 1 / 64
-"""Fader way of one press: about 5 % more zoom, 6 degrees per second more turn. A power of two, so
-that as many presses back lead exactly to where a straight fader was."""
 
 Put = Set | Nudge | Trigger
 

@@ -55,8 +55,6 @@ class MidiInput:
         self.ports_open: set[str] = set()
         """Names of the ports that are listened to."""
         self._troubles: Counter[str] = Counter()
-        self.last = ""
-        """The last knob that moved, for the performer."""
 
     def open(self, mailbox: Mailbox) -> None:
         """Starts to look for ports. Raises LiveflightError where there is no MIDI here, or the
@@ -167,7 +165,6 @@ class MidiInput:
                     self._turn(*moved, now)
 
     def _turn(self, source: Source, value: int, now: float) -> None:
-        self.last = f"{source} {value}"
         if self._learner and (binding := self._learner.hear(source, value, now)):
             self._knobs.bind(binding)
             self._learner = None
@@ -183,7 +180,7 @@ class MidiInput:
             return
         try:
             control = find(key)
-            if not (control.settable or control.kind == "trigger"):
+            if not control.movable:
                 raise LiveflightError(f"{key} cannot be set: there is nothing to learn")
             value = str(values.get(key, "")) if control.kind == "text" else ""
             if control.kind == "text" and not value:

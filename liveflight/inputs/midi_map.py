@@ -101,16 +101,12 @@ def read(path: Path) -> MidiMap:
     """The bindings of a file; none where there is no such file.
 
     Raises LiveflightError naming the file, the field and what is allowed."""
-    try:
-        return parse(library.toml(library.read(path, _LARGEST)))
-    except FileNotFoundError:
-        return MidiMap()
-    except (OSError, ValueError, RecursionError) as error:
-        raise LiveflightError(
-            f"MIDI bindings {path} cannot be read: {library.why(error)}"
-        ) from error
-    except LiveflightError as error:
-        raise LiveflightError(f"MIDI bindings {path}: {error}") from error
+    with library.reading("MIDI bindings", path):
+        try:
+            data = library.read(path, _LARGEST)
+        except FileNotFoundError:
+            return MidiMap()
+        return parse(library.toml(data))
 
 
 def write(text: str, path: Path) -> None:
@@ -147,8 +143,7 @@ def parse(data: Mapping[str, Any]) -> MidiMap:
     for key in data:
         if key not in ("version", "binding"):
             raise LiveflightError(f"there is no {key[:60]!r}{nearest(key, ['version', 'binding'])}")
-    if data.get("version") != _VERSION or isinstance(data.get("version"), bool):
-        raise LiveflightError(f"version = {data.get('version')!r}: allowed is {_VERSION}")
+    library.check_version(data, _VERSION)
     rows = data.get("binding", [])
     if not isinstance(rows, list) or len(rows) > _MOST:
         raise LiveflightError(f"binding: allowed are up to {_MOST} tables, [[binding]]")
@@ -180,7 +175,7 @@ def _binding(row: object) -> Binding:
 
 def _control(key: object) -> Control:
     control = CONTROLS.get(key) if isinstance(key, str) else None
-    if control and (control.settable or control.kind == "trigger"):
+    if control and control.movable:
         return control
     close = nearest(key, CONTROLS) if isinstance(key, str) else ""
     raise LiveflightError(f"control = {str(key)[:60]!r}: allowed is a control's name{close}")

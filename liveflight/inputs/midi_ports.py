@@ -9,6 +9,7 @@ one client that lives on: opening one each time exhausts ALSA.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import ModuleType
@@ -58,7 +59,7 @@ def system_ports() -> Ports:
     return _RtMidi2(rtmidi2, apis)
 
 
-class _Library:
+class _Library(ABC):
     """What both libraries have in common: a client that lists, and one more for each open port."""
 
     def __init__(self, library: ModuleType, apis: Sequence[int]) -> None:
@@ -111,15 +112,15 @@ class _Library:
         """The library's number of each port in `names`."""
         return [n for n, name in enumerate(self._listed()) if _CLIENT not in name.lower()]
 
-    def _client(self, name: str) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _client(self, name: str) -> Any: ...
 
-    def _listed(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _listed(self) -> list[str]: ...
 
+    @abstractmethod
     def _listen(self, client: Any, heard: Heard | None) -> None:
         """A callback has to be taken away before its port is closed, or the library crashes."""
-        raise NotImplementedError
 
 
 class _RtMidi(_Library):

@@ -11,11 +11,12 @@ from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
 
 STEP = 1 / 64
-"""Fader way of one press."""
+"""Fader way of one press: about 5 % more zoom, 6 degrees per second more turn. A power of two, so
+that as many presses back lead exactly to where a straight fader was."""
 _SHOWN = 15
 """Lines of the list that are seen at a time."""
 
-PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.settable or row.kind == "trigger")
+PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.movable)
 """All that can be moved or fired, in the table's order."""
 
 HELP = "Up Down: pick   Left Right: move   Enter: fire   Delete: default   L: MIDI learn   C: close"

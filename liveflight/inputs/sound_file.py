@@ -5,10 +5,8 @@ own, from its beginning.
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +43,10 @@ class Recording:
             raise LiveflightError(f"no ffmpeg to hear {path!r}: pip install imageio-ffmpeg")
         with tempfile.TemporaryFile() as said:
             try:
-                self._process = _start(_command(program, self._path, self.rate), said)
+                self._process = ffmpeg.start(
+                    _command(program, self._path, self.rate),
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
+                )  # fmt: skip
             except OSError as error:
                 why = error.strerror or error
                 raise LiveflightError(f"ffmpeg {program!r} does not start: {why}") from error
@@ -100,13 +101,3 @@ def _command(program: str, path: Path, rate: int) -> list[str]:
         *(program, "-hide_banner", "-loglevel", "error", "-i", f"file:{path.absolute()}"),
         *("-map", "0:a:0", "-af", mono, "-f", "f32le", "pipe:1"),
     ]
-
-
-def _start(command: list[str], said: Any) -> subprocess.Popen[bytes]:
-    # In a group of its own: Ctrl-C at the terminal reaches us alone, and we end it.
-    group: dict[str, Any] = {"start_new_session": True}
-    if sys.platform == "win32":
-        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, **group
-    )

@@ -7,13 +7,12 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +102,10 @@ class VideoFile(Sink):
         _claim(path)
         self._said = tempfile.TemporaryFile()
         try:
-            self._process = _start(_command(program, path, size, fps, sound), self._said)
+            self._process = ffmpeg.start(
+                _command(program, path, size, fps, sound),
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said,
+            )  # fmt: skip
         except OSError as error:
             self._said.close()
             raise LiveflightError(f"ffmpeg {program!r} does not start: {_why(error)}") from error
@@ -224,16 +226,6 @@ def _crash_proof(program: str) -> str:
     # delay_moov: without it there is no edit list, and players see the first picture two late.
     hybrid = b"hybrid_fragmented" in known.stdout
     return "+hybrid_fragmented+delay_moov" if hybrid else "+faststart"
-
-
-def _start(command: list[str], said: Any) -> subprocess.Popen[bytes]:
-    # In a group of its own, so that Ctrl-C at the terminal reaches us alone and the file is closed.
-    group: dict[str, Any] = {"start_new_session": True}
-    if sys.platform == "win32":
-        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, **group
-    )
 
 
 def _ffmpeg(path: Path) -> str:
