@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from liveflight.core.noise import LOWEST, frequencies, opaque, pink
+from liveflight.core.noise import LOWEST, frequencies, lowest, opaque, pink
 
 SIZES = [(64, 36), (37, 50), (16, 16), (1, 1), (3, 200)]
 
@@ -64,6 +64,23 @@ def test_frequencies_count_periods_per_height() -> None:
     assert found[-3, 0] == 3
     assert found[0, 6] == pytest.approx(4)
     assert found[3, 6] == pytest.approx(5)
+
+
+def test_frequencies_are_clamped_where_asked() -> None:
+    found = frequencies(8, 12, 3.5)
+    assert found[0, 0] == found[3, 0] == 3.5
+    assert found[0, 6] == pytest.approx(4)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "least", "longest"),
+    [(90, 160, 2, 45), (180, 320, 2, 90), (720, 1280, 4, 180), (1280, 720, 1280 / 180, 180)],
+)
+def test_brightness_is_not_amplified_in_waves_as_long_as_a_large_canvas(
+    height: int, width: int, least: float, longest: float
+) -> None:
+    assert lowest(height, width) == pytest.approx(least)
+    assert height / lowest(height, width) == pytest.approx(longest)
 
 
 def test_opaque_adds_full_alpha() -> None:

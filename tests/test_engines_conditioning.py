@@ -67,14 +67,14 @@ def test_what_is_given_is_left_alone_and_what_comes_is_alike(function):
     assert (result.shape, result.dtype) == (x.shape, torch.float32)
 
 
-def periods(height: int, width: int) -> np.ndarray:
+def periods(height: int, width: int, least: float = LOWEST) -> np.ndarray:
     """Periods per picture height of every bin of a full FFT, found bin by bin."""
     found = np.empty((height, width))
     for row in range(height):
         for column in range(width):
             down = min(row, height - row)
             across = min(column, width - column) * height / width
-            found[row, column] = max(np.hypot(down, across), LOWEST)
+            found[row, column] = max(np.hypot(down, across), least)
     return found
 
 
@@ -100,14 +100,16 @@ def test_low_pass_without_exponent_is_flat():
     assert torch.equal(conditioning.low_pass((6, 9), 0.0, CPU), torch.ones(6, 5))
 
 
-def smoothed(gradient: np.ndarray, exponent: float, decorrelation: float) -> np.ndarray:
+def smoothed(
+    gradient: np.ndarray, exponent: float, decorrelation: float, least: float = LOWEST
+) -> np.ndarray:
     """The same in float64 by a full complex FFT: grey by 1/f^exponent, what differs from grey by
-    half the decorrelation more, both alike at the lowest frequencies."""
+    half the decorrelation more, both alike at the lowest frequency of grey."""
     height, width = gradient.shape[-2:]
-    f = periods(height, width)
+    f, colour = periods(height, width, least), periods(height, width)
     level = (f[:, : width // 2 + 1] ** -exponent).mean()
     fall = f**-exponent / level
-    chroma = fall * (f / LOWEST) ** (-0.5 * decorrelation)
+    chroma = colour**-exponent / level * (colour / least) ** (-0.5 * decorrelation)
     spectrum = np.fft.fft2(gradient.astype(np.float64))
     grey = spectrum.mean(1, keepdims=True)
     return np.fft.ifft2(grey * fall + (spectrum - grey) * chroma).real
@@ -121,6 +123,12 @@ def test_smooth_agrees_with_a_full_fft(size, exponent, decorrelation):
     np.testing.assert_allclose(
         found, smoothed(gradient.numpy(), exponent, decorrelation), atol=2e-6
     )
+
+
+def test_smooth_leaves_a_large_canvas_contrast_for_what_is_in_it():
+    gradient, least = field(200, 230), 200 / (90 * (200 / 180) ** 0.5)
+    found = conditioning.smooth(gradient, 1.5, 1.0).numpy()
+    np.testing.assert_allclose(found, smoothed(gradient.numpy(), 1.5, 1.0, least), atol=1e-5)
 
 
 def test_smooth_takes_more_from_fine_colour_than_from_fine_grey():

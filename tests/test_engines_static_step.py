@@ -55,6 +55,17 @@ def test_jitter_is_a_roll_and_undone(
     torch.testing.assert_close(stage.picture, before + gradient, rtol=0, atol=1e-5)
 
 
+def test_conditions_a_large_canvas_as_every_engine_does() -> None:
+    stage = Stage((200, 230), CPU, seed=5)
+    gradient = torch.randn(1, 3, 200, 230, generator=torch.Generator().manual_seed(2))
+    stage.load(replace(NEUTRAL, amount=1.0, smoothing=1.5, decorrelation=1.0), (0, 0))
+    stage.add(gradient)
+    expected = conditioning.smooth(conditioning.decorrelate(gradient, 1.0), 1.5, 1.0)
+    torch.testing.assert_close(
+        stage.picture, conditioning.normalise(expected), rtol=1e-4, atol=1e-5
+    )
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.8, 2.0])
 @pytest.mark.parametrize("decorrelation", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("normalise", [True, False])

@@ -85,7 +85,8 @@ class Ascent:
     jitter: int = 32
     """Random circular shift of up to so many pixels before each step; 0 is off."""
     octaves: float = 0.75
-    """Each step looks at the picture at a random scale, up to so many octaves smaller; 0 is off."""
+    """Each step looks at the picture at a random scale, up to so many octaves smaller, more of them
+    on large canvases; 0 is off."""
     smoothing: float = 1.5
     """Exponent of the 1/f preconditioner; 0 is off."""
     decorrelation: float = 1.0

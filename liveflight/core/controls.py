@@ -82,7 +82,7 @@ ROWS: tuple[Control, ...] = (
     _choice("ascent", "objective", ("channel", "neuron"), "excite the whole feature map, or its centre only"),
     _switch("ascent", "normalise", "divide the gradient by its own size, so that every filter pushes alike", True),
     _whole("ascent", "jitter", 0, 32, 64, "px", "random shift before each step, against grids; 0 is off"),
-    _number("ascent", "octaves", 0, 0.75, 2, "octaves", "each step looks at the picture at a random scale, up to so much smaller; 0 is off"),
+    _number("ascent", "octaves", 0, 0.75, 2, "octaves", "each step looks at a random scale, up to so much smaller, more on large canvases; 0 is off"),
     _number("ascent", "smoothing", 0, 1.6, 3, "", "exponent of the 1/f filter on the gradient: 0 is raw noise, 2 soft volumes"),
     _number("ascent", "decorrelation", 0, 1, 1, "", "how natural the colours of the gradient are; 0 is off"),
     _number("ascent", "soften", 0, 10, 20, "1/s", "melts what only the finest pixels carry, against grain and dot grids; 0 is off"),

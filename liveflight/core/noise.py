@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from liveflight.core.contracts import Canvas
@@ -13,13 +15,26 @@ row one of R, G, B, each column one independent direction of colour."""
 LOWEST = 2.0
 """Periods per picture height below which nothing is amplified further; 1/f would run away there."""
 
+_LONGEST, _PLAIN = 90.0, 180
+"""The wave of brightness, in pixels, longer than which none is amplified further on a canvas of up
+to this shorter side, in pixels; on larger ones it grows as the root of the side. Were it as long as
+the canvas, a large one would fill with a few blobs of light that leave no contrast to what is in
+them; were it the same everywhere, with a crowd of small things and no composition."""
 
-def frequencies(height: int, width: int) -> np.ndarray:
+
+def lowest(height: int, width: int) -> float:
+    """Periods per picture height, at least LOWEST, below which brightness is not amplified further.
+    Colour may vary as slowly as LOWEST: it takes no contrast from what is in it."""
+    longest = _LONGEST * math.sqrt(max(1.0, min(height, width) / _PLAIN))
+    return max(LOWEST, height / longest)
+
+
+def frequencies(height: int, width: int, least: float = LOWEST) -> np.ndarray:
     """Periods per picture height of each bin of a real 2-D FFT, float64 (height, width // 2 + 1),
-    clamped to at least LOWEST."""
+    clamped to at least `least`."""
     down = np.fft.fftfreq(height)[:, None] * height
     across = np.fft.rfftfreq(width)[None] * height
-    clamped: np.ndarray = np.maximum(np.hypot(down, across), LOWEST)
+    clamped: np.ndarray = np.maximum(np.hypot(down, across), least)
     return clamped
 
 
@@ -31,7 +46,8 @@ def pink(size: tuple[int, int], seed: int, mean: float = 0.5, deviation: float =
     every scale to take hold of, where white noise offers only the finest."""
     width, height = size
     white = np.random.default_rng(seed).standard_normal((height, width, 3))
-    spectrum = np.fft.rfft2(white, axes=(0, 1)) / frequencies(height, width)[..., None]
+    periods = frequencies(height, width, lowest(height, width))
+    spectrum = np.fft.rfft2(white, axes=(0, 1)) / periods[..., None]
     picture = np.fft.irfft2(spectrum, s=(height, width), axes=(0, 1)) @ COLOUR.T
     picture = (picture - picture.mean()) / max(picture.std(), 1e-9) * deviation + mean
     return opaque(picture.clip(0.0, 1.0))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from liveflight.core.noise import COLOUR, frequencies
+from liveflight.core.noise import COLOUR, frequencies, lowest
 
 CHROMA_FALL = 0.5
 """How much faster than brightness the colour of a gradient falls with frequency. Eyes resolve
@@ -29,8 +29,19 @@ def low_pass(size: tuple[int, int], exponent: float, device: torch.device) -> Te
 
     Ascending with it is ascending in the Fourier basis that Lucid and Distill use ("Feature
     Visualization", 2017): another metric, the same optimum."""
-    fall = frequencies(*size) ** -exponent
+    fall = frequencies(*size, lowest(*size)) ** -exponent
     return torch.tensor(fall / fall.mean(), dtype=torch.float32, device=device)
+
+
+@lru_cache(maxsize=16)
+def chroma_low_pass(
+    size: tuple[int, int], exponent: float, steeper: float, device: torch.device
+) -> Tensor:
+    """What `low_pass` of this exponent is for brightness, for colour: it falls by `steeper` more
+    from the `lowest` frequency on, where both are alike."""
+    fall = (frequencies(*size) / lowest(*size)) ** -(exponent + steeper)
+    top = float(low_pass(size, exponent, device)[0, 0])
+    return torch.tensor(fall * top, dtype=torch.float32, device=device)
 
 
 def colour(amount: float) -> np.ndarray:
@@ -63,8 +74,8 @@ def smooth(gradient: Tensor, exponent: float, decorrelation: float) -> Tensor:
         return gradient
     size = (gradient.shape[-2], gradient.shape[-1])
     fall = low_pass(size, exponent, gradient.device)
-    chroma_fall = low_pass(size, exponent + CHROMA_FALL * decorrelation, gradient.device)
-    return weigh(gradient, fall, chroma_fall * (fall[0, 0] / chroma_fall[0, 0]))
+    chroma_fall = chroma_low_pass(size, exponent, CHROMA_FALL * decorrelation, gradient.device)
+    return weigh(gradient, fall, chroma_fall)
 
 
 def weigh(picture: Tensor, fall: Tensor, chroma_fall: Tensor) -> Tensor:

@@ -128,7 +128,7 @@ class AscentEngine:
         """The conditioned direction of one step: float32 (1, 3, H, W), RMS 1 where normalised."""
         ways = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2  # about the middle
         shift = (int(ways[0]), int(ways[1]))
-        seen_at = scales(ascent.octaves)
+        seen_at = scales(ascent.octaves, (picture.shape[-2], picture.shape[-1]))
         scale = seen_at[int(self._rng.integers(len(seen_at)))]
         seen = torch.roll(picture, shift, (2, 3))
         gradient = self.gradient(seen, mix, ascent.objective, scale)
@@ -165,7 +165,7 @@ class AscentEngine:
     def _sizes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """The heights and widths at which networks may see a canvas of this width and height."""
         picture = (size[1], size[0])
-        return sorted({scaled(picture, scale) for scale in scales(self._octaves)})
+        return sorted({scaled(picture, scale) for scale in scales(self._octaves, picture)})
 
     def _load(self, known: Network, module: Features, spread: Mapping[str, Tensor]) -> torch.dtype:
         """Gives the backend the network, in half only where that agrees with float32."""

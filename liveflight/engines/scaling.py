@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import torch
@@ -13,14 +14,23 @@ _SMALLEST = 48
 nothing left."""
 
 _PER_OCTAVE = 8
-"""Scales to an octave: always the same ones. Convolutions are planned, on some devices compiled,
-anew for each size: among sizes without end, as a gliding `Ascent.octaves` would bring, most steps
-would wait for that, and the plans would pile up."""
+"""Scales to an octave of what is asked for: always the same ones. Convolutions are planned, on some
+devices compiled, anew for each size: among sizes without end, as a gliding `Ascent.octaves` would
+bring, most steps would wait for that, and the plans would pile up."""
 
 
-def scales(octaves: float) -> list[float]:
-    """Those that `Ascent.octaves` lets steps choose from, 1 first."""
-    return [2.0 ** (-number / _PER_OCTAVE) for number in range(round(octaves * _PER_OCTAVE) + 1)]
+_PLAIN, _STRETCH = 180, 0.8
+"""Pixels of a canvas' shorter side up to which octaves are as asked for, and how much more there
+are of each with every doubling of it. What a network recognises is so many pixels large: without
+this, ten times the pixels show ten times as many things of a tenth of the size."""
+
+
+def scales(octaves: float, size: tuple[int, int]) -> list[float]:
+    """Those that `Ascent.octaves` lets steps on a picture of this height and width choose from, 1
+    first: as many for a large picture as for a small one, further apart."""
+    stretch = 1 + _STRETCH * max(0.0, math.log2(min(size) / _PLAIN))
+    each = stretch / _PER_OCTAVE
+    return [2.0 ** (-number * each) for number in range(round(octaves * _PER_OCTAVE) + 1)]
 
 
 def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:

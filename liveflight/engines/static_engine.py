@@ -152,7 +152,7 @@ class StaticEngine(AscentEngine):
         for _ in range(ascent.steps):
             ways = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2
             canvas.stage.load(ascent, (int(ways[0]), int(ways[1])))
-            seen_at = scales(ascent.octaves)
+            seen_at = scales(ascent.octaves, canvas.stage.size)
             scale = seen_at[int(self._rng.integers(len(seen_at)))]
             canvas.steps[layers, narrow, scaled(canvas.stage.size, scale)]()
         canvas.finish()
@@ -160,7 +160,7 @@ class StaticEngine(AscentEngine):
         return canvas.stage.made
 
     def _missing(self, canvas: _Canvas, layers: Layers) -> list[Step]:
-        seen_at = scales(self._octaves) if layers else []
+        seen_at = scales(self._octaves, canvas.stage.size) if layers else []
         sizes = sorted({scaled(canvas.stage.size, scale) for scale in seen_at}, reverse=True)
         wanted = [(layers, narrow, size) for narrow in (True, False) for size in sizes]
         return [step for step in wanted if step not in canvas.steps]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from liveflight.core.contracts import Ascent
-from liveflight.core.noise import frequencies
+from liveflight.core.noise import frequencies, lowest
 from liveflight.engines import conditioning
 from liveflight.engines.derived import Prepared
 from liveflight.engines.scaling import shrunk, shrunk_backward
@@ -51,8 +51,11 @@ class Stage:
         self._knob = dict(zip(_KNOBS, self._knobs.values, strict=True))
         self._colour = Upload(9, device, _ROWS)
         self._rows, self._columns = (torch.arange(side, device=device) for side in size)
-        logarithms = np.log(frequencies(height, width)).astype(np.float32)
-        self._logarithms = torch.from_numpy(logarithms).to(device)
+        least = lowest(height, width)
+        self._logarithms, self._chroma_logarithms = (
+            torch.from_numpy(np.log(periods / least).astype(np.float32)).to(device)
+            for periods in (frequencies(height, width, least), frequencies(height, width))
+        )
         self._pink = conditioning.low_pass(size, 1.0, device)
         self._fall, self._chroma_fall = (torch.ones_like(self._logarithms) for _ in range(2))
         self._tilt: tuple[float, float] | None = None
@@ -111,10 +114,10 @@ class Stage:
             self._chroma_fall.fill_(1.0)
             return
         steeper = exponent + conditioning.CHROMA_FALL * decorrelation
-        fall, chroma_fall = (torch.exp(self._logarithms * -each) for each in (exponent, steeper))
-        fall = fall / fall.mean()
-        self._fall.copy_(fall)
-        self._chroma_fall.copy_(chroma_fall * (fall[0, 0] / chroma_fall[0, 0]))
+        fall = torch.exp(self._logarithms * -exponent)  # 1 at the lowest frequency
+        top = 1 / fall.mean()
+        self._fall.copy_(fall * top)
+        self._chroma_fall.copy_(torch.exp(self._chroma_logarithms * -steeper) * top)
 
     def _rolled(self, picture: Tensor, down: Tensor, across: Tensor) -> Tensor:
         """As `torch.roll` of rows and columns, by numbers on the device."""

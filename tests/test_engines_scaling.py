@@ -1,0 +1,36 @@
+"""At which sizes networks look at a picture."""
+
+from __future__ import annotations
+
+import pytest
+
+from liveflight.engines.scaling import scaled, scales
+
+
+@pytest.mark.parametrize(
+    ("size", "farthest"),
+    [
+        ((90, 160), 0.75),
+        ((180, 320), 0.75),
+        ((320, 180), 0.75),
+        ((360, 640), 0.75 * 1.8),
+        ((720, 1280), 0.75 * 2.6),
+    ],
+)
+def test_large_pictures_are_seen_from_further_away_in_as_many_scales(
+    size: tuple[int, int], farthest: float
+) -> None:
+    found = scales(0.75, size)
+    assert len(found) == 7
+    assert found == pytest.approx([2 ** (-farthest * step / 6) for step in range(7)])
+
+
+@pytest.mark.parametrize("size", [(20, 30), (720, 1280)])
+def test_no_octaves_are_the_picture_itself(size: tuple[int, int]) -> None:
+    assert scales(0.0, size) == [1.0]
+
+
+def test_nothing_is_scaled_to_less_than_deep_layers_need() -> None:
+    assert scaled((180, 320), 0.5) == (90, 160)
+    assert scaled((60, 100), 0.5) == (48, 80)
+    assert scaled((40, 30), 0.5) == (40, 30)
