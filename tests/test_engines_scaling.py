@@ -13,8 +13,8 @@ from liveflight.engines.scaling import scaled, scales
         ((90, 160), 0.75),
         ((180, 320), 0.75),
         ((320, 180), 0.75),
-        ((360, 640), 0.75 * 1.8),
-        ((720, 1280), 0.75 * 2.6),
+        ((360, 640), 0.75 * 1.5),
+        ((720, 1280), 0.75 * 2.0),
     ],
 )
 def test_large_pictures_are_seen_from_further_away_in_as_many_scales(

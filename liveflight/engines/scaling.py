@@ -19,7 +19,7 @@ devices compiled, anew for each size: among sizes without end, as a gliding `Asc
 bring, most steps would wait for that, and the plans would pile up."""
 
 
-_PLAIN, _STRETCH = 180, 0.8
+_PLAIN, _STRETCH = 180, 0.5
 """Pixels of a canvas' shorter side up to which octaves are as asked for, and how much more there
 are of each with every doubling of it. What a network recognises is so many pixels large: without
 this, ten times the pixels show ten times as many things of a tenth of the size."""
