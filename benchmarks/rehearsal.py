@@ -12,8 +12,8 @@ written. What counts is the time for which it keeps the frame loop's thread busy
 lock, for a file or for Python itself. What does not is the time for which that thread could go on
 but the system had another one run, which happens as often with nobody playing (Linux tells: the
 delay in the run queue, in schedstat). A frame is late where more than 1.5 of the wanted intervals
-pass until the next one begins, and late because of control handling where without that it would not
-have been.
+pass until the next one begins, and late because of control handling where it would not have been if
+that had taken no longer than it takes, in the median, with nobody playing.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ RECALLS = 12.0
 """Seconds from one preset to the next."""
 PLUGS = 30.0
 """Seconds from one pull or push of the MIDI box's plug to the next."""
+
+Frames = list[tuple[float, tuple[float, float, float]]]
 
 
 @contextmanager
@@ -208,8 +210,9 @@ class Handling(Laps):
 
 def perform(
     seconds: float, log: Path | None, sound: Path | None, pool: ProcessPoolExecutor | None
-) -> dict[str, Any]:
-    """Flies for so long; where there is a `pool`, somebody plays."""
+) -> tuple[float, Frames]:
+    """Flies for so long; where there is a `pool`, somebody plays. The rate that was wanted, and of
+    each frame the interval to the next and what `Handling` tells."""
     threading.Thread(target=engines.preload, daemon=True).start()
     window = Window((640, 360))
     fps = usual_rate(window.ctx.info["GL_RENDERER"])
@@ -232,35 +235,32 @@ def perform(
     window.events = _until(type(window).events.__get__(window), time.perf_counter() + seconds)  # type: ignore[method-assign]
     played = pool.submit(play, port, seconds) if pool else None
     app.run(show, fps)
-    # Of a frame, its interval is known as the next one begins.
-    figures = _figures(intervals[1:], show.laps.frames[1:], fps)
-    figures["troubles"] = dict(show.flight.reports.counts)
+    print(f"  troubles: {dict(show.flight.reports.counts)}")
     if played:
-        figures["played"] = played.result()
+        print(f"  played: {played.result()}")
     show.close()
-    return figures
+    # Of a frame, its interval is known as the next one begins.
+    return fps, list(zip(intervals, show.laps.frames, strict=True))[1:]
 
 
 def _until(events: Callable[[], Any], end: float) -> Callable[[], Any]:
     return lambda: [*events(), Quit()] if time.perf_counter() > end else events()
 
 
-def _figures(
-    intervals: list[float], handled: list[tuple[float, float, float]], fps: float
-) -> dict[str, Any]:
-    late = [
-        (interval, kept)
-        for interval, (_, kept, _) in zip(intervals, handled, strict=True)
-        if interval > 1.5 / fps
-    ]
+def _figures(frames: Frames, fps: float, usual: float) -> dict[str, Any]:
+    """`usual`: seconds that control handling takes with nobody playing."""
+    limit = 1.5 / fps
+    late = [(interval, kept) for interval, (_, kept, _) in frames if interval > limit]
     figures: dict[str, Any] = {
-        "frames": len(intervals),
-        "fps": len(intervals) / sum(intervals),
+        "frames": len(frames),
+        "fps": round(len(frames) / sum(interval for interval, _ in frames), 2),
         "late": len(late),
-        "late because of control handling": sum(i - kept <= 1.5 / fps for i, kept in late),
+        "late because of control handling": sum(
+            interval - max(kept - usual, 0.0) <= limit for interval, kept in late
+        ),
     }
     names = ("on the processor", "with what it waits for", "kept from going on")
-    for name, spent in zip(names, zip(*handled, strict=True), strict=True):
+    for name, spent in zip(names, zip(*(each for _, each in frames), strict=True), strict=True):
         ranked = sorted(1e3 * each for each in spent)
         p99 = ranked[int(0.99 * len(ranked))]
         figures[f"control handling {name}, ms"] = (
@@ -282,13 +282,15 @@ def main() -> None:
         app.Laps = Handling  # type: ignore[misc]
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             pool.submit(int).result()  # there before it is needed
+            usual: float | None = None
             for title, player in (("left alone", None), ("played", pool)):
                 seconds = args.minutes * 60 if player else min(args.minutes * 60, 60)
                 print(title, flush=True)
-                log = args.log if player else None
-                for name, value in perform(seconds, log, args.sound, player).items():
-                    shown = f"{value:.2f}" if isinstance(value, float) else value
-                    print(f"  {name}: {shown}")
+                fps, frames = perform(seconds, args.log if player else None, args.sound, player)
+                if usual is None:
+                    usual = statistics.median(kept for _, (_, kept, _) in frames)
+                for name, value in _figures(frames, fps, usual).items():
+                    print(f"  {name}: {value}")
 
 
 if __name__ == "__main__":
