@@ -1,10 +1,19 @@
 """A set of so many minutes, played by machine on the real program: a window, UDP, MIDI by JACK's
 virtual ports, a sound file; presets and morphs, faders, pads, plugs pulled. Says whether a frame
-came late because of what was played, and keeps the set's log.
+came late because of what was played, beside a flight that is left alone, and keeps the set's log.
 
     python benchmarks/rehearsal.py --minutes 10 --log set.jsonl
 
 needs a display, JACK (a server is started where none runs) and the extra `midi`.
+
+Control handling is what a frame does to hear and to answer, the laps `control` and `tell`: messages
+drained and applied, glides, morphs and modulation moved on, surfaces polled and told, the log
+written. What counts is the time for which it keeps the frame loop's thread busy, or waiting for a
+lock, for a file or for Python itself. What does not is the time for which that thread could go on
+but the system had another one run, which happens as often with nobody playing (Linux tells: the
+delay in the run queue, in schedstat). A frame is late where more than 1.5 of the wanted intervals
+pass until the next one begins, and late because of control handling where it would not have been if
+that had taken no longer than it takes, in the median, with nobody playing.
 """
 
 from __future__ import annotations
@@ -19,7 +28,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +42,7 @@ from liveflight.core import presets
 from liveflight.core.contracts import Quit
 from liveflight.core.controls import ROWS
 from liveflight.inputs.midi_map import Binding, MidiMap, Source, default_path, dump, write
+from liveflight.laps import Laps
 from liveflight.outputs.window import Window
 from liveflight.pace import usual_rate
 from liveflight.takeoff import Options
@@ -42,6 +54,8 @@ RECALLS = 12.0
 """Seconds from one preset to the next."""
 PLUGS = 30.0
 """Seconds from one pull or push of the MIDI box's plug to the next."""
+
+Frames = list[tuple[float, tuple[float, float, float]]]
 
 
 @contextmanager
@@ -80,11 +94,11 @@ class Box:
             self.sent += 1
 
 
-class Performer(threading.Thread):
-    """Plays: what is due, when it is due."""
+class Performer:
+    """Plays: what is due, when it is due. In a process of its own, as performers are: opening a
+    MIDI port stops all of Python for several frames."""
 
     def __init__(self, port: int, seconds: float) -> None:
-        super().__init__(daemon=True)
         self._port, self._seconds = port, seconds
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._rng = random.Random(7)
@@ -98,7 +112,7 @@ class Performer(threading.Thread):
         self._udp.sendto(message.build().dgram, ("127.0.0.1", self._port))
         self.did["OSC"] += 1
 
-    def run(self) -> None:
+    def play(self) -> dict[str, int]:
         begun = time.perf_counter()
         doings: list[tuple[float, Callable[[int], None]]] = [
             (self._seconds / OSC, self._fade),
@@ -112,6 +126,7 @@ class Performer(threading.Thread):
         while (now := time.perf_counter() - begun) < self._seconds:
             due = [self._done(now, *each) for each in due]
             time.sleep(0.004)
+        return dict(self.did) | {"MIDI": self.box.sent}
 
     def _done(
         self, now: float, every: float, count: int, doing: Callable[[int], None]
@@ -154,10 +169,50 @@ def _networks(name: str) -> set[str]:
     return {target.network for target in presets.find(name).named}
 
 
+def play(port: int, seconds: float) -> dict[str, int]:
+    """What was done."""
+    return Performer(port, seconds).play()
+
+
+class Handling(Laps):
+    """Laps that tell apart, of the parts that are control handling, what the frame loop's thread
+    was kept by and what it was kept from. Keeps each frame's, once it has ended."""
+
+    frames: list[tuple[float, float, float]]
+    """Seconds of each: busy on the processor, kept, kept from."""
+
+    def __init__(self, finish: Callable[[], None]) -> None:
+        super().__init__(finish)
+        self.frames = []
+        self._queue = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+        self._sums = [0.0, 0.0, 0.0]
+        self._clocks = self._read()
+
+    def start(self) -> None:
+        super().start()
+        self.frames.append((self._sums[0], self._sums[1] - self._sums[2], self._sums[2]))
+        self._sums = [0.0, 0.0, 0.0]
+        self._clocks = self._read()
+
+    def end(self, part: str) -> None:
+        super().end(part)
+        before, self._clocks = self._clocks, self._read()
+        if part in ("control", "tell"):
+            spent = zip(before, self._clocks, strict=True)
+            added = [now - then for then, now in spent]
+            self._sums = [sum(each) for each in zip(self._sums, added, strict=True)]
+
+    def _read(self) -> tuple[float, float, float]:
+        """Seconds of this thread: on the processor, in all, waiting for a processor."""
+        queued = int(os.pread(self._queue, 100, 0).split()[1]) / 1e9
+        return time.thread_time(), time.perf_counter(), queued
+
+
 def perform(
-    seconds: float, log: Path | None, sound: Path | None, *, played: bool
-) -> dict[str, Any]:
-    """Flies for so long, with or without anybody playing."""
+    seconds: float, log: Path | None, sound: Path | None, pool: ProcessPoolExecutor | None
+) -> tuple[float, Frames]:
+    """Flies for so long; where there is a `pool`, somebody plays. The rate that was wanted, and of
+    each frame the interval to the next and what `Handling` tells."""
     threading.Thread(target=engines.preload, daemon=True).start()
     window = Window((640, 360))
     fps = usual_rate(window.ctx.info["GL_RENDERER"])
@@ -169,47 +224,49 @@ def perform(
         sound=str(sound or ""), record=log,
     )  # fmt: skip
     show = app.build(options, window, live=True)
-    spans: list[tuple[float, float]] = []
-
-    def watch() -> None:
-        spans.append((show.meter.interval, show.laps.seconds.get("control", 0.0)))
-
+    assert isinstance(show.laps, Handling)
+    intervals: list[float] = []
     warm = time.perf_counter() + 12
     window.events = _until(window.events, warm)  # type: ignore[method-assign]
     app.run(show, fps)
-    late, show.running = show.meter.late, True
-    show.watchers.append(watch)
-    performer = Performer(port, seconds) if played else None
+    show.running = True
+    show.laps.frames.clear()
+    show.watchers.append(lambda: intervals.append(show.meter.interval))
     window.events = _until(type(window).events.__get__(window), time.perf_counter() + seconds)  # type: ignore[method-assign]
-    if performer:
-        performer.start()
+    played = pool.submit(play, port, seconds) if pool else None
     app.run(show, fps)
-    figures = _figures(spans, fps, show.meter.late - late)
-    figures["troubles"] = dict(show.flight.reports.counts)
-    if performer:
-        figures["played"] = dict(performer.did) | {"MIDI": performer.box.sent}
+    print(f"  troubles: {dict(show.flight.reports.counts)}")
+    if played:
+        print(f"  played: {played.result()}")
     show.close()
-    return figures
+    # Of a frame, its interval is known as the next one begins.
+    return fps, list(zip(intervals, show.laps.frames, strict=True))[1:]
 
 
 def _until(events: Callable[[], Any], end: float) -> Callable[[], Any]:
     return lambda: [*events(), Quit()] if time.perf_counter() > end else events()
 
 
-def _figures(spans: list[tuple[float, float]], fps: float, late: int) -> dict[str, Any]:
-    controls = sorted(control for _, control in spans)
-    caused = sum(
-        1 for interval, control in spans if interval > 1.5 / fps and interval - control < 1.5 / fps
-    )
-    return {
-        "frames": len(spans),
-        "fps": len(spans) / sum(interval for interval, _ in spans),
-        "late": late,
-        "late because of control handling": caused,
-        "control p50 ms": 1e3 * statistics.median(controls),
-        "control p99 ms": 1e3 * controls[int(0.99 * len(controls))],
-        "control worst ms": 1e3 * controls[-1],
+def _figures(frames: Frames, fps: float, usual: float) -> dict[str, Any]:
+    """`usual`: seconds that control handling takes with nobody playing."""
+    limit = 1.5 / fps
+    late = [(interval, kept) for interval, (_, kept, _) in frames if interval > limit]
+    figures: dict[str, Any] = {
+        "frames": len(frames),
+        "fps": round(len(frames) / sum(interval for interval, _ in frames), 2),
+        "late": len(late),
+        "late because of control handling": sum(
+            interval - max(kept - usual, 0.0) <= limit for interval, kept in late
+        ),
     }
+    names = ("on the processor", "with what it waits for", "kept from going on")
+    for name, spent in zip(names, zip(*(each for _, each in frames), strict=True), strict=True):
+        ranked = sorted(1e3 * each for each in spent)
+        p99 = ranked[int(0.99 * len(ranked))]
+        figures[f"control handling {name}, ms"] = (
+            f"p50 {statistics.median(ranked):.2f}, p99 {p99:.2f}, worst {ranked[-1]:.2f}"
+        )
+    return figures
 
 
 def main() -> None:
@@ -222,14 +279,18 @@ def main() -> None:
         os.environ["XDG_CONFIG_HOME"] = home
         knob = Binding(Source("Rehearsal:knobs", "cc", 1, 21), "camera.rotation", takeover="jump")
         write(dump(MidiMap([knob])), default_path())
-        for played in (False, True):
-            seconds = args.minutes * 60 if played else min(args.minutes * 60, 60)
-            print("played" if played else "left alone", flush=True)
-            found = perform(seconds, args.log if played else None, args.sound, played=played)
-            for name, value in found.items():
-                print(
-                    f"  {name}: {value:.2f}" if isinstance(value, float) else f"  {name}: {value}"
-                )
+        app.Laps = Handling  # type: ignore[misc]
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            pool.submit(int).result()  # there before it is needed
+            usual: float | None = None
+            for title, player in (("left alone", None), ("played", pool)):
+                seconds = args.minutes * 60 if player else min(args.minutes * 60, 60)
+                print(title, flush=True)
+                fps, frames = perform(seconds, args.log if player else None, args.sound, player)
+                if usual is None:
+                    usual = statistics.median(kept for _, (_, kept, _) in frames)
+                for name, value in _figures(frames, fps, usual).items():
+                    print(f"  {name}: {value}")
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@ which order.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 
 import numpy as np
 
 from liveflight import engines, keepsakes, surfaces
+from liveflight.core import presets
 from liveflight.core.camera import Camera
 from liveflight.core.contracts import (
     Canvas,
@@ -169,7 +171,9 @@ class App:
         controls, output = self.flight.controls, self.output
         fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
         self._present.across(self.dream.view(), output.size, fit)
+        self.laps.end("present")
         self._listen()
+        self.laps.end("control")
         goal = 0.0 if controls.flag("show.blackout") else controls.number("show.master")
         step = dt / FADE if dt else 1.0
         self._master += min(max(goal - self._master, -step), step)
@@ -196,6 +200,7 @@ class App:
                 self.flight.note(saved)
         except LiveflightError as error:
             self.flight.reports.add(error)
+        self.laps.end("tell")
         for watcher in self.watchers:
             watcher()
 
@@ -243,6 +248,8 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
         app.close()
         raise
     if live:
+        # A preset that is read for the first time as it is recalled takes milliseconds of a frame.
+        threading.Thread(target=presets.names, daemon=True).start()
         app.surfaces.open(surfaces.asked_for(options))
     return app
 

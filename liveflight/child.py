@@ -1,5 +1,5 @@
-"""Asks a function of this package in a process of its own: for what may hang, crash, load much, or
-has to begin from nothing. JSON there and back.
+"""Other processes: how they are started, and how a function of this package is asked in one of its
+own, for what may hang, crash, load much, or has to begin from nothing. JSON there and back.
 
     python -m liveflight.child liveflight.module:function < given.json > answer.json
 """
@@ -12,8 +12,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 _SAID = 4000
 """How many of the last characters on standard error are kept."""
@@ -26,6 +27,25 @@ class ChildError(Exception):
     def __init__(self, text: str, said: str = "") -> None:
         super().__init__(text)
         self.said = said
+
+
+def start(command: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
+    """Runs a program with these `stdin`, `stdout` and `stderr`, in a group of its own: Ctrl-C at
+    the terminal reaches us alone, and we end it. Raises OSError."""
+    group: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return subprocess.Popen(command, **pipes, **group)
+
+
+@contextmanager
+def standard_output() -> Iterator[TextIO]:
+    """This process's, from now on for what is written here alone: what libraries write to it goes
+    to standard error."""
+    own = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(own, "w", encoding="utf-8") as out:
+        yield out
 
 
 def ask(
@@ -68,14 +88,10 @@ def _end(said: Any) -> str:
 
 
 def _answer(function: str) -> None:
-    # What libraries write to standard output goes to standard error: the answer stands alone.
-    own = os.dup(1)
-    os.dup2(2, 1)
-    given = json.load(sys.stdin)
-    module, _, name = function.partition(":")
-    answer = getattr(importlib.import_module(module), name)(given)
-    with os.fdopen(own, "w", encoding="utf-8") as out:
-        json.dump(answer, out)
+    with standard_output() as out:
+        given = json.load(sys.stdin)
+        module, _, name = function.partition(":")
+        json.dump(getattr(importlib.import_module(module), name)(given), out)
     # As libraries' threads are taken down, some abort the process.
     sys.stderr.flush()
     os._exit(0)

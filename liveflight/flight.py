@@ -27,6 +27,7 @@ from liveflight.looks import Looks
 log = logging.getLogger("liveflight.flight")
 
 _MOST_REPORTS = 200
+_TOLD = tuple(row.key for row in ROWS if row.kind != "trigger")
 
 
 class Reports:
@@ -216,7 +217,7 @@ class Flight:
 
     def values(self) -> dict[str, Value]:
         """What every control that has a value is set to, by key."""
-        return {row.key: self._answer(row.key) for row in ROWS if row.kind != "trigger"}
+        return {key: self._answer(key) for key in _TOLD}
 
     def _answer(self, key: str) -> Value:
         if key == "mix.target":

@@ -107,6 +107,6 @@ def asked_for(options: Options) -> Iterator[Surface]:
     if options.midi is not None:
         yield MidiInput(options.midi)
     if options.sound:
-        yield SoundInput(options.sound)
+        yield SoundInput(options.sound, background=True)
     if options.link:
         yield LinkInput()

@@ -41,6 +41,7 @@ class Ticks:
         began = False
         while self._dream.ticking and self._arrived() and not began and self._dream.since:
             self._listen()
+            self._laps.end("control")
             began = self._flight.flying and self._begin()
         return began
 

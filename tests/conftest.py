@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import moderngl
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 from in_flight import STEM
+from jack_box import starts, until
 
 from liveflight.flight import Flight
 from liveflight.loader import Loader
@@ -31,6 +33,26 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
     gc.unfreeze()  # loaders that no test closed
+
+
+@pytest.fixture(scope="session")
+def jack() -> Iterator[ModuleType]:
+    """python-rtmidi, with a JACK server that has a made-up sound card."""
+    if not shutil.which("jackd"):
+        pytest.skip("needs jackd (Debian: jackd2)")
+    rtmidi = pytest.importorskip("rtmidi")
+    command = ["jackd", "--no-realtime", "--name", "liveflight-test", "-d", "dummy"]
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
+    ):
+        patched.setenv("JACK_DEFAULT_SERVER", "liveflight-test")
+        patched.setenv("JACK_NO_START_SERVER", "1")
+        try:
+            until(lambda: starts(rtmidi))
+            yield rtmidi
+        finally:
+            server.terminate()
 
 
 @pytest.fixture(scope="session")

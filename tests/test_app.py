@@ -228,7 +228,7 @@ def test_the_parts_of_a_frame_are_timed(begin: Begin) -> None:
     show.app.laps.exact = True
     show.frame(2)
     parts = show.app.laps.seconds
-    assert list(parts) == ["control", "warp", "hand-over", "ascent", "present", "show"]
+    assert list(parts) == ["control", "warp", "hand-over", "ascent", "present", "show", "tell"]
     assert all(seconds >= 0 for seconds in parts.values())
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,29 @@ def listened(path: Path, seconds: float, fps: int = 30, **settings: Value) -> li
         frames.append(mailbox.drain())
     sound.close()
     return frames
+
+
+def test_in_a_show_a_frame_waits_for_no_sound(tmp_path: Path) -> None:
+    clicks = np.tile(np.concatenate([tone(0.05), np.zeros(8820, np.float32)]), 4)
+    mailbox, sound = Mailbox(), SoundInput(str(stored(tmp_path / "a.wav", clicks)), background=True)
+    sound.open(mailbox)
+    done = threading.Event()
+    hear = sound._hear
+    sound._hear = lambda now: (done.wait(10), hear(now))[1]  # type: ignore[method-assign]
+    frames = []
+    for frame in range(20):
+        sound.poll(frame / 30)
+        frames.append(mailbox.drain())
+        sound.tell(frame / 30, {"sound.auto": True, "sound.gain": 0.0}, [])
+        if frame == 2:
+            done.set()
+        if done.is_set():
+            sound._work._done.wait(10)
+    sound.close()
+    assert {message.value for message in frames[0] if isinstance(message, Set)} == {0.0}
+    assert frames[1] == frames[2] == [] and max(shown(frames, "sound.level")) > 0.9
+    onsets = shown(frames, "sound.onset")
+    assert max(onsets) > 0 and not any(a and b for a, b in pairwise(onsets))
 
 
 def shown(frames: list[list[Message]], key: str) -> list[float]:

@@ -148,31 +148,38 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
     return path
 
 
-def dump(preset: Preset) -> str:
-    """The preset as TOML text; settings at their defaults are left out."""
-    document = tomlkit.document()
-    document["version"] = VERSION
-    document["title"] = preset.title or preset.name
+def table(preset: Preset) -> dict[str, Any]:
+    """As `parse` takes it; settings at their defaults are left out."""
+    data: dict[str, Any] = {"version": VERSION, "title": preset.title or preset.name}
     if preset.about:
-        document["about"] = preset.about
+        data["about"] = preset.about
     if preset.slot:
-        document["slot"] = preset.slot
-    document["targets"] = [
-        {"target": str(target), "weight": float(f"{weight:.4g}")}
-        for target, weight in preset.targets.items()
-    ]
+        data["slot"] = preset.slot
+    data["targets"] = [{"target": str(one), "weight": each} for one, each in preset.targets.items()]
     if preset.journey:
-        document["journey"] = [str(target) for target in preset.journey]
+        data["journey"] = [str(target) for target in preset.journey]
     if preset.corners:
-        document["corners"] = [str(target) for target in preset.corners]
+        data["corners"] = [str(target) for target in preset.corners]
     for key, value in preset.settings.items():
         control = CONTROLS[key]
         if value != control.default:
-            document.setdefault(control.group, tomlkit.table())
-            document[control.group][control.name] = value
+            data.setdefault(control.group, {})[control.name] = value
     if preset.modulation:
-        rows = document["modulation"] = tomlkit.aot()
-        rows.extend(tomlkit.item(row.dump()) for row in preset.modulation)
+        data["modulation"] = [row.dump() for row in preset.modulation]
+    return data
+
+
+def dump(preset: Preset) -> str:
+    """The preset as TOML text; weights are rounded to what a reader cares for."""
+    document = tomlkit.document()
+    for key, value in table(preset).items():
+        if key == "targets":
+            value = [{**one, "weight": float(f"{one['weight']:.4g}")} for one in value]
+        if key == "modulation":
+            rows = document[key] = tomlkit.aot()
+            rows.extend(tomlkit.item(row) for row in value)
+        else:
+            document[key] = value
     return tomlkit.dumps(document)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -171,10 +170,7 @@ def _cue_list(data: object) -> CueList:
 
 
 def _data(preset: Preset) -> dict[str, Any]:
-    """As its file has it, but to the last digit."""
-    data = tomllib.loads(presets.dump(preset))
-    data["targets"] = [{"target": str(one), "weight": w} for one, w in preset.targets.items()]
-    return {"name": preset.name, "data": data}
+    return {"name": preset.name, "data": presets.table(preset)}
 
 
 def _preset(entry: object) -> Preset:

@@ -82,10 +82,10 @@ class Onnx:
         """Raises what ONNX Runtime does where not even its first layer makes a session."""
         assert isinstance(module, Layered)
         half = dtype == torch.float16 and self.provider != CPU
+        loaded = _Known(known, module, _digest(module), np.float16 if half else np.float32)
         with self._lock:
             for key in [key for key in self._sessions if key[0] == known.name]:
                 del self._sessions[key]
-            loaded = _Known(known, module, _digest(module), np.float16 if half else np.float32)
             self._networks[known.name] = loaded
         first = frozenset([known.layers[0].name])
         self._made((known.name, first, _SMALLEST, False), loaded)
@@ -101,12 +101,12 @@ class Onnx:
     def planned(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> bool:
-        with self._lock:
-            return all(
-                (network, frozenset(layers), size, whole) in self._sessions
-                for size in sizes
-                for whole in (False, True)
-            )
+        # Without the lock: asked in every frame, which would wait for threads that stand back.
+        return all(
+            (network, frozenset(layers), size, whole) in self._sessions
+            for size in sizes
+            for whole in (False, True)
+        )
 
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
         size = (picture.shape[-2], picture.shape[-1])
@@ -176,10 +176,11 @@ class Onnx:
                 return self._sessions[key]
             known = self._networks[key[0]]
         prepared = self._made(key, known)
+        dropped = []  # let go of without the lock, since a session takes its threads down
         with self._lock:
             self._sessions[key] = prepared
             while len(self._sessions) > (_most_sharing() if self._blocked else _MOST_OWN):
-                self._sessions.popitem(last=False)
+                dropped.append(self._sessions.popitem(last=False))
         return prepared
 
     def _made(self, key: Key, known: _Known) -> _Prepared:

@@ -18,7 +18,7 @@ from typing import IO, Protocol
 
 import numpy as np
 
-from liveflight import ffmpeg
+from liveflight import child, ffmpeg
 from liveflight.core.contracts import LiveflightError
 
 log = logging.getLogger("liveflight.inputs")
@@ -133,7 +133,7 @@ class Stream:
             *("-an", "-vf", ",".join([*filters, scale]), "-pix_fmt", "rgb24"),
             *("-c:v", "ppm", "-f", "image2pipe", "pipe:1"),
         ]
-        self._process = ffmpeg.start(
+        self._process = child.start(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
         )
 

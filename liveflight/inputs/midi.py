@@ -2,7 +2,7 @@
 move controls, a program change recalls the preset of that slot, a clock leads the beat, and any
 control learns its knob: arm it by `midi.learn`, move the knob.
 
-mido reads the bytes; `midi_ports` has the ports.
+mido reads the bytes; `midi_ports` has the ports, in a process that `midi_process` starts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from liveflight.inputs.midi_clock import MidiClock
 from liveflight.inputs.midi_knobs import Knobs
 from liveflight.inputs.midi_learn import Learner
 from liveflight.inputs.midi_map import Sort, Source
-from liveflight.inputs.midi_ports import Ports, system_ports
+from liveflight.inputs.midi_ports import Ports
+from liveflight.inputs.midi_process import PortsApart
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class MidiInput:
         self,
         wanted: str = "",
         bindings: Path | None = None,
-        ports: Callable[[], Ports] = system_ports,
+        ports: Callable[[], Ports] = PortsApart,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """`wanted`: a word in the names of the ports to listen to; empty: all. `bindings`: the file

@@ -5,22 +5,27 @@ file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from liveflight.core.contracts import Value
 from liveflight.core.mailbox import Mailbox, Message, Set
-from liveflight.core.spectrum import Samples, Spectrum
+from liveflight.core.spectrum import Heard, Samples, Spectrum
 from liveflight.inputs.sound_device import Device
 from liveflight.inputs.sound_file import Recording
+from liveflight.worker import Worker
+
+_GRACE = 1.0
+"""Seconds that `close` waits for what is being heard."""
 
 _SUFFIXES = {".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma",
              ".mp4", ".mkv", ".mov", ".webm"}  # fmt: skip
 
 
 class Source(Protocol):
-    """Where samples come from. All calls from the frame loop."""
+    """Where samples come from. One call at a time."""
 
     rate: int
     """Samples per second, from `open` on; may change while it is lost and found again."""
@@ -48,10 +53,16 @@ def is_file(name: str) -> bool:
 
 class SoundInput:
     """Puts the meters `sound.*`, each where it has changed, once per frame. `name`: a file, part of
-    a device's name, or `default`."""
+    a device's name, or `default`.
 
-    def __init__(self, name: str) -> None:
+    In the `background`, what sounded until a frame began is heard while that frame is shown, and
+    put before the next; else within the frame itself."""
+
+    def __init__(self, name: str, background: bool = False) -> None:
         self._source: Source = Recording(Path(name)) if is_file(name) else Device(name)
+        self._background = background
+        self._work: Worker[Heard] = Worker(background)
+        self._heard = Heard()
         self._gain: float | None = None
         self._shown: dict[str, float] = {}
 
@@ -60,26 +71,40 @@ class SoundInput:
         self._mailbox = mailbox
         self._begin()
 
-    def _begin(self) -> None:
-        self._rate = self._source.rate
-        self._spectrum = Spectrum(self._rate)
-
     def poll(self, now: float) -> None:
-        samples = self._source.read(now)
-        if self._source.rate != self._rate:
-            self._begin()
-        self._spectrum.hear(samples)
-        heard = asdict(self._spectrum.heard(self._gain))
-        meters = {f"sound.{name}": round(value, 4) for name, value in heard.items()}
-        changed = {key: each for key, each in meters.items() if self._shown.get(key) != each}
-        self._shown = meters
-        self._mailbox.put(*(Set(key, each, "sound") for key, each in changed.items()))
+        if not self._background:
+            self._work.submit(partial(self._hear, now))
+        if self._work.busy and self._work.wait():
+            self._heard = self._work.result()
+        else:
+            self._heard = replace(self._heard, onset=0.0)
+        self._show()
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._gain = None if values["sound.auto"] else float(values["sound.gain"])
+        if self._background and not self._work.busy:
+            self._work.submit(partial(self._hear, now))
 
     def lines(self) -> list[str]:
         return self._source.lines()
 
     def close(self) -> None:
+        self._work.close(_GRACE)
         self._source.close()
+
+    def _begin(self) -> None:
+        self._rate = self._source.rate
+        self._spectrum = Spectrum(self._rate)
+
+    def _hear(self, now: float) -> Heard:
+        samples = self._source.read(now)
+        if self._source.rate != self._rate:
+            self._begin()
+        self._spectrum.hear(samples)
+        return self._spectrum.heard(self._gain)
+
+    def _show(self) -> None:
+        meters = {f"sound.{name}": round(each, 4) for name, each in asdict(self._heard).items()}
+        changed = {key: each for key, each in meters.items() if self._shown.get(key) != each}
+        self._shown = meters
+        self._mailbox.put(*(Set(key, each, "sound") for key, each in changed.items()))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from liveflight import ffmpeg
+from liveflight import child, ffmpeg
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.spectrum import Samples
 
@@ -43,7 +43,7 @@ class Recording:
             raise LiveflightError(f"no ffmpeg to hear {path!r}: pip install imageio-ffmpeg")
         with tempfile.TemporaryFile() as said:
             try:
-                self._process = ffmpeg.start(
+                self._process = child.start(
                     _command(program, self._path, self.rate),
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
                 )  # fmt: skip

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from liveflight import ffmpeg
+from liveflight import child, ffmpeg
 from liveflight.core.contracts import LiveflightError
 
 Picture = npt.NDArray[np.uint8]
@@ -102,7 +102,7 @@ class VideoFile(Sink):
         _claim(path)
         self._said = tempfile.TemporaryFile()
         try:
-            self._process = ffmpeg.start(
+            self._process = child.start(
                 _command(program, path, size, fps, sound),
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said,
             )  # fmt: skip
