@@ -64,6 +64,7 @@ HOMES = {
     "ifaddr": {"inputs.oscquery_announce"},
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets", "inputs.midi_map"},
+    "rtoml": {"core.library"},
     "platformdirs": {"screenshots", "core.library", "engines", "inputs.midi_map"},
     "rtmidi": {"inputs.midi_ports"},
     "rtmidi2": {"inputs.midi_ports"},

@@ -23,7 +23,7 @@ from liveflight.inputs import midi_map
 from liveflight.inputs.midi_clock import MidiClock
 from liveflight.inputs.midi_knobs import Knobs
 from liveflight.inputs.midi_learn import Learner
-from liveflight.inputs.midi_map import Sort, Source
+from liveflight.inputs.midi_map import Binding, Sort, Source
 from liveflight.inputs.midi_ports import Ports, system_ports
 
 log = logging.getLogger(__name__)
@@ -166,13 +166,20 @@ class MidiInput:
 
     def _turn(self, source: Source, value: int, now: float) -> None:
         if self._learner and (binding := self._learner.hear(source, value, now)):
-            self._knobs.bind(binding)
-            self._learner = None
-            self._mailbox.put(Set("midi.learn", ""))
-            log.warning("MIDI: %s moves %s from now on", binding.source, binding.control)
-            self._changed()
+            self._learnt(binding)
         elif message := self._knobs.turn(source, value):
             self._mailbox.put(message)
+
+    def _learnt(self, binding: Binding) -> None:
+        self._learner = None
+        self._mailbox.put(Set("midi.learn", ""))
+        try:
+            self._knobs.bind(binding)
+        except LiveflightError as error:
+            self._trouble(str(error))
+        else:
+            log.warning("MIDI: %s moves %s from now on", binding.source, binding.control)
+            self._changed()
 
     def _arm(self, key: str, values: Mapping[str, Value]) -> None:
         if not key:
