@@ -115,15 +115,19 @@ class MidiInput:
     def rescan(self) -> None:
         """Opens what has come, lets go of what is gone; one line of log for each."""
         with self._scanning:
-            there = {name for name in self._ports.names() if self._wanted in name.lower()}
-            for name in sorted(self.ports_open - there):
+            there = self._there()
+            gone = sorted(self.ports_open - there)
+            for name in gone:
                 self._ports.close(name)
                 self.ports_open.discard(name)
                 with self._lock:
                     self._knobs.unplugged(name)
                 log.warning("MIDI port %s is gone", name)
-            for name in sorted(there - self.ports_open):
+            for name in sorted((self._there() if gone else there) - self.ports_open):
                 self._plug(name)
+
+    def _there(self) -> set[str]:
+        return {name for name in self._ports.names() if self._wanted in name.lower()}
 
     def _plug(self, name: str) -> None:
         try:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from itertools import count
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -21,13 +22,17 @@ Heard = Callable[[Sequence[int]], None]
 """Called with the bytes of one message, on a thread of the library's."""
 
 _CLIENT = "liveflight"
-_ALSA_NUMBERS = re.compile(r" \d+:\d+$")
-"""ALSA's client and port at the end of a name: others after every plug."""
+_Plugged = tuple[str, int]
+"""A port as the library lists it, and how many of that very name come before it."""
+_NUMBERS = re.compile(r" \d+:\d+$|-0\d(?=:)| \[\d+\]")
+"""What may be another number after every plug: ALSA's client and port at the end of a name, JACK's
+for a client whose name is still taken, and ALSA's client where a2jmidid passes it on to JACK."""
 
 
 class Ports(Protocol):
     def names(self) -> list[str]:
-        """The input ports there are now, each with a name of its own that outlives unplugging."""
+        """The input ports there are now, each with a name of its own that outlives unplugging. One
+        that is plugged in anew is missing once."""
         ...
 
     def open(self, name: str, heard: Heard) -> None:
@@ -65,6 +70,7 @@ class _Library(ABC):
     def __init__(self, library: ModuleType, apis: Sequence[int]) -> None:
         self._library = library
         self._opened: dict[str, Any] = {}
+        self._names: dict[_Plugged, str] = {}
         for self._api in apis:
             # SystemError, RuntimeError or the library's own: the system has not that kind of MIDI.
             with suppress(Exception):
@@ -76,16 +82,18 @@ class _Library(ABC):
         )
 
     def names(self) -> list[str]:
-        found: list[str] = []
-        for name in self._listed():
-            name = _ALSA_NUMBERS.sub("", name)
-            if _CLIENT not in name.lower():  # JACK lists our own
-                again = sum(_numbered(name, other) for other in found)
-                found.append(f"{name} #{again + 1}" if again else name)
-        return found
+        there = self._there()
+        left = {plugged: name for plugged, name in self._names.items() if plugged in there}
+        returned = len(left) == len(self._names)
+        self._names = left
+        if returned:  # else what is new may be what is gone, and has to be opened again
+            for plugged in there:
+                left[plugged] = left.get(plugged) or _free(plugged[0], left.values())
+        return list(left.values())
 
     def open(self, name: str, heard: Heard) -> None:
-        places = dict(zip(self.names(), self._places(), strict=False))
+        there = self._there()
+        places = {self._names.get(plugged): number for plugged, number in there.items()}
         if name not in places:
             raise OSError(f"MIDI port {name!r} is gone")
         client = self._client(f"{_CLIENT} in")
@@ -108,9 +116,13 @@ class _Library(ABC):
         for name in list(self._opened):
             self.close(name)
 
-    def _places(self) -> list[int]:
-        """The library's number of each port in `names`."""
-        return [n for n, name in enumerate(self._listed()) if _CLIENT not in name.lower()]
+    def _there(self) -> dict[_Plugged, int]:
+        """The library's number of each port."""
+        found: dict[_Plugged, int] = {}
+        for number, name in enumerate(self._listed()):
+            if _CLIENT not in name.lower():  # JACK lists our own
+                found[name, sum(other == name for other, _ in found)] = number
+        return found
 
     @abstractmethod
     def _client(self, name: str) -> Any: ...
@@ -153,5 +165,13 @@ class _RtMidi2(_Library):
         client.callback = lambda message, _: listener(message)
 
 
-def _numbered(name: str, other: str) -> bool:
-    return other == name or re.fullmatch(re.escape(name) + r" #\d+", other) is not None
+def _free(listed: str, taken: Collection[str]) -> str:
+    """The name of a port that has just come; of several alike, numbered."""
+    name = _NUMBERS.sub("", listed)
+    numbered = (f"{name} #{number}" if number > 1 else name for number in count(1))
+    return next(each for each in numbered if each not in taken)
+
+
+def namesake(name: str) -> str:
+    """The first of several alike."""
+    return re.sub(r" #\d+$", "", name)
