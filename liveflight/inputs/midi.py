@@ -56,6 +56,10 @@ class MidiInput:
         """Names of the ports that are listened to."""
         self._troubles: Counter[str] = Counter()
 
+    @property
+    def listening(self) -> bool:
+        return self._thread is not None
+
     def open(self, mailbox: Mailbox) -> None:
         """Starts to look for ports. Raises LiveflightError where there is no MIDI here, or the
         bindings cannot be read."""
