@@ -485,6 +485,33 @@ def test_a_flood_is_dropped_and_forgotten_a_second_later(
     assert box.drain() == [Set("camera.pan_x", 0.5)]
 
 
+def test_who_floods_locks_nobody_else_out(osc: OscInput, box: Box, watch: Watch) -> None:
+    tablet, others = ("127.0.0.1", 6000), [("127.0.0.1", 7000 + n) for n in range(100)]
+    pan, zoom = built("/camera/pan_x", 0.25).dgram, built("/camera/zoom", 0.5).dgram
+    question = built("/camera/zoom", "?").dgram
+    for _ in range(WORK // len(pan)):
+        osc.receive(pan, SURFACE)
+    for _ in range(ANSWERS):
+        osc.receive(question, ("127.0.0.1", 6001))
+    box.drain()
+    refused = osc.refused
+    osc.receive(pan, SURFACE)
+    assert box.drain() == [] and osc.refused == refused + 1
+    for _ in range(20):
+        osc.receive(zoom, tablet)
+        osc.receive(question, tablet)
+    assert len(box.drain()) == 21 and osc.refused == refused + 1
+    osc.receive(question, tablet)
+    assert box.drain() == [] and osc.refused == refused + 2, "its own share is spent"
+    for other in others:
+        osc.receive(zoom, other)
+    assert osc.refused > refused + 70, "more senders than there are shares"
+    box.drain()
+    watch.now = 1.0
+    osc.receive(pan, SURFACE)
+    assert len(box.drain()) == 1
+
+
 def test_a_busy_show_is_no_flood(osc: OscInput, box: Box) -> None:
     """Sixty faders sixty times a second, each in a datagram of its own."""
     for _ in range(3600):
