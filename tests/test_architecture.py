@@ -60,7 +60,7 @@ HOMES = {
     "PIL": {"gl.hud", "outputs", "inputs.picture"},
     "pythonosc": {"inputs.osc_codec", "bench.latency", "bench.soak"},
     "aiohttp": {"inputs.oscquery_door", "inputs.oscquery_server"},
-    "zeroconf": {"inputs.oscquery_announce"},
+    "zeroconf": {"inputs.oscquery_announce", "probes"},
     "ifaddr": {"inputs.oscquery_announce"},
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets", "inputs.midi_map"},

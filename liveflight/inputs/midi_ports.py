@@ -30,6 +30,11 @@ for a client whose name is still taken, and ALSA's client where a2jmidid passes 
 
 
 class Ports(Protocol):
+    @property
+    def through(self) -> str:
+        """The library and the kind of MIDI of the system's."""
+        ...
+
     def names(self) -> list[str]:
         """The input ports there are now, each with a name of its own that outlives unplugging. One
         that is plugged in anew is missing once."""
@@ -80,6 +85,12 @@ class _Library(ABC):
             "MIDI: the system has none; on Linux load ALSA's sequencer (modprobe snd-seq) "
             "or start JACK"
         )
+
+    @property
+    def through(self) -> str:
+        kinds = (name for name in dir(self._library) if name.startswith("API_"))
+        kind = next((k for k in kinds if getattr(self._library, k) == self._api), "")
+        return f"{self._library.__name__} {kind.removeprefix('API_')}".rstrip()
 
     def names(self) -> list[str]:
         there = self._there()
