@@ -683,6 +683,32 @@ def test_who_asks_for_everything_gets_it_once_a_frame(
     assert OscMessage(surface.receive()).address == "/liveflight/camera/zoom", "nothing between"
 
 
+def test_a_liveflight_follows_another_that_leads_and_two_that_do_both_say_so(
+    osc: OscInput, box: Box
+) -> None:
+    values: dict[str, Value] = {row.key: row.default for row in ROWS}
+    values |= {"show.preset": "reef", "mix.target": "vgg16:conv4_1:3", "show.fps": 59.5}
+    for datagram in dump(values):
+        osc.receive(datagram, STRANGER)
+    heard = box.drain()
+    assert osc.refused == 0
+    assert all(isinstance(message, Set) for message in heard)
+    followed = [message.key for message in heard if isinstance(message, Set)]
+    assert set(followed) == {row.key for row in REMOTE if row.settable}
+    assert followed[0] == "show.preset", "what comes after it has been moved since"
+    osc.receive(bundle(built("/show/fps", 60.0).dgram), STRANGER)
+    assert osc.refused == 0
+    osc.receive(built("/show/fps", 60.0).dgram, STRANGER)
+    assert osc.refused == 1, "by itself it is a mistake"
+    both = OscInput(port=0, feedback=[STRANGER[0]])
+    both.open(box)
+    both.receive(bundle(built("/camera/zoom", 0.5).dgram), STRANGER)
+    assert len(box.drain()) == 1
+    both.receive(bundle(*(built(a, 0.5).dgram for a in ("/camera/zoom", "/show/fps"))), STRANGER)
+    both.close()
+    assert (box.drain(), both.refused) == ([], 1)
+
+
 def test_full_dumps_are_capped_per_second(osc: OscInput, box: Box) -> None:
     dumps = 0
     for _ in range(20):

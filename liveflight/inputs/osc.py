@@ -141,7 +141,9 @@ class OscInput:
         host = plain(sender[0])
         answered = is_loopback(host) or host in self._trusted
         speaker = Speaker(
-            f"osc:{host}:{sender[1]}", partial(self._send, sender) if answered else None
+            f"osc:{host}:{sender[1]}",
+            partial(self._send, sender) if answered else None,
+            host in self._trusted,
         )
         self._speakers[sender] = speaker
         return speaker

@@ -49,6 +49,8 @@ class Speaker:
     """As messages carry it, such as `osc:127.0.0.1:5005`."""
     reply: Reply | None
     """None: a stranger, who gets no answers."""
+    told: bool = False
+    """Whether its machine is told where the controls stand."""
 
 
 class Reader:
@@ -91,9 +93,10 @@ class Reader:
         found: list[Message] = []
         try:
             self.spend(len(datagram), speaker)
+            bundled = datagram.startswith(b"#")
             for element in elements(datagram):
                 address, arguments = decode(element)
-                found += self._messages(address, arguments, speaker)
+                found += self._messages(address, arguments, speaker, bundled)
         except PacketError as error:
             self.refuse(speaker.origin, error, str(error))
             return []
@@ -120,7 +123,9 @@ class Reader:
         last = self.last_message if "refused" in self.last_message else ""
         return [*filter(None, [last]), f"{self.refused} OSC packets refused"]
 
-    def _messages(self, address: str, arguments: list[Argument], speaker: Speaker) -> list[Message]:
+    def _messages(
+        self, address: str, arguments: list[Argument], speaker: Speaker, bundled: bool
+    ) -> list[Message]:
         if address.lower() in _PING:
             return [self._pong(speaker)]
         if is_pattern(address):
@@ -130,11 +135,22 @@ class Reader:
         if len(arguments) > 1:
             raise LiveflightError(f"{len(arguments)} arguments: allowed is one")
         argument = arguments[0] if arguments else None
+        if bundled and argument != "?" and not any(control.movable for control in controls):
+            return self._overheard(speaker)
         self._last = (controls, form, argument, address)
         if len(controls) == 1:
             message = self._message(controls[0], form, argument, speaker)
             return [message] if message else []
         return self._taken(controls, form, argument, speaker)
+
+    def _overheard(self, speaker: Speaker) -> list[Message]:
+        """Another liveflight's feedback, which tells of its meters too: this one follows it. Two
+        that told each other would swap what they are set to, on and on."""
+        if speaker.told:
+            raise LiveflightError(
+                "two liveflights tell each other: leave --osc-feedback to the one that leads"
+            )
+        return []
 
     def _taken(
         self, controls: list[Control], form: Form, argument: Argument, speaker: Speaker
