@@ -15,7 +15,7 @@ from liveflight.core.morph import CURVES
 from liveflight.resources import folder
 
 VERSION = 1
-MOST = 150
+MOST = 99
 """So many fit into a file."""
 _WORDS = ("preset", "seconds", "beats", "transition", "transition_beats", "curve", "hold")
 

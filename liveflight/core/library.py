@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +33,22 @@ def files(folders: Sequence[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for directory in folders:
         with suppress(OSError):  # no such folder, or a locked one
-            for file in sorted(os.listdir(directory)):
-                name, suffix = os.path.splitext(file)
-                if suffix == ".toml":
-                    found.setdefault(name, directory / file)
+            for name, path in _listed(directory, tuple(sorted(os.listdir(directory)))):
+                found.setdefault(name, path)
     return found
+
+
+@lru_cache(maxsize=8)
+def _listed(directory: Path, files: Sequence[str]) -> Sequence[tuple[str, Path]]:
+    """Names and paths; making them takes longer than looking into the folder."""
+    named = (os.path.splitext(file) for file in files)
+    return [(name, directory / (name + suffix)) for name, suffix in named if suffix == ".toml"]
 
 
 def read(path: Path) -> bytes:
     """A whole file. Raises LiveflightError for what is larger than LARGEST or no file, OSError."""
-    if path.exists() and not path.is_file() and not path.is_dir():  # it might wait for ever
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # it might wait for ever
         raise LiveflightError("it is not a file")
     with path.open("rb") as file:
         data = file.read(LARGEST + 1)
