@@ -20,7 +20,9 @@ from liveflight import networks
 from liveflight.core import cues, presets, score
 from liveflight.core.contracts import Engine, LiveflightError
 from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.core.cues import CueList
 from liveflight.core.mailbox import Message, Nudge, Set, Trigger
+from liveflight.core.score import Score
 from liveflight.core.shelf import RecordedShelf
 from liveflight.flight import Flight
 from liveflight.inputs import midi_map
@@ -78,8 +80,8 @@ class Files:
     """One kind of file. Cases are bytes that `read` finds in a file of the user's folder."""
 
     name = ""
-    cases = 500
-    slowest = 0.1
+    cases = 600
+    slowest = 0.002
 
     def __init__(self) -> None:
         global _allowed
@@ -114,11 +116,12 @@ class Files:
     def lay(self, case: bytes) -> None:
         self._path.write_bytes(case)
 
-    def read(self, case: bytes) -> None:
-        try:
-            self._taken()
-        finally:
-            assert not _changed, f"written outside the user's folder: {_changed[:3]}"
+    def read(self, case: bytes) -> Any:
+        return self._find()
+
+    def check(self, found: Any) -> None:
+        assert not _changed, f"written outside the user's folder: {_changed[:3]}"
+        self._fly(found)
 
     def close(self) -> None:
         self._home.cleanup()
@@ -132,7 +135,11 @@ class Files:
     def _prepare(self) -> None:
         """What a show has done before it comes to the file."""
 
-    def _taken(self) -> None:
+    def _find(self) -> Any:
+        raise NotImplementedError
+
+    def _fly(self, found: Any) -> None:
+        """With what was found; None: it was refused."""
         raise NotImplementedError
 
     def _restructured(self, real: bytes, chance: random.Random) -> bytes:
@@ -172,7 +179,7 @@ class Presets(Files):
     """Recalled by name while another look is flown, which stays where the preset is refused."""
 
     name = "preset"
-    slowest = 0.002
+    cases = 800
 
     def _place(self) -> Path:
         return presets.user_folder() / "case.toml"
@@ -187,13 +194,20 @@ class Presets(Files):
         self._flight = _flight()
         self._flight.recall(presets.find("pulse"))
 
-    def _taken(self) -> None:
+    def lay(self, case: bytes) -> None:
+        super().lay(case)
+        self._before = _look(self._flight)
+
+    def _find(self) -> bool:
         flight = self._flight
-        before, refused = _look(flight), flight.reports.counts.total()
+        refused = flight.reports.counts.total()
         flight.apply([Set("show.preset", "case")])
         if flight.reports.counts.total() > refused:
-            assert _look(flight) == before, "refused, and yet the look has changed"
             raise LiveflightError(flight.reports.last)
+        return True
+
+    def _fly(self, found: bool | None) -> None:
+        assert found or _look(self._flight) == self._before, "refused, and yet the look has changed"
 
 
 class CueLists(Files):
@@ -205,8 +219,11 @@ class CueLists(Files):
     def _examples(self) -> list[bytes]:
         return [path.read_bytes() for path in folder("cues").glob("*.toml")]
 
-    def _taken(self) -> None:
-        assert cues.find("case").cues
+    def _find(self) -> CueList:
+        return cues.find("case")
+
+    def _fly(self, found: CueList | None) -> None:
+        assert found is None or found.cues
 
 
 class MidiBindings(Files):
@@ -227,8 +244,12 @@ class MidiBindings(Files):
         ]  # fmt: skip
         return [midi_map.dump(MidiMap(bound)).encode()]
 
-    def _taken(self) -> None:
-        found = midi_map.read(self._path)
+    def _find(self) -> MidiMap:
+        return midi_map.read(self._path)
+
+    def _fly(self, found: MidiMap | None) -> None:
+        if found is None:
+            return
         knobs = Knobs(found)
         for binding in found:
             if message := knobs.turn(binding.source, 127):
@@ -240,6 +261,8 @@ class Logs(Files):
     """Read, and what is said in them is done in a flight."""
 
     name = "log"
+    cases = 500
+    slowest = 0.1
 
     def _place(self) -> Path:
         return presets.user_folder().parent / "case.log"
@@ -260,8 +283,12 @@ class Logs(Files):
         self._flight = _flight()
         self._flight.recall(presets.find("pulse"))
 
-    def _taken(self) -> None:
-        found = score.read(self._path)
+    def _find(self) -> Score:
+        return score.read(self._path)
+
+    def _fly(self, found: Score | None) -> None:
+        if found is None:
+            return
         flight = self._flight
         flight.looks.shelf = RecordedShelf(list(found.answers))
         for _, messages in found.said:

@@ -18,10 +18,17 @@ class CuePlayer:
         self._here = 0
         self._flown = 0.0
         """Of this cue, in its own unit: seconds or beats."""
+        self._calmed = False
+        """Whether it holds for a panic alone."""
 
     def triggers(self) -> dict[str, Callable[[], None]]:
         """What the triggers of cues do."""
-        return {"cue.go": lambda: self._step(1), "cue.back": lambda: self._step(-1)}
+        return {"cue.go": self._go, "cue.back": lambda: self._step(-1)}
+
+    def calm(self) -> None:
+        """Holds after a panic: the place in the list is kept, and go carries on from there."""
+        self._calmed = self._calmed or not self._controls.flag("cue.hold")
+        self._controls.set("cue.hold", True)
 
     def start(self, cues: CueList) -> None:
         """From its first cue on. Raises LiveflightError where none of them can be flown."""
@@ -32,6 +39,7 @@ class CuePlayer:
         """Flies on for `dt` seconds."""
         if not self._cues:
             return
+        self._calmed = self._calmed and self._controls.flag("cue.hold")
         cue = self._cues[self._here]
         passed = dt * self._controls.number("tempo.bpm") / 60 if cue.beats else dt
         self._flown += passed
@@ -41,6 +49,12 @@ class CuePlayer:
             if bool(cue.beats) == bool(self._cues[self._here].beats):
                 self._flown = late  # or hours of frames would drift off the beat
         self._controls.set("cue.now", self._told())
+
+    def _go(self) -> None:
+        if self._calmed:
+            self._calmed = False
+            self._controls.set("cue.hold", False)
+        self._step(1)
 
     def _holding(self, cue: Cue) -> bool:
         last = self._here == len(self._cues) - 1 and not self._controls.flag("cue.loop")

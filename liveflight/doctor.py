@@ -62,7 +62,7 @@ def examine(osc_port: int) -> Iterator[Finding]:
 
         devices = tried("devices")
         graphics = tried("graphics", output="headless")
-        midi = tried("midi")
+        surfaces = {name: tried(function) for name, function in _SURFACES.items()}
         providers = tried("providers")
         stepping = {
             name: tried("engine", name=name, device="auto")
@@ -77,7 +77,8 @@ def examine(osc_port: int) -> Iterator[Finding]:
         yield from _graphics(graphics, tried, found.get("chosen", "cpu"))
     yield from _weights()
     yield osc(osc_port)
-    yield _midi(_answer(midi))
+    for name, trial in surfaces.items():
+        yield _surface(name, _answer(trial))
 
 
 def _system() -> str:
@@ -252,8 +253,18 @@ def osc(port: int) -> Finding:
     return Finding(name, True, "free")
 
 
-def _midi(found: Mapping[str, Any]) -> Finding:
+_SURFACES = {"MIDI": "midi", "sound": "sound", "Ableton Link": "link", "zeroconf": "announcing"}
+"""What a show may do without, and its trial."""
+
+
+def _surface(name: str, found: Mapping[str, Any]) -> Finding:
     if "failed" in found:
         _, _, remedy = found["failed"].rpartition(": ")
-        return Finding("MIDI", True, "not to be had", remedy)
-    return Finding("MIDI", True, ", ".join(found["ports"]) or "no port is plugged in")
+        return Finding(name, True, "not to be had", remedy)
+    if "ports" in found:
+        ports = ", ".join(found["ports"]) or "no port is plugged in"
+        return Finding(name, True, f"{found['through']}: {ports}")
+    if "devices" in found:
+        devices = ", ".join(found["devices"]) or "no device that hears"
+        return Finding(name, True, f"{found['through']}: {devices}")
+    return Finding(name, True, found["version"])

@@ -138,6 +138,7 @@ class Flight:
         self.tempo.drop()
         self.modulation.follow(())
         self.looks.rest()
+        self.cues.calm()
         for key, value in self._panic.press(self._elapsed).items():
             self.controls.set(key, value)
         self.controls.jump()
@@ -154,7 +155,7 @@ class Flight:
         if self.controls.flag("pad.on"):
             return
         stayed = min(course.schedule.elapsed(course.time), course.time - self._piloted)
-        if stayed >= self.controls.number("show.dwell"):
+        if stayed >= self.controls.number("show.dwell") and self.tempo.due:
             self._piloted = course.time
             self._turn(self.journey.onward(course.here, course.living(), course.likeness()))
 

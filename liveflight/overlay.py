@@ -40,6 +40,7 @@ class Overlay:
             self._hud.draw(self._lines, where, size, bottom_up=up)
         if picker.open:
             listed = picker.lines(self._flight.values())
+            listed += surfaces.lines()  # what a knob that learns waits for: it lies over the HUD
             self._hud.draw(listed, where, size, bottom_up=up, place="centre")
         elif controls.flag("show.help"):
             self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")

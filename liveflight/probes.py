@@ -128,7 +128,43 @@ def _identity() -> bytes:
 
 
 def midi(given: dict[str, Any]) -> dict[str, Any]:
-    """The names of the MIDI ports there are; raises where there can be none."""
+    """What MIDI goes through, and the names of the ports there are; raises where there can be
+    none."""
     from liveflight.inputs.midi_ports import system_ports
 
-    return {"ports": system_ports().names()}
+    ports = system_ports()
+    return {"through": ports.through, "ports": ports.names()}
+
+
+def sound(given: dict[str, Any]) -> dict[str, Any]:
+    """PortAudio's version, and the names of the devices that hear."""
+    from liveflight.inputs.sound_device import hearing, library
+
+    portaudio = library()
+    version = portaudio.get_portaudio_version()[1].partition(",")[0]
+    return {"through": version, "devices": hearing(portaudio)}
+
+
+def link(given: dict[str, Any]) -> dict[str, Any]:
+    """The version of the package that Ableton Link comes in. Joins no session."""
+    from importlib.metadata import version
+
+    from liveflight.core.mailbox import Mailbox
+    from liveflight.inputs.link import LinkInput
+
+    LinkInput().open(Mailbox())
+    return {"version": version("LinkPython-extern")}
+
+
+def announcing(given: dict[str, Any]) -> dict[str, Any]:
+    """Zeroconf's version; raises where it is missing, or multicast is not to be had."""
+    from liveflight.core.contracts import LiveflightError
+
+    try:
+        import zeroconf
+    except ImportError:
+        raise LiveflightError(
+            'OSCQuery is announced by zeroconf: pip install "liveflight[zeroconf]"'
+        ) from None
+    zeroconf.Zeroconf().close()
+    return {"version": zeroconf.__version__}

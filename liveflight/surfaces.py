@@ -14,6 +14,7 @@ from liveflight.core.surface import Surface
 from liveflight.flight import Flight
 from liveflight.inputs.link import LinkInput
 from liveflight.inputs.midi import MidiInput
+from liveflight.inputs.midi_absent import NoMidi
 from liveflight.inputs.osc import OscInput
 from liveflight.inputs.osc_feedback import OscFeedback
 from liveflight.inputs.oscquery import OscQuery
@@ -33,7 +34,7 @@ class Surfaces:
         self.opened: list[Surface] = []
 
     def open(self, surfaces: Iterable[Surface]) -> None:
-        """Adds those that can be opened."""
+        """Adds those that can be opened, each before the next is asked for."""
         for surface in surfaces:
             try:
                 self.add(surface)
@@ -104,8 +105,11 @@ def asked_for(options: Options) -> Iterator[Surface]:
         yield OscFeedback(options.osc_feedback, osc)
     if options.oscquery_port:
         yield OscQuery(options.oscquery_host, options.oscquery_port, osc)
+    midi = MidiInput(options.midi or "")
     if options.midi is not None:
-        yield MidiInput(options.midi)
+        yield midi
+    if not midi.listening:
+        yield NoMidi()
     if options.sound:
         yield SoundInput(options.sound, background=True)
     if options.link:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveflight.core.contracts import LiveflightError, Target
+from liveflight.core.contracts import LiveflightError, Target, nearest
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789_.-", min_size=1, max_size=30)
 
@@ -71,3 +71,19 @@ def test_no_text_gets_past_the_form(text: str) -> None:
         return
     assert target.network and target.layer
     assert Target.parse(str(target)) == target
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("camera.zom", "; did you mean 'camera.zoom'?"),
+        ("zoom", "; did you mean 'camera.zoom'?"),
+        ("camrea.zoom", "; did you mean 'camera.zoom'?"),
+        ("moc", ""),
+        ("", ""),
+        ("x" * 10000, ""),
+    ],
+)
+def test_the_nearest_name_is_offered(name: str, said: str) -> None:
+    assert nearest(name, ["camera.rotation", "camera.zoom", "show.quit"]) == said
+    assert nearest(name, []) == ""

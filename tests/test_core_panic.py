@@ -20,7 +20,6 @@ def test_what_moves_or_bends_the_picture_is_at_its_default() -> None:
         ("show.master", 1.0),
         ("show.governor", True),
         ("show.autopilot", False),
-        ("cue.hold", True),
     ],
 )
 def test_the_output_is_open(key: str, value: object) -> None:
@@ -29,7 +28,16 @@ def test_the_output_is_open(key: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["mix.target", "show.preset", "tempo.bpm", "show.hud", "show.fit", "morph.time", "cue.loop"],
+    [
+        "mix.target",
+        "show.preset",
+        "tempo.bpm",
+        "show.hud",
+        "show.fit",
+        "morph.time",
+        "cue.loop",
+        "cue.hold",
+    ],
 )
 def test_what_is_excited_and_how_it_is_shown_stays(key: str) -> None:
     assert key not in SAFE

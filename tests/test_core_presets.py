@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,11 @@ BAD_TEXT = {
     "nul byte": ("version = 1\0", "line 1"),
     "nul byte in text": ('version = 1\ntitle = "a\0b"', "line 2"),
     "deeply nested": (f"version = 1\ntargets = {DEEP}", "nested too deeply"),
-    "too large": ("version = 1\n" + "# hello\n" * 9000, "larger than 16 KiB"),
+    "too large": ("version = 1\n" + "# hello\n" * 9000, "larger than 14 KiB"),
+    "a hundred targets": (
+        f"version = 1\njourney = {['vgg16:conv4_1:1'] * 100}",
+        "journey = 100 targets: allowed are up to 99",
+    ),
     "deep key": ("version = 1\n[" + "a." * 5000 + "b]", "nested too deeply"),
     "deep list": ("version = 1\ntitle = " + "[" * 5000, "nested too deeply"),
     "unknown group": ("version = 1\n[camrea]\nzoom = 1.0", "no 'camrea'; did you mean 'camera'?"),
@@ -201,7 +206,7 @@ BAD_TEXT = {
         "version = 1\n[camera]\nrotation = 181",
         "camera.rotation = '181': allowed is -180 to 180 deg/s",
     ),
-    "huge": ("version = 1\n[camera]\nrotation = 0x" + "F" * 9000, "digits"),
+    "huge": ("version = 1\n[camera]\nrotation = 0x" + "F" * 9000, "overflowed at line 3"),
     "targets that are no list": (
         'version = 1\ntargets = "vgg16:conv4_1:1"',
         "targets = 'vgg16:conv4_1:1': allowed is a list of targets",
@@ -551,3 +556,19 @@ def test_a_slot_is_what_the_file_says_now(mine: Path, shelf: Path) -> None:
     for slot in ("8", "19"):
         with pytest.raises(LiveflightError, match=f"there is no preset '{slot}'"):
             presets.find(slot)
+
+
+def test_dots_in_a_comment_are_no_deep_key(tmp_path: Path) -> None:
+    path = tmp_path / "dotted.toml"
+    path.write_text("# " + "." * 40 + "\nversion = 1 # . . . . . . . . . . . . . . . . . .\n")
+    assert presets.read(path).name == "dotted"
+
+
+def test_what_would_be_too_large_to_be_read_is_not_written(tmp_path: Path) -> None:
+    row = Row("camera.zoom", "lfo", 0.123456789, "triangle", 12.5, phase=0.25, smooth=0.123456789)
+    look = Preset("big", {}, modulation=(row,) * 32, about="\u00e9" * 500)
+    assert presets.read(presets.write(look, tmp_path)).modulation == look.modulation
+    longest = (Target("n" * 100, "l" * 100, 1),) * 99
+    with pytest.raises(LiveflightError, match="larger than 14 KiB"):
+        presets.write(replace(look, journey=longest), tmp_path)
+    assert presets.read(tmp_path / "big.toml").journey == ()

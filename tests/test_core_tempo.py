@@ -36,6 +36,18 @@ def test_a_recall_waits_for_its_moment(grid: str, seconds: float) -> None:
     assert controls.word("tempo.waiting") == ""
 
 
+def test_an_undo_takes_back_what_waits_and_else_waits_itself() -> None:
+    tempo, controls = begun(quantise="bar", bpm=120.0)
+    undo, step = Trigger("show.undo"), Trigger("mix.filter_next")
+    for change in (REEF, step, undo):
+        assert tempo.holds(change)
+    assert controls.word("tempo.waiting") == "at the bar: filter next"
+    assert list(until(tempo, 3).values()) == [[step]]
+    assert tempo.holds(undo)
+    assert controls.word("tempo.waiting") == "at the bar: undo"
+    assert list(until(tempo, 3).values()) == [[undo]]
+
+
 def test_nothing_waits_where_nobody_asked_and_faders_never_do() -> None:
     tempo, _ = begun()
     assert not tempo.holds(REEF)

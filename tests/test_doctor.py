@@ -28,7 +28,10 @@ def healthy(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
         "engine": {"device": "cpu", "precision": "float32", "seconds": 0.1},
         "providers": {"names": ["CPUExecutionProvider"], "version": "1.31"},
         "provider": {},
-        "midi": {"ports": ["Launch Control"]},
+        "midi": {"through": "rtmidi LINUX_ALSA", "ports": ["Launch Control"]},
+        "sound": {"through": "PortAudio V19.7.0", "devices": ["Line", "Camera"]},
+        "link": {"version": "1.3.0"},
+        "announcing": {"version": "0.154.0"},
     }
     return answers[function]
 
@@ -75,11 +78,39 @@ def test_what_auto_takes_and_why(examined: Callable[..., dict[str, Finding]]) ->
     assert not any(name.startswith("auto") for name in graphic)
 
 
-def test_midi_is_named_or_what_it_lacks(examined: Callable[..., dict[str, Finding]]) -> None:
-    assert examined()["MIDI"].said == "Launch Control"
-    assert examined(midi={"ports": []})["MIDI"].said == "no port is plugged in"
-    lacking = examined(midi=ChildError("MIDI: the system has none", ""))["MIDI"]
-    assert (lacking.well, lacking.remedy) == (True, "the system has none")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("MIDI", "rtmidi LINUX_ALSA: Launch Control"),
+        ("sound", "PortAudio V19.7.0: Line, Camera"),
+        ("Ableton Link", "1.3.0"),
+        ("zeroconf", "0.154.0"),
+    ],
+)
+def test_what_a_show_may_do_without_is_named(
+    name: str, said: str, examined: Callable[..., dict[str, Finding]]
+) -> None:
+    assert examined()[name].said == said
+
+
+@pytest.mark.parametrize(
+    ("name", "trial"),
+    [("MIDI", "midi"), ("sound", "sound"), ("Ableton Link", "link"), ("zeroconf", "announcing")],
+)
+def test_what_a_show_may_do_without_says_what_it_lacks(
+    name: str, trial: str, examined: Callable[..., dict[str, Finding]]
+) -> None:
+    failed = ChildError('LiveflightError: it needs a package: pip install "liveflight[x]"')
+    found = examined(**{trial: failed})
+    assert (found[name].well, found[name].said) == (True, "not to be had")
+    assert found[name].remedy == 'pip install "liveflight[x]"'
+    assert doctor.can_fly(list(found.values()))
+
+
+def test_nothing_plugged_in_is_said(examined: Callable[..., dict[str, Finding]]) -> None:
+    found = examined(midi={"through": "m", "ports": []}, sound={"through": "p", "devices": []})
+    assert found["MIDI"].said == "m: no port is plugged in"
+    assert found["sound"].said == "p: no device that hears"
 
 
 def test_no_driver_is_no_reason_not_to_fly(examined: Callable[..., dict[str, Finding]]) -> None:

@@ -339,6 +339,13 @@ def test_the_autopilot_goes_along_the_journey_dwell_by_dwell(flight: Flight) -> 
     assert flown(flight, 8) == [STEM, DEEP, DEEP, VGG, VGG, STEM, STEM, DEEP]
 
 
+def test_the_autopilot_waits_for_the_beat_as_a_performer_would(flight: Flight) -> None:
+    flight.journey.follow([DEEP, VGG, STEM])
+    flight.apply([Set("tempo.quantise", "bar"), Set("tempo.bpm", 60.0)])  # a bar is 4 s
+    autopilot(flight, 3.0)
+    assert flown(flight, 12) == [STEM] * 3 + [DEEP] * 4 + [VGG] * 4 + [STEM]
+
+
 def test_without_a_journey_the_autopilot_wanders_among_the_living(
     flight: Flight, engine: FakeEngine
 ) -> None:

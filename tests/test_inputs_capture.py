@@ -1,6 +1,8 @@
 """Moving pictures, decoded by the real ffmpeg: a video file made by it, and its test sources."""
 
 import logging
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -132,6 +134,32 @@ def test_a_source_that_is_missing_is_said_once_and_once_more_when_it_is_back(
     first, second = (record.getMessage() for record in caplog.records)
     assert first.startswith(f"camera {late}: ") and first.endswith("; it is tried again")
     assert second == f"camera {late}: it is back"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no way to stop a process here")
+def test_a_source_that_hangs_is_said_once_and_opened_again(monkeypatch, caplog, opened) -> None:
+    monkeypatch.setattr(capture, "_PATIENCE", (0.01, 0.1))
+    source = "lavfi:testsrc2=size=64x36:rate=50"
+    moving = opened(Capture(source))
+    for episode in range(2):
+        awaited(moving)
+        while len(caplog.records) < 2 * episode:  # it is not back before a frame is
+            time.sleep(0.01)
+        hanging = moving._stream
+        os.kill(hanging._process.pid, signal.SIGSTOP)
+        while moving._frames != moving._seen:  # what was on its way
+            time.sleep(0.05)
+            moving.newest(100.0 * episode)
+        assert moving.newest(100.0 * episode + capture.HUNG) is None
+        assert moving._stream is hanging
+        assert moving.newest(100.0 * episode + capture.HUNG + 0.1) is None
+        while moving._stream in (hanging, None):
+            time.sleep(0.01)
+        assert hanging._process.poll() is not None
+    while len(caplog.records) < 4:
+        time.sleep(0.01)
+    said = ["no picture for 10 s; it is tried again", "it is back"] * 2
+    assert [each.getMessage() for each in caplog.records] == [f"camera {source}: {x}" for x in said]
 
 
 def test_closing_ends_ffmpeg_and_the_thread(opened) -> None:

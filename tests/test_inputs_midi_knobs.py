@@ -136,3 +136,12 @@ def test_a_wheel_and_what_is_bound_to_nothing() -> None:
     bound = knobs(sort="pitch", takeover="jump")
     assert bound.turn(source(sort="pitch"), 16383) == Set("camera.rotation", 180.0)
     assert bound.turn(source(99), 5) is None
+
+
+def test_a_twin_stands_in_until_something_is_bound_to_itself() -> None:
+    bound = knobs(takeover="jump")
+    twin, other = Source("Box #2", "cc", 1, 7), Source("Boxes", "cc", 1, 7)
+    assert bound.turn(twin, 127) == Set("camera.rotation", ZOOM.maximum)
+    assert bound.turn(other, 127) is None
+    bound.bind(Binding(Source("Box #2", "cc", 1, 8), "camera.zoom"))
+    assert bound.turn(twin, 127) is None

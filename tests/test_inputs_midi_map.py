@@ -45,6 +45,16 @@ def test_a_source_has_one_control_and_a_control_any_number_of_sources() -> None:
     assert bindings.find(KNOB) is bindings.find(other) is None
 
 
+def test_no_more_are_bound_than_can_be_read_again(tmp_path: Path) -> None:
+    sources = [Source("Launch Control XL MIDI 1", "cc", 1, n) for n in range(100)]
+    bindings = MidiMap(Binding(source, "camera.zoom") for source in sources[:99])
+    midi_map.write(midi_map.dump(bindings), tmp_path / "midi.toml")
+    assert list(midi_map.read(tmp_path / "midi.toml")) == list(bindings)
+    bindings.bind(Binding(sources[0], "camera.speed"))  # in place of another
+    with pytest.raises(LiveflightError, match="99 knobs are bound"):
+        bindings.bind(Binding(sources[99], "camera.zoom"))
+
+
 def test_a_14_bit_controller_and_its_halves_do_not_stand_beside_each_other() -> None:
     high, low = Source("x", "cc", 1, 7), Source("x", "cc", 1, 39)
     whole = Source("x", "cc14", 1, 7)
@@ -85,7 +95,7 @@ def test_a_wrong_field_is_named_with_what_is_allowed(change: dict[str, object], 
     "data",
     [{}, {"version": 2}, {"version": True}, {"version": 1, "binding": 3},
      {"version": 1, "bindings": []}, {"version": 1, "binding": [3]},
-     {"version": 1, "binding": [ROW] * 1001}],
+     {"version": 1, "binding": [ROW] * 100}],
 )  # fmt: skip
 def test_a_file_of_another_shape_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(LiveflightError):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from jack_box import Box, until
@@ -47,12 +48,58 @@ def test_a_box_is_heard_vanishes_and_returns(
 
 def test_two_alike_have_names_of_their_own(jack: ModuleType, ports: midi_ports.Ports) -> None:
     one, other = Box(jack, "Twin"), Box(jack, "Twin")
-    names = ports.names()
-    assert len(set(names)) == len(names) == 2 and all("Twin" in name for name in names)
+    assert ports.names() == ["Twin:knobs", "Twin:knobs #2"]
     with pytest.raises(OSError, match="'Triplet' is gone"):
         ports.open("Triplet", lambda data: None)
     one.unplug()
     other.unplug()
+
+
+class Listed:
+    """A library that lists what the test says."""
+
+    def __init__(self, *listed: str) -> None:
+        self.listed = list(listed)
+
+    def MidiIn(self, api: int, name: str) -> Listed:  # noqa: N802
+        return self
+
+    def get_ports(self) -> list[str]:
+        return self.listed
+
+
+@pytest.mark.parametrize(
+    ("listed", "again", "name"),
+    [
+        ("Box:Box MIDI 1 20:0", "Box:Box MIDI 1 28:0", "Box:Box MIDI 1"),
+        ("Box:knobs", "Box-01:knobs", "Box:knobs"),
+        ("a2j:Box [20] (capture): MIDI 1", "a2j:Box [28] (capture): MIDI 1",
+         "a2j:Box (capture): MIDI 1"),
+    ],
+)  # fmt: skip
+def test_a_box_that_is_plugged_in_again_has_its_name_again(
+    listed: str, again: str, name: str
+) -> None:
+    library: Any = Listed(listed, "Liveflight:in")
+    ports = midi_ports._RtMidi(library, [1])
+    assert ports.names() == [name]
+    library.listed = []
+    assert ports.names() == []
+    library.listed = [again]
+    assert ports.names() == ports.names() == [name]
+    library.listed = [listed]  # within one look: it is gone first, for it has to be opened anew
+    assert ports.names() == []
+    assert ports.names() == [name]
+
+
+def test_two_alike_keep_their_names_whichever_goes() -> None:
+    library: Any = Listed("Box 20:0", "Box 24:0", "Same", "Same")
+    ports = midi_ports._RtMidi(library, [1])
+    assert ports.names() == ["Box", "Box #2", "Same", "Same #2"]
+    library.listed = ["Box 24:0"]
+    assert ports.names() == ["Box #2"]
+    library.listed = ["Box 24:0", "Box 28:0"]
+    assert ports.names() == ["Box #2", "Box"]
 
 
 def test_without_a_package_the_error_names_the_install_line(

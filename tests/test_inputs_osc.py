@@ -485,6 +485,33 @@ def test_a_flood_is_dropped_and_forgotten_a_second_later(
     assert box.drain() == [Set("camera.pan_x", 0.5)]
 
 
+def test_who_floods_locks_nobody_else_out(osc: OscInput, box: Box, watch: Watch) -> None:
+    tablet, others = ("127.0.0.1", 6000), [("127.0.0.1", 7000 + n) for n in range(100)]
+    pan, zoom = built("/camera/pan_x", 0.25).dgram, built("/camera/zoom", 0.5).dgram
+    question = built("/camera/zoom", "?").dgram
+    for _ in range(WORK // len(pan)):
+        osc.receive(pan, SURFACE)
+    for _ in range(ANSWERS):
+        osc.receive(question, ("127.0.0.1", 6001))
+    box.drain()
+    refused = osc.refused
+    osc.receive(pan, SURFACE)
+    assert box.drain() == [] and osc.refused == refused + 1
+    for _ in range(20):
+        osc.receive(zoom, tablet)
+        osc.receive(question, tablet)
+    assert len(box.drain()) == 21 and osc.refused == refused + 1
+    osc.receive(question, tablet)
+    assert box.drain() == [] and osc.refused == refused + 2, "its own share is spent"
+    for other in others:
+        osc.receive(zoom, other)
+    assert osc.refused > refused + 70, "more senders than there are shares"
+    box.drain()
+    watch.now = 1.0
+    osc.receive(pan, SURFACE)
+    assert len(box.drain()) == 1
+
+
 def test_a_busy_show_is_no_flood(osc: OscInput, box: Box) -> None:
     """Sixty faders sixty times a second, each in a datagram of its own."""
     for _ in range(3600):
@@ -654,6 +681,32 @@ def test_who_asks_for_everything_gets_it_once_a_frame(
     surface.send_message("/camera/zoom", "?")
     box.wait()[0].reply(1.0)  # type: ignore[union-attr]
     assert OscMessage(surface.receive()).address == "/liveflight/camera/zoom", "nothing between"
+
+
+def test_a_liveflight_follows_another_that_leads_and_two_that_do_both_say_so(
+    osc: OscInput, box: Box
+) -> None:
+    values: dict[str, Value] = {row.key: row.default for row in ROWS}
+    values |= {"show.preset": "reef", "mix.target": "vgg16:conv4_1:3", "show.fps": 59.5}
+    for datagram in dump(values):
+        osc.receive(datagram, STRANGER)
+    heard = box.drain()
+    assert osc.refused == 0
+    assert all(isinstance(message, Set) for message in heard)
+    followed = [message.key for message in heard if isinstance(message, Set)]
+    assert set(followed) == {row.key for row in REMOTE if row.settable}
+    assert followed[0] == "show.preset", "what comes after it has been moved since"
+    osc.receive(bundle(built("/show/fps", 60.0).dgram), STRANGER)
+    assert osc.refused == 0
+    osc.receive(built("/show/fps", 60.0).dgram, STRANGER)
+    assert osc.refused == 1, "by itself it is a mistake"
+    both = OscInput(port=0, feedback=[STRANGER[0]])
+    both.open(box)
+    both.receive(bundle(built("/camera/zoom", 0.5).dgram), STRANGER)
+    assert len(box.drain()) == 1
+    both.receive(bundle(*(built(a, 0.5).dgram for a in ("/camera/zoom", "/show/fps"))), STRANGER)
+    both.close()
+    assert (box.drain(), both.refused) == ([], 1)
 
 
 def test_full_dumps_are_capped_per_second(osc: OscInput, box: Box) -> None:

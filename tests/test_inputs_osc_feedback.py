@@ -74,8 +74,8 @@ def test_only_changes_are_told_in_one_bundle(feedback: OscFeedback, ear: Ear) ->
     feedback.tell(2.0, {**START, "camera.pan_x": 0.5, "show.preset": "reef"}, [])
     (datagram,) = ear.datagrams()
     assert [decode(message) for message in elements(datagram)] == [
-        ("/liveflight/camera/pan_x", [0.75]),
         ("/liveflight/show/preset", ["reef"]),
+        ("/liveflight/camera/pan_x", [0.75]),
     ]
 
 

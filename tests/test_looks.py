@@ -84,6 +84,19 @@ def test_cues_follow_one_another_skip_what_is_broken_and_hold(flight: Flight, sh
     assert flight.controls.setting("cue.now") == "1 of 3: look, 4 beats"
 
 
+def test_a_panic_holds_the_cue_list_until_go(flight: Flight, shelf: None) -> None:
+    flight.cues.start(CueList("set", (Cue("look", 10), Cue("look", 5), Cue("look", 5))))
+    flight.apply([Trigger("show.panic")])
+    flight.advance(60.0)
+    assert flight.controls.setting("cue.now") == "1 of 3: look, holds"
+    flight.apply([Trigger("show.panic"), Trigger("cue.go")])
+    flight.advance(2.0)
+    assert flight.controls.setting("cue.now") == "2 of 3: look, 3 s"
+    flight.apply([Set("cue.hold", True), Trigger("show.panic"), Trigger("cue.go")])
+    flight.advance(60.0)
+    assert flight.controls.setting("cue.now") == "3 of 3: look, holds", "the performer's own hold"
+
+
 def test_cues_that_all_are_broken_leave_the_look_and_are_tried_again(
     flight: Flight, shelf: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

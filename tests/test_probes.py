@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from liveflight import networks, probes
+from liveflight.core.contracts import LiveflightError
 from liveflight.engines import measured
 
 
@@ -58,3 +63,27 @@ def test_what_auto_chose_is_told_once_it_has_chosen(
 def test_onnx_runtime_runs_the_smallest_model_on_the_cpu() -> None:
     assert "CPUExecutionProvider" in probes.providers({})["names"]
     assert probes.provider({"name": "CPUExecutionProvider"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "probe", "named"),
+    [
+        ("sounddevice", probes.sound, "through"),
+        ("link", probes.link, "version"),
+        ("zeroconf", probes.announcing, "version"),
+    ],
+)
+def test_what_a_show_may_do_without(
+    module: str,
+    probe: Callable[[dict[str, Any]], dict[str, Any]],
+    named: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    try:
+        __import__(module)
+    except (ImportError, OSError):  # the latter: no PortAudio
+        pytest.skip(f"needs {module}")
+    assert re.search(r"\d+\.\d+", probe({})[named])
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(LiveflightError, match=r'pip install "liveflight\[\w+\]"$'):
+        probe({})

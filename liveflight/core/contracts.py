@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
+from heapq import nlargest
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -32,8 +35,17 @@ class OutOfMemoryError(LiveflightError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The part of an error that offers the known name nearest to a mistyped one; may be empty."""
-    close = get_close_matches(name[:60], list(known), n=1, cutoff=0.5)
+    pairs = _pairs(name[:60])
+    # difflib takes milliseconds for a hundred names, and this may be in the middle of a flight.
+    likely = nlargest(5, known, key=lambda other: 2 * len(pairs & _pairs(other)) - len(other))
+    close = get_close_matches(name[:60], likely, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+@lru_cache(maxsize=1024)
+def _pairs(text: str) -> frozenset[tuple[str, str]]:
+    """Which letters follow each other."""
+    return frozenset(pairwise(text))
 
 
 _TARGET = re.compile(r"^(?P<network>[^:\s]+):(?P<layer>[^:\s]+):(?P<filter>\d{1,6}|\*)$")

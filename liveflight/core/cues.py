@@ -15,9 +15,8 @@ from liveflight.core.morph import CURVES
 from liveflight.resources import folder
 
 VERSION = 1
-MOST = 999
-_LARGEST = 256 * 1024
-"""Bytes of a file of so many cues."""
+MOST = 99
+"""So many fit into a file."""
 _WORDS = ("preset", "seconds", "beats", "transition", "transition_beats", "curve", "hold")
 
 
@@ -68,7 +67,7 @@ def read(path: Path) -> CueList:
     """Reads and checks a file. Raises LiveflightError naming file, cue, field and what is
     allowed."""
     with library.reading("cue list", path):
-        return parse(path.stem, library.toml(library.read(path, _LARGEST)))
+        return parse(path.stem, library.toml(library.read(path)))
 
 
 def parse(name: str, data: Mapping[str, Any]) -> CueList:

@@ -12,7 +12,9 @@ AGAIN = 2.0
 """Seconds within which a second press means black."""
 
 _GROUPS = frozenset({"tempo", "sound", "morph"})
-_STAYS = frozenset({"mix.crossfade", "cue.loop", "show.dwell", "show.fit", "show.hud", "show.help"})
+_STAYS = frozenset(
+    {"mix.crossfade", "cue.loop", "cue.hold", "show.dwell", "show.fit", "show.hud", "show.help"}
+)
 """What is no look: these, and what is in those groups."""
 
 SAFE: Mapping[str, Value] = {
@@ -20,9 +22,9 @@ SAFE: Mapping[str, Value] = {
     for row in ROWS
     if row.settable and row.kind != "text"
     if row.group not in _GROUPS and row.key not in _STAYS
-} | {"cue.hold": True}
+}
 """Motion, effects, ascent and output at their defaults, nothing frozen, dark or on its own; what is
-excited stays, and the cue list where it is."""
+excited stays."""
 
 
 class Panic:

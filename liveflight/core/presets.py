@@ -18,18 +18,24 @@ import tomlkit
 
 from liveflight.core import library, modulation
 from liveflight.core.contracts import LiveflightError, Target, Value, nearest
-from liveflight.core.controls import CONTROLS
+from liveflight.core.control import Control
+from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.resources import folder
 
 VERSION = 1
-_LARGEST = 16 * 1024
-"""Bytes of a file: it is read between two frames."""
+_MOST = 99
+"""Targets in a list."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 """What Windows takes for a device, whatever folder and suffix it has."""
 _WORDS = (
     "version", "title", "about", "slot", "targets", "journey", "modulation", "corners",
 )  # fmt: skip
+_SAVED: dict[str, dict[str, Control]] = {}
+"""What a preset may hold, by group and name."""
+for _row in ROWS:
+    if _row.saved:
+        _SAVED.setdefault(_row.group, {})[_row.name] = _row
 
 
 @dataclass(frozen=True)
@@ -105,21 +111,20 @@ def read(path: Path) -> Preset:
 @lru_cache(maxsize=512)
 def _read(path: Path, version: tuple[int, ...]) -> Preset:
     """Once per version of a file: a preset's number is found by looking into all of them."""
-    return parse(path.stem, library.toml(library.read(path, _LARGEST)))
+    return parse(path.stem, library.toml(library.read(path)))
 
 
 def parse(name: str, data: Mapping[str, Any]) -> Preset:
     """A preset from parsed TOML. Raises LiveflightError naming the field."""
     library.check_version(data, VERSION)
-    groups = {control.group for control in CONTROLS.values() if control.saved}
     for key in data:
-        if key not in groups and key not in _WORDS:
-            known = nearest(key, [*groups, *_WORDS])
+        if key not in _SAVED and key not in _WORDS:
+            known = nearest(key, [*_SAVED, *_WORDS])
             raise LiveflightError(f"there is no {key[:60]!r}{known}")
     return Preset(
         name=name,
         targets=dict(_weighted(entry) for entry in _listed(data, "targets")),
-        settings=dict(_settings(data, groups)),
+        settings=dict(_settings(data)),
         journey=tuple(_target(entry) for entry in _listed(data, "journey")),
         modulation=modulation.read(data.get("modulation", [])),
         corners=_corners(data),
@@ -204,12 +209,11 @@ def _slot_in(path: Path, modified: int, size: int) -> int | None:
         return None
 
 
-def _settings(data: Mapping[str, Any], groups: set[str]) -> Iterator[tuple[str, Value]]:
-    for group in groups & data.keys():
-        table = data[group]
+def _settings(data: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+    for group in _SAVED.keys() & data.keys():
+        table, known = data[group], _SAVED[group]
         if not isinstance(table, dict):
             raise LiveflightError(f"{group} = {str(table)[:60]!r}: allowed is a table, [{group}]")
-        known = {c.name: c for c in CONTROLS.values() if c.saved and c.group == group}
         for name, value in table.items():
             if name not in known:
                 raise LiveflightError(f"[{group}] has no {name[:60]!r}{nearest(name, known)}")
@@ -220,6 +224,8 @@ def _listed(data: Mapping[str, Any], key: str) -> list[Any]:
     entries = data.get(key, [])
     if not isinstance(entries, list):
         raise LiveflightError(f"{key} = {str(entries)[:60]!r}: allowed is a list of targets")
+    if len(entries) > _MOST:
+        raise LiveflightError(f"{key} = {len(entries)} targets: allowed are up to {_MOST}")
     return entries
 
 

@@ -21,6 +21,10 @@ class Quantise:
         self._waiting.pop(control.waits, None)
         self._waiting[control.waits] = change
 
+    def cancel(self, control: Control) -> bool:
+        """Drops the change of that kind; whether there was one."""
+        return self._waiting.pop(control.waits, None) is not None
+
     def release(self) -> list[Change]:
         """Everything that waited, in the order in which it was last said."""
         released = list(self._waiting.values())

@@ -14,11 +14,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from liveflight.core import cues, presets
+from liveflight.core import cues, library, presets
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import find
 from liveflight.core.cues import CueList
-from liveflight.core.library import why
 from liveflight.core.mailbox import Ask, Message
 from liveflight.core.presets import Preset
 
@@ -32,6 +31,7 @@ _SPOKEN = {
     name: [one.name for one in fields(kind) if one.name != "origin"]
     for name, kind in _KINDS.items()
 }
+_HINTS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
 _ELSEWHERE = {
     *("show.hud", "show.help", "show.screenshot", "show.save_preset", "show.snapshot"),
     *("show.favourite", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
@@ -107,7 +107,7 @@ def read(path: Path) -> Score:
         if score is None:
             raise LiveflightError("it is empty")
     except (OSError, ValueError, RecursionError, TypeError) as error:
-        raise LiveflightError(f"log {path}, line {number + 1}: {why(error)}") from error
+        raise LiveflightError(f"log {path}, line {number + 1}: {library.why(error)}") from error
     except LiveflightError as error:
         where = f"log {path}, line {number}" if number else f"log {path}"
         raise LiveflightError(f"{where}: {error}") from error
@@ -198,10 +198,9 @@ def _message(entry: object) -> Message:
             kind = _KINDS[name]
         case _:
             raise LiveflightError(f"{str(entry)[:60]!r} is no message")
-    hints = get_type_hints(kind)
     given: dict[str, Any] = dict(zip(_SPOKEN[name], values, strict=True))
     for word, value in given.items():
-        if not _fits(value, hints[word]):
+        if not _fits(value, _HINTS[name][word]):
             raise LiveflightError(f"{name}: {word} = {str(value)[:60]!r} is of the wrong kind")
     if "key" in given:
         control = find(given["key"])

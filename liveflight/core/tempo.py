@@ -19,6 +19,8 @@ class Tempo:
         self._quantise = Quantise()
         self._before = 0.0
         """Where the clock was when it was last looked at."""
+        self.due = True
+        """Whether now is the moment that changes wait for, or none is asked for."""
         self._source = "own"
         self._unheard = 0.0
         """Seconds since the outside clock was heard."""
@@ -60,11 +62,13 @@ class Tempo:
         self._clock.resync()
 
     def holds(self, change: Change) -> bool:
-        """Whether the change has to wait: it comes back from `advance` in its time."""
+        """Whether the change has to wait: it comes back from `advance` in its time. An undo takes
+        back the recall that waits, if there is one, and that is all that comes of either."""
         control = CONTROLS[change.key]
         if not control.waits or self._grid == "off":
             return False
-        self._quantise.hold(control, change)
+        if change.key != "show.undo" or not self._quantise.cancel(control):
+            self._quantise.hold(control, change)
         self._controls.set("tempo.waiting", self._waiting())
         return True
 
@@ -83,9 +87,9 @@ class Tempo:
         self._listen(dt)
         clock.advance(dt)
         beats = {"beat": 1, "bar": clock.beats_per_bar, "phrase": clock.phrase}.get(self._grid)
-        due = beats is None or passes(self._before, clock.position, beats)
+        self.due = beats is None or passes(self._before, clock.position, beats)
         self._before = clock.position
-        released = self._quantise.release() if due else []
+        released = self._quantise.release() if self.due else []
         self._show()
         return released
 

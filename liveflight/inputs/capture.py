@@ -29,6 +29,9 @@ _WIDEST = 960
 _PATIENCE = (0.5, 8.0)
 """Seconds until a lost source is opened again, at first and at most."""
 
+HUNG = 10.0
+"""Seconds without a frame after which a source counts as lost: cameras may take some to begin."""
+
 
 class Moving(Protocol):
     def newest(self, now: float) -> np.ndarray | None:
@@ -40,19 +43,31 @@ class Moving(Protocol):
 
 
 class Capture:
-    """A source in its own time, for a show: its newest frame counts, and where it ends or vanishes
-    it is opened again, with a line in the log at each change."""
+    """A source in its own time, for a show: its newest frame counts, and where it ends, vanishes or
+    hangs it is opened again, with a line in the log at each change."""
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._newest: deque[np.ndarray] = deque(maxlen=1)
         self._ends = threading.Event()
         self._stream: Stream | None = None
+        self._frames, self._seen = 0, -1
+        """How many have come, and had as `newest` looked last."""
+        self._since = 0.0
+        """When one was seen to come last, or the source was opened."""
+        self._hung = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
     def newest(self, now: float) -> np.ndarray | None:
+        if self._frames != self._seen or self._stream is None:
+            self._seen, self._since = self._frames, now
+        elif now - self._since > HUNG:
+            self._since, self._hung = now, True
+            with self._lock:
+                if self._stream:
+                    self._stream.stop()
         return self._newest.pop() if self._newest else None
 
     def close(self) -> None:
@@ -67,8 +82,9 @@ class Capture:
         wait, lost = _PATIENCE[0], False
         while not self._ends.is_set():
             reason, frames = self._watch(lost)
-            if frames:
-                wait, lost = _PATIENCE[0], False
+            lost = lost and not frames
+            if frames and not self._hung:
+                wait = _PATIENCE[0]
             if not lost and not self._ends.is_set():
                 log.warning("camera %s: %s; it is tried again", self._source, reason)
                 lost = True
@@ -77,7 +93,7 @@ class Capture:
 
     def _watch(self, lost: bool) -> tuple[str, int]:
         """Takes frames until there are no more; why, and how many there were."""
-        frames = 0
+        frames, self._hung = 0, False
         try:
             with self._lock:
                 if self._ends.is_set():
@@ -88,7 +104,9 @@ class Capture:
                     log.warning("camera %s: it is back", self._source)
                 frames += 1
                 self._newest.append(frame)
-            return self._stream.reason(), frames
+                self._frames += 1
+            reason = self._stream.reason()
+            return f"no picture for {HUNG:.0f} s" if self._hung else reason, frames
         except LiveflightError as error:
             return str(error), frames
         finally:

@@ -23,7 +23,7 @@ from liveflight.inputs import midi_map
 from liveflight.inputs.midi_clock import MidiClock
 from liveflight.inputs.midi_knobs import Knobs
 from liveflight.inputs.midi_learn import Learner
-from liveflight.inputs.midi_map import Sort, Source
+from liveflight.inputs.midi_map import Binding, Sort, Source
 from liveflight.inputs.midi_ports import Ports
 from liveflight.inputs.midi_process import PortsApart
 
@@ -56,6 +56,10 @@ class MidiInput:
         self.ports_open: set[str] = set()
         """Names of the ports that are listened to."""
         self._troubles: Counter[str] = Counter()
+
+    @property
+    def listening(self) -> bool:
+        return self._thread is not None
 
     def open(self, mailbox: Mailbox) -> None:
         """Starts to look for ports. Raises LiveflightError where there is no MIDI here, or the
@@ -116,15 +120,19 @@ class MidiInput:
     def rescan(self) -> None:
         """Opens what has come, lets go of what is gone; one line of log for each."""
         with self._scanning:
-            there = {name for name in self._ports.names() if self._wanted in name.lower()}
-            for name in sorted(self.ports_open - there):
+            there = self._there()
+            gone = sorted(self.ports_open - there)
+            for name in gone:
                 self._ports.close(name)
                 self.ports_open.discard(name)
                 with self._lock:
                     self._knobs.unplugged(name)
                 log.warning("MIDI port %s is gone", name)
-            for name in sorted(there - self.ports_open):
+            for name in sorted((self._there() if gone else there) - self.ports_open):
                 self._plug(name)
+
+    def _there(self) -> set[str]:
+        return {name for name in self._ports.names() if self._wanted in name.lower()}
 
     def _plug(self, name: str) -> None:
         try:
@@ -167,13 +175,20 @@ class MidiInput:
 
     def _turn(self, source: Source, value: int, now: float) -> None:
         if self._learner and (binding := self._learner.hear(source, value, now)):
-            self._knobs.bind(binding)
-            self._learner = None
-            self._mailbox.put(Set("midi.learn", ""))
-            log.warning("MIDI: %s moves %s from now on", binding.source, binding.control)
-            self._changed()
+            self._learnt(binding)
         elif message := self._knobs.turn(source, value):
             self._mailbox.put(message)
+
+    def _learnt(self, binding: Binding) -> None:
+        self._learner = None
+        self._mailbox.put(Set("midi.learn", ""))
+        try:
+            self._knobs.bind(binding)
+        except LiveflightError as error:
+            self._trouble(str(error))
+        else:
+            log.warning("MIDI: %s moves %s from now on", binding.source, binding.control)
+            self._changed()
 
     def _arm(self, key: str, values: Mapping[str, Value]) -> None:
         if not key:

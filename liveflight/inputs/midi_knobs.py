@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
@@ -10,6 +11,7 @@ from liveflight.core.controls import CONTROLS
 from liveflight.core.mailbox import Message, Nudge, Set, Trigger
 from liveflight.inputs.midi_learn import steps
 from liveflight.inputs.midi_map import Binding, MidiMap, Source
+from liveflight.inputs.midi_ports import namesake
 
 _STEP = 1 / 128
 """Fader way of one step of an encoder: its slow turn goes as finely as a knob of 7 bits."""
@@ -59,7 +61,7 @@ class Knobs:
     def turn(self, source: Source, value: int) -> Message | None:
         """The message for the mailbox; None where the knob is bound to nothing, waits to be picked
         up, or is a button let go."""
-        source, value = self._joined(source, value)
+        source, value = self._joined(self._meant(source), value)
         binding = self.bindings.find(source)
         if binding is None:
             return None
@@ -69,6 +71,14 @@ class Knobs:
         if binding.turn != "absolute":
             return _stepped(control, steps(binding.turn, value), origin(source))
         return self._moved(binding, control, value / _LARGEST[source.sort])
+
+    def _meant(self, source: Source) -> Source:
+        """A box's twin, or one that was plugged in again while its old port was still there, stands
+        in for it as long as nothing is bound to itself."""
+        first = namesake(source.port)
+        if first == source.port or any(each.source.port == source.port for each in self.bindings):
+            return source
+        return replace(source, port=first)
 
     def _joined(self, source: Source, value: int) -> tuple[Source, int]:
         """Both halves of a 14-bit controller as one; everything else as it is."""

@@ -28,10 +28,10 @@ Takeover = Literal["pickup", "jump"]
 """What a knob does whose control stands elsewhere: nothing until it comes past there, or it takes
 the control along at once."""
 
+_SORTS, _TURNS, _TAKEOVERS = get_args(Sort), get_args(Turn), get_args(Takeover)
 _VERSION = 1
-_MOST = 1000
-_LARGEST = 512 * 1024
-"""Bytes of a file of so many bindings."""
+MOST = 99
+"""So many fit into a file."""
 _FIELDS = ("port", "sort", "channel", "number", "control", "turn", "takeover", "value")
 
 
@@ -74,7 +74,9 @@ class MidiMap:
         return self._of.get(source)
 
     def bind(self, binding: Binding) -> None:
-        """In place of what its source was bound to; a 14-bit controller takes both its numbers."""
+        """In place of what its source was bound to; a 14-bit controller takes both its numbers.
+
+        Raises LiveflightError where MOST are bound already."""
         source = binding.source
         self._of.pop(source, None)
         if source.sort == "cc14":
@@ -83,6 +85,10 @@ class MidiMap:
         if source.sort == "cc":
             for number in (source.number, source.number - 32):
                 self._of.pop(Source(source.port, "cc14", source.channel, number), None)
+        if len(self._of) == MOST:
+            raise LiveflightError(
+                f"MIDI: {MOST} knobs are bound, and no more can be: have a control forget its own"
+            )
         self._of[source] = binding
 
     def forget(self, control: str) -> int:
@@ -103,7 +109,7 @@ def read(path: Path) -> MidiMap:
     Raises LiveflightError naming the file, the field and what is allowed."""
     with library.reading("MIDI bindings", path):
         try:
-            data = library.read(path, _LARGEST)
+            data = library.read(path)
         except FileNotFoundError:
             return MidiMap()
         return parse(library.toml(data))
@@ -131,8 +137,10 @@ def dump(bindings: MidiMap) -> str:
         row.update({"number": source.number, "control": binding.control})
         if binding.value:
             row["value"] = binding.value
-        elif source.sort != "note":
-            row.update({"turn": binding.turn, "takeover": binding.takeover})
+        if binding.turn != "absolute":
+            row["turn"] = binding.turn
+        if binding.takeover != "pickup":
+            row["takeover"] = binding.takeover
         rows.append(row)
     document["binding"] = rows
     return tomlkit.dumps(document)
@@ -145,8 +153,8 @@ def parse(data: Mapping[str, Any]) -> MidiMap:
             raise LiveflightError(f"there is no {key[:60]!r}{nearest(key, ['version', 'binding'])}")
     library.check_version(data, _VERSION)
     rows = data.get("binding", [])
-    if not isinstance(rows, list) or len(rows) > _MOST:
-        raise LiveflightError(f"binding: allowed are up to {_MOST} tables, [[binding]]")
+    if not isinstance(rows, list) or len(rows) > MOST:
+        raise LiveflightError(f"binding: allowed are up to {MOST} tables, [[binding]]")
     bindings = MidiMap()
     for row in rows:
         bindings.bind(_binding(row))
@@ -160,15 +168,15 @@ def _binding(row: object) -> Binding:
         if key not in _FIELDS:
             raise LiveflightError(f"a binding has no {key[:60]!r}{nearest(key, _FIELDS)}")
     control = _control(row.get("control"))
-    sort: Sort = _choice(row, "sort", get_args(Sort))
+    sort: Sort = _choice(row, "sort", _SORTS)
     source = Source(
         _line(row, "port"),
         sort,
         _whole(row, "channel", 1, 16),
         _whole(row, "number", 0, {"cc14": 31, "pitch": 0}.get(sort, 127)),
     )
-    turn: Turn = _choice(row, "turn", get_args(Turn), "absolute")
-    takeover: Takeover = _choice(row, "takeover", get_args(Takeover), "pickup")
+    turn: Turn = _choice(row, "turn", _TURNS, "absolute")
+    takeover: Takeover = _choice(row, "takeover", _TAKEOVERS, "pickup")
     value = _line(row, "value") if control.kind == "text" else ""
     return Binding(source, control.key, turn, takeover, value)
 

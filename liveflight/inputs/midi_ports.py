@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from itertools import count
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -21,13 +22,17 @@ Heard = Callable[[Sequence[int]], None]
 """Called with the bytes of one message, on a thread of the library's."""
 
 _CLIENT = "liveflight"
-_ALSA_NUMBERS = re.compile(r" \d+:\d+$")
-"""ALSA's client and port at the end of a name: others after every plug."""
+_Plugged = tuple[str, int]
+"""A port as the library lists it, and how many of that very name come before it."""
+_NUMBERS = re.compile(r" \d+:\d+$|-0\d(?=:)| \[\d+\]")
+"""What may be another number after every plug: ALSA's client and port at the end of a name, JACK's
+for a client whose name is still taken, and ALSA's client where a2jmidid passes it on to JACK."""
 
 
 class Ports(Protocol):
     def names(self) -> list[str]:
-        """The input ports there are now, each with a name of its own that outlives unplugging."""
+        """The input ports there are now, each with a name of its own that outlives unplugging. One
+        that is plugged in anew is missing once."""
         ...
 
     def open(self, name: str, heard: Heard) -> None:
@@ -41,7 +46,7 @@ class Ports(Protocol):
     def close_all(self) -> None: ...
 
 
-def system_ports() -> Ports:
+def system_ports() -> SystemPorts:
     """Raises LiveflightError where no library is installed, or the system has no MIDI."""
     try:
         import rtmidi
@@ -59,12 +64,13 @@ def system_ports() -> Ports:
     return _RtMidi2(rtmidi2, apis)
 
 
-class _Library(ABC):
+class SystemPorts(ABC):
     """What both libraries have in common: a client that lists, and one more for each open port."""
 
     def __init__(self, library: ModuleType, apis: Sequence[int]) -> None:
         self._library = library
         self._opened: dict[str, Any] = {}
+        self._names: dict[_Plugged, str] = {}
         for self._api in apis:
             # SystemError, RuntimeError or the library's own: the system has not that kind of MIDI.
             with suppress(Exception):
@@ -75,17 +81,26 @@ class _Library(ABC):
             "or start JACK"
         )
 
+    @property
+    def through(self) -> str:
+        """The library and the kind of MIDI of the system's."""
+        kinds = (name for name in dir(self._library) if name.startswith("API_"))
+        kind = next((k for k in kinds if getattr(self._library, k) == self._api), "")
+        return f"{self._library.__name__} {kind.removeprefix('API_')}".rstrip()
+
     def names(self) -> list[str]:
-        found: list[str] = []
-        for name in self._listed():
-            name = _ALSA_NUMBERS.sub("", name)
-            if _CLIENT not in name.lower():  # JACK lists our own
-                again = sum(_numbered(name, other) for other in found)
-                found.append(f"{name} #{again + 1}" if again else name)
-        return found
+        there = self._there()
+        left = {plugged: name for plugged, name in self._names.items() if plugged in there}
+        returned = len(left) == len(self._names)
+        self._names = left
+        if returned:  # else what is new may be what is gone, and has to be opened again
+            for plugged in there:
+                left[plugged] = left.get(plugged) or _free(plugged[0], left.values())
+        return list(left.values())
 
     def open(self, name: str, heard: Heard) -> None:
-        places = dict(zip(self.names(), self._places(), strict=False))
+        there = self._there()
+        places = {self._names.get(plugged): number for plugged, number in there.items()}
         if name not in places:
             raise OSError(f"MIDI port {name!r} is gone")
         client = self._client(f"{_CLIENT} in")
@@ -108,9 +123,13 @@ class _Library(ABC):
         for name in list(self._opened):
             self.close(name)
 
-    def _places(self) -> list[int]:
-        """The library's number of each port in `names`."""
-        return [n for n, name in enumerate(self._listed()) if _CLIENT not in name.lower()]
+    def _there(self) -> dict[_Plugged, int]:
+        """The library's number of each port."""
+        found: dict[_Plugged, int] = {}
+        for number, name in enumerate(self._listed()):
+            if _CLIENT not in name.lower():  # JACK lists our own
+                found[name, sum(other == name for other, _ in found)] = number
+        return found
 
     @abstractmethod
     def _client(self, name: str) -> Any: ...
@@ -123,7 +142,7 @@ class _Library(ABC):
         """A callback has to be taken away before its port is closed, or the library crashes."""
 
 
-class _RtMidi(_Library):
+class _RtMidi(SystemPorts):
     def _client(self, name: str) -> Any:
         return self._library.MidiIn(self._api, name=name)
 
@@ -138,7 +157,7 @@ class _RtMidi(_Library):
         client.set_callback(lambda event, _: listener(event[0]))
 
 
-class _RtMidi2(_Library):
+class _RtMidi2(SystemPorts):
     def _client(self, name: str) -> Any:
         return self._library.MidiIn(name, api=self._api)
 
@@ -153,5 +172,13 @@ class _RtMidi2(_Library):
         client.callback = lambda message, _: listener(message)
 
 
-def _numbered(name: str, other: str) -> bool:
-    return other == name or re.fullmatch(re.escape(name) + r" #\d+", other) is not None
+def _free(listed: str, taken: Collection[str]) -> str:
+    """The name of a port that has just come; of several alike, numbered."""
+    name = _NUMBERS.sub("", listed)
+    numbered = (f"{name} #{number}" if number > 1 else name for number in count(1))
+    return next(each for each in numbered if each not in taken)
+
+
+def namesake(name: str) -> str:
+    """The first of several alike."""
+    return re.sub(r" #\d+$", "", name)

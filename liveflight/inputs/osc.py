@@ -28,6 +28,8 @@ Sender = tuple[str, int]
 
 SPEAKERS = 64
 """Senders that are remembered at a time."""
+FLOOD = 256
+"""Datagrams of a flood that are looked at in a row: others' are among them."""
 
 
 class OscInput:
@@ -106,12 +108,15 @@ class OscInput:
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
+            flood = 0
             while all(key.fileobj is self._socket for key, _ in selector.select()):
                 try:
                     datagram, sender = self._socket.recvfrom(LONGEST + 1)
                     self.receive(datagram, sender[:2])
-                    if self._reader.overdrawn:
-                        time.sleep(0.02)  # the system drops a flood at less cost than we do
+                    flood = flood + 1 if self._reader.overdrawn else 0
+                    if flood >= FLOOD:
+                        flood = 0
+                        time.sleep(0.02)  # the system drops it at less cost than we do
                 except BlockingIOError:
                     continue
                 except OSError as error:
@@ -136,7 +141,9 @@ class OscInput:
         host = plain(sender[0])
         answered = is_loopback(host) or host in self._trusted
         speaker = Speaker(
-            f"osc:{host}:{sender[1]}", partial(self._send, sender) if answered else None
+            f"osc:{host}:{sender[1]}",
+            partial(self._send, sender) if answered else None,
+            host in self._trusted,
         )
         self._speakers[sender] = speaker
         return speaker

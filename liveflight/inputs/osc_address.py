@@ -10,7 +10,7 @@ where a backtracking one can take for ever.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from liveflight.core.contracts import LiveflightError, nearest
@@ -69,10 +69,10 @@ def resolve(address: str) -> tuple[list[Control], Form]:
     name, form = _split(address.lower())
     if name in BOOK:
         return [BOOK[name]], form
-    found = _matching(name) if is_pattern(name) else []
+    found = _matching(name) if is_pattern(name) else ()
     if not found:
         raise UnknownAddressError(address)
-    return found, form
+    return list(found), form
 
 
 def _split(address: str) -> tuple[str, Form]:
@@ -83,7 +83,8 @@ def _split(address: str) -> tuple[str, Form]:
     return address, "plain"
 
 
-def _matching(pattern: str) -> list[Control]:
+@lru_cache(maxsize=64)
+def _matching(pattern: str) -> tuple[Control, ...]:
     if sum(pattern.count(sign) for sign in "*?[{,") > MOST_WILDCARDS:
         raise LiveflightError(f"an address has at most {MOST_WILDCARDS} wildcards and alternatives")
     parts = [_tokens(part) for part in pattern.split("/")]
@@ -93,7 +94,7 @@ def _matching(pattern: str) -> list[Control]:
         for names, row in _PATHS.items()
         if len(parts) == len(names) and all(map(covers, range(len(names)), names))
     }
-    return list(found.values())
+    return tuple(found.values())
 
 
 def _tokens(part: str) -> list[Token]:

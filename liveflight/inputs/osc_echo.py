@@ -21,8 +21,14 @@ HOLD = 0.2
 """Seconds for which a change is not echoed to who made it."""
 SYNC = "show.sync"
 
-TOLD: tuple[Control, ...] = tuple(row for row in ROWS if row.remote and row.kind != "trigger")
-"""What listeners hear of."""
+TOLD: tuple[Control, ...] = tuple(
+    sorted(
+        (row for row in ROWS if row.remote and row.kind != "trigger"),
+        key=lambda row: row.key != "show.preset",
+    )
+)
+"""What listeners hear of. The preset comes first: a liveflight that listens recalls it, and what
+follows is what has been moved since."""
 
 
 def place_of(origin: str) -> tuple[str, int]:

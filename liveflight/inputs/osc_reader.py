@@ -23,14 +23,15 @@ log = logging.getLogger(__name__)
 
 CAUSES = 32
 """Kinds of bad packet that are reported, each once; all are counted."""
-WORK = 1024 * 1024
-"""Bytes read per second; more is dropped, so that a flood cannot take the frame loop's time."""
+WORK, OWN_WORK = 1024 * 1024, 32 * 1024
+"""Bytes read per second, of all senders and, when those are spent, still of each; more is dropped,
+so that a flood cannot take the frame loop's time."""
 OVERHEAD = 32
 """What a datagram costs beside its bytes."""
 SEARCH = 4096
 """What an address with wildcards costs beside its bytes."""
-ANSWERS = 200
-"""Questions answered per second."""
+ANSWERS, OWN_ANSWERS = 200, 20
+"""Questions answered per second, likewise."""
 DUMP = 20
 """How many of them a full dump counts for."""
 
@@ -48,6 +49,8 @@ class Speaker:
     """As messages carry it, such as `osc:127.0.0.1:5005`."""
     reply: Reply | None
     """None: a stranger, who gets no answers."""
+    told: bool = False
+    """Whether its machine is told where the controls stand."""
 
 
 class Reader:
@@ -57,7 +60,8 @@ class Reader:
         self.refused = 0
         """Datagrams refused since the start."""
         self._clock, self._began = clock, clock()
-        self._work, self._answers = Budget(WORK, clock), Budget(ANSWERS, clock)
+        self._work = Budget(WORK, clock, OWN_WORK)
+        self._answers = Budget(ANSWERS, clock, OWN_ANSWERS)
         self._reported: set[str] = set()
         self._last: tuple[list[Control], Form, Argument, str] | str = ""
 
@@ -74,19 +78,25 @@ class Reader:
         text = self._last if isinstance(self._last, str) else _described(*self._last)
         return "osc " + "".join(c if c.isprintable() else "?" for c in text[:80])
 
-    def spend(self, size: int) -> None:
+    def overdrawn_by(self, speaker: Speaker) -> bool:
+        """Whether more comes from that sender than is read."""
+        return self._work.overdrawn_by(speaker.origin)
+
+    def spend(self, size: int, speaker: Speaker) -> None:
         """Counts what is read, in bytes. Raises PacketError where more comes than is read."""
-        self._work.spend(size + OVERHEAD, "packets come faster than they are read")
+        refusal = "packets come faster than they are read"
+        self._work.spend(size + OVERHEAD, refusal, speaker.origin)
 
     def read(self, datagram: bytes, speaker: Speaker) -> list[Message]:
         """A datagram's messages, all of them; or none, and it counts as refused."""
         address = ""
         found: list[Message] = []
         try:
-            self.spend(len(datagram))
+            self.spend(len(datagram), speaker)
+            bundled = datagram.startswith(b"#")
             for element in elements(datagram):
                 address, arguments = decode(element)
-                found += self._messages(address, arguments, speaker)
+                found += self._messages(address, arguments, speaker, bundled)
         except PacketError as error:
             self.refuse(speaker.origin, error, str(error))
             return []
@@ -113,20 +123,34 @@ class Reader:
         last = self.last_message if "refused" in self.last_message else ""
         return [*filter(None, [last]), f"{self.refused} OSC packets refused"]
 
-    def _messages(self, address: str, arguments: list[Argument], speaker: Speaker) -> list[Message]:
+    def _messages(
+        self, address: str, arguments: list[Argument], speaker: Speaker, bundled: bool
+    ) -> list[Message]:
         if address.lower() in _PING:
             return [self._pong(speaker)]
         if is_pattern(address):
-            self._work.spend(SEARCH, "addresses with wildcards come faster than they are matched")
+            refusal = "addresses with wildcards come faster than they are matched"
+            self._work.spend(SEARCH, refusal, speaker.origin)
         controls, form = resolve(address)
         if len(arguments) > 1:
             raise LiveflightError(f"{len(arguments)} arguments: allowed is one")
         argument = arguments[0] if arguments else None
+        if bundled and argument != "?" and not any(control.movable for control in controls):
+            return self._overheard(speaker)
         self._last = (controls, form, argument, address)
         if len(controls) == 1:
             message = self._message(controls[0], form, argument, speaker)
             return [message] if message else []
         return self._taken(controls, form, argument, speaker)
+
+    def _overheard(self, speaker: Speaker) -> list[Message]:
+        """Another liveflight's feedback, which tells of its meters too: this one follows it. Two
+        that told each other would swap what they are set to, on and on."""
+        if speaker.told:
+            raise LiveflightError(
+                "two liveflights tell each other: leave --osc-feedback to the one that leads"
+            )
+        return []
 
     def _taken(
         self, controls: list[Control], form: Form, argument: Argument, speaker: Speaker
@@ -150,7 +174,8 @@ class Reader:
             return self._question(control, form, speaker)
         message = meant(control, form, argument, speaker.origin)
         if isinstance(message, Trigger) and message.key == SYNC and speaker.reply:
-            self._answers.spend(DUMP, f"more than {ANSWERS // DUMP} full dumps per second")
+            refusal = f"more than {ANSWERS // DUMP} full dumps per second"
+            self._answers.spend(DUMP, refusal, speaker.origin)
         return message
 
     def _question(self, control: Control, form: Form, speaker: Speaker) -> Ask:
@@ -176,7 +201,8 @@ class Reader:
     def _reply(self, speaker: Speaker, what: str) -> Reply:
         if speaker.reply is None:
             raise LiveflightError(f"{what} is answered only to this machine and to feedback hosts")
-        self._answers.spend(1, f"more than {ANSWERS} questions per second")
+        refusal = f"more than {ANSWERS} questions per second"
+        self._answers.spend(1, refusal, speaker.origin)
         return speaker.reply
 
 

@@ -136,9 +136,9 @@ class Server:
                     self._put(self.reader.read(said.data, client.speaker))
                 elif said.type is WSMsgType.TEXT:
                     with suppress(PacketError):
-                        self.reader.spend(len(said.data))
+                        self.reader.spend(len(said.data), client.speaker)
                         client.obey(said.data)
-                if self.reader.overdrawn:
+                if self.reader.overdrawn_by(client.speaker):
                     await asyncio.sleep(0.02)  # the sender has to wait, not the frame loop
         finally:
             telling.cancel()

@@ -50,7 +50,7 @@ class Device:
         self._tried, self._attempts = 0.0, 0
 
     def open(self) -> None:
-        self._stream = self._start(_sounddevice())
+        self._stream = self._start(library())
         self.rate = round(self._stream.samplerate)
 
     def read(self, now: float) -> Samples:
@@ -75,7 +75,7 @@ class Device:
         self._worker.close(_GRACE)
         stream, self._stream = self._stream, None
         if stream:
-            with suppress(_sounddevice().PortAudioError):
+            with suppress(library().PortAudioError):
                 stream.abort()
                 stream.close()
 
@@ -102,7 +102,7 @@ class Device:
 
     def _again(self) -> Any:
         """PortAudio knows only the devices that were there when it was initialised."""
-        sounddevice = _sounddevice()
+        sounddevice = library()
         if self._stream:
             with suppress(sounddevice.PortAudioError):
                 self._stream.abort()
@@ -121,11 +121,9 @@ class Device:
             )  # fmt: skip
             stream.start()
         except (ValueError, sounddevice.PortAudioError) as error:
-            inputs = [each["name"] for each in sounddevice.query_devices()
-                      if each["max_input_channels"]]  # fmt: skip
             raise LiveflightError(
                 f"sound device {self._name!r} cannot be opened ({str(error).splitlines()[0]}); "
-                f"there is {', '.join(inputs) or 'none that hears'}"
+                f"there is {', '.join(hearing(sounddevice)) or 'none that hears'}"
             ) from error
         return stream
 
@@ -134,7 +132,14 @@ class Device:
         self._blocks.append(block.mean(axis=1, dtype=np.float32))
 
 
-def _sounddevice() -> ModuleType:
+def hearing(sounddevice: ModuleType) -> list[str]:
+    """The names of the devices that hear."""
+    devices = sounddevice.query_devices()
+    return [str(device["name"]) for device in devices if device["max_input_channels"]]
+
+
+def library() -> ModuleType:
+    """sounddevice. Raises LiveflightError where it, or PortAudio, is missing."""
     try:
         import sounddevice
     except ImportError as error:

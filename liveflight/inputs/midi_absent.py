@@ -1,0 +1,39 @@
+"""In the place of MIDI where there is none: whoever wants to learn a knob is told what to do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from liveflight.core.contracts import Value
+from liveflight.core.mailbox import Mailbox, Message, Set
+
+log = logging.getLogger(__name__)
+
+SAID = "MIDI learn: there is no MIDI here; plug it in and start with --midi"
+
+SHOWN = 10.0
+"""Seconds that it stays on the HUD."""
+
+
+class NoMidi:
+    def open(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        self._until: float | None = None
+        self._now = 0.0
+
+    def poll(self, now: float) -> None:
+        self._now = now
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        if any(isinstance(each, Set) and each.key == "midi.learn" and each.value for each in heard):
+            self._mailbox.put(Set("midi.learn", ""))
+            if self._until is None:
+                log.warning("%s", SAID)
+            self._until = now + SHOWN
+
+    def lines(self) -> list[str]:
+        return [SAID] if self._until is not None and self._now < self._until else []
+
+    def close(self) -> None:
+        """There is nothing to close."""
