@@ -3,6 +3,7 @@ ALSA's sequencer the same library takes that."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -32,12 +33,13 @@ def jack() -> Iterator[None]:
     """A server of its own, with a made-up sound card."""
     if not shutil.which("jackd"):
         pytest.skip("needs jackd (Debian: jackd2)")
-    command = ["jackd", "--no-realtime", "--name", "liveflight-test", "-d", "dummy"]
+    name = f"liveflight-test-{os.getpid()}"
+    command = ["jackd", "--no-realtime", "--name", name, "-d", "dummy"]
     with (
         pytest.MonkeyPatch.context() as patched,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server,
     ):
-        patched.setenv("JACK_DEFAULT_SERVER", "liveflight-test")
+        patched.setenv("JACK_DEFAULT_SERVER", name)
         patched.setenv("JACK_NO_START_SERVER", "1")
         try:
             yield
