@@ -41,12 +41,13 @@ def jack() -> Iterator[ModuleType]:
     if not shutil.which("jackd"):
         pytest.skip("needs jackd (Debian: jackd2)")
     rtmidi = pytest.importorskip("rtmidi")
-    command = ["jackd", "--no-realtime", "--name", "liveflight-test", "-d", "dummy"]
+    name = f"liveflight-test-{os.getpid()}"
+    command = ["jackd", "--no-realtime", "--name", name, "-d", "dummy"]
     with (
         pytest.MonkeyPatch.context() as patched,
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
     ):
-        patched.setenv("JACK_DEFAULT_SERVER", "liveflight-test")
+        patched.setenv("JACK_DEFAULT_SERVER", name)
         patched.setenv("JACK_NO_START_SERVER", "1")
         try:
             until(lambda: starts(rtmidi))

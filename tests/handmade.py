@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
-from liveflight.core.contracts import Canvas
 from liveflight.worker import Worker
 
+T = TypeVar("T")
 
-class ByHand(Worker[tuple[Canvas, float]]):
-    """Ascends at once; or, told to `hold`, when it is told to `finish`."""
+
+class ByHand(Worker[T]):
+    """Does a job at once; or, told to `hold`, when it is told to `finish`."""
 
     def __init__(self) -> None:
         super().__init__(background=False)
         self.hold = False
-        self._held: list[Callable[[], tuple[Canvas, float]]] = []
+        self._held: list[Callable[[], T]] = []
 
-    def submit(self, job: Callable[[], tuple[Canvas, float]]) -> None:
+    def submit(self, job: Callable[[], T]) -> None:
         if self.hold:
             self.busy = True
             self._held.append(job)

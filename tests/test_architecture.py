@@ -13,6 +13,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -115,6 +116,7 @@ def imported(source: str, package: str) -> Iterator[str]:
         yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+@cache
 def imports_of(module: str) -> set[str]:
     path = MODULES[module]
     package = ".".join(path.relative_to(ROOT).parent.parts)

@@ -227,19 +227,22 @@ def test_reseeding_forgets_the_tick_in_flight(begin: Begin) -> None:
 
 
 def test_new_noise_is_made_beside_the_show(begin: Begin) -> None:
-    beside: Worker[Canvas] = Worker(background=True)
+    beside: ByHand[Canvas] = ByHand()
+    beside.hold = True
     flown = begin(noise=beside)
     flown.show(blob(0.0, 0.0))
+    shown = HostCopy().read(flown.dream.view()).copy()
     for _ in range(3):
         flown.dream.reseed()
-    assert beside.wait(60)
+    np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), shown)
+    beside.finish()
     np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), pink(SIZE, 6))
     flown.dream.reseed()
-    assert beside.wait(60)
+    beside.finish()
     flown.dream.begin(flown.engine, MIX, Ascent(0.0, 1), (48, 26))
     assert flown.dream.arrive(0.0)
     flown.dream.view()
-    assert beside.wait(60)
+    beside.finish()
     np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), pink((48, 26), 8))
 
 

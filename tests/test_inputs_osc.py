@@ -584,7 +584,7 @@ def target() -> Iterator[tuple[OscInput, Mailbox]]:
 
 
 @given(datagram=st.one_of(st.binary(max_size=80), mutated(), TYPED))
-@settings(derandomize=True, deadline=None, max_examples=3000)
+@settings(derandomize=True, deadline=None, max_examples=1000)
 def test_any_bytes_are_messages_that_controls_can_take_or_are_counted(
     datagram: bytes, target: tuple[OscInput, Mailbox]
 ) -> None:

@@ -1,6 +1,7 @@
 """torchvision's networks as graphs against torchvision's own, on random weights."""
 
 import copy
+import functools
 import itertools
 import math
 import threading
@@ -32,13 +33,21 @@ class Known:
     """torchvision's own."""
     home: Path
     file: Path
+    ours: nn.Module
+    """Loaded from the file, once for all who leave it as it is: that takes a second."""
 
 
 @pytest.fixture(scope="module", params=catalogue.WRITTEN)
 def known(request, tmp_path_factory) -> Known:
     home = tmp_path_factory.mktemp(request.param)
     module = seeded(request.param)
-    return Known(request.param, module, home, cached(request.param, module, home))
+    file = cached(request.param, module, home)
+    return Known(request.param, module, home, file, networks.network(request.param).load(file))
+
+
+@functools.cache
+def traced(name: str) -> tracing.Traced:
+    return tracing.trace(name)
 
 
 def small_picture(height: int = 75, width: int = 110) -> Tensor:
@@ -53,11 +62,11 @@ def assert_equals_torchvision(ours: nn.Module, name: str, theirs: nn.Module) -> 
     with torch.no_grad():
         found = ours(x, [layer.name for layer in layers])  # at once: none may clobber another
         watched.run(x)
-    traced = tracing.trace(name)
-    for place in tracing.places(traced):
+    graph = traced(name)
+    for place in tracing.places(graph):
         # What a convolution does together with its batch norm, torchvision has after that.
-        node = traced.names[place.node]
-        expected = watched.found[traced.folded.get(node, node)]
+        node = graph.names[place.node]
+        expected = watched.found[graph.folded.get(node, node)]
         answer = found[place.layer.name]
         assert answer.shape == expected.shape and answer.shape[1] == place.layer.channels
         scale = expected.abs().max().item()
@@ -88,9 +97,7 @@ def test_the_other_families_too(name, tmp_path):
 def test_the_gradient_equals_torchvisions(known):
     ours, theirs = (small_picture().requires_grad_() for _ in range(2))
     layer = networks.network(known.name).beginning
-    networks.network(known.name).load(known.file)(ours, [layer.name])[
-        layer.name
-    ].square().sum().backward()
+    known.ours(ours, [layer.name])[layer.name].square().sum().backward()
     watched = Watched(known.module)
     watched.run(theirs)
     node = {"googlenet": "inception4c.cat", "resnet50": "layer3.2.relu_2"}.get(
@@ -104,11 +111,10 @@ def test_the_gradient_equals_torchvisions(known):
 
 
 def test_maps_are_of_the_stride_that_is_said(known):
-    module = networks.network(known.name).load(known.file)
     height, width = 160, 224
     layers = networks.network(known.name).layers
     with torch.no_grad():
-        maps = module(small_picture(height, width), [layer.name for layer in layers])
+        maps = known.ours(small_picture(height, width), [layer.name for layer in layers])
     for layer in layers:
         for side, found in zip((height, width), maps[layer.name].shape[2:], strict=True):
             assert side / layer.stride - 1 <= found <= side / layer.stride
@@ -130,11 +136,11 @@ def test_nothing_past_the_deepest_asked_layer_runs(known):
 
 def test_an_unknown_layer(known):
     with pytest.raises(KeyError, match="nowhere"):
-        networks.network(known.name).load(known.file)(small_picture(), ["nowhere"])
+        known.ours(small_picture(), ["nowhere"])
 
 
 def test_the_module_is_frozen_float32_without_batch_norms(known):
-    module = networks.network(known.name).load(known.file)
+    module = known.ours
     assert isinstance(module, Graphed) and not module.training
     assert {(p.dtype, p.requires_grad) for p in module.parameters()} == {(torch.float32, False)}
     assert not any(isinstance(part, nn.BatchNorm2d) for part in module.modules())
@@ -143,7 +149,7 @@ def test_the_module_is_frozen_float32_without_batch_norms(known):
 
 def test_a_copy_is_its_own(known):
     layer = networks.network(known.name).layers[0].name
-    module = networks.network(known.name).load(known.file)
+    module = known.ours
     with torch.no_grad():
         before = module(small_picture(), [layer])[layer]
         other = copy.deepcopy(module)
@@ -221,7 +227,7 @@ def test_densenets_published_keys_are_known(tmp_path):
 
 def test_a_flight_goes_on_while_another_network_is_traced(known):
     layer = networks.network(known.name).layers[-1].name
-    module = networks.network(known.name).load(known.file)
+    module = known.ours
     x = small_picture(64, 64)
     with torch.no_grad():
         alone = module(x, [layer])[layer]

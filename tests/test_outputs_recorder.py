@@ -117,9 +117,10 @@ def test_an_older_file_is_replaced(tmp_path: Path) -> None:
 
 
 WRITER = """
-import signal, sys
+import signal, sys, time
 import numpy as np
 from liveflight.outputs.recorder import open_sink
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind a shell
 def picture(seed):
     return np.random.default_rng(seed).integers(0, 256, (48, 64, 3), np.uint8)
 try:
@@ -127,7 +128,8 @@ try:
         for number in range(200):
             sink.write(picture(number))
         print("written", flush=True)
-        signal.pause()
+        while True:  # signal.pause would miss one that comes right before it
+            time.sleep(0.05)
 except KeyboardInterrupt:
     print("stopped", flush=True)
 """

@@ -105,6 +105,11 @@ def test_whoever_can_test_can_fly_but_not_the_other_way_round(checkout: Checkout
     assert not checkout.installed
 
 
+def test_the_whole_suite_runs_in_two_processes(checkout: Checkout) -> None:
+    checkout.run("test")
+    assert checkout.asked.splitlines()[-1] == "-m pytest --numprocesses 2 --dist worksteal"
+
+
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
 def test_changed_dependencies_are_installed(checkout: Checkout, name: str) -> None:
     checkout.run("fly")
