@@ -44,6 +44,12 @@ class Course:
         """Whether the goal, or one that is still to become it, is being prepared."""
         return self._awaited is not None or self._asked is not None
 
+    @property
+    def awaited(self) -> str:
+        """The strongest target of what is being prepared; empty where nothing is."""
+        goal = self._asked[0] if self._asked else self._awaited or {}
+        return str(max(goal, key=lambda target: goal[target])) if goal else ""
+
     def mix(self) -> Mix:
         """What to ascend now; empty while the first network is still being loaded."""
         return self.schedule.mix(self.time)

@@ -783,6 +783,18 @@ def test_the_hud_says_where_we_are_and_what_was_last(begin: Begin) -> None:
     ]
 
 
+def test_the_hud_says_what_is_being_prepared(begin: Begin) -> None:
+    engine = FakeEngine()
+    show = begin(engine=engine, loader=Loader(lambda: engine, background=True))
+    for _ in ("loaded", "planned"):
+        assert show.flight.loader._work.wait(60)
+        show.frame()
+    engine.gate.clear()
+    show.flight.apply([Set("mix.target", "vgg16:conv4_1:17")])
+    assert "preparing vgg16:conv4_1:17 ..." in show.app.overlay.lines(show.app.surfaces)
+    engine.gate.set()
+
+
 def test_the_output_may_change_its_size(begin: Begin) -> None:
     show = begin(lambda *_: sunrise(), bottom_up=True)
     show.set("show.hud", True)
