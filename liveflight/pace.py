@@ -33,7 +33,7 @@ class Pace:
         self._flight = flight
         self._options = options
         self._live = live
-        self._drawing = 0.0
+        self._drawing = self._showing = 0.0
         self.tick_rate, self.step_rate = Rate(), Rate()
         """How many arrive per second."""
         self._arrived = (0, 0)
@@ -79,6 +79,10 @@ class Pace:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
         return self.interval - elapsed - self._drawing - _MARGIN
 
+    def respite(self, elapsed: float) -> float:
+        """Seconds that a frame which is drawn may wait, as even as can be, until it is shown."""
+        return self.interval - elapsed - self._showing - _MARGIN
+
     def ticked(self, duration: float, steps: int) -> None:
         """A tick arrived, whose ascent took so many seconds and steps."""
         ticks, taken = self._arrived
@@ -88,10 +92,12 @@ class Pace:
         if not self._flight.loader.busy:
             self.governor.tick(duration, steps, self.asked, self.scale)
 
-    def displayed(self, now: float, interval: float, drawing: float) -> None:
+    def displayed(self, now: float, interval: float, drawing: float, showing: float = 0.0) -> None:
         """A frame is on the screen, so many seconds after the one before; `drawing` of them went
-        into showing it."""
-        self._drawing += (drawing - self._drawing) / (4 if drawing > self._drawing else 16)
+        into putting it there, of which `showing` came after the controls were read for the last
+        time."""
+        self._drawing = _followed(self._drawing, drawing)
+        self._showing = _followed(self._showing, showing)
         if interval:
             self.tick_rate.advance(interval, self._arrived[0])
             self.step_rate.advance(interval, self._arrived[1])
@@ -104,3 +110,8 @@ class Pace:
     def out_of_memory(self) -> bool:
         """A step did not fit: whether a smaller canvas can be tried."""
         return self.governor.out_of_memory(self.scale)
+
+
+def _followed(usual: float, seconds: float) -> float:
+    """What something usually takes: what is longer counts sooner."""
+    return usual + (seconds - usual) / (4 if seconds > usual else 16)
