@@ -206,7 +206,8 @@ class App:
         """What came of this frame goes to whoever wants to know."""
         parts = self.laps.seconds
         drawing = parts["present"] + (0.0 if self.output.vsync else parts["show"])
-        self.pace.displayed(now, self.meter.interval, drawing, parts["show"])
+        running = self.dream.since if self.dream.ticking else 0.0
+        self.pace.displayed(now, self.meter.interval, drawing, parts["show"], running)
         self.flight.controls.set("show.fps", round(self.meter.rate, 1))
         self.flight.controls.set("show.late", self.meter.late)
         heard, self._heard = self._heard, []

@@ -20,6 +20,11 @@ class Course:
         """Seconds flown; stands still while frozen."""
         self.size: Size | None = None
         """The canvas's width and height, for which switches are planned; None: not yet known."""
+        self.refuges: Sequence[Size] = ()
+        """Smaller canvases that a flight may have to fall back on, planned before what is
+        foreseen."""
+        self.hurried = False
+        """Whether the ascent has too little time as it is: nothing is foreseen meanwhile."""
         self._report = report
         self._asked: tuple[Mapping[Target, float], float, str] | None = None
         """What was aimed at, as long as it is not known whether its targets exist."""
@@ -128,9 +133,10 @@ class Course:
         self.loader.foresee(mix for one, other in onward for mix in (one | other, other))
 
     def look_ahead(self) -> None:
-        """Goes on with what is foreseen, unless the performer waits for something else."""
-        if self.size and not self.waiting:
-            self.loader.look_ahead(self.size)
+        """Prepares refuges and what is foreseen, unless the performer waits for something else."""
+        if self.size and not self.waiting and all(map(self.ready_at, self.refuges)):
+            if not self.hurried:
+                self.loader.look_ahead(self.size)
 
     def at_hand(self, network: str) -> bool:
         """Whether the network can be loaded without a download."""

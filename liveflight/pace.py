@@ -72,8 +72,9 @@ class Pace:
         course = self._flight.course
         if course.size in (None, size) or course.ready_at(size):
             course.size, self.scale = size, scale
-            if self.governed:  # planned in quiet, to be there when it is needed
-                course.ready_at(canvas(self._options, engine.device, self.governor.next_scale))
+            smaller = self.governor.smaller if self.governed else ()
+            course.refuges = [canvas(self._options, engine.device, each) for each in smaller]
+        course.hurried = self.governed and self.governor.pressed
 
     def patience(self, elapsed: float) -> float:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
@@ -92,10 +93,17 @@ class Pace:
         if not self._flight.loader.busy:
             self.governor.tick(duration, steps, self.asked, self.scale)
 
-    def displayed(self, now: float, interval: float, drawing: float, showing: float = 0.0) -> None:
+    def displayed(
+        self,
+        now: float,
+        interval: float,
+        drawing: float,
+        showing: float = 0.0,
+        running: float = 0.0,
+    ) -> None:
         """A frame is on the screen, so many seconds after the one before; `drawing` of them went
         into putting it there, of which `showing` came after the controls were read for the last
-        time."""
+        time. The tick in flight, if there is one, has been `running` for so many."""
         self._drawing = _followed(self._drawing, drawing)
         self._showing = _followed(self._showing, showing)
         if interval:
@@ -103,7 +111,8 @@ class Pace:
             self.step_rate.advance(interval, self._arrived[1])
             self._arrived = (0, 0)
             if self.governed and self._flight.flying:
-                self.governor.frame(now, interval, drawing, self.scale)
+                running = 0.0 if self._flight.loader.busy else running
+                self.governor.frame(now, interval, drawing, self.scale, running)
         self._flight.controls.set("show.effort", self.effort)
         self._flight.controls.set("show.step_rate", round(self.step_rate.value, 1))
 

@@ -171,7 +171,7 @@ def test_it_waits_for_the_canvas_it_decided_on() -> None:
 
     fly(1.0, 20)
     decided = governor.scale
-    assert decided == 0.71
+    assert decided == 0.5
     fly(1.0, 100)
     assert governor.scale == decided, "what is measured on the old canvas says nothing of the new"
 
