@@ -24,7 +24,7 @@ class Course:
         """Smaller canvases that a flight may have to fall back on, planned before what is
         foreseen."""
         self.hurried = False
-        """Whether the ascent has too little time as it is: nothing is foreseen meanwhile."""
+        """Whether the ascent has too little time as it is: nothing is looked ahead at meanwhile."""
         self._report = report
         self._asked: tuple[Mapping[Target, float], float, str] | None = None
         """What was aimed at, as long as it is not known whether its targets exist."""
@@ -134,9 +134,10 @@ class Course:
 
     def look_ahead(self) -> None:
         """Prepares refuges and what is foreseen, unless the performer waits for something else."""
-        if self.size and not self.waiting and all(map(self.ready_at, self.refuges)):
-            if not self.hurried:
-                self.loader.look_ahead(self.size)
+        if self.size is None or self.waiting or self.hurried:
+            return
+        if all(map(self.ready_at, self.refuges)):
+            self.loader.look_ahead(self.size)
 
     def at_hand(self, network: str) -> bool:
         """Whether the network can be loaded without a download."""

@@ -88,8 +88,8 @@ class Pace:
         """A tick arrived, whose ascent took so many seconds and steps."""
         ticks, taken = self._arrived
         self._arrived = (ticks + 1, taken + steps)
-        # A tick beside our own loading and planning says little of those after it; a canvas given
-        # up for it would have to be planned as well, and so on.
+        # A tick beside our own loading and planning says little of those after it, unless it is
+        # overdue; a canvas given up for it would have to be planned as well, and so on.
         if not self._flight.loader.busy:
             self.governor.tick(duration, steps, self.asked, self.scale)
 
@@ -111,7 +111,6 @@ class Pace:
             self.step_rate.advance(interval, self._arrived[1])
             self._arrived = (0, 0)
             if self.governed and self._flight.flying:
-                running = 0.0 if self._flight.loader.busy else running
                 self.governor.frame(now, interval, drawing, self.scale, running)
         self._flight.controls.set("show.effort", self.effort)
         self._flight.controls.set("show.step_rate", round(self.step_rate.value, 1))

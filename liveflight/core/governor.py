@@ -45,7 +45,7 @@ yield, or it would swing."""
 _TRIAL = 5.0
 """Seconds for which a climb must stand; one that does not has failed."""
 
-_PATIENCE = 3.0, 96.0
+_PATIENCE = 2.0, 96.0
 """Seconds of calm before a climb; and at most, after many failures, each of which doubles them,
 before the next to where the last one failed."""
 
@@ -154,7 +154,9 @@ class Governor:
         if not late:
             self._attempt = None
         begun_before = running > now - self._changed  # on another canvas, or with other steps
-        if self._too_much(now, 0.0 if begun_before else running) or (late and self._relieve(now, ratio)):
+        if self._too_much(now, 0.0 if begun_before else running) or (
+            late and self._relieve(now, ratio)
+        ):
             if now - self._climbed < _TRIAL:
                 self._patience = min(2 * self._patience, _PATIENCE[1])
                 self._failed = self._climb_to
