@@ -33,7 +33,7 @@ class Pace:
         self._flight = flight
         self._options = options
         self._live = live
-        self._drawing = self._showing = 0.0
+        self._turning = self._drawing = self._showing = 0.0
         self.tick_rate, self.step_rate = Rate(), Rate()
         """How many arrive per second."""
         self._arrived = (0, 0)
@@ -78,11 +78,15 @@ class Pace:
 
     def patience(self, elapsed: float) -> float:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
-        return self.interval - elapsed - self._drawing - _MARGIN
+        return self.interval - elapsed - self._turning - self._drawing - _MARGIN
 
     def respite(self, elapsed: float) -> float:
         """Seconds that a frame which is drawn may wait, as even as can be, until it is shown."""
         return self.interval - elapsed - self._showing - _MARGIN
+
+    def turned(self, seconds: float) -> None:
+        """So long did it take to hand over the canvas of one tick and begin with the next."""
+        self._turning = _followed(self._turning, seconds)
 
     def ticked(self, duration: float, steps: int) -> None:
         """A tick arrived, whose ascent took so many seconds and steps."""

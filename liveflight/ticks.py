@@ -42,6 +42,9 @@ class Ticks:
         while self._dream.ticking and self._arrived() and not began and self._dream.since:
             self._listen()
             began = self._flight.flying and self._begin()
+        if began:
+            parts = self._laps.seconds
+            self._pace.turned(parts.get("hand-over", 0.0) + parts.get("warp", 0.0))
         return began
 
     def ascend(self, dt: float, began: bool) -> None:

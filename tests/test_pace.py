@@ -32,6 +32,17 @@ def test_a_frame_waits_until_it_has_to_be_drawn(flight: Flight) -> None:
     assert waits.patience(0.0) == pytest.approx(0.013, abs=1e-4)
     assert waits.patience(0.005) == pytest.approx(0.008, abs=1e-4)
     assert waits.patience(0.1) < 0
+    for _ in range(100):
+        waits.turned(0.004)
+    assert waits.patience(0.0) == pytest.approx(0.009, abs=1e-4), "one tick is to follow another"
+
+
+def test_a_frame_that_is_drawn_waits_until_it_has_to_be_shown(flight: Flight) -> None:
+    waits = pace(flight)
+    for number in range(100):
+        waits.displayed(number / 50, 1 / 50, drawing=0.006, showing=0.002)
+    assert waits.respite(0.01) == pytest.approx(0.007, abs=1e-4)
+    assert waits.respite(0.1) < 0
 
 
 def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
