@@ -136,7 +136,9 @@ class Course:
         """Prepares refuges and what is foreseen, unless the performer waits for something else."""
         if self.size is None or self.waiting or self.hurried:
             return
-        if all(map(self.ready_at, self.refuges)):
+        # A crossfade would be over by the time that it is planned on other canvases.
+        crossing = _layers(self.mix()) != _layers(self.schedule.goal)
+        if crossing or all(map(self.ready_at, self.refuges)):
             self.loader.look_ahead(self.size)
 
     def at_hand(self, network: str) -> bool:

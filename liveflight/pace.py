@@ -73,6 +73,8 @@ class Pace:
         if course.size in (None, size) or course.ready_at(size):
             course.size, self.scale = size, scale
             smaller = self.governor.smaller if self.governed else ()
+            if engine.device == "cpu":  # has no memory of its own that a canvas may not fit into
+                smaller = smaller[:1]
             course.refuges = [canvas(self._options, engine.device, each) for each in smaller]
         course.hurried = self.governed and self.governor.pressed
 

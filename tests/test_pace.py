@@ -61,18 +61,23 @@ def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
 
 def test_smaller_canvases_are_planned_before_they_are_needed(flight: Flight) -> None:
     fitting = pace(flight)
+    engine = flight.loader.engine
+    assert isinstance(engine, FakeEngine)
+    layers = {(STEM.network, STEM.layer)}
     fitting.fit_canvas()
     flight.advance(0.0)
-    engine = flight.loader.engine
-    assert engine is not None
-    layers = {(STEM.network, STEM.layer)}
-    assert engine.planned(layers, (134, 76)), "one notch down"
     assert engine.planned(layers, (114, 64)), "the smallest"
+    assert not engine.planned(layers, (134, 76))
+    engine.device = "cuda"
+    fitting.fit_canvas()
+    flight.advance(0.0)
+    assert engine.planned(layers, (134, 76)), "one notch down"
     assert flight.course.size == (160, 90) and fitting.scale == 1.0
 
 
 def test_a_canvas_that_is_planned_is_taken_whatever_else_is_waited_for() -> None:
     engine = FakeEngine()
+    engine.device = "cuda"
     flight = Flight(Loader(lambda: engine, background=True), seed=0)
     flight.aim({STEM: 1.0})
     work = flight.loader._work

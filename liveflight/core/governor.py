@@ -4,7 +4,7 @@ times in, decisions out.
 Steps go first, down to as many as fit between two displayed frames; a tick of one step may take
 longer, the display does not wait for it. The canvas shrinks where fewer than `_SLOWEST` ticks a
 second would be left, or where displayed frames still come late, because others use the GPU too: by
-one notch, or, where one will not do, to the smallest at once: those two are what is prepared.
+one notch, or, where one will not do, to the smallest at once, which is kept prepared.
 What did not help is taken back, and every attempt that failed is repeated later than the last.
 """
 
@@ -186,7 +186,7 @@ class Governor:
         return self._decide(now, steps, self._reached(notch))
 
     def _reached(self, notch: int) -> int:
-        """The notch that is prepared, or sooner than others, when this one is wanted."""
+        """The notch that is prepared, or will be before others, when this one is wanted."""
         return notch if notch <= self._notch + 1 else len(SCALES) - 1
 
     def _relieve(self, now: float, ratio: float) -> bool:
