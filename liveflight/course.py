@@ -113,10 +113,11 @@ class Course:
     def ready_at(self, size: Size) -> bool:
         """Whether the canvas may take that size without a stall; if not, it is being prepared,
         after what the performer waits for."""
-        mixes = [_layers(self.mix()), _layers(self.schedule.goal)]
+        # The goal first: a crossfade may be over before it is planned.
+        mixes = [_layers(self.schedule.goal), _layers(self.mix())]
         if self.waiting:
             engine = self.loader.engine
-            return bool(engine and mixes[0] and all(engine.planned(mix, size) for mix in mixes))
+            return bool(engine and mixes[1] and all(engine.planned(mix, size) for mix in mixes))
         try:
             return self.loader.planned(mixes, size)
         except LiveflightError as error:
