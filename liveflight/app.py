@@ -103,10 +103,11 @@ class App:
         self._present.warm_up(output.framebuffer)
         self.overlay = Overlay(output, flight, self.meter, self.pace, background=live)
         self._master = 1.0
+        self._turning = False
         flight.on("show.reseed", self.dream.reseed)
         flight.on("show.screenshot", self._screenshot)
         keepsakes.offer(flight, remote=options.remote_save)
-        flight.on("show.fullscreen", output.toggle_fullscreen)
+        flight.on("show.fullscreen", self._turn)
         flight.on("show.quit", self._quit)
 
     @property
@@ -116,7 +117,8 @@ class App:
 
     def frame(self, now: float, rest: Callable[[float], None] | None = None) -> None:
         """One frame, from what was asked for to what is shown. `rest` lets the seconds pass that
-        it has left: before the controls are read, not after."""
+        it has left: before the controls are read, not after; and, to make frames even, before they
+        are read for the last time."""
         dt = self.meter.tick(now, expected=bool(self.flight.mix()))
         self.laps.start()
         began = bool(dt) and self.flight.flying and self._ticks.tend()
@@ -128,12 +130,15 @@ class App:
         self._seeding.look(now)
         self.surfaces.poll(now)
         self._listen()
+        if self._turning:  # between two frames: what is drawn may be lost by it
+            self._turning = False
+            self.output.toggle_fullscreen()
         self.flight.advance(dt)
         self.laps.end("control")
         if dt and self.flight.flying:
             self._move(dt)
             self._ticks.ascend(dt, began)
-        self._draw(dt)
+        self._draw(dt, rest)
         self.output.show()
         self.laps.end("show")
         self._tell(now)
@@ -158,7 +163,7 @@ class App:
                     self._quit()
 
     def _listen(self) -> None:
-        """Whatever can still take effect: before a tick, before the frame, before its last pass."""
+        """Whatever can still take effect: before a tick, before the frame, before it is shown."""
         messages = self.mailbox.drain()
         self.flight.apply(messages)
         self._heard += messages
@@ -167,30 +172,46 @@ class App:
         width, height = self.dream.size
         self.dream.move(self._camera.warp(self.flight.controls, dt, width / height), dt)
 
-    def _draw(self, dt: float) -> None:
+    def _draw(self, dt: float, rest: Callable[[float], None] | None) -> None:
         controls, output = self.flight.controls, self.output
         fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
-        self._present.across(self.dream.view(), output.size, fit)
-        self.laps.end("present")
-        self._listen()
-        self.laps.end("control")
-        goal = 0.0 if controls.flag("show.blackout") else controls.number("show.master")
-        step = dt / FADE if dt else 1.0
-        self._master += min(max(goal - self._master, -step), step)
-        self._present.down(
+        drawn = self._faded(dt)
+        self._present.draw(
+            self.dream.view(),
             output.framebuffer,
+            output.size,
+            fit=fit,
             bottom_up=output.bottom_up,
-            master=self._master,
+            master=drawn,
             frame=self.meter.frames,
         )
         self.overlay.draw(output, self.surfaces, self._keyboard.picker, dt)
+        if rest:
+            output.ctx.finish()
         self.laps.end("present")
+        if rest:
+            rest(self.pace.respite(self.laps.elapsed))
+            self.laps.end("rest")
+        self._listen()
+        self.laps.end("control")
+        self._master = self._faded(dt)
+        if drawn and self._master != drawn:
+            self._present.dim(output.framebuffer, output.size, self._master / drawn)
+        self.laps.end("present")
+
+    def _faded(self, dt: float) -> float:
+        """The brightness of this frame, as far as it is known by now: blackouts take their time."""
+        controls = self.flight.controls
+        goal = 0.0 if controls.flag("show.blackout") else controls.number("show.master")
+        step = dt / FADE if dt else 1.0
+        return self._master + min(max(goal - self._master, -step), step)
 
     def _tell(self, now: float) -> None:
         """What came of this frame goes to whoever wants to know."""
         parts = self.laps.seconds
         drawing = parts["present"] + (0.0 if self.output.vsync else parts["show"])
-        self.pace.displayed(now, self.meter.interval, drawing)
+        running = self.dream.since if self.dream.ticking else 0.0
+        self.pace.displayed(now, self.meter.interval, drawing, parts["show"], running)
         self.flight.controls.set("show.fps", round(self.meter.rate, 1))
         self.flight.controls.set("show.late", self.meter.late)
         heard, self._heard = self._heard, []
@@ -210,6 +231,9 @@ class App:
 
     def _screenshot(self) -> None:
         self._screenshots.take(self.picture())
+
+    def _turn(self) -> None:
+        self._turning = True
 
     def _quit(self) -> None:
         self.running = False
@@ -259,14 +283,17 @@ def run(app: App, fps: float) -> None:
     governor keeps, and for which frames wait for the ascent, is that of the options."""
     sys.setswitchinterval(_SWITCH)
     sooner = app.pace.interval - 1 / fps
+    late = 0.0
 
     def rest(seconds: float) -> None:
-        time.sleep(max(0.0, seconds - sooner))
+        time.sleep(max(0.0, seconds - sooner - late))
 
     due = time.perf_counter()
     while app.running:
+        now = time.perf_counter()
+        late = max(now - due, 0.0)
         # How long a driver draws that waits for the display is not known, nor what is left.
-        app.frame(time.perf_counter(), None if app.output.vsync else rest)
+        app.frame(now, None if app.output.vsync else rest)
         interval = 1 / fps if app.flight.mix() else WAITING
         due = max(due + interval, time.perf_counter() - interval)
         # A display that is waited for keeps the intervals even; only one that is faster than

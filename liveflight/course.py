@@ -20,6 +20,11 @@ class Course:
         """Seconds flown; stands still while frozen."""
         self.size: Size | None = None
         """The canvas's width and height, for which switches are planned; None: not yet known."""
+        self.refuges: Sequence[Size] = ()
+        """Smaller canvases that a flight may have to fall back on, planned before what is
+        foreseen."""
+        self.hurried = False
+        """Whether the ascent has too little time as it is: nothing is looked ahead at meanwhile."""
         self._report = report
         self._asked: tuple[Mapping[Target, float], float, str] | None = None
         """What was aimed at, as long as it is not known whether its targets exist."""
@@ -43,6 +48,12 @@ class Course:
     def waiting(self) -> bool:
         """Whether the goal, or one that is still to become it, is being prepared."""
         return self._awaited is not None or self._asked is not None
+
+    @property
+    def awaited(self) -> str:
+        """The strongest target of what is being prepared; empty where nothing is."""
+        goal = self._asked[0] if self._asked else self._awaited or {}
+        return str(max(goal, key=lambda target: goal[target])) if goal else ""
 
     def mix(self) -> Mix:
         """What to ascend now; empty while the first network is still being loaded."""
@@ -102,10 +113,11 @@ class Course:
     def ready_at(self, size: Size) -> bool:
         """Whether the canvas may take that size without a stall; if not, it is being prepared,
         after what the performer waits for."""
-        mixes = [_layers(self.mix()), _layers(self.schedule.goal)]
+        # The goal first: a crossfade may be over before it is planned.
+        mixes = [_layers(self.schedule.goal), _layers(self.mix())]
         if self.waiting:
             engine = self.loader.engine
-            return bool(engine and mixes[0] and all(engine.planned(mix, size) for mix in mixes))
+            return bool(engine and mixes[1] and all(engine.planned(mix, size) for mix in mixes))
         try:
             return self.loader.planned(mixes, size)
         except LiveflightError as error:
@@ -122,8 +134,12 @@ class Course:
         self.loader.foresee(mix for one, other in onward for mix in (one | other, other))
 
     def look_ahead(self) -> None:
-        """Goes on with what is foreseen, unless the performer waits for something else."""
-        if self.size and not self.waiting:
+        """Prepares refuges and what is foreseen, unless the performer waits for something else."""
+        if self.size is None or self.waiting or self.hurried:
+            return
+        # A crossfade would be over by the time that it is planned on other canvases.
+        crossing = _layers(self.mix()) != _layers(self.schedule.goal)
+        if crossing or all(map(self.ready_at, self.refuges)):
             self.loader.look_ahead(self.size)
 
     def at_hand(self, network: str) -> bool:

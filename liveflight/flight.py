@@ -95,6 +95,11 @@ class Flight:
         return self.course.mix()
 
     @property
+    def awaited(self) -> str:
+        """What the performer waits for, while something else is still flown."""
+        return (self.looks.awaited or self.course.awaited) if self.mix() else ""
+
+    @property
     def flying(self) -> bool:
         """Whether the picture moves and grows."""
         return bool(self.mix()) and not self.controls.flag("show.freeze")
@@ -119,6 +124,7 @@ class Flight:
         if not self.controls.flag("show.freeze"):
             self.course.time += dt
         try:
+            self.looks.arrive()
             self.course.arrive()
             if self.mix():  # no cue's time runs while the first network is still being loaded
                 self.cues.advance(dt)

@@ -112,6 +112,7 @@ class Loader:
     def look_ahead(self, size: Size) -> None:
         """Starts with something foreseen, if nothing is under way. What cannot be loaded is left
         until somebody wants it."""
+        self._collect()  # nobody may wait any more for what was under way
         try:
             while self._ahead:
                 layers = self._ahead[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -31,11 +32,15 @@ class Looks:
         self.shelf = Shelf()
         self.preset = ""
         """The name of the one recalled last."""
+        self.awaited = ""
+        """What cannot be flown before it is known which layers its networks have."""
         self._controls, self._course, self._journey = controls, course, journey
         self._modulation = modulation
         self._rng = np.random.default_rng((seed, 99))  # not the journey's numbers
         self._morph = Morph({})
         self._before: Preset | None = None
+        self._again: Callable[[], None] = lambda: None
+        """Does what is awaited."""
         self._place = ""
         """Where the walk along the shelf is: a look that cannot be flown does not end it."""
 
@@ -54,10 +59,15 @@ class Looks:
         self, preset: Preset, seconds: float | None = None, curve: str | None = None
     ) -> None:
         """Takes over a preset: the controls in the morph's time (`seconds`, or what the controls
-        of the morph say), the targets in the same, once their network is loaded.
+        of the morph say), the targets in the same, once their network is loaded. In mid-flight one
+        of networks whose layers are not known yet waits for `arrive`.
 
         Raises LiveflightError, having changed nothing, where it names what does not exist."""
+        self.awaited = ""
         try:
+            again = partial(self.recall, preset, seconds, curve)
+            if self._course.goal and self._waits(preset.name, preset.named, again):
+                return
             journey = [networks.resolve(stop) for stop in preset.journey]
             corners = [networks.resolve(corner) for corner in preset.corners]
             goal = {networks.resolve(target): each for target, each in preset.targets.items()}
@@ -87,7 +97,7 @@ class Looks:
     def current(self, name: str) -> Preset:
         """What is flown now, to be saved under this name."""
         settings = {row.key: self._controls.setting(row.key) for row in ROWS if row.saved}
-        corners = tuple(self._corners()) if self._controls.flag("pad.on") else ()
+        corners = tuple(self._named()) if self._controls.flag("pad.on") else ()
         rows = self._modulation.rows
         return Preset(name, self._course.goal, settings, self._journey.stops, rows, corners)
 
@@ -100,12 +110,20 @@ class Looks:
         self.recall(self._before)
 
     def rest(self) -> None:
-        """Ends a morph where it is."""
-        self._morph = Morph({})
+        """Ends a morph where it is; what is awaited is not wanted any more."""
+        self._morph, self.awaited = Morph({}), ""
 
     def touched(self, key: str) -> None:
         """A performer moved this control: no morph moves it any more."""
         self._morph.release(key)
+
+    def arrive(self) -> None:
+        """Does what is awaited, if it can be done by now.
+
+        Raises LiveflightError, once, where it names what does not exist."""
+        if self.awaited:
+            self.awaited = ""
+            self._again()
 
     def advance(self, dt: float) -> None:
         """Morphs on for `dt` seconds; the pad's mix follows its finger."""
@@ -121,8 +139,11 @@ class Looks:
         Raises LiveflightError where a corner has no target, or one that does not exist."""
         if not self._controls.flag("pad.on"):
             return
+        self.awaited = ""
         try:
-            corners = [networks.resolve(corner) for corner in self._corners()]
+            if self._waits("the pad", self._named(), self.press_pad):
+                return
+            corners = self._corners()
             if len(corners) < 4:
                 raise LiveflightError("the pad has not four targets: set pad.a, .b, .c and .d")
         except LiveflightError:
@@ -131,7 +152,8 @@ class Looks:
         self._course.aim(self._blend(corners), self._controls.number("mix.crossfade"))
 
     def lift_pad(self) -> None:
-        """Something else is flown from now on."""
+        """Something else is flown from now on, and nothing awaited any more."""
+        self.awaited = ""
         self._controls.set("pad.on", False)
 
     def _walk(self, step: int) -> None:
@@ -154,9 +176,24 @@ class Looks:
             return beats * 60 / self._controls.number("tempo.bpm")
         return self._controls.number("morph.time")
 
+    def _waits(self, what: str, named: Iterable[Target], again: Callable[[], None]) -> bool:
+        """Whether something has yet to be found out about these targets' networks: a second or two
+        each, beside the show. `again` is then called until it does not wait."""
+        if self._course.loader.acquainted(sorted({target.network for target in named})):
+            return False
+        self.awaited, self._again = what, again
+        return True
+
+    def _named(self) -> list[Target]:
+        """The pad's corners, as far as they have a target."""
+        names = [str(self._controls.setting(key)) for key in CORNERS]
+        return [Target.parse(name) for name in names if name]
+
     def _corners(self) -> list[Target]:
-        named = [str(self._controls.setting(key)) for key in CORNERS]
-        return [networks.resolve(Target.parse(name)) for name in named if name]
+        """The same by their canonical names; none as long as those are not known."""
+        named = self._named()
+        known = all(networks.at_once(target.network) for target in named)
+        return [networks.resolve(target) for target in named] if known else []
 
     def _blend(self, corners: list[Target]) -> dict[Target, float]:
         x, y = self._controls.number("pad.x"), self._controls.number("pad.y")

@@ -46,7 +46,8 @@ class Overlay:
             self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
 
     def lines(self, surfaces: Surfaces) -> list[str]:
-        """Targets, rates, late frames, what the governor chose, the last message and trouble."""
+        """Targets, rates, late frames, what the governor chose, what is being prepared, the last
+        message and trouble."""
         flight, meter, pace = self._flight, self._meter, self._pace
         shown = [f"{target}\t{weight:.0%}" for target, weight in flight.mix().items()]
         steps = pace.step_rate.value
@@ -56,7 +57,13 @@ class Overlay:
         ]
         if flight.tempo.used or flight.modulation.on_the_beat:
             lines.append(flight.tempo.line())
-        said = [pace.effort if pace.governed else "", flight.last_message, flight.reports.last]
+        awaited = flight.loader.downloading or f"preparing {flight.awaited} ..."
+        said = [
+            pace.effort if pace.governed else "",
+            awaited if flight.awaited else "",
+            flight.last_message,
+            flight.reports.last,
+        ]
         return [*lines, *filter(None, said), *surfaces.lines()]
 
     def release(self) -> None:

@@ -33,7 +33,7 @@ class Pace:
         self._flight = flight
         self._options = options
         self._live = live
-        self._drawing = 0.0
+        self._turning = self._drawing = self._showing = 0.0
         self.tick_rate, self.step_rate = Rate(), Rate()
         """How many arrive per second."""
         self._arrived = (0, 0)
@@ -72,35 +72,60 @@ class Pace:
         course = self._flight.course
         if course.size in (None, size) or course.ready_at(size):
             course.size, self.scale = size, scale
-            if self.governed:  # planned in quiet, to be there when it is needed
-                course.ready_at(canvas(self._options, engine.device, self.governor.next_scale))
+            smaller = self.governor.smaller if self.governed else ()
+            if engine.device == "cpu":  # has no memory of its own that a canvas may not fit into
+                smaller = smaller[:1]
+            course.refuges = [canvas(self._options, engine.device, each) for each in smaller]
+        course.hurried = self.governed and self.governor.pressed
 
     def patience(self, elapsed: float) -> float:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
-        return self.interval - elapsed - self._drawing - _MARGIN
+        return self.interval - elapsed - self._turning - self._drawing - _MARGIN
+
+    def respite(self, elapsed: float) -> float:
+        """Seconds that a frame which is drawn may wait, as even as can be, until it is shown."""
+        return self.interval - elapsed - self._showing - _MARGIN
+
+    def turned(self, seconds: float) -> None:
+        """So long did it take to hand over the canvas of one tick and begin with the next."""
+        self._turning = _followed(self._turning, seconds)
 
     def ticked(self, duration: float, steps: int) -> None:
         """A tick arrived, whose ascent took so many seconds and steps."""
         ticks, taken = self._arrived
         self._arrived = (ticks + 1, taken + steps)
-        # A tick beside our own loading and planning says little of those after it; a canvas given
-        # up for it would have to be planned as well, and so on.
+        # A tick beside our own loading and planning says little of those after it, unless it is
+        # overdue; a canvas given up for it would have to be planned as well, and so on.
         if not self._flight.loader.busy:
             self.governor.tick(duration, steps, self.asked, self.scale)
 
-    def displayed(self, now: float, interval: float, drawing: float) -> None:
+    def displayed(
+        self,
+        now: float,
+        interval: float,
+        drawing: float,
+        showing: float = 0.0,
+        running: float = 0.0,
+    ) -> None:
         """A frame is on the screen, so many seconds after the one before; `drawing` of them went
-        into showing it."""
-        self._drawing += (drawing - self._drawing) / (4 if drawing > self._drawing else 16)
+        into putting it there, of which `showing` came after the controls were read for the last
+        time. The tick in flight, if there is one, has been `running` for so many."""
+        self._drawing = _followed(self._drawing, drawing)
+        self._showing = _followed(self._showing, showing)
         if interval:
             self.tick_rate.advance(interval, self._arrived[0])
             self.step_rate.advance(interval, self._arrived[1])
             self._arrived = (0, 0)
             if self.governed and self._flight.flying:
-                self.governor.frame(now, interval, drawing, self.scale)
+                self.governor.frame(now, interval, drawing, self.scale, running)
         self._flight.controls.set("show.effort", self.effort)
         self._flight.controls.set("show.step_rate", round(self.step_rate.value, 1))
 
     def out_of_memory(self) -> bool:
         """A step did not fit: whether a smaller canvas can be tried."""
         return self.governor.out_of_memory(self.scale)
+
+
+def _followed(usual: float, seconds: float) -> float:
+    """What something usually takes: what is longer counts sooner."""
+    return usual + (seconds - usual) / (4 if seconds > usual else 16)

@@ -43,6 +43,9 @@ class Ticks:
             self._listen()
             self._laps.end("control")
             began = self._flight.flying and self._begin()
+        if began:
+            parts = self._laps.seconds
+            self._pace.turned(parts.get("hand-over", 0.0) + parts.get("warp", 0.0))
         return began
 
     def ascend(self, dt: float, began: bool) -> None:

@@ -420,19 +420,45 @@ def test_what_a_frame_has_left_passes_before_the_controls_are_read(begin: Begin)
     assert show.stage.shown[-1][:10].max() == 0
 
 
-def test_brightness_is_read_once_more_before_the_last_pass(
-    begin: Begin, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("master", [0.9, 0.0])
+def test_brightness_is_read_once_more_when_a_frame_is_drawn(begin: Begin, master: float) -> None:
     show = begin(lambda *_: grey(0.5))
     lit = show.frame(3).mean()
-    across = show.app._present.across
+    asked = [0.0, master, master]
 
-    def meanwhile(*given: object) -> None:
-        across(*given)  # type: ignore[arg-type]
-        show.set("show.master", 0.0)
+    def rest(seconds: float) -> None:
+        show.set("show.master", asked.pop())
 
-    monkeypatch.setattr(show.app._present, "across", meanwhile)
-    assert show.frame().mean() == pytest.approx(lit * (1 - TICK / app_module.FADE), abs=1)
+    show.set("show.master", 1.0)
+    show.app.frame(show.now + TICK, rest)
+    seen = show.stage.shown[-1].mean()
+    assert seen == pytest.approx(lit * max(master, 1 - TICK / app_module.FADE), abs=1)
+
+
+def test_what_a_drawn_frame_has_left_makes_its_end_even(begin: Begin) -> None:
+    show = begin()
+    show.frame(3)
+    left: list[float] = []
+    show.app.frame(show.now + TICK, left.append)
+    assert len(left) == 2 and left[1] <= TICK - show.app.laps.elapsed + 0.01
+
+
+def test_full_screen_comes_between_two_frames(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.5))
+    show.frame(3)
+    rested = 0
+
+    def rest(seconds: float) -> None:
+        nonlocal rested
+        rested += 1
+        if rested == 2:
+            show.app.mailbox.put(Trigger("show.fullscreen"))
+
+    show.app.frame(show.now + TICK, rest)
+    assert not show.stage.fullscreen
+    show.now += TICK
+    show.frame()
+    assert show.stage.fullscreen
 
 
 def test_a_tick_takes_what_was_asked_for_just_before_it_begins(begin: Begin) -> None:
@@ -783,6 +809,18 @@ def test_the_hud_says_where_we_are_and_what_was_last(begin: Begin) -> None:
     ]
 
 
+def test_the_hud_says_what_is_being_prepared(begin: Begin) -> None:
+    engine = FakeEngine()
+    show = begin(engine=engine, loader=Loader(lambda: engine, background=True))
+    for _ in ("loaded", "planned"):
+        assert show.flight.loader._work.wait(60)
+        show.frame()
+    engine.gate.clear()
+    show.flight.apply([Set("mix.target", "vgg16:conv4_1:17")])
+    assert "preparing vgg16:conv4_1:17 ..." in show.app.overlay.lines(show.app.surfaces)
+    engine.gate.set()
+
+
 def test_the_output_may_change_its_size(begin: Begin) -> None:
     show = begin(lambda *_: sunrise(), bottom_up=True)
     show.set("show.hud", True)
@@ -901,8 +939,9 @@ def test_without_vsync_frames_are_shown_at_even_intervals_just_after_they_were_r
     screen = paced(begin(), None, monkeypatch)
     shown = screen.at[30:]
     assert (shown[-1] - shown[0]) / (len(shown) - 1) == pytest.approx(1 / 60, rel=0.01)
-    rests, sleeps = screen.clock.slept[60::2], screen.clock.slept[61::2]
+    rests, respites, sleeps = (screen.clock.slept[90 + first :: 3] for first in range(3))
     assert min(rests) > 0.007
+    assert max(respites) < 0.001, "all of this screen's drawing is in showing"
     assert max(sleeps) < 0.005, "what is left over by the quickest of three kinds of frames"
 
 

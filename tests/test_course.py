@@ -283,6 +283,43 @@ def test_the_journey_of_a_preset_is_planned_ahead(
     assert not aloft.reports.counts
 
 
+def test_what_a_flight_may_fall_back_on_is_planned_before_what_is_foreseen(
+    aloft: Flight, engine: FakeEngine
+) -> None:
+    aloft.course.refuges = [(16, 9), (24, 14)]
+    aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
+    fly_until_planned(aloft)
+    assert engine.plans[1:4] == [
+        (STEM_LAYER, (16, 9)),
+        (STEM_LAYER, (24, 14)),
+        (STEM_LAYER | DEEP_LAYER, SIZE),
+    ]
+
+
+def test_nothing_is_planned_ahead_while_there_is_too_little_time(
+    aloft: Flight, engine: FakeEngine
+) -> None:
+    plans = list(engine.plans)
+    aloft.course.refuges, aloft.course.hurried = [(16, 9)], True
+    aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
+    fly_until_planned(aloft)
+    assert engine.plans == plans
+    aloft.course.hurried = False
+    fly_until_planned(aloft)
+    assert len(engine.plans) > len(plans)
+
+
+def test_a_job_that_nobody_waits_for_any_more_comes_to_its_end(
+    aloft: Flight, engine: FakeEngine
+) -> None:
+    engine.gate.clear()
+    aloft.apply([Set("mix.target", str(VGG)), Set("mix.target", str(STEM))])
+    engine.gate.set()
+    settle(aloft.loader)
+    aloft.advance(0.0)
+    assert not aloft.loader.busy
+
+
 # Networks whose layers nobody has asked for yet
 
 

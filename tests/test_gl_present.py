@@ -218,3 +218,23 @@ def test_holds_one_texture_and_frees_it(ctx: moderngl.Context, textures: Texture
     framebuffer.release()
     canvas.release()
     output.release()
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"), [(1.0, 0.4), (0.93, 0.372), (1.5, 0.6), (0.0, 0.0), (9.0, 0.8)]
+)
+def test_what_is_drawn_is_dimmed_or_lit_up(
+    ctx: moderngl.Context, factor: float, expected: float
+) -> None:
+    present = Present(ctx)
+    output = ctx.texture((12, 5), 4)
+    framebuffer = ctx.framebuffer([output])
+    framebuffer.clear(0.4, 0.4, 0.4, 1.0)
+    present.dim(framebuffer, (12, 5), factor)
+    pixels = np.frombuffer(framebuffer.read(components=4), np.uint8).reshape(-1, 4)
+    assert np.abs(pixels[:, :3] / 255 - expected).max() < 0.006
+    assert (pixels[:, 3] == 255).all()
+    present.release()
+    ctx.detect_framebuffer(0).use()
+    framebuffer.release()
+    output.release()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from in_flight import DEEP, STEM, VGG
+from in_flight import DEEP, STEM, VGG, settle
 
 from liveflight.core import favourites, presets
 from liveflight.core.contracts import LiveflightError, Target
@@ -14,6 +17,7 @@ from liveflight.core.cues import Cue, CueList
 from liveflight.core.mailbox import Set, Trigger
 from liveflight.core.presets import Preset
 from liveflight.flight import Flight
+from liveflight.networks import Layer, Network, catalogue
 
 LOOK = Preset("look", {DEEP: 1.0}, {"camera.zoom": 4.8, "ascent.steps": 5})
 
@@ -153,3 +157,113 @@ def test_walking_goes_past_a_look_that_cannot_be_flown(
     assert "preset b" in flight.reports.last
     flight.apply([Trigger("show.preset_next")])
     assert (flight.looks.preset, flight.course.here) == ("c", VGG)
+
+
+# Networks whose layers nobody has asked for yet
+
+FAR = Target("resnet18", "layer3.1", 7)
+
+
+@dataclass
+class FindingOut:
+    """What finds out about a network, as slowly as `gate` has it."""
+
+    threads: list[threading.Thread] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, name: str) -> Network:
+        self.threads.append(threading.current_thread())
+        assert self.gate.wait(60)
+        if name == "resnet34":
+            raise LiveflightError("resnet34 cannot be traced")
+        return catalogue._network(name, name, "", [(Layer("layer3.1", 256, 16), ())], True)
+
+
+@pytest.fixture
+def finding(monkeypatch: pytest.MonkeyPatch) -> Iterator[FindingOut]:
+    finding = FindingOut()
+    catalogue.network.cache_clear()
+    monkeypatch.setattr(catalogue, "_asked_for", set())
+    monkeypatch.setattr(catalogue, "_found", finding)
+    yield finding
+    catalogue.network.cache_clear()
+
+
+@pytest.fixture
+def aloft(show: Flight) -> Flight:
+    """In flight at STEM, everything else prepared beside it."""
+    show.aim({STEM: 1.0})
+    settle(show.loader)
+    show.advance(0.1)
+    assert show.mix() == {STEM: 1.0}
+    return show
+
+
+def arrive(flight: Flight, finding: FindingOut) -> None:
+    """What is found out, loaded and planned comes in."""
+    finding.gate.set()
+    for _ in range(4):
+        if flight.loader.busy:
+            settle(flight.loader)
+        flight.advance(0.1)
+
+
+def test_a_look_in_an_unlisted_network_is_crossed_over_to_when_that_is_known(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    aloft.recall(Preset("far", {FAR: 1.0}, {"camera.zoom": 4.8}))
+    aloft.advance(0.1)
+    assert aloft.awaited == "far"
+    assert aloft.mix() == {STEM: 1.0} and aloft.looks.preset != "far"
+    assert aloft.controls.setting("camera.zoom") != 4.8
+    finding.gate.set()
+    settle(aloft.loader)
+    aloft.advance(0.1)
+    assert aloft.looks.preset == "far" and aloft.awaited == str(FAR), "now it is loaded"
+    arrive(aloft, finding)
+    assert aloft.awaited == "" and FAR in aloft.mix()
+    assert aloft.controls.setting("camera.zoom") == 4.8
+    assert finding.threads and threading.current_thread() not in finding.threads
+
+
+def test_a_look_that_cannot_be_found_out_about_is_reported_once(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    aloft.recall(Preset("none", {Target("resnet34", "layer3.1", 7): 1.0}))
+    arrive(aloft, finding)
+    assert aloft.reports.counts == {"preset none: resnet34 cannot be traced": 1}
+    assert aloft.awaited == "" and aloft.mix() == {STEM: 1.0}
+
+
+@pytest.mark.parametrize("wish", [Set("mix.target", str(DEEP)), Trigger("show.panic")])
+def test_a_newer_wish_is_not_overtaken_by_a_look(
+    aloft: Flight, finding: FindingOut, wish: Set | Trigger
+) -> None:
+    aloft.recall(Preset("far", {FAR: 1.0}))
+    aloft.apply([wish])
+    arrive(aloft, finding)
+    assert aloft.awaited == ""
+    assert aloft.looks.preset != "far" and FAR not in aloft.course.goal
+
+
+def test_a_pad_with_an_unlisted_corner_takes_over_when_that_is_known(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    corners = [STEM, DEEP, FAR, STEM]
+    aloft.apply(
+        [Set(f"pad.{name}", str(one)) for name, one in zip("abcd", corners, strict=True)]
+        + [Set("mix.crossfade", 0.0), Set("pad.on", True)]
+    )
+    aloft.advance(0.1)
+    assert aloft.awaited == "the pad" and aloft.mix() == {STEM: 1.0}
+    assert aloft.as_preset("now").corners == tuple(corners)
+    arrive(aloft, finding)
+    assert aloft.mix() == pytest.approx({STEM: 0.5, DEEP: 0.25, FAR: 0.25})
+    assert threading.current_thread() not in finding.threads
+
+
+def test_a_pad_that_is_let_go_of_takes_nothing_over(aloft: Flight, finding: FindingOut) -> None:
+    aloft.apply([Set(f"pad.{name}", str(FAR)) for name in "abcd"] + [Set("pad.on", True)])
+    aloft.apply([Set("pad.on", False)])
+    arrive(aloft, finding)
+    assert aloft.awaited == "" and aloft.mix() == {STEM: 1.0}

@@ -32,6 +32,17 @@ def test_a_frame_waits_until_it_has_to_be_drawn(flight: Flight) -> None:
     assert waits.patience(0.0) == pytest.approx(0.013, abs=1e-4)
     assert waits.patience(0.005) == pytest.approx(0.008, abs=1e-4)
     assert waits.patience(0.1) < 0
+    for _ in range(100):
+        waits.turned(0.004)
+    assert waits.patience(0.0) == pytest.approx(0.009, abs=1e-4), "one tick is to follow another"
+
+
+def test_a_frame_that_is_drawn_waits_until_it_has_to_be_shown(flight: Flight) -> None:
+    waits = pace(flight)
+    for number in range(100):
+        waits.displayed(number / 50, 1 / 50, drawing=0.006, showing=0.002)
+    assert waits.respite(0.01) == pytest.approx(0.007, abs=1e-4)
+    assert waits.respite(0.1) < 0
 
 
 def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
@@ -48,27 +59,35 @@ def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
     assert flight.loader.engine.planned({(STEM.network, STEM.layer)}, (134, 76))
 
 
-def test_the_next_smaller_canvas_is_planned_before_it_is_needed(flight: Flight) -> None:
+def test_smaller_canvases_are_planned_before_they_are_needed(flight: Flight) -> None:
     fitting = pace(flight)
-    fitting.fit_canvas()
     engine = flight.loader.engine
-    assert engine is not None
+    assert isinstance(engine, FakeEngine)
     layers = {(STEM.network, STEM.layer)}
-    assert engine.planned(layers, (134, 76))
-    assert not engine.planned(layers, (114, 64))
+    fitting.fit_canvas()
+    flight.advance(0.0)
+    assert engine.planned(layers, (114, 64)), "the smallest"
+    assert not engine.planned(layers, (134, 76))
+    engine.device = "cuda"
+    fitting.fit_canvas()
+    flight.advance(0.0)
+    assert engine.planned(layers, (134, 76)), "one notch down"
     assert flight.course.size == (160, 90) and fitting.scale == 1.0
 
 
 def test_a_canvas_that_is_planned_is_taken_whatever_else_is_waited_for() -> None:
     engine = FakeEngine()
+    engine.device = "cuda"
     flight = Flight(Loader(lambda: engine, background=True), seed=0)
     flight.aim({STEM: 1.0})
     work = flight.loader._work
     assert work.wait(60)
     flight.advance(0.0)
     fitting = pace(flight)
-    fitting.fit_canvas()  # begins to plan the next one
-    assert work.wait(60)
+    fitting.fit_canvas()
+    for _ in range(2):
+        flight.advance(0.0)  # begins to plan a smaller one
+        assert work.wait(60)
     engine.gate.clear()
     flight.aim({Target("vgg16", "conv1_1", 0): 1.0})
     assert fitting.out_of_memory()
@@ -86,16 +105,17 @@ def test_ticks_beside_its_own_planning_do_not_shrink_the_canvas() -> None:
     flight.advance(0.0)
     governed = pace(flight)
     engine.planning.clear()
-    governed.fit_canvas()  # begins to plan the next one
+    governed.fit_canvas()
+    flight.advance(0.0)  # begins to plan a smaller one
     assert flight.loader.busy
     for number in range(100):
         governed.ticked(0.5, 1)
         governed.displayed(number / 50, 1 / 50, drawing=0.001)
     assert governed.governor.scale == 1.0
     engine.planning.set()
-    assert flight.loader._work.wait(60)
-    governed.fit_canvas()
-    assert not flight.loader.busy
+    while flight.loader.busy:
+        assert flight.loader._work.wait(60)
+        flight.advance(0.0)
     for number in range(100, 200):
         governed.ticked(0.5, 1)
         governed.displayed(number / 50, 1 / 50, drawing=0.001)

@@ -58,7 +58,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"fps": given["fps"]}
     for kind, address, values in (
         ("filter", "/liveflight/target", (second, first)),
-        ("master", "/liveflight/show/master/raw", (0.7, 1.0)),
+        ("master", "/liveflight/show/master/raw", (0.85, 1.0)),
     ):
         watch = _Watch(flown.watched)
         flown.run_for(1.0, given["fps"])

@@ -154,7 +154,7 @@ class Bench:
         given = self._flown(flight, _best_output())
         self._say(f"latency: {described(given)}")
         given |= {
-            "packets": 20 if self.plan.quick else 60,
+            "packets": 20 if self.plan.quick else 200,
             "filters": (flight.filter, flight.filter + 1 if flight.filter == 0 else 0),
         }
         raw = self._ask(latency.__name__, given) | {"title": described(given)}

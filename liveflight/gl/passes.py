@@ -102,17 +102,18 @@ class Pass:
         self,
         framebuffer: moderngl.Framebuffer,
         viewport: Viewport,
-        texture: moderngl.Texture,
+        texture: moderngl.Texture | None,
         uniforms: Mapping[str, Any],
     ) -> None:
-        """Runs the shader on every pixel of the viewport. `texture` is its only one, sampled texel
-        by texel, those on the border going on beyond it.
+        """Runs the shader on every pixel of the viewport. `texture` is its only one, if it has one,
+        sampled texel by texel, those on the border going on beyond it.
 
         Matrices are given as GL takes them, column by column. Leaves the framebuffer bound."""
         for name, value in uniforms.items():
             self._program[name] = value
-        texture.use(0)
-        self._texels.use(0)
+        if texture:
+            texture.use(0)
+            self._texels.use(0)
         framebuffer.use()
         framebuffer.viewport = viewport
         self._triangle.render(moderngl.TRIANGLES, vertices=3)
