@@ -299,7 +299,7 @@ def test_a_folder_with_another_flight_is_left_alone(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[camera", "cannot be read: Expected"),
+        ("[camera", "cannot be read: unclosed table"),
         ("version = 1\n[camera]\nzoom = nan", "camera.zoom = 'nan': allowed is 0.2 to 5 x/s"),
         ("version = 1\n[camera]\nzom = 1", "[camera] has no 'zom'; did you mean 'zoom'?"),
         ('version = 1\ntargets = ["efficientnet_lite0:stem:32"]', "filter 32 is not in"),
