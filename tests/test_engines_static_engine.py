@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 from tiny_network import register, tiny, tiny_module
+from torch import Tensor
 
-from liveflight.core.contracts import Ascent, Canvas, OutOfMemoryError
+from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError
 from liveflight.core.noise import pink
 from liveflight.engines import static_engine
 from liveflight.engines.cuda_graphs import Plainly, Run
@@ -39,7 +40,7 @@ class Counting(Plainly):
     def rehearse(self, run: Run) -> None:
         run()
 
-    def captured(self, run: Run, generator: torch.Generator | None = None) -> Run:
+    def captured(self, run: Run) -> Run:
         self.captures += 1
         return run
 
@@ -289,7 +290,7 @@ def test_a_lack_of_memory_names_the_size_and_the_flight_goes_on_smaller(
 ):
     engine.ascend(canvas, {tiny("deep", 2): 1.0}, SHOW)
 
-    def full(run: Run, generator: torch.Generator | None = None) -> Run:
+    def full(run: Run) -> Run:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     with monkeypatch.context() as context:
@@ -325,6 +326,15 @@ def on_device(size: tuple[int, int]) -> torch.Tensor:
     return torch.from_numpy(pink(size, 5)).cuda()
 
 
+def ascended(engine: StaticEngine, canvas: Tensor, mix: Mix, ascent: Ascent) -> Tensor:
+    """float32 (H, W, 4), copied as soon as it is there and before another tick writes there."""
+    made = engine.ascend(canvas, mix, ascent)
+    engine.wait()
+    copied = torch.as_tensor(made).float().clone()
+    torch.cuda.synchronize()
+    return copied
+
+
 @pytest.mark.parametrize("filter", [7, None])
 @pytest.mark.parametrize("layer", ["conv2_1", "relu3_1", "pool3", "conv4_1"])
 @pytest.mark.parametrize("case", [pytest.param(0, marks=on_gpu)], ids=["gpu"])
@@ -332,13 +342,11 @@ def test_captured_steps_are_what_plain_ones_are(gpu, layer, filter, case):
     mix = {tiny(layer, filter, "tall"): 1.0}
     ascent = replace(SHOW, octaves=0.75)
     canvas = on_device((322, 183))
-    captured = gpu.ascend(canvas, mix, ascent).float()
-    gpu.wait()
+    captured = ascended(gpu, canvas, mix, ascent)
     plain = StaticEngine(torch.device("cuda"), seed=3)
     plain._runner = Plainly()
     plain.prepare("tall")
-    expected = plain.ascend(canvas, mix, ascent).float()
-    torch.cuda.synchronize()
+    expected = ascended(plain, canvas, mix, ascent)
     assert (expected - canvas).abs().mean() > 0.005
     # Convolutions are chosen anew, and add up in another order.
     assert (captured - expected).abs().mean() < 0.002
@@ -351,8 +359,8 @@ def test_graphs_are_kept_over_a_switch_of_filters(gpu, case):
     (prepared,) = gpu._canvases.values()
     before = dict(prepared.steps)
     assert all(step.__name__ == "replay" for step in before.values())  # type: ignore[attr-defined]
-    first = gpu.ascend(canvas, {tiny("conv4_1", 3, "tall"): 1.0}, SHOW).clone()
-    second = gpu.ascend(canvas, {tiny("conv4_1", 9, "tall"): 1.0}, SHOW).clone()
+    first = ascended(gpu, canvas, {tiny("conv4_1", 3, "tall"): 1.0}, SHOW)
+    second = ascended(gpu, canvas, {tiny("conv4_1", 9, "tall"): 1.0}, SHOW)
     assert prepared.steps == before
     assert (first - second).abs().mean() > 0.005
 

@@ -4,6 +4,7 @@ to a gradient, and its name below."""
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -122,3 +123,6 @@ def _calm_threads() -> None:
     an undisturbed step some 8 %, and a disturbed one takes about three times as long."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    # Maps of all sizes come and go: kept apart by size, they take a third more of the GPU's memory.
+    if sys.platform == "linux":
+        os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")

@@ -125,7 +125,7 @@ def add_noise(picture: Tensor, deviation: float, generator: torch.Generator) -> 
     if deviation == 0:
         return picture
     size = (picture.shape[-2], picture.shape[-1])
-    field = _field(size, picture.device)
+    field = noise_field(size, picture.device)
     shifts = torch.stack([torch.randint(side, (3,), generator=generator) for side in size], 1)
     channels = [
         torch.roll(field[:, channel], shift, (1, 2))
@@ -135,7 +135,7 @@ def add_noise(picture: Tensor, deviation: float, generator: torch.Generator) -> 
 
 
 @lru_cache(maxsize=8)
-def _field(size: tuple[int, int], device: torch.device) -> Tensor:
+def noise_field(size: tuple[int, int], device: torch.device) -> Tensor:
     """1/f noise of an (H, W) picture, of standard deviation 1, in which no frequency happens to be
     weaker than asked for: only the phases are random. (1, 3, H, W), always the same."""
     white = torch.fft.rfft2(torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0)))

@@ -44,11 +44,12 @@ class _Canvas:
     """What there is for one canvas size."""
 
     stage: Stage
-    begin: Run
     finish: Run
     steps: dict[Step, Run] = field(default_factory=dict)
     sets: dict[Layers, None] = field(default_factory=dict)
     """Of `steps`, the one not flown nor planned for longest first."""
+    complete: set[tuple[Layers, float]] = field(default_factory=set)
+    """For which layers, with which `Ascent.octaves`, no step is missing."""
 
     def use(self, layers: Layers) -> None:
         self.sets.pop(layers, None)
@@ -57,6 +58,7 @@ class _Canvas:
     def forget(self, layers: Layers) -> list[Run]:
         """The steps that it had of them."""
         self.sets.pop(layers)
+        self.complete = {each for each in self.complete if each[0] != layers}
         return [self.steps.pop(step) for step in list(self.steps) if step[0] == layers]
 
 
@@ -76,6 +78,7 @@ class StaticEngine(AscentEngine):
         self._canvases: dict[Size, _Canvas] = {}
         self._programs: dict[Layers, StaticProgram | Differentiated] = {}
         self._excited: dict[tuple[str, str], Excited] = {}
+        self._excited_by: tuple[tuple[Mix, str], dict[str, Excitations]] | None = None
         self._latest: tuple[Size, Layers] | None = None
         self._seed = seed
         self._preparing = threading.Lock()
@@ -105,8 +108,7 @@ class StaticEngine(AscentEngine):
         while (prepared := self._taken(layers, (height, width))) is None:
             self.plan(layers, (width, height))
         with self._fitting((width, height)), self._runner.flying():
-            excitations = self._excitations(flown, ascent.objective)
-            made = self._ascend(given, prepared, layers, excitations, ascent)
+            made = self._ascend(given, prepared, layers, flown, ascent)
             if not on_host:
                 return cast(Canvas, made)
             self._ticks.check()
@@ -126,8 +128,12 @@ class StaticEngine(AscentEngine):
         """What all of a tick needs, which is then the latest, or None where it is not prepared."""
         with self._choosing:
             canvas = self._canvases.get(size)
-            if canvas is None or self._missing(canvas, layers):
+            if canvas is None:
                 return None
+            if (layers, self._octaves) not in canvas.complete:
+                if self._missing(canvas, layers):
+                    return None
+                canvas.complete.add((layers, self._octaves))
             self._latest = size, layers
             canvas.use(layers)
             return canvas
@@ -137,18 +143,20 @@ class StaticEngine(AscentEngine):
         given: Tensor,
         canvas: _Canvas,
         layers: Layers,
-        excitations: Mapping[str, Excitations],
+        mix: Mix,
         ascent: Ascent,
     ) -> Tensor:
         """The stage's canvas after a tick."""
+        canvas.stage.given.copy_(given)
+        canvas.stage.begin()
         narrow = True
+        excitations = self._excitations(mix, ascent.objective)
         for network, excited in excitations.items():
             narrow &= fits_slots(excited[self._program(network, layers).deepest])
             for layer, each in excited.items():
                 self._excited[network, layer].load(each)
-        canvas.stage.given.copy_(given)
-        canvas.stage.load(ascent, (0, 0))
-        canvas.begin()
+        if not ascent.steps:
+            canvas.stage.load(ascent, (0, 0))
         for _ in range(ascent.steps):
             ways = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2
             canvas.stage.load(ascent, (int(ways[0]), int(ways[1])))
@@ -158,6 +166,13 @@ class StaticEngine(AscentEngine):
         canvas.finish()
         self._ticks.end(canvas.stage.bad)
         return canvas.stage.made
+
+    def _excitations(self, mix: Mix, objective: str) -> dict[str, Excitations]:
+        """Those of the same mix are the same objects, whose numbers are on the device already."""
+        if self._excited_by is None or self._excited_by[0] != (mix, objective):
+            excitations = super()._excitations(mix, objective)
+            self._excited_by = (dict(mix), objective), excitations
+        return self._excited_by[1]
 
     def _missing(self, canvas: _Canvas, layers: Layers) -> list[Step]:
         seen_at = scales(self._octaves, canvas.stage.size) if layers else []
@@ -169,13 +184,13 @@ class StaticEngine(AscentEngine):
     def _plan(self, layers: Layers, size: Size) -> None:
         with self._runner.preparing():  # left before captures, whose memory comes on top of its own
             self._rehearse(layers, size)
+        if self._latest is None:  # later the flight would have to wait for it, too
+            self._runner.clear()
         with self._runner.preparing():
             if size not in self._canvases:
                 self._make_room()
                 stage = Stage(size, self._device, self._seed)
-                begin = self._runner.captured(stage.begin)
-                finish = self._runner.captured(stage.finish, stage.generator)
-                self._canvases[size] = _Canvas(stage, begin, finish)
+                self._canvases[size] = _Canvas(stage, self._runner.captured(stage.finish))
             canvas = self._canvases[size]
             self._make_room_in(canvas, layers)
             for step in self._missing(canvas, layers):
@@ -188,8 +203,7 @@ class StaticEngine(AscentEngine):
         excited: dict[tuple[str, str], Excited] = {}
         canvas = self._canvases.get(size)
         if canvas is None:
-            canvas = _Canvas(stage, stage.begin, stage.finish)
-            self._runner.rehearse(canvas.begin)
+            canvas = _Canvas(stage, stage.finish)
             self._runner.rehearse(canvas.finish)
         for step in self._missing(canvas, layers):
             self._runner.rehearse(self._step_of(step, stage, excited).run)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from liveflight.engines import cuda_kernels
 from liveflight.engines.backend import Excitation
 from liveflight.engines.convolutions import Convolution, Same
 from liveflight.engines.program import Convolve, Kept, Pool, Program, Step
@@ -47,8 +48,12 @@ class Excited:
         self.weights, self.slots, self.shares, rest = values.split([channels, SLOTS, SLOTS, 2])
         """Each filter's weight; up to `SLOTS` filters by number and their weights."""
         self.whole, self.centre = rest[0], rest[1]
+        self._loaded: Excitation | None = None
 
     def load(self, excited: Excitation) -> None:
+        if excited is self._loaded:
+            return
+        self._loaded = excited
         weights = excited.weights.numpy()
         used = np.flatnonzero(weights)[:SLOTS]
         slots, shares = np.zeros((2, SLOTS), np.float32)
@@ -81,7 +86,7 @@ class MaskedPool:
     rectifier: Rectifier
 
     def forward(self, x: Tensor) -> tuple[Tensor, Kept]:
-        return (y := _pooled(x)), (x, y)
+        return (y := _pooled(x, self.rectifier)), (x, y)
 
     def backward(self, gradient: Tensor, kept: Kept) -> Tensor:
         x, y = kept
@@ -98,7 +103,7 @@ class ConvolvePool:
 
     def forward(self, x: Tensor) -> tuple[Tensor, Kept]:
         y = self.convolution.at(_size(x)).forward(x, self.rectifier)
-        return (pooled := _pooled(y)), (_size(x), y, pooled)
+        return (pooled := _pooled(y, self.rectifier)), (_size(x), y, pooled)
 
     def backward(self, gradient: Tensor, kept: Kept) -> Tensor:
         size, y, pooled = kept
@@ -106,7 +111,9 @@ class ConvolvePool:
         return self.convolution.at(size).backward(gradient, size, IDENTITY, None)
 
 
-def _pooled(x: Tensor) -> Tensor:
+def _pooled(x: Tensor, rectifier: Rectifier) -> Tensor:
+    if kernels := _kernels(x, rectifier):
+        return kernels.pool(x)
     quads = _quads(x)
     upper = torch.maximum(quads[:, :, :, 0, :, 0], quads[:, :, :, 0, :, 1])
     lower = torch.maximum(quads[:, :, :, 1, :, 0], quads[:, :, :, 1, :, 1])
@@ -118,16 +125,26 @@ def _spread(
 ) -> Tensor:
     """The gradient (1, C, h, w), masked by the rectifier, where `x` is what came out of pooling, 0
     elsewhere; `out`, which may be `x`."""
-    if not rectifier.identity:
-        gradient = rectifier.backward(gradient, pooled)
     height, width = (side // 2 * 2 for side in x.shape[2:])
-    quads = _quads(x)
-    taken = quads == pooled[:, :, :, None, :, None]
-    nothing = gradient.new_zeros(())
-    torch.where(taken, gradient[:, :, :, None, :, None], nothing, out=_quads(out))
+    if kernels := _kernels(x, rectifier):
+        kernels.unpool(gradient, pooled, x, out)
+    else:
+        if not rectifier.identity:
+            gradient = rectifier.backward(gradient, pooled)
+        quads = _quads(x)
+        taken = quads == pooled[:, :, :, None, :, None]
+        nothing = gradient.new_zeros(())
+        torch.where(taken, gradient[:, :, :, None, :, None], nothing, out=_quads(out))
     out[:, :, height:].zero_()
     out[:, :, :, width:].zero_()
     return out
+
+
+def _kernels(x: Tensor, rectifier: Rectifier) -> cuda_kernels.Kernels | None:
+    """Those that pool a map that came out of this rectifier, where there are any."""
+    kernels = cuda_kernels.on(x.device)
+    plain = not rectifier.identity and rectifier.ceiling is None
+    return kernels if kernels and plain and kernels.takes(x) else None
 
 
 def _size(x: Tensor) -> tuple[int, int]:

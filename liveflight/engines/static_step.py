@@ -15,7 +15,7 @@ from torch import Tensor
 
 from liveflight.core.contracts import Ascent
 from liveflight.core.noise import frequencies, lowest
-from liveflight.engines import conditioning
+from liveflight.engines import conditioning, cuda_kernels
 from liveflight.engines.derived import Prepared
 from liveflight.engines.scaling import shrunk, shrunk_backward
 from liveflight.engines.static_autograd import Differentiated
@@ -23,10 +23,7 @@ from liveflight.engines.static_program import Excited, StaticProgram, Upload
 
 Size = tuple[int, int]
 
-_KNOBS = (
-    *("amount", "normalise", "down", "across"),
-    *("soften", "noise", "brightness", "contrast", "pull"),
-)
+_KNOBS = ("amount", "normalise", "soften", "noise", "brightness", "contrast", "pull")
 
 _ROWS = 1024
 """More loads than there ever are under way: a few ticks of some steps each."""
@@ -45,18 +42,24 @@ class Stage:
         self.bad = torch.zeros((), device=device)
         """1 where it was not, else 0."""
         self.picture = torch.zeros(1, 3, height, width, device=device)
-        self.generator = torch.Generator(device).manual_seed(seed)
-        """What `finish` draws its noise from."""
-        self._knobs = Upload(len(_KNOBS), device, _ROWS)
-        self._knob = dict(zip(_KNOBS, self._knobs.values, strict=True))
+        self._kernels = cuda_kernels.on(device)
+        self._places = np.random.default_rng(seed)
+        self._upload = Upload(len(_KNOBS) + 10, device, _ROWS)
+        knobs, self._shift, self._shifts = self._upload.values.split([len(_KNOBS), 2, 8])
+        self._knob = dict(zip(_KNOBS, knobs, strict=True))
+        """`_shift`: the jitter, rows and columns; `_shifts`: where the noise begins, for each
+        channel, and where the chances do."""
+        self._field = conditioning.noise_field(size, device)
+        chances = torch.Generator().manual_seed(0)
+        self._chances = torch.rand(1, 3, *size, generator=chances).to(device)
         self._colour = Upload(9, device, _ROWS)
+        self._uncoloured = torch.eye(3, device=device).flatten()
         self._rows, self._columns = (torch.arange(side, device=device) for side in size)
         least = lowest(height, width)
         self._logarithms, self._chroma_logarithms = (
             torch.from_numpy(np.log(periods / least).astype(np.float32)).to(device)
             for periods in (frequencies(height, width, least), frequencies(height, width))
         )
-        self._pink = conditioning.low_pass(size, 1.0, device)
         self._fall, self._chroma_fall = (torch.ones_like(self._logarithms) for _ in range(2))
         self._tilt: tuple[float, float] | None = None
 
@@ -67,28 +70,30 @@ class Stage:
             self._colour.load(conditioning.colour(ascent.decorrelation).ravel())
             self._load_falls(*tilt)
         amount = ascent.amount / max(ascent.steps, 1)
-        self._knobs.load(
-            np.array(
-                [
-                    *(amount, ascent.normalise, *shift),
-                    *(ascent.soften, ascent.noise),
-                    *(ascent.brightness, ascent.contrast, ascent.pull),
-                ],
-                np.float32,
-            )
+        knobs = (
+            *(amount, ascent.normalise, ascent.soften, ascent.noise),
+            *(ascent.brightness, ascent.contrast, ascent.pull),
         )
+        places = self._places.random(8) * (self.size * 4)  # numpy rounds down below
+        self._upload.load(np.array([*knobs, *shift, *places.astype(int)], np.float32))
 
     def begin(self) -> None:
         self.picture.copy_(self.given[..., :3].permute(2, 0, 1)[None])
 
     def seen(self) -> Tensor:
         """The picture, shifted round: float32 (1, 3, H, W)."""
-        return self._rolled(self.picture, self._knob["down"], self._knob["across"])
+        if self._kernels:
+            return self._kernels.turn(self.picture, self._shift, self._uncoloured, back=False)
+        return self._rolled(self.picture, *self._shift)
 
     def add(self, gradient: Tensor) -> None:
         """Takes a step along the gradient of what was seen, conditioned."""
-        gradient = self._rolled(gradient, -self._knob["down"], -self._knob["across"])
-        gradient = torch.einsum("ij,njhw->nihw", self._colour.values.view(3, 3), gradient)
+        colour = self._colour.values
+        if self._kernels:
+            gradient = self._kernels.turn(gradient, self._shift, colour, back=True)
+        else:
+            gradient = self._rolled(gradient, *-self._shift)
+            gradient = torch.einsum("ij,njhw->nihw", colour.view(3, 3), gradient)
         gradient = conditioning.weigh(gradient, self._fall, self._chroma_fall)
         rms = torch.linalg.vector_norm(gradient) * gradient.numel() ** -0.5
         rms, one = rms + conditioning.RMS_FLOOR, torch.ones_like(rms)
@@ -96,16 +101,35 @@ class Stage:
         self.picture.addcmul_(gradient, self._knob["amount"] / measured)
 
     def finish(self) -> None:
+        """Softens, adds noise, holds the statistics and rounds: the canvas as it goes."""
+        if self._kernels:
+            self._finish_by(self._kernels)
+            return
         knob = self._knob
         picture = conditioning.soften(self.picture, knob["soften"])
-        white = torch.randn(picture.shape, generator=self.generator, device=picture.device)
-        picture = picture + conditioning.fallen(white, self._pink) * knob["noise"]
+        shifts = self._shifts.view(4, 2)
+        field = [
+            self._rolled(self._field[:, channel : channel + 1], *shifts[channel])
+            for channel in range(3)
+        ]
+        picture = picture + torch.cat(field, 1) * knob["noise"]
         picture = conditioning.hold(picture, knob["brightness"], knob["contrast"], knob["pull"])
         finite = torch.isfinite(picture.sum())  # a single bad pixel spoils the sum
-        chance = torch.rand(picture.shape, generator=self.generator, device=picture.device)
-        made = dithered(picture.clamp(0.0, 1.0), chance)[0].permute(1, 2, 0)
+        chances = self._rolled(self._chances, *shifts[3])
+        made = dithered(picture.clamp(0.0, 1.0), chances)[0].permute(1, 2, 0)
         torch.where(finite, made, self.given[..., :3], out=self.made[..., :3])
         self.bad.copy_(~finite)
+
+    def _finish_by(self, kernels: cuda_kernels.Kernels) -> None:
+        """The same in three passes."""
+        knob, shifts = self._knob, self._shifts
+        soft = (self.picture, knob["soften"], self._field, knob["noise"], shifts[:6])
+        picture = kernels.soften(*soft)
+        deviation, mean = torch.std_mean(picture)
+        wanted = (knob["brightness"], knob["contrast"], knob["pull"])
+        canvases = (self.given, self.made)
+        statistics = (mean, deviation)
+        kernels.store(picture, self._chances, canvases, self.bad, statistics, wanted, shifts[6:])
 
     def _load_falls(self, exponent: float, decorrelation: float) -> None:
         """See `conditioning.smooth`."""
@@ -162,8 +186,11 @@ class StaticStep:
         scaled = self.size != self.stage.size
         if scaled:
             picture = shrunk(picture, self.size)
-        gradient = torch.zeros_like(picture)
-        for part in self.parts:
-            found = part.program.run(part.prepared.enter(picture), part.excited, self.narrow)
-            gradient += part.prepared.leave(found)
+        found = [self._of(part, picture) for part in self.parts]
+        gradient = found[0] if len(found) == 1 else torch.stack(found).sum(0)
         self.stage.add(shrunk_backward(gradient, self.stage.size) if scaled else gradient)
+
+    def _of(self, part: Part, picture: Tensor) -> Tensor:
+        """A network's gradient: float32, like the picture."""
+        found = part.program.run(part.prepared.enter(picture), part.excited, self.narrow)
+        return part.prepared.leave(found)

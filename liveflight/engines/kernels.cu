@@ -1,0 +1,131 @@
+// What torch has no single operation for, each in one pass over the memory. Compiled as a step is
+// first prepared: see cuda_kernels.py. Maps are half, channels-last, rectified (nothing below 0, so
+// that halves compare as the integers that they are), eight channels to a vector.
+
+typedef unsigned int uint;
+
+__device__ uint4 larger(uint4 a, uint4 b) {
+    return make_uint4(__vmaxs2(a.x, b.x), __vmaxs2(a.y, b.y), __vmaxs2(a.z, b.z), __vmaxs2(a.w, b.w));
+}
+
+__device__ uint passing(uint gradient, uint pooled) {
+    return gradient & __vcmpgts2(pooled, 0u);
+}
+
+__device__ uint4 taken(uint4 gradient, uint4 x, uint4 pooled) {
+    return make_uint4(
+        gradient.x & __vcmpeq2(x.x, pooled.x), gradient.y & __vcmpeq2(x.y, pooled.y),
+        gradient.z & __vcmpeq2(x.z, pooled.z), gradient.w & __vcmpeq2(x.w, pooled.w));
+}
+
+// The vector of a map `width` wide in which the 2x2 of the pooled vector `i` begin.
+__device__ size_t corner(int i, int across, int width, int vectors) {
+    int pixel = i / vectors;
+    return ((size_t)(pixel / across * 2) * width + pixel % across * 2) * vectors + i % vectors;
+}
+
+// The largest of 2x2. y: `across` pixels wide, `count` vectors.
+extern "C" __global__ void pool(
+    const uint4 *x, uint4 *y, int width, int across, int vectors, int count) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    const uint4 *upper = x + corner(i, across, width, vectors);
+    const uint4 *lower = upper + (size_t)width * vectors;
+    y[i] = larger(larger(upper[0], upper[vectors]), larger(lower[0], lower[vectors]));
+}
+
+// The gradient where x is what came out of pooling and above 0, else 0. `out` may be x.
+extern "C" __global__ void unpool(
+    const uint4 *gradient, const uint4 *pooled, const uint4 *x, uint4 *out,
+    int width, int across, int vectors, int count) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    size_t at = corner(i, across, width, vectors), below = at + (size_t)width * vectors;
+    uint4 p = pooled[i], g = gradient[i];
+    g = make_uint4(passing(g.x, p.x), passing(g.y, p.y), passing(g.z, p.z), passing(g.w, p.w));
+    uint4 a = x[at], b = x[at + vectors], c = x[below], d = x[below + vectors];
+    out[at] = taken(g, a, p);
+    out[at + vectors] = taken(g, b, p);
+    out[below] = taken(g, c, p);
+    out[below + vectors] = taken(g, d, p);
+}
+
+__device__ int wrapped(int place, float shift, int side) {
+    int moved = (place - (int)shift) % side;
+    return moved < 0 ? moved + side : moved;
+}
+
+// A picture (3, height, width), shifted round by rows and columns, or `back`; its colours multiplied
+// by a matrix (3, 3).
+extern "C" __global__ void turn(
+    const float *picture, float *out, const float *shift, const float *matrix,
+    int back, int height, int width) {
+    int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y;
+    if (column >= width) return;
+    float sign = back ? -1.0f : 1.0f;
+    size_t plane = (size_t)height * width;
+    size_t from = (size_t)wrapped(row, sign * shift[0], height) * width;
+    from += wrapped(column, sign * shift[1], width);
+    float red = picture[from], green = picture[plane + from], blue = picture[2 * plane + from];
+    for (int channel = 0; channel < 3; channel++) {
+        const float *share = matrix + 3 * channel;
+        out[channel * plane + (size_t)row * width + column] =
+            share[0] * red + share[1] * green + share[2] * blue;
+    }
+}
+
+// One step of diffusion, and noise: a field for each channel, shifted round by rows and columns.
+// All (3, height, width).
+extern "C" __global__ void soften(
+    const float *picture, const float *field, float *out,
+    const float *amount, const float *noise, const float *shifts, int height, int width) {
+    int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y, channel = blockIdx.z;
+    if (column >= width) return;
+    size_t plane = (size_t)channel * height * width, line = plane + (size_t)row * width;
+    float here = picture[line + column];
+    float around = picture[line + max(column - 1, 0)] + picture[line + min(column + 1, width - 1)];
+    around += picture[plane + (size_t)max(row - 1, 0) * width + column];
+    around += picture[plane + (size_t)min(row + 1, height - 1) * width + column];
+    int down = wrapped(row, shifts[2 * channel], height);
+    int across = wrapped(column, shifts[2 * channel + 1], width);
+    float grain = field[plane + (size_t)down * width + across];
+    out[line + column] = here + (around - 4.0f * here) * *amount + grain * *noise;
+}
+
+// 0..1 as the bits of a half, up or down by chance, so that the mean of many is right.
+__device__ unsigned short dithered(float value, float chance) {
+    const float smallest = 6.103515625e-05f;  // 2^-14, from where on half has all its bits
+    if (value < smallest) {
+        float scaled = value * 16777216.0f;
+        uint lower = (uint)scaled;
+        return (unsigned short)(lower + (chance < scaled - (float)lower));
+    }
+    uint bits = __float_as_uint(value);
+    float rest = (float)(bits & 0x1fffu) * (1.0f / 8192.0f);
+    return (unsigned short)((bits >> 13) - (112u << 10) + (chance < rest));
+}
+
+// The picture (3, height, width), moved a part of the way to a mean and a deviation, as a canvas
+// (height, width, 4); the canvas as it came where the mean says that not all of it is finite.
+extern "C" __global__ void store(
+    const float *picture, const float *chances, const ushort4 *given, ushort4 *made, float *bad,
+    const float *mean, const float *deviation, const float *brightness, const float *contrast,
+    const float *pull, const float *shift, int height, int width) {
+    int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y;
+    if (column >= width) return;
+    size_t plane = (size_t)height * width, at = (size_t)row * width + column;
+    size_t chance = (size_t)wrapped(row, shift[0], height) * width + wrapped(column, shift[1], width);
+    float wider = *contrast / (*deviation + 1e-6f) - 1.0f;
+    bool finite = isfinite(*mean);
+    unsigned short rgb[3];
+    for (int channel = 0; channel < 3; channel++) {
+        float value = picture[channel * plane + at];
+        value += *pull * ((value - *mean) * wider + (*brightness - *mean));
+        value = fminf(fmaxf(value, 0.0f), 1.0f);
+        rgb[channel] = dithered(value, chances[channel * plane + chance]);
+    }
+    ushort4 old = given[at];
+    made[at] = finite ? make_ushort4(rgb[0], rgb[1], rgb[2], 0x3c00)
+                      : make_ushort4(old.x, old.y, old.z, 0x3c00);
+    if (row == 0 && column == 0) *bad = finite ? 0.0f : 1.0f;
+}
