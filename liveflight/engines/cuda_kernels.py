@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
@@ -14,7 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from liveflight.engines.rectifier import Rectifier
+
+Size = tuple[int, int]
+
 log = logging.getLogger("liveflight.engines")
+
+_NAMES = ("pool", "unpool", "depthwise", "depthwise_back", "turn", "soften", "store")
 
 _BLOCK = 256
 """Threads of a block, side by side along what lies side by side in memory."""
@@ -73,11 +80,11 @@ class Kernels:
         self._module = _called(driver.cuModuleLoadData, code)
         self._functions = {
             name: _called(driver.cuModuleGetFunction, self._module, name.encode())
-            for name in ("pool", "unpool", "turn", "soften", "store")
+            for name in _NAMES
         }
 
     def takes(self, x: Tensor) -> bool:
-        """Whether `pool` and `unpool` can: half (1, C, H, W), channels-last, C a multiple of 8."""
+        """Whether those for maps can: half (1, C, H, W), channels-last, C a multiple of 8."""
         return (
             x.dtype == torch.float16
             and x.shape[1] % _VECTOR == 0
@@ -87,12 +94,7 @@ class Kernels:
     def pool(self, x: Tensor) -> Tensor:
         """The largest of each 2x2 of what nothing of is below 0."""
         _, channels, height, width = x.shape
-        y = torch.empty(
-            (1, channels, height // 2, width // 2),
-            dtype=x.dtype,
-            device=x.device,
-            memory_format=torch.channels_last,
-        )
+        y = _map(x, (height // 2, width // 2))
         vectors = channels // _VECTOR
         count = y.numel() // _VECTOR
         self._launch("pool", (count, 1, 1), x, y, width, y.shape[3], vectors, count)
@@ -106,6 +108,34 @@ class Kernels:
         count = pooled.numel() // _VECTOR
         sizes = (x.shape[3], pooled.shape[3], vectors, count)
         self._launch("unpool", (count, 1, 1), gradient, pooled, x, out, *sizes)
+
+    def depthwise(
+        self,
+        x: Tensor,
+        filters: Tensor,
+        bias: Tensor,
+        size: Size,
+        stride: Size,
+        padding: Size,
+        rectifier: Rectifier,
+    ) -> Tensor:
+        """The rectified convolution of each channel by a filter of its own, of height and width
+        `size`. `filters`: half (height, width, C); `bias`: half (C,)."""
+        y = _map(x, size)
+        low = -math.inf if rectifier.identity else 0.0
+        high = math.inf if rectifier.ceiling is None else rectifier.ceiling
+        given = (x, filters, bias, y, float(low), float(high))
+        self._convolve("depthwise", given, x, y, filters, stride, padding)
+        return y
+
+    def depthwise_back(
+        self, gradient: Tensor, filters: Tensor, size: Size, stride: Size, padding: Size
+    ) -> Tensor:
+        """The gradient with respect to an input of this height and width."""
+        out = _map(gradient, size)
+        given = (gradient, filters, out)
+        self._convolve("depthwise_back", given, gradient, out, filters, stride, padding)
+        return out
 
     def turn(self, picture: Tensor, shift: Tensor, matrix: Tensor, *, back: bool) -> Tensor:
         """A float32 picture (1, 3, H, W), shifted round by rows and columns, float32 (2,), or back;
@@ -137,27 +167,57 @@ class Kernels:
         bad: Tensor,
         statistics: tuple[Tensor, Tensor],
         wanted: tuple[Tensor, Tensor, Tensor],
-        shift: Tensor,
+        shifts: Tensor,
     ) -> None:
         """`conditioning.hold` of a float32 picture (1, 3, H, W), then dithered into the second of
         two canvases, half (H, W, 4); where its mean is not finite the first one, and `bad` is 1.
 
-        `chances`: like the picture, shifted round by rows and columns, `shift`, float32 (2,);
-        `statistics`: mean and deviation; `wanted`: brightness, contrast, pull."""
+        `chances`: float32 (H, W), for each channel shifted round by rows and columns: `shifts`,
+        float32 (6,); `statistics`: mean and deviation; `wanted`: brightness, contrast, pull."""
         height, width = picture.shape[2:]
-        given = (picture, chances, *canvases, bad, *statistics, *wanted, shift)
+        given = (picture, chances, *canvases, bad, *statistics, *wanted, shifts)
         self._launch("store", (width, height, 1), *given, height, width)
 
-    def _launch(self, name: str, threads: tuple[int, int, int], *given: Tensor | int) -> None:
+    def _convolve(
+        self,
+        name: str,
+        given: tuple[Tensor | float, ...],
+        x: Tensor,
+        y: Tensor,
+        filters: Tensor,
+        stride: Size,
+        padding: Size,
+    ) -> None:
+        vectors, count = x.shape[1] // _VECTOR, y.numel() // _VECTOR
+        sizes = (*x.shape[2:], y.shape[3], *filters.shape[:2], *stride, *padding)
+        self._launch(name, (count, 1, 1), *given, *sizes, vectors, count)
+
+    def _launch(
+        self, name: str, threads: tuple[int, int, int], *given: Tensor | int | float
+    ) -> None:
         """On so many threads, or some more of the first."""
         values = tuple(each.data_ptr() if isinstance(each, Tensor) else each for each in given)
-        kinds = tuple(
-            ctypes.c_void_p if isinstance(each, Tensor) else ctypes.c_int for each in given
-        )
+        kinds = tuple(_kind(each) for each in given)
         blocks = (-(-threads[0] // _BLOCK), *threads[1:])
         stream = torch.cuda.current_stream().cuda_stream
         call = self._driver.cuLaunchKernel
         _called(call, self._functions[name], *blocks, _BLOCK, 1, 1, 0, stream, (values, kinds), 0)
+
+
+def _map(like: Tensor, size: Size) -> Tensor:
+    """Another map of that height and width, channels-last."""
+    return torch.empty(
+        (*like.shape[:2], *size),
+        dtype=like.dtype,
+        device=like.device,
+        memory_format=torch.channels_last,
+    )
+
+
+def _kind(given: Tensor | int | float) -> type[ctypes.c_void_p | ctypes.c_int | ctypes.c_float]:
+    if isinstance(given, Tensor):
+        return ctypes.c_void_p
+    return ctypes.c_float if isinstance(given, float) else ctypes.c_int
 
 
 def _called(function: Callable[..., Any], *given: Any) -> Any:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from liveflight.engines.backend import Excitations
-from liveflight.engines.convolutions import Convolution, Same, prepared
+from liveflight.engines.convolution import Convolution
+from liveflight.engines.convolutions import Same, prepared
 from liveflight.engines.program import Program, compiled
 from liveflight.networks import Network
 from liveflight.networks.layered import Features, Layered

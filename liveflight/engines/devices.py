@@ -10,6 +10,7 @@ import torch
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.engines import convolutions, measured
+from liveflight.engines.convolution import Geometry
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # from malloc.h
 
@@ -54,7 +55,7 @@ def _bfloat16_wins() -> bool:
     """Whether a convolution as VGG has them is faster in bfloat16 than in float32 in its fastest
     way."""
     weight, x = torch.zeros(128, 128, 3, 3), torch.zeros(1, 128, 64, 64)
-    geometry = convolutions.Geometry((1, 1), (1, 1), 1)
+    geometry = Geometry((1, 1), (1, 1), 1)
     ways = {}
     for dtype in (torch.float32, torch.bfloat16):
         convolution = convolutions.fastest(weight.to(dtype), None, geometry)

@@ -4,6 +4,8 @@
 
 typedef unsigned int uint;
 
+#define INFINITY __int_as_float(0x7f800000)
+
 __device__ uint4 larger(uint4 a, uint4 b) {
     return make_uint4(__vmaxs2(a.x, b.x), __vmaxs2(a.y, b.y), __vmaxs2(a.z, b.z), __vmaxs2(a.w, b.w));
 }
@@ -53,6 +55,87 @@ extern "C" __global__ void unpool(
 __device__ int wrapped(int place, float shift, int side) {
     int moved = (place - (int)shift) % side;
     return moved < 0 ? moved + side : moved;
+}
+
+__device__ float widened(unsigned short half) {
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(half));
+    return value;
+}
+
+__device__ unsigned short narrowed(float value) {
+    unsigned short half;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half) : "f"(value));
+    return half;
+}
+
+// Adds to the sums of eight channels what they have at one place.
+__device__ void add(float *sums, uint4 x, uint4 filters) {
+    const uint xs[4] = {x.x, x.y, x.z, x.w};
+    const uint fs[4] = {filters.x, filters.y, filters.z, filters.w};
+    for (int i = 0; i < 4; i++) {
+        sums[2 * i] += widened(xs[i] & 0xffffu) * widened(fs[i] & 0xffffu);
+        sums[2 * i + 1] += widened(xs[i] >> 16) * widened(fs[i] >> 16);
+    }
+}
+
+__device__ uint clamped(float low, float high, float first, float second) {
+    uint lower = narrowed(fminf(fmaxf(first, low), high));
+    return lower | (uint)narrowed(fminf(fmaxf(second, low), high)) << 16;
+}
+
+__device__ uint4 packed(const float *sums, float low, float high) {
+    return make_uint4(
+        clamped(low, high, sums[0], sums[1]), clamped(low, high, sums[2], sums[3]),
+        clamped(low, high, sums[4], sums[5]), clamped(low, high, sums[6], sums[7]));
+}
+
+// Each channel by a filter of its own, clamped. x: height, width; y: down, across, `count` vectors;
+// filters: (tall, wide, channels).
+extern "C" __global__ void depthwise(
+    const uint4 *x, const uint4 *filters, const uint4 *bias, uint4 *y, float low, float high,
+    int height, int width, int across, int tall, int wide, int stride_down, int stride_across,
+    int padding_down, int padding_across, int vectors, int count) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    int vector = i % vectors, column = i / vectors % across, row = i / vectors / across;
+    float sums[8] = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
+    const uint4 one = make_uint4(0x3c003c00u, 0x3c003c00u, 0x3c003c00u, 0x3c003c00u);
+    add(sums, bias[vector], one);
+    for (int below = 0; below < tall; below++) {
+        int from_row = row * stride_down - padding_down + below;
+        if (from_row < 0 || from_row >= height) continue;
+        for (int beside = 0; beside < wide; beside++) {
+            int from_column = column * stride_across - padding_across + beside;
+            if (from_column < 0 || from_column >= width) continue;
+            add(sums, x[((size_t)from_row * width + from_column) * vectors + vector],
+                filters[(below * wide + beside) * vectors + vector]);
+        }
+    }
+    y[i] = packed(sums, low, high);
+}
+
+// The gradient with respect to its input: `across` pixels wide, `count` vectors. gradient: height,
+// width.
+extern "C" __global__ void depthwise_back(
+    const uint4 *gradient, const uint4 *filters, uint4 *out,
+    int height, int width, int across, int tall, int wide, int stride_down, int stride_across,
+    int padding_down, int padding_across, int vectors, int count) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    int vector = i % vectors, column = i / vectors % across, row = i / vectors / across;
+    float sums[8] = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
+    for (int below = 0; below < tall; below++) {
+        int down = row + padding_down - below, to_row = down / stride_down;
+        if (down < 0 || down % stride_down || to_row >= height) continue;
+        for (int beside = 0; beside < wide; beside++) {
+            int aside = column + padding_across - beside, to_column = aside / stride_across;
+            if (aside < 0 || aside % stride_across || to_column >= width) continue;
+            add(sums, gradient[((size_t)to_row * width + to_column) * vectors + vector],
+                filters[(below * wide + beside) * vectors + vector]);
+        }
+    }
+    out[i] = packed(sums, -INFINITY, INFINITY);
 }
 
 // A picture (3, height, width), shifted round by rows and columns, or `back`; its colours multiplied
@@ -106,15 +189,15 @@ __device__ unsigned short dithered(float value, float chance) {
 }
 
 // The picture (3, height, width), moved a part of the way to a mean and a deviation, as a canvas
-// (height, width, 4); the canvas as it came where the mean says that not all of it is finite.
+// (height, width, 4), rounded by chances (height, width), shifted round for each channel; the canvas
+// as it came where the mean says that not all of it is finite.
 extern "C" __global__ void store(
     const float *picture, const float *chances, const ushort4 *given, ushort4 *made, float *bad,
     const float *mean, const float *deviation, const float *brightness, const float *contrast,
-    const float *pull, const float *shift, int height, int width) {
+    const float *pull, const float *shifts, int height, int width) {
     int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y;
     if (column >= width) return;
     size_t plane = (size_t)height * width, at = (size_t)row * width + column;
-    size_t chance = (size_t)wrapped(row, shift[0], height) * width + wrapped(column, shift[1], width);
     float wider = *contrast / (*deviation + 1e-6f) - 1.0f;
     bool finite = isfinite(*mean);
     unsigned short rgb[3];
@@ -122,7 +205,9 @@ extern "C" __global__ void store(
         float value = picture[channel * plane + at];
         value += *pull * ((value - *mean) * wider + (*brightness - *mean));
         value = fminf(fmaxf(value, 0.0f), 1.0f);
-        rgb[channel] = dithered(value, chances[channel * plane + chance]);
+        size_t chance = (size_t)wrapped(row, shifts[2 * channel], height) * width;
+        chance += wrapped(column, shifts[2 * channel + 1], width);
+        rgb[channel] = dithered(value, chances[chance]);
     }
     ushort4 old = given[at];
     made[at] = finite ? make_ushort4(rgb[0], rgb[1], rgb[2], 0x3c00)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from liveflight.engines.backend import Excitation, Excitations, seed
-from liveflight.engines.convolutions import Convolution, Same
+from liveflight.engines.convolution import Convolution
+from liveflight.engines.convolutions import Same
 from liveflight.engines.rectifier import IDENTITY, Rectifier, rectifier
 from liveflight.networks.layered import Layered
 

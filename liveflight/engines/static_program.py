@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from liveflight.engines import cuda_kernels
 from liveflight.engines.backend import Excitation
-from liveflight.engines.convolutions import Convolution, Same
+from liveflight.engines.convolution import Convolution
+from liveflight.engines.convolutions import Same
 from liveflight.engines.program import Convolve, Kept, Pool, Program, Step
 from liveflight.engines.rectifier import IDENTITY, Rectifier
 

@@ -44,14 +44,14 @@ class Stage:
         self.picture = torch.zeros(1, 3, height, width, device=device)
         self._kernels = cuda_kernels.on(device)
         self._places = np.random.default_rng(seed)
-        self._upload = Upload(len(_KNOBS) + 10, device, _ROWS)
-        knobs, self._shift, self._shifts = self._upload.values.split([len(_KNOBS), 2, 8])
+        self._upload = Upload(len(_KNOBS) + 14, device, _ROWS)
+        knobs, self._shift, self._shifts = self._upload.values.split([len(_KNOBS), 2, 12])
         self._knob = dict(zip(_KNOBS, knobs, strict=True))
-        """`_shift`: the jitter, rows and columns; `_shifts`: where the noise begins, for each
-        channel, and where the chances do."""
+        """`_shift`: the jitter, rows and columns; `_shifts`: where the noise begins, and where the
+        chances do, for each channel."""
         self._field = conditioning.noise_field(size, device)
         chances = torch.Generator().manual_seed(0)
-        self._chances = torch.rand(1, 3, *size, generator=chances).to(device)
+        self._chances = torch.rand(size, generator=chances).to(device)
         self._colour = Upload(9, device, _ROWS)
         self._uncoloured = torch.eye(3, device=device).flatten()
         self._rows, self._columns = (torch.arange(side, device=device) for side in size)
@@ -74,7 +74,7 @@ class Stage:
             *(amount, ascent.normalise, ascent.soften, ascent.noise),
             *(ascent.brightness, ascent.contrast, ascent.pull),
         )
-        places = self._places.random(8) * (self.size * 4)  # numpy rounds down below
+        places = self._places.random(12) * (self.size * 6)  # numpy rounds down below
         self._upload.load(np.array([*knobs, *shift, *places.astype(int)], np.float32))
 
     def begin(self) -> None:
@@ -107,15 +107,12 @@ class Stage:
             return
         knob = self._knob
         picture = conditioning.soften(self.picture, knob["soften"])
-        shifts = self._shifts.view(4, 2)
-        field = [
-            self._rolled(self._field[:, channel : channel + 1], *shifts[channel])
-            for channel in range(3)
-        ]
-        picture = picture + torch.cat(field, 1) * knob["noise"]
+        shifts = self._shifts.view(6, 2)
+        field = self._scattered(self._field, shifts[:3])
+        picture = picture + field * knob["noise"]
         picture = conditioning.hold(picture, knob["brightness"], knob["contrast"], knob["pull"])
         finite = torch.isfinite(picture.sum())  # a single bad pixel spoils the sum
-        chances = self._rolled(self._chances, *shifts[3])
+        chances = self._scattered(self._chances.expand(1, 3, *self.size), shifts[3:])
         made = dithered(picture.clamp(0.0, 1.0), chances)[0].permute(1, 2, 0)
         torch.where(finite, made, self.given[..., :3], out=self.made[..., :3])
         self.bad.copy_(~finite)
@@ -142,6 +139,11 @@ class Stage:
         top = 1 / fall.mean()
         self._fall.copy_(fall * top)
         self._chroma_fall.copy_(torch.exp(self._chroma_logarithms * -steeper) * top)
+
+    def _scattered(self, picture: Tensor, shifts: Tensor) -> Tensor:
+        """Each channel shifted round by its own rows and columns."""
+        channels = zip(picture.split(1, 1), shifts, strict=True)
+        return torch.cat([self._rolled(channel, *shift) for channel, shift in channels], 1)
 
     def _rolled(self, picture: Tensor, down: Tensor, across: Tensor) -> Tensor:
         """As `torch.roll` of rows and columns, by numbers on the device."""
@@ -182,15 +184,13 @@ class StaticStep:
     """The height and width at which the networks look."""
 
     def run(self) -> None:
-        picture = self.stage.seen()
         scaled = self.size != self.stage.size
-        if scaled:
-            picture = shrunk(picture, self.size)
-        found = [self._of(part, picture) for part in self.parts]
+        picture = shrunk(self.stage.seen(), self.size) if scaled else self.stage.seen()
+        inputs = [part.prepared.enter(picture) for part in self.parts]
+        del picture  # a map's worth of memory, which networks can use
+        found = [
+            part.prepared.leave(part.program.run(each, part.excited, self.narrow))
+            for part, each in zip(self.parts, inputs, strict=True)
+        ]
         gradient = found[0] if len(found) == 1 else torch.stack(found).sum(0)
         self.stage.add(shrunk_backward(gradient, self.stage.size) if scaled else gradient)
-
-    def _of(self, part: Part, picture: Tensor) -> Tensor:
-        """A network's gradient: float32, like the picture."""
-        found = part.program.run(part.prepared.enter(picture), part.excited, self.narrow)
-        return part.prepared.leave(found)

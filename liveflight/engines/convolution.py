@@ -1,0 +1,120 @@
+"""A convolution, forward and back to the input's gradient, alike from outside however it is done.
+
+The input gradient of a convolution of stride 1 is again a convolution, with the filters flipped and
+inputs and outputs exchanged. Prepared once, it costs what the forward pass does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from liveflight.engines.rectifier import IDENTITY, Rectifier
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    stride: Size
+    padding: Size
+    """On both sides."""
+    groups: int
+
+
+class Convolution:
+    """By torch's own operators: on any device, in any format."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> None:
+        """`weight`: (filters, channels per group, height, width)."""
+        self.weight = weight.contiguous(memory_format=torch.channels_last)
+        self.bias = bias
+        self.geometry = geometry
+        self._kernel: Size = (weight.shape[2], weight.shape[3])
+        height, width = (k - 1 - p for k, p in zip(self._kernel, geometry.padding, strict=True))
+        turns = geometry.stride == (1, 1) and min(height, width) >= 0
+        self._way_back = Geometry((1, 1), (height, width), geometry.groups) if turns else None
+        self._prepare()
+
+    def at(self, size: Size) -> Convolution:
+        """That for an input of this height and width: one for all, but see `Same`."""
+        return self
+
+    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+        """The rectified convolution of x (1, channels, H, W), channels-last."""
+        y = _convolved(x, self.weight, self.bias, self.geometry)
+        return rectifier.forward(y, out=y)
+
+    def backward(
+        self, gradient: Tensor, size: Size, rectifier: Rectifier, activation: Tensor | None
+    ) -> Tensor:
+        """The gradient with respect to the input, of this height and width, of what `forward` made:
+        `activation`, which may be overwritten, or None where the gradient has been through the
+        rectifier already."""
+        if activation is not None and not rectifier.identity:
+            gradient = rectifier.backward(gradient, activation, out=activation)
+        return self._back(gradient.contiguous(memory_format=torch.channels_last), size)
+
+    def output(self, size: Size) -> Size:
+        """Height and width of the output for an input of this height and width."""
+        stride, padding = self.geometry.stride, self.geometry.padding
+        height, width = ((size[i] + 2 * padding[i] - self._kernel[i]) // stride[i] for i in (0, 1))
+        return height + 1, width + 1
+
+    def narrowed(self, weight: Tensor, bias: Tensor | None) -> Convolution:
+        """The same with other, fewer filters, to be used once."""
+        return Convolution(weight, bias, self.geometry)
+
+    def _prepare(self) -> None:
+        self._turned = turned(self.weight, self.geometry.groups) if self._way_back else None
+
+    def _back(self, gradient: Tensor, size: Size) -> Tensor:
+        if self._turned is not None and self._way_back is not None:
+            return _convolved(gradient, self._turned, None, self._way_back)
+        stride, padding, groups = (
+            self.geometry.stride,
+            self.geometry.padding,
+            self.geometry.groups,
+        )
+        shape = (gradient.shape[0], self.weight.shape[1] * groups, *size)
+        like = torch.empty(  # of which only the shape is used
+            shape, dtype=gradient.dtype, device=gradient.device, memory_format=torch.channels_last
+        )
+        backward = torch.ops.aten.convolution_backward
+        given = (gradient, like, self.weight, None, stride, padding, (1, 1), False, (0, 0), groups)
+        return backward(*given, (True, False, False))[0]
+
+
+class Pointwise(Convolution):
+    """1x1 of stride 1 as a matrix product of pixels by channels."""
+
+    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+        pixels = x.permute(0, 2, 3, 1)
+        y = pixels.new_empty(*pixels.shape[:3], self._matrix.shape[1])
+        flat = pixels.flatten(0, 2)
+        if self.bias is None:
+            torch.mm(flat, self._matrix, out=y.view(-1, y.shape[3]))
+        else:
+            torch.addmm(self.bias, flat, self._matrix, out=y.view(-1, y.shape[3]))
+        return rectifier.forward(y, out=y).permute(0, 3, 1, 2)
+
+    def _prepare(self) -> None:
+        self._matrix = self.weight.flatten(1).t().contiguous()  # (channels, filters)
+
+    def _back(self, gradient: Tensor, size: Size) -> Tensor:
+        return (gradient.permute(0, 2, 3, 1) @ self.weight.flatten(1)).permute(0, 3, 1, 2)
+
+
+def turned(weight: Tensor, groups: int) -> Tensor:
+    """The filters whose convolution is the input gradient of a convolution by these."""
+    filters, channels, height, width = weight.shape
+    grouped = weight.flip(2, 3).view(groups, filters // groups, channels, height, width)
+    turned = grouped.transpose(1, 2).reshape(groups * channels, filters // groups, height, width)
+    return turned.contiguous(memory_format=torch.channels_last)
+
+
+def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    return F.conv2d(x, weight, bias, geometry.stride, geometry.padding, 1, geometry.groups)
