@@ -18,6 +18,7 @@ from liveflight.engines.cuda_graphs import Plainly, Run
 from liveflight.engines.derived import Derived
 from liveflight.engines.engine import AscentEngine
 from liveflight.engines.static_engine import StaticEngine
+from liveflight.engines.static_program import Upload
 from liveflight.networks import vgg
 
 CPU = torch.device("cpu")
@@ -36,9 +37,14 @@ class Counting(Plainly):
 
     def __init__(self) -> None:
         self.captures = 0
+        self.clearings: list[int] = []
+        """How much had been captured by then."""
 
     def rehearse(self, run: Run) -> None:
         run()
+
+    def clear(self) -> None:
+        self.clearings.append(self.captures)
 
     def captured(self, run: Run) -> Run:
         self.captures += 1
@@ -112,6 +118,35 @@ def test_scales_are_seen_and_stepped_back_from(engine, canvas):
         found = made.stage.picture - picture
         scale = float(expected.abs().max())
         torch.testing.assert_close(found / scale, expected / scale, rtol=0, atol=1e-4)
+
+
+def test_a_mix_is_sent_to_the_device_once(engine, canvas, monkeypatch):
+    sent: list[int] = []
+    load = Upload.load
+
+    def watched(self: Upload, values: np.ndarray) -> None:
+        sent.append(len(values))
+        load(self, values)
+
+    monkeypatch.setattr(Upload, "load", watched)
+    mix, other = {tiny("deep", 2): 1.0}, {tiny("deep", 3): 1.0}
+    engine.ascend(canvas, mix, SHOW)
+    sent.clear()
+    engine.ascend(canvas, dict(mix), SHOW)
+    assert len(set(sent)) == 1 and len(sent) == SHOW.steps  # what each step reads besides
+    engine.ascend(canvas, other, SHOW)
+    engine.ascend(canvas, mix, replace(SHOW, objective="neuron"))
+    assert len(sent) == 3 * SHOW.steps + 2
+
+
+def test_rehearsals_give_their_memory_back_until_something_flies(engine, canvas):
+    engine.plan({DEEP}, SIZE)
+    assert engine._runner.clearings == [0]
+    engine.plan({SHAPES}, SIZE)
+    assert len(engine._runner.clearings) == 2
+    engine.ascend(canvas, {tiny("deep", 2): 1.0}, SHOW)
+    engine.plan({DEEP, SHAPES}, SIZE)
+    assert len(engine._runner.clearings) == 2
 
 
 def test_a_planned_mix_is_ascended_without_preparing_anything(engine, canvas):

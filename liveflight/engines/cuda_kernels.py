@@ -199,6 +199,8 @@ class Kernels:
         values = tuple(each.data_ptr() if isinstance(each, Tensor) else each for each in given)
         kinds = tuple(_kind(each) for each in given)
         blocks = (-(-threads[0] // _BLOCK), *threads[1:])
+        if 0 in blocks:
+            return  # a map too small to be pooled
         stream = torch.cuda.current_stream().cuda_stream
         call = self._driver.cuLaunchKernel
         _called(call, self._functions[name], *blocks, _BLOCK, 1, 1, 0, stream, (values, kinds), 0)
