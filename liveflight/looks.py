@@ -38,6 +38,8 @@ class Looks:
         self._modulation = modulation
         self._rng = np.random.default_rng((seed, 99))  # not the journey's numbers
         self._morph = Morph({})
+        self._corners: list[Target] = []
+        """The pad's targets that were flown last, by their canonical names."""
         self._before: Preset | None = None
         self._again: Callable[[], None] = lambda: None
         """Does what is awaited."""
@@ -89,6 +91,7 @@ class Looks:
         self._controls.set("pad.on", bool(corners))
         for key, corner in zip(CORNERS, corners, strict=False):
             self._controls.set(key, str(corner))
+        self._corners = corners
         if goal:
             crossfade = seconds or self._controls.number("mix.crossfade")
             self._course.aim(goal, crossfade, curve if seconds else "smooth")
@@ -129,8 +132,8 @@ class Looks:
         """Morphs on for `dt` seconds; the pad's mix follows its finger."""
         for key, value in self._morph.advance(dt).items():
             self._controls.place(key, value)
-        if self._controls.flag("pad.on") and len(corners := self._corners()) == 4:
-            self._course.weigh(self._blend(corners))
+        if self._controls.flag("pad.on") and self._corners:
+            self._course.weigh(self._blend())
 
     def press_pad(self) -> None:
         """The pad takes over, as soon as its four targets are prepared together; once it is
@@ -143,13 +146,14 @@ class Looks:
         try:
             if self._waits("the pad", self._named(), self.press_pad):
                 return
-            corners = self._corners()
+            corners = [networks.resolve(corner) for corner in self._named()]
             if len(corners) < 4:
                 raise LiveflightError("the pad has not four targets: set pad.a, .b, .c and .d")
         except LiveflightError:
             self.lift_pad()
             raise
-        self._course.aim(self._blend(corners), self._controls.number("mix.crossfade"))
+        self._corners = corners
+        self._course.aim(self._blend(), self._controls.number("mix.crossfade"))
 
     def lift_pad(self) -> None:
         """Something else is flown from now on, and nothing awaited any more."""
@@ -189,12 +193,6 @@ class Looks:
         names = [str(self._controls.setting(key)) for key in CORNERS]
         return [Target.parse(name) for name in names if name]
 
-    def _corners(self) -> list[Target]:
-        """The same by their canonical names; none as long as those are not known."""
-        named = self._named()
-        known = all(networks.at_once(target.network) for target in named)
-        return [networks.resolve(target) for target in named] if known else []
-
-    def _blend(self, corners: list[Target]) -> dict[Target, float]:
+    def _blend(self) -> dict[Target, float]:
         x, y = self._controls.number("pad.x"), self._controls.number("pad.y")
-        return dict(blend(corners, x, y))
+        return dict(blend(self._corners, x, y))

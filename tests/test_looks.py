@@ -267,3 +267,17 @@ def test_a_pad_that_is_let_go_of_takes_nothing_over(aloft: Flight, finding: Find
     aloft.apply([Set("pad.on", False)])
     arrive(aloft, finding)
     assert aloft.awaited == "" and aloft.mix() == {STEM: 1.0}
+
+
+def test_a_pad_with_a_corner_that_does_not_exist_is_reported_and_lets_go(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    corners = [STEM, DEEP, Target("resnet18", "typo", 3), STEM]
+    aloft.apply(
+        [Set(f"pad.{name}", str(one)) for name, one in zip("abcd", corners, strict=True)]
+        + [Set("pad.on", True)]
+    )
+    assert aloft.awaited == "the pad"
+    arrive(aloft, finding)
+    assert "resnet18 has no layer 'typo'" in aloft.reports.last
+    assert not aloft.controls.flag("pad.on") and aloft.mix() == {STEM: 1.0}
