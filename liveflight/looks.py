@@ -144,11 +144,12 @@ class Looks:
             return
         self.awaited = ""
         try:
-            if self._waits("the pad", self._named(), self.press_pad):
-                return
-            corners = [networks.resolve(corner) for corner in self._named()]
-            if len(corners) < 4:
+            named = self._named()
+            if len(named) < 4:
                 raise LiveflightError("the pad has not four targets: set pad.a, .b, .c and .d")
+            if self._waits("the pad", named, self.press_pad):
+                return
+            corners = [networks.resolve(corner) for corner in named]
         except LiveflightError:
             self.lift_pad()
             raise

@@ -281,3 +281,12 @@ def test_a_pad_with_a_corner_that_does_not_exist_is_reported_and_lets_go(
     arrive(aloft, finding)
     assert "resnet18 has no layer 'typo'" in aloft.reports.last
     assert not aloft.controls.flag("pad.on") and aloft.mix() == {STEM: 1.0}
+
+
+def test_a_pad_that_lacks_corners_says_so_before_it_waits_for_the_others(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    aloft.apply([Set("pad.a", str(FAR)), Set("pad.d", str(STEM)), Set("pad.on", True)])
+    assert "has not four targets" in aloft.reports.last
+    assert aloft.awaited == "" and not aloft.controls.flag("pad.on")
+    assert aloft.as_preset("now").corners == ()
