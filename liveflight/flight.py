@@ -158,7 +158,7 @@ class Flight:
         course = self.course
         if not self.controls.flag("show.autopilot") or course.waiting or not course.goal:
             return
-        if self.controls.flag("pad.on"):
+        if self.controls.flag("pad.on") or self.looks.awaited:  # the performer's choice stands
             return
         stayed = min(course.schedule.elapsed(course.time), course.time - self._piloted)
         if stayed >= self.controls.number("show.dwell") and self.tempo.due:

@@ -290,3 +290,16 @@ def test_a_pad_that_lacks_corners_says_so_before_it_waits_for_the_others(
     assert "has not four targets" in aloft.reports.last
     assert aloft.awaited == "" and not aloft.controls.flag("pad.on")
     assert aloft.as_preset("now").corners == ()
+
+
+def test_the_autopilot_leaves_a_look_that_is_awaited_alone(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    aloft.journey.follow([DEEP, VGG])
+    aloft.apply([Set("show.autopilot", True), Set("show.dwell", 1.0)])
+    aloft.recall(Preset("far", {FAR: 1.0}))
+    for _ in range(20):
+        aloft.advance(0.1)
+    assert aloft.awaited == "far" and aloft.course.here == STEM
+    arrive(aloft, finding)
+    assert aloft.looks.preset == "far"
