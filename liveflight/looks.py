@@ -43,6 +43,8 @@ class Looks:
         self._before: Preset | None = None
         self._again: Callable[[], None] = lambda: None
         """Does what is awaited."""
+        self._look: Preset | None = None
+        """The preset that is awaited; None: it is the pad."""
         self._place = ""
         """Where the walk along the shelf is: a look that cannot be flown does not end it."""
 
@@ -69,6 +71,7 @@ class Looks:
         try:
             again = partial(self.recall, preset, seconds, curve)
             if self._course.goal and self._waits(preset.name, preset.named, again):
+                self._look = preset
                 return
             journey = [networks.resolve(stop) for stop in preset.journey]
             corners = [networks.resolve(corner) for corner in preset.corners]
@@ -105,9 +108,13 @@ class Looks:
         return Preset(name, self._course.goal, settings, self._journey.stops, rows, corners)
 
     def undo(self) -> None:
-        """Back to the look before the last recall; a second time, forth again.
+        """Back to the look before the last recall; a second time, forth again. What is awaited is
+        taken back instead.
 
         Raises LiveflightError where nothing has been recalled."""
+        if self.awaited:
+            self._take_back()
+            return
         if self._before is None:
             raise LiveflightError("nothing to undo: no preset was recalled yet")
         self.recall(self._before)
@@ -148,6 +155,7 @@ class Looks:
             if len(named) < 4:
                 raise LiveflightError("the pad has not four targets: set pad.a, .b, .c and .d")
             if self._waits("the pad", named, self.press_pad):
+                self._look = None
                 return
             corners = [networks.resolve(corner) for corner in named]
         except LiveflightError:
@@ -160,6 +168,12 @@ class Looks:
         """Something else is flown from now on, and nothing awaited any more."""
         self.awaited = ""
         self._controls.set("pad.on", False)
+
+    def _take_back(self) -> None:
+        """Nothing is awaited any more; what is flown stays, and the walk goes on from there."""
+        self.awaited, self._place = "", self.preset
+        if self._look is None:
+            self.lift_pad()
 
     def _walk(self, step: int) -> None:
         preset = self.shelf.beside(self._place, step)
@@ -186,7 +200,7 @@ class Looks:
         each, beside the show. `again` is then called until it does not wait."""
         if self._course.loader.acquainted(sorted({target.network for target in named})):
             return False
-        self.awaited, self._again = what, again
+        self.awaited, self._again = what or "the look before", again
         return True
 
     def _named(self) -> list[Target]:

@@ -303,3 +303,51 @@ def test_the_autopilot_leaves_a_look_that_is_awaited_alone(
     assert aloft.awaited == "far" and aloft.course.here == STEM
     arrive(aloft, finding)
     assert aloft.looks.preset == "far"
+
+
+def test_undo_takes_back_a_look_that_is_awaited(aloft: Flight, finding: FindingOut) -> None:
+    aloft.recall(Preset("near", {Target(STEM.network, STEM.layer, 5): 1.0}))
+    aloft.recall(Preset("far", {FAR: 1.0}))
+    aloft.apply([Trigger("show.undo")])
+    arrive(aloft, finding)
+    assert aloft.awaited == "" and aloft.looks.preset == "near"
+    aloft.apply([Trigger("show.undo")])
+    assert aloft.course.here == STEM and not aloft.reports.counts
+
+
+def test_undo_takes_back_a_pad_that_is_awaited(aloft: Flight, finding: FindingOut) -> None:
+    aloft.apply([Set(f"pad.{name}", str(FAR)) for name in "abcd"] + [Set("pad.on", True)])
+    aloft.apply([Trigger("show.undo")])
+    arrive(aloft, finding)
+    assert not aloft.controls.flag("pad.on") and not aloft.reports.counts
+    assert aloft.mix() == {STEM: 1.0}
+
+
+def test_undo_of_a_look_that_is_awaited_leaves_the_pad_on(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    aloft.apply([Set(f"pad.{name}", str(STEM)) for name in "abcd"] + [Set("pad.on", True)])
+    aloft.recall(Preset("far", {FAR: 1.0}))
+    aloft.apply([Trigger("show.undo")])
+    arrive(aloft, finding)
+    assert aloft.controls.flag("pad.on") and aloft.awaited == ""
+
+
+def test_undo_brings_back_a_pad_that_was_awaited(aloft: Flight, finding: FindingOut) -> None:
+    aloft.apply([Set(f"pad.{name}", str(FAR)) for name in "abcd"] + [Set("pad.on", True)])
+    aloft.recall(Preset("near", {STEM: 1.0}))
+    aloft.apply([Trigger("show.undo")])
+    arrive(aloft, finding)
+    assert aloft.controls.flag("pad.on") and FAR in aloft.course.goal
+
+
+def test_a_walk_goes_on_from_where_an_awaited_look_was_taken_back(
+    aloft: Flight, finding: FindingOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = {"a": FAR, "b": STEM}
+    monkeypatch.setattr(presets, "names", lambda: tuple(looks))
+    monkeypatch.setattr(presets, "find", lambda name: Preset(name, {looks[name]: 1.0}))
+    monkeypatch.setattr(favourites, "read", lambda: ())
+    steps = ["show.preset_next", "show.undo", "show.preset_next"]
+    aloft.apply([Trigger(step) for step in steps])
+    assert aloft.awaited == "a"
