@@ -119,6 +119,12 @@ class Looks:
             raise LiveflightError("nothing to undo: no preset was recalled yet")
         self.recall(self._before)
 
+    def brings(self, target: Target) -> bool:
+        """Whether a preset is awaited that excites this target alone."""
+        if not self.awaited or self._look is None:
+            return False
+        return [target] == (list(self._look.targets) or list(self._look.journey[:1]))
+
     def rest(self) -> None:
         """Ends a morph where it is; what is awaited is not wanted any more."""
         self._morph, self.awaited = Morph({}), ""

@@ -351,3 +351,16 @@ def test_a_walk_goes_on_from_where_an_awaited_look_was_taken_back(
     steps = ["show.preset_next", "show.undo", "show.preset_next"]
     aloft.apply([Trigger(step) for step in steps])
     assert aloft.awaited == "a"
+
+
+@pytest.mark.parametrize(
+    "preset", [Preset("far", {FAR: 1.0}), Preset("far", {}, journey=(FAR, STEM))]
+)
+def test_a_wish_for_what_an_awaited_look_brings_leaves_it_awaited(
+    aloft: Flight, finding: FindingOut, preset: Preset
+) -> None:
+    """One that leads tells its preset's target after its preset."""
+    aloft.recall(preset)
+    aloft.apply([Set("mix.target", str(FAR))])
+    arrive(aloft, finding)
+    assert aloft.looks.preset == "far" and FAR in aloft.mix()
