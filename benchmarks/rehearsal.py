@@ -161,7 +161,7 @@ class Performer:
         names = ["mix/random", "mix/filter_next", "tempo/tap", "show/undo", "show/reseed"]
         self.osc(names[count % len(names)])
         if count % 9 == 4:
-            self.osc("tempo/quantise", ["off", "beat", "bar"][count % 3])
+            self.osc("tempo/quantise", ["off", "beat", "bar"][count // 9 % 3])
         self.did["triggers"] += 1
 
 

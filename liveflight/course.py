@@ -106,7 +106,10 @@ class Course:
             self._asked = asked
             return
         known = {networks.resolve(target): weight for target, weight in goal.items()}
-        self._awaited = strongest(known)  # what is flown in the end, and so what has to be planned
+        wanted = strongest(known)  # what is flown in the end, and so what has to be planned
+        if wanted == self.goal:
+            return  # it is on its way: to begin anew would cut the crossfade short
+        self._awaited = wanted
         self._crossfade, self._curve = crossfade, curve
         self._first = self._first or self._awaited
 

@@ -12,7 +12,9 @@ from liveflight.looks import Looks
 
 class CuePlayer:
     def __init__(self, controls: Controls, looks: Looks, report: Callable[[object], None]) -> None:
-        """`report` is told of cues that cannot be flown; they are skipped."""
+        """`report` is told of cues that cannot be flown; they are skipped. One whose look turns out
+        to be wrong only once its networks' layers are known is not: the look before it stays for
+        its time."""
         self._controls, self._looks, self._report = controls, looks, report
         self._cues: tuple[Cue, ...] = ()
         self._here = 0

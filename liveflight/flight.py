@@ -158,7 +158,7 @@ class Flight:
         course = self.course
         if not self.controls.flag("show.autopilot") or course.waiting or not course.goal:
             return
-        if self.controls.flag("pad.on"):
+        if self.controls.flag("pad.on") or self.looks.awaited:  # the performer's choice stands
             return
         stayed = min(course.schedule.elapsed(course.time), course.time - self._piloted)
         if stayed >= self.controls.number("show.dwell") and self.tempo.due:
@@ -180,6 +180,12 @@ class Flight:
     def _turn(self, target: Target) -> None:
         self.aim({target: 1.0})
 
+    def _wish(self, name: str) -> None:
+        """Goes there, unless what is awaited does. No name is what a flight says that excites
+        several: one that follows it has them from its preset or its pad."""
+        if name and not self.looks.brings(target := Target.parse(name)):
+            self._turn(target)
+
     def recall(self, preset: Preset) -> None:
         """Takes over a preset: see `Looks.recall`."""
         self.looks.recall(preset)
@@ -193,7 +199,7 @@ class Flight:
             case Set("show.preset", name):
                 self.recall(self.looks.shelf.find(str(name)))
             case Set("mix.target", name):
-                self._turn(Target.parse(str(name)))
+                self._wish(str(name))
             case Set(key, value):
                 self.controls.set(key, value)
                 if CONTROLS[key].kind in ("told", "meter"):
@@ -228,7 +234,7 @@ class Flight:
 
     def _answer(self, key: str) -> Value:
         if key == "mix.target":
-            return str(self.course.here) if self.course.goal else ""
+            return str(self.course.here) if len(self.course.goal) == 1 else ""
         return self.looks.preset if key == "show.preset" else self.controls.setting(key)
 
 

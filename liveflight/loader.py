@@ -61,6 +61,7 @@ class Loader:
     @property
     def busy(self) -> bool:
         """Whether something is being loaded or planned."""
+        self._collect()  # nobody may wait any more for what was under way
         return self._work.busy
 
     def acquainted(self, names: Iterable[str]) -> bool:
@@ -112,7 +113,6 @@ class Loader:
     def look_ahead(self, size: Size) -> None:
         """Starts with something foreseen, if nothing is under way. What cannot be loaded is left
         until somebody wants it."""
-        self._collect()  # nobody may wait any more for what was under way
         try:
             while self._ahead:
                 layers = self._ahead[0]

@@ -38,9 +38,13 @@ class Looks:
         self._modulation = modulation
         self._rng = np.random.default_rng((seed, 99))  # not the journey's numbers
         self._morph = Morph({})
+        self._corners: list[Target] = []
+        """The pad's targets that were flown last, by their canonical names."""
         self._before: Preset | None = None
         self._again: Callable[[], None] = lambda: None
         """Does what is awaited."""
+        self._look: Preset | None = None
+        """The preset that is awaited; None: it is the pad."""
         self._place = ""
         """Where the walk along the shelf is: a look that cannot be flown does not end it."""
 
@@ -67,6 +71,7 @@ class Looks:
         try:
             again = partial(self.recall, preset, seconds, curve)
             if self._course.goal and self._waits(preset.name, preset.named, again):
+                self._look = preset
                 return
             journey = [networks.resolve(stop) for stop in preset.journey]
             corners = [networks.resolve(corner) for corner in preset.corners]
@@ -89,6 +94,7 @@ class Looks:
         self._controls.set("pad.on", bool(corners))
         for key, corner in zip(CORNERS, corners, strict=False):
             self._controls.set(key, str(corner))
+        self._corners = corners
         if goal:
             crossfade = seconds or self._controls.number("mix.crossfade")
             self._course.aim(goal, crossfade, curve if seconds else "smooth")
@@ -102,12 +108,22 @@ class Looks:
         return Preset(name, self._course.goal, settings, self._journey.stops, rows, corners)
 
     def undo(self) -> None:
-        """Back to the look before the last recall; a second time, forth again.
+        """Back to the look before the last recall; a second time, forth again. What is awaited is
+        taken back instead.
 
         Raises LiveflightError where nothing has been recalled."""
+        if self.awaited:
+            self._take_back()
+            return
         if self._before is None:
             raise LiveflightError("nothing to undo: no preset was recalled yet")
         self.recall(self._before)
+
+    def brings(self, target: Target) -> bool:
+        """Whether a preset is awaited that excites this target alone."""
+        if not self.awaited or self._look is None:
+            return False
+        return [target] == (list(self._look.targets) or list(self._look.journey[:1]))
 
     def rest(self) -> None:
         """Ends a morph where it is; what is awaited is not wanted any more."""
@@ -129,8 +145,8 @@ class Looks:
         """Morphs on for `dt` seconds; the pad's mix follows its finger."""
         for key, value in self._morph.advance(dt).items():
             self._controls.place(key, value)
-        if self._controls.flag("pad.on") and len(corners := self._corners()) == 4:
-            self._course.weigh(self._blend(corners))
+        if self._controls.flag("pad.on") and self._corners:
+            self._course.weigh(self._blend())
 
     def press_pad(self) -> None:
         """The pad takes over, as soon as its four targets are prepared together; once it is
@@ -141,20 +157,29 @@ class Looks:
             return
         self.awaited = ""
         try:
-            if self._waits("the pad", self._named(), self.press_pad):
-                return
-            corners = self._corners()
-            if len(corners) < 4:
+            named = self._named()
+            if len(named) < 4:
                 raise LiveflightError("the pad has not four targets: set pad.a, .b, .c and .d")
+            if self._waits("the pad", named, self.press_pad):
+                self._look = None
+                return
+            corners = [networks.resolve(corner) for corner in named]
         except LiveflightError:
             self.lift_pad()
             raise
-        self._course.aim(self._blend(corners), self._controls.number("mix.crossfade"))
+        self._corners = corners
+        self._course.aim(self._blend(), self._controls.number("mix.crossfade"))
 
     def lift_pad(self) -> None:
         """Something else is flown from now on, and nothing awaited any more."""
         self.awaited = ""
         self._controls.set("pad.on", False)
+
+    def _take_back(self) -> None:
+        """Nothing is awaited any more; what is flown stays, and the walk goes on from there."""
+        self.awaited, self._place = "", self.preset
+        if self._look is None:
+            self.lift_pad()
 
     def _walk(self, step: int) -> None:
         preset = self.shelf.beside(self._place, step)
@@ -181,7 +206,7 @@ class Looks:
         each, beside the show. `again` is then called until it does not wait."""
         if self._course.loader.acquainted(sorted({target.network for target in named})):
             return False
-        self.awaited, self._again = what, again
+        self.awaited, self._again = what or "the look before", again
         return True
 
     def _named(self) -> list[Target]:
@@ -189,12 +214,6 @@ class Looks:
         names = [str(self._controls.setting(key)) for key in CORNERS]
         return [Target.parse(name) for name in names if name]
 
-    def _corners(self) -> list[Target]:
-        """The same by their canonical names; none as long as those are not known."""
-        named = self._named()
-        known = all(networks.at_once(target.network) for target in named)
-        return [networks.resolve(target) for target in named] if known else []
-
-    def _blend(self, corners: list[Target]) -> dict[Target, float]:
+    def _blend(self) -> dict[Target, float]:
         x, y = self._controls.number("pad.x"), self._controls.number("pad.y")
-        return dict(blend(corners, x, y))
+        return dict(blend(self._corners, x, y))

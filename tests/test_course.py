@@ -309,6 +309,20 @@ def test_nothing_is_planned_ahead_while_there_is_too_little_time(
     assert len(engine.plans) > len(plans)
 
 
+def test_a_job_under_way_as_time_gets_short_comes_to_its_end(
+    aloft: Flight, engine: FakeEngine
+) -> None:
+    engine.planning.clear()
+    aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
+    aloft.advance(0.0)
+    aloft.course.hurried = True
+    assert aloft.loader.busy
+    engine.planning.set()
+    settle(aloft.loader)
+    aloft.advance(0.0)
+    assert not aloft.loader.busy
+
+
 def test_a_job_that_nobody_waits_for_any_more_comes_to_its_end(
     aloft: Flight, engine: FakeEngine
 ) -> None:

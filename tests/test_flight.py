@@ -11,10 +11,13 @@ from liveflight import networks
 from liveflight.core import presets
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.core.mailbox import Ask, Beat, Nudge, Set, Trigger
+from liveflight.core.mailbox import Ask, Beat, Mailbox, Nudge, Set, Trigger
 from liveflight.core.modulation import Row
+from liveflight.core.pad import CORNERS
 from liveflight.core.presets import Preset
 from liveflight.flight import Flight, Loader, Reports
+from liveflight.inputs.osc_echo import dump
+from liveflight.inputs.osc_reader import Reader, Speaker
 
 # Targets
 
@@ -49,7 +52,6 @@ def test_a_target_by_any_of_its_names(flight: Flight) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "is not of the form network:layer:filter"),
         ("nonsense", "'nonsense' is not of the form network:layer:filter"),
         ("vgg61:conv4_1:3", "no network 'vgg61'"),
         (f"{LITE}:stme:3", "no layer 'stme'; did you mean 'stem'?"),
@@ -249,6 +251,68 @@ def test_a_preset_that_cannot_fly_changes_nothing(
 def test_a_preset_that_is_not_there_is_reported(flight: Flight, shelf: dict[str, Preset]) -> None:
     flight.apply([Set("show.preset", "nix")])
     assert flight.reports.counts == {"there is no preset 'nix'": 1}
+
+
+# Following another liveflight
+
+
+@pytest.fixture
+def leader(flight: Flight) -> Flight:
+    """Where `flight` is."""
+    leader = Flight(Loader(FakeEngine, background=False), seed=6)
+    leader.aim({STEM: 1.0})
+    return leader
+
+
+def follow(leader: Flight, flight: Flight) -> None:
+    """All that the leader tells reaches the same frame."""
+    mailbox, reader = Mailbox(), Reader()
+    for datagram in dump(leader.values()):
+        mailbox.put(*reader.read(datagram, Speaker("osc:192.0.2.7:9", None)))
+    flight.apply(mailbox.drain())
+    assert not flight.reports.counts
+
+
+def test_who_follows_flies_all_targets_of_a_preset(
+    leader: Flight, flight: Flight, shelf: dict[str, Preset]
+) -> None:
+    shelf["many"] = Preset("many", {STEM: 2.0, DEEP: 1.0, VGG: 1.0})
+    leader.apply([Set("show.preset", "many")])
+    follow(leader, flight)
+    assert flight.course.goal == leader.course.goal == {STEM: 0.5, DEEP: 0.25, VGG: 0.25}
+    leader.apply([Set("mix.target", str(STEM))])
+    follow(leader, flight)
+    assert flight.course.goal == {STEM: 1.0}
+
+
+def test_who_follows_takes_as_long_to_cross_over(
+    leader: Flight, flight: Flight, shelf: dict[str, Preset]
+) -> None:
+    shelf["look"] = Preset("look", {DEEP: 1.0})
+    leader.apply([Set("morph.time", 8.0), Set("show.preset", "look")])
+    flight.apply([Set("morph.time", 8.0)])
+    follow(leader, flight)
+    for each in (leader, flight):
+        each.advance(4.0)
+    assert flight.mix() == leader.mix() == pytest.approx({STEM: 0.5, DEEP: 0.5})
+
+
+def test_who_follows_has_the_pad_wherever_its_finger_goes(
+    leader: Flight, flight: Flight, shelf: dict[str, Preset]
+) -> None:
+    shelf["look"] = Preset("look", {DEEP: 1.0})
+    corners = zip(CORNERS, (STEM, DEEP, VGG, STEM), strict=True)
+    leader.apply([Set("show.preset", "look"), *(Set(key, str(one)) for key, one in corners)])
+    leader.apply([Set("pad.on", True)])
+    for x, y in ((0.5, 0.5), (1.0, 0.0), (0.0, 1.0)):
+        leader.apply([Set("pad.x", x), Set("pad.y", y)])
+        leader.advance(2.0)
+        follow(leader, flight)
+        for _ in range(4):
+            leader.advance(2.0)
+            flight.advance(2.0)
+        assert flight.controls.flag("pad.on")
+        assert flight.course.goal == pytest.approx(leader.course.goal, abs=0.01)
 
 
 def test_what_is_flown_can_be_saved_and_recalled(flight: Flight) -> None:

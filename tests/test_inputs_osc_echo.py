@@ -51,7 +51,8 @@ def test_a_dump_holds_everything_that_has_a_value_in_the_form_it_is_sent_in() ->
     datagrams = dump(values)
     assert all(len(datagram) <= FITS for datagram in datagrams)
     said = dict(decode(message) for datagram in datagrams for message in elements(datagram))
-    assert set(said) == {row.address for row in ROWS if row.remote and row.kind != "trigger"}
+    remote = {row.address for row in ROWS if row.remote and row.kind != "trigger"}
+    assert set(said) == remote - {"/liveflight/midi/learn"}
     assert said["/liveflight/camera/zoom"] == [pytest.approx(ZOOM.to_unit(1.2))]
     assert said["/liveflight/show/governor"] == [1.0]
     assert said["/liveflight/warp/mirror"] == [0.0]

@@ -267,3 +267,100 @@ def test_a_pad_that_is_let_go_of_takes_nothing_over(aloft: Flight, finding: Find
     aloft.apply([Set("pad.on", False)])
     arrive(aloft, finding)
     assert aloft.awaited == "" and aloft.mix() == {STEM: 1.0}
+
+
+def test_a_pad_with_a_corner_that_does_not_exist_is_reported_and_lets_go(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    corners = [STEM, DEEP, Target("resnet18", "typo", 3), STEM]
+    aloft.apply(
+        [Set(f"pad.{name}", str(one)) for name, one in zip("abcd", corners, strict=True)]
+        + [Set("pad.on", True)]
+    )
+    assert aloft.awaited == "the pad"
+    arrive(aloft, finding)
+    assert "resnet18 has no layer 'typo'" in aloft.reports.last
+    assert not aloft.controls.flag("pad.on") and aloft.mix() == {STEM: 1.0}
+
+
+def test_a_pad_that_lacks_corners_says_so_before_it_waits_for_the_others(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    aloft.apply([Set("pad.a", str(FAR)), Set("pad.d", str(STEM)), Set("pad.on", True)])
+    assert "has not four targets" in aloft.reports.last
+    assert aloft.awaited == "" and not aloft.controls.flag("pad.on")
+    assert aloft.as_preset("now").corners == ()
+
+
+def test_the_autopilot_leaves_a_look_that_is_awaited_alone(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    aloft.journey.follow([DEEP, VGG])
+    aloft.apply([Set("show.autopilot", True), Set("show.dwell", 1.0)])
+    aloft.recall(Preset("far", {FAR: 1.0}))
+    for _ in range(20):
+        aloft.advance(0.1)
+    assert aloft.awaited == "far" and aloft.course.here == STEM
+    arrive(aloft, finding)
+    assert aloft.looks.preset == "far"
+
+
+def test_undo_takes_back_a_look_that_is_awaited(aloft: Flight, finding: FindingOut) -> None:
+    aloft.recall(Preset("near", {Target(STEM.network, STEM.layer, 5): 1.0}))
+    aloft.recall(Preset("far", {FAR: 1.0}))
+    aloft.apply([Trigger("show.undo")])
+    arrive(aloft, finding)
+    assert aloft.awaited == "" and aloft.looks.preset == "near"
+    aloft.apply([Trigger("show.undo")])
+    assert aloft.course.here == STEM and not aloft.reports.counts
+
+
+def test_undo_takes_back_a_pad_that_is_awaited(aloft: Flight, finding: FindingOut) -> None:
+    aloft.apply([Set(f"pad.{name}", str(FAR)) for name in "abcd"] + [Set("pad.on", True)])
+    aloft.apply([Trigger("show.undo")])
+    arrive(aloft, finding)
+    assert not aloft.controls.flag("pad.on") and not aloft.reports.counts
+    assert aloft.mix() == {STEM: 1.0}
+
+
+def test_undo_of_a_look_that_is_awaited_leaves_the_pad_on(
+    aloft: Flight, finding: FindingOut
+) -> None:
+    aloft.apply([Set(f"pad.{name}", str(STEM)) for name in "abcd"] + [Set("pad.on", True)])
+    aloft.recall(Preset("far", {FAR: 1.0}))
+    aloft.apply([Trigger("show.undo")])
+    arrive(aloft, finding)
+    assert aloft.controls.flag("pad.on") and aloft.awaited == ""
+
+
+def test_undo_brings_back_a_pad_that_was_awaited(aloft: Flight, finding: FindingOut) -> None:
+    aloft.apply([Set(f"pad.{name}", str(FAR)) for name in "abcd"] + [Set("pad.on", True)])
+    aloft.recall(Preset("near", {STEM: 1.0}))
+    aloft.apply([Trigger("show.undo")])
+    arrive(aloft, finding)
+    assert aloft.controls.flag("pad.on") and FAR in aloft.course.goal
+
+
+def test_a_walk_goes_on_from_where_an_awaited_look_was_taken_back(
+    aloft: Flight, finding: FindingOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = {"a": FAR, "b": STEM}
+    monkeypatch.setattr(presets, "names", lambda: tuple(looks))
+    monkeypatch.setattr(presets, "find", lambda name: Preset(name, {looks[name]: 1.0}))
+    monkeypatch.setattr(favourites, "read", lambda: ())
+    steps = ["show.preset_next", "show.undo", "show.preset_next"]
+    aloft.apply([Trigger(step) for step in steps])
+    assert aloft.awaited == "a"
+
+
+@pytest.mark.parametrize(
+    "preset", [Preset("far", {FAR: 1.0}), Preset("far", {}, journey=(FAR, STEM))]
+)
+def test_a_wish_for_what_an_awaited_look_brings_leaves_it_awaited(
+    aloft: Flight, finding: FindingOut, preset: Preset
+) -> None:
+    """One that leads tells its preset's target after its preset."""
+    aloft.recall(preset)
+    aloft.apply([Set("mix.target", str(FAR))])
+    arrive(aloft, finding)
+    assert aloft.looks.preset == "far" and FAR in aloft.mix()

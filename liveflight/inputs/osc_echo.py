@@ -23,12 +23,13 @@ SYNC = "show.sync"
 
 TOLD: tuple[Control, ...] = tuple(
     sorted(
-        (row for row in ROWS if row.remote and row.kind != "trigger"),
-        key=lambda row: row.key != "show.preset",
+        (row for row in ROWS if row.remote and row.kind != "trigger" and row.key != "midi.learn"),
+        key=lambda row: {"show.preset": 0, "pad.on": 2}.get(row.key, 1),
     )
 )
 """What listeners hear of. The preset comes first: a liveflight that listens recalls it, and what
-follows is what has been moved since."""
+follows is what has been moved since. The pad is switched on last, once its targets are there. Which
+control learns is left out: whoever listens has knobs of its own."""
 
 
 def place_of(origin: str) -> tuple[str, int]:
