@@ -42,8 +42,8 @@ class Plugs:
     def close_all(self) -> None:
         self.heard.clear()
 
-    def say(self, *data: int) -> None:
-        self.heard["Box"](data)
+    def say(self, *data: int, port: str = "Box") -> None:
+        self.heard[port](data)
 
 
 class Desk:
@@ -166,6 +166,46 @@ def test_only_the_ports_that_are_wanted_are_opened(tmp_path: Path) -> None:
     assert set(desk.plugs.heard) == {"My Launch Control"}
     desk.midi.close()
     desk.midi.close()
+
+
+def plugged_in_again(desk: Desk, *stages: list[str]) -> None:
+    for desk.plugs.there in stages:
+        desk.midi.rescan()
+
+
+def learn(desk: Desk, key: str, number: int, port: str) -> None:
+    desk.tell(Set("midi.learn", key))
+    for value in range(20, 120, 7):
+        desk.plugs.say(0xB0, number, value, port=port)
+    desk.tell(*desk.mailbox.drain())
+
+
+def test_a_box_plugged_in_before_its_old_port_was_gone_learns_under_its_own_name(
+    desk: Desk,
+) -> None:
+    learn(desk, "camera.rotation", 1, "Box")
+    plugged_in_again(desk, ["Box", "Box #2"], ["Box #2"])
+    learn(desk, "camera.pan_x", 2, "Box #2")
+    for port in ("Box #2", "Box"):
+        plugged_in_again(desk, [port])
+        for number, key in ((1, "camera.rotation"), (2, "camera.pan_x")):
+            for value in range(0, 128, 4):
+                desk.plugs.say(0xB0, number, value, port=port)
+            assert {m.key for m in desk.mailbox.drain() if isinstance(m, Set)} == {key}
+
+
+def test_real_twins_learn_apart(desk: Desk) -> None:
+    plugged_in_again(desk, ["Box", "Box #2"])
+    learn(desk, "camera.rotation", 1, "Box")
+    learn(desk, "camera.pan_x", 1, "Box #2")
+    plugged_in_again(desk, ["Box #2"])
+    learn(desk, "camera.pan_y", 2, "Box #2")
+    desk.midi.close()
+    assert [(each.source.port, each.control) for each in midi_map.read(desk.path)] == [
+        ("Box", "camera.rotation"),
+        ("Box #2", "camera.pan_x"),
+        ("Box #2", "camera.pan_y"),
+    ]
 
 
 @pytest.mark.parametrize("data", [[], [0xB0], [0x00, 0x01], [0xF0, 1, 2, 0xF7]])

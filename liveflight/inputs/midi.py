@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -174,10 +175,17 @@ class MidiInput:
                     self._turn(*moved, now)
 
     def _turn(self, source: Source, value: int, now: float) -> None:
-        if self._learner and (binding := self._learner.hear(source, value, now)):
+        learner = self._learner
+        if learner and (binding := learner.hear(self._lasting(source), value, now)):
             self._learnt(binding)
         elif message := self._knobs.turn(source, value):
             self._mailbox.put(message)
+
+    def _lasting(self, source: Source) -> Source:
+        """By the name that its box has at the next plug: one that stands in for a box that is gone
+        was plugged in while that one's old port was still there."""
+        first = self._knobs.meant(source.port)
+        return source if first in self.ports_open else replace(source, port=first)
 
     def _learnt(self, binding: Binding) -> None:
         self._learner = None
