@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -66,6 +67,13 @@ class Desk:
         return self.mailbox.drain()
 
 
+def learn(desk: Desk, key: str, number: int, port: str) -> None:
+    desk.tell(Set("midi.learn", key))
+    for value in range(20, 120, 7):
+        desk.plugs.say(0xB0, number, value, port=port)
+    desk.tell(*desk.mailbox.drain())
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path / "midi.toml")
@@ -88,6 +96,24 @@ def test_a_knob_is_learned_saved_and_played(desk: Desk) -> None:
     assert list(midi_map.read(desk.path)) == [
         Binding(Source("Box", "cc", 3, 21), "camera.rotation")
     ]
+
+
+def test_no_frame_waits_while_bindings_are_made_into_text(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[bool] = []
+
+    def dump(bindings: MidiMap) -> str:
+        frame = threading.Thread(target=lambda: (desk.midi.lines(), desk.midi.poll(0.0)))
+        frame.start()
+        frame.join(2.0)
+        waited.append(frame.is_alive())
+        return ""
+
+    monkeypatch.setattr(midi_map, "dump", dump)
+    learn(desk, "camera.rotation", 1, "Box")
+    desk.midi.close()
+    assert waited and not any(waited)
 
 
 def test_a_pad_learns_a_text_with_what_it_is_set_to(desk: Desk) -> None:
@@ -171,13 +197,6 @@ def test_only_the_ports_that_are_wanted_are_opened(tmp_path: Path) -> None:
 def plugged_in_again(desk: Desk, *stages: list[str]) -> None:
     for desk.plugs.there in stages:
         desk.midi.rescan()
-
-
-def learn(desk: Desk, key: str, number: int, port: str) -> None:
-    desk.tell(Set("midi.learn", key))
-    for value in range(20, 120, 7):
-        desk.plugs.say(0xB0, number, value, port=port)
-    desk.tell(*desk.mailbox.drain())
 
 
 def test_a_box_plugged_in_before_its_old_port_was_gone_learns_under_its_own_name(

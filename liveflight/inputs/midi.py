@@ -24,7 +24,7 @@ from liveflight.inputs import midi_map
 from liveflight.inputs.midi_clock import MidiClock
 from liveflight.inputs.midi_knobs import Knobs
 from liveflight.inputs.midi_learn import Learner
-from liveflight.inputs.midi_map import Binding, Sort, Source
+from liveflight.inputs.midi_map import Binding, MidiMap, Sort, Source
 from liveflight.inputs.midi_ports import Ports
 from liveflight.inputs.midi_process import PortsApart
 
@@ -231,7 +231,8 @@ class MidiInput:
             if not self._unsaved:
                 return
             self._unsaved = False
-            text = midi_map.dump(self._knobs.bindings)
+            bindings = MidiMap(self._knobs.bindings)
+        text = midi_map.dump(bindings)  # takes longer than a frame may wait for the lock
         try:
             midi_map.write(text, self._path)
         except LiveflightError as error:
