@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from jack_box import until
 
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
@@ -114,6 +115,26 @@ def test_no_frame_waits_while_bindings_are_made_into_text(
     learn(desk, "camera.rotation", 1, "Box")
     desk.midi.close()
     assert waited and not any(waited)
+
+
+def test_what_is_learned_while_the_file_is_written_at_the_end_is_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = midi_map.write
+    closing = threading.Thread(target=desk.midi.close)
+
+    def slow(text: str, path: Path) -> None:
+        monkeypatch.setattr(midi_map, "write", write)
+        learn(desk, "camera.pan_x", 2, "Box")
+        closing.start()
+        closing.join(0.2)
+        write(text, path)
+
+    monkeypatch.setattr(midi_map, "write", slow)
+    learn(desk, "camera.rotation", 1, "Box")
+    until(lambda: not desk.midi.listening)
+    kept = [each.control for each in midi_map.read(desk.path)]
+    assert kept == ["camera.rotation", "camera.pan_x"]
 
 
 def test_a_pad_learns_a_text_with_what_it_is_set_to(desk: Desk) -> None:

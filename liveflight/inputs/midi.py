@@ -117,6 +117,7 @@ class MidiInput:
             self._wake.wait(RESCAN)
             self._wake.clear()
             self._save()
+        self._save()  # what was learned while the last was written
 
     def rescan(self) -> None:
         """Opens what has come, lets go of what is gone; one line of log for each."""
