@@ -92,6 +92,15 @@ def test_a_box_that_is_plugged_in_again_has_its_name_again(
     assert ports.names() == [name]
 
 
+def test_on_windows_a_box_keeps_its_name_when_another_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    library: Any = Listed("Pads 0", "Launch Control 1", "Launch Control 2")
+    ports = midi_ports._RtMidi(library, [1])
+    assert ports.names() == ["Pads", "Launch Control", "Launch Control #2"]
+    library.listed = ["Launch Control 0", "Launch Control 1"]
+    assert ports.names() == ["Launch Control", "Launch Control #2"]
+
+
 def test_two_alike_keep_their_names_whichever_goes() -> None:
     library: Any = Listed("Box 20:0", "Box 24:0", "Same", "Same")
     ports = midi_ports._RtMidi(library, [1])

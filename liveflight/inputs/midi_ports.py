@@ -9,6 +9,7 @@ one client that lives on: opening one each time exhausts ALSA.
 from __future__ import annotations
 
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -27,6 +28,9 @@ _Plugged = tuple[str, int]
 _NUMBERS = re.compile(r" \d+:\d+$|-0\d(?=:)| \[\d+\]")
 """What may be another number after every plug: ALSA's client and port at the end of a name, JACK's
 for a client whose name is still taken, and ALSA's client where a2jmidid passes it on to JACK."""
+_RUNNING = re.compile(r" \d+$")
+"""RtMidi's own number of a port, at the end of every name on Windows: another one as soon as a port
+before it is gone."""
 
 
 class Ports(Protocol):
@@ -126,7 +130,8 @@ class SystemPorts(ABC):
     def _there(self) -> dict[_Plugged, int]:
         """The library's number of each port."""
         found: dict[_Plugged, int] = {}
-        for number, name in enumerate(self._listed()):
+        for number, listed in enumerate(self._listed()):
+            name = _RUNNING.sub("", listed) if sys.platform == "win32" else listed
             if _CLIENT not in name.lower():  # JACK lists our own
                 found[name, sum(other == name for other, _ in found)] = number
         return found
