@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from jack_box import until
 
-from liveflight.core.contracts import Value
+from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Set, Trigger
@@ -203,6 +204,21 @@ def test_ports_come_and_go_with_one_line_each(desk: Desk, caplog: pytest.LogCapt
         "MIDI port 'Busy' cannot be opened: busy",
     ]
     assert desk.said([0xC0, 0]) == [Set("show.preset", "1")]
+
+
+def test_without_mido_no_ports_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mido", None)
+    made: list[Plugs] = []
+
+    def ports() -> Plugs:
+        made.append(Plugs())
+        return made[-1]
+
+    with pytest.raises(LiveflightError, match=r'pip install "liveflight\[midi\]"'):
+        MidiInput("", tmp_path / "midi.toml", ports).open(Mailbox())
+    assert made == []
 
 
 def test_only_the_ports_that_are_wanted_are_opened(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from liveflight.inputs.midi_clock import MidiClock
 from liveflight.inputs.midi_knobs import Knobs
 from liveflight.inputs.midi_learn import Learner
 from liveflight.inputs.midi_map import Binding, MidiMap, Sort, Source
-from liveflight.inputs.midi_ports import Ports
+from liveflight.inputs.midi_ports import MISSING, Ports
 from liveflight.inputs.midi_process import PortsApart
 
 log = logging.getLogger(__name__)
@@ -67,10 +67,12 @@ class MidiInput:
         bindings cannot be read."""
         self._mailbox = mailbox
         self._knobs = Knobs(midi_map.read(self._path))
-        self._ports = self._make_ports()
-        import mido  # a quarter of a second, which the first note has not
-
+        try:
+            import mido  # a quarter of a second, which the first note has not
+        except ImportError:
+            raise LiveflightError(MISSING) from None
         self._parse = mido.parse_all
+        self._ports = self._make_ports()  # last: whoever fails after it leaves a process behind
         self._thread = threading.Thread(target=self._watch, name="midi", daemon=True)
         self._thread.start()
 

@@ -22,6 +22,8 @@ from liveflight.core.contracts import LiveflightError
 Heard = Callable[[Sequence[int]], None]
 """Called with the bytes of one message, on a thread of the library's."""
 
+MISSING = 'MIDI needs a package that is not installed: pip install "liveflight[midi]"'
+
 _CLIENT = "liveflight"
 _Plugged = tuple[str, int]
 """A port as the library lists it, and how many of that very name come before it."""
@@ -61,9 +63,7 @@ def system_ports() -> SystemPorts:
     try:
         import rtmidi2
     except ImportError:
-        raise LiveflightError(
-            'MIDI needs a package that is not installed: pip install "liveflight[midi]"'
-        ) from None
+        raise LiveflightError(MISSING) from None
     apis = [rtmidi2.API_UNSPECIFIED, rtmidi2.API_LINUX_ALSA, rtmidi2.API_UNIX_JACK]
     return _RtMidi2(rtmidi2, apis)
 
