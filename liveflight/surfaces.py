@@ -14,7 +14,7 @@ from liveflight.core.surface import Surface
 from liveflight.flight import Flight
 from liveflight.inputs.link import LinkInput
 from liveflight.inputs.midi import MidiInput
-from liveflight.inputs.midi_absent import NoMidi
+from liveflight.inputs.midi_absent import FAILED, NOT_WANTED, NoMidi
 from liveflight.inputs.osc import OscInput
 from liveflight.inputs.osc_feedback import OscFeedback
 from liveflight.inputs.oscquery import OscQuery
@@ -109,7 +109,7 @@ def asked_for(options: Options) -> Iterator[Surface]:
     if options.midi is not None:
         yield midi
     if not midi.listening:
-        yield NoMidi()
+        yield NoMidi(NOT_WANTED if options.midi is None else FAILED)
     if options.sound:
         yield SoundInput(options.sound, background=True)
     if options.link:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from jack_box import until
 
-from liveflight.core.contracts import Value
+from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Set, Trigger
@@ -42,8 +45,8 @@ class Plugs:
     def close_all(self) -> None:
         self.heard.clear()
 
-    def say(self, *data: int) -> None:
-        self.heard["Box"](data)
+    def say(self, *data: int, port: str = "Box") -> None:
+        self.heard[port](data)
 
 
 class Desk:
@@ -64,6 +67,13 @@ class Desk:
         for packet in packets:
             self.plugs.say(*packet)
         return self.mailbox.drain()
+
+
+def learn(desk: Desk, key: str, number: int, port: str) -> None:
+    desk.tell(Set("midi.learn", key))
+    for value in range(20, 120, 7):
+        desk.plugs.say(0xB0, number, value, port=port)
+    desk.tell(*desk.mailbox.drain())
 
 
 @pytest.fixture
@@ -88,6 +98,44 @@ def test_a_knob_is_learned_saved_and_played(desk: Desk) -> None:
     assert list(midi_map.read(desk.path)) == [
         Binding(Source("Box", "cc", 3, 21), "camera.rotation")
     ]
+
+
+def test_no_frame_waits_while_bindings_are_made_into_text(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[bool] = []
+
+    def dump(bindings: MidiMap) -> str:
+        frame = threading.Thread(target=lambda: (desk.midi.lines(), desk.midi.poll(0.0)))
+        frame.start()
+        frame.join(2.0)
+        waited.append(frame.is_alive())
+        return ""
+
+    monkeypatch.setattr(midi_map, "dump", dump)
+    learn(desk, "camera.rotation", 1, "Box")
+    desk.midi.close()
+    assert waited and not any(waited)
+
+
+def test_what_is_learned_while_the_file_is_written_at_the_end_is_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = midi_map.write
+    closing = threading.Thread(target=desk.midi.close)
+
+    def slow(text: str, path: Path) -> None:
+        monkeypatch.setattr(midi_map, "write", write)
+        learn(desk, "camera.pan_x", 2, "Box")
+        closing.start()
+        closing.join(0.2)
+        write(text, path)
+
+    monkeypatch.setattr(midi_map, "write", slow)
+    learn(desk, "camera.rotation", 1, "Box")
+    until(lambda: not desk.midi.listening)
+    kept = [each.control for each in midi_map.read(desk.path)]
+    assert kept == ["camera.rotation", "camera.pan_x"]
 
 
 def test_a_pad_learns_a_text_with_what_it_is_set_to(desk: Desk) -> None:
@@ -158,6 +206,21 @@ def test_ports_come_and_go_with_one_line_each(desk: Desk, caplog: pytest.LogCapt
     assert desk.said([0xC0, 0]) == [Set("show.preset", "1")]
 
 
+def test_without_mido_no_ports_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mido", None)
+    made: list[Plugs] = []
+
+    def ports() -> Plugs:
+        made.append(Plugs())
+        return made[-1]
+
+    with pytest.raises(LiveflightError, match=r'pip install "liveflight\[midi\]"'):
+        MidiInput("", tmp_path / "midi.toml", ports).open(Mailbox())
+    assert made == []
+
+
 def test_only_the_ports_that_are_wanted_are_opened(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "midi.toml", wanted="launch")
     assert desk.plugs.heard == {}
@@ -166,6 +229,39 @@ def test_only_the_ports_that_are_wanted_are_opened(tmp_path: Path) -> None:
     assert set(desk.plugs.heard) == {"My Launch Control"}
     desk.midi.close()
     desk.midi.close()
+
+
+def plugged_in_again(desk: Desk, *stages: list[str]) -> None:
+    for desk.plugs.there in stages:
+        desk.midi.rescan()
+
+
+def test_a_box_plugged_in_before_its_old_port_was_gone_learns_under_its_own_name(
+    desk: Desk,
+) -> None:
+    learn(desk, "camera.rotation", 1, "Box")
+    plugged_in_again(desk, ["Box", "Box #2"], ["Box #2"])
+    learn(desk, "camera.pan_x", 2, "Box #2")
+    for port in ("Box #2", "Box"):
+        plugged_in_again(desk, [port])
+        for number, key in ((1, "camera.rotation"), (2, "camera.pan_x")):
+            for value in range(0, 128, 4):
+                desk.plugs.say(0xB0, number, value, port=port)
+            assert {m.key for m in desk.mailbox.drain() if isinstance(m, Set)} == {key}
+
+
+def test_real_twins_learn_apart(desk: Desk) -> None:
+    plugged_in_again(desk, ["Box", "Box #2"])
+    learn(desk, "camera.rotation", 1, "Box")
+    learn(desk, "camera.pan_x", 1, "Box #2")
+    plugged_in_again(desk, ["Box #2"])
+    learn(desk, "camera.pan_y", 2, "Box #2")
+    desk.midi.close()
+    assert [(each.source.port, each.control) for each in midi_map.read(desk.path)] == [
+        ("Box", "camera.rotation"),
+        ("Box #2", "camera.pan_x"),
+        ("Box #2", "camera.pan_y"),
+    ]
 
 
 @pytest.mark.parametrize("data", [[], [0xB0], [0x00, 0x01], [0xF0, 1, 2, 0xF7]])

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
-import logging
+from pathlib import Path
 
 import pytest
 
 from liveflight import surfaces
 from liveflight.core.mailbox import Mailbox, Set
-from liveflight.inputs.midi_absent import SAID, SHOWN, NoMidi
+from liveflight.inputs.midi_absent import FAILED, NOT_WANTED, SHOWN, NoMidi
 from liveflight.surfaces import Surfaces
 from liveflight.takeoff import Options
 
 
 def test_whoever_wants_to_learn_is_told_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
-    mailbox, midi = Mailbox(), NoMidi()
+    mailbox, midi = Mailbox(), NoMidi(FAILED)
     midi.open(mailbox)
     assert midi.lines() == []
     for now in (5.0, 50.0):
@@ -22,25 +22,27 @@ def test_whoever_wants_to_learn_is_told_what_to_do(caplog: pytest.LogCaptureFixt
         midi.tell(now, {}, [Set("midi.learn", "")])
         assert mailbox.drain() == []
         midi.poll(now + SHOWN - 0.1)
-        assert midi.lines() == [SAID]
+        assert midi.lines() == [FAILED]
         midi.poll(now + SHOWN)
         assert midi.lines() == []
-    assert [record.getMessage() for record in caplog.records] == [SAID]
+    assert [record.getMessage() for record in caplog.records] == [FAILED]
     midi.close()
 
 
-@pytest.mark.parametrize("midi", [None, ""])
-def test_it_is_there_where_midi_is_not(
-    midi: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("midi", "said"), [(None, NOT_WANTED), ("", FAILED)])
+def test_it_says_whether_midi_was_not_wanted_or_failed(
+    midi: str | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level(logging.CRITICAL)
-    for name in ("rtmidi", "rtmidi2"):
-        monkeypatch.setitem(__import__("sys").modules, name, None)
+    broken = tmp_path / "midi.toml"
+    broken.write_text("version = ")
+    monkeypatch.setattr("liveflight.inputs.midi_map.default_path", lambda: broken)
     reports: list[object] = []
     opened = Surfaces(Mailbox(), reports.append)
     opened.open(surfaces.asked_for(Options(midi=midi, osc_port=0, oscquery_port=0)))
     assert [type(each) for each in opened.opened] == [NoMidi]
-    assert len(reports) == (midi is not None)
+    assert [str(broken) in str(each) for each in reports] == [True] * (midi is not None)
+    opened.tell(0.0, {}, [Set("midi.learn", "camera.zoom")])
+    assert opened.lines() == [said]
     opened.close()
 
 
@@ -49,6 +51,7 @@ def test_it_is_not_there_where_midi_is(monkeypatch: pytest.MonkeyPatch) -> None:
         listening = True
 
         def __init__(self, wanted: str) -> None:
+            super().__init__("")
             self.wanted = wanted
 
     monkeypatch.setattr(surfaces, "MidiInput", Heard)

@@ -56,6 +56,14 @@ def test_a_box_that_was_unplugged_has_to_pick_up_again() -> None:
     assert bound.turn(source(), 120) is None, "it was turned while it was away"
 
 
+def test_a_twin_that_was_unplugged_has_to_pick_up_again_too() -> None:
+    bound = knobs(at=ZOOM.from_unit(64 / 127))
+    twin = Source("Box #2", "cc", 1, 7)
+    assert bound.turn(twin, 64) is not None
+    bound.unplugged("Box #2")
+    assert bound.turn(source(), 120) is None, "it was turned while it was away"
+
+
 def test_who_is_overridden_by_another_has_to_pick_up_again() -> None:
     bound = knobs(at=ZOOM.from_unit(64 / 127))
     own = bound.turn(source(), 64)

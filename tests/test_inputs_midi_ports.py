@@ -92,6 +92,33 @@ def test_a_box_that_is_plugged_in_again_has_its_name_again(
     assert ports.names() == [name]
 
 
+@pytest.mark.parametrize(
+    ("listed", "name"),
+    [("Box 20:0", "Box"), ("a2j:Box [20] (capture): MIDI 1", "a2j:Box (capture): MIDI 1")],
+)
+def test_a_box_that_alsa_lists_as_before_is_gone_first(
+    listed: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(midi_ports, "_DEVICES", tmp_path)
+    for card in ("controlC1", "controlC2", "next"):
+        (tmp_path / card).touch()
+    library: Any = Listed(listed, "Pads 24:0", "Through 14:0")
+    ports = midi_ports._RtMidi(library, [1])
+    assert ports.names() == ports.names() == [name, "Pads", "Through"]
+    (tmp_path / "next").replace(tmp_path / "controlC1")
+    assert ports.names() == ["Pads", "Through"]
+    assert set(ports.names()) == {name, "Pads", "Through"}
+
+
+def test_on_windows_a_box_keeps_its_name_when_another_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    library: Any = Listed("Pads 0", "Launch Control 1", "Launch Control 2")
+    ports = midi_ports._RtMidi(library, [1])
+    assert ports.names() == ["Pads", "Launch Control", "Launch Control #2"]
+    library.listed = ["Launch Control 0", "Launch Control 1"]
+    assert ports.names() == ["Launch Control", "Launch Control #2"]
+
+
 def test_two_alike_keep_their_names_whichever_goes() -> None:
     library: Any = Listed("Box 20:0", "Box 24:0", "Same", "Same")
     ports = midi_ports._RtMidi(library, [1])

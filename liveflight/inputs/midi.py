@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from liveflight.inputs import midi_map
 from liveflight.inputs.midi_clock import MidiClock
 from liveflight.inputs.midi_knobs import Knobs
 from liveflight.inputs.midi_learn import Learner
-from liveflight.inputs.midi_map import Binding, Sort, Source
-from liveflight.inputs.midi_ports import Ports
+from liveflight.inputs.midi_map import Binding, MidiMap, Sort, Source
+from liveflight.inputs.midi_ports import MISSING, Ports
 from liveflight.inputs.midi_process import PortsApart
 
 log = logging.getLogger(__name__)
@@ -66,10 +67,12 @@ class MidiInput:
         bindings cannot be read."""
         self._mailbox = mailbox
         self._knobs = Knobs(midi_map.read(self._path))
-        self._ports = self._make_ports()
-        import mido  # a quarter of a second, which the first note has not
-
+        try:
+            import mido  # a quarter of a second, which the first note has not
+        except ImportError:
+            raise LiveflightError(MISSING) from None
         self._parse = mido.parse_all
+        self._ports = self._make_ports()  # last: whoever fails after it leaves a process behind
         self._thread = threading.Thread(target=self._watch, name="midi", daemon=True)
         self._thread.start()
 
@@ -116,6 +119,7 @@ class MidiInput:
             self._wake.wait(RESCAN)
             self._wake.clear()
             self._save()
+        self._save()  # what was learned while the last was written
 
     def rescan(self) -> None:
         """Opens what has come, lets go of what is gone; one line of log for each."""
@@ -174,10 +178,17 @@ class MidiInput:
                     self._turn(*moved, now)
 
     def _turn(self, source: Source, value: int, now: float) -> None:
-        if self._learner and (binding := self._learner.hear(source, value, now)):
+        learner = self._learner
+        if learner and (binding := learner.hear(self._lasting(source), value, now)):
             self._learnt(binding)
         elif message := self._knobs.turn(source, value):
             self._mailbox.put(message)
+
+    def _lasting(self, source: Source) -> Source:
+        """By the name that its box has at the next plug: one that stands in for a box that is gone
+        was plugged in while that one's old port was still there."""
+        first = self._knobs.meant(source.port)
+        return source if first in self.ports_open else replace(source, port=first)
 
     def _learnt(self, binding: Binding) -> None:
         self._learner = None
@@ -223,7 +234,8 @@ class MidiInput:
             if not self._unsaved:
                 return
             self._unsaved = False
-            text = midi_map.dump(self._knobs.bindings)
+            bindings = MidiMap(self._knobs.bindings)
+        text = midi_map.dump(bindings)  # takes longer than a frame may wait for the lock
         try:
             midi_map.write(text, self._path)
         except LiveflightError as error:

@@ -1,4 +1,4 @@
-"""In the place of MIDI where there is none: whoever wants to learn a knob is told what to do."""
+"""In the place of MIDI where it is not open: whoever wants to learn a knob is told what to do."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from liveflight.core.mailbox import Mailbox, Message, Set
 
 log = logging.getLogger(__name__)
 
-SAID = "MIDI learn: there is no MIDI here; plug it in and start with --midi"
+NOT_WANTED = "MIDI learn: MIDI was not asked for; plug it in and start with --midi"
+FAILED = "MIDI learn: MIDI could not be opened; the log says why"
 
 SHOWN = 10.0
 """Seconds that it stays on the HUD."""
 
 
 class NoMidi:
+    def __init__(self, said: str) -> None:
+        """`said`: why there is none."""
+        self._said = said
+
     def open(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
         self._until: float | None = None
@@ -29,11 +34,12 @@ class NoMidi:
         if any(isinstance(each, Set) and each.key == "midi.learn" and each.value for each in heard):
             self._mailbox.put(Set("midi.learn", ""))
             if self._until is None:
-                log.warning("%s", SAID)
+                log.warning("%s", self._said)
             self._until = now + SHOWN
 
     def lines(self) -> list[str]:
-        return [SAID] if self._until is not None and self._now < self._until else []
+        shown = self._until is not None and self._now < self._until
+        return [self._said] if shown else []
 
     def close(self) -> None:
         """There is nothing to close."""

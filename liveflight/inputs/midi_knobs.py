@@ -53,15 +53,16 @@ class Knobs:
 
     def unplugged(self, port: str) -> None:
         """Its knobs may stand elsewhere when it is back: they have to pick up."""
+        gone = (port, self.meant(port))
         self.waiting = ""
-        self._holding = {source for source in self._holding if source.port != port}
-        self._stood = {source: at for source, at in self._stood.items() if source.port != port}
-        self._high = {source: at for source, at in self._high.items() if source.port != port}
+        self._holding = {source for source in self._holding if source.port not in gone}
+        self._stood = {source: at for source, at in self._stood.items() if source.port not in gone}
+        self._high = {source: at for source, at in self._high.items() if source.port not in gone}
 
     def turn(self, source: Source, value: int) -> Message | None:
         """The message for the mailbox; None where the knob is bound to nothing, waits to be picked
         up, or is a button let go."""
-        source, value = self._joined(self._meant(source), value)
+        source, value = self._joined(replace(source, port=self.meant(source.port)), value)
         binding = self.bindings.find(source)
         if binding is None:
             return None
@@ -72,13 +73,11 @@ class Knobs:
             return _stepped(control, steps(binding.turn, value), origin(source))
         return self._moved(binding, control, value / _LARGEST[source.sort])
 
-    def _meant(self, source: Source) -> Source:
+    def meant(self, port: str) -> str:
         """A box's twin, or one that was plugged in again while its old port was still there, stands
         in for it as long as nothing is bound to itself."""
-        first = namesake(source.port)
-        if first == source.port or any(each.source.port == source.port for each in self.bindings):
-            return source
-        return replace(source, port=first)
+        bound = any(binding.source.port == port for binding in self.bindings)
+        return port if bound else namesake(port)
 
     def _joined(self, source: Source, value: int) -> tuple[Source, int]:
         """Both halves of a 14-bit controller as one; everything else as it is."""

@@ -9,10 +9,12 @@ one client that lives on: opening one each time exhausts ALSA.
 from __future__ import annotations
 
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from itertools import count
+from itertools import chain, count
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -21,12 +23,20 @@ from liveflight.core.contracts import LiveflightError
 Heard = Callable[[Sequence[int]], None]
 """Called with the bytes of one message, on a thread of the library's."""
 
+MISSING = 'MIDI needs a package that is not installed: pip install "liveflight[midi]"'
+
 _CLIENT = "liveflight"
-_Plugged = tuple[str, int]
-"""A port as the library lists it, and how many of that very name come before it."""
+_Plugged = tuple[str, int, int]
+"""A port as the library lists it, how many of that very name come before it, and its plug."""
 _NUMBERS = re.compile(r" \d+:\d+$|-0\d(?=:)| \[\d+\]")
 """What may be another number after every plug: ALSA's client and port at the end of a name, JACK's
 for a client whose name is still taken, and ALSA's client where a2jmidid passes it on to JACK."""
+_RUNNING = re.compile(r" \d+$")
+"""RtMidi's own number of a port, at the end of every name on Windows: another one as soon as a port
+before it is gone."""
+_SEQUENCED = re.compile(r" (\d+):\d+$| \[(\d+)\]")
+"""ALSA's client, as ALSA and as a2jmidid name its ports."""
+_DEVICES = Path("/dev/snd")
 
 
 class Ports(Protocol):
@@ -57,9 +67,7 @@ def system_ports() -> SystemPorts:
     try:
         import rtmidi2
     except ImportError:
-        raise LiveflightError(
-            'MIDI needs a package that is not installed: pip install "liveflight[midi]"'
-        ) from None
+        raise LiveflightError(MISSING) from None
     apis = [rtmidi2.API_UNSPECIFIED, rtmidi2.API_LINUX_ALSA, rtmidi2.API_UNIX_JACK]
     return _RtMidi2(rtmidi2, apis)
 
@@ -126,9 +134,10 @@ class SystemPorts(ABC):
     def _there(self) -> dict[_Plugged, int]:
         """The library's number of each port."""
         found: dict[_Plugged, int] = {}
-        for number, name in enumerate(self._listed()):
+        for number, listed in enumerate(self._listed()):
+            name = _RUNNING.sub("", listed) if sys.platform == "win32" else listed
             if _CLIENT not in name.lower():  # JACK lists our own
-                found[name, sum(other == name for other, _ in found)] = number
+                found[name, sum(other == name for other, *_ in found), _plug(name)] = number
         return found
 
     @abstractmethod
@@ -170,6 +179,17 @@ class _RtMidi2(SystemPorts):
             return
         listener = heard
         client.callback = lambda message, _: listener(message)
+
+
+def _plug(listed: str) -> int:
+    """Of ALSA's port of a sound card another number after every plug, otherwise 0: a box that is
+    plugged in again at once is listed as before, but nothing is connected to it any more."""
+    client = next((int(n) for n in chain(*_SEQUENCED.findall(listed)) if n), 0)
+    card = (client - 16) // 4  # the kernel's: clients 16 to 19 are card 0
+    try:
+        return (_DEVICES / f"controlC{card}").stat().st_ino
+    except OSError:
+        return 0
 
 
 def _free(listed: str, taken: Collection[str]) -> str:
