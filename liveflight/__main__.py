@@ -30,15 +30,7 @@ SIZE = (1280, 720)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
-    code = _run(list(sys.argv[1:] if arguments is None else arguments))
-    sys.stderr.flush()
-    if any(thread.name == THREAD for thread in threading.enumerate()):
-        # A thread within torch's own code would abort the process as Python is taken down.
-        os._exit(code)
-    return code
-
-
-def _run(given: list[str]) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.WARNING, format="liveflight: %(message)s")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -279,5 +271,15 @@ def _interrupt(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def program() -> None:
+    """`main` as a program of its own, which ends with it."""
+    code = main()
+    sys.stderr.flush()
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        # A thread within torch's own code would abort the process as Python is taken down.
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -17,7 +17,7 @@ from PIL import Image
 
 from liveflight import __main__ as cli
 from liveflight import __version__, arguments, doctor, networks, outputs
-from liveflight.__main__ import main
+from liveflight.__main__ import THREAD, main
 from liveflight.bench import suite
 from liveflight.bench.plan import Plan
 from liveflight.bench.tables import Table, markdown
@@ -533,10 +533,31 @@ def test_being_told_to_end_is_like_ctrl_c(
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_program_ends_though_a_thread_is_still_at_work(elsewhere: Path) -> None:
+    code = (
+        "import threading, time; from liveflight.__main__ import THREAD, program; "
+        "threading.Thread(target=time.sleep, args=(60,), name=THREAD).start(); program()"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code, "presets"], capture_output=True, timeout=30, check=False
+    )
+    assert child.returncode == 0
+    assert b"reef" in child.stdout
+
+
+def test_who_calls_main_goes_on_though_a_thread_is_still_at_work() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, name=THREAD)
+    thread.start()
+    assert main(["presets"]) == 0
+    done.set()
+    thread.join()
+
+
 STOPPED = """
 import signal, sys
 from liveflight import app
-from liveflight.__main__ import main
+from liveflight.__main__ import program
 fly = app.App.frame
 def frame(self, now):
     if self.meter.frames == 12:
@@ -544,7 +565,7 @@ def frame(self, now):
     fly(self, now)
 app.App.frame = frame
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(main(sys.argv[1:]))
+program()
 """
 
 

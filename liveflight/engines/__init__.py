@@ -35,7 +35,7 @@ def load(
     Raises LiveflightError for a name or device that is not here."""
     if name not in NAMES:
         raise LiveflightError(f"there is no engine {name!r}; there is: {', '.join(NAMES)}")
-    _calm_threads()
+    _set_up()
     from liveflight.engines import devices, measured
     from liveflight.engines.engine import AscentEngine
     from liveflight.engines.fallback import Fallback
@@ -74,7 +74,7 @@ def remembers() -> bool:
 
 def preload() -> None:
     """Imports the runtime: seconds that a show can spend beside opening its window."""
-    _calm_threads()
+    _set_up()
     import liveflight.engines.engine  # noqa: F401
 
 
@@ -116,13 +116,18 @@ _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
 NAMES = tuple(_BACKENDS)
 
 
+def _set_up() -> None:
+    """Has to come before torch is imported."""
+    _calm_threads()
+    # Maps of all sizes come and go: kept apart by size, they take a third more of the GPU's memory.
+    if sys.platform == "linux":
+        os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+
+
 def _calm_threads() -> None:
-    """Has to come before torch is imported. Between two operations libgomp's threads spin, by
+    """Between two operations libgomp's threads spin, by
     default for milliseconds; where another program wants one of a few cores, they spin away the
     time of the very thread they wait for, and a step of 25 ms takes seconds. This many rounds cost
     an undisturbed step some 8 %, and a disturbed one takes about three times as long."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-    # Maps of all sizes come and go: kept apart by size, they take a third more of the GPU's memory.
-    if sys.platform == "linux":
-        os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")

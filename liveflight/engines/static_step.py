@@ -50,8 +50,7 @@ class Stage:
         """`_shift`: the jitter, rows and columns; `_shifts`: where the noise begins, and where the
         chances do, for each channel."""
         self._field = conditioning.noise_field(size, device)
-        chances = torch.Generator().manual_seed(0)
-        self._chances = torch.rand(size, generator=chances).to(device)
+        self._chances = _chances(size, device)
         self._colour = Upload(9, device, _ROWS)
         self._uncoloured = torch.eye(3, device=device).flatten()
         self._rows, self._columns = (torch.arange(side, device=device) for side in size)
@@ -150,6 +149,14 @@ class Stage:
         rows = (self._rows - down.long()).remainder(self.size[0])
         columns = (self._columns - across.long()).remainder(self.size[1])
         return picture.index_select(2, rows).index_select(3, columns)
+
+
+def _chances(size: Size, device: torch.device) -> Tensor:
+    """Evenly spread in 0..1, float32 (H, W), in steps of 1/1024 with half a one to either end: what
+    differs by less from what half holds, as rounding errors do, is rounded to that always."""
+    generator = torch.Generator().manual_seed(0)
+    steps = torch.randint(1024, size, generator=generator)
+    return ((steps + 0.5) / 1024).to(device)
 
 
 def dithered(picture: Tensor, chance: Tensor) -> Tensor:
