@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import wave
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator

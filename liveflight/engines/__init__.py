@@ -125,9 +125,9 @@ def _set_up() -> None:
 
 
 def _calm_threads() -> None:
-    """Between two operations libgomp's threads spin, by
-    default for milliseconds; where another program wants one of a few cores, they spin away the
-    time of the very thread they wait for, and a step of 25 ms takes seconds. This many rounds cost
-    an undisturbed step some 8 %, and a disturbed one takes about three times as long."""
+    """Between two operations libgomp's threads spin, by default for milliseconds; where another
+    program wants one of a few cores, they spin away the time of the very thread they wait for, and
+    a step of 25 ms takes seconds. This many rounds cost an undisturbed step some 8 %, and a
+    disturbed one takes about three times as long."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
