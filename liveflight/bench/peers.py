@@ -81,7 +81,7 @@ class _Ours:
     """liveflight's engine, one step at full size with the conditioning of a flight, or plain."""
 
     def __init__(self, engine: Any, number: int, start: np.ndarray, plain: bool) -> None:
-        from liveflight.bench.steps import BARE, as_flown
+        from liveflight.bench.steps import BARE, as_flown, handed
         from liveflight.core.contracts import Target
         from liveflight.core.noise import opaque
 
@@ -89,11 +89,7 @@ class _Ours:
         self._mix = {Target(NETWORK, LAYER, number): 1.0}
         flown = replace(as_flown(), steps=1, octaves=0.0)
         self._ascent = replace(BARE, amount=flown.amount, normalise=True) if plain else flown
-        self._canvas: Any = opaque(start)
-        if engine.stream:  # where a flight's canvas stays on the device
-            import torch
-
-            self._canvas = torch.from_numpy(self._canvas).to(engine.device)
+        self._canvas = handed(engine, opaque(start))
         engine.plan([(NETWORK, LAYER)], (start.shape[1], start.shape[0]))
 
     def step(self) -> None:

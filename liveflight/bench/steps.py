@@ -14,7 +14,7 @@ from typing import Any
 from liveflight.bench.figures import median, ms, percent, percentile, quantity
 from liveflight.bench.machine import finisher
 from liveflight.bench.tables import Table
-from liveflight.core.contracts import Ascent, Engine, Target
+from liveflight.core.contracts import Ascent, Canvas, Engine, Target
 
 BARE = Ascent(
     amount=0.02,
@@ -57,12 +57,13 @@ def _case(
 ) -> dict[str, Any]:
     from liveflight import networks
     from liveflight.bench.flops import convolutions_to, step_flops
+    from liveflight.core.noise import pink
 
     network, layer = case["network"], case["layer"]
     width, height = case["canvas"]
     alive = engine.living(network, layer)
     target = Target(network, layer, alive[len(alive) // 2])
-    canvas = _canvas(engine, (width, height))
+    canvas = handed(engine, pink((width, height), 7))
     finish = finisher(engine.device)
     begun = time.perf_counter()
     engine.plan([(network, layer)], (width, height))
@@ -90,14 +91,12 @@ def as_flown() -> Ascent:
     return ascent(controls, 1 / _FPS, controls.whole("ascent.steps"))
 
 
-def _canvas(engine: Engine, size: tuple[int, int]) -> Any:
-    from liveflight.core.noise import pink
-
-    canvas = pink(size, 7)
-    if engine.device == "cuda" and engine.stream:
+def handed(engine: Engine, canvas: Canvas) -> Any:
+    """The canvas where a flight has it: on the device, where the engine leaves it there."""
+    if engine.stream:
         import torch
 
-        return torch.from_numpy(canvas).cuda()
+        return torch.from_numpy(canvas).to(engine.device)
     return canvas
 
 

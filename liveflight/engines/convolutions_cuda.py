@@ -29,8 +29,8 @@ class Depthwise(Convolution):
     and direction, which takes seconds before a flight can begin."""
 
     def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
-        kernels = cuda_kernels.on(x.device)
-        if kernels is None or not kernels.takes(x):
+        kernels = cuda_kernels.taking(x)
+        if kernels is None:
             return super().forward(x, rectifier)
         stride, padding = self.geometry.stride, self.geometry.padding
         size = self.output((x.shape[2], x.shape[3]))
@@ -43,8 +43,8 @@ class Depthwise(Convolution):
         self._bias = nothing if self.bias is None else self.bias
 
     def _back(self, gradient: Tensor, size: Size) -> Tensor:
-        kernels = cuda_kernels.on(gradient.device)
-        if kernels is None or not kernels.takes(gradient):
+        kernels = cuda_kernels.taking(gradient)
+        if kernels is None:
             return super()._back(gradient, size)
         stride, padding = self.geometry.stride, self.geometry.padding
         return kernels.depthwise_back(gradient, self._filters, size, stride, padding)

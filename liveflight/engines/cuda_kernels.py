@@ -37,6 +37,17 @@ def on(device: torch.device) -> Kernels | None:
     return _loaded(torch.cuda.current_device() if device.index is None else device.index)
 
 
+def taking(x: Tensor) -> Kernels | None:
+    """Those of its device where they take such a map: half (1, C, H, W), channels-last, C a
+    multiple of 8."""
+    fits = (
+        x.dtype == torch.float16
+        and x.shape[1] % _VECTOR == 0
+        and x.is_contiguous(memory_format=torch.channels_last)
+    )
+    return on(x.device) if fits else None
+
+
 @lru_cache(maxsize=8)
 def _loaded(ordinal: int) -> Kernels | None:
     try:
@@ -82,14 +93,6 @@ class Kernels:
             name: _called(driver.cuModuleGetFunction, self._module, name.encode())
             for name in _NAMES
         }
-
-    def takes(self, x: Tensor) -> bool:
-        """Whether those for maps can: half (1, C, H, W), channels-last, C a multiple of 8."""
-        return (
-            x.dtype == torch.float16
-            and x.shape[1] % _VECTOR == 0
-            and x.is_contiguous(memory_format=torch.channels_last)
-        )
 
     def pool(self, x: Tensor) -> Tensor:
         """The largest of each 2x2 of what nothing of is below 0."""

@@ -1,6 +1,6 @@
 // What torch has no single operation for, each in one pass over the memory. Compiled as a step is
-// first prepared: see cuda_kernels.py. Maps are half, channels-last, rectified (nothing below 0, so
-// that halves compare as the integers that they are), eight channels to a vector.
+// first prepared: see cuda_kernels.py. Maps are half, channels-last, eight channels to a vector; those
+// that are pooled have nothing below 0, so that halves compare as the integers that they are.
 
 typedef unsigned int uint;
 
@@ -20,10 +20,19 @@ __device__ uint4 taken(uint4 gradient, uint4 x, uint4 pooled) {
         gradient.z & __vcmpeq2(x.z, pooled.z), gradient.w & __vcmpeq2(x.w, pooled.w));
 }
 
+struct Place {
+    int row, column, vector;
+};
+
+// That of vector `i` in a map `across` pixels wide.
+__device__ Place placed(int i, int across, int vectors) {
+    return {i / vectors / across, i / vectors % across, i % vectors};
+}
+
 // The vector of a map `width` wide in which the 2x2 of the pooled vector `i` begin.
 __device__ size_t corner(int i, int across, int width, int vectors) {
-    int pixel = i / vectors;
-    return ((size_t)(pixel / across * 2) * width + pixel % across * 2) * vectors + i % vectors;
+    Place at = placed(i, across, vectors);
+    return ((size_t)(at.row * 2) * width + at.column * 2) * vectors + at.vector;
 }
 
 // The largest of 2x2. y: `across` pixels wide, `count` vectors.
@@ -98,18 +107,18 @@ extern "C" __global__ void depthwise(
     int padding_down, int padding_across, int vectors, int count) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
-    int vector = i % vectors, column = i / vectors % across, row = i / vectors / across;
-    float sums[8] = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
+    Place at = placed(i, across, vectors);
+    float sums[8] = {};
     const uint4 one = make_uint4(0x3c003c00u, 0x3c003c00u, 0x3c003c00u, 0x3c003c00u);
-    add(sums, bias[vector], one);
+    add(sums, bias[at.vector], one);
     for (int below = 0; below < tall; below++) {
-        int from_row = row * stride_down - padding_down + below;
+        int from_row = at.row * stride_down - padding_down + below;
         if (from_row < 0 || from_row >= height) continue;
         for (int beside = 0; beside < wide; beside++) {
-            int from_column = column * stride_across - padding_across + beside;
+            int from_column = at.column * stride_across - padding_across + beside;
             if (from_column < 0 || from_column >= width) continue;
-            add(sums, x[((size_t)from_row * width + from_column) * vectors + vector],
-                filters[(below * wide + beside) * vectors + vector]);
+            add(sums, x[((size_t)from_row * width + from_column) * vectors + at.vector],
+                filters[(below * wide + beside) * vectors + at.vector]);
         }
     }
     y[i] = packed(sums, low, high);
@@ -123,16 +132,16 @@ extern "C" __global__ void depthwise_back(
     int padding_down, int padding_across, int vectors, int count) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
-    int vector = i % vectors, column = i / vectors % across, row = i / vectors / across;
-    float sums[8] = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
+    Place at = placed(i, across, vectors);
+    float sums[8] = {};
     for (int below = 0; below < tall; below++) {
-        int down = row + padding_down - below, to_row = down / stride_down;
+        int down = at.row + padding_down - below, to_row = down / stride_down;
         if (down < 0 || down % stride_down || to_row >= height) continue;
         for (int beside = 0; beside < wide; beside++) {
-            int aside = column + padding_across - beside, to_column = aside / stride_across;
+            int aside = at.column + padding_across - beside, to_column = aside / stride_across;
             if (aside < 0 || aside % stride_across || to_column >= width) continue;
-            add(sums, gradient[((size_t)to_row * width + to_column) * vectors + vector],
-                filters[(below * wide + beside) * vectors + vector]);
+            add(sums, gradient[((size_t)to_row * width + to_column) * vectors + at.vector],
+                filters[(below * wide + beside) * vectors + at.vector]);
         }
     }
     out[i] = packed(sums, -INFINITY, INFINITY);

@@ -143,9 +143,8 @@ def _spread(
 
 def _kernels(x: Tensor, rectifier: Rectifier) -> cuda_kernels.Kernels | None:
     """Those that pool a map that came out of this rectifier, where there are any."""
-    kernels = cuda_kernels.on(x.device)
     plain = not rectifier.identity and rectifier.ceiling is None
-    return kernels if kernels and plain and kernels.takes(x) else None
+    return cuda_kernels.taking(x) if plain else None
 
 
 def _size(x: Tensor) -> tuple[int, int]:

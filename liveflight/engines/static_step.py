@@ -44,8 +44,9 @@ class Stage:
         self.picture = torch.zeros(1, 3, height, width, device=device)
         self._kernels = cuda_kernels.on(device)
         self._places = np.random.default_rng(seed)
-        self._upload = Upload(len(_KNOBS) + 14, device, _ROWS)
-        knobs, self._shift, self._shifts = self._upload.values.split([len(_KNOBS), 2, 12])
+        counts = [len(_KNOBS), 2, 12]
+        self._upload = Upload(sum(counts), device, _ROWS)
+        knobs, self._shift, self._shifts = self._upload.values.split(counts)
         self._knob = dict(zip(_KNOBS, knobs, strict=True))
         """`_shift`: the jitter, rows and columns; `_shifts`: where the noise begins, and where the
         chances do, for each channel."""
@@ -73,7 +74,7 @@ class Stage:
             *(amount, ascent.normalise, ascent.soften, ascent.noise),
             *(ascent.brightness, ascent.contrast, ascent.pull),
         )
-        places = self._places.random(12) * (self.size * 6)  # numpy rounds down below
+        places = self._places.random(12) * (self.size * 6)
         self._upload.load(np.array([*knobs, *shift, *places.astype(int)], np.float32))
 
     def begin(self) -> None:
