@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -82,3 +87,20 @@ def test_a_block_is_eight_or_sixteen_channels_or_there_is_none(monkeypatch):
 
     monkeypatch.setattr(onnx_sessions, "session", failing)
     assert onnx_sessions.block.__wrapped__() == 0
+
+
+def test_a_session_tells_its_makers_nothing(tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry leaves a number for the machine, and what it will send, in the
+    user's cache; it says nothing by itself where tests run, which is hidden from it here."""
+    hidden = ("ORT_", "CI", "PYTEST", "GITHUB", "XDG")
+    left = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
+    code = (
+        "import liveflight; from liveflight.engines import onnx_sessions as s;"
+        "print(s.loads((s.CPU, {})))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=left | {"HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout == "True\n"
+    assert not list(tmp_path.rglob("*onnxruntime*"))
