@@ -138,7 +138,7 @@ def midi(given: dict[str, Any]) -> dict[str, Any]:
 
 def sound(given: dict[str, Any]) -> dict[str, Any]:
     """PortAudio's version, and the names of the devices that hear."""
-    from liveflight.inputs.sound_device import hearing, library
+    from liveflight.inputs.sound_process import hearing, library
 
     portaudio = library()
     version = portaudio.get_portaudio_version()[1].partition(",")[0]

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 from in_flight import STEM
-from jack_box import starts, until
+from jack_box import server, starts, until
 
 from liveflight.flight import Flight
 from liveflight.loader import Loader
@@ -41,19 +41,12 @@ def jack() -> Iterator[ModuleType]:
     if not shutil.which("jackd"):
         pytest.skip("needs jackd (Debian: jackd2)")
     rtmidi = pytest.importorskip("rtmidi")
-    name = f"liveflight-test-{os.getpid()}"
-    command = ["jackd", "--no-realtime", "--name", name, "-d", "dummy"]
     with (
-        pytest.MonkeyPatch.context() as patched,
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
+        pytest.MonkeyPatch.context() as patch,
+        server(f"liveflight-test-{os.getpid()}", patch),
     ):
-        patched.setenv("JACK_DEFAULT_SERVER", name)
-        patched.setenv("JACK_NO_START_SERVER", "1")
-        try:
-            until(lambda: starts(rtmidi))
-            yield rtmidi
-        finally:
-            server.terminate()
+        until(lambda: starts(rtmidi))
+        yield rtmidi
 
 
 @pytest.fixture(scope="session")

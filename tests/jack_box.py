@@ -1,11 +1,15 @@
-"""A MIDI controller on the JACK server that conftest's fixture `jack` starts."""
+"""JACK servers with a made-up sound card, and a MIDI controller on them."""
 
 from __future__ import annotations
 
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
+
+import pytest
 
 
 def until(wanted: Callable[[], bool]) -> None:
@@ -38,3 +42,16 @@ def starts(rtmidi: ModuleType) -> bool:
     except rtmidi.SystemError:
         return False
     return True
+
+
+@contextmanager
+def server(name: str, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One of that name, which from now on is the default; it takes a moment to be there."""
+    command = ["jackd", "--no-realtime", "--name", name, "-d", "dummy"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        patch.setenv("JACK_DEFAULT_SERVER", name)
+        patch.setenv("JACK_NO_START_SERVER", "1")
+        try:
+            yield
+        finally:
+            process.terminate()

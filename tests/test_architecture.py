@@ -69,7 +69,7 @@ HOMES = {
     "platformdirs": {"screenshots", "core.library", "engines", "inputs.midi_map"},
     "rtmidi": {"inputs.midi_ports"},
     "rtmidi2": {"inputs.midi_ports"},
-    "sounddevice": {"inputs.sound_device"},
+    "sounddevice": {"inputs.sound_process"},
     "link": {"inputs.link"},
     "rich": {"__main__"},
 }

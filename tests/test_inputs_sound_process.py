@@ -1,0 +1,84 @@
+"""PortAudio in a real process, on a JACK server with a made-up sound card."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from jack_box import server, until
+
+from liveflight import child
+from liveflight.core.contracts import LiveflightError
+from liveflight.inputs.sound_device import Device
+from liveflight.inputs.sound_process import Line, library
+
+
+@pytest.fixture(scope="module")
+def portaudio() -> None:
+    """Not loaded here: it aborts a process whose JACK server ended first."""
+    try:
+        child.ask("liveflight.probes:sound", {}, 30)
+    except child.ChildError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.usefixtures("jack", "portaudio")
+def test_what_is_heard_comes_at_the_rate_that_is_said() -> None:
+    line = Line("system")
+    assert line.rate == 48000
+    until(lambda: len(line.take()) > 0)
+    began, heard = time.perf_counter(), 0
+    while time.perf_counter() - began < 1:
+        block = line.take()
+        assert block.dtype == np.float32
+        heard += len(block)
+        time.sleep(0.01)
+    assert 0.7 < heard / 48000 < 1.3
+    assert not line.ended
+    line.close()
+    line.close()
+    assert line.ended
+    assert line._process.returncode == 0
+
+
+@pytest.mark.usefixtures("jack", "portaudio")
+def test_a_device_that_is_not_there_says_which_are() -> None:
+    with pytest.raises(LiveflightError, match=r"'Micro' cannot be opened .*there is .*system"):
+        Line("Micro")
+
+
+@pytest.mark.usefixtures("portaudio")
+def test_a_show_outlives_the_sound_server_and_hears_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not shutil.which("jackd"):
+        pytest.skip("needs jackd (Debian: jackd2)")
+    name = f"liveflight-test-short-{os.getpid()}"
+    device = Device("system")
+
+    def opens() -> bool:
+        with suppress(LiveflightError):
+            device.open()
+            return True
+        return False
+
+    hears: Callable[[], bool] = lambda: len(device.read(time.monotonic())) > 0  # noqa: E731
+    with server(name, monkeypatch):
+        until(opens)
+        until(lambda: hears() and not device.lost)
+    until(lambda: hears() and device.lost)
+    with server(name, monkeypatch):
+        until(lambda: hears() and not device.lost)
+        device.close()
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(LiveflightError, match=r'pip install "liveflight\[audio\]"'):
+        library()
