@@ -49,6 +49,9 @@ WAITING = 0.1
 _NICENESS = 10
 """How far the ascent stands back behind the display where they share few cores."""
 
+_TIDYING = 0.008
+"""Seconds of rest in which there is time to tidy up."""
+
 _SWITCH = 0.001
 """Seconds after which a thread that computes in Python lets another one: the frame loop must not
 wait for it."""
@@ -123,8 +126,7 @@ class App:
         self.laps.start()
         began = bool(dt) and self.flight.flying and self._ticks.tend()
         if rest:
-            rest(self._ticks.spare())
-            self.laps.end("rest")
+            self._rest(rest, self._ticks.spare())
         self._take_events()
         self.pace.fit_canvas()
         self._seeding.look(now)
@@ -139,6 +141,8 @@ class App:
             self._move(dt)
             self._ticks.ascend(dt, began)
         self._draw(dt, rest)
+        if self.output.vsync:
+            self._tidy(self.pace.showing)
         self.output.show()
         self.laps.end("show")
         self._tell(now)
@@ -190,14 +194,24 @@ class App:
             output.ctx.finish()
         self.laps.end("present")
         if rest:
-            rest(self.pace.respite(self.laps.elapsed))
-            self.laps.end("rest")
+            self._rest(rest, self.pace.respite(self.laps.elapsed))
         self._listen()
         self.laps.end("control")
         self._master = self._faded(dt)
         if drawn and self._master != drawn:
             self._present.dim(output.framebuffer, output.size, self._master / drawn)
         self.laps.end("present")
+
+    def _rest(self, rest: Callable[[float], None], seconds: float) -> None:
+        began = time.perf_counter()
+        self._tidy(seconds)
+        rest(seconds + began - time.perf_counter())
+        self.laps.end("rest")
+
+    def _tidy(self, seconds: float) -> None:
+        """Does what keeps Python waiting, where so many seconds are left to wait for anyway."""
+        if seconds > _TIDYING:
+            self.flight.loader.tidy()
 
     def _faded(self, dt: float) -> float:
         """The brightness of this frame, as far as it is known by now: blackouts take their time."""

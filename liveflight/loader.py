@@ -123,6 +123,11 @@ class Loader:
         except LiveflightError:
             self._ahead.pop(0)
 
+    def tidy(self) -> None:
+        """`Engine.tidy`, for a frame that has time."""
+        if self.engine:
+            self.engine.tidy()
+
     def close(self) -> None:
         """Ends a download, and the engine."""
         self._closing = True

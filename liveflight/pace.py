@@ -86,6 +86,12 @@ class Pace:
         """Seconds that a frame which is drawn may wait, as even as can be, until it is shown."""
         return self.interval - elapsed - self._showing - _MARGIN
 
+    @property
+    def showing(self) -> float:
+        """Seconds that it usually takes to show a frame, a display's time included where it is
+        waited for."""
+        return self._showing
+
     def turned(self, seconds: float) -> None:
         """So long did it take to hand over the canvas of one tick and begin with the next."""
         self._turning = _followed(self._turning, seconds)

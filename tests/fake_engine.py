@@ -32,7 +32,7 @@ class FakeEngine:
         self.prepared: list[str] = []
         self.asked: list[tuple[Mix, Ascent]] = []
         self.plans: list[tuple[frozenset[tuple[str, str]], tuple[int, int]]] = []
-        self.closed = 0
+        self.closed = self.tidied = 0
         self.gate = threading.Event()
         self.gate.set()
         self.planning = threading.Event()
@@ -73,6 +73,9 @@ class FakeEngine:
 
     def wait(self) -> None:
         pass
+
+    def tidy(self) -> None:
+        self.tidied += 1
 
     def close(self) -> None:
         self.closed += 1

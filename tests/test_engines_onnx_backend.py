@@ -4,6 +4,7 @@ is planned, and what serves what is not."""
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -264,6 +265,31 @@ def test_sessions_are_kept_within_bounds(small, monkeypatch):
         backend.plan("tiny", ["edges"], [size])
     assert not backend.planned("tiny", ["edges"], [(8, 8)])
     assert backend.planned("tiny", ["edges"], [(8, 9), (8, 10)])
+
+
+def test_sessions_that_are_dropped_wait_for_a_moment_to_tidy_up(small, monkeypatch):
+    backend = small[1]
+    monkeypatch.setattr(onnx_backend, "_most_sharing", lambda: 2)
+    monkeypatch.setattr(onnx_backend, "_MOST_OWN", 2)
+    monkeypatch.setattr(onnx_backend, "_MOST_DROPPED", 4)
+
+    def planned(width: int) -> list[weakref.ref]:
+        backend.plan("tiny", ["edges"], [(8, width)])
+        return [weakref.ref(prepared.session) for prepared in backend._sessions.values()]
+
+    first = planned(8)
+    second = planned(9)
+    assert all(each() for each in first), "takes its threads down, which may take too long"
+    backend.tidy()
+    assert [each() is None for each in first] == [True, False]
+    backend.tidy()
+    backend.tidy()  # nothing is left to be done
+    assert not any(each() for each in first)
+    third = planned(10)
+    planned(11)
+    planned(12)
+    assert not any(each() for each in second), "nobody tidies up"
+    assert all(each() for each in third)
 
 
 def test_another_module_of_the_same_name_replaces_the_first(small):

@@ -207,6 +207,12 @@ class Engine(Protocol):
         """Returns when the device has finished what `ascend` queued."""
         ...
 
+    def tidy(self) -> None:
+        """Lets go of one thing that plans needed and nothing will any more, if there is one. May
+        keep all of Python waiting for some milliseconds: for the frame loop to call while it has
+        time. Where nobody calls it, what piles up beyond bounds is let go of by `plan`."""
+        ...
+
     def close(self) -> None: ...
 
 

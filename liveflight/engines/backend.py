@@ -71,6 +71,10 @@ class Backend(Protocol):
         engine's device). Takes what is not planned, too, in its own time."""
         ...
 
+    def tidy(self) -> None:
+        """`core.contracts.Engine.tidy`."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -56,6 +56,9 @@ class Derived:
         """Of a network that was loaded."""
         return self._networks[network]
 
+    def tidy(self) -> None:
+        """Plans leave nothing behind."""
+
     def close(self) -> None:
         self._networks.clear()
 

@@ -120,6 +120,9 @@ class AscentEngine:
     def wait(self) -> None:
         """`ascend` itself waits."""
 
+    def tidy(self) -> None:
+        self._backend.tidy()
+
     def close(self) -> None:
         self._spreads.clear()
         self._backend.close()

@@ -38,6 +38,9 @@ class Fallback:
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
         return self._of(network).gradient(network, picture, excitations)
 
+    def tidy(self) -> None:
+        self._backend.tidy()
+
     def close(self) -> None:
         self._backend.close()
         self.autograd.close()

@@ -94,6 +94,10 @@ class Fastest:
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
         return self._chosen[network].gradient(network, picture, excitations)
 
+    def tidy(self) -> None:
+        for backend in list(self._chosen.values()):  # another thread may add one
+            backend.tidy()
+
     def close(self) -> None:
         while self._chosen:
             self._chosen.popitem()[1].close()

@@ -6,8 +6,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -35,6 +36,9 @@ _MOST_OWN = 32
 _SHARE, _EACH, _FEWEST = 1 / 64, 3.5 * 2**20, 64
 """Where they share them, sessions may take this part of the machine's memory at so many bytes each,
 but so many there are always: a mix takes some 16, and what flies is used too often to be old."""
+
+_MOST_DROPPED = 32
+"""Sessions that wait for `tidy`."""
 
 _SMALLEST = (16, 16)
 """Height and width of the picture that a network is tried with."""
@@ -76,6 +80,7 @@ class Onnx:
         self._blocked = onnx_sessions.block() if self.provider == CPU else 0
         self._networks: dict[str, _Known] = {}
         self._sessions: OrderedDict[Key, _Prepared] = OrderedDict()
+        self._dropped: deque[_Prepared] = deque()
         self._lock = threading.Lock()
 
     def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
@@ -121,10 +126,15 @@ class Onnx:
             gradient = gradient + self.gradient(network, picture, {layer: excited})
         return gradient
 
+    def tidy(self) -> None:
+        with suppress(IndexError):
+            self._dropped.popleft()
+
     def close(self) -> None:
         with self._lock:
             self._sessions.clear()
             self._networks.clear()
+            self._dropped.clear()
 
     def _nearest(self, wanted: Key) -> Key | None:
         """The prepared session for no more than these layers' gradient, or for the fewest more."""
@@ -176,11 +186,13 @@ class Onnx:
                 return self._sessions[key]
             known = self._networks[key[0]]
         prepared = self._made(key, known)
-        dropped = []  # let go of without the lock, since a session takes its threads down
         with self._lock:
             self._sessions[key] = prepared
             while len(self._sessions) > (_most_sharing() if self._blocked else _MOST_OWN):
-                dropped.append(self._sessions.popitem(last=False))
+                self._dropped.append(self._sessions.popitem(last=False)[1])
+        # Without the lock: a session takes its threads down, and Python is not let go of meanwhile.
+        while len(self._dropped) > _MOST_DROPPED:
+            self.tidy()
         return prepared
 
     def _made(self, key: Key, known: _Known) -> _Prepared:
