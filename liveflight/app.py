@@ -4,14 +4,13 @@ which order.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-from liveflight import engines, keepsakes, surfaces
+from liveflight import engines, housekeeping, keepsakes, surfaces
 from liveflight.core import presets
 from liveflight.core.camera import Camera
 from liveflight.core.contracts import (
@@ -48,13 +47,6 @@ WAITING = 0.1
 
 _NICENESS = 10
 """How far the ascent stands back behind the display where they share few cores."""
-
-_TIDYING = 0.008
-"""Seconds of rest in which there is time to tidy up."""
-
-_SWITCH = 0.001
-"""Seconds after which a thread that computes in Python lets another one: the frame loop must not
-wait for it."""
 
 
 class App:
@@ -142,7 +134,7 @@ class App:
             self._ticks.ascend(dt, began)
         self._draw(dt, rest)
         if self.output.vsync:
-            self._tidy(self.pace.showing)
+            housekeeping.tidy(self.pace.showing, self.flight.loader.tidy)
         self.output.show()
         self.laps.end("show")
         self._tell(now)
@@ -204,14 +196,9 @@ class App:
 
     def _rest(self, rest: Callable[[float], None], seconds: float) -> None:
         began = time.perf_counter()
-        self._tidy(seconds)
+        housekeeping.tidy(seconds, self.flight.loader.tidy)
         rest(seconds + began - time.perf_counter())
         self.laps.end("rest")
-
-    def _tidy(self, seconds: float) -> None:
-        """Does what keeps Python waiting, where so many seconds are left to wait for anyway."""
-        if seconds > _TIDYING:
-            self.flight.loader.tidy()
 
     def _faded(self, dt: float) -> float:
         """The brightness of this frame, as far as it is known by now: blackouts take their time."""
@@ -292,10 +279,10 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
     return app
 
 
+@housekeeping.taken_over()
 def run(app: App, fps: float) -> None:
     """Flies live, at most `fps` frames per second, until the performer ends it. The rate that the
     governor keeps, and for which frames wait for the ascent, is that of the options."""
-    sys.setswitchinterval(_SWITCH)
     sooner = app.pace.interval - 1 / fps
     late = 0.0
 
