@@ -119,15 +119,8 @@ class App:
         began = bool(dt) and self.flight.flying and self._ticks.tend()
         if rest:
             self._rest(rest, self._ticks.spare())
-        self._take_events()
-        self.pace.fit_canvas()
-        self._seeding.look(now)
-        self.surfaces.poll(now)
-        self._listen()
-        if self._turning:  # between two frames: what is drawn may be lost by it
-            self._turning = False
-            self.output.toggle_fullscreen()
-        self.flight.advance(dt)
+        with housekeeping.undisturbed():
+            self._control(now, dt)
         self.laps.end("control")
         if dt and self.flight.flying:
             self._move(dt)
@@ -137,7 +130,11 @@ class App:
             housekeeping.tidy(self.pace.showing, self.flight.loader.tidy)
         self.output.show()
         self.laps.end("show")
-        self._tell(now)
+        with housekeeping.undisturbed():
+            self._tell(now)
+        self.laps.end("tell")
+        for watcher in self.watchers:
+            watcher()
 
     def close(self) -> None:
         """Gives everything back. May be called twice."""
@@ -149,6 +146,18 @@ class App:
         self._present.release()
         self.overlay.release()
         self.output.close()
+
+    def _control(self, now: float, dt: float) -> None:
+        """What was asked for until this frame is done, and what goes on by itself."""
+        self._take_events()
+        self.pace.fit_canvas()
+        self._seeding.look(now)
+        self.surfaces.poll(now)
+        self._listen()
+        if self._turning:  # between two frames: what is drawn may be lost by it
+            self._turning = False
+            self.output.toggle_fullscreen()
+        self.flight.advance(dt)
 
     def _take_events(self) -> None:
         for event in self.output.events():
@@ -222,9 +231,6 @@ class App:
                 self.flight.note(saved)
         except LiveflightError as error:
             self.flight.reports.add(error)
-        self.laps.end("tell")
-        for watcher in self.watchers:
-            watcher()
 
     def picture(self) -> np.ndarray:
         """What is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""
