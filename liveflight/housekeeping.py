@@ -19,6 +19,9 @@ and what Python's own interval is."""
 _ENOUGH = 0.008
 """Seconds of rest in which there is time for it."""
 
+_LARGE = 1 << 16
+"""Bytes that the C library neither has in a cache nor maps by themselves."""
+
 _OVERDUE = 50
 """Times Python's own threshold, at which garbage is collected in the midst of a frame."""
 
@@ -54,6 +57,9 @@ def tidy(seconds: float, let_go: Callable[[], None]) -> None:
     Python waiting, some milliseconds at most."""
     if seconds > _ENOUGH:
         let_go()
+        # glibc puts off sorting what was freed to the next request of more than 1 KiB, which may
+        # then take 20 ms, wherever it comes from (malloc_consolidate, the unsorted chunks).
+        bytearray(_LARGE)
     counts, most = gc.get_count(), gc.get_threshold()
     if gc.isenabled() or (seconds <= _ENOUGH and counts[0] < _OVERDUE * most[0]):
         return
