@@ -210,7 +210,7 @@ class Handling(Laps):
         """Seconds of this thread: on the processor, in all, waiting for a processor."""
         # As `os.pread`, but without letting another thread have Python, which costs a frame more
         # than all that is measured here.
-        _C.pread(self._queue, self._text, 99, 0)
+        assert _C.pread(self._queue, self._text, 99, 0) > 0
         queued = int(self._text.value.split()[1]) / 1e9
         return time.thread_time(), time.perf_counter(), queued
 

@@ -118,9 +118,17 @@ class App:
         self.laps.start()
         began = bool(dt) and self.flight.flying and self._ticks.tend()
         if rest:
-            self._rest(rest, self._ticks.spare())
-        with housekeeping.undisturbed():
-            self._control(now, dt)
+            rest(self._ticks.spare())
+            self.laps.end("rest")
+        self._take_events()
+        self.pace.fit_canvas()
+        self._seeding.look(now)
+        self.surfaces.poll(now)
+        self._listen()
+        if self._turning:  # between two frames: what is drawn may be lost by it
+            self._turning = False
+            self.output.toggle_fullscreen()
+        self.flight.advance(dt)
         self.laps.end("control")
         if dt and self.flight.flying:
             self._move(dt)
@@ -130,11 +138,7 @@ class App:
             housekeeping.tidy(self.pace.showing, self.flight.loader.tidy)
         self.output.show()
         self.laps.end("show")
-        with housekeeping.undisturbed():
-            self._tell(now)
-        self.laps.end("tell")
-        for watcher in self.watchers:
-            watcher()
+        self._tell(now)
 
     def close(self) -> None:
         """Gives everything back. May be called twice."""
@@ -146,18 +150,6 @@ class App:
         self._present.release()
         self.overlay.release()
         self.output.close()
-
-    def _control(self, now: float, dt: float) -> None:
-        """What was asked for until this frame is done, and what goes on by itself."""
-        self._take_events()
-        self.pace.fit_canvas()
-        self._seeding.look(now)
-        self.surfaces.poll(now)
-        self._listen()
-        if self._turning:  # between two frames: what is drawn may be lost by it
-            self._turning = False
-            self.output.toggle_fullscreen()
-        self.flight.advance(dt)
 
     def _take_events(self) -> None:
         for event in self.output.events():
@@ -195,19 +187,14 @@ class App:
             output.ctx.finish()
         self.laps.end("present")
         if rest:
-            self._rest(rest, self.pace.respite(self.laps.elapsed))
+            rest(self.pace.respite(self.laps.elapsed))
+            self.laps.end("rest")
         self._listen()
         self.laps.end("control")
         self._master = self._faded(dt)
         if drawn and self._master != drawn:
             self._present.dim(output.framebuffer, output.size, self._master / drawn)
         self.laps.end("present")
-
-    def _rest(self, rest: Callable[[float], None], seconds: float) -> None:
-        began = time.perf_counter()
-        housekeeping.tidy(seconds, self.flight.loader.tidy)
-        rest(seconds + began - time.perf_counter())
-        self.laps.end("rest")
 
     def _faded(self, dt: float) -> float:
         """The brightness of this frame, as far as it is known by now: blackouts take their time."""
@@ -231,6 +218,9 @@ class App:
                 self.flight.note(saved)
         except LiveflightError as error:
             self.flight.reports.add(error)
+        self.laps.end("tell")
+        for watcher in self.watchers:
+            watcher()
 
     def picture(self) -> np.ndarray:
         """What is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""
@@ -292,8 +282,12 @@ def run(app: App, fps: float) -> None:
     sooner = app.pace.interval - 1 / fps
     late = 0.0
 
+    def sleep(until: float) -> None:
+        housekeeping.tidy(until - time.perf_counter(), app.flight.loader.tidy)
+        time.sleep(max(0.0, until - time.perf_counter()))
+
     def rest(seconds: float) -> None:
-        time.sleep(max(0.0, seconds - sooner - late))
+        sleep(time.perf_counter() + seconds - sooner - late)
 
     due = time.perf_counter()
     while app.running:
@@ -306,4 +300,4 @@ def run(app: App, fps: float) -> None:
         # A display that is waited for keeps the intervals even; only one that is faster than
         # wanted has to be slept for.
         early = interval / 2 if app.output.vsync else 0.0
-        time.sleep(max(0.0, due - early - time.perf_counter()))
+        sleep(due - early)

@@ -12,11 +12,7 @@ _SWITCH = 0.001
 """Seconds after which a thread that computes in Python lets another one: the frame loop must not
 wait for it."""
 
-_HELD = 0.005
-"""Seconds that they wait where the frame loop had better not be interrupted: more than it is at it,
-and what Python's own interval is."""
-
-_ENOUGH = 0.008
+_ENOUGH = 0.005
 """Seconds of rest in which there is time for it."""
 
 _LARGE = 1 << 16
@@ -38,18 +34,6 @@ def taken_over() -> Iterator[None]:
         sys.setswitchinterval(interval)
         if collecting:
             gc.enable()
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Meanwhile no thread has this one, which has Python now, give it away after a millisecond: to
-    get it back may take several, where those threads stand back behind others."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(_HELD)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
 
 
 def tidy(seconds: float, let_go: Callable[[], None]) -> None:

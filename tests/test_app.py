@@ -444,24 +444,12 @@ def test_what_a_drawn_frame_has_left_makes_its_end_even(begin: Begin) -> None:
     assert len(left) == 2 and left[1] <= TICK - show.app.laps.elapsed + 0.01
 
 
-def test_a_frame_that_has_time_tidies_up(begin: Begin) -> None:
-    show = begin()
-    show.frame(3)
-    engine = cast(FakeEngine, show.app.flight.loader.engine)
-    before = engine.tidied
-    show.app._rest(lambda seconds: None, 0.001)
-    assert engine.tidied == before
-    slept: list[float] = []
-    show.app._rest(slept.append, 0.02)
-    assert engine.tidied == before + 1
-    assert 0 < slept[0] < 0.02, "what it took is not rested as well"
-
-
-def test_a_display_that_is_waited_for_leaves_time_to_tidy_up(
-    begin: Begin, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("refresh", [None, 30.0, 59.94, 60.0, 144.0, 240.0])
+def test_frames_that_have_time_tidy_up(
+    refresh: float | None, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show = begin()
-    paced(show, 30.0, monkeypatch)
+    paced(show, refresh, monkeypatch)
     assert cast(FakeEngine, show.app.flight.loader.engine).tidied > 60
 
 

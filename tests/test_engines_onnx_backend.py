@@ -272,6 +272,7 @@ def test_sessions_that_are_dropped_wait_for_a_moment_to_tidy_up(small, monkeypat
     monkeypatch.setattr(onnx_backend, "_most_sharing", lambda: 2)
     monkeypatch.setattr(onnx_backend, "_MOST_OWN", 2)
     monkeypatch.setattr(onnx_backend, "_MOST_DROPPED", 4)
+    monkeypatch.setattr(onnx_backend, "_MOST_DROPPED_OWN", 4)
 
     def planned(width: int) -> list[weakref.ref]:
         backend.plan("tiny", ["edges"], [(8, width)])

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from jack_box import server, until
 
 from liveflight import child
 from liveflight.core.contracts import LiveflightError
+from liveflight.inputs import sound_process
 from liveflight.inputs.sound_device import Device
 from liveflight.inputs.sound_process import Line, library
 
@@ -76,6 +81,38 @@ def test_a_show_outlives_the_sound_server_and_hears_the_next(
     with server(name, monkeypatch):
         until(lambda: hears() and not device.lost)
         device.close()
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("import os; os._exit(3)", "'Line' ended as it was opened, with code 3"),
+        ("import os; os.abort()", "'Line' ended as it was opened, with code -"),
+        ("import os; os.write(3, b'5\\n')", "'Line' ended as it was opened, with code 0"),
+        ("import os; os.write(3, b'hello\\n')", "'Line' ended as it was opened, with code 0"),
+        ("import time; time.sleep(60)", "'Line' does not answer"),
+        ("raise RuntimeError('a driver')", r"'Line' cannot be opened: RuntimeError\('a driver'\)"),
+    ],
+)
+def test_a_library_that_fails_in_its_own_way_is_an_error_and_leaves_nothing_behind(
+    does: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sounddevice.py").write_text(does)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(sound_process, "_PATIENCE", 5.0)
+    started: list[subprocess.Popen[bytes]] = []
+    start = child.start
+
+    def remembered(*given: Any, **named: Any) -> subprocess.Popen[bytes]:
+        started.append(start(*given, **named))
+        return started[-1]
+
+    monkeypatch.setattr(sound_process.child, "start", remembered)
+    threads = threading.active_count()
+    with pytest.raises(LiveflightError, match=said):
+        Line("Line")
+    assert started[0].returncode is not None
+    assert threading.active_count() == threads
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,9 +208,9 @@ class Engine(Protocol):
         ...
 
     def tidy(self) -> None:
-        """Lets go of one thing that plans needed and nothing will any more, if there is one. May
-        keep all of Python waiting for some milliseconds: for the frame loop to call while it has
-        time. Where nobody calls it, what piles up beyond bounds is let go of by `plan`."""
+        """Lets go of one thing, of each network at most, that plans needed and nothing will any
+        more. May keep all of Python waiting for some milliseconds: for the frame loop to call while
+        it has time. Where nobody does, what piles up beyond bounds is let go of by `plan`."""
         ...
 
     def close(self) -> None: ...

@@ -37,8 +37,8 @@ _SHARE, _EACH, _FEWEST = 1 / 64, 3.5 * 2**20, 64
 """Where they share them, sessions may take this part of the machine's memory at so many bytes each,
 but so many there are always: a mix takes some 16, and what flies is used too often to be old."""
 
-_MOST_DROPPED = 32
-"""Sessions that wait for `tidy`."""
+_MOST_DROPPED, _MOST_DROPPED_OWN = 32, 4
+"""Sessions that wait for `tidy`: where they share their weights, and where each has its own."""
 
 _SMALLEST = (16, 16)
 """Height and width of the picture that a network is tried with."""
@@ -191,7 +191,7 @@ class Onnx:
             while len(self._sessions) > (_most_sharing() if self._blocked else _MOST_OWN):
                 self._dropped.append(self._sessions.popitem(last=False)[1])
         # Without the lock: a session takes its threads down, and Python is not let go of meanwhile.
-        while len(self._dropped) > _MOST_DROPPED:
+        while len(self._dropped) > (_MOST_DROPPED if self._blocked else _MOST_DROPPED_OWN):
             self.tidy()
         return prepared
 

@@ -58,6 +58,7 @@ class Device:
         self._alive = 0.0
         """When a block came last, or may be expected from."""
         self._tried, self._attempts = 0.0, 0
+        self._closed = False
 
     def open(self) -> None:
         self._begin(self._make(self._name))
@@ -79,6 +80,7 @@ class Device:
         return [f"sound: {self._name} is lost"] if self.lost else []
 
     def close(self) -> None:
+        self._closed = True
         self._worker.close(_GRACE)
         if self._worker.busy and self._worker.wait():
             self._arrive()
@@ -87,10 +89,11 @@ class Device:
             line.close()
 
     def _watch(self, now: float, heard: bool) -> None:
-        if heard and self.lost:
+        ended = self._line is not None and self._line.ended
+        if heard and self.lost and not ended:
             self.lost, self._attempts = False, 0
             log.warning("sound: %s is back", self._name)
-        elif not self.lost and (now - self._alive > DEAD or (self._line and self._line.ended)):
+        elif not self.lost and (ended or now - self._alive > DEAD):
             self.lost, self._tried = True, now
             log.warning("sound: nothing comes from %s any more; trying again", self._name)
         if self._worker.busy:
@@ -108,7 +111,10 @@ class Device:
     def _again(self, line: Line | None) -> Line:
         if line:
             line.close()
-        return self._make(self._name)
+        line = self._make(self._name)
+        if self._closed:  # nobody will
+            line.close()
+        return line
 
     def _begin(self, line: Line) -> None:
         self._line, self.rate = line, line.rate

@@ -6,7 +6,8 @@ device begins with a fresh PortAudio.
     python -m liveflight.inputs.sound_process NAME
 
 One line of JSON, `{"rate": ...}` in samples per second or `{"error": ...}`, then the samples as
-native float32, all channels mixed down, until standard input is closed or the device is gone.
+native float32, two channels at most mixed down, until standard input is closed or the device is
+gone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty, Full, Queue, SimpleQueue
 from types import ModuleType
 from typing import IO, Any
 
@@ -46,24 +47,22 @@ class Line:
         """`name`: part of a device's name, or `default`. Raises LiveflightError where it cannot be
         opened, or sounddevice or PortAudio is missing."""
         self._blocks: deque[Samples] = deque(maxlen=_BLOCKS)
+        first: SimpleQueue[bytes] = SimpleQueue()
         command = [sys.executable, "-m", __name__, name]
         self._process = child.start(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
             stderr=subprocess.DEVNULL,  # where ALSA and JACK complain, some without end
         )  # fmt: skip
-        first: SimpleQueue[bytes] = SimpleQueue()
         self._thread = threading.Thread(
             target=self._listen, args=(first,), name="sound in", daemon=True
         )
         self._thread.start()
         try:
-            answer = json.loads(first.get(timeout=_PATIENCE) or '{"error": "sound has ended"}')
-        except Empty:
-            answer = {"error": f"sound device {name!r} does not answer"}
-        if "error" in answer:
+            answer = self._answer(name, first)
+        except BaseException:
             self.close()
-            raise LiveflightError(answer["error"])
-        self.rate: int = answer["rate"]
+            raise
+        self.rate: int = answer
         """Samples per second."""
 
     @property
@@ -72,11 +71,11 @@ class Line:
         return not self._thread.is_alive()
 
     def take(self) -> Samples:
-        """What has sounded since the last call: float32 (N,)."""
+        """What has sounded since the last call, the newest second of it: float32 (N,)."""
         blocks = []
         while self._blocks:
             blocks.append(self._blocks.popleft())
-        return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+        return np.concatenate(blocks)[-self.rate :] if blocks else np.zeros(0, np.float32)
 
     def close(self) -> None:
         """May be called twice."""
@@ -87,8 +86,25 @@ class Line:
             self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
-        self._thread.join()
+            with suppress(subprocess.TimeoutExpired):  # a driver may not let go of it
+                self._process.wait(_GRACE)
+        self._thread.join(_GRACE)
+
+    def _answer(self, name: str, first: SimpleQueue[bytes]) -> int:
+        """The rate that was said first."""
+        try:
+            line = first.get(timeout=_PATIENCE)
+        except Empty:
+            raise LiveflightError(f"sound device {name!r} does not answer") from None
+        with suppress(ValueError):
+            match json.loads(line):
+                case {"rate": int(rate)}:
+                    return rate
+                case {"error": str(error)}:
+                    raise LiveflightError(error)
+        self.close()
+        code = self._process.returncode
+        raise LiveflightError(f"sound device {name!r} ended as it was opened, with code {code}")
 
     def _listen(self, first: SimpleQueue[bytes]) -> None:
         pipe: IO[bytes] | None = self._process.stdout
@@ -149,7 +165,11 @@ def _opened(name: str, hear: Callable[[Samples], None], gone: Callable[[], None]
 
 def _serve(name: str, out: IO[bytes], ends: Callable[[], None]) -> None:
     """Until standard input is closed. `ends` may be called by any thread before."""
-    heard: SimpleQueue[Samples] = SimpleQueue()
+    heard: Queue[Samples] = Queue(_BLOCKS)
+
+    def hear(samples: Samples) -> None:
+        with suppress(Full):  # nobody takes it: the show is held
+            heard.put_nowait(samples)
 
     def say() -> None:
         with suppress(OSError):  # nobody listens any more
@@ -162,14 +182,19 @@ def _serve(name: str, out: IO[bytes], ends: Callable[[], None]) -> None:
         out.write(json.dumps(answer).encode() + b"\n")
         out.flush()
 
+    # A driver may hang, and whoever asked may end meanwhile.
+    patience = threading.Timer(_PATIENCE, ends)
+    patience.daemon = True
+    patience.start()
     try:
-        stream = _opened(name, heard.put, ends)
+        stream = _opened(name, hear, ends)
     except LiveflightError as error:
         begin({"error": str(error)})
         return
     except Exception as error:
         begin({"error": f"sound device {name!r} cannot be opened: {error!r}"})
         return
+    patience.cancel()
     begin({"rate": round(stream.samplerate)})
     threading.Thread(target=say, daemon=True).start()
     sys.stdin.read()
@@ -181,6 +206,6 @@ def _end() -> None:
 
 
 if __name__ == "__main__":
-    with child.standard_output() as said:
+    with child.standard_output() as said, suppress(BrokenPipeError):
         _serve(sys.argv[1], said.buffer, _end)
     _end()
