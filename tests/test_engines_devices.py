@@ -1,8 +1,5 @@
 """Where torch computes, and in which format."""
 
-import platform
-import resource
-
 import pytest
 import torch
 
@@ -91,18 +88,3 @@ def test_bfloat16_is_left_where_float32_is_faster(monkeypatch, faster):
 def test_an_older_torch_that_cannot_tell_gets_float32(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert devices.precision(torch.device("cpu"), dense=True) is torch.float32
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc hands memory back so")
-def test_what_a_step_frees_serves_the_next():
-    def step() -> int:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        tensors = [torch.zeros(5 << 20) for _ in range(5)]  # 20 MB each, less than is kept
-        del tensors
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-    devices.keep_freed_memory()
-    for _ in range(8):  # until the heap has found its shape
-        step()
-    pages = 5 * (20 << 20) // resource.getpagesize()
-    assert step() < pages / 10

@@ -36,14 +36,14 @@ def load(
     if name not in NAMES:
         raise LiveflightError(f"there is no engine {name!r}; there is: {', '.join(NAMES)}")
     _set_up()
-    from liveflight.engines import devices, measured
+    from liveflight.engines import devices, heaps, measured
     from liveflight.engines.engine import AscentEngine
     from liveflight.engines.fallback import Fallback
 
     chosen = devices.choose(device)
     measured.here().repeatable = repeatable
     if chosen.type == "cpu":
-        devices.keep_freed_memory()
+        heaps.keep_freed()
     if chosen.type == "cuda" and name in ("auto", "torch"):
         from liveflight.engines.static_engine import StaticEngine
 
@@ -118,6 +118,9 @@ NAMES = tuple(_BACKENDS)
 
 def _set_up() -> None:
     """Has to come before torch is imported."""
+    from liveflight.engines import heaps
+
+    heaps.keep_apart()
     _calm_threads()
     # Maps of all sizes come and go: kept apart by size, they take a third more of the GPU's memory.
     if sys.platform == "linux":

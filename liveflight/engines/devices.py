@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from functools import partial
 
 import torch
@@ -11,8 +9,6 @@ import torch
 from liveflight.core.contracts import LiveflightError
 from liveflight.engines import convolutions, measured
 from liveflight.engines.convolution import Geometry
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # from malloc.h
 
 
 def choose(name: str) -> torch.device:
@@ -62,22 +58,3 @@ def _bfloat16_wins() -> bool:
         given = x.to(dtype, memory_format=torch.channels_last)
         ways[str(dtype)] = partial(convolution.forward, given)
     return measured.fastest("format of dense networks", ways) == str(torch.bfloat16)
-
-
-def give_back_freed() -> None:
-    """Hands what is freed back to the system after all, once: what a network's loading took for
-    the moment is a multiple of what steps take."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
-
-
-def keep_freed_memory() -> None:
-    """Lets glibc keep what one ascent step frees for the next. By default it hands some 20 MB back
-    to the system after each and has them mapped and zeroed anew: a fifth of the step."""
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
-        if mallopt is not None:
-            mallopt(_TRIM_THRESHOLD, 256 << 20)
-            mallopt(_MMAP_THRESHOLD, 32 << 20)  # the most that glibc accepts

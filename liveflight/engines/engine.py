@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from liveflight import networks
 from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError, Progress
 from liveflight.core.noise import pink
-from liveflight.engines import conditioning, devices
+from liveflight.engines import conditioning, devices, heaps
 from liveflight.engines.autograd import Autograd
 from liveflight.engines.backend import (
     NOISE_DEVIATION,
@@ -73,7 +73,7 @@ class AscentEngine:
         self._formats[known.name] = self._load(known, module, spread)
         _warm_up(self._backend, known, self._device)
         del module
-        devices.give_back_freed()
+        heaps.give_back_freed()
         self._signatures[known.name] = {name: one for name, (_, one) in answers.items()}
         self._spreads[known.name] = spread
 

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import platform
+import resource
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from liveflight.engines import heaps
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+
+
+def test_what_a_step_frees_serves_the_next() -> None:
+    def step() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        tensors = [torch.zeros(5 << 20) for _ in range(5)]  # 20 MB each, less than is kept
+        del tensors
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    heaps.keep_freed()
+    for _ in range(8):  # until the heap has found its shape
+        step()
+    pages = 5 * (20 << 20) // resource.getpagesize()
+    assert step() < pages / 10
+
+
+COUNTED = """
+import ctypes, os, threading
+from liveflight.engines import heaps
+if {apart}:
+    heaps.keep_apart()
+libc = ctypes.CDLL(None)
+count = 8 * os.cpu_count() + 24
+here = threading.Barrier(count + 1)
+def allocate():
+    libc.malloc(2000)
+    here.wait()
+    here.wait()
+for _ in range(count):
+    threading.Thread(target=allocate).start()
+here.wait()
+libc.fdopen.restype = ctypes.c_void_p
+stream = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, stream)
+libc.fflush(stream)
+here.wait()
+"""
+
+
+def test_each_thread_has_a_heap_of_its_own() -> None:
+    """Elsewhere: how many there may be is decided once in a process."""
+    counts = []
+    for apart in (True, False):
+        code = COUNTED.format(apart=apart)
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        counts.append(ran.stdout.count(b"<heap nr="))
+    assert counts[0] > counts[1] + 10
