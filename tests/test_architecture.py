@@ -39,8 +39,8 @@ LAYERS = [
     {"loader", "dream", "screenshots", "seeding"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
-    {"resources", "child", "worker", "laps", "ffmpeg"},
-    {""},  # the package itself: its version and nothing else
+    {"resources", "child", "worker", "laps", "housekeeping", "ffmpeg"},
+    {""},  # the package itself: its version, and what has to be said before anything is imported
 ]
 ALLOWED_SIBLINGS = {("engines", "networks")}
 
