@@ -17,6 +17,7 @@ import moderngl
 import numpy as np
 import pytest
 from fake_engine import FakeEngine
+from hypothesis import settings
 from in_flight import STEM
 from jack_box import server, starts, until
 
@@ -24,6 +25,10 @@ from liveflight.flight import Flight
 from liveflight.loader import Loader
 from liveflight.networks import Network
 from liveflight.outputs import before_gl
+
+# How long something takes is no test's business: a busy machine may stop for half a second.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
