@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 _SAID = 4000
@@ -36,6 +36,20 @@ def start(command: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
     if sys.platform == "win32":
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     return subprocess.Popen(command, **pipes, **group)
+
+
+def end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Closes the standard input of one that ends with it, and kills it where that takes longer than
+    `seconds`. One that a driver does not let go of even so is left. May be called twice."""
+    assert process.stdin
+    with suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
 
 
 @contextmanager

@@ -33,7 +33,10 @@ class Pace:
         self._flight = flight
         self._options = options
         self._live = live
-        self._turning = self._drawing = self._showing = 0.0
+        self._turning = self._drawing = 0.0
+        self.showing = 0.0
+        """Seconds that it usually takes to show a frame, a display's time included where it is
+        waited for."""
         self.tick_rate, self.step_rate = Rate(), Rate()
         """How many arrive per second."""
         self._arrived = (0, 0)
@@ -84,13 +87,7 @@ class Pace:
 
     def respite(self, elapsed: float) -> float:
         """Seconds that a frame which is drawn may wait, as even as can be, until it is shown."""
-        return self.interval - elapsed - self._showing - _MARGIN
-
-    @property
-    def showing(self) -> float:
-        """Seconds that it usually takes to show a frame, a display's time included where it is
-        waited for."""
-        return self._showing
+        return self.interval - elapsed - self.showing - _MARGIN
 
     def turned(self, seconds: float) -> None:
         """So long did it take to hand over the canvas of one tick and begin with the next."""
@@ -117,7 +114,7 @@ class Pace:
         into putting it there, of which `showing` came after the controls were read for the last
         time. The tick in flight, if there is one, has been `running` for so many."""
         self._drawing = _followed(self._drawing, drawing)
-        self._showing = _followed(self._showing, showing)
+        self.showing = _followed(self.showing, showing)
         if interval:
             self.tick_rate.advance(interval, self._arrived[0])
             self.step_rate.advance(interval, self._arrived[1])

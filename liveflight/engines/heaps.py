@@ -17,8 +17,8 @@ def keep_apart() -> None:
     are many threads.
 
     What ends a session or a plan frees tens of thousands of pieces, and whoever then asks the same
-    heap for more than 1 KiB has them all put in order (malloc_consolidate): on two cores 4 to 30 ms
-    of the frame loop's time, for a string."""
+    heap for more than 1 KiB has them all put in order (malloc_consolidate): milliseconds of the
+    frame loop's time, for a string."""
     _mallopt(_ARENA_MAX, _MOST)
 
 

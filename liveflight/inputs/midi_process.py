@@ -60,14 +60,8 @@ class PortsApart:
 
     def close_all(self) -> None:
         self._listeners.clear()
-        with suppress(OSError):
-            self._to.close()
-        try:
-            self._process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._thread.join()
+        child.end(self._process, _GRACE)
+        self._thread.join(_GRACE)
 
     def _start(self) -> None:
         command = [sys.executable, "-m", __name__]

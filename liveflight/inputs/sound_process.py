@@ -79,15 +79,7 @@ class Line:
 
     def close(self) -> None:
         """May be called twice."""
-        assert self._process.stdin
-        with suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            with suppress(subprocess.TimeoutExpired):  # a driver may not let go of it
-                self._process.wait(_GRACE)
+        child.end(self._process, _GRACE)
         self._thread.join(_GRACE)
 
     def _answer(self, name: str, first: SimpleQueue[bytes]) -> int:
