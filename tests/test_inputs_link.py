@@ -129,6 +129,7 @@ def test_two_real_peers_agree() -> None:
     try:
         time.sleep(0.5)  # as long as Link asks for
         other.enabled = True
+        time.sleep(1.5)  # of two that begin within half a second, chance says whose tempo it is
 
         def heard() -> Beat | None:
             surface.poll(time.monotonic())
@@ -136,11 +137,11 @@ def test_two_real_peers_agree() -> None:
             found = [each for each in mailbox.drain() if isinstance(each, Beat)]
             return found[-1] if found else None
 
-        if not _within(5.0, lambda: heard() is not None):
+        if not _within(15.0, lambda: heard() is not None):
             pytest.skip("no two Link peers meet on this machine")
-        assert _within(5.0, lambda: (beat := heard()) is not None and abs(beat.bpm - 97) < 0.01)
+        assert _within(15.0, lambda: (beat := heard()) is not None and abs(beat.bpm - 97) < 0.01)
         surface.tell(0.0, VALUES, [Set("tempo.bpm", 133.0)])
-        assert _within(5.0, lambda: abs(other.captureSessionState().tempo() - 133.0) < 0.01)
+        assert _within(15.0, lambda: abs(other.captureSessionState().tempo() - 133.0) < 0.01)
         beat = heard()
         assert beat is not None and beat.bpm == pytest.approx(133.0, abs=0.01)
         theirs = other.captureSessionState().phaseAtTime(other.clock().micros(), 4.0)
