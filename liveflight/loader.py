@@ -54,6 +54,7 @@ class Loader:
         self._hopeless: set[tuple[Layers, Size]] = set()
         self._ahead: list[Layers] = []
         self._closing = False
+        self._untidy = False
         self.engine: Engine | None = None
         self.downloading = ""
         """What is being downloaded and how far it is, for the performer."""
@@ -124,9 +125,12 @@ class Loader:
             self._ahead.pop(0)
 
     def tidy(self) -> None:
-        """`Engine.tidy`, for a frame that has time."""
-        if self.engine:
-            self.engine.tidy()
+        """`Engine.tidy`, for a frame that has time; unless something is being loaded or planned."""
+        # On the thread that plans. glibc hands what a thread frees to that thread's next requests,
+        # with the heap that it came from: in the frame loop, lists then grew in the heap that is
+        # full of what plans freed, and waited for it to be put in order.
+        if self.engine and self._untidy and not self.busy:
+            self._work.submit(partial(self._attempt, "what plans left", self._let_go))
 
     def close(self) -> None:
         """Ends a download, and the engine."""
@@ -146,6 +150,7 @@ class Loader:
     def _start(self, what: object, job: Callable[[], None]) -> bool:
         """Begins with a job unless another is under way; whether one has come to its end."""
         if not self._work.busy:
+            self._untidy = True
             self._work.submit(partial(self._attempt, what, job))
         return self._collect()
 
@@ -163,6 +168,10 @@ class Loader:
             self._failed[what] = error
         except Exception as error:
             self._failed[what] = LiveflightError(f"{_named(what)}: {error!r}")
+
+    def _let_go(self) -> None:
+        assert self.engine
+        self._untidy = self.engine.tidy()
 
     def _prepare(self, name: str) -> None:
         def progress(done: int, total: int) -> None:

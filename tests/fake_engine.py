@@ -74,8 +74,9 @@ class FakeEngine:
     def wait(self) -> None:
         pass
 
-    def tidy(self) -> None:
+    def tidy(self) -> bool:
         self.tidied += 1
+        return True
 
     def close(self) -> None:
         self.closed += 1

@@ -10,7 +10,7 @@ import pytest
 from fake_engine import FakeEngine
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.loader import Layers, Loader
+from liveflight.loader import THREAD, Layers, Loader
 
 
 class Downloading(FakeEngine):
@@ -196,3 +196,29 @@ def test_what_the_runtimes_brought_is_not_looked_through_in_mid_flight():
     assert gc.get_freeze_count() >= before + len(brought)
     loader.close()
     assert gc.get_freeze_count() < len(brought)
+
+
+def test_what_plans_left_is_let_go_of_by_who_made_it_when_nothing_else_is_to_be_done(
+    loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who: list[str] = []
+
+    def tidy() -> bool:
+        who.append(threading.current_thread().name)
+        return len(who) % 2 == 1
+
+    monkeypatch.setattr(engine, "tidy", tidy)
+    for _ in range(2):
+        loader.tidy()
+        assert loader._work.wait(60)
+    loader.tidy()
+    assert not loader.busy
+    assert who == [THREAD, THREAD], "nothing more is left"
+    engine.planning.clear()
+    assert not loader.planned([A], SIZE)
+    loader.tidy()
+    engine.planning.set()
+    assert loader._work.wait(60) and loader.planned([A], SIZE)
+    assert len(who) == 2, "something was being planned"
+    loader.tidy()
+    assert loader._work.wait(60) and len(who) == 3

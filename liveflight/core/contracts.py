@@ -207,10 +207,11 @@ class Engine(Protocol):
         """Returns when the device has finished what `ascend` queued."""
         ...
 
-    def tidy(self) -> None:
+    def tidy(self) -> bool:
         """Lets go of one thing, of each network at most, that plans needed and nothing will any
-        more. May keep all of Python waiting for some milliseconds: for the frame loop to call while
-        it has time. Where nobody does, what piles up beyond bounds is let go of by `plan`."""
+        more; whether there may be more of them. May keep all of Python waiting for some
+        milliseconds: for a moment when the frame loop has time. Where nobody calls it, what piles
+        up beyond bounds is let go of by `plan`."""
         ...
 
     def close(self) -> None: ...

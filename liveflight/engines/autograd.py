@@ -51,8 +51,8 @@ class Autograd:
         (gradient,) = torch.autograd.grad(outputs, picture, seeds)
         return gradient
 
-    def tidy(self) -> None:
-        """Plans leave nothing behind."""
+    def tidy(self) -> bool:
+        return False  # plans leave nothing behind
 
     def close(self) -> None:
         self._networks.clear()

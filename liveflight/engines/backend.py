@@ -71,7 +71,7 @@ class Backend(Protocol):
         engine's device). Takes what is not planned, too, in its own time."""
         ...
 
-    def tidy(self) -> None:
+    def tidy(self) -> bool:
         """`core.contracts.Engine.tidy`."""
         ...
 

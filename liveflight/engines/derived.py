@@ -56,8 +56,8 @@ class Derived:
         """Of a network that was loaded."""
         return self._networks[network]
 
-    def tidy(self) -> None:
-        """Plans leave nothing behind."""
+    def tidy(self) -> bool:
+        return False  # plans leave nothing behind
 
     def close(self) -> None:
         self._networks.clear()

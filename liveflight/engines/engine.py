@@ -120,8 +120,8 @@ class AscentEngine:
     def wait(self) -> None:
         """`ascend` itself waits."""
 
-    def tidy(self) -> None:
-        self._backend.tidy()
+    def tidy(self) -> bool:
+        return self._backend.tidy()
 
     def close(self) -> None:
         self._spreads.clear()

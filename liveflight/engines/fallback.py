@@ -38,8 +38,8 @@ class Fallback:
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
         return self._of(network).gradient(network, picture, excitations)
 
-    def tidy(self) -> None:
-        self._backend.tidy()
+    def tidy(self) -> bool:
+        return self._backend.tidy()
 
     def close(self) -> None:
         self._backend.close()

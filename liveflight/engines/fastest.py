@@ -94,9 +94,9 @@ class Fastest:
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
         return self._chosen[network].gradient(network, picture, excitations)
 
-    def tidy(self) -> None:
-        for backend in list(self._chosen.values()):  # another thread may add one
-            backend.tidy()
+    def tidy(self) -> bool:
+        # Another thread may add one.
+        return any([backend.tidy() for backend in list(self._chosen.values())])
 
     def close(self) -> None:
         while self._chosen:

@@ -100,7 +100,7 @@ class Onnx:
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> None:
         for size in sizes:
-            for whole in (False, True):
+            for whole in self._kinds(network):
                 self._session((network, frozenset(layers), size, whole))
 
     def planned(
@@ -110,12 +110,13 @@ class Onnx:
         return all(
             (network, frozenset(layers), size, whole) in self._sessions
             for size in sizes
-            for whole in (False, True)
+            for whole in self._kinds(network)
         )
 
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
         size = (picture.shape[-2], picture.shape[-1])
         whole = any(excited.whole for excited in excitations.values())
+        whole = whole or self._kinds(network) == (True,)
         key = self._nearest((network, frozenset(excitations), size, whole))
         if key is None and len(excitations) == 1:
             key = (network, frozenset(excitations), size, whole)
@@ -126,15 +127,21 @@ class Onnx:
             gradient = gradient + self.gradient(network, picture, {layer: excited})
         return gradient
 
-    def tidy(self) -> None:
+    def tidy(self) -> bool:
         with suppress(IndexError):
             self._dropped.popleft()
+        return bool(self._dropped)
 
     def close(self) -> None:
         with self._lock:
             self._sessions.clear()
             self._networks.clear()
             self._dropped.clear()
+
+    def _kinds(self, network: str) -> tuple[bool, ...]:
+        """Whether whole layers can be excited, of each session for the same layers. Those without
+        need not run the last convolution, which only counts where convolutions are dense."""
+        return (False, True) if self._networks[network].network.dense else (True,)
 
     def _nearest(self, wanted: Key) -> Key | None:
         """The prepared session for no more than these layers' gradient, or for the fewest more."""
