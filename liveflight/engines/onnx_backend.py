@@ -33,9 +33,10 @@ log = logging.getLogger("liveflight.engines")
 _MOST_OWN = 32
 """Sessions that are kept where each has its own weights."""
 
-_SHARE, _EACH, _FEWEST = 1 / 64, 3.5 * 2**20, 64
+_SHARE, _EACH, _FEWEST = 1 / 32, 3.5 * 2**20, 112
 """Where they share them, sessions may take this part of the machine's memory at so many bytes each,
-but so many there are always: a mix takes some 16, and what flies is used too often to be old."""
+but so many there are always: a mix takes some 8, one at each scale, and two presets foresee a dozen
+mixes, which would be made and dropped without end where they had no room."""
 
 _MOST_DROPPED, _MOST_DROPPED_OWN = 32, 4
 """Sessions that wait for `tidy`: where they share their weights, and where each has its own."""
