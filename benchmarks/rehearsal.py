@@ -68,6 +68,8 @@ def jack() -> Iterator[None]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         time.sleep(1.0)
         try:
+            if server.poll() is not None:
+                raise SystemExit(f"{' '.join(command)} ended with {server.returncode}")
             yield
         finally:
             server.terminate()
