@@ -8,15 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from liveflight.engines import heaps
+
 _SWITCH = 0.001
 """Seconds after which a thread that computes in Python lets another one: the frame loop must not
 wait for it."""
 
 _ENOUGH = 0.005
 """Seconds of rest in which there is time for it."""
-
-_LARGE = 1 << 16
-"""Bytes that the C library neither has in a cache nor maps by themselves."""
 
 _OVERDUE = 50
 """Times Python's own threshold, at which garbage is collected in the midst of a frame."""
@@ -37,13 +36,11 @@ def taken_over() -> Iterator[None]:
 
 
 def tidy(seconds: float, let_go: Callable[[], None]) -> None:
-    """For a frame that has so many seconds left to wait for anyway. `let_go` is what else keeps
-    Python waiting, some milliseconds at most."""
+    """For a frame that has so many seconds left to wait for anyway. `let_go` is, or
+    begins, what else keeps Python waiting, some milliseconds at most."""
     if seconds > _ENOUGH:
         let_go()
-        # glibc puts off sorting what was freed to the next request of more than 1 KiB, which may
-        # then take 20 ms, wherever it comes from (malloc_consolidate, the unsorted chunks).
-        bytearray(_LARGE)
+        heaps.sort_freed()
     counts, most = gc.get_count(), gc.get_threshold()
     if gc.isenabled() or (seconds <= _ENOUGH and counts[0] < _OVERDUE * most[0]):
         return

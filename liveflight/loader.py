@@ -22,6 +22,13 @@ _NICENESS = 10
 """How far loading stands back behind the frame loop: no less than the ascent, which would be slow
 for as long as there is something to plan ahead."""
 
+_PATIENCE = 12
+"""Frames, more than there are sessions in a plan, for which what is foreseen waits for what earlier
+plans left to be let go of, where frames have time for that at all."""
+
+_RESTS = 6
+"""Rests, those of two frames, for which it in turn waits for what was wanted meanwhile."""
+
 Shown = Callable[[str, int, int], None]
 """Called while a network's weights are downloaded: its name, the bytes so far and in all (0: not
 known)."""
@@ -54,7 +61,10 @@ class Loader:
         self._hopeless: set[tuple[Layers, Size]] = set()
         self._ahead: list[Layers] = []
         self._closing = False
-        self._untidy = False
+        self._untidy = self._tidying = False
+        self._turned_away = self._patience = 0
+        """Rests for which tidying up still waits for what could not be begun beside it, and frames
+        for which what is foreseen waits for the tidying up."""
         self.engine: Engine | None = None
         self.downloading = ""
         """What is being downloaded and how far it is, for the performer."""
@@ -63,7 +73,7 @@ class Loader:
     def busy(self) -> bool:
         """Whether something is being loaded or planned."""
         self._collect()  # nobody may wait any more for what was under way
-        return self._work.busy
+        return self._work.busy and not self._tidying
 
     def acquainted(self, names: Iterable[str]) -> bool:
         """Whether it is known which layers all these networks have; starts to find it out for the
@@ -114,6 +124,9 @@ class Loader:
     def look_ahead(self, size: Size) -> None:
         """Starts with something foreseen, if nothing is under way. What cannot be loaded is left
         until somebody wants it."""
+        if self._untidy and self._patience:
+            self._patience -= 1
+            return
         try:
             while self._ahead:
                 layers = self._ahead[0]
@@ -125,11 +138,20 @@ class Loader:
             self._ahead.pop(0)
 
     def tidy(self) -> None:
-        """`Engine.tidy`, for a frame that has time; unless something is being loaded or planned."""
-        # On the thread that plans. glibc hands what a thread frees to that thread's next requests,
-        # with the heap that it came from: in the frame loop, lists then grew in the heap that is
-        # full of what plans freed, and waited for it to be put in order.
-        if self.engine and self._untidy and not self.busy:
+        """`Engine.tidy`, for a frame that has time; unless something else is under way or wanted.
+        What is foreseen waits for it."""
+        self._collect()
+        if self.engine is None or not self._untidy:
+            return
+        if self._turned_away:
+            self._turned_away -= 1
+        elif self._work.busy:
+            self._patience = _PATIENCE
+        else:
+            # On the thread that plans. glibc hands what a thread frees to that thread's next
+            # requests, with the heap that it came from: in the frame loop, lists then grew in the
+            # heap that is full of what plans freed, and waited for it to be put in order.
+            self._tidying = True
             self._work.submit(partial(self._attempt, "what plans left", self._let_go))
 
     def close(self) -> None:
@@ -150,8 +172,10 @@ class Loader:
     def _start(self, what: object, job: Callable[[], None]) -> bool:
         """Begins with a job unless another is under way; whether one has come to its end."""
         if not self._work.busy:
-            self._untidy = True
+            self._untidy, self._turned_away = True, 0
             self._work.submit(partial(self._attempt, what, job))
+        elif self._tidying:
+            self._turned_away = _RESTS
         return self._collect()
 
     def _collect(self) -> bool:
@@ -159,6 +183,7 @@ class Loader:
         if not (self._work.busy and self._work.wait()):
             return False
         self._work.result()
+        self._tidying = False
         return True
 
     def _attempt(self, what: object, job: Callable[[], None]) -> None:
@@ -171,6 +196,7 @@ class Loader:
 
     def _let_go(self) -> None:
         assert self.engine
+        self._untidy = False  # for one that fails, too
         self._untidy = self.engine.tidy()
 
     def _prepare(self, name: str) -> None:

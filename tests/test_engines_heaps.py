@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -25,6 +26,31 @@ def test_what_a_step_frees_serves_the_next() -> None:
         step()
     pages = 5 * (20 << 20) // resource.getpagesize()
     assert step() < pages / 10
+
+
+FREED = """
+import ctypes, os
+from liveflight.engines import heaps
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
+libc.fdopen.restype = ctypes.c_void_p
+stream = ctypes.c_void_p(libc.fdopen(1, b"w"))
+pieces = [libc.malloc(40) for _ in range(20_000)]
+libc.malloc_info(0, stream)  # takes the stream's buffer
+for piece in pieces[::2]:
+    libc.free(piece)
+libc.malloc_info(0, stream)
+heaps.sort_freed()
+libc.malloc_info(0, stream)
+libc.fflush(stream)
+"""
+
+
+def test_what_was_freed_can_be_sorted_at_once() -> None:
+    ran = subprocess.run([sys.executable, "-c", FREED], capture_output=True, check=True)
+    pattern = rb'</heap>\n<total type="fast" count="(\d+)"'
+    _, before, after = map(int, re.findall(pattern, ran.stdout))
+    assert before > 9000 and after == 0
 
 
 COUNTED = """

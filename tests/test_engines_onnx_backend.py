@@ -6,6 +6,8 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -247,6 +249,46 @@ def test_more_layers_that_are_planned_serve_fewer(small, made):
     assert not made
 
 
+@pytest.mark.parametrize("layout", ["blocked", "plain"])
+@pytest.mark.parametrize(
+    ("dense", "layer", "sessions"), [(True, "deep", 2), (False, "shapes", 2), (False, "deep", 1)]
+)
+def test_one_session_serves_filters_and_layers_where_a_second_saves_nothing(
+    dense, layer, sessions, layout, cache, made, request
+):
+    if layout == "plain":
+        request.getfixturevalue("plain")
+    known = replace(SMALL, dense=dense)
+    exact, backend = both(known, tiny_module(1), cache)
+    made.clear()
+    backend.plan("tiny", [layer], [SIZE])
+    assert len(made) == sessions
+    for whole in (0.0, 0.5):
+        excitations = excited(known, layer, whole=whole)
+        found = backend.gradient("tiny", picture(*SIZE), excitations)
+        assert cosine(found, exact.gradient("tiny", picture(*SIZE), excitations)) > 0.9999
+        backend.gradient("tiny", picture(8, 8), excitations)
+    assert len(made) == 2 * sessions, "what is not planned takes the same"
+
+
+def test_many_processors_have_fewer_sessions_where_each_has_threads_for_all(monkeypatch):
+    monkeypatch.setattr(onnx_sessions, "shared_arena", lambda: True)
+    room = onnx_backend._most_sharing.__wrapped__
+    for gib, threads, most in (
+        (2, 2, 112),
+        (24, 2, 219),
+        (256, 2, 2340),
+        (256, 33, 128),
+        (256, 64, 112),
+    ):
+        memory = SimpleNamespace(total=gib << 30)
+        monkeypatch.setattr(onnx_backend.psutil, "virtual_memory", lambda memory=memory: memory)
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert room() == most
+    monkeypatch.setattr(onnx_sessions, "shared_arena", lambda: False)
+    assert room() == onnx_backend._MOST_OWN
+
+
 def test_single_layers_serve_a_mix_that_is_not_planned(small, made):
     exact, backend = small
     backend.plan("tiny", ["edges"], [SIZE])
@@ -281,10 +323,10 @@ def test_sessions_that_are_dropped_wait_for_a_moment_to_tidy_up(small, monkeypat
     first = planned(8)
     second = planned(9)
     assert all(each() for each in first), "takes its threads down, which may take too long"
-    backend.tidy()
+    assert backend.tidy(), "another is left"
     assert [each() is None for each in first] == [True, False]
-    backend.tidy()
-    backend.tidy()  # nothing is left to be done
+    assert not backend.tidy()
+    assert not backend.tidy()
     assert not any(each() for each in first)
     third = planned(10)
     planned(11)

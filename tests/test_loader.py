@@ -222,3 +222,64 @@ def test_what_plans_left_is_let_go_of_by_who_made_it_when_nothing_else_is_to_be_
     assert len(who) == 2, "something was being planned"
     loader.tidy()
     assert loader._work.wait(60) and len(who) == 3
+
+
+def slow_to_tidy(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Once this is set, tidying up comes to an end; there is always more of it."""
+    done = threading.Event()
+
+    def tidy() -> bool:
+        engine.tidied += 1
+        assert done.wait(60)
+        return True
+
+    monkeypatch.setattr(engine, "tidy", tidy)
+    return done
+
+
+def test_tidying_up_waits_for_what_was_wanted_meanwhile(
+    loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = slow_to_tidy(engine, monkeypatch)
+    loader.tidy()
+    assert not loader.busy and not loader.planned([A], SIZE)
+    done.set()
+    assert loader._work.wait(60)
+    for _ in range(3):  # the rests of a frame
+        loader.tidy()
+    assert engine.tidied == 1
+    assert not loader.planned([A], SIZE) and loader.busy
+    assert loader._work.wait(60) and loader.planned([A], SIZE)
+    loader.tidy()
+    assert loader._work.wait(60) and engine.tidied == 2
+
+
+def test_tidying_up_goes_on_where_nobody_wants_it_any_more(
+    loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_to_tidy(engine, monkeypatch).set()
+    loader._turned_away = 6
+    for _ in range(7):
+        loader.tidy()
+    assert loader._work.wait(60) and engine.tidied == 1
+
+
+def test_what_is_foreseen_waits_for_the_tidying_up_but_not_for_ever(
+    loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_to_tidy(engine, monkeypatch).set()
+    loader.foresee([A, B])
+    engine.planning.clear()
+    loader.look_ahead(SIZE)
+    loader.tidy()  # could not
+    engine.planning.set()
+    assert loader._work.wait(60)
+    loader.look_ahead(SIZE)
+    loader.look_ahead(SIZE)
+    assert planned(engine) == [A]
+    loader.tidy()
+    assert loader._work.wait(60) and engine.tidied == 1
+    for _ in range(20):  # no rest comes any more
+        loader.look_ahead(SIZE)
+        loader._work.wait(0.1)
+    assert planned(engine) == [A, B]

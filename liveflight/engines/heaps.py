@@ -8,6 +8,9 @@ from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # from malloc.h
 
+_LARGE = 1 << 16
+"""Bytes that the C library neither has in a cache nor maps by themselves."""
+
 _MOST = 1024
 """Heaps: more than there ever are threads."""
 
@@ -27,6 +30,16 @@ def keep_freed() -> None:
     system after each and have to be mapped and zeroed anew: a fifth of the step."""
     _mallopt(_TRIM_THRESHOLD, 256 << 20)
     _mallopt(_MMAP_THRESHOLD, 32 << 20)  # the most that glibc accepts
+
+
+def sort_freed() -> None:
+    """Has what this thread's heap was given back put in order now, while Python goes on. glibc puts
+    that off to the next request of more than 1 KiB, which may then take 20 ms, wherever it comes
+    from (malloc_consolidate, the unsorted chunks)."""
+    malloc, free = _of_glibc("malloc"), _of_glibc("free")
+    if malloc is not None:
+        malloc.restype, free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
+        free(malloc(_LARGE))
 
 
 def give_back_freed() -> None:

@@ -20,7 +20,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from liveflight.engines import onnx_graph, onnx_sessions
+from liveflight.engines import heaps, onnx_graph, onnx_sessions
 from liveflight.engines.backend import Excitation, Excitations
 from liveflight.engines.onnx_cache import GraphCache
 from liveflight.engines.onnx_layouts import Blocked, Plain
@@ -35,11 +35,18 @@ _MOST_OWN = 32
 
 _SHARE, _EACH, _FEWEST = 1 / 32, 3.5 * 2**20, 112
 """Where they share them, sessions may take this part of the machine's memory at so many bytes each,
-but so many there are always: a mix takes some 8, one at each scale, and two presets foresee a dozen
-mixes, which would be made and dropped without end where they had no room."""
+but so many there are always: a mix takes some 8, one at each scale (twice as many where they are of
+two `_kinds`), and presets foresee a dozen mixes, which would be made and dropped without end where
+they had no room."""
+
+_MOST_THREADS = 4096
+"""Of all sessions, above the fewest."""
 
 _MOST_DROPPED, _MOST_DROPPED_OWN = 32, 4
 """Sessions that wait for `tidy`: where they share their weights, and where each has its own."""
+
+_LARGE_MAPS = 2
+"""Pixels of the picture per pixel, along each side, of maps that are large."""
 
 _SMALLEST = (16, 16)
 """Height and width of the picture that a network is tried with."""
@@ -94,30 +101,30 @@ class Onnx:
                 del self._sessions[key]
             self._networks[known.name] = loaded
         first = frozenset([known.layers[0].name])
-        self._made((known.name, first, _SMALLEST, False), loaded)
+        self._made((known.name, first, _SMALLEST, True), loaded)
         return torch.float16 if loaded.dtype == np.float16 else torch.float32
 
     def plan(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> None:
         for size in sizes:
-            for whole in self._kinds(network):
+            for whole in self._kinds(network, layers):
                 self._session((network, frozenset(layers), size, whole))
 
     def planned(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> bool:
         # Without the lock: asked in every frame, which would wait for threads that stand back.
-        return all(
+        return network in self._networks and all(
             (network, frozenset(layers), size, whole) in self._sessions
             for size in sizes
-            for whole in self._kinds(network)
+            for whole in self._kinds(network, layers)
         )
 
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
         size = (picture.shape[-2], picture.shape[-1])
         whole = any(excited.whole for excited in excitations.values())
-        whole = whole or self._kinds(network) == (True,)
+        whole = whole or self._kinds(network, excitations) == (True,)
         key = self._nearest((network, frozenset(excitations), size, whole))
         if key is None and len(excitations) == 1:
             key = (network, frozenset(excitations), size, whole)
@@ -131,6 +138,7 @@ class Onnx:
     def tidy(self) -> bool:
         with suppress(IndexError):
             self._dropped.popleft()
+            heaps.sort_freed()
         return bool(self._dropped)
 
     def close(self) -> None:
@@ -139,10 +147,16 @@ class Onnx:
             self._networks.clear()
             self._dropped.clear()
 
-    def _kinds(self, network: str) -> tuple[bool, ...]:
-        """Whether whole layers can be excited, of each session for the same layers. Those without
-        need not run the last convolution, which only counts where convolutions are dense."""
-        return (False, True) if self._networks[network].network.dense else (True,)
+    def _kinds(self, network: str, layers: Collection[str]) -> tuple[bool, ...]:
+        """Whether whole layers can be excited, of each session for the same layers.
+
+        One without is of use where convolutions are dense, of which it need not run the last; where
+        the deepest map is almost as large as the picture, so that what is added for whole layers
+        takes a tenth to half of the time; and in half, where a map may overflow harmlessly."""
+        known = self._networks[network]
+        deepest = max(known.network.layer(layer).stride for layer in layers)
+        useful = known.network.dense or deepest <= _LARGE_MAPS or known.dtype is np.float16
+        return (False, True) if useful else (True,)
 
     def _nearest(self, wanted: Key) -> Key | None:
         """The prepared session for no more than these layers' gradient, or for the fewest more."""
@@ -259,7 +273,10 @@ class Onnx:
 
 @lru_cache(maxsize=1)
 def _most_sharing() -> int:
-    return max(_FEWEST, int(psutil.virtual_memory().total * _SHARE / _EACH))
+    if not onnx_sessions.shared_arena():
+        return _MOST_OWN
+    room = int(psutil.virtual_memory().total * _SHARE / _EACH)
+    return max(_FEWEST, min(room, _MOST_THREADS // max(1, torch.get_num_threads() - 1)))
 
 
 @lru_cache

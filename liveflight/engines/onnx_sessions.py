@@ -53,13 +53,13 @@ def _options(level: ort.GraphOptimizationLevel) -> ort.SessionOptions:
     # Python, and a step took a fifth longer with it, and half as much processor time again.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.add_session_config_entry("session.intra_op.spin_duration_us", "50")
-    if _shared_arena():
+    if shared_arena():
         options.add_session_config_entry("session.use_env_allocators", "1")
     return options
 
 
 @lru_cache(maxsize=1)
-def _shared_arena() -> bool:
+def shared_arena() -> bool:
     """One arena for all sessions' activations: of its own, each would hold 40 MB and more."""
     place = ort.OrtMemoryInfo(
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
