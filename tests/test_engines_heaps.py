@@ -37,8 +37,8 @@ libc.fdopen.restype = ctypes.c_void_p
 stream = ctypes.c_void_p(libc.fdopen(1, b"w"))
 pieces = [libc.malloc(40) for _ in range(20_000)]
 libc.malloc_info(0, stream)  # takes the stream's buffer
-for piece in pieces[::2]:
-    libc.free(piece)
+for number in range(0, len(pieces), 2):
+    libc.free(pieces[number])
 libc.malloc_info(0, stream)
 heaps.sort_freed()
 libc.malloc_info(0, stream)
