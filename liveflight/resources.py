@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 
+@cache
 def folder(name: str) -> Path:
     """The folder `shaders`, `presets` or `cues`."""
     package = Path(__file__).parent

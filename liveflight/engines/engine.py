@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -165,10 +166,9 @@ class AscentEngine:
             for network, layers in grouped.items()
         }
 
-    def _sizes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
+    def _sizes(self, size: tuple[int, int]) -> Sequence[tuple[int, int]]:
         """The heights and widths at which networks may see a canvas of this width and height."""
-        picture = (size[1], size[0])
-        return sorted({scaled(picture, scale) for scale in scales(self._octaves, picture)})
+        return _scaled(self._octaves, (size[1], size[0]))
 
     def _load(self, known: Network, module: Features, spread: Mapping[str, Tensor]) -> torch.dtype:
         """Gives the backend the network, in half only where that agrees with float32."""
@@ -233,6 +233,11 @@ def agreement(
         for each, where in ((backend, device), (exact, torch.device("cpu")))
     )
     return float(F.cosine_similarity(first, second, dim=0))
+
+
+@lru_cache(maxsize=64)
+def _scaled(octaves: float, picture: tuple[int, int]) -> Sequence[tuple[int, int]]:
+    return sorted({scaled(picture, scale) for scale in scales(octaves, picture)})
 
 
 def _warm_up(backend: Backend, known: Network, device: torch.device) -> None:

@@ -115,10 +115,11 @@ class Onnx:
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> bool:
         # Without the lock: asked in every frame, which would wait for threads that stand back.
-        return network in self._networks and all(
-            (network, frozenset(layers), size, whole) in self._sessions
-            for size in sizes
-            for whole in self._kinds(network, layers)
+        if network not in self._networks:
+            return False
+        kinds, wanted = self._kinds(network, layers), frozenset(layers)
+        return all(
+            (network, wanted, size, whole) in self._sessions for size in sizes for whole in kinds
         )
 
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:

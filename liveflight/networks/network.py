@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,9 +53,13 @@ class Network:
     def beginning(self) -> Layer:
         return self.layer(self.begins) if self.begins else self.layers[len(self.layers) * 3 // 4]
 
+    @cached_property
+    def _by_name(self) -> dict[str, Layer]:
+        return {layer.name: layer for layer in self.layers}
+
     def layer(self, name: str) -> Layer:
         """The layer of that name or alias, in any case. Raises LiveflightError if there is none."""
-        by_name = {layer.name: layer for layer in self.layers}
+        by_name = self._by_name
         asked = name.strip().lower()
         found = by_name.get(self.aliases.get(asked, asked))
         if found is None:
