@@ -260,12 +260,15 @@ def _figures(frames: Frames, fps: float, usual: float) -> dict[str, Any]:
     """`usual`: seconds that control handling takes with nobody playing."""
     limit = 1.5 / fps
     late = [(interval, kept) for interval, (_, kept, _) in frames if interval > limit]
+    caused = [each for each in late if each[0] - max(each[1] - usual, 0.0) <= limit]
     figures: dict[str, Any] = {
         "frames": len(frames),
         "fps": round(len(frames) / sum(interval for interval, _ in frames), 2),
         "late": len(late),
-        "late because of control handling": sum(
-            interval - max(kept - usual, 0.0) <= limit for interval, kept in late
+        "late because of control handling": len(caused),
+        "by how much, and control handling took more than usual, ms": "; ".join(
+            f"{1e3 * (interval - limit):.1f}, {1e3 * (kept - usual):.1f}"
+            for interval, kept in caused
         ),
     }
     names = ("on the processor", "with what it waits for", "kept from going on")
