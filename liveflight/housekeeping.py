@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from liveflight.engines import heaps
+from liveflight import heaps
 
 _SWITCH = 0.001
 """Seconds after which a thread that computes in Python lets another one: the frame loop must not

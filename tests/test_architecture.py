@@ -40,6 +40,7 @@ LAYERS = [
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
     {"resources", "child", "worker", "laps", "housekeeping", "ffmpeg"},
+    {"heaps"},
     {""},  # the package itself: its version, and what has to be said before anything is imported
 ]
 ALLOWED_SIBLINGS = {("engines", "networks")}

@@ -36,7 +36,8 @@ def load(
     if name not in NAMES:
         raise LiveflightError(f"there is no engine {name!r}; there is: {', '.join(NAMES)}")
     _set_up()
-    from liveflight.engines import devices, heaps, measured
+    from liveflight import heaps
+    from liveflight.engines import devices, measured
     from liveflight.engines.engine import AscentEngine
     from liveflight.engines.fallback import Fallback
 
@@ -118,7 +119,7 @@ NAMES = tuple(_BACKENDS)
 
 def _set_up() -> None:
     """Has to come before torch is imported."""
-    from liveflight.engines import heaps
+    from liveflight import heaps
 
     heaps.keep_apart()
     _calm_threads()

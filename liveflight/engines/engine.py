@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from liveflight import networks
+from liveflight import heaps, networks
 from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError, Progress
 from liveflight.core.noise import pink
-from liveflight.engines import conditioning, devices, heaps
+from liveflight.engines import conditioning, devices
 from liveflight.engines.autograd import Autograd
 from liveflight.engines.backend import (
     NOISE_DEVIATION,

@@ -20,7 +20,8 @@ import psutil
 import torch
 from torch import Tensor
 
-from liveflight.engines import heaps, onnx_graph, onnx_sessions
+from liveflight import heaps
+from liveflight.engines import onnx_graph, onnx_sessions
 from liveflight.engines.backend import Excitation, Excitations
 from liveflight.engines.onnx_cache import GraphCache
 from liveflight.engines.onnx_layouts import Blocked, Plain

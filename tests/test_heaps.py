@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from liveflight.engines import heaps
+from liveflight import heaps
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
 
@@ -30,7 +30,7 @@ def test_what_a_step_frees_serves_the_next() -> None:
 
 FREED = """
 import ctypes, os
-from liveflight.engines import heaps
+from liveflight import heaps
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
 libc.fdopen.restype = ctypes.c_void_p
@@ -55,7 +55,7 @@ def test_what_was_freed_can_be_sorted_at_once() -> None:
 
 COUNTED = """
 import ctypes, os, threading
-from liveflight.engines import heaps
+from liveflight import heaps
 if {apart}:
     heaps.keep_apart()
 libc = ctypes.CDLL(None)
