@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from functools import cache
 from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # from malloc.h
@@ -56,6 +57,8 @@ def _mallopt(parameter: int, value: int) -> None:
         mallopt(parameter, value)
 
 
+@cache
 def _of_glibc(name: str) -> Any:
-    """A function; None where the C library is another."""
+    """A function; None where the C library is another. To look it up takes twenty times what frames
+    call it for."""
     return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

@@ -36,8 +36,8 @@ def taken_over() -> Iterator[None]:
 
 
 def tidy(seconds: float, let_go: Callable[[], None]) -> None:
-    """For a frame that has so many seconds left to wait for anyway. `let_go` is, or
-    begins, what else keeps Python waiting, some milliseconds at most."""
+    """For a frame that has so many seconds left to wait for anyway. `let_go` is, or begins,
+    what else keeps Python waiting, some milliseconds at most."""
     if seconds > _ENOUGH:
         let_go()
         heaps.sort_freed()

@@ -29,7 +29,7 @@ def test_what_a_step_frees_serves_the_next() -> None:
 
 
 FREED = """
-import ctypes, os
+import ctypes
 from liveflight import heaps
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from liveflight import heaps
 from liveflight.core.contracts import Engine, LiveflightError
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ def load(
     if name not in NAMES:
         raise LiveflightError(f"there is no engine {name!r}; there is: {', '.join(NAMES)}")
     _set_up()
-    from liveflight import heaps
     from liveflight.engines import devices, measured
     from liveflight.engines.engine import AscentEngine
     from liveflight.engines.fallback import Fallback
@@ -119,8 +119,6 @@ NAMES = tuple(_BACKENDS)
 
 def _set_up() -> None:
     """Has to come before torch is imported."""
-    from liveflight import heaps
-
     heaps.keep_apart()
     _calm_threads()
     # Maps of all sizes come and go: kept apart by size, they take a third more of the GPU's memory.

@@ -95,7 +95,7 @@ class Fastest:
         return self._chosen[network].gradient(network, picture, excitations)
 
     def tidy(self) -> bool:
-        # Another thread may add one.
+        # Each of them; another thread may add one.
         return any([backend.tidy() for backend in list(self._chosen.values())])
 
     def close(self) -> None:

@@ -108,25 +108,21 @@ class Onnx:
     def plan(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> None:
-        for size in sizes:
-            for whole in self._kinds(network, layers):
-                self._session((network, frozenset(layers), size, whole))
+        for key in self._keys(network, layers, sizes):
+            self._session(key)
 
     def planned(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> bool:
         # Without the lock: asked in every frame, which would wait for threads that stand back.
-        if network not in self._networks:
-            return False
-        kinds, wanted = self._kinds(network, layers), frozenset(layers)
-        return all(
-            (network, wanted, size, whole) in self._sessions for size in sizes for whole in kinds
+        return network in self._networks and all(
+            key in self._sessions for key in self._keys(network, layers, sizes)
         )
 
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
         size = (picture.shape[-2], picture.shape[-1])
         whole = any(excited.whole for excited in excitations.values())
-        whole = whole or self._kinds(network, excitations) == (True,)
+        whole = whole or all(self._kinds(network, excitations))
         key = self._nearest((network, frozenset(excitations), size, whole))
         if key is None and len(excitations) == 1:
             key = (network, frozenset(excitations), size, whole)
@@ -148,6 +144,13 @@ class Onnx:
             self._sessions.clear()
             self._networks.clear()
             self._dropped.clear()
+
+    def _keys(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> list[Key]:
+        """Of all sessions that these layers take at these sizes."""
+        kinds, wanted = self._kinds(network, layers), frozenset(layers)
+        return [(network, wanted, size, whole) for size in sizes for whole in kinds]
 
     def _kinds(self, network: str, layers: Collection[str]) -> tuple[bool, ...]:
         """Whether whole layers can be excited, of each session for the same layers.

@@ -58,12 +58,11 @@ class Line:
         )
         self._thread.start()
         try:
-            answer = self._answer(name, first)
+            self.rate = self._answer(name, first)
+            """Samples per second."""
         except BaseException:
             self.close()
             raise
-        self.rate: int = answer
-        """Samples per second."""
 
     @property
     def ended(self) -> bool:
