@@ -212,7 +212,8 @@ class App:
         self.flight.controls.set("show.fps", round(self.meter.rate, 1))
         self.flight.controls.set("show.late", self.meter.late)
         heard, self._heard = self._heard, []
-        self.surfaces.tell(now, self.flight.values(), heard)
+        hurry = self.pace.behind(self.laps.elapsed)
+        self.surfaces.tell(now, self.flight.values(), heard, hurry=hurry)
         try:
             if saved := self._screenshots.saved():
                 self.flight.note(saved)

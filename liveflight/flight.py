@@ -11,7 +11,7 @@ from typing import assert_never
 
 from liveflight import steering
 from liveflight.core.contracts import LiveflightError, Mix, Target, Value
-from liveflight.core.controls import CONTROLS, ROWS, Controls
+from liveflight.core.controls import CONTROLS, Controls
 from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
 from liveflight.core.modulation import Modulation
 from liveflight.core.pad import CORNERS
@@ -27,7 +27,6 @@ from liveflight.looks import Looks
 log = logging.getLogger("liveflight.flight")
 
 _MOST_REPORTS = 200
-_TOLD = tuple(row.key for row in ROWS if row.kind != "trigger")
 
 
 class Reports:
@@ -214,7 +213,7 @@ class Flight:
                     self._triggers[key]()
                 return  # what the trigger had to note stands
             case Ask(key, reply):
-                reply(self._answer(key))
+                reply(self.values()[key])
                 return
             case Beat():
                 self.tempo.follow(message)
@@ -230,12 +229,10 @@ class Flight:
 
     def values(self) -> dict[str, Value]:
         """What every control that has a value is set to, by key."""
-        return {key: self._answer(key) for key in _TOLD}
-
-    def _answer(self, key: str) -> Value:
-        if key == "mix.target":
-            return str(self.course.here) if len(self.course.goal) == 1 else ""
-        return self.looks.preset if key == "show.preset" else self.controls.setting(key)
+        values = self.controls.settings()
+        values["mix.target"] = str(self.course.here) if len(self.course.goal) == 1 else ""
+        values["show.preset"] = self.looks.preset
+        return values
 
 
 def _described(message: Set | Nudge, controls: Controls) -> str:

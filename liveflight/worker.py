@@ -47,7 +47,7 @@ class Worker(Generic[T]):
 
     def wait(self, seconds: float = 0.0) -> bool:
         """Whether the job is done, waiting for at most that long."""
-        return self._done.wait(max(seconds, 0.0))
+        return self._done.is_set() or (seconds > 0 and self._done.wait(seconds))
 
     def result(self) -> T:
         """What the job that is done came to. Raises what it raised."""

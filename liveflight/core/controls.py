@@ -190,7 +190,9 @@ class Controls:
     far modulation moves it from there."""
 
     def __init__(self) -> None:
-        self._set: dict[str, Value] = {row.key: row.default for row in ROWS}
+        self._set: dict[str, Value] = {
+            row.key: row.default for row in ROWS if row.kind != "trigger"
+        }
         self._now: dict[str, Value] = dict(self._set)
         self.offsets: dict[str, float] = {}
         """Signed fader ways by the key of a float."""
@@ -225,6 +227,10 @@ class Controls:
     def setting(self, key: str) -> Value:
         """What was set last, as presets, faders and queries see it: without modulation."""
         return self._set[key]
+
+    def settings(self) -> dict[str, Value]:
+        """`setting` of every control that has a value, by key."""
+        return dict(self._set)
 
     def number(self, key: str) -> float:
         """What a float or int is now, in its unit."""

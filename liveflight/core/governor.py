@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from statistics import mean, median
+from statistics import fmean, median
 
 SCALES = (1.0, 0.84, 0.71, 0.59, 0.5)
 """The canvas's sides, as parts of what was asked for: each has 0.7 times the pixels of the one
@@ -236,7 +236,7 @@ class Governor:
     def _step(self, ticks: int) -> float:
         """Seconds that a step took in the last so many: the mean, which is what counts for a rate,
         but for the extremes, lest one hiccup decide."""
-        return mean(sorted(list(self._costs)[-ticks:])[1:-1])
+        return fmean(sorted(list(self._costs)[-ticks:])[1:-1])
 
     def _room(self) -> float:
         """Seconds that a tick may take to fit between two displayed frames."""

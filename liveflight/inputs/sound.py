@@ -5,7 +5,7 @@ file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,8 @@ from liveflight.worker import Worker
 
 _GRACE = 1.0
 """Seconds that `close` waits for what is being heard."""
+
+_METERS = tuple((field.name, f"sound.{field.name}") for field in fields(Heard))
 
 _SUFFIXES = {".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma",
              ".mp4", ".mkv", ".mov", ".webm"}  # fmt: skip
@@ -104,7 +106,7 @@ class SoundInput:
         return self._spectrum.heard(self._gain)
 
     def _show(self) -> None:
-        meters = {f"sound.{name}": round(each, 4) for name, each in asdict(self._heard).items()}
+        meters = {key: round(getattr(self._heard, name), 4) for name, key in _METERS}
         changed = {key: each for key, each in meters.items() if self._shown.get(key) != each}
         self._shown = meters
         self._mailbox.put(*(Set(key, each, "sound") for key, each in changed.items()))
