@@ -212,8 +212,7 @@ class App:
         self.flight.controls.set("show.fps", round(self.meter.rate, 1))
         self.flight.controls.set("show.late", self.meter.late)
         heard, self._heard = self._heard, []
-        hurry = self.pace.behind(self.laps.elapsed)
-        self.surfaces.tell(now, self.flight.values(), heard, hurry=hurry)
+        self.surfaces.tell(now, self.flight.values(), heard)
         try:
             if saved := self._screenshots.saved():
                 self.flight.note(saved)

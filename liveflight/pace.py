@@ -11,10 +11,6 @@ from liveflight.takeoff import Options, canvas
 _MARGIN = 0.001
 """Seconds before a frame is due by which waiting for the ascent ends, beside the time to draw."""
 
-_BEHIND = 1.2
-"""Intervals after which a frame that has been shown holds up the next one: waiting for a display
-takes one."""
-
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "basic render", "software")
 """What renderers call themselves that draw on the processor."""
 
@@ -88,11 +84,6 @@ class Pace:
     def patience(self, elapsed: float) -> float:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
         return self.interval - elapsed - self._turning - self._drawing - _MARGIN
-
-    def behind(self, elapsed: float) -> bool:
-        """Whether a frame that began `elapsed` seconds ago, and has been shown, holds up the next
-        one."""
-        return self._live and elapsed > _BEHIND * self.interval
 
     def respite(self, elapsed: float) -> float:
         """Seconds that a frame which is drawn may wait, as even as can be, until it is shown."""

@@ -23,9 +23,6 @@ from liveflight.inputs.score_recorder import ScoreRecorder
 from liveflight.inputs.sound import SoundInput
 from liveflight.takeoff import Options
 
-_MOST_UNTOLD = 3
-"""Frames of which surfaces hear together, at most."""
-
 Report = Callable[[object], None]
 T = TypeVar("T")
 
@@ -35,7 +32,6 @@ class Surfaces:
         """`report` is told of trouble."""
         self._mailbox, self._report = mailbox, report
         self.opened: list[Surface] = []
-        self._untold: list[tuple[float, Mapping[str, Value], Sequence[Message]]] = []
 
     def open(self, surfaces: Iterable[Surface]) -> None:
         """Adds those that can be opened, each before the next is asked for."""
@@ -61,24 +57,9 @@ class Surfaces:
         for surface in self.opened:
             self._guarded(partial(surface.poll, now))
 
-    def tell(
-        self,
-        now: float,
-        values: Mapping[str, Value],
-        heard: Sequence[Message],
-        *,
-        hurry: bool = False,
-    ) -> None:
-        """In a `hurry` it may wait for the next frames, each of which is then told by itself."""
-        self._untold.append((now, values, heard))
-        if not hurry or len(self._untold) == _MOST_UNTOLD:
-            self._tell()
-
-    def _tell(self) -> None:
-        untold, self._untold = self._untold, []
-        for frame in untold:
-            for surface in self.opened:
-                self._guarded(partial(surface.tell, *frame))
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        for surface in self.opened:
+            self._guarded(partial(surface.tell, now, values, heard))
 
     def lines(self) -> list[str]:
         """What all of them have for the HUD."""
@@ -86,7 +67,6 @@ class Surfaces:
 
     def close(self) -> None:
         """May be called twice."""
-        self._tell()
         while self.opened:
             self._guarded(self.opened.pop().close)
 

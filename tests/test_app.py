@@ -955,25 +955,6 @@ def test_without_vsync_frames_are_shown_at_even_intervals_just_after_they_were_r
     assert max(sleeps) < 0.005, "what is left over by the quickest of three kinds of frames"
 
 
-def test_what_is_told_after_a_late_frame_may_wait(
-    begin: Begin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    show, clock = begin(), Clock()
-    hurried: list[bool] = []
-    drawn = iter([0.5 * TICK, 2 * TICK, 0.5 * TICK])
-    quickly = show.stage.show
-
-    def slowly() -> None:
-        quickly()
-        clock.sleep(next(drawn))
-
-    monkeypatch.setattr(laps, "time", clock)
-    monkeypatch.setattr(show.stage, "show", slowly)
-    monkeypatch.setattr(show.app.surfaces, "tell", lambda *told, hurry: hurried.append(hurry))
-    show.frame(3)
-    assert hurried == [False, True, False]
-
-
 @pytest.mark.parametrize(("refresh", "rate"), [(60.0, 60.0), (59.94, 59.94), (30.0, 30.0)])
 def test_a_display_that_is_waited_for_paces_alone(
     refresh: float, rate: float, begin: Begin, monkeypatch: pytest.MonkeyPatch

@@ -275,6 +275,12 @@ def test_controls_begin_at_their_defaults() -> None:
         assert now(controls, row) == row.default
 
 
+@every(of_kind("trigger", "text"))
+def test_what_has_no_steps_is_not_nudged(row: Control) -> None:
+    with pytest.raises(LiveflightError, match=f"{row.key} cannot be stepped"):
+        Controls().nudge(row.key, 1.0)
+
+
 @every(of_kind("float", "int", "bool", "enum"))
 def test_only_what_glides_takes_time(row: Control) -> None:
     controls = Controls()

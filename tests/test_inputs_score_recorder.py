@@ -51,19 +51,6 @@ def test_what_is_said_is_read_again_with_its_time(path: Path) -> None:
     assert (read.seed, read.seconds, read.settings) == (7, 1.0, {"camera.zoom": 2.0})
 
 
-def test_what_is_told_late_has_the_time_of_its_frame(path: Path) -> None:
-    recorder = begun(path)
-    for second in (4.0, 4.25, 4.5):
-        recorder.poll(second)
-    recorder.tell(4.0, {}, [Set("camera.zoom", 2.0)])
-    recorder.tell(4.25, {}, [Set("camera.zoom", 3.0)])
-    recorder.tell(4.5, {}, [Set("camera.zoom", 4.0)])
-    recorder.close()
-    assert score.read(path).said == [
-        (each / 4, [Set("camera.zoom", 2.0 + each)]) for each in range(3)
-    ] + [(0.5, [])]
-
-
 def test_no_more_than_a_second_is_lost_whatever_happens(path: Path) -> None:
     recorder = begun(path)
     for tenth in range(40):

@@ -45,15 +45,6 @@ def test_a_frame_that_is_drawn_waits_until_it_has_to_be_shown(flight: Flight) ->
     assert waits.respite(0.1) < 0
 
 
-@pytest.mark.parametrize("live", [True, False])
-def test_a_frame_that_took_too_long_holds_up_the_next_one_unless_nobody_waits(
-    live: bool, flight: Flight
-) -> None:
-    one = pace(flight, live=live)
-    assert not one.behind(1.1 / 50)
-    assert one.behind(1.3 / 50) == live
-
-
 def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
     fitting = pace(flight)
     assert flight.course.size is None

@@ -65,23 +65,6 @@ def test_each_is_asked_and_told_and_closed_once() -> None:
     assert (one.closed, other.closed, reports) == (1, 1, [])
 
 
-def test_what_is_told_in_a_hurry_waits_but_not_for_long_and_each_frame_is_told_by_itself() -> None:
-    fader = Fader()
-    surfaces, _, _ = opened(fader)
-    frames = [(each / 30, {"camera.zoom": each}, [Set("camera.zoom", each)]) for each in range(6)]
-    surfaces.tell(*frames[0], hurry=True)
-    assert fader.told == []
-    surfaces.tell(*frames[1])
-    assert fader.told == frames[:2]
-    for frame in frames[2:5]:
-        assert fader.told == frames[:2]
-        surfaces.tell(*frame, hurry=True)
-    assert fader.told == frames[:5]
-    surfaces.tell(*frames[5], hurry=True)
-    surfaces.close()
-    assert fader.told == frames, "the log of a flight that ended in a late frame is whole"
-
-
 def test_one_that_cannot_be_opened_is_reported_and_left_out() -> None:
     broken, whole = Fader("open"), Fader()
     surfaces, _, reports = opened(broken, whole)

@@ -212,7 +212,9 @@ class Controls:
         return self._now[key]
 
     def nudge(self, key: str, amount: float) -> None:
-        self.set(key, CONTROLS[key].nudged(self._set[key], amount))
+        """Raises LiveflightError for a text or a trigger, and an amount that is not finite."""
+        control = CONTROLS[key]
+        self.set(key, control.nudged(self._set.get(key, control.default), amount))
 
     def jump(self) -> None:
         """Ends every glide where it was going."""

@@ -48,12 +48,11 @@ class ScoreRecorder:
         self._flown = now - self._began
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        seconds = now - (now if self._began is None else self._began)
         answers, self._answers = self._answers, []
-        save = seconds - self._saved >= _EVERY
+        save = self._flown - self._saved >= _EVERY
         if save:
-            self._saved = seconds
-        self._write(score.frame(seconds, heard, answers), save=save)
+            self._saved = self._flown
+        self._write(score.frame(self._flown, heard, answers), save=save)
 
     def lines(self) -> list[str]:
         return []
