@@ -76,7 +76,7 @@ class App:
         self.running = True
         self.surfaces = Surfaces(self.mailbox, flight.reports.add)
         self._heard: list[Message] = []
-        """The messages of this frame."""
+        """The messages of this frame, and of the one before where that was late."""
         self._live = live
         self._keyboard = Keyboard(self.mailbox)
         self._camera = Camera()
@@ -189,7 +189,8 @@ class App:
         if rest:
             rest(self.pace.respite(self.laps.elapsed))
             self.laps.end("rest")
-        self._listen()
+        if not self._late:
+            self._listen()
         self.laps.end("control")
         self._master = self._faded(dt)
         if drawn and self._master != drawn:
@@ -211,8 +212,9 @@ class App:
         self.pace.displayed(now, self.meter.interval, drawing, parts["show"], running)
         self.flight.controls.set("show.fps", round(self.meter.rate, 1))
         self.flight.controls.set("show.late", self.meter.late)
-        heard, self._heard = self._heard, []
-        self.surfaces.tell(now, self.flight.values(), heard)
+        if not self._late:
+            heard, self._heard = self._heard, []
+            self.surfaces.tell(now, self.flight.values(), heard)
         try:
             if saved := self._screenshots.saved():
                 self.flight.note(saved)
@@ -221,6 +223,11 @@ class App:
         self.laps.end("tell")
         for watcher in self.watchers:
             watcher()
+
+    @property
+    def _late(self) -> bool:
+        """Whether what can wait is left to the next frame."""
+        return self.pace.behind(self.laps.elapsed, self.meter.interval)
 
     def picture(self) -> np.ndarray:
         """What is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target, Value
-from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.modulation import Modulation
 from liveflight.core.morph import Morph
@@ -18,6 +17,9 @@ from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
 from liveflight.core.shelf import Shelf
 from liveflight.course import Course
+
+_DEFAULTS = {row.key: row.default for row in ROWS if row.saved}
+"""Of what a preset holds."""
 
 
 class Looks:
@@ -37,7 +39,7 @@ class Looks:
         self._controls, self._course, self._journey = controls, course, journey
         self._modulation = modulation
         self._rng = np.random.default_rng((seed, 99))  # not the journey's numbers
-        self._morph = Morph({})
+        self._morph = Morph()
         self._corners: list[Target] = []
         """The pad's targets that were flown last, by their canonical names."""
         self._before: Preset | None = None
@@ -78,10 +80,9 @@ class Looks:
             goal = {networks.resolve(target): each for target, each in preset.targets.items()}
         except LiveflightError as error:
             raise LiveflightError(f"preset {preset.name}: {error}") from error
-        wanted = {row: preset.settings.get(row.key, row.default) for row in ROWS if row.saved}
+        wanted = {**_DEFAULTS, **preset.settings}
         if corners:
-            x, y = wanted[CONTROLS["pad.x"]], wanted[CONTROLS["pad.y"]]
-            goal = dict(blend(corners, float(x), float(y)))
+            goal = dict(blend(corners, float(wanted["pad.x"]), float(wanted["pad.y"])))
         goal = goal or dict.fromkeys(journey[:1], 1.0)
         self._course.loader.ready(sorted({target.network for target in goal}))
         self._before = self.current(self.preset) if self._course.goal else None
@@ -102,7 +103,7 @@ class Looks:
 
     def current(self, name: str) -> Preset:
         """What is flown now, to be saved under this name."""
-        settings = {row.key: self._controls.setting(row.key) for row in ROWS if row.saved}
+        settings = {key: self._controls.setting(key) for key in _DEFAULTS}
         corners = tuple(self._named()) if self._controls.flag("pad.on") else ()
         rows = self._modulation.rows
         return Preset(name, self._course.goal, settings, self._journey.stops, rows, corners)
@@ -127,7 +128,7 @@ class Looks:
 
     def rest(self) -> None:
         """Ends a morph where it is; what is awaited is not wanted any more."""
-        self._morph, self.awaited = Morph({}), ""
+        self._morph, self.awaited = Morph(), ""
 
     def touched(self, key: str) -> None:
         """A performer moved this control: no morph moves it any more."""
@@ -186,14 +187,14 @@ class Looks:
         self._place = preset.name
         self.recall(preset)
 
-    def _turn_controls(self, wanted: Mapping[Control, Value], seconds: float, curve: str) -> None:
-        if seconds > 0:
-            ways = {row: (self._controls.now(row.key), goal) for row, goal in wanted.items()}
-            self._morph = Morph(ways, seconds, curve)
-            return
-        self._morph = Morph({})
-        for row, goal in wanted.items():
-            self._controls.set(row.key, goal)
+    def _turn_controls(self, wanted: Mapping[str, Value], seconds: float, curve: str) -> None:
+        ways = []
+        for key, goal in wanted.items():
+            if seconds > 0 and (here := self._controls.now(key)) != goal:
+                ways.append((CONTROLS[key], here, goal))
+            else:
+                self._controls.set(key, goal)
+        self._morph = Morph(ways, seconds, curve)
 
     def _seconds(self) -> float:
         beats = self._controls.number("morph.beats")

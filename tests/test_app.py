@@ -4,7 +4,7 @@ import itertools
 import math
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -37,7 +37,7 @@ from liveflight.core.contracts import (
     Value,
 )
 from liveflight.core.controls import ROWS
-from liveflight.core.mailbox import Ask, Set, Trigger
+from liveflight.core.mailbox import Ask, Message, Set, Trigger
 from liveflight.core.noise import opaque, pink
 from liveflight.flight import Flight, Loader
 from liveflight.gl.interop import read_picture
@@ -102,6 +102,7 @@ class Show:
         options = Options(canvas=CANVAS, seed=seed, fps=1 / TICK)
         self.worker = ByHand()
         self.app = App(stage, self.flight, options, live=live, worker=self.worker)
+        self.app.pace.behind = lambda *_: False  # type: ignore[method-assign]  # at any speed
         self.now = 100.0
 
     def frame(self, frames: int = 1) -> np.ndarray:
@@ -434,6 +435,55 @@ def test_brightness_is_read_once_more_when_a_frame_is_drawn(begin: Begin, master
     show.app.frame(show.now + TICK, rest)
     seen = show.stage.shown[-1].mean()
     assert seen == pytest.approx(lit * max(master, 1 - TICK / app_module.FADE), abs=1)
+
+
+def test_a_late_frame_leaves_it_to_the_next_to_tell_its_surfaces(begin: Begin) -> None:
+    show = begin()
+    show.frame(3)
+    told: list[tuple[float, Value, list[Message]]] = []
+    late: list[tuple[float, float]] = []
+
+    def tell(now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        told.append((now, values["camera.zoom"], list(heard)))
+
+    def behind(elapsed: float, before: float) -> bool:
+        late.append((elapsed, before))
+        return True
+
+    meanwhile = iter([0.4, None])
+
+    def rest(seconds: float) -> None:
+        if said := next(meanwhile):
+            show.set("camera.rotation", said)
+
+    show.app.surfaces.tell = tell  # type: ignore[method-assign]
+    show.app.pace.behind = behind  # type: ignore[method-assign]
+    show.set("camera.zoom", 0.3)
+    show.now += TICK
+    show.app.frame(show.now, rest)
+    assert late[0][1] == pytest.approx(TICK) and 0 < late[0][0] <= late[-1][0]
+    assert told == []
+    show.app.pace.behind = lambda *_: False  # type: ignore[method-assign]
+    show.set("camera.zoom", 0.5)
+    show.frame()
+    heard = [Set("camera.zoom", 0.3), Set("camera.rotation", 0.4), Set("camera.zoom", 0.5)]
+    assert told == [(show.now, 0.5, heard)]
+
+
+def test_what_is_said_while_a_late_frame_is_drawn_is_for_the_next(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.5))
+    lit = show.frame(3).mean()
+    show.app.pace.behind = lambda *_: True  # type: ignore[method-assign]
+    said = iter([None, 0.0])
+
+    def rest(seconds: float) -> None:
+        if (master := next(said)) is not None:
+            show.set("show.master", master)
+
+    show.app.frame(show.now + TICK, rest)
+    assert show.stage.shown[-1].mean() == pytest.approx(lit, abs=1)
+    show.now += TICK
+    assert show.frame().mean() < lit - 1
 
 
 def test_what_a_drawn_frame_has_left_makes_its_end_even(begin: Begin) -> None:

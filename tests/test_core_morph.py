@@ -25,7 +25,7 @@ def test_a_quarter_of_each_curve(curve: str, quarter: float) -> None:
 
 
 def test_faders_move_whole_numbers_step_and_choices_change_at_the_middle() -> None:
-    ways = {ZOOM: (1.0, 4.0), STEPS: (1, 5), MIRROR: ("off", "both")}
+    ways = [(ZOOM, 1.0, 4.0), (STEPS, 1, 5), (MIRROR, "off", "both")]
     morph = Morph(ways, 4.0, "linear")
     seen = [morph.advance(1.0) for _ in range(4)]
     # Zoom is geometric: the middle of the way from 1 to 4 is 2.
@@ -36,11 +36,11 @@ def test_faders_move_whole_numbers_step_and_choices_change_at_the_middle() -> No
 
 
 def test_what_is_released_stays_and_the_rest_arrives() -> None:
-    morph = Morph({ZOOM: (1.0, 4.0), STEPS: (1, 5)}, 2.0)
+    morph = Morph([(ZOOM, 1.0, 4.0), (STEPS, 1, 5)], 2.0)
     morph.advance(1.0)
     morph.release("camera.zoom")
     assert morph.advance(1.0) == {"ascent.steps": 5}
 
 
 def test_without_time_it_is_there_at_once() -> None:
-    assert Morph({ZOOM: (1.0, 4.0)}).advance(0.0) == {"camera.zoom": 4.0}
+    assert Morph([(ZOOM, 1.0, 4.0)]).advance(0.0) == {"camera.zoom": 4.0}

@@ -407,6 +407,8 @@ def test_the_users_folder_is_in_the_configuration(
     put(tmp_path / "liveflight" / "presets", "own")
     assert presets.user_folder() == tmp_path / "liveflight" / "presets"
     assert "own" in presets.names()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "other"))
+    assert presets.user_folder() == tmp_path / "other" / "liveflight" / "presets"
 
 
 # Writing

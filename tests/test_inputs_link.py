@@ -120,6 +120,14 @@ def test_what_a_performer_sets_is_set_for_all(
     assert link.bpm == pytest.approx(bpm)
 
 
+def test_steps_said_together_add_up(session: Session) -> None:
+    surface, link, _ = session
+    link.bpm, link.peers = 90.0, 1
+    surface.poll(1.0)
+    surface.tell(1.0, VALUES, [Nudge("tempo.bpm", 0.1), Beat(0.0, 90.0), Nudge("tempo.bpm", 0.1)])
+    assert link.bpm == pytest.approx(146.0)
+
+
 def test_two_real_peers_agree() -> None:
     """Where the package is here, and multicast reaches its own machine."""
     link = pytest.importorskip("link")

@@ -45,6 +45,18 @@ def test_a_frame_that_is_drawn_waits_until_it_has_to_be_shown(flight: Flight) ->
     assert waits.respite(0.1) < 0
 
 
+@pytest.mark.parametrize(
+    ("elapsed", "before", "late"),
+    [(0.02, 0.02, False), (0.024, 0.02, False), (0.026, 0.02, True), (0.026, 0.0, True),
+     (0.026, 0.024, True), (0.026, 0.026, False), (1.0, 0.1, False)],
+)  # fmt: skip
+def test_only_the_first_of_several_late_frames_leaves_something(
+    elapsed: float, before: float, late: bool, flight: Flight
+) -> None:
+    assert pace(flight).behind(elapsed, before) is late
+    assert not pace(flight, live=False).behind(elapsed, before)
+
+
 def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
     fitting = pace(flight)
     assert flight.course.size is None

@@ -7,7 +7,7 @@ A value is checked once, where it enters (`Control.check` for files and the comm
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from liveflight.core.contracts import LiveflightError, Value
@@ -43,10 +43,10 @@ class Control:
     """Whether presets hold it."""
     waits: str = ""
     """What kind of change it makes that can wait for the beat (`preset`, `target`); empty: none."""
+    key: str = field(init=False, repr=False)
 
-    @property
-    def key(self) -> str:
-        return f"{self.group}.{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.group}.{self.name}")
 
     @property
     def address(self) -> str:

@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,20 @@ from liveflight.core.contracts import LiveflightError
 
 LARGEST = 14 * 1024
 """Bytes of the largest file that is read or written: even one made to be slow is parsed in 2 ms."""
+_WHERE = ("XDG_CONFIG_HOME", "HOME")
+"""What moves a user's folder, where it can be moved."""
 _DEEP = re.compile(rb"""^(?:[^="'#\n.]*\.){16}""", re.MULTILINE)
 """A key of so many parts, on which parsers spend time that grows with their square."""
 
 
 def user_folder(kind: str) -> Path:
+    """As the environment says now."""
+    return _user_folder(kind, tuple(map(os.environ.get, _WHERE)))
+
+
+@cache
+def _user_folder(kind: str, where: tuple[str | None, ...]) -> Path:
+    """To ask the system takes as long as to recall a preset."""
     return platformdirs.user_config_path("liveflight") / kind
 
 

@@ -4,7 +4,7 @@ same time. Pure: time comes in as seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
@@ -31,12 +31,12 @@ class Morph:
 
     def __init__(
         self,
-        ways: Mapping[Control, tuple[Value, Value]],
+        ways: Iterable[tuple[Control, Value, Value]] = (),
         seconds: float = 0.0,
         curve: str = "smooth",
     ) -> None:
-        """`ways`: where each control is now, and where it goes."""
-        self._ways = {control.key: (control, *way) for control, way in ways.items()}
+        """`ways`: each control, where it is now, and where it goes."""
+        self._ways = {way[0].key: way for way in ways}
         self._seconds, self._curve = seconds, curve
         self._elapsed = 0.0
 

@@ -24,7 +24,7 @@ class Surface(Protocol):
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Once per frame: what every control that has a value is set to, by key, and the messages
-        of this frame."""
+        of this frame. A late frame leaves it to the next one, which has the messages of both."""
         ...
 
     def lines(self) -> list[str]:

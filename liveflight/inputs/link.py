@@ -72,7 +72,8 @@ class LinkInput:
                 case Set(bpm.key, value):
                     wanted = float(value)
                 case Nudge(bpm.key, amount):
-                    wanted = float(bpm.nudged(bpm.fit(session.tempo()), amount))
+                    here = session.tempo() if wanted is None else wanted
+                    wanted = float(bpm.nudged(bpm.fit(here), amount))
         return wanted
 
     def _session(self) -> tuple[Any, int]:
