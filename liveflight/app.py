@@ -45,6 +45,9 @@ FADE = 0.5
 WAITING = 0.1
 """Seconds per frame until there is something to ascend: the time is better spent on loading it."""
 
+_UNTOLD = 0.1
+"""Seconds for which frames may leave it to the next one to tell the surfaces."""
+
 _NICENESS = 10
 """How far the ascent stands back behind the display where they share few cores."""
 
@@ -76,7 +79,9 @@ class App:
         self.running = True
         self.surfaces = Surfaces(self.mailbox, flight.reports.add)
         self._heard: list[Message] = []
-        """The messages of this frame, and of the one before where that was late."""
+        """The messages of this frame, and of those before it that left them to it."""
+        self._untold = 0.0
+        """Seconds since the surfaces were told."""
         self._live = live
         self._keyboard = Keyboard(self.mailbox)
         self._camera = Camera()
@@ -115,6 +120,7 @@ class App:
         it has left: before the controls are read, not after; and, to make frames even, before they
         are read for the last time."""
         dt = self.meter.tick(now, expected=bool(self.flight.mix()))
+        self._untold += dt
         self.laps.start()
         began = bool(dt) and self.flight.flying and self._ticks.tend()
         if rest:
@@ -189,7 +195,7 @@ class App:
         if rest:
             rest(self.pace.respite(self.laps.elapsed))
             self.laps.end("rest")
-        if not self._late:
+        if not self._hurries:
             self._listen()
         self.laps.end("control")
         self._master = self._faded(dt)
@@ -212,8 +218,8 @@ class App:
         self.pace.displayed(now, self.meter.interval, drawing, parts["show"], running)
         self.flight.controls.set("show.fps", round(self.meter.rate, 1))
         self.flight.controls.set("show.late", self.meter.late)
-        if not self._late:
-            heard, self._heard = self._heard, []
+        if not self._hurries:
+            heard, self._heard, self._untold = self._heard, [], 0.0
             self.surfaces.tell(now, self.flight.values(), heard)
         try:
             if saved := self._screenshots.saved():
@@ -225,9 +231,10 @@ class App:
             watcher()
 
     @property
-    def _late(self) -> bool:
-        """Whether what can wait is left to the next frame."""
-        return self.pace.behind(self.laps.elapsed, self.meter.interval)
+    def _hurries(self) -> bool:
+        """Whether this frame holds up the next one, and so leaves to it what can wait."""
+        behind = self.pace.behind(self.laps.elapsed, self.meter.rate)
+        return behind and self._untold < _UNTOLD and self.running
 
     def picture(self) -> np.ndarray:
         """What is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""

@@ -12,7 +12,7 @@ _MARGIN = 0.001
 """Seconds before a frame is due by which waiting for the ascent ends, beside the time to draw."""
 
 _BEHIND = 1.25
-"""Intervals from which on a frame is late: a display of 50 Hz is not late for 60."""
+"""Intervals from which on a frame holds up the next one: a display of 50 Hz does not for 60."""
 
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "basic render", "software")
 """What renderers call themselves that draw on the processor."""
@@ -92,12 +92,11 @@ class Pace:
         """Seconds that a frame which is drawn may wait, as even as can be, until it is shown."""
         return self.interval - elapsed - self.showing - _MARGIN
 
-    def behind(self, elapsed: float, before: float) -> bool:
-        """Whether a frame that began `elapsed` seconds ago is late, after one that took `before`
-        and was not: it leaves to the next one what can wait. Where every frame is late, none
-        does."""
-        late = _BEHIND * self.interval
-        return self._live and before <= late < elapsed
+    def behind(self, elapsed: float, rate: float) -> bool:
+        """Whether a frame that began `elapsed` seconds ago holds up the next one, where so many
+        come per second by now: those of a display that is slower than wanted do not."""
+        usual = max(self.interval, 1 / rate if rate else 0.0)
+        return self._live and elapsed > _BEHIND * usual
 
     def turned(self, seconds: float) -> None:
         """So long did it take to hand over the canvas of one tick and begin with the next."""

@@ -437,37 +437,27 @@ def test_brightness_is_read_once_more_when_a_frame_is_drawn(begin: Begin, master
     assert seen == pytest.approx(lit * max(master, 1 - TICK / app_module.FADE), abs=1)
 
 
-def test_a_late_frame_leaves_it_to_the_next_to_tell_its_surfaces(begin: Begin) -> None:
+def test_late_frames_leave_it_to_the_next_to_tell_the_surfaces(begin: Begin) -> None:
     show = begin()
     show.frame(3)
     told: list[tuple[float, Value, list[Message]]] = []
-    late: list[tuple[float, float]] = []
 
     def tell(now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         told.append((now, values["camera.zoom"], list(heard)))
 
-    def behind(elapsed: float, before: float) -> bool:
-        late.append((elapsed, before))
-        return True
-
-    meanwhile = iter([0.4, None])
-
-    def rest(seconds: float) -> None:
-        if said := next(meanwhile):
-            show.set("camera.rotation", said)
-
     show.app.surfaces.tell = tell  # type: ignore[method-assign]
-    show.app.pace.behind = behind  # type: ignore[method-assign]
+    show.app.pace.behind = lambda *_: True  # type: ignore[method-assign]
     show.set("camera.zoom", 0.3)
-    show.now += TICK
-    show.app.frame(show.now, rest)
-    assert late[0][1] == pytest.approx(TICK) and 0 < late[0][0] <= late[-1][0]
+    show.frame()
     assert told == []
-    show.app.pace.behind = lambda *_: False  # type: ignore[method-assign]
     show.set("camera.zoom", 0.5)
     show.frame()
-    heard = [Set("camera.zoom", 0.3), Set("camera.rotation", 0.4), Set("camera.zoom", 0.5)]
-    assert told == [(show.now, 0.5, heard)]
+    heard: list[Message] = [Set("camera.zoom", 0.3), Set("camera.zoom", 0.5)]
+    assert told == [(show.now, 0.5, heard)], "never for longer than a tenth of a second"
+    show.frame()
+    show.app.mailbox.put(Trigger("show.quit"))
+    show.frame()
+    assert told[1:] == [(show.now, 0.5, [Trigger("show.quit")])], "the last frame owes nothing"
 
 
 def test_what_is_said_while_a_late_frame_is_drawn_is_for_the_next(begin: Begin) -> None:

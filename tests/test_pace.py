@@ -46,15 +46,15 @@ def test_a_frame_that_is_drawn_waits_until_it_has_to_be_shown(flight: Flight) ->
 
 
 @pytest.mark.parametrize(
-    ("elapsed", "before", "late"),
-    [(0.02, 0.02, False), (0.024, 0.02, False), (0.026, 0.02, True), (0.026, 0.0, True),
-     (0.026, 0.024, True), (0.026, 0.026, False), (1.0, 0.1, False)],
+    ("elapsed", "rate", "behind"),
+    [(0.02, 50.0, False), (0.024, 50.0, False), (0.026, 50.0, True), (0.026, 0.0, True),
+     (0.026, 60.0, True), (0.024, 60.0, False), (0.034, 30.0, False), (0.042, 30.0, True)],
 )  # fmt: skip
-def test_only_the_first_of_several_late_frames_leaves_something(
-    elapsed: float, before: float, late: bool, flight: Flight
+def test_a_frame_is_behind_by_what_is_wanted_and_what_is_usual(
+    elapsed: float, rate: float, behind: bool, flight: Flight
 ) -> None:
-    assert pace(flight).behind(elapsed, before) is late
-    assert not pace(flight, live=False).behind(elapsed, before)
+    assert pace(flight).behind(elapsed, rate) is behind
+    assert not pace(flight, live=False).behind(elapsed, rate)
 
 
 def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:

@@ -24,7 +24,8 @@ class Surface(Protocol):
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Once per frame: what every control that has a value is set to, by key, and the messages
-        of this frame. A late frame leaves it to the next one, which has the messages of both."""
+        of this frame. One that comes late may leave it to the next, which has the messages of
+        both."""
         ...
 
     def lines(self) -> list[str]:
