@@ -10,8 +10,10 @@ Control handling is what a frame does to hear and to answer, the laps `control` 
 drained and applied, glides, morphs and modulation moved on, surfaces polled and told, the log
 written. What counts is the time for which it keeps the frame loop's thread busy, or waiting for a
 lock, for a file or for Python itself. What does not is the time for which that thread could go on
-but the system had another one run, which happens as often with nobody playing (Linux tells: the
-delay in the run queue, in schedstat). A frame is late where more than 1.5 of the wanted intervals
+but the system had another one run, or the machine another system, which happens as often with
+nobody playing. Linux tells: the delay in the run queue, in schedstat; and a thread that never let
+go of its processor, by the count of its context switches, was kept by nothing but its own work,
+whatever time passed. A frame is late where more than 1.5 of the wanted intervals
 pass until the next one begins, and late because of control handling where it would not have been if
 that had taken no longer than it takes, in the median, with nobody playing.
 """
@@ -22,6 +24,7 @@ import argparse
 import ctypes
 import os
 import random
+import resource
 import socket
 import statistics
 import subprocess
@@ -196,7 +199,7 @@ class Handling(Laps):
 
     def start(self) -> None:
         super().start()
-        self.frames.append((self._sums[0], self._sums[1] - self._sums[2], self._sums[2]))
+        self.frames.append((self._sums[0], self._sums[1], self._sums[2]))
         self._sums = [0.0, 0.0, 0.0]
         self._clocks = self._read()
 
@@ -205,16 +208,20 @@ class Handling(Laps):
         before, self._clocks = self._clocks, self._read()
         if part in ("control", "tell"):
             spent = zip(before, self._clocks, strict=True)
-            added = [now - then for then, now in spent]
+            busy, whole, queued, gone = (now - then for then, now in spent)
+            kept = whole - queued if gone else busy
+            added = (busy, kept, whole - kept)
             self._sums = [sum(each) for each in zip(self._sums, added, strict=True)]
 
-    def _read(self) -> tuple[float, float, float]:
-        """Seconds of this thread: on the processor, in all, waiting for a processor."""
+    def _read(self) -> tuple[float, float, float, int]:
+        """Of this thread, seconds on the processor, in all and waiting for a processor, and how
+        often it let go of its processor."""
         # As `os.pread`, but without letting another thread have Python, which costs a frame more
         # than all that is measured here.
         assert _C.pread(self._queue, self._text, 99, 0) > 0
         queued = int(self._text.value.split()[1]) / 1e9
-        return time.thread_time(), time.perf_counter(), queued
+        gone = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        return time.thread_time(), time.perf_counter(), queued, gone
 
 
 def perform(

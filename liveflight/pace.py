@@ -11,8 +11,8 @@ from liveflight.takeoff import Options, canvas
 _MARGIN = 0.001
 """Seconds before a frame is due by which waiting for the ascent ends, beside the time to draw."""
 
-_BEHIND = 1.25
-"""Intervals from which on a frame holds up the next one: a display of 50 Hz does not for 60."""
+_BEHIND = 1.1
+"""Intervals from which on a frame holds up the next one."""
 
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "basic render", "software")
 """What renderers call themselves that draw on the processor."""

@@ -47,8 +47,8 @@ def test_a_frame_that_is_drawn_waits_until_it_has_to_be_shown(flight: Flight) ->
 
 @pytest.mark.parametrize(
     ("elapsed", "rate", "behind"),
-    [(0.02, 50.0, False), (0.024, 50.0, False), (0.026, 50.0, True), (0.026, 0.0, True),
-     (0.026, 60.0, True), (0.024, 60.0, False), (0.034, 30.0, False), (0.042, 30.0, True)],
+    [(0.02, 50.0, False), (0.021, 50.0, False), (0.023, 50.0, True), (0.023, 0.0, True),
+     (0.023, 60.0, True), (0.021, 60.0, False), (0.034, 30.0, False), (0.037, 30.0, True)],
 )  # fmt: skip
 def test_a_frame_is_behind_by_what_is_wanted_and_what_is_usual(
     elapsed: float, rate: float, behind: bool, flight: Flight
