@@ -210,7 +210,7 @@ class Handling(Laps):
             spent = zip(before, self._clocks, strict=True)
             busy, whole, queued, gone = (now - then for then, now in spent)
             kept = whole - queued if gone else busy
-            added = (busy, kept, whole - kept)
+            added = (busy, kept, max(whole - kept, 0.0))
             self._sums = [sum(each) for each in zip(self._sums, added, strict=True)]
 
     def _read(self) -> tuple[float, float, float, int]:
