@@ -79,7 +79,7 @@ class App:
         self.running = True
         self.surfaces = Surfaces(self.mailbox, flight.reports.add)
         self._heard: list[Message] = []
-        """The messages of this frame, and of those before it that left them to it."""
+        """The messages of this frame."""
         self._untold = 0.0
         """Seconds since the surfaces were told."""
         self._live = live
@@ -218,9 +218,10 @@ class App:
         self.pace.displayed(now, self.meter.interval, drawing, parts["show"], running)
         self.flight.controls.set("show.fps", round(self.meter.rate, 1))
         self.flight.controls.set("show.late", self.meter.late)
-        if not self._hurries:
-            heard, self._heard, self._untold = self._heard, [], 0.0
-            self.surfaces.tell(now, self.flight.values(), heard)
+        heard, self._heard = self._heard, []
+        later = self._hurries
+        self.surfaces.tell(now, self.flight.values(), heard, later=later)
+        self._untold = self._untold if later else 0.0
         try:
             if saved := self._screenshots.saved():
                 self.flight.note(saved)

@@ -3,6 +3,7 @@ counted afterwards, and the flight goes on."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
@@ -32,6 +33,7 @@ class Surfaces:
         """`report` is told of trouble."""
         self._mailbox, self._report = mailbox, report
         self.opened: list[Surface] = []
+        self._owed: deque[tuple[float, Mapping[str, Value], Sequence[Message]]] = deque()
 
     def open(self, surfaces: Iterable[Surface]) -> None:
         """Adds those that can be opened, each before the next is asked for."""
@@ -57,9 +59,18 @@ class Surfaces:
         for surface in self.opened:
             self._guarded(partial(surface.poll, now))
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        for surface in self.opened:
-            self._guarded(partial(surface.tell, now, values, heard))
+    def tell(
+        self,
+        now: float,
+        values: Mapping[str, Value],
+        heard: Sequence[Message],
+        *,
+        later: bool = False,
+    ) -> None:
+        """`later`: with the next frame, just before it tells of itself."""
+        self._owed.append((now, values, heard))
+        if not later:
+            self._settle()
 
     def lines(self) -> list[str]:
         """What all of them have for the HUD."""
@@ -67,8 +78,15 @@ class Surfaces:
 
     def close(self) -> None:
         """May be called twice."""
+        self._settle()
         while self.opened:
             self._guarded(self.opened.pop().close)
+
+    def _settle(self) -> None:
+        while self._owed:
+            frame = self._owed.popleft()
+            for surface in self.opened:
+                self._guarded(partial(surface.tell, *frame))
 
     def _guarded(self, call: Callable[[], T]) -> T | None:
         try:

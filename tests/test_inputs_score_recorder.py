@@ -51,6 +51,20 @@ def test_what_is_said_is_read_again_with_its_time(path: Path) -> None:
     assert (read.seed, read.seconds, read.settings) == (7, 1.0, {"camera.zoom": 2.0})
 
 
+def test_a_frame_that_is_told_late_keeps_its_time(path: Path) -> None:
+    recorder = begun(path)
+    for now in (7.0, 7.5, 8.0):
+        recorder.poll(now)
+    recorder.tell(7.5, {}, [Set("camera.zoom", 2.0)])
+    recorder.tell(8.0, {}, [Set("camera.zoom", 3.0)])
+    recorder.close()
+    assert [(seconds, list(said)) for seconds, said in score.read(path).said] == [
+        (0.5, [Set("camera.zoom", 2.0)]),
+        (1.0, [Set("camera.zoom", 3.0)]),
+        (1.0, []),
+    ]
+
+
 def test_no_more_than_a_second_is_lost_whatever_happens(path: Path) -> None:
     recorder = begun(path)
     for tenth in range(40):

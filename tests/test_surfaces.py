@@ -65,6 +65,22 @@ def test_each_is_asked_and_told_and_closed_once() -> None:
     assert (one.closed, other.closed, reports) == (1, 1, [])
 
 
+def test_what_is_told_later_is_told_frame_by_frame_and_at_the_latest_at_the_end() -> None:
+    fader = Fader()
+    surfaces, _, _ = opened(fader)
+    frames: list[tuple[float, Mapping[str, Value], Sequence[Message]]] = [
+        (now, {"camera.zoom": now}, [Set("camera.zoom", now)]) for now in (1.0, 2.0, 3.0, 4.0)
+    ]
+    surfaces.tell(*frames[0], later=True)
+    surfaces.tell(*frames[1], later=True)
+    assert fader.told == []
+    surfaces.tell(*frames[2])
+    assert fader.told == frames[:3]
+    surfaces.tell(*frames[3], later=True)
+    surfaces.close()
+    assert fader.told == frames
+
+
 def test_one_that_cannot_be_opened_is_reported_and_left_out() -> None:
     broken, whole = Fader("open"), Fader()
     surfaces, _, reports = opened(broken, whole)

@@ -23,9 +23,9 @@ class Surface(Protocol):
         ...
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        """Once per frame: what every control that has a value is set to, by key, and the messages
-        of this frame. One that comes late may leave it to the next, which has the messages of
-        both."""
+        """Once per frame, in their order: what every control that has a value is set to, by key,
+        and the messages of the frame that began at `now`. Of one that was late it may come with the
+        next, after that one's `poll`."""
         ...
 
     def lines(self) -> list[str]:

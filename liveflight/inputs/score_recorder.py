@@ -52,7 +52,8 @@ class ScoreRecorder:
         save = self._flown - self._saved >= _EVERY
         if save:
             self._saved = self._flown
-        self._write(score.frame(self._flown, heard, answers), save=save)
+        began = now if self._began is None else self._began
+        self._write(score.frame(now - began, heard, answers), save=save)
 
     def lines(self) -> list[str]:
         return []
