@@ -132,6 +132,19 @@ def test_what_others_moved_is_told_at_once(feedback: OscFeedback, ear: Ear) -> N
         ]
 
 
+def test_a_late_frame_does_not_pull_a_fader_back_that_moved_since(
+    feedback: OscFeedback, ear: Ear
+) -> None:
+    said = Set("camera.pan_x", 0.5, f"osc:127.0.0.1:{ear.port}")
+    feedback.poll(1.0)
+    feedback.poll(1.05)
+    assert told(feedback, ear, 1.0, Set("camera.pan_x", 0.2, "key"), pan_x=0.2, pan_y=1.0) == {}
+    assert told(feedback, ear, 1.05, said, pan_x=0.5, pan_y=1.0) == {
+        "/liveflight/camera/pan_y": [1.0]
+    }
+    assert told(feedback, ear, 1.1 + HOLD, pan_x=0.5, pan_y=1.0) == {}
+
+
 @pytest.mark.parametrize("message", [Trigger("show.sync"), Set("show.preset", "reef", "key")])
 def test_everything_is_told_when_asked_and_after_a_preset(
     message: Message, feedback: OscFeedback, ear: Ear

@@ -75,6 +75,21 @@ def test_in_a_show_a_frame_waits_for_no_sound(tmp_path: Path) -> None:
     assert max(onsets) > 0 and not any(a and b for a, b in pairwise(onsets))
 
 
+def test_after_a_late_frame_all_that_sounded_is_heard(tmp_path: Path) -> None:
+    sound = SoundInput(str(stored(tmp_path / "a.wav", tone(1.0))), background=True)
+    sound.open(Mailbox())
+    heard: list[float] = []
+    hear = sound._hear
+    sound._hear = lambda now: (heard.append(now), hear(now))[1]  # type: ignore[method-assign, func-returns-value]
+    sound.poll(0.1)
+    sound.poll(0.2)
+    for now in (0.1, 0.2):
+        sound.tell(now, {"sound.auto": True, "sound.gain": 0.0}, [])
+    assert sound._work.wait(10)
+    sound.close()
+    assert heard == [0.2]
+
+
 def shown(frames: list[list[Message]], key: str) -> list[float]:
     """What the meter shows in each frame."""
     values, now = [], 0.0

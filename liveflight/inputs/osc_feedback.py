@@ -30,6 +30,7 @@ class OscFeedback:
         self._places = list(dict.fromkeys(places))
         self._osc = osc
         self._targets: list[_Target] = []
+        self._now = -math.inf
 
     def open(self, mailbox: Mailbox) -> None:
         """Raises LiveflightError for a host that is not known, and for our own port: what is told
@@ -48,7 +49,7 @@ class OscFeedback:
             target.alone = hosts.count(target.host) == 1 and not is_loopback(target.host)
 
     def poll(self, now: float) -> None:
-        """Nothing: it does not listen."""
+        self._now = now
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         everything = wants_all(heard)
@@ -56,7 +57,8 @@ class OscFeedback:
             if everything:
                 target.echo.forget()
             target.hear(now, heard)
-            target.tell(now, values)
+            if now >= self._now:  # else what has been said since may be the surface's own
+                target.tell(now, values)
 
     def lines(self) -> list[str]:
         """Where nothing arrives."""

@@ -66,6 +66,7 @@ class SoundInput:
         self._work: Worker[Heard] = Worker(background)
         self._heard = Heard()
         self._gain: float | None = None
+        self._now = 0.0
         self._shown: dict[str, float] = {}
 
     def open(self, mailbox: Mailbox) -> None:
@@ -74,6 +75,7 @@ class SoundInput:
         self._begin()
 
     def poll(self, now: float) -> None:
+        self._now = now
         if not self._background:
             self._work.submit(partial(self._hear, now))
         if self._work.busy and self._work.wait():
@@ -85,7 +87,7 @@ class SoundInput:
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._gain = None if values["sound.auto"] else float(values["sound.gain"])
         if self._background and not self._work.busy:
-            self._work.submit(partial(self._hear, now))
+            self._work.submit(partial(self._hear, self._now))
 
     def lines(self) -> list[str]:
         return self._source.lines()
