@@ -59,7 +59,7 @@ HOMES = {
     "cuda": {"gl", "engines.cuda_kernels"},
     "pygame": {"outputs.window"},
     "imageio_ffmpeg": {"ffmpeg"},
-    "PIL": {"gl.hud", "outputs", "inputs.picture"},
+    "PIL": {"gl.hud", "gl.seed", "outputs", "inputs.picture"},
     "pythonosc": {"inputs.osc_codec", "bench.latency", "bench.soak"},
     "aiohttp": {"inputs.oscquery_door", "inputs.oscquery_server"},
     "zeroconf": {"inputs.oscquery_announce", "probes"},

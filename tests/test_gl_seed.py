@@ -6,6 +6,7 @@ import moderngl
 import numpy as np
 import pytest
 
+from liveflight.gl import fences
 from liveflight.gl.passes import Surface
 from liveflight.gl.seed import Seed
 
@@ -92,6 +93,21 @@ def test_a_far_larger_picture_is_averaged(seed: Seed, surface: Surface) -> None:
     seed.show(np.repeat(checks[..., None], 3, 2).astype(np.uint8))
     seed.lay(surface.framebuffer, 1.0, "cover")
     np.testing.assert_allclose(pixels(surface)[..., :3], 0.5, atol=0.01)
+
+
+def test_a_larger_picture_looks_the_same_whoever_makes_its_mipmaps(
+    ctx: moderngl.Context, surface: Surface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid = []
+    for needed in (True, False):
+        monkeypatch.setattr(fences, "needed", lambda ctx, needed=needed: needed)
+        seed = Seed(ctx)
+        seed.show(picture(96, 64))
+        seed.lay(surface.framebuffer, 1.0, "cover")
+        laid.append(pixels(surface))
+        seed.release()
+    np.testing.assert_allclose(*laid, atol=0.01)
+    assert np.ptp(laid[0][..., :3]) > 0.05
 
 
 def test_the_newest_picture_counts_whatever_its_size(seed: Seed, surface: Surface) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import moderngl
 
 from liveflight.core.contracts import LiveflightError
+from liveflight.gl import fences
 from liveflight.resources import folder
 
 Viewport = tuple[int, int, int, int]
@@ -92,6 +93,7 @@ class Pass:
         except moderngl.Error as error:
             raise LiveflightError(f"shader {name}: {_first_complaint(str(error))}") from error
         self._triangle = ctx.vertex_array(self._program, [])
+        self._keep_fence = fences.keeper(ctx)
         # The shaders weigh whole texels themselves: the drivers' bilinear weights have but 8 bits.
         filters = (moderngl.NEAREST, moderngl.NEAREST)
         if smooth:
@@ -117,6 +119,7 @@ class Pass:
         framebuffer.use()
         framebuffer.viewport = viewport
         self._triangle.render(moderngl.TRIANGLES, vertices=3)
+        self._keep_fence()
 
     def release(self) -> None:
         self._texels.release()

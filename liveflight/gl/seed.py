@@ -6,7 +6,9 @@ from typing import Literal
 
 import moderngl
 import numpy as np
+from PIL import Image
 
+from liveflight.gl import fences
 from liveflight.gl.passes import Pass
 
 Fit = Literal["cover", "contain"]
@@ -18,6 +20,7 @@ class Seed:
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
         self._pass = Pass(ctx, "seed.frag", smooth=True)
+        self._by_the_driver = not fences.needed(ctx)
         self._texture: moderngl.Texture | None = None
 
     def show(self, picture: np.ndarray) -> None:
@@ -27,8 +30,12 @@ class Seed:
             if self._texture:
                 self._texture.release()
             self._texture = self._ctx.texture(size, 3, alignment=1)
+            self._texture.build_mipmaps()
         self._texture.write(np.ascontiguousarray(picture))
-        self._texture.build_mipmaps()
+        if self._by_the_driver:
+            self._texture.build_mipmaps()
+        else:
+            self._write_mipmaps(Image.fromarray(picture))
 
     def lay(self, framebuffer: moderngl.Framebuffer, share: float, fit: Fit) -> None:
         """What is in the framebuffer goes that part of the way, 0..1, to the picture, which fills
@@ -45,6 +52,14 @@ class Seed:
         self._ctx.blend_func = (*factors, moderngl.ZERO, moderngl.ONE)  # type: ignore[assignment]
         self._pass.draw(framebuffer, (0, 0, width, height), self._texture, uniforms)
         self._ctx.disable(moderngl.BLEND)
+
+    def _write_mipmaps(self, image: Image.Image) -> None:
+        """What the driver would draw, and free the fences of: see `fences`."""
+        assert self._texture
+        for level in range(1, max(image.size).bit_length()):
+            half = (max(image.width // 2, 1), max(image.height // 2, 1))
+            image = image.resize(half, Image.Resampling.BOX)
+            self._texture.write(image.tobytes(), level=level)
 
     def release(self) -> None:
         self._pass.release()
