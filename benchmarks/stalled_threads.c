@@ -9,7 +9,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { MOMENT = 1 };  // microseconds; the system makes at least some 60 of it
+// Microseconds, of which the system makes some 60. Not more: a thread that is stopped for longer has the program wait
+// for it, which is what does no harm.
+enum { MOMENT = 1 };
 
 static unsigned long taken_down, held;
 
@@ -21,7 +23,9 @@ static int drawing(void) {
 
 int pthread_cond_broadcast(pthread_cond_t *condition) {
     static int (*next)(pthread_cond_t *);
+    // Its default version; x86-64 has an older one besides, which dlsym would find.
     if (!next) next = (int (*)(pthread_cond_t *))dlvsym(RTLD_NEXT, "pthread_cond_broadcast", "GLIBC_2.3.2");
+    if (!next) next = (int (*)(pthread_cond_t *))dlsym(RTLD_NEXT, "pthread_cond_broadcast");
     int result = next(condition);
     if (drawing()) usleep(MOMENT);
     return result;

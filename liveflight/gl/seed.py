@@ -30,7 +30,7 @@ class Seed:
             if self._texture:
                 self._texture.release()
             self._texture = self._ctx.texture(size, 3, alignment=1)
-            self._texture.build_mipmaps()
+            self._texture.build_mipmaps()  # moderngl has no other way to make room for them
         self._texture.write(np.ascontiguousarray(picture))
         if self._by_the_driver:
             self._texture.build_mipmaps()
@@ -58,7 +58,8 @@ class Seed:
         assert self._texture
         for level in range(1, max(image.size).bit_length()):
             half = (max(image.width // 2, 1), max(image.height // 2, 1))
-            image = image.resize(half, Image.Resampling.BOX)
+            even = (half[0] * 2, half[1] * 2) == image.size
+            image = image.reduce(2) if even else image.resize(half, Image.Resampling.BOX)
             self._texture.write(image.tobytes(), level=level)
 
     def release(self) -> None:
