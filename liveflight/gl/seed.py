@@ -26,13 +26,14 @@ class Seed:
     def show(self, picture: np.ndarray) -> None:
         """From now on this is the picture."""
         size = (picture.shape[1], picture.shape[0])
-        if self._texture is None or self._texture.size != size:
+        new = self._texture is None or self._texture.size != size
+        if new:
             if self._texture:
                 self._texture.release()
             self._texture = self._ctx.texture(size, 3, alignment=1)
-            self._texture.build_mipmaps()  # moderngl has no other way to make room for them
+        assert self._texture
         self._texture.write(np.ascontiguousarray(picture))
-        if self._by_the_driver:
+        if new or self._by_the_driver:  # moderngl has no other way to make room for mipmaps
             self._texture.build_mipmaps()
         else:
             self._write_mipmaps(Image.fromarray(picture))
