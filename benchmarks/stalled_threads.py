@@ -17,13 +17,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from liveflight import app, arguments, ffmpeg
-from liveflight.core.contracts import Quit
+from liveflight.bench.flown import Watched
 from liveflight.gl import fences
 from liveflight.outputs.window import Window
 from liveflight.takeoff import Options
@@ -40,15 +38,12 @@ def fly(seconds: float, footage: str, *, kept: bool) -> None:
         sys.exit(f"drawn by {renderer}, not by llvmpipe: set LIBGL_ALWAYS_SOFTWARE=1")
     if not kept:
         fences.needed = lambda ctx: False
-    show = app.build(Options(preset="reef", fps=FPS, camera=footage), window, live=True)
-    window.events = _until(window.events, time.perf_counter() + seconds)  # type: ignore[method-assign]
+    watched, end = Watched(window), time.perf_counter() + seconds
+    watched.over = lambda: time.perf_counter() > end
+    show = app.build(Options(preset="reef", fps=FPS, camera=footage), watched, live=True)
     app.run(show, FPS)
     print(f"{renderer}: {show.meter.frames} frames")
     show.close()
-
-
-def _until(events: Callable[[], Any], end: float) -> Callable[[], Any]:
-    return lambda: [*events(), Quit()] if time.perf_counter() > end else events()
 
 
 def _made(stops: Path, footage: Path, seconds: float) -> None:
