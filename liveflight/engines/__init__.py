@@ -97,6 +97,15 @@ def _onnx(device: torch.device) -> Backend:
     return Onnx(device)
 
 
+def _compiled(device: torch.device) -> Backend:
+    from liveflight.core.contracts import LiveflightError
+    from liveflight.engines.compiled_backend import CompiledBackend
+
+    if device.type != "cpu":
+        raise LiveflightError(f"--engine compiled flies on the processor: add --device cpu, not {device.type}")
+    return CompiledBackend()
+
+
 def _fastest(device: torch.device) -> Backend:
     from liveflight.engines.fastest import Fastest
 
@@ -105,13 +114,14 @@ def _fastest(device: torch.device) -> Backend:
     return Fastest({name: partial(make, device) for name, make in _ON_CPU.items()})
 
 
-_ON_CPU = {"torch": _derived, "onnx": _onnx}
+_ON_CPU = {"torch": _derived, "onnx": _onnx, "compiled": _compiled}
 """What `auto` chooses from there."""
 
 _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
     "auto": _fastest,
     "torch": _derived,
     "onnx": _onnx,
+    "compiled": _compiled,
     "autograd": _autograd,
 }
 NAMES = tuple(_BACKENDS)
@@ -127,9 +137,10 @@ def _set_up() -> None:
 
 
 def _calm_threads() -> None:
-    """Between two operations libgomp's threads spin, by default for milliseconds; where another
-    program wants one of a few cores, they spin away the time of the very thread they wait for, and
-    a step of 25 ms takes seconds. This many rounds cost an undisturbed step some 8 %, and a
-    disturbed one takes about three times as long."""
+    """Between two operations libgomp's threads spin, by default for milliseconds. Where another
+    program wants one of a few cores, or the threads of ONNX Runtime or of our own kernels are to go
+    on with what torch has just left, they spin away the time of the very thread that is waited for.
+    So few rounds cost torch's own operations nothing that can be measured; 2,000 cost a step by our
+    kernels a fifth."""
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+        os.environ.setdefault("GOMP_SPINCOUNT", "100")

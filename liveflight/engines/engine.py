@@ -134,9 +134,10 @@ class AscentEngine:
         shift = (int(ways[0]), int(ways[1]))
         seen_at = scales(ascent.octaves, (picture.shape[-2], picture.shape[-1]))
         scale = seen_at[int(self._rng.integers(len(seen_at)))]
-        seen = torch.roll(picture, shift, (2, 3))
+        seen = torch.roll(picture, shift, (2, 3)) if any(shift) else picture
         gradient = self.gradient(seen, mix, ascent.objective, scale)
-        gradient = torch.roll(gradient, (-shift[0], -shift[1]), (2, 3))
+        if any(shift):
+            gradient = torch.roll(gradient, (-shift[0], -shift[1]), (2, 3))
         gradient = conditioning.decorrelate(gradient, ascent.decorrelation)
         gradient = conditioning.smooth(gradient, ascent.smoothing, ascent.decorrelation)
         return conditioning.normalise(gradient) if ascent.normalise else gradient
@@ -147,9 +148,12 @@ class AscentEngine:
         size = (picture.shape[-2], picture.shape[-1])
         smaller = scaled(size, scale)
         seen = picture if smaller == size else shrunk(picture, smaller)
-        gradient = torch.zeros_like(seen)
+        gradient: Tensor | None = None
         for network, excitations in self._excitations(mix, objective).items():
-            gradient = gradient + self._backend.gradient(network, seen, excitations)
+            part = self._backend.gradient(network, seen, excitations)
+            gradient = part if gradient is None else gradient + part
+        if gradient is None:
+            gradient = torch.zeros_like(seen)
         return gradient if smaller == size else shrunk_backward(gradient, size)
 
     def _excitations(self, mix: Mix, objective: str) -> dict[str, Excitations]:

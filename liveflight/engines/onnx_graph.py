@@ -16,7 +16,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from liveflight.engines.onnx_layouts import BLOCKED_DOMAIN, IR, OPSET, Blocked, Plain
 from liveflight.engines.onnx_maps import Convolution, Map
-from liveflight.engines.onnx_steps import Add, Clip, Conv, Layer, Pool, Step, steps_to
+from liveflight.engines.steps import Add, Clip, Conv, Layer, Pool, Step, steps_to
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered
 

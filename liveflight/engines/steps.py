@@ -88,7 +88,7 @@ def _steps(key: str, module: nn.Module) -> Iterator[Step]:
         case nn.MaxPool2d(kernel_size=2, stride=2, padding=0):
             yield Pool()
         case _:
-            raise TypeError(f"there is no gradient graph for a {type(module).__name__} ({key})")
+            raise TypeError(f"no way back is known through a {type(module).__name__} ({key})")
 
 
 def _fused(steps: list[Step]) -> list[Step]:

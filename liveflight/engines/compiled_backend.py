@@ -1,0 +1,120 @@
+"""Gradients by kernels of its own, compiled for this processor: see kernels.c."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from liveflight.engines.backend import Excitations
+from liveflight.engines.compiled_program import Compiled
+from liveflight.engines.compiled_weights import Weights
+from liveflight.engines.cpu_kernels import MOST_THREADS, kernels
+from liveflight.networks import Network
+from liveflight.networks.layered import Features, Layered
+
+_MOST = 1024
+"""Programs that are kept, of some 50 KB each."""
+
+Key = tuple[str, frozenset[str], tuple[int, int], bool]
+"""Network, layers, height and width, and whether whole layers can be excited."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    network: Network
+    module: Layered
+    weights: Weights
+
+
+class CompiledBackend:
+    """`engines.backend.Backend` on the CPU, in float32: one program for each set of layers and
+    picture size, all in the same memory."""
+
+    def __init__(self) -> None:
+        """Raises LiveflightError where the kernels cannot be compiled."""
+        self._kernels = kernels()
+        self._threads = min(torch.get_num_threads(), MOST_THREADS)
+        self._networks: dict[str, _Known] = {}
+        self._programs: OrderedDict[Key, Compiled] = OrderedDict()
+        self._memory = torch.empty(0)
+        self._scratch = torch.empty(0, 0)
+        self._owner: Compiled | None = None
+        """The program whose frames are zeros in the memory."""
+        self._lock = threading.Lock()
+
+    def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
+        assert isinstance(module, Layered)
+        loaded = _Known(known, module, Weights(self._kernels.lanes))
+        with self._lock:
+            for key in [key for key in self._programs if key[0] == known.name]:
+                del self._programs[key]
+            self._networks[known.name] = loaded
+        return torch.float32
+
+    def plan(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> None:
+        for size in sizes:
+            for whole in (False, True):
+                self._program((network, frozenset(layers), size, whole))
+
+    def planned(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> bool:
+        wanted = frozenset(layers)
+        return network in self._networks and all(
+            (network, wanted, size, whole) in self._programs
+            for size in sizes
+            for whole in (False, True)
+        )
+
+    @torch.no_grad()
+    def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
+        size = (picture.shape[-2], picture.shape[-1])
+        whole = any(excited.whole for excited in excitations.values())
+        program = self._program((network, frozenset(excitations), size, whole))
+        program.load(excitations)
+        layout = program.layout
+        self._make_room(layout.floats, layout.scratch)
+        gradient = torch.empty_like(picture)
+        start = layout.framing if self._owner is program else 0
+        self._owner = program
+        memories = (self._memory, self._scratch, picture.contiguous(), gradient)
+        self._kernels.run(layout.ops, start, self._threads, *memories)
+        return gradient
+
+    def tidy(self) -> bool:
+        return False  # plans leave nothing behind
+
+    def close(self) -> None:
+        with self._lock:
+            self._networks.clear()
+            self._programs.clear()
+        self._owner, self._memory, self._scratch = None, torch.empty(0), torch.empty(0, 0)
+
+    @torch.no_grad()
+    def _program(self, key: Key) -> Compiled:
+        with self._lock:
+            if key in self._programs:
+                self._programs.move_to_end(key)
+                return self._programs[key]
+            known = self._networks[key[0]]
+        program = Compiled(known.network, known.module, known.weights, *key[1:], self._threads)
+        with self._lock:
+            self._programs[key] = program
+            while len(self._programs) > _MOST:
+                self._programs.popitem(last=False)
+        return program
+
+    def _make_room(self, floats: int, scratch: int) -> None:
+        if self._memory.numel() < floats:
+            self._owner = None
+            self._memory = torch.empty(0)
+            self._memory = torch.empty(floats)
+        if self._scratch.numel() < scratch * self._threads:
+            self._scratch = torch.empty(self._threads, -(-scratch // 16) * 16)

@@ -1,0 +1,119 @@
+"""A 1x1 convolution to many more channels and the depthwise one after it, by strips of rows.
+
+What stands between them is the largest map of a network of inverted residuals (Sandler et al.,
+"MobileNetV2", 2018). Made strip by strip in a memory that the cache holds, and made again on the way
+back, it never goes through the main memory, which takes longer than to compute it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from liveflight.engines.compiled_convolution import CompiledConvolution
+from liveflight.engines.compiled_maps import Map, Operation, Place, Strips, framed_strip
+
+_LARGE = 1 << 18
+"""Floats of a map that is not to be kept."""
+
+_STRIP = 3 << 15
+"""Floats of a strip."""
+
+
+_PART = 1 << 15
+"""Floats of some channels of a map."""
+
+_TASKS = 8
+
+
+@dataclass(frozen=True)
+class Expanded:
+    inner: Map
+    """What stands between."""
+    expand: CompiledConvolution
+    depthwise: CompiledConvolution
+    panel: int
+    """Channels that go together."""
+
+    @property
+    def large(self) -> bool:
+        return self.inner.height * self.inner.width * self.inner.pixel >= _LARGE
+
+    @property
+    def output(self) -> tuple[int, int]:
+        return self.depthwise.output
+
+    @property
+    def filters(self) -> int:
+        return self.depthwise.filters
+
+    def there(self, x: Map, y: Map) -> Strips:
+        return self._rows_there(x, y) if self.large else self._channels_there(x, y)
+
+    def back(
+        self, y: Map, x: Map, home: Map, added: Map | None, made: Operation | None
+    ) -> list[Operation | Strips]:
+        """From y's gradient, or from what makes it, to that of x, at `home`, to which another is
+        added."""
+        if self.large:
+            before = [made] if made else []
+            return [*before, self._rows_back(y, x, home, added)]
+        by_channels = [*([made] if made else []), *self.depthwise.back(y, self.inner, None)]
+        source = [made.source.map] if made and made.source else []
+        strips = self._by_channels(by_channels, self.inner, [*source, y, self.inner])
+        return [strips, *self.expand.back(self.inner, home, added)]
+
+    def _channels_there(self, x: Map, y: Map) -> Strips:
+        first = self.expand.there(x, self.inner, None)
+        second = self.depthwise.there(self.inner, y, None)
+        return self._by_channels([first, second], y, [x])
+
+    def _by_channels(
+        self, operations: Sequence[Operation], target: Map, maps: Sequence[Map]
+    ) -> Strips:
+        panel = self.panel
+        panels = -(-self.inner.pixel // panel)
+        size = self.inner.height * self.inner.width * self.inner.pixel
+        count = min(panels, max(_TASKS, size // _PART))
+        bounds = [panels * task // count * panel for task in range(count)] + [self.inner.pixel]
+        tasks = [
+            [operation.channelwise(first, last) for operation in operations]
+            for first, last in pairwise(bounds)
+        ]
+        return Strips(tasks, Place(target), maps, 0)
+
+    def _rows_there(self, x: Map, y: Map) -> Strips:
+        inner, stride = self.inner, self.depthwise.stride
+        second = self.depthwise.there(inner, y, None)
+        assert second.source is not None
+        overlap = self.depthwise.kernel[0] - stride
+        rows = max(1, (_STRIP // inner.row - overlap) // stride)
+        tasks = []
+        for begin in range(0, y.height, rows):
+            end = min(begin + rows, y.height)
+            first = second.source.row + begin * stride
+            last = first + (end - begin) * stride + overlap
+            strip = inner.strip(first)
+            own = {inner: strip}
+            expand = self.expand.there(x, inner, None)
+            made = expand.part(max(first, 0), min(last, inner.height), own)
+            tasks.append((framed_strip(strip, first, last), made, second.part(begin, end, own)))
+        floats = (rows * stride + overlap) * inner.row
+        return Strips(tasks, Place(y), [x], floats)
+
+    def _rows_back(self, y: Map, x: Map, home: Map, added: Map | None) -> Strips:
+        inner, stride = self.inner, self.depthwise.stride
+        again = self.expand.there(x, inner, None)
+        first_back = list(self.depthwise.back(y, inner, None))
+        second_back = list(self.expand.back(inner, home, added))
+        rows = max(stride, _STRIP // inner.row // stride * stride)
+        tasks = []
+        for begin in range(0, inner.height, rows):
+            end = min(begin + rows, inner.height)
+            own = {inner: inner.strip(begin)}
+            parts: list[Operation] = [again.part(begin, end, own)]
+            parts += [each.between(begin, end, own) for each in (*first_back, *second_back)]
+            tasks.append(parts)
+        maps = [x, y, *([added] if added else []), *([home] if home.top is not None else [])]
+        return Strips(tasks, Place(home), maps, rows * inner.row)

@@ -1,0 +1,186 @@
+"""kernels.c, compiled once for this processor by its C compiler, and how it is called."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import platformdirs
+import torch
+from torch import Tensor
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.engines import measured
+
+log = logging.getLogger("liveflight.engines")
+
+CONVOLVE, DEPTHWISE, WINOGRAD, POOL, UNPOOL, SUM, FRAME, ENTER, LEAVE, STRIPS = range(10)
+OWN = 1 << 40
+"""From here on, a place is in the thread's own scratch memory."""
+KEEP, CLAMP, MASK = range(3)
+
+MOST_THREADS = 64
+
+_SOURCE = Path(__file__).with_name("kernels.c")
+_COMPILERS = ("cc", "gcc", "clang")
+_FLAGS = ("-O3", "-shared", "-fPIC", "-pthread", "-ffp-contract=fast", "-std=gnu11")
+_NATIVE = ("-march=native", "-mcpu=native")
+"""Compilers know one of them, by the processor."""
+_PATIENCE = 120.0
+"""Seconds that a compiler may take; it takes some 5."""
+
+_int, _pointer = ctypes.c_int64, ctypes.c_void_p
+
+
+class Place(ctypes.Structure):
+    _fields_ = (("first", _int), ("row", _int), ("pixel", _int))
+
+
+class Op(ctypes.Structure):
+    """`op` of kernels.c."""
+
+    _fields_ = (
+        *((name, _int) for name in ("kind", "row_blocks", "column_blocks")),
+        *((name, _int) for name in ("rows", "columns", "channels")),
+        *((name, Place) for name in ("source", "target", "added")),
+        *((name, _pointer) for name in ("weight", "bias")),
+        *((name, _int) for name in ("segments", "segment", "depth", "taps", "tap", "finish")),
+        ("ceiling", ctypes.c_double),
+    )
+
+
+_LINE = 8
+"""Numbers of 8 bytes of a progress."""
+
+
+class Kernels:
+    """The compiled library."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self.lanes = int(library.lanes())
+        """Floats of a vector."""
+        self._run = library.run
+        self._run.argtypes = [
+            *(_pointer, _int, _pointer, ctypes.c_int),
+            *(_pointer, _pointer, _int, _pointer, _pointer),
+        ]
+        self._run.restype = None
+
+    def run(
+        self,
+        ops: ctypes.Array[Op],
+        start: int,
+        threads: int,
+        memory: Tensor,
+        scratch: Tensor,
+        picture: Tensor,
+        gradient: Tensor,
+    ) -> None:
+        """Those from `start` on, on so many threads. All tensors are contiguous float32; `scratch`:
+        (threads, floats)."""
+        count = len(ops) - start
+        progress = torch.empty(count + 1, _LINE, dtype=torch.int64)
+        self._run(
+            ctypes.addressof(ops) + start * ctypes.sizeof(Op),
+            count,
+            -(-progress.data_ptr() // 64) * 64,
+            threads,
+            memory.data_ptr(),
+            scratch.data_ptr(),
+            scratch.stride(0),
+            picture.data_ptr(),
+            gradient.data_ptr(),
+        )
+
+
+@lru_cache(maxsize=1)
+def kernels() -> Kernels:
+    """Those for this processor, compiled now unless they lie in the user's cache. Raises
+    LiveflightError where there is no compiler, or it fails."""
+    return Kernels(load(Path(platformdirs.user_cache_dir("liveflight")) / "kernels"))
+
+
+def load(folder: Path) -> ctypes.CDLL:
+    """The library, from this folder of such libraries where it lies there whole."""
+    compiler = _compiler()
+    parts = [part.read_bytes() for part in sorted(_SOURCE.parent.glob("kernels*.[ch]"))]
+    key = hashlib.sha256(repr((parts, _FLAGS, _machine(compiler))).encode())
+    name = key.hexdigest()[:32]
+    for path in folder.glob(f"{name}-*.so"):
+        # Its name holds the digest of its content: a part of a library would end the program.
+        if path.stem == f"{name}-{_digest(path)}":
+            with suppress(OSError):
+                return ctypes.CDLL(str(path))
+        log.warning("compiled kernels in %s are damaged: they are compiled anew", folder)
+        with suppress(OSError):
+            path.unlink()
+    return _compiled(compiler, folder, name)
+
+
+def _compiled(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
+    with tempfile.TemporaryDirectory(prefix="liveflight-") as temporary:
+        made = Path(temporary) / "kernels.so"
+        failed = _compile(compiler, made)
+        if failed:
+            raise LiveflightError(
+                f"{compiler} does not compile liveflight's kernels, so --engine compiled cannot be "
+                f"flown: {failed}; --engine auto does without"
+            )
+        kept = folder / f"{name}-{_digest(made)}.so"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            part = kept.with_suffix(f".{os.getpid()}.part")
+            shutil.copyfile(made, part)
+            part.replace(kept)
+        except OSError as error:
+            log.debug("cannot keep compiled kernels: %s", error)
+            return ctypes.CDLL(str(made))
+        return ctypes.CDLL(str(kept))
+
+
+def _compile(compiler: str, made: Path) -> str:
+    """What went wrong, in a line, or nothing."""
+    said = ""
+    for native in _NATIVE:
+        call = [compiler, *_FLAGS, native, str(_SOURCE), "-o", str(made)]
+        try:
+            done = subprocess.run(call, capture_output=True, text=True, timeout=_PATIENCE)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        if done.returncode == 0:
+            return ""
+        lines = done.stderr.splitlines()
+        said = said or next((line for line in lines if "error" in line), f"exit {done.returncode}")
+    return said
+
+
+def _compiler() -> str:
+    asked = os.environ.get("CC", "")
+    found: Sequence[str | None] = [shutil.which(each) for each in (asked, *_COMPILERS) if each]
+    for each in found:
+        if each is not None:
+            return each
+    raise LiveflightError(
+        f"there is no C compiler here ({', '.join(_COMPILERS)}), which --engine compiled needs: "
+        "apt-get install gcc, or xcode-select --install; --engine auto does without"
+    )
+
+
+def _machine(compiler: str) -> tuple[object, ...]:
+    status = os.stat(compiler)
+    able = torch.backends.cpu.get_cpu_capability()
+    return platform.machine(), measured.machine()["processor"], able, status.st_size, status.st_mtime
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]

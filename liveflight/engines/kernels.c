@@ -1,0 +1,78 @@
+/* A network's way there and back on the processor, for engines/cpu_kernels.py, which compiles it.
+
+   Maps are float32, channels last, a pixel's channels padded with zeros to whole vectors, with a
+   frame of zeros round them where what follows looks past their edges: no kernel knows an edge. */
+
+#include "kernels_convolve.h"
+#include "kernels_maps.h"
+#include "kernels_winograd.h"
+
+struct progress {
+    _Atomic int64_t begun, done;
+    int64_t apart[6]; /* a cache line each */
+};
+
+static void strip(const op *first, const job *job, int64_t count);
+
+static void perform(const op *op, const job *job, int64_t task) {
+    switch (op->kind) {
+    case CONVOLVE: convolve(op, job->memory, task); break;
+    case DEPTHWISE: depthwise(op, job->memory, task); break;
+    case WINOGRAD: winograd(op, job->memory, job->scratch, task); break;
+    case POOL: pool(op, job->memory, task); break;
+    case UNPOOL: unpool(op, job->memory, task); break;
+    case SUM: sum(op, job->memory, task); break;
+    case FRAME: frame(op, job->memory); break;
+    case ENTER: enter(op, job, task); break;
+    case LEAVE: leave(op, job, task); break;
+    default: strip(op + 1 + task * op->segments, job, op->segments);
+    }
+}
+
+/* So many operations one after the other by the same thread: what one leaves is in its cache. */
+static void strip(const op *first, const job *job, int64_t count) {
+    int64_t scratch = ((intptr_t)job->scratch - (intptr_t)job->memory) / (intptr_t)sizeof(float);
+    for (const op *each = first; each < first + count; each++) {
+        op own = *each;
+        if (own.in.first >= OWN / 2) own.in.first += scratch - OWN;
+        if (own.out.first >= OWN / 2) own.out.first += scratch - OWN;
+        perform(&own, job, 0);
+    }
+}
+
+/* Takes tasks until all are done. An operation begins when the tasks of the one before it are done,
+   not when all threads are there: one that the system keeps from running holds nobody up. */
+static void *work(void *given) {
+    const job *job = given;
+    for (int64_t i = 0; i < job->count; i++) {
+        const op *op = job->ops + i;
+        struct progress *at = job->progress + i;
+        int64_t tasks = op->row_blocks * op->column_blocks, task;
+        if (op->kind == STRIPS) i += tasks * op->segments;
+        while ((task = atomic_fetch_add(&at->begun, 1)) < tasks) {
+            perform(op, job, task);
+            atomic_fetch_add(&at->done, 1);
+        }
+        for (int looks = 0; atomic_load(&at->done) < tasks; looks++)
+            if (looks > 1000) sched_yield();
+    }
+    return 0;
+}
+
+int lanes(void) { return LANES; }
+
+/* Runs the operations on so many threads, at most 64. progress: a cache line for each operation,
+   scratch: so many floats for each thread. */
+void run(const op *ops, int64_t count, void *progress, int threads, float *memory, float *scratch,
+         int64_t each, const float *picture, float *gradient) {
+    job jobs[64];
+    pthread_t others[64];
+    int started = 0;
+    memset(progress, 0, count * sizeof(struct progress));
+    for (int i = 0; i < threads; i++)
+        jobs[i] = (job){ops, count, progress, memory, scratch + i * each, picture, gradient};
+    for (int i = 1; i < threads; i++)
+        if (!pthread_create(others + started, 0, work, jobs + i)) started++;
+    work(jobs);
+    while (started--) pthread_join(others[started], 0);
+}

@@ -1,0 +1,101 @@
+/* What all parts of kernels.c use. */
+
+#pragma once
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__SSE__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+#define LANES 16
+#elif defined(__AVX__)
+#define LANES 8
+#else
+#define LANES 4
+#endif
+#define PANEL (2 * LANES)
+#define CHANNELS (8 * PANEL) /* of a depthwise convolution at a time */
+#define CACHED 24576         /* floats of weights that stay in a core's own cache */
+
+#define INLINE static inline __attribute__((always_inline))
+#define PRAGMA(what) _Pragma(#what)
+#if defined(__clang__)
+#define UNROLL PRAGMA(unroll)
+#else
+#define UNROLL PRAGMA(GCC unroll 36)
+#endif
+
+typedef float vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int32_t bits __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+enum { CONVOLVE, DEPTHWISE, WINOGRAD, POOL, UNPOOL, SUM, FRAME, ENTER, LEAVE, STRIPS };
+#define OWN (INT64_C(1) << 40) /* from here on, a place is in the thread's own scratch memory */
+enum { KEEP, CLAMP, MASK };
+
+typedef struct { /* where a map's first pixel is, and how far its next row and pixel; -1: no map */
+    int64_t first, row, pixel;
+} place;
+
+typedef struct {
+    int64_t kind, row_blocks, column_blocks; /* blocks: tasks that may run at once */
+    int64_t rows, columns, channels;         /* of what is written */
+    place in, out, add;
+    const float *weight, *bias;
+    int64_t segments, segment, depth; /* input rows of an output, how far apart, floats of each */
+    int64_t taps, tap;                /* of DEPTHWISE: pixels of each, how far apart */
+    int64_t finish;
+    double ceiling;
+} op;
+
+typedef struct {
+    const op *ops;
+    int64_t count;
+    struct progress *progress;
+    float *memory, *scratch;
+    const float *picture;
+    float *gradient;
+} job;
+
+INLINE vec load(const float *from) { return *(const vec *)from; }
+INLINE void store(float *to, vec value) { *(vec *)to = value; }
+INLINE vec splat(float x) { return x - (vec){0}; }
+INLINE vec where(bits which, vec one, vec other) {
+    return (vec)((which & (bits)one) | (~which & (bits)other));
+}
+#if defined(__AVX512F__)
+INLINE vec larger(vec one, vec other) { return (vec)_mm512_max_ps((__m512)one, (__m512)other); }
+INLINE vec smaller(vec one, vec other) { return (vec)_mm512_min_ps((__m512)one, (__m512)other); }
+#elif defined(__AVX__)
+INLINE vec larger(vec one, vec other) { return (vec)_mm256_max_ps((__m256)one, (__m256)other); }
+INLINE vec smaller(vec one, vec other) { return (vec)_mm256_min_ps((__m256)one, (__m256)other); }
+#else
+INLINE vec larger(vec one, vec other) { return where(one > other, one, other); }
+INLINE vec smaller(vec one, vec other) { return where(one < other, one, other); }
+#endif
+INLINE int64_t least(int64_t one, int64_t other) { return one < other ? one : other; }
+
+/* One of the blocks of so many units of a total. */
+INLINE void share(int64_t total, int64_t unit, int64_t blocks, int64_t block, int64_t range[2]) {
+    int64_t units = (total + unit - 1) / unit;
+    range[0] = units * block / blocks * unit;
+    range[1] = least(units * (block + 1) / blocks * unit, total);
+}
+
+/* What becomes of a sum before it is written: clamped, or a gradient masked by the activation that
+   it takes the place of. */
+INLINE void finish(const op *op, float *out, vec sum, const float *add) {
+    vec zero = {0};
+    if (add) sum += load(add);
+    if (op->finish == CLAMP) {
+        sum = smaller(larger(sum, zero), splat(op->ceiling));
+    } else if (op->finish == MASK) {
+        vec made = load(out);
+        sum = (vec)((bits)sum & (made > zero) & (made < splat(op->ceiling)));
+    }
+    store(out, sum);
+}

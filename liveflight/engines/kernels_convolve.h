@@ -1,0 +1,133 @@
+/* Convolutions as matrix products, and those of each channel by itself. */
+
+#pragma once
+
+
+#include "kernels.h"
+
+/* Sums of products of R rows of pixels with V vectors of filters, kept in registers: the inside of a
+   matrix product after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication",
+   2008. */
+#define TILE(name, R, V)                                                                           \
+    INLINE void name(const float *const *at, const float *weight, const op *op, vec (*sums)[V]) {  \
+        vec sum[R][V];                                                                             \
+        UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++) sum[r][v] = (vec){0}; \
+        for (int64_t s = 0; s < op->segments; s++) {                                               \
+            const float *row[R];                                                                   \
+            UNROLL for (int r = 0; r < R; r++) row[r] = at[r] + s * op->segment;                   \
+            for (int64_t k = 0; k < op->depth; k++, weight += V * LANES) {                         \
+                vec w[V];                                                                          \
+                UNROLL for (int v = 0; v < V; v++) w[v] = load(weight + v * LANES);                \
+                UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++)              \
+                    sum[r][v] += splat(row[r][k]) * w[v];                                          \
+            }                                                                                      \
+        }                                                                                          \
+        UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++) sums[r][v] = sum[r][v]; \
+    }
+TILE(tile_wide, 6, 2)
+TILE(tile_narrow, 12, 1)
+
+/* Pixels of the map with filters of which R by V vectors fit into registers. */
+#define CONVOLVED(name, tile, R, V)                                                                \
+    INLINE void name(const op *op, float *memory, const int64_t pixels[2], int64_t begin, int64_t end) { \
+        int64_t deep = op->segments * op->depth;                                                   \
+        int64_t row = pixels[0] / op->columns, column = pixels[0] % op->columns;                   \
+        for (int64_t p = pixels[0]; p < pixels[1]; p += R) {                                       \
+            const float *at[R], *add[R];                                                           \
+            float *out[R];                                                                         \
+            UNROLL for (int r = 0; r < R; r++) {                                                   \
+                at[r] = memory + op->in.first + row * op->in.row + column * op->in.pixel;          \
+                out[r] = memory + op->out.first + row * op->out.row + column * op->out.pixel;      \
+                add[r] = memory + op->add.first + row * op->add.row + column * op->add.pixel;      \
+                if (p + r + 1 < pixels[1] && ++column == op->columns) column = 0, row++;           \
+            }                                                                                      \
+            int64_t count = least(R, pixels[1] - p);                                               \
+            for (int64_t f = begin; f < end; f += V * LANES) {                                     \
+                vec sums[R][V], bias[V];                                                           \
+                tile(at, op->weight + f * deep, op, sums);                                         \
+                UNROLL for (int v = 0; v < V; v++)                                                 \
+                    bias[v] = op->bias ? load(op->bias + f + v * LANES) : (vec){0};                \
+                UNROLL for (int r = 0; r < R; r++)                                                 \
+                    if (r < count) UNROLL for (int v = 0; v < V; v++)                              \
+                        finish(op, out[r] + f + v * LANES, sums[r][v] + bias[v],                   \
+                               op->add.first < 0 ? 0 : add[r] + f + v * LANES);                    \
+            }                                                                                      \
+        }                                                                                          \
+    }
+CONVOLVED(convolved_wide, tile_wide, 6, 2)
+CONVOLVED(convolved_narrow, tile_narrow, 12, 1)
+
+/* A convolution as a matrix product of pixels by filters. weight: by panels of filters, (segments,
+   depth, PANEL or what is left of it). */
+static void convolve(const op *given, float *memory, int64_t task) {
+    const op own = *given, *op = &own; /* that no store can be to */
+    int64_t pixels[2], filters[2], deep = op->segments * op->depth;
+    share(op->rows * op->columns, 12, op->row_blocks, task / op->column_blocks, pixels);
+    share(op->channels, PANEL, op->column_blocks, task % op->column_blocks, filters);
+    int64_t most = CACHED / (deep * PANEL + 1) * PANEL + PANEL, full = filters[1] / PANEL * PANEL;
+    for (int64_t f = filters[0]; f < full; f += most)
+        convolved_wide(op, memory, pixels, f, least(f + most, full));
+    if (full < filters[1]) convolved_narrow(op, memory, pixels, full, filters[1]);
+}
+
+/* So many pixels beside each other, V vectors of their channels. */
+INLINE void spot(const op *op, const float *in, float *out, const float *add, int64_t channel,
+                 int count, int64_t taps, int V) {
+    vec sum[6][2];
+    UNROLL for (int p = 0; p < count; p++) UNROLL for (int v = 0; v < V; v++)
+        sum[p][v] = op->bias ? load(op->bias + channel + v * LANES) : (vec){0};
+    const float *weight = op->weight + channel;
+    for (int64_t s = 0; s < op->segments; s++, in += op->segment)
+        UNROLL for (int64_t t = 0; t < taps; t++, weight += op->depth) {
+            vec w[2];
+            UNROLL for (int v = 0; v < V; v++) w[v] = load(weight + v * LANES);
+            UNROLL for (int p = 0; p < count; p++) UNROLL for (int v = 0; v < V; v++)
+                sum[p][v] += load(in + t * op->tap + p * op->in.pixel + v * LANES) * w[v];
+        }
+    UNROLL for (int p = 0; p < count; p++) UNROLL for (int v = 0; v < V; v++)
+        finish(op, out + p * op->out.pixel + v * LANES, sum[p][v],
+               add ? add + p * op->add.pixel + v * LANES : 0);
+}
+
+/* A row of them, of channels that stay in the cache with the rows that they are made of. */
+INLINE void spots(const op *op, float *memory, int64_t y, const int64_t channels[2], int64_t taps) {
+    const float *in = memory + op->in.first + y * op->in.row;
+    const float *add = op->add.first < 0 ? 0 : memory + op->add.first + y * op->add.row;
+    float *out = memory + op->out.first + y * op->out.row;
+    for (int64_t x = 0, count; x < op->columns; x += count) {
+        int64_t left = op->columns - x;
+        count = left >= 6 ? 6 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        for (int64_t c = channels[0]; c < channels[1]; c += PANEL) {
+            const float *from = in + x * op->in.pixel + c;
+            const float *more = add ? add + x * op->add.pixel + c : 0;
+            float *to = out + x * op->out.pixel + c;
+            if (channels[1] - c < PANEL)
+                for (int64_t p = 0; p < count; p++)
+                    spot(op, from + p * op->in.pixel, to + p * op->out.pixel,
+                         more ? more + p * op->add.pixel : 0, c, 1, taps, 1);
+            else if (count == 6) spot(op, from, to, more, c, 6, taps, 2);
+            else if (count == 4) spot(op, from, to, more, c, 4, taps, 2);
+            else if (count == 2) spot(op, from, to, more, c, 2, taps, 2);
+            else spot(op, from, to, more, c, 1, taps, 2);
+        }
+    }
+}
+
+INLINE void depthwise_of(const op *op, float *memory, int64_t task, int64_t taps) {
+    int64_t rows[2], channels[2];
+    share(op->rows, 1, op->row_blocks, task / op->column_blocks, rows);
+    share(op->channels, PANEL, op->column_blocks, task % op->column_blocks, channels);
+    for (int64_t c = channels[0]; c < channels[1]; c += CHANNELS)
+        for (int64_t y = rows[0]; y < rows[1]; y++)
+            spots(op, memory, y, (int64_t[]){c, least(c + CHANNELS, channels[1])}, taps);
+}
+
+/* A convolution of each channel by itself. weight: (segments, taps, depth), depth being all channels. */
+static void depthwise(const op *given, float *memory, int64_t task) {
+    const op own = *given; /* that no store can be to */
+    switch (own.taps) {
+    case 3: depthwise_of(&own, memory, task, 3); break;
+    case 5: depthwise_of(&own, memory, task, 5); break;
+    default: depthwise_of(&own, memory, task, own.taps);
+    }
+}
