@@ -167,7 +167,8 @@ class Bench:
     def _engines(self) -> tuple[str, ...]:
         from liveflight import engines
 
-        return self.plan.engines or tuple(name for name in engines.NAMES if name != "auto")
+        unfit = ["auto"] if self.device == "cpu" else ["auto", engines.ON_PROCESSOR]
+        return self.plan.engines or tuple(name for name in engines.NAMES if name not in unfit)
 
     def _flown(self, flight: Flight, output: str) -> dict[str, Any]:
         return plan.flown(self.plan, flight, output, self.device, self.weights)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from liveflight.engines.backend import Backend
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
+ON_PROCESSOR = "compiled"
+"""The engine that knows no other device."""
 
 
 def load(
@@ -41,7 +43,7 @@ def load(
     from liveflight.engines.engine import AscentEngine
     from liveflight.engines.fallback import Fallback
 
-    chosen = devices.choose(device)
+    chosen = devices.choose("cpu" if (name, device) == (ON_PROCESSOR, "auto") else device)
     measured.here().repeatable = repeatable
     if chosen.type == "cpu":
         heaps.keep_freed()
@@ -98,11 +100,13 @@ def _onnx(device: torch.device) -> Backend:
 
 
 def _compiled(device: torch.device) -> Backend:
-    from liveflight.core.contracts import LiveflightError
     from liveflight.engines.compiled_backend import CompiledBackend
 
     if device.type != "cpu":
-        raise LiveflightError(f"--engine compiled flies on the processor: add --device cpu, not {device.type}")
+        raise LiveflightError(
+            f"--engine {ON_PROCESSOR} is for the processor, not for {device.type}: "
+            "choose --device cpu, or --engine auto"
+        )
     return CompiledBackend()
 
 
@@ -114,14 +118,14 @@ def _fastest(device: torch.device) -> Backend:
     return Fastest({name: partial(make, device) for name, make in _ON_CPU.items()})
 
 
-_ON_CPU = {"torch": _derived, "onnx": _onnx, "compiled": _compiled}
+_ON_CPU = {"torch": _derived, "onnx": _onnx, ON_PROCESSOR: _compiled}
 """What `auto` chooses from there."""
 
 _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
     "auto": _fastest,
     "torch": _derived,
     "onnx": _onnx,
-    "compiled": _compiled,
+    ON_PROCESSOR: _compiled,
     "autograd": _autograd,
 }
 NAMES = tuple(_BACKENDS)

@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from liveflight.engines.backend import Excitations
-from liveflight.engines.compiled_program import Compiled
+from liveflight.engines.compiled_program import Compiled, check
 from liveflight.engines.compiled_weights import Weights
 from liveflight.engines.cpu_kernels import MOST_THREADS, kernels
 from liveflight.networks import Network
 from liveflight.networks.layered import Features, Layered
 
-_MOST = 1024
-"""Programs that are kept, of some 50 KB each."""
+_MOST = 384
+"""Programs that are kept, of some 100 KB each: a mix takes two for each scale, and presets foresee
+a dozen mixes."""
 
 Key = tuple[str, frozenset[str], tuple[int, int], bool]
 """Network, layers, height and width, and whether whole layers can be excited."""
@@ -48,7 +49,9 @@ class CompiledBackend:
         self._lock = threading.Lock()
 
     def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
+        """Raises TypeError for a network that has a step for which there is no way."""
         assert isinstance(module, Layered)
+        check(module)
         loaded = _Known(known, module, Weights(self._kernels.lanes))
         with self._lock:
             for key in [key for key in self._programs if key[0] == known.name]:

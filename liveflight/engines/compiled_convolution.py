@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -40,10 +40,8 @@ class _Side:
 
 class CompiledConvolution:
     def __init__(self, weights: Weights, step: Conv, x: Map, deviation: Tensor | None) -> None:
-        """`deviation`: of a picture, x, that was not divided by it. Raises TypeError where kernels.c
-        has no way for the step."""
+        """`deviation`: of a picture, x, that was not divided by it."""
         module = step.module
-        _check(module, outside=deviation is not None)
         self._weights, self._key = weights, step.key
         self.top, self.groups, self.stride = step.top, module.groups, module.stride[0]
         self.weight = module.weight.detach().float()
@@ -72,7 +70,7 @@ class CompiledConvolution:
         if bias is not None:
             bias = self._weights.once((self._key, "bias"), partial(self._weights.vector, bias))
         finish, top = (KEEP, inf) if self.top is None else (CLAMP, self.top)
-        weight, depth = self._ordered(("there",), self.weight, x)
+        weight, depth = self._ordered(("there",), self.kernel[1], x, lambda: self.weight)
         kind = self._kind
         _reach(source, y.size, self.kernel, kind)
         return Operation(
@@ -91,11 +89,11 @@ class CompiledConvolution:
             for column in range(min(self.stride, x.width)):
                 across = _Side.of(column, self.kernel[1], self._pads[1], self.stride)
                 kernel = (down.taps, across.taps)
-                part = self.weight[:, :, down.begin :: self.stride, across.begin :: self.stride]
                 source = Place(y, down.first, across.first)
                 if weight is None:
                     way = ("back", down.begin, across.begin)
-                    ordered, depth = self._ordered(way, turned(part, self.groups), y)
+                    taps = partial(self._taps, down, across)
+                    ordered, depth = self._ordered(way, across.taps, y, taps)
                 else:
                     ordered, depth = weight, across.taps * y.pixel
                 rows, columns = ((x.height - row - 1), (x.width - column - 1))
@@ -111,33 +109,38 @@ class CompiledConvolution:
     def back_to_picture(self, y: Map, home: Map) -> Operation:
         """The same for a picture, to a map whose pixels hold `stride` by `stride` of the picture's:
         three channels alone would leave most of a vector empty."""
-        side, sides = self.stride, []
-        for axis in (0, 1):
-            phases = [_Side.of(n, self.kernel[axis], self._pads[axis], side) for n in range(side)]
-            sides.append((min(each.first for each in phases if each.taps), phases))
-        kernel = tuple(
-            max(each.first + each.taps for each in phases if each.taps) - first
-            for first, phases in sides
+        sides = [
+            [_Side.of(n, kernel, pad, self.stride) for n in range(self.stride)]
+            for kernel, pad in zip(self.kernel, self._pads, strict=True)
+        ]
+        above, before = (min(each.first for each in side) for side in sides)
+        kernel = (
+            max(each.first + each.taps for each in sides[0]) - above,
+            max(each.first + each.taps for each in sides[1]) - before,
         )
-        whole = self.weight.new_zeros(side, side, 3, self.filters, *kernel)
-        (above, down), (before, across) = sides
-        for row, rows in enumerate(down):
-            for column, columns in enumerate(across):
-                taps = turned(self.weight[:, :, rows.begin :: side, columns.begin :: side], 1)
-                top, left = rows.first - above, columns.first - before
-                if rows.taps and columns.taps:
-                    part = whole[row, column, ..., top : top + rows.taps, :]
-                    part[..., left : left + columns.taps] = taps
-        weights = self._weights
-        make = partial(weights.panels, whole.flatten(0, 2), y.pixel)
-        weight = weights.once((self._key, "to picture", *self._pads), make)
-        source, size = Place(y, above, before), (kernel[0], kernel[1])
-        _reach(source, home.size, size, CONVOLVE)
-        depth = y.channels if kernel[1] == 1 else kernel[1] * y.pixel
+
+        def joined() -> Tensor:
+            whole = self.weight.new_zeros(self.stride, self.stride, 3, self.filters, *kernel)
+            for row, down in enumerate(sides[0]):
+                for column, across in enumerate(sides[1]):
+                    top, left = down.first - above, across.first - before
+                    part = whole[row, column, ..., top : top + down.taps, :]
+                    part[..., left : left + across.taps] = self._taps(down, across)
+            return whole.flatten(0, 2)
+
+        way = ("to picture", *self._pads)
+        weight, depth = self._ordered(way, kernel[1], y, joined)
+        source = Place(y, above, before)
+        _reach(source, home.size, kernel, CONVOLVE)
         return Operation(
             *(CONVOLVE, *home.size, home.pixel, source, Place(home), None, weight),
-            *(None, KEEP, inf, size, depth),
+            *(None, KEEP, inf, kernel, depth),
         )
+
+    def _taps(self, down: _Side, across: _Side) -> Tensor:
+        """The filters whose convolution with the gradient gives that of the inputs these reach."""
+        stride = self.stride
+        return turned(self.weight[:, :, down.begin :: stride, across.begin :: stride], self.groups)
 
     def blended(self, excited: Tensor) -> Tensor:
         """The weight of the way back from one filter that is the sum of all, so excited each."""
@@ -150,18 +153,21 @@ class CompiledConvolution:
             return DEPTHWISE
         return WINOGRAD if self._filtered else CONVOLVE
 
-    def _ordered(self, way: tuple[object, ...], weight: Tensor, source: Map) -> tuple[Tensor, int]:
-        """A weight as the kernel reads it, and the depth of a pixel."""
-        weights, kind = self._weights, self._kind
-        if kind == DEPTHWISE:
-            make, depth = partial(weights.spots, weight), source.pixel
-        elif kind == WINOGRAD:
-            make, depth = partial(weights.filtered, weight), source.pixel
+    def _ordered(
+        self, way: tuple[object, ...], width: int, source: Map, make: Callable[[], Tensor]
+    ) -> tuple[Tensor, int]:
+        """A weight, so many taps wide, as the kernel reads it, and the depth of a pixel."""
+        weights, depth = self._weights, source.pixel
+        if self._kind == DEPTHWISE:
+            order = weights.spots
+        elif self._kind == WINOGRAD:
+            order = weights.filtered
         else:
-            make = partial(weights.panels, weight, source.pixel)
-            width = weight.shape[3]
             depth = source.channels if width == 1 else width * source.pixel
-        return weights.once((self._key, *way), make), depth
+            return weights.once(
+                (self._key, *way), lambda: weights.panels(make(), source.pixel)
+            ), depth
+        return weights.once((self._key, *way), lambda: order(make())), depth
 
 
 def _reach(source: Place, size: Size, kernel: Size, kind: int) -> None:
@@ -178,9 +184,11 @@ def _reach(source: Place, size: Size, kernel: Size, kind: int) -> None:
     source.map.reach(first, (rows, columns))
 
 
-def _check(module: torch.nn.Conv2d, outside: bool) -> None:
+def check(step: Conv, outside: bool) -> None:
+    """Raises TypeError where kernels.c has no way for a step. `outside`: the first."""
+    module = step.module
     plain = tuple(module.dilation) == (1, 1) and module.padding_mode == "zeros"
     alone = module.groups == module.in_channels == module.out_channels and not outside
     even = module.stride[0] == module.stride[1]
     if not (plain and even and (module.groups == 1 or alone)):
-        raise TypeError(f"no compiled way is known through {module}")
+        raise TypeError(f"no compiled way is known through {module} ({step.key})")

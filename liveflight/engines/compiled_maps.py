@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -14,10 +14,8 @@ from liveflight.engines.cpu_kernels import (
     DEPTHWISE,
     FRAME,
     KEEP,
-    LEAVE,
     MASK,
     OWN,
-    STRIPS,
     UNPOOL,
     WINOGRAD,
     Op,
@@ -97,8 +95,6 @@ class Place:
     row: int = 0
     column: int = 0
     by: int = 1
-    channel: int = 0
-    """The first that counts."""
 
     def moved(self, rows: int, own: Mapping[Map, Map]) -> Place:
         """So many of its rows on, in a strip of a map where there is one."""
@@ -106,7 +102,6 @@ class Place:
 
     def fill(self, place: cpu_kernels.Place) -> None:
         place.first = self.map.first + self.row * self.map.row + self.column * self.map.pixel
-        place.first += self.channel
         place.row, place.pixel = self.by * self.map.row, self.by * self.map.pixel
 
 
@@ -128,7 +123,11 @@ class Operation:
     """Floats of a pixel of the source that count."""
 
     def places(self) -> Iterator[Place]:
-        yield from (place for place in (self.source, self.target, self.added) if place)
+        yield from (place for place in self._all_places if place)
+
+    @property
+    def _all_places(self) -> tuple[Place | None, Place | None, Place | None]:
+        return self.source, self.target, self.added
 
     def read(self) -> Iterator[Map]:
         """The maps whose content it needs."""
@@ -140,13 +139,11 @@ class Operation:
             yield self.target.map
 
     def fill(self, op: Op, threads: int) -> None:
-        op.kind, op.rows, op.columns, op.channels = self.kind, self.rows, self.columns, self.channels
+        """On so many threads; as one task on none."""
+        op.kind, op.channels = self.kind, self.channels
+        op.rows, op.columns = self.rows, self.columns
         op.row_blocks, op.column_blocks = self._blocks(threads)
-        for place, filled in (
-            (self.source, op.source),
-            (self.target, op.target),
-            (self.added, op.added),
-        ):
+        for place, filled in zip(self._all_places, (op.source, op.target, op.added), strict=True):
             filled.first = -1
             if place is not None:
                 place.fill(filled)
@@ -159,35 +156,18 @@ class Operation:
             op.segment, op.tap = self.source.map.row, self.source.map.pixel
 
     def ops(self) -> int:
+        """How many `Op`s it takes."""
         return 1
+
+    def held(self) -> Iterator[Tensor]:
+        """What an `Op` of it points to."""
+        yield from (each for each in (self.weight, self.bias) if each is not None)
 
     def part(self, first: int, last: int, own: Mapping[Map, Map]) -> Operation:
         """That of some of the rows that it writes, of maps of which there are strips."""
         rows = max(0, last - first)
-        places = (each and each.moved(first, own) for each in (self.source, self.target, self.added))
-        source, target, added = places
+        source, target, added = (each and each.moved(first, own) for each in self._all_places)
         return replace(self, rows=rows, source=source, target=target, added=added)
-
-    def channelwise(self, first: int, last: int) -> Operation:
-        """That of some of the channels that it writes, from the first of a panel on."""
-        places = (each and replace(each, channel=first) for each in (self.target, self.added))
-        target, added = places
-        source, weight = self.source, self.weight
-        assert source is not None and weight is not None
-        if self.kind == DEPTHWISE:
-            source, weight = replace(source, channel=first), weight.flatten()[first:]
-        else:
-            weight = weight[first * self.kernel[0] * self.depth :]
-        bias = None if self.bias is None else self.bias[first:]
-        return replace(
-            self,
-            channels=last - first,
-            source=source,
-            target=target,
-            added=added,
-            weight=weight,
-            bias=bias,
-        )
 
     def between(self, first: int, last: int, own: Mapping[Map, Map]) -> Operation:
         """The same by the rows of the target's map."""
@@ -229,95 +209,3 @@ def _tiles(channels: int, depth: int) -> int:
     few fewer, so that all stays in the cache."""
     most = max(channels, depth)
     return 12 if most <= 128 else 48
-
-
-@dataclass(frozen=True)
-class Strips:
-    """Operations on strips of maps, all of a strip one after the other by one thread."""
-
-    tasks: Sequence[Sequence[Operation]]
-    """Each of as many operations."""
-    target: Place
-    maps: Sequence[Map]
-    """That lie in the memory of all."""
-    floats: int
-    """Of a thread's own memory."""
-    kind: int = STRIPS
-    finish: int = KEEP
-
-    def read(self) -> Iterator[Map]:
-        yield from self.maps
-
-    def ops(self) -> int:
-        return 1 + len(self.tasks) * len(self.tasks[0])
-
-    def scratch(self, threads: int) -> int:
-        return self.floats
-
-    def places(self) -> Iterator[Place]:
-        yield self.target
-        yield from map(Place, self.maps)
-
-
-def framed(map: Map) -> Operation:
-    """What makes a map's frame zeros."""
-    source = Place(map, -map.above, -map.before)
-    kernel = (map.rows, map.row // map.pixel)
-    return Operation(FRAME, *map.size, map.pixel, source, Place(map), kernel=kernel)
-
-
-def framed_strip(strip: Map, first: int, last: int) -> Operation:
-    """The same of a strip of these rows, of which some may lie outside of the map."""
-    begin, end = max(first, 0), min(last, strip.height)
-    source = Place(strip, first, -strip.before)
-    kernel = (last - first, strip.row // strip.pixel)
-    size = (end - begin, strip.width)
-    return Operation(FRAME, *size, strip.pixel, source, Place(strip, begin), kernel=kernel)
-
-
-class Layout:
-    """A program's operations, laid out in one memory."""
-
-    def __init__(self, operations: Sequence[Operation | Strips], threads: int) -> None:
-        """Those that nothing needs are left out."""
-        needed = _needed(operations)
-        maps = dict.fromkeys(place.map for each in needed for place in each.places())
-        self.floats = 0
-        """Of the memory."""
-        for each in maps:
-            self.floats = each.laid(self.floats)
-        frames = [framed(each) for each in maps if each.framed]
-        self.framing = len(frames)
-        """How many operations at the beginning are needed only where others used the memory."""
-        self.operations = [*frames, *needed]
-        """Kept for what their weights lie in."""
-        self.ops = (Op * sum(each.ops() for each in self.operations))()
-        self.scratch = max(each.scratch(threads) for each in self.operations)
-        """Floats of each thread."""
-        self._fill(threads)
-
-    def _fill(self, threads: int) -> None:
-        filled = iter(self.ops)
-        for each in self.operations:
-            if isinstance(each, Operation):
-                each.fill(next(filled), threads)
-                continue
-            head = next(filled)
-            head.kind, head.row_blocks, head.column_blocks = STRIPS, len(each.tasks), 1
-            head.segments = len(each.tasks[0])
-            for task in each.tasks:
-                for operation in task:
-                    operation.fill(next(filled), 0)
-
-
-def _needed(operations: Sequence[Operation | Strips]) -> list[Operation | Strips]:
-    kept: list[Operation | Strips] = []
-    wanted: set[Map] = set()
-    for operation in reversed(operations):
-        target = operation.target
-        if operation.kind == LEAVE or (target is not None and target.map in wanted):
-            kept.append(operation)
-            if target is not None and target.by == 1 and operation.finish != MASK:
-                wanted.discard(target.map)
-            wanted.update(operation.read())
-    return kept[::-1]

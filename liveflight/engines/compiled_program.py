@@ -8,12 +8,25 @@ from math import inf
 import torch
 from torch import Tensor
 
+from liveflight.engines import compiled_convolution as convolution
 from liveflight.engines.backend import Excitation, Excitations
 from liveflight.engines.compiled_convolution import CompiledConvolution
-from liveflight.engines.compiled_maps import Layout, Map, Operation, Place, Strips
+from liveflight.engines.compiled_layout import Layout, Work
+from liveflight.engines.compiled_maps import Map, Operation, Place
+from liveflight.engines.compiled_seeds import Seeds, same
 from liveflight.engines.compiled_strips import Expanded
 from liveflight.engines.compiled_weights import Weights
-from liveflight.engines.cpu_kernels import CLAMP, CONVOLVE, ENTER, KEEP, LEAVE, MASK, POOL, SUM, UNPOOL
+from liveflight.engines.cpu_kernels import (
+    CLAMP,
+    CONVOLVE,
+    ENTER,
+    KEEP,
+    LEAVE,
+    MASK,
+    POOL,
+    SUM,
+    UNPOOL,
+)
 from liveflight.engines.steps import Add, Clip, Conv, Layer, Pool, Step, steps_to
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered
@@ -21,26 +34,7 @@ from liveflight.networks.layered import Layered
 Size = tuple[int, int]
 
 Backward = Callable[[], None]
-"""Writes a step's way back: from the gradient of what it made, which stands, to that of its input."""
-
-
-class Seeds:
-    """What is excited in a map, in memory that the operations read."""
-
-    def __init__(self, weights: Weights, channels: int) -> None:
-        self._head = 2 * weights.lanes
-        self.values = torch.zeros(self._head + weights.padded(channels))
-        self._followers: list[tuple[Seeds, Tensor]] = []
-
-    def load(self, whole: float, centre: bool, weights: Tensor) -> None:
-        self.values[0], self.values[1] = whole, float(centre)
-        self.values[self._head : self._head + len(weights)] = weights
-        for follower, matrix in self._followers:
-            follower.load(0.0, centre, weights @ matrix)
-
-    def lead(self, follower: Seeds, matrix: Tensor) -> None:
-        """Has another be loaded with these weights times a matrix (channels, its channels)."""
-        self._followers.append((follower, matrix))
+"""Writes a step's way back, from the gradient of what it made to that of its input."""
 
 
 class Compiled:
@@ -66,16 +60,18 @@ class Compiled:
         """What of each of its layers; of those that are not named, nothing."""
         for layer, load in self._loads.items():
             excited = excitations.get(layer)
-            if layer not in self._loaded or not _same(excited, self._loaded[layer]):
+            if layer not in self._loaded or not same(excited, self._loaded[layer]):
                 load(excited)
                 self._loaded[layer] = excited
 
 
-def _same(one: Excitation | None, other: Excitation | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    plain = (one.whole, one.centre) == (other.whole, other.centre)
-    return plain and torch.equal(one.weights, other.weights)
+def check(module: Layered) -> None:
+    """Raises TypeError for a network that has a step for which there is no way."""
+    for number, step in enumerate(steps_to(module, list(module.stages))):
+        if isinstance(step, Conv):
+            convolution.check(step, outside=number == 0)
+        elif number == 0:
+            raise TypeError(f"no compiled way is known through {step} of a picture")
 
 
 class _Writer:
@@ -90,7 +86,7 @@ class _Writer:
         size: Size,
         whole: bool,
     ) -> None:
-        self.operations: list[Operation | Strips] = []
+        self.operations: list[Work] = []
         self.loads: dict[str, Callable[[Excitation | None], None]] = {}
         self._known, self._layers, self._weights, self._whole = known, layers, weights, whole
         self._kept: dict[str, Map] = {}
@@ -107,8 +103,6 @@ class _Writer:
 
     def _write(self, steps: list[Step]) -> None:
         x, tape = self._picture, list[Backward]()
-        if not isinstance(steps[0], Conv):
-            raise TypeError(f"no compiled way is known through {steps[0]} of a picture")
         self._add(ENTER, None, x, bias=torch.tensor(self._known.mean))
         while steps:
             x, backward, done = self._forward(x, steps)
@@ -142,9 +136,7 @@ class _Writer:
                 last = len(steps) == 1
                 return x, lambda: self._seeded(x, self._excited.pop(x)) if last else None, 1
 
-    def _convolved(
-        self, x: Map, step: Conv, steps: list[Step]
-    ) -> tuple[Map, Backward, int]:
+    def _convolved(self, x: Map, step: Conv, steps: list[Step]) -> tuple[Map, Backward, int]:
         deviation = torch.tensor(self._known.std) if x is self._picture else None
         conv = CompiledConvolution(self._weights, step, x, deviation)
         if self._linear(steps, conv):
@@ -177,14 +169,12 @@ class _Writer:
         return Expanded(inner, conv, depthwise, 2 * self._weights.lanes)
 
     def _contracted(self, by: Expanded, y: Map, x: Map) -> None:
-        made = self.operations[-1]
-        plain = isinstance(made, Operation) and made.kind == CONVOLVE and made.source
-        if not plain or made.target != Place(y):
-            made = None
-        else:
+        """Back through both, together with the convolution that gave y its gradient, if one did."""
+        made, last = None, self.operations[-1]
+        if isinstance(last, Operation) and last.kind == CONVOLVE and last.target == Place(y):
+            made = last
             self.operations.pop()
-        rest = self._rest(x)
-        self.operations += by.back(y, x, self._home(x), rest, made)
+        self.operations += by.back(y, x, self._home(x), self._rest(x), made)
 
     def _linear(self, steps: list[Step], conv: CompiledConvolution) -> bool:
         """Whether the objective is linear in this convolution, the last: then its input's gradient
@@ -280,7 +270,12 @@ class _Writer:
         self._add(kind, source, self._home(x), added, weight, finish=finish, top=top)
 
     def _returned_through(
-        self, conv: CompiledConvolution, y: Map, x: Map, rest: Map | None, weight: Tensor | None = None
+        self,
+        conv: CompiledConvolution,
+        y: Map,
+        x: Map,
+        rest: Map | None,
+        weight: Tensor | None = None,
     ) -> None:
         flat = self._flat.get(y)
         if flat and conv.kernel == (1, 1) and conv.stride == conv.groups == 1:

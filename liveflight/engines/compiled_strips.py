@@ -1,30 +1,31 @@
-"""A 1x1 convolution to many more channels and the depthwise one after it, by strips of rows.
+"""A 1x1 convolution to many more channels and the depthwise one after it, part by part.
 
 What stands between them is the largest map of a network of inverted residuals (Sandler et al.,
-"MobileNetV2", 2018). Made strip by strip in a memory that the cache holds, and made again on the way
-back, it never goes through the main memory, which takes longer than to compute it.
+"MobileNetV2", 2018). Where it is larger than what the cache holds it is made by strips of rows, in
+a thread's own memory, and made anew on the way back: never to go through the main memory saves more
+than that takes. Elsewhere it is kept, and both convolutions are done a few channels at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from liveflight.engines.compiled_convolution import CompiledConvolution
-from liveflight.engines.compiled_maps import Map, Operation, Place, Strips, framed_strip
+from liveflight.engines.compiled_layout import Parts, Strips, Work, framed_strip
+from liveflight.engines.compiled_maps import Map, Operation, Place
 
 _LARGE = 1 << 18
-"""Floats of a map that is not to be kept."""
+"""Floats of a map that is not kept."""
 
 _STRIP = 3 << 15
-"""Floats of a strip."""
-
+"""Floats of a strip of rows."""
 
 _PART = 1 << 15
-"""Floats of some channels of a map."""
+"""Floats of the channels of a map that are done at a time, about."""
 
-_TASKS = 8
+_FEWEST_PARTS = 8
+"""For threads to share."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Expanded:
 
     @property
     def large(self) -> bool:
-        return self.inner.height * self.inner.width * self.inner.pixel >= _LARGE
+        return self._floats >= _LARGE
 
     @property
     def output(self) -> tuple[int, int]:
@@ -48,40 +49,36 @@ class Expanded:
     def filters(self) -> int:
         return self.depthwise.filters
 
-    def there(self, x: Map, y: Map) -> Strips:
+    def there(self, x: Map, y: Map) -> Work:
         return self._rows_there(x, y) if self.large else self._channels_there(x, y)
 
     def back(
         self, y: Map, x: Map, home: Map, added: Map | None, made: Operation | None
-    ) -> list[Operation | Strips]:
+    ) -> list[Work]:
         """From y's gradient, or from what makes it, to that of x, at `home`, to which another is
         added."""
         if self.large:
-            before = [made] if made else []
-            return [*before, self._rows_back(y, x, home, added)]
+            return [*([made] if made else []), self._rows_back(y, x, home, added)]
         by_channels = [*([made] if made else []), *self.depthwise.back(y, self.inner, None)]
         source = [made.source.map] if made and made.source else []
         strips = self._by_channels(by_channels, self.inner, [*source, y, self.inner])
         return [strips, *self.expand.back(self.inner, home, added)]
 
-    def _channels_there(self, x: Map, y: Map) -> Strips:
+    def _channels_there(self, x: Map, y: Map) -> Parts:
         first = self.expand.there(x, self.inner, None)
         second = self.depthwise.there(self.inner, y, None)
         return self._by_channels([first, second], y, [x])
 
     def _by_channels(
         self, operations: Sequence[Operation], target: Map, maps: Sequence[Map]
-    ) -> Strips:
-        panel = self.panel
-        panels = -(-self.inner.pixel // panel)
-        size = self.inner.height * self.inner.width * self.inner.pixel
-        count = min(panels, max(_TASKS, size // _PART))
-        bounds = [panels * task // count * panel for task in range(count)] + [self.inner.pixel]
-        tasks = [
-            [operation.channelwise(first, last) for operation in operations]
-            for first, last in pairwise(bounds)
-        ]
-        return Strips(tasks, Place(target), maps, 0)
+    ) -> Parts:
+        panels = -(-self.inner.pixel // self.panel)
+        count = min(panels, max(_FEWEST_PARTS, self._floats // _PART))
+        return Parts(operations, count, Place(target), maps)
+
+    @property
+    def _floats(self) -> int:
+        return self.inner.height * self.inner.width * self.inner.pixel
 
     def _rows_there(self, x: Map, y: Map) -> Strips:
         inner, stride = self.inner, self.depthwise.stride

@@ -33,7 +33,7 @@ class Weights:
     def panels(self, weight: Tensor, pixel: int) -> Tensor:
         """For CONVOLVE, of (filters, channels, height, width), where the source's pixels have so
         many floats."""
-        filters, channels, height, width = weight.shape
+        filters, channels, _, width = weight.shape
         more = 0 if width == 1 else pixel - channels
         spread = F.pad(weight.permute(2, 3, 1, 0), (0, self.padded(filters) - filters, 0, more))
         return self._panelled(spread.reshape(-1, spread.shape[-1]))

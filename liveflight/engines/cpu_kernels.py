@@ -24,7 +24,7 @@ from liveflight.engines import measured
 
 log = logging.getLogger("liveflight.engines")
 
-CONVOLVE, DEPTHWISE, WINOGRAD, POOL, UNPOOL, SUM, FRAME, ENTER, LEAVE, STRIPS = range(10)
+CONVOLVE, DEPTHWISE, WINOGRAD, POOL, UNPOOL, SUM, FRAME, ENTER, LEAVE, STRIPS, PARTS = range(11)
 OWN = 1 << 40
 """From here on, a place is in the thread's own scratch memory."""
 KEEP, CLAMP, MASK = range(3)
@@ -179,7 +179,13 @@ def _compiler() -> str:
 def _machine(compiler: str) -> tuple[object, ...]:
     status = os.stat(compiler)
     able = torch.backends.cpu.get_cpu_capability()
-    return platform.machine(), measured.machine()["processor"], able, status.st_size, status.st_mtime
+    return (
+        platform.machine(),
+        measured.machine()["processor"],
+        able,
+        status.st_size,
+        status.st_mtime,
+    )
 
 
 def _digest(path: Path) -> str:

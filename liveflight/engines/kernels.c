@@ -13,6 +13,7 @@ struct progress {
 };
 
 static void strip(const op *first, const job *job, int64_t count);
+static void part(const op *whole, const job *job, int64_t task);
 
 static void perform(const op *op, const job *job, int64_t task) {
     switch (op->kind) {
@@ -25,7 +26,8 @@ static void perform(const op *op, const job *job, int64_t task) {
     case FRAME: frame(op, job->memory); break;
     case ENTER: enter(op, job, task); break;
     case LEAVE: leave(op, job, task); break;
-    default: strip(op + 1 + task * op->segments, job, op->segments);
+    case STRIPS: strip(op + 1 + task * op->segments, job, op->segments); break;
+    default: part(op, job, task);
     }
 }
 
@@ -40,6 +42,23 @@ static void strip(const op *first, const job *job, int64_t count) {
     }
 }
 
+/* The same of some channels of all of so many operations: each makes what the next takes. */
+static void part(const op *whole, const job *job, int64_t task) {
+    int64_t channels[2];
+    share(whole->channels, PANEL, whole->column_blocks, task, channels);
+    for (const op *each = whole + 1; each <= whole + whole->segments; each++) {
+        op own = *each;
+        int64_t first = channels[0];
+        own.channels = channels[1] - first;
+        own.out.first += first;
+        if (own.add.first >= 0) own.add.first += first;
+        if (own.bias) own.bias += first;
+        if (own.kind == DEPTHWISE) own.in.first += first, own.weight += first;
+        else own.weight += first * own.segments * own.depth;
+        perform(&own, job, 0);
+    }
+}
+
 /* Takes tasks until all are done. An operation begins when the tasks of the one before it are done,
    not when all threads are there: one that the system keeps from running holds nobody up. */
 static void *work(void *given) {
@@ -49,6 +68,7 @@ static void *work(void *given) {
         struct progress *at = job->progress + i;
         int64_t tasks = op->row_blocks * op->column_blocks, task;
         if (op->kind == STRIPS) i += tasks * op->segments;
+        if (op->kind == PARTS) i += op->segments;
         while ((task = atomic_fetch_add(&at->begun, 1)) < tasks) {
             perform(op, job, task);
             atomic_fetch_add(&at->done, 1);

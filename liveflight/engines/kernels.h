@@ -33,7 +33,7 @@
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef int32_t bits __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-enum { CONVOLVE, DEPTHWISE, WINOGRAD, POOL, UNPOOL, SUM, FRAME, ENTER, LEAVE, STRIPS };
+enum { CONVOLVE, DEPTHWISE, WINOGRAD, POOL, UNPOOL, SUM, FRAME, ENTER, LEAVE, STRIPS, PARTS };
 #define OWN (INT64_C(1) << 40) /* from here on, a place is in the thread's own scratch memory */
 enum { KEEP, CLAMP, MASK };
 
