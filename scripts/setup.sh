@@ -145,12 +145,17 @@ xdotool  xdotool
 jackd    jackd2
 oscsend  liblo-tools
 '
+# Without a graphics card, steps are the fastest with kernels compiled for the processor.
+compiler='
+cc  gcc libc6-dev
+'
 
 missing_packages() {
     local known wanted=$gl_and_window name package missing=()
     # Where there is no such list, on macOS for one, there is nothing to be told.
     known=$(/sbin/ldconfig -p 2>/dev/null) || return 0
     [[ $1 == fly ]] || wanted+=$test_tools
+    [[ $1 == fly ]] && command -v nvidia-smi >/dev/null || wanted+=$compiler
     while read -r name package; do
         if [[ -n $name && $known != *"$name "* ]] && ! command -v "$name" >/dev/null; then
             missing+=("$package")

@@ -84,10 +84,11 @@ class CompiledBackend:
         program.load(excitations)
         layout = program.layout
         self._make_room(layout.floats, layout.scratch)
+        picture = picture.contiguous()
         gradient = torch.empty_like(picture)
         start = layout.framing if self._owner is program else 0
         self._owner = program
-        memories = (self._memory, self._scratch, picture.contiguous(), gradient)
+        memories = (self._memory, self._scratch, picture, gradient)
         self._kernels.run(layout.ops, start, self._threads, *memories)
         return gradient
 

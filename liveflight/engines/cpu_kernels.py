@@ -142,10 +142,18 @@ def _compiled(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
             part = kept.with_suffix(f".{os.getpid()}.part")
             shutil.copyfile(made, part)
             part.replace(kept)
+            _drop_others(folder, kept)
         except OSError as error:
             log.debug("cannot keep compiled kernels: %s", error)
             return ctypes.CDLL(str(made))
         return ctypes.CDLL(str(kept))
+
+
+def _drop_others(folder: Path, kept: Path) -> None:
+    """Those of other versions, and what a compilation left that was ended."""
+    for path in folder.iterdir():
+        if path != kept and path.suffix in (".so", ".part"):
+            path.unlink(missing_ok=True)
 
 
 def _compile(compiler: str, made: Path) -> str:

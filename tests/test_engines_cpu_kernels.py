@@ -1,0 +1,189 @@
+"""Kernels compiled once, by a real compiler, and kept: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from liveflight import engines
+from liveflight.core.contracts import LiveflightError
+from liveflight.core.noise import pink
+from liveflight.engines import cpu_kernels, measured
+from liveflight.engines.cpu_kernels import Kernels
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How kernels are compiled and kept does not depend on how fast they are."""
+    flags = tuple("-O0" if flag == "-O3" else flag for flag in cpu_kernels._FLAGS)
+    monkeypatch.setattr(cpu_kernels, "_FLAGS", flags)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "kernels"
+
+
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The compilers that were called."""
+    called: list[str] = []
+    compile = cpu_kernels._compile
+
+    def watched(compiler: str, made: Path) -> str:
+        called.append(compiler)
+        return compile(compiler, made)
+
+    monkeypatch.setattr(cpu_kernels, "_compile", watched)
+    return called
+
+
+def compiler(tmp_path: Path, script: str) -> Path:
+    path = tmp_path / "strange-cc"
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_kernels_are_compiled_once_and_kept(folder, compilations, caplog):
+    first = Kernels(cpu_kernels.load(folder))
+    assert first.lanes in (4, 8, 16)
+    (path,) = folder.iterdir()
+    assert Kernels(cpu_kernels.load(folder)).lanes == first.lanes
+    assert list(folder.iterdir()) == [path]
+    assert len(compilations) == 1
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [lambda content: b"", lambda content: content[: len(content) // 2], lambda content: b"no ELF"],
+    ids=["empty", "cut", "foreign"],
+)
+def test_a_damaged_library_is_compiled_anew_with_one_line(folder, compilations, caplog, harm):
+    cpu_kernels.load(folder)
+    (path,) = folder.iterdir()
+    whole = path.read_bytes()
+    path.unlink()  # this process has it mapped
+    path.write_bytes(harm(whole))
+    assert Kernels(cpu_kernels.load(folder)).lanes
+    (record,) = caplog.records
+    assert str(folder) in record.message and "compiled anew" in record.message
+    assert len(compilations) == 2
+    (path,) = folder.iterdir()
+    assert path.stem.endswith(cpu_kernels._digest(path))
+
+
+@pytest.mark.parametrize("change", ["source", "processor", "compiler"])
+def test_other_kernels_are_compiled_anew_silently_and_take_the_old_ones_place(
+    folder, tmp_path, monkeypatch, compilations, caplog, change
+):
+    cpu_kernels.load(folder)
+    (before,) = folder.iterdir()
+    if change == "source":
+        for part in cpu_kernels._SOURCE.parent.glob("kernels*.[ch]"):
+            copy = tmp_path / part.name
+            copy.write_bytes(part.read_bytes() + b"\n")
+        monkeypatch.setattr(cpu_kernels, "_SOURCE", tmp_path / "kernels.c")
+    elif change == "processor":
+        monkeypatch.setattr(measured, "machine", lambda: {"processor": "another"})
+    else:
+        monkeypatch.setenv("CC", str(compiler(tmp_path, 'exec cc "$@"')))
+    cpu_kernels.load(folder)
+    assert len(compilations) == 2
+    (after,) = folder.iterdir()
+    assert after.name != before.name
+    assert not caplog.records
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(tmp_path, compilations, caplog):
+    occupied = tmp_path / "kernels"
+    occupied.write_text("a file", encoding="utf-8")
+    assert Kernels(cpu_kernels.load(occupied)).lanes
+    assert not caplog.records
+
+
+def test_without_a_compiler_it_says_what_to_install(folder, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(LiveflightError, match=r"no C compiler here \(cc, gcc, clang\).*apt-get"):
+        cpu_kernels.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo hello; echo 'kernels.c:1: error: it is broken' >&2; exit 1", "it is broken"),
+        ("exit 3", "exit 3"),
+        ("exec /nowhere/at/all", "exit 12"),
+    ],
+)
+def test_a_compiler_that_fails_is_quoted(folder, tmp_path, monkeypatch, script, said):
+    monkeypatch.setenv("CC", str(compiler(tmp_path, script)))
+    with pytest.raises(LiveflightError) as caught:
+        cpu_kernels.load(folder)
+    assert said in str(caught.value) and "strange-cc" in str(caught.value)
+    assert "--engine auto does without" in str(caught.value)
+    assert not folder.exists()
+
+
+def test_a_compiler_that_hangs_is_given_up(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(cpu_kernels, "_PATIENCE", 0.2)
+    monkeypatch.setenv("CC", str(compiler(tmp_path, "exec sleep 30")))
+    with pytest.raises(LiveflightError, match="timed out"):
+        cpu_kernels.load(folder)
+
+
+def test_a_processor_that_the_compiler_names_otherwise_is_compiled_for_too(
+    folder, tmp_path, monkeypatch, compilations
+):
+    script = 'case "$*" in *march=native*) echo "error: unknown" >&2; exit 1;; esac\nexec cc "$@"'
+    script = script.replace('"$@"', '$(echo "$@" | sed s/-mcpu=native//)')
+    monkeypatch.setenv("CC", str(compiler(tmp_path, script)))
+    assert Kernels(cpu_kernels.load(folder)).lanes
+    assert len(compilations) == 1
+
+
+def test_without_a_compiler_auto_flies_on_with_one_line(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(cpu_kernels, "kernels", cpu_kernels.kernels.__wrapped__)
+    monkeypatch.setattr("liveflight.engines.compiled_backend.kernels", cpu_kernels.kernels)
+    answers = measured.Measured(tmp_path / "fastest.json")
+    monkeypatch.setattr(measured, "here", lambda: answers)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("CC", raising=False)
+    engine = engines.load("auto", "cpu")
+    engine.prepare("efficientnet_lite0")
+    (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert "no C compiler" in record.getMessage()
+    engine.close()
+
+
+def test_it_flies_on_the_processor_also_where_there_is_a_card(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    engine = engines.load("compiled")
+    assert engine.device == "cpu"
+    engine.close()
+    with pytest.raises(LiveflightError, match=r"for the processor, not for cuda: .*--device cpu"):
+        engines.load("compiled", "cuda")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="threads are listed in /proc")
+def test_no_thread_is_left_behind():
+    engine = engines.load("compiled", "cpu")
+    engine.prepare("efficientnet_lite0")
+    from liveflight.core.contracts import Ascent, Target
+
+    def threads() -> int:
+        return len(os.listdir("/proc/self/task"))
+
+    target = Target("efficientnet_lite0", "block5", 1)
+    before = None
+    for _ in range(20):
+        engine.ascend(pink((96, 64), 1), {target: 1.0}, Ascent(amount=0.02, steps=1))
+        before = before or threads()
+    assert threads() <= before
+    engine.close()
