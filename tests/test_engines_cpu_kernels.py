@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -102,6 +105,27 @@ def test_a_folder_that_cannot_be_written_is_done_without(tmp_path, compilations,
     occupied = tmp_path / "kernels"
     occupied.write_text("a file", encoding="utf-8")
     assert Kernels(cpu_kernels.load(occupied)).lanes
+    assert not caplog.records
+
+
+def test_a_folder_that_nothing_may_be_run_from_is_kept_in_all_the_same(
+    folder, monkeypatch, compilations, caplog
+):
+    opened = ctypes.CDLL
+
+    def refused(path: str) -> ctypes.CDLL:
+        if Path(path).parent == folder:
+            raise OSError("failed to map segment from shared object")
+        return opened(path)
+
+    monkeypatch.setattr(ctypes, "CDLL", refused)
+    for _ in range(2):
+        assert Kernels(cpu_kernels.load(folder)).lanes
+    assert len(compilations) == 1
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda prefix: nullcontext(folder))
+    monkeypatch.setattr("shutil.copy", lambda path, temporary: str(path))
+    with pytest.raises(LiveflightError, match=r"cannot be loaded: failed to map.*does without"):
+        cpu_kernels.load(folder)
     assert not caplog.records
 
 

@@ -119,12 +119,25 @@ def load(folder: Path) -> ctypes.CDLL:
     for path in folder.glob(f"{name}-*.so"):
         # Its name holds the digest of its content: a part of a library would end the program.
         if path.stem == f"{name}-{_digest(path)}":
-            with suppress(OSError):
-                return ctypes.CDLL(str(path))
+            return _opened(path)
         log.warning("compiled kernels in %s are damaged: they are compiled anew", folder)
         with suppress(OSError):
             path.unlink()
     return _compiled(compiler, folder, name)
+
+
+def _opened(path: Path) -> ctypes.CDLL:
+    with suppress(OSError):
+        return ctypes.CDLL(str(path))
+    # Nothing may be run from there: from where temporary files lie, perhaps.
+    with tempfile.TemporaryDirectory(prefix="liveflight-") as temporary:
+        copy = shutil.copy(path, temporary)
+        try:
+            return ctypes.CDLL(copy)
+        except OSError as error:
+            raise LiveflightError(
+                f"liveflight's compiled kernels cannot be loaded: {error}; --engine auto does without"
+            ) from error
 
 
 def _compiled(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
@@ -137,16 +150,18 @@ def _compiled(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
                 f"flown: {failed}; --engine auto does without"
             )
         kept = folder / f"{name}-{_digest(made)}.so"
+        part = kept.with_suffix(f".{os.getpid()}.part")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            part = kept.with_suffix(f".{os.getpid()}.part")
             shutil.copyfile(made, part)
             part.replace(kept)
             _drop_others(folder, kept)
         except OSError as error:
             log.debug("cannot keep compiled kernels: %s", error)
-            return ctypes.CDLL(str(made))
-        return ctypes.CDLL(str(kept))
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            return _opened(made)
+        return _opened(kept)
 
 
 def _drop_others(folder: Path, kept: Path) -> None:

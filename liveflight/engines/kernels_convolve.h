@@ -3,7 +3,7 @@
 #pragma once
 
 
-#include "kernels.h"
+#include "kernels_base.h"
 
 /* Sums of products of R rows of pixels with V vectors of filters, kept in registers: the inside of a
    matrix product after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication",

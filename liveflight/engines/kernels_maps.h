@@ -3,7 +3,7 @@
 #pragma once
 
 
-#include "kernels.h"
+#include "kernels_base.h"
 
 /* The largest of 2x2. */
 static void pool(const op *op, float *memory, int64_t task) {
