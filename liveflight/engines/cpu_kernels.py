@@ -136,7 +136,7 @@ def _opened(path: Path) -> ctypes.CDLL:
             return ctypes.CDLL(copy)
         except OSError as error:
             raise LiveflightError(
-                f"liveflight's compiled kernels cannot be loaded: {error}; --engine auto does without"
+                f"the compiled kernels cannot be loaded: {error}; --engine auto does without"
             ) from error
 
 
