@@ -175,11 +175,12 @@ def test_programs_share_one_memory_and_leave_nothing_in_it(small):
         for size in (SIZE, (9, 40), (33, 17)):
             found = backend.gradient("tiny", picture(*size), excitations)
             assert cosine(found, exact.gradient("tiny", picture(*size), excitations)) > 0.9999
-            backend._memory[:] = torch.nan
-            backend._owner = None
-    largest = backend._memory.numel()
+            known = backend._networks["tiny"]
+            known.memory[:] = torch.nan
+            known.owner = None
+    largest = known.memory.numel()
     backend.gradient("tiny", picture(9, 40), excitations)
-    assert backend._memory.numel() == largest
+    assert known.memory.numel() == largest
 
 
 def test_what_is_excited_may_change_at_every_step(small):
@@ -214,6 +215,68 @@ def test_what_is_planned_is_planned(small):
     assert not backend.planned("tiny", ["deep"], [SIZE])
     assert not backend.planned("tiny", layers, [SIZE, (8, 8)])
     assert not backend.tidy()
+
+
+@pytest.mark.parametrize(
+    ("stages", "channels", "layers"),
+    [
+        (  # by parts, of which only the first is masked by
+            {
+                "a": nn.Sequential(
+                    nn.Conv2d(3, 64, 1),
+                    nn.ReLU6(),
+                    nn.Conv2d(64, 64, 3, padding=1, groups=64),
+                    nn.Conv2d(64, 18, 1),
+                )
+            },
+            (18,),
+            ("a",),
+        ),
+        (  # what the depthwise convolution's gradient gets besides is made before
+            {
+                "a": nn.Conv2d(3, 8, 1),
+                "b": nn.Sequential(nn.Conv2d(8, 32, 1), nn.ReLU()),
+                "c": nn.Conv2d(32, 32, 3, padding=1, groups=32),
+                "d": nn.Conv2d(32, 9, 1),
+            },
+            (8, 32, 32, 9),
+            ("c", "d"),
+        ),
+        ({"a": nn.Conv2d(3, 20, (3, 1), padding=(1, 0))}, (20,), ("a",)),
+        ({"a": nn.Conv2d(3, 20, (1, 3), padding=(0, 1))}, (20,), ("a",)),
+    ],
+)
+def test_what_is_left_out_is_needed_by_nobody(stages, channels, layers):
+    """In a memory that holds nothing but NaN."""
+    known, module = tiny(stages, {}, *channels)
+    exact, backend = both(known, module)
+    for whole in (0.0, 0.3):
+        excitations = excited(known, *layers, whole=whole)
+        expected = exact.gradient("tiny", picture(29, 37), excitations)
+        backend.gradient("tiny", picture(29, 37), excitations)
+        made = backend._networks["tiny"]
+        made.memory[:], made.owner = torch.nan, None
+        found = backend.gradient("tiny", picture(29, 37), excitations)
+        assert cosine(found, expected) > 0.9999
+
+
+def test_one_network_is_prepared_while_another_flies(small):
+    exact, backend = small
+    excitations = excited(SMALL, "edges", "deep")
+    expected = exact.gradient("tiny", picture(*SIZE), excitations)
+    stop = threading.Event()
+
+    def prepare() -> None:
+        backend.load(EMBEDDED, EMBEDDED.load(), torch.float32)
+        while not stop.is_set():
+            backend.gradient(EMBEDDED.name, picture(96, 128), excited(EMBEDDED, "block5"))
+
+    other = threading.Thread(target=prepare)
+    other.start()
+    for _ in range(300):
+        assert cosine(backend.gradient("tiny", picture(*SIZE), excitations), expected) > 0.9999
+    stop.set()
+    other.join()
 
 
 def test_programs_are_kept_within_bounds(small, monkeypatch):
@@ -253,4 +316,4 @@ def test_closed_it_holds_nothing(small):
     backend.gradient("tiny", picture(*SIZE), excited(SMALL, "deep"))
     backend.close()
     assert not backend.planned("tiny", ["deep"], [SIZE])
-    assert not backend._memory.numel()
+    assert not backend._networks

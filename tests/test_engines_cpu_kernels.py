@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import tempfile
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -80,7 +78,7 @@ def test_a_damaged_library_is_compiled_anew_with_one_line(folder, compilations, 
 
 
 @pytest.mark.parametrize("change", ["source", "processor", "compiler"])
-def test_other_kernels_are_compiled_anew_silently_and_take_the_old_ones_place(
+def test_other_kernels_are_compiled_anew_silently_and_outlive_the_old(
     folder, tmp_path, monkeypatch, compilations, caplog, change
 ):
     cpu_kernels.load(folder)
@@ -96,8 +94,11 @@ def test_other_kernels_are_compiled_anew_silently_and_take_the_old_ones_place(
         monkeypatch.setenv("CC", str(compiler(tmp_path, 'exec cc "$@"')))
     cpu_kernels.load(folder)
     assert len(compilations) == 2
-    (after,) = folder.iterdir()
-    assert after.name != before.name
+    after = set(folder.iterdir()) - {before}
+    assert len(after) == 1 and before.exists()
+    monkeypatch.setattr(cpu_kernels, "_MOST_FILES", 1)
+    cpu_kernels._drop_oldest(folder)
+    assert set(folder.iterdir()) == after
     assert not caplog.records
 
 
@@ -122,10 +123,6 @@ def test_a_folder_that_nothing_may_be_run_from_is_kept_in_all_the_same(
     for _ in range(2):
         assert Kernels(cpu_kernels.load(folder)).lanes
     assert len(compilations) == 1
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda prefix: nullcontext(folder))
-    monkeypatch.setattr("shutil.copy", lambda path, temporary: str(path))
-    with pytest.raises(LiveflightError, match=r"cannot be loaded: failed to map.*does without"):
-        cpu_kernels.load(folder)
     assert not caplog.records
 
 
@@ -142,6 +139,7 @@ def test_without_a_compiler_it_says_what_to_install(folder, monkeypatch):
         ("echo hello; echo 'kernels.c:1: error: it is broken' >&2; exit 1", "it is broken"),
         ("exit 3", "exit 3"),
         ("exec /nowhere/at/all", "exit 12"),
+        ("printf 'error: \\351t\\351' >&2; exit 1", "error: "),
     ],
 )
 def test_a_compiler_that_fails_is_quoted(folder, tmp_path, monkeypatch, script, said):
@@ -151,6 +149,28 @@ def test_a_compiler_that_fails_is_quoted(folder, tmp_path, monkeypatch, script, 
     assert said in str(caught.value) and "strange-cc" in str(caught.value)
     assert "--engine auto does without" in str(caught.value)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("script", ["exit 0", "shift $(($# - 1)); echo rubbish > $1"])
+def test_a_compiler_that_makes_no_library_is_told_and_nothing_is_kept(
+    folder, tmp_path, monkeypatch, script
+):
+    monkeypatch.setenv("CC", str(compiler(tmp_path, script)))
+    with pytest.raises(LiveflightError, match="cannot be compiled and loaded"):
+        cpu_kernels.load(folder)
+    assert not folder.exists()
+
+
+def test_what_lies_in_the_librarys_place_is_no_library(folder, compilations, caplog):
+    cpu_kernels.load(folder)
+    (path,) = folder.iterdir()
+    path.unlink()
+    (folder / f"{path.stem[:-1]}x.so").mkdir()
+    (folder / f"{path.stem[:-1]}y.so").symlink_to("/nowhere")
+    assert Kernels(cpu_kernels.load(folder)).lanes
+    assert path.exists()
+    assert len(compilations) == 2
+    assert caplog.records
 
 
 def test_a_compiler_that_hangs_is_given_up(folder, tmp_path, monkeypatch):
@@ -170,19 +190,32 @@ def test_a_processor_that_the_compiler_names_otherwise_is_compiled_for_too(
     assert len(compilations) == 1
 
 
-def test_without_a_compiler_auto_flies_on_with_one_line(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(cpu_kernels, "kernels", cpu_kernels.kernels.__wrapped__)
-    monkeypatch.setattr("liveflight.engines.compiled_backend.kernels", cpu_kernels.kernels)
+def test_auto_does_without_a_compiler_and_asks_anew_once_there_is_one(
+    tmp_path, monkeypatch, caplog
+):
     answers = measured.Measured(tmp_path / "fastest.json")
     monkeypatch.setattr(measured, "here", lambda: answers)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.delenv("CC", raising=False)
+    with monkeypatch.context() as without:
+        without.setenv("PATH", "/nowhere")
+        without.delenv("CC", raising=False)
+        assert not cpu_kernels.has_compiler()
+        chosen = choice()
+    assert set(chosen) == {"torch", "onnx"}
+    assert set(choice()) == {"torch", "onnx", "compiled"}
+    assert not caplog.records
+
+
+def choice() -> dict[str, float]:
+    """What `auto` measures for the embedded network."""
     engine = engines.load("auto", "cpu")
     engine.prepare("efficientnet_lite0")
-    (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
-    assert "no C compiler" in record.getMessage()
     engine.close()
+    return {
+        name: seconds
+        for question, times in measured.here()._read().items()
+        if question.startswith("gradient of efficientnet_lite0")
+        for name, seconds in times.items()
+    }
 
 
 def test_it_flies_on_the_processor_also_where_there_is_a_card(monkeypatch):

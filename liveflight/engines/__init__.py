@@ -62,7 +62,8 @@ def chosen_by_auto(networks: Collection[str]) -> dict[str, dict[str, float]]:
     chooses from there, the chosen one first; empty where no flight has measured it yet."""
     from liveflight.engines import fastest
 
-    found = {name: fastest.remembered(name, _ON_CPU) for name in networks}
+    able = _able()
+    found = {name: fastest.remembered(name, able) for name in networks}
     return {
         name: dict(sorted(times.items(), key=lambda pair: pair[1])) for name, times in found.items()
     }
@@ -115,11 +116,26 @@ def _fastest(device: torch.device) -> Backend:
 
     if device.type != "cpu":
         return _derived(device)
-    return Fastest({name: partial(make, device) for name, make in _ON_CPU.items()})
+    return Fastest({name: partial(make, device) for name, make in _able().items()})
 
 
-_ON_CPU = {"torch": _derived, "onnx": _onnx, ON_PROCESSOR: _compiled}
-"""What `auto` chooses from there."""
+def _able() -> dict[str, Callable[[torch.device], Backend]]:
+    """What `auto` chooses from on a CPU. Without a compiler that is another question: it is asked
+    anew once there is one."""
+    from liveflight.engines import cpu_kernels
+
+    able = dict(_ON_CPU)
+    if not cpu_kernels.has_compiler():
+        del able[ON_PROCESSOR]
+    return able
+
+
+_ON_CPU: dict[str, Callable[[torch.device], Backend]] = {
+    "torch": _derived,
+    "onnx": _onnx,
+    ON_PROCESSOR: _compiled,
+}
+"""What `auto` chooses from there, where a C compiler is."""
 
 _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
     "auto": _fastest,

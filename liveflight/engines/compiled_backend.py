@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from liveflight.engines.backend import Excitations
+from liveflight.engines.compiled_layout import Layout
 from liveflight.engines.compiled_program import Compiled, check
 from liveflight.engines.compiled_weights import Weights
 from liveflight.engines.cpu_kernels import MOST_THREADS, kernels
@@ -18,23 +20,40 @@ from liveflight.networks import Network
 from liveflight.networks.layered import Features, Layered
 
 _MOST = 384
-"""Programs that are kept, of some 100 KB each: a mix takes two for each scale, and presets foresee
-a dozen mixes."""
+"""Programs that are kept: a mix takes two for each scale, and presets foresee a dozen mixes."""
+
+_MOST_BYTES = 192 << 20
+"""Of them all. One has some 100 KB, and 1 MB on a canvas of 1280x720."""
 
 Key = tuple[str, frozenset[str], tuple[int, int], bool]
 """Network, layers, height and width, and whether whole layers can be excited."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Known:
     network: Network
     module: Layered
     weights: Weights
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a gradient is taken: one network is prepared while another flies."""
+    memory: Tensor = field(default_factory=lambda: torch.empty(0))
+    """That all programs share."""
+    scratch: Tensor = field(default_factory=lambda: torch.empty(0, 0))
+    owner: Compiled | None = None
+    """The program whose frames are zeros in the memory."""
+
+    def make_room(self, layout: Layout, threads: int) -> None:
+        if self.memory.numel() < layout.floats:
+            self.owner, self.memory = None, torch.empty(0)
+            self.memory = torch.empty(layout.floats)
+        if self.scratch.numel() < layout.scratch * threads:
+            self.scratch = torch.empty(0, 0)
+            self.scratch = torch.empty(threads, -(-layout.scratch // 16) * 16)
 
 
 class CompiledBackend:
     """`engines.backend.Backend` on the CPU, in float32: one program for each set of layers and
-    picture size, all in the same memory."""
+    picture size, all of a network in the same memory."""
 
     def __init__(self) -> None:
         """Raises LiveflightError where the kernels cannot be compiled."""
@@ -42,10 +61,6 @@ class CompiledBackend:
         self._threads = min(torch.get_num_threads(), MOST_THREADS)
         self._networks: dict[str, _Known] = {}
         self._programs: OrderedDict[Key, Compiled] = OrderedDict()
-        self._memory = torch.empty(0)
-        self._scratch = torch.empty(0, 0)
-        self._owner: Compiled | None = None
-        """The program whose frames are zeros in the memory."""
         self._lock = threading.Lock()
 
     def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
@@ -81,15 +96,15 @@ class CompiledBackend:
         size = (picture.shape[-2], picture.shape[-1])
         whole = any(excited.whole for excited in excitations.values())
         program = self._program((network, frozenset(excitations), size, whole))
-        program.load(excitations)
-        layout = program.layout
-        self._make_room(layout.floats, layout.scratch)
-        picture = picture.contiguous()
+        picture, layout, known = picture.contiguous(), program.layout, self._networks[network]
         gradient = torch.empty_like(picture)
-        start = layout.framing if self._owner is program else 0
-        self._owner = program
-        memories = (self._memory, self._scratch, picture, gradient)
-        self._kernels.run(layout.ops, start, self._threads, *memories)
+        with known.lock:
+            program.load(excitations)
+            known.make_room(layout, self._threads)
+            start = layout.framing if known.owner is program else 0
+            memories = (known.memory, known.scratch, picture, gradient)
+            self._kernels.run(layout.ops, start, self._threads, *memories)
+            known.owner = program
         return gradient
 
     def tidy(self) -> bool:
@@ -99,7 +114,6 @@ class CompiledBackend:
         with self._lock:
             self._networks.clear()
             self._programs.clear()
-        self._owner, self._memory, self._scratch = None, torch.empty(0), torch.empty(0, 0)
 
     @torch.no_grad()
     def _program(self, key: Key) -> Compiled:
@@ -110,15 +124,13 @@ class CompiledBackend:
             known = self._networks[key[0]]
         program = Compiled(known.network, known.module, known.weights, *key[1:], self._threads)
         with self._lock:
-            self._programs[key] = program
-            while len(self._programs) > _MOST:
-                self._programs.popitem(last=False)
+            if self._networks.get(key[0]) is known:
+                self._programs[key] = program
+                self._drop_oldest()
         return program
 
-    def _make_room(self, floats: int, scratch: int) -> None:
-        if self._memory.numel() < floats:
-            self._owner = None
-            self._memory = torch.empty(0)
-            self._memory = torch.empty(floats)
-        if self._scratch.numel() < scratch * self._threads:
-            self._scratch = torch.empty(self._threads, -(-scratch // 16) * 16)
+    def _drop_oldest(self) -> None:
+        sizes = [ctypes.sizeof(each.layout.ops) for each in self._programs.values()]
+        while len(sizes) > 1 and (len(sizes) > _MOST or sum(sizes) > _MOST_BYTES):
+            sizes.pop(0)
+            self._programs.popitem(last=False)

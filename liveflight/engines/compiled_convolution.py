@@ -95,7 +95,9 @@ class CompiledConvolution:
                     taps = partial(self._taps, down, across)
                     ordered, depth = self._ordered(way, across.taps, y, taps)
                 else:
-                    ordered, depth = weight, across.taps * y.pixel
+                    # As `Weights.panels` orders them.
+                    ordered = weight
+                    depth = y.channels if across.taps == 1 else across.taps * y.pixel
                 rows, columns = ((x.height - row - 1), (x.width - column - 1))
                 size = (rows // self.stride + 1, columns // self.stride + 1)
                 _reach(source, size, kernel, kind)

@@ -9,7 +9,7 @@ from itertools import chain
 from torch import Tensor
 
 from liveflight.engines.compiled_maps import Map, Operation, Place
-from liveflight.engines.cpu_kernels import FRAME, KEEP, LEAVE, MASK, PARTS, STRIPS, Op
+from liveflight.engines.cpu_kernels import FRAME, LEAVE, PARTS, STRIPS, Op
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,16 @@ class Strips:
     floats: int
     """Of a thread's own memory."""
     kind: int = STRIPS
-    finish: int = KEEP
 
     def read(self) -> Iterator[Map]:
         yield from self.maps
+
+    def written(self) -> Iterator[Map]:
+        yield self.target.map
+
+    def made(self) -> Iterator[Map]:
+        if self.target.map not in self.maps:
+            yield self.target.map
 
     def ops(self) -> int:
         return 1 + len(self.tasks) * len(self.tasks[0])
@@ -47,14 +53,16 @@ class Parts:
     operations: Sequence[Operation]
     count: int
     """Of parts."""
-    target: Place
-    maps: Sequence[Map]
-    """Those that they read."""
     kind: int = PARTS
-    finish: int = KEEP
 
     def read(self) -> Iterator[Map]:
-        yield from self.maps
+        yield from chain.from_iterable(each.read() for each in self.operations)
+
+    def written(self) -> Iterator[Map]:
+        yield from chain.from_iterable(each.written() for each in self.operations)
+
+    def made(self) -> Iterator[Map]:
+        yield from ()
 
     def ops(self) -> int:
         return 1 + len(self.operations)
@@ -132,11 +140,9 @@ def _fill(ops: Iterable[Op], operations: Sequence[Work], threads: int) -> set[Te
 def _needed(operations: Sequence[Work]) -> list[Work]:
     kept: list[Work] = []
     wanted: set[Map] = set()
-    for operation in reversed(operations):
-        target = operation.target
-        if operation.kind == LEAVE or (target is not None and target.map in wanted):
-            kept.append(operation)
-            if target is not None and target.by == 1 and operation.finish != MASK:
-                wanted.discard(target.map)
-            wanted.update(operation.read())
+    for work in reversed(operations):
+        if work.kind == LEAVE or not wanted.isdisjoint(work.written()):
+            kept.append(work)
+            wanted.difference_update(work.made())
+            wanted.update(work.read())
     return kept[::-1]

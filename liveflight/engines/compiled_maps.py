@@ -138,6 +138,15 @@ class Operation:
         if self.target and (self.finish == MASK or self.kind == UNPOOL):
             yield self.target.map
 
+    def written(self) -> Iterator[Map]:
+        if self.target:
+            yield self.target.map
+
+    def made(self) -> Iterator[Map]:
+        """The map that it writes the whole of, whatever was there."""
+        if self.target and self.target.by == 1 and self.finish != MASK and self.kind != UNPOOL:
+            yield self.target.map
+
     def fill(self, op: Op, threads: int) -> None:
         """On so many threads; as one task on none."""
         op.kind, op.channels = self.kind, self.channels

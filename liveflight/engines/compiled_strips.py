@@ -60,21 +60,17 @@ class Expanded:
         if self.large:
             return [*([made] if made else []), self._rows_back(y, x, home, added)]
         by_channels = [*([made] if made else []), *self.depthwise.back(y, self.inner, None)]
-        source = [made.source.map] if made and made.source else []
-        strips = self._by_channels(by_channels, self.inner, [*source, y, self.inner])
-        return [strips, *self.expand.back(self.inner, home, added)]
+        return [self._by_channels(by_channels), *self.expand.back(self.inner, home, added)]
 
     def _channels_there(self, x: Map, y: Map) -> Parts:
         first = self.expand.there(x, self.inner, None)
         second = self.depthwise.there(self.inner, y, None)
-        return self._by_channels([first, second], y, [x])
+        return self._by_channels([first, second])
 
-    def _by_channels(
-        self, operations: Sequence[Operation], target: Map, maps: Sequence[Map]
-    ) -> Parts:
+    def _by_channels(self, operations: Sequence[Operation]) -> Parts:
         panels = -(-self.inner.pixel // self.panel)
         count = min(panels, max(_FEWEST_PARTS, self._floats // _PART))
-        return Parts(operations, count, Place(target), maps)
+        return Parts(operations, count)
 
     @property
     def _floats(self) -> int:

@@ -10,7 +10,6 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +35,8 @@ _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-O3", "-shared", "-fPIC", "-pthread", "-ffp-contract=fast", "-std=gnu11")
 _NATIVE = ("-march=native", "-mcpu=native")
 """Compilers know one of them, by the processor."""
+_MOST_FILES = 8
+
 _PATIENCE = 120.0
 """Seconds that a compiler may take; it takes some 5."""
 
@@ -118,12 +119,20 @@ def load(folder: Path) -> ctypes.CDLL:
     name = key.hexdigest()[:32]
     for path in folder.glob(f"{name}-*.so"):
         # Its name holds the digest of its content: a part of a library would end the program.
-        if path.stem == f"{name}-{_digest(path)}":
-            return _opened(path)
-        log.warning("compiled kernels in %s are damaged: they are compiled anew", folder)
-        with suppress(OSError):
+        try:
+            if path.stem == f"{name}-{_digest(path)}":
+                return _opened(path)
             path.unlink()
-    return _compiled(compiler, folder, name)
+        except OSError as error:
+            log.debug("%s: %s", path, error)
+        log.warning("compiled kernels in %s are damaged: they are compiled anew", folder)
+    try:
+        return _compiled(compiler, folder, name)
+    except OSError as error:
+        raise LiveflightError(
+            f"liveflight's kernels cannot be compiled and loaded: {error}; "
+            "--engine auto does without"
+        ) from error
 
 
 def _opened(path: Path) -> ctypes.CDLL:
@@ -131,13 +140,7 @@ def _opened(path: Path) -> ctypes.CDLL:
         return ctypes.CDLL(str(path))
     # Nothing may be run from there: from where temporary files lie, perhaps.
     with tempfile.TemporaryDirectory(prefix="liveflight-") as temporary:
-        copy = shutil.copy(path, temporary)
-        try:
-            return ctypes.CDLL(copy)
-        except OSError as error:
-            raise LiveflightError(
-                f"the compiled kernels cannot be loaded: {error}; --engine auto does without"
-            ) from error
+        return ctypes.CDLL(shutil.copy(path, temporary))
 
 
 def _compiled(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
@@ -149,26 +152,26 @@ def _compiled(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
                 f"{compiler} does not compile liveflight's kernels, so --engine compiled cannot be "
                 f"flown: {failed}; --engine auto does without"
             )
+        library = _opened(made)
         kept = folder / f"{name}-{_digest(made)}.so"
         part = kept.with_suffix(f".{os.getpid()}.part")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(made, part)
             part.replace(kept)
-            _drop_others(folder, kept)
+            _drop_oldest(folder)
         except OSError as error:
             log.debug("cannot keep compiled kernels: %s", error)
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-            return _opened(made)
-        return _opened(kept)
+        return library
 
 
-def _drop_others(folder: Path, kept: Path) -> None:
-    """Those of other versions, and what a compilation left that was ended."""
-    for path in folder.iterdir():
-        if path != kept and path.suffix in (".so", ".part"):
-            path.unlink(missing_ok=True)
+def _drop_oldest(folder: Path) -> None:
+    """Those of other versions and processors, and what a compilation left that was ended."""
+    files = sorted(folder.iterdir(), key=lambda path: path.lstat().st_mtime)
+    for path in files[:-_MOST_FILES]:
+        path.unlink(missing_ok=True)
 
 
 def _compile(compiler: str, made: Path) -> str:
@@ -177,7 +180,14 @@ def _compile(compiler: str, made: Path) -> str:
     for native in _NATIVE:
         call = [compiler, *_FLAGS, native, str(_SOURCE), "-o", str(made)]
         try:
-            done = subprocess.run(call, capture_output=True, text=True, timeout=_PATIENCE)
+            done = subprocess.run(
+                call,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env={**os.environ, "LC_ALL": "C"},
+                timeout=_PATIENCE,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
         if done.returncode == 0:
@@ -187,28 +197,38 @@ def _compile(compiler: str, made: Path) -> str:
     return said
 
 
+def has_compiler() -> bool:
+    return bool(_found())
+
+
 def _compiler() -> str:
-    asked = os.environ.get("CC", "")
-    found: Sequence[str | None] = [shutil.which(each) for each in (asked, *_COMPILERS) if each]
-    for each in found:
-        if each is not None:
-            return each
-    raise LiveflightError(
-        f"there is no C compiler here ({', '.join(_COMPILERS)}), which --engine compiled needs: "
-        "apt-get install gcc, or xcode-select --install; --engine auto does without"
-    )
+    found = _found()
+    if not found:
+        raise LiveflightError(
+            f"there is no C compiler here ({', '.join(_COMPILERS)}), which --engine compiled "
+            "needs: apt-get install gcc libc6-dev, or xcode-select --install; --engine auto does without"
+        )
+    return found
+
+
+def _found() -> str:
+    asked = (os.environ.get("CC", ""), *_COMPILERS)
+    return next((path for each in asked if each and (path := shutil.which(each))), "")
 
 
 def _machine(compiler: str) -> tuple[object, ...]:
     status = os.stat(compiler)
     able = torch.backends.cpu.get_cpu_capability()
-    return (
-        platform.machine(),
-        measured.machine()["processor"],
-        able,
-        status.st_size,
-        status.st_mtime,
-    )
+    named = measured.machine()["processor"]
+    return platform.machine(), named, able, _flags(), status.st_size, status.st_mtime
+
+
+def _flags() -> str:
+    """What the processor can do: another machine may call the same one by the same name and not
+    let it do all of that."""
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+        return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return ""
 
 
 def _digest(path: Path) -> str:
