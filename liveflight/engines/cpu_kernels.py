@@ -206,7 +206,8 @@ def _compiler() -> str:
     if not found:
         raise LiveflightError(
             f"there is no C compiler here ({', '.join(_COMPILERS)}), which --engine compiled "
-            "needs: apt-get install gcc libc6-dev, or xcode-select --install; --engine auto does without"
+            "needs: apt-get install gcc libc6-dev, or xcode-select --install; "
+            "--engine auto does without"
         )
     return found
 
