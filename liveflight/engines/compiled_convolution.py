@@ -160,15 +160,14 @@ class CompiledConvolution:
     ) -> tuple[Tensor, int]:
         """A weight, so many taps wide, as the kernel reads it, and the depth of a pixel."""
         weights, depth = self._weights, source.pixel
+        order: Callable[[Tensor], Tensor]
         if self._kind == DEPTHWISE:
             order = weights.spots
         elif self._kind == WINOGRAD:
             order = weights.filtered
         else:
+            order = partial(weights.panels, pixel=source.pixel)
             depth = source.channels if width == 1 else width * source.pixel
-            return weights.once(
-                (self._key, *way), lambda: weights.panels(make(), source.pixel)
-            ), depth
         return weights.once((self._key, *way), lambda: order(make())), depth
 
 

@@ -79,13 +79,11 @@ Work = Operation | Strips | Parts
 
 def framed(map: Map) -> Operation:
     """What makes a map's frame zeros."""
-    source = Place(map, -map.above, -map.before)
-    kernel = (map.rows, map.row // map.pixel)
-    return Operation(FRAME, *map.size, map.pixel, source, Place(map), kernel=kernel)
+    return framed_strip(map, -map.above, map.height + map.below)
 
 
 def framed_strip(strip: Map, first: int, last: int) -> Operation:
-    """The same of a strip of these rows, of which some may lie outside of the map."""
+    """The same of these rows, of which some may lie outside of the map."""
     begin, end = max(first, 0), min(last, strip.height)
     source = Place(strip, first, -strip.before)
     kernel = (last - first, strip.row // strip.pixel)

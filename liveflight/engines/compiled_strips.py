@@ -78,7 +78,7 @@ class Expanded:
 
     def _rows_there(self, x: Map, y: Map) -> Strips:
         inner, stride = self.inner, self.depthwise.stride
-        second = self.depthwise.there(inner, y, None)
+        expand, second = self.expand.there(x, inner, None), self.depthwise.there(inner, y, None)
         assert second.source is not None
         overlap = self.depthwise.kernel[0] - stride
         rows = max(1, (_STRIP // inner.row - overlap) // stride)
@@ -89,7 +89,6 @@ class Expanded:
             last = first + (end - begin) * stride + overlap
             strip = inner.strip(first)
             own = {inner: strip}
-            expand = self.expand.there(x, inner, None)
             made = expand.part(max(first, 0), min(last, inner.height), own)
             tasks.append((framed_strip(strip, first, last), made, second.part(begin, end, own)))
         floats = (rows * stride + overlap) * inner.row

@@ -2,7 +2,6 @@
 
 #pragma once
 
-
 #include "kernels_base.h"
 
 /* Sums of products of R rows of pixels with V vectors of filters, kept in registers: the inside of a

@@ -2,7 +2,6 @@
 
 #pragma once
 
-
 #include "kernels_base.h"
 
 /* The largest of 2x2. */

@@ -2,7 +2,6 @@
 
 #pragma once
 
-
 #include "kernels_convolve.h"
 
 /* The transforms, of vectors that are so far apart. */
