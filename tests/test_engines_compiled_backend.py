@@ -136,6 +136,20 @@ def test_strange_networks_agree_at_every_layer(case):
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [(1, 1), (2, 3), (3, 2), (3, 3), (4, 5), (5, 4), (5, 5), (7, 6)])
+@pytest.mark.parametrize("width", [7, 8, 27])
+def test_channels_by_themselves_through_any_kernel(kernel, stride, width):
+    alone = SameConv2d(20, 20, kernel, stride=stride, groups=20)
+    stages = {"a": nn.Conv2d(3, 20, 1), "b": nn.Sequential(alone, nn.ReLU6()), "c": nn.ReLU()}
+    known, module = tiny(stages, {}, 20, 20, 20)
+    exact, backend = both(known, module)
+    excitations = excited(known, "a", "c")
+    found = backend.gradient("tiny", picture(9, width), excitations)
+    expected = exact.gradient("tiny", picture(9, width), excitations)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("stage", "named"),
     [

@@ -43,6 +43,7 @@ TILE(tile_narrow, 12, 1)
             int64_t count = least(R, pixels[1] - p);                                               \
             for (int64_t f = begin; f < end; f += V * LANES) {                                     \
                 vec sums[R][V], bias[V];                                                           \
+                UNROLL for (int r = 0; r < R; r++) __builtin_prefetch(out[r] + f, 1); /* for masks */ \
                 tile(at, op->weight + f * deep, op, sums);                                         \
                 UNROLL for (int v = 0; v < V; v++)                                                 \
                     bias[v] = op->bias ? load(op->bias + f + v * LANES) : (vec){0};                \
@@ -69,64 +70,79 @@ static void convolve(const op *given, float *memory, int64_t task) {
     if (full < filters[1]) convolved_narrow(op, memory, pixels, full, filters[1]);
 }
 
-/* So many pixels beside each other, V vectors of their channels. */
-INLINE void spot(const op *op, const float *in, float *out, const float *add, int64_t channel,
-                 int count, int64_t taps, int V) {
-    vec sum[6][2];
-    UNROLL for (int p = 0; p < count; p++) UNROLL for (int v = 0; v < V; v++)
-        sum[p][v] = op->bias ? load(op->bias + channel + v * LANES) : (vec){0};
-    const float *weight = op->weight + channel;
-    for (int64_t s = 0; s < op->segments; s++, in += op->segment)
-        UNROLL for (int64_t t = 0; t < taps; t++, weight += op->depth) {
-            vec w[2];
-            UNROLL for (int v = 0; v < V; v++) w[v] = load(weight + v * LANES);
-            UNROLL for (int p = 0; p < count; p++) UNROLL for (int v = 0; v < V; v++)
-                sum[p][v] += load(in + t * op->tap + p * op->in.pixel + v * LANES) * w[v];
+/* So many pixels beside each other, a vector of their channels: each pixel that is read is added to
+   all sums that it is a part of. stride: how many taps the next pixel is further on; 0 where neither
+   taps nor stride are known as this is compiled. */
+INLINE void spot(const op *op, const float *in, float *out, const float *add, const float *weight,
+                 vec bias, int count, int64_t taps, int64_t stride) {
+    vec sum[8];
+    UNROLL for (int p = 0; p < count; p++) /* what masks the channels after these */
+        __builtin_prefetch(out + p * op->out.pixel + PANEL, 1);
+    UNROLL for (int p = 0; p < count; p++) sum[p] = bias;
+    for (int64_t s = 0; s < op->segments; s++, in += op->segment, weight += taps * op->depth) {
+        if (!stride) {
+            for (int64_t t = 0; t < taps; t++) {
+                vec w = load(weight + t * op->depth);
+                UNROLL for (int p = 0; p < count; p++)
+                    sum[p] += load(in + t * op->tap + p * op->in.pixel) * w;
+            }
+            continue;
         }
-    UNROLL for (int p = 0; p < count; p++) UNROLL for (int v = 0; v < V; v++)
-        finish(op, out + p * op->out.pixel + v * LANES, sum[p][v],
-               add ? add + p * op->add.pixel + v * LANES : 0);
+        const float *at = in;
+        vec w[5];
+        UNROLL for (int64_t t = 0; t < taps; t++) w[t] = load(weight + t * op->depth);
+        UNROLL for (int64_t i = 0; i < (count - 1) * stride + taps; i++, at += op->tap) {
+            vec x = load(at);
+            UNROLL for (int p = 0; p < count; p++) {
+                int64_t t = i - p * stride;
+                if (t >= 0 && t < taps) sum[p] += x * w[t];
+            }
+        }
+    }
+    UNROLL for (int p = 0; p < count; p++)
+        finish(op, out + p * op->out.pixel, sum[p], add ? add + p * op->add.pixel : 0);
 }
 
 /* A row of them, of channels that stay in the cache with the rows that they are made of. */
-INLINE void spots(const op *op, float *memory, int64_t y, const int64_t channels[2], int64_t taps) {
+INLINE void spots(const op *op, float *memory, int64_t y, const int64_t channels[2], int64_t taps,
+                  int64_t stride) {
     const float *in = memory + op->in.first + y * op->in.row;
     const float *add = op->add.first < 0 ? 0 : memory + op->add.first + y * op->add.row;
     float *out = memory + op->out.first + y * op->out.row;
     for (int64_t x = 0, count; x < op->columns; x += count) {
         int64_t left = op->columns - x;
-        count = left >= 6 ? 6 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-        for (int64_t c = channels[0]; c < channels[1]; c += PANEL) {
-            const float *from = in + x * op->in.pixel + c;
+        count = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        for (int64_t c = channels[0]; c < channels[1]; c += LANES) {
+            const float *from = in + x * op->in.pixel + c, *weight = op->weight + c;
             const float *more = add ? add + x * op->add.pixel + c : 0;
             float *to = out + x * op->out.pixel + c;
-            if (channels[1] - c < PANEL)
-                for (int64_t p = 0; p < count; p++)
-                    spot(op, from + p * op->in.pixel, to + p * op->out.pixel,
-                         more ? more + p * op->add.pixel : 0, c, 1, taps, 1);
-            else if (count == 6) spot(op, from, to, more, c, 6, taps, 2);
-            else if (count == 4) spot(op, from, to, more, c, 4, taps, 2);
-            else if (count == 2) spot(op, from, to, more, c, 2, taps, 2);
-            else spot(op, from, to, more, c, 1, taps, 2);
+            vec bias = op->bias ? load(op->bias + c) : (vec){0};
+            if (count == 8) spot(op, from, to, more, weight, bias, 8, taps, stride);
+            else if (count == 4) spot(op, from, to, more, weight, bias, 4, taps, stride);
+            else if (count == 2) spot(op, from, to, more, weight, bias, 2, taps, stride);
+            else spot(op, from, to, more, weight, bias, 1, taps, stride);
         }
     }
 }
 
-INLINE void depthwise_of(const op *op, float *memory, int64_t task, int64_t taps) {
+INLINE void depthwise_of(const op *op, float *memory, int64_t task, int64_t taps, int64_t stride) {
     int64_t rows[2], channels[2];
     share(op->rows, 1, op->row_blocks, task / op->column_blocks, rows);
     share(op->channels, PANEL, op->column_blocks, task % op->column_blocks, channels);
     for (int64_t c = channels[0]; c < channels[1]; c += CHANNELS)
         for (int64_t y = rows[0]; y < rows[1]; y++)
-            spots(op, memory, y, (int64_t[]){c, least(c + CHANNELS, channels[1])}, taps);
+            spots(op, memory, y, (int64_t[]){c, least(c + CHANNELS, channels[1])}, taps, stride);
 }
 
 /* A convolution of each channel by itself. weight: (segments, taps, depth), depth being all channels. */
 static void depthwise(const op *given, float *memory, int64_t task) {
     const op own = *given; /* that no store can be to */
-    switch (own.taps) {
-    case 3: depthwise_of(&own, memory, task, 3); break;
-    case 5: depthwise_of(&own, memory, task, 5); break;
-    default: depthwise_of(&own, memory, task, own.taps);
-    }
+    int even = own.in.pixel == own.tap, half = own.in.pixel == 2 * own.tap;
+    if (even && own.taps == 1) depthwise_of(&own, memory, task, 1, 1);
+    else if (even && own.taps == 2) depthwise_of(&own, memory, task, 2, 1);
+    else if (even && own.taps == 3) depthwise_of(&own, memory, task, 3, 1);
+    else if (even && own.taps == 5) depthwise_of(&own, memory, task, 5, 1);
+    else if (half && own.taps == 3) depthwise_of(&own, memory, task, 3, 2);
+    else if (half && own.taps == 5) depthwise_of(&own, memory, task, 5, 2);
+    else depthwise_of(&own, memory, task, own.taps, 0);
 }
