@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from liveflight.engines.scaling import scaled, scales
+from liveflight.engines.scaling import scaled, scales, shrunk, shrunk_backward
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,22 @@ def test_nothing_is_scaled_to_less_than_deep_layers_need() -> None:
     assert scaled((180, 320), 0.5) == (90, 160)
     assert scaled((60, 100), 0.5) == (48, 80)
     assert scaled((40, 30), 0.5) == (40, 30)
+
+
+@pytest.mark.parametrize(
+    ("size", "smaller"),
+    [
+        ((180, 320), (135, 240)),
+        ((180, 320), (178, 317)),
+        ((33, 50), (7, 11)),
+        ((48, 64), (48, 52)),
+        ((31, 17), (1, 2)),
+    ],
+)
+def test_the_way_back_is_that_of_the_way_there(
+    size: tuple[int, int], smaller: tuple[int, int]
+) -> None:
+    picture = torch.zeros(1, 3, *size, requires_grad=True)
+    given = torch.randn(1, 3, *smaller, generator=torch.Generator().manual_seed(1))
+    (expected,) = torch.autograd.grad(shrunk(picture, smaller), picture, given)
+    torch.testing.assert_close(shrunk_backward(given, size), expected, rtol=1e-3, atol=1e-4)

@@ -47,14 +47,22 @@ def shrunk(picture: Tensor, size: tuple[int, int]) -> Tensor:
 def shrunk_backward(gradient: Tensor, size: tuple[int, int]) -> Tensor:
     """The gradient with respect to a picture of this height and width of what `shrunk` made."""
     smaller = (gradient.shape[-2], gradient.shape[-1])
-    if gradient.device.type == "cpu":  # where products take half the time of torch's own way back
-        rows, columns = (_weights(*sides) for sides in zip(size, smaller, strict=True))
-        return rows.T @ (gradient @ columns)
-    shape = (*gradient.shape[:2], *size)
-    return torch.ops.aten._upsample_bilinear2d_aa_backward(gradient, smaller, shape, False)
+    if gradient.device.type != "cpu":
+        shape = (*gradient.shape[:2], *size)
+        return torch.ops.aten._upsample_bilinear2d_aa_backward(gradient, smaller, shape, False)
+    # A quarter of the time of torch's own way back: between the middles of new pixels their
+    # triangles add up to 1, so there it is a linear interpolation.
+    (rows, rows_reach), (columns, columns_reach) = map(_triangles, size, smaller)
+    shares = gradient / (rows[:, None] * columns)
+    spread = F.interpolate(shares, size, mode="bilinear", align_corners=False)
+    return spread.mul_(rows_reach[:, None] * columns_reach)
 
 
 @lru_cache(maxsize=64)
-def _weights(side: int, smaller: int) -> Tensor:
-    """What `shrunk` takes of each old row (or column) for each new one: (smaller, side)."""
-    return shrunk(torch.eye(side)[None, None], (smaller, side))[0, 0]
+def _triangles(side: int, smaller: int) -> tuple[Tensor, Tensor]:
+    """How much of old rows (or columns) each new one of `shrunk` takes before that is made 1, and
+    how much new ones take of each old one: less than 1 at the edges."""
+    new = torch.arange(smaller)[:, None] + 0.5
+    old = (torch.arange(side) + 0.5) * (smaller / side)
+    weights = (1 - (old - new).abs()).clamp(min=0)  # (smaller, side)
+    return weights.sum(1), weights.sum(0)
