@@ -61,7 +61,7 @@ def run(plan: Plan) -> tuple[list[suite.Topic], list[str]]:
 def test_a_topic_that_fails_costs_its_own_table_only(answers: Answers) -> None:
     topics, said = run(Plan(peers=True, switches=True, latency=True, engines=("autograd",)))
     assert [topic.name for topic in topics] == [
-        *("machine", "steps", "frames", "peers", "switches", "latency")
+        *("machine", "steps", "frames", "turns", "switches", "latency", "peers")
     ]
     for topic in topics[1:]:
         notes = [note for table in topic.tables for note in table.notes]
@@ -92,7 +92,7 @@ def test_after_ten_minutes_the_rest_is_left_out(
     topics, _ = run(Plan(peers=True, latency=True, engines=("autograd",)))
     assert "crashed" in topics[1].raw["engines"][0]["failed"]
     assert "left out" in topics[-1].raw["failed"]
-    assert "latency_measure" not in [name for name, _ in answers.asked]
+    assert "peers_measure" not in [name for name, _ in answers.asked]
 
 
 def test_the_device_that_answers_is_the_one_measured(answers: Answers) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from liveflight.bench import frames, latency, machine, peers, stand_in, steps, switches
+from liveflight.bench import frames, latency, machine, peers, stand_in, steps, switches, turns
 from liveflight.bench.tables import Table
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -92,6 +92,20 @@ def test_steps() -> None:
     assert any("random weights: vgg16" in note for note in table.notes)
 
 
+def test_turns() -> None:
+    cases = [{"network": "efficientnet_lite0", "layer": "block1", "canvas": (64, 48)}]
+    given = {"engine": "torch", "device": "cpu", "weights": {}, "cases": cases, "seconds": 0.02}
+    raw = through_json(turns.measure(given))
+    (case,) = raw["cases"]
+    for kind in ("bare", "flown"):
+        assert len(case[kind]["ours"]) == len(case[kind]["autograd"]) >= 12
+    (table,) = filled(turns.tables(raw))
+    assert table.rows[0][:2] == ("efficientnet_lite0 block1", "64x48")
+    assert table.rows[0][-2:] == ("float32", "float32")
+    (table,) = filled(turns.tables({"failed": "no water"}))
+    assert table.notes == ["no water"]
+
+
 @pytest.mark.gl
 def test_frames() -> None:
     raw = through_json(frames.measure(flight()))
@@ -151,7 +165,9 @@ def test_targets_are_of_the_places_and_never_twice_in_one() -> None:
 
 @pytest.mark.gl
 def test_latency() -> None:
-    raw = through_json(latency.measure(flight(packets=3, filters=(3, 5)))) | {"title": "mine"}
+    raw = through_json(latency.measure(flight(packets=3, seconds=20.0, filters=(3, 5)))) | {
+        "title": "mine"
+    }
     for kind in ("filter", "master"):
         assert raw[kind]["lost"] == 0
         assert len(raw[kind]["seconds"]) == 3

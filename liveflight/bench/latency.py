@@ -41,8 +41,8 @@ _STILL = 6
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """`given` as for `flown.Flown`, with fps, packets (how many of each kind) and filters, the two
-    numbers to go between."""
+    """`given` as for `flown.Flown`, with fps, packets (of each kind), seconds (the most that
+    those take) and filters, the two numbers to go between."""
     from liveflight.bench.flown import Flown, free_port
 
     settings = {**given["settings"], "mix.crossfade": 0.0}
@@ -62,7 +62,8 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     ):
         watch = _Watch(flown.watched)
         flown.run_for(1.0, given["fps"])
-        sender = _Sender(watch, port, address, values, given["packets"])
+        end = time.perf_counter() + given["seconds"]
+        sender = _Sender(watch, port, address, values, given["packets"], end)
         sender.start()
         frames = flown.run(sender.done, given["fps"])
         answer[kind] = sender.answer()
@@ -106,10 +107,11 @@ class _Sender(threading.Thread):
         address: str,
         values: tuple[str, str] | tuple[float, float],
         packets: int,
+        end: float,
     ) -> None:
         super().__init__(daemon=True)
         self._watch, self._port, self._address = watch, port, address
-        self._values, self._packets = values, packets
+        self._values, self._packets, self._end = values, packets, end
         self._rng = random.Random(5)
         self._arrived = threading.Event()
         self._reference, self._left, self._frame = 0.0, 0.0, 0
@@ -122,6 +124,8 @@ class _Sender(threading.Thread):
     def run(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for number in range(self._packets):
+                if time.perf_counter() > self._end:
+                    break
                 self._arrived.clear()
                 while self._watch.still < _STILL:
                     self._arrived.wait(_SETTLED / 10)

@@ -15,6 +15,7 @@ from liveflight.bench.figures import median, ms, percent, percentile, quantity
 from liveflight.bench.machine import finisher
 from liveflight.bench.tables import Table
 from liveflight.core.contracts import Ascent, Canvas, Engine, Target
+from liveflight.core.noise import pink
 
 BARE = Ascent(
     amount=0.02,
@@ -28,8 +29,8 @@ BARE = Ascent(
 _FPS = 30.0
 """The rate at which a flown step counts as one frame's."""
 _FEWEST = 5
-_WARM = 10
-"""Steps before the clock runs, or as many as fit into a second."""
+_WARM, _WARM_SECONDS = 10, 0.4
+"""Steps before the clock runs, or as many as fit into so long."""
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
@@ -57,17 +58,13 @@ def _case(
 ) -> dict[str, Any]:
     from liveflight import networks
     from liveflight.bench.flops import convolutions_to, step_flops
-    from liveflight.core.noise import pink
 
     network, layer = case["network"], case["layer"]
     width, height = case["canvas"]
-    alive = engine.living(network, layer)
-    target = Target(network, layer, alive[len(alive) // 2])
-    canvas = handed(engine, pink((width, height), 7))
-    finish = finisher(engine.device)
     begun = time.perf_counter()
-    engine.plan([(network, layer)], (width, height))
+    canvas, target = subject(engine, case)
     planned = time.perf_counter() - begun
+    finish = finisher(engine.device)
 
     def timed(settings: Ascent) -> list[float]:
         return timings(lambda: engine.ascend(canvas, {target: 1.0}, settings), seconds, finish)
@@ -80,6 +77,15 @@ def _case(
         "bare": timed(BARE),
         "flown": timed(as_flown()),
     }
+
+
+def subject(engine: Engine, case: dict[str, Any]) -> tuple[Any, Target]:
+    """A canvas and a filter of this layer of a network that is ready, planned for."""
+    network, layer, (width, height) = case["network"], case["layer"], case["canvas"]
+    engine.plan([(network, layer)], (width, height))
+    alive = engine.living(network, layer)
+    canvas = handed(engine, pink((width, height), 7))
+    return canvas, Target(network, layer, alive[len(alive) // 2])
 
 
 def as_flown() -> Ascent:
@@ -102,7 +108,7 @@ def handed(engine: Engine, canvas: Canvas) -> Any:
 
 def timings(step: Callable[[], object], seconds: float, finish: Callable[[], None]) -> list[float]:
     """How long `step` took each time, device and all, repeated for so many seconds once warm."""
-    warm = time.perf_counter() + min(1.0, seconds)
+    warm = time.perf_counter() + min(_WARM_SECONDS, seconds)
     for _ in range(_WARM):
         step()
         finish()
