@@ -58,6 +58,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("docs/presets.jpg"))
     args = parser.parse_args()
+    if args.out.suffix.lower() not in Image.registered_extensions():
+        parser.error(f"--out {args.out}: a picture's name is needed, such as sheet.jpg")
     size = (args.width, args.width * 9 // 16)
     rows = []
     for name in args.presets or flyable():
