@@ -177,7 +177,11 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
     _add_flight(command, "640x360")
     add = command.add_argument
     add("--quick", action="store_true", help="a minute's impression in place of a measurement")
-    add("--peers", action="store_true", help="the same ascent as others do it, beside")
+    add(
+        "--peers",
+        action="store_true",
+        help="autograd in turns, and the same ascent as others do it",
+    )
     add("--switches", action="store_true", help="whether changes of target stall the picture")
     add("--latency", action="store_true", help="from an OSC packet to the picture")
     add("--all", action="store_true", help="peers, switches and latency")

@@ -59,7 +59,7 @@ def run(plan: Plan) -> tuple[list[suite.Topic], list[str]]:
 
 
 def test_a_topic_that_fails_costs_its_own_table_only(answers: Answers) -> None:
-    topics, said = run(Plan(peers=True, switches=True, latency=True, engines=("autograd",)))
+    topics, said = run(Plan(peers=True, switches=True, latency=True, engines=("torch",)))
     assert [topic.name for topic in topics] == [
         *("machine", "steps", "frames", "turns", "switches", "latency", "peers")
     ]
@@ -74,6 +74,11 @@ def test_only_what_was_asked_for_is_measured(answers: Answers) -> None:
     assert [topic.name for topic in topics] == ["machine", "steps", "frames"]
     asked = [given["engine"] for name, given in answers.asked if name == "steps_measure"]
     assert asked == ["autograd"]
+
+
+def test_autograd_is_not_measured_beside_itself(answers: Answers) -> None:
+    topics, _ = run(Plan(peers=True, engines=("autograd",)))
+    assert [topic.name for topic in topics] == ["machine", "steps", "frames", "peers"]
 
 
 def test_every_engine_is_measured_where_none_was_named(answers: Answers) -> None:

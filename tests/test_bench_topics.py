@@ -95,13 +95,14 @@ def test_steps() -> None:
 def test_turns() -> None:
     cases = [{"network": "efficientnet_lite0", "layer": "block1", "canvas": (64, 48)}]
     given = {"engine": "torch", "device": "cpu", "weights": {}, "cases": cases, "seconds": 0.02}
-    raw = through_json(turns.measure(given))
+    raw = through_json(turns.measure(given)) | {"random": ["vgg16"]}
     (case,) = raw["cases"]
     for kind in ("bare", "flown"):
         assert len(case[kind]["ours"]) == len(case[kind]["autograd"]) >= 12
     (table,) = filled(turns.tables(raw))
     assert table.rows[0][:2] == ("efficientnet_lite0 block1", "64x48")
     assert table.rows[0][-2:] == ("float32", "float32")
+    assert any("random weights: vgg16" in note for note in table.notes)
     (table,) = filled(turns.tables({"failed": "no water"}))
     assert table.notes == ["no water"]
 
@@ -175,13 +176,23 @@ def test_latency() -> None:
         assert all(seconds > 0 for seconds in raw[kind]["seconds"])
     (table,) = filled(latency.tables(raw))
     assert [row[1] for row in table.rows] == ["3", "3"]
+    assert not any("no time" in note for note in table.notes)
 
 
 def test_packets_that_are_never_seen_are_lost_not_fast() -> None:
-    nothing: dict[str, Any] = {"seconds": [], "frames": [], "lost": 3}
+    nothing: dict[str, Any] = {"seconds": [], "frames": [], "lost": 3, "unsent": 0}
     raw = {"fps": 30.0, "frames": [0.03], "filter": nothing, "master": nothing, "title": "mine"}
     (table,) = filled(latency.tables(raw))
     assert table.rows[0][1] == "0" and table.rows[0][-1] == "3"
+
+
+@pytest.mark.gl
+def test_packets_that_there_is_no_time_for_are_not_sent() -> None:
+    given = flight(packets=3, filters=(3, 5)) | {"seconds": -1.0}
+    raw = through_json(latency.measure(given)) | {"title": "mine"}
+    assert raw["filter"] == {"seconds": [], "frames": [], "lost": 0, "unsent": 3}
+    (table,) = filled(latency.tables(raw | {"frames": []}))
+    assert any("no time for 6 more packets" in note for note in table.notes)
 
 
 def test_peers(vgg16: str, monkeypatch: pytest.MonkeyPatch) -> None:

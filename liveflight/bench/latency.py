@@ -41,8 +41,8 @@ _STILL = 6
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """`given` as for `flown.Flown`, with fps, packets (of each kind), seconds (the most that
-    those take) and filters, the two numbers to go between."""
+    """`given` as for `flown.Flown`, with fps, packets (of each kind), seconds (after which
+    no more of a kind are sent) and filters, the two numbers to go between."""
     from liveflight.bench.flown import Flown, free_port
 
     settings = {**given["settings"], "mix.crossfade": 0.0}
@@ -124,11 +124,11 @@ class _Sender(threading.Thread):
     def run(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for number in range(self._packets):
+                self._arrived.clear()
+                while self._watch.still < _STILL and time.perf_counter() < self._end:
+                    self._arrived.wait(_SETTLED / 10)
                 if time.perf_counter() > self._end:
                     break
-                self._arrived.clear()
-                while self._watch.still < _STILL:
-                    self._arrived.wait(_SETTLED / 10)
                 self._arrived.wait(_SETTLED + self._rng.random() / 10)
                 message = OscMessageBuilder(self._address)
                 message.add_arg(self._values[number % 2])
@@ -152,7 +152,13 @@ class _Sender(threading.Thread):
         return not self.is_alive()
 
     def answer(self) -> dict[str, Any]:
-        return {"seconds": self.seconds, "frames": self.frames, "lost": self.lost}
+        unsent = self._packets - len(self.seconds) - self.lost
+        return {
+            "seconds": self.seconds,
+            "frames": self.frames,
+            "lost": self.lost,
+            "unsent": unsent,
+        }
 
 
 def _painted(ascend: Callable[..., Any], second: str, stream: int) -> Callable[..., Any]:
@@ -227,10 +233,13 @@ def tables(raw: dict[str, Any]) -> list[Table]:
         *("what the packet asks for", "packets", "p50", "p99", "worst"),
         *("frames p50", "frames p99", "p99 / interval", "lost"),
     )
+    frames = raw["frames"]
+    held = f"frame p50 {ms(median(frames))}, p99 {ms(percentile(frames, 0.99))}" if frames else "-"
     notes = [
-        f"{raw['title']}, held at {raw['fps']:g} frames per second "
-        f"(frame p50 {ms(median(raw['frames']))}, p99 {ms(percentile(raw['frames'], 0.99))})",
+        f"{raw['title']}, held at {raw['fps']:g} frames per second ({held})",
         "from the packet leaving its socket to the end of showing the first frame that differs; "
         "1 frame is the next one shown",
     ]
+    if unsent := raw["filter"]["unsent"] + raw["master"]["unsent"]:
+        notes.append(f"no time for {unsent} more packets; of fewer than 100 the p99 is the worst")
     return [Table("From OSC to the picture", columns, rows, notes)]

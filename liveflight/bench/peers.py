@@ -34,8 +34,8 @@ INSTALL = "pip install torch-lucent"
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
     """`engine`, `device`, `weights` (a file, or None for what is at hand), `side` of the picture,
-    `rounds`, `steps` (of the goal) and `seconds`, the most that one climb may take, looks at what
-    it reached and all."""
+    `rounds`, `steps` (of the goal) and `seconds`, the most that one climb may take together
+    with the looks at what it reached, which its own seconds are without."""
     from liveflight import engines, networks
     from liveflight.bench.machine import finisher
     from liveflight.bench.recipes import Recipe, Truncated

@@ -61,8 +61,9 @@ def _case(
 
     network, layer = case["network"], case["layer"]
     width, height = case["canvas"]
-    begun = time.perf_counter()
     canvas, target = subject(engine, case)
+    begun = time.perf_counter()
+    engine.plan([(network, layer)], (width, height))
     planned = time.perf_counter() - begun
     finish = finisher(engine.device)
 
@@ -80,11 +81,10 @@ def _case(
 
 
 def subject(engine: Engine, case: dict[str, Any]) -> tuple[Any, Target]:
-    """A canvas and a filter of this layer of a network that is ready, planned for."""
-    network, layer, (width, height) = case["network"], case["layer"], case["canvas"]
-    engine.plan([(network, layer)], (width, height))
+    """A canvas and a filter of this layer of a network that is ready."""
+    network, layer = case["network"], case["layer"]
     alive = engine.living(network, layer)
-    canvas = handed(engine, pink((width, height), 7))
+    canvas = handed(engine, pink(tuple(case["canvas"]), 7))
     return canvas, Target(network, layer, alive[len(alive) // 2])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ def run(plan: Plan, say: Say) -> Iterator[Topic]:
         yield bench.steps()
         yield bench.frames()
         for asked, topic in (
-            (plan.peers, bench.turns),
+            (plan.peers and bench.flying != "autograd", bench.turns),
             (plan.switches, bench.switches),
             (plan.latency, bench.latency),
             (plan.peers, bench.peers),  # the longest
@@ -110,9 +110,7 @@ class Bench:
         return Topic("machine", raw, machine.tables(raw))
 
     def steps(self) -> Topic:
-        used = {case["network"] for case in self.cases}
-        random = [name for name in self.random if name in used]
-        raw: dict[str, Any] = {"engines": [], "random": random}
+        raw: dict[str, Any] = {"engines": [], "random": self._random(self.cases)}
         for engine in self._engines():
             self._say(f"steps: {engine}")
             given = {"engine": engine, "cases": self.cases, "seconds": self.plan.seconds * 0.3}
@@ -139,15 +137,15 @@ class Bench:
             {"network": each.network, "layer": each.layer, "canvas": each.canvas}
             for each in self.flights
         ]
-        given = {"engine": self._flying, "cases": cases, "seconds": 1 + self.plan.seconds / 2}
-        raw = self._ask(turns.__name__, given)
+        given = {"engine": self.flying, "cases": cases, "seconds": 1 + self.plan.seconds / 2}
+        raw = self._ask(turns.__name__, given) | {"random": self._random(cases)}
         return Topic("turns", raw, turns.tables(raw))
 
     def peers(self) -> Topic:
         self._say("peers: liveflight, truncated autograd, the recipe, lucent")
         quick = self.plan.quick
         given = {
-            "engine": self._flying,
+            "engine": self.flying,
             "weights": self.weights.get(peers.NETWORK),
             "side": 224,
             "rounds": 2 if quick else 3,
@@ -182,8 +180,14 @@ class Bench:
         raw = self._ask(latency.__name__, given) | {"title": described(given)}
         return Topic("latency", raw, latency.tables(raw))
 
+    def _random(self, cases: Sequence[dict[str, Any]]) -> list[str]:
+        """Of which networks among these the weights are random ones."""
+        used = {case["network"] for case in cases}
+        return [name for name in self.random if name in used]
+
     @property
-    def _flying(self) -> str:
+    def flying(self) -> str:
+        """The engine."""
         return self.plan.engines[0] if self.plan.engines else "auto"
 
     def _engines(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ def _case(both: dict[str, Engine], case: dict[str, Any], seconds: float) -> dict
     for engine in both.values():
         if not engine.ready(case["network"]):
             engine.prepare(case["network"])
+        engine.plan([(case["network"], case["layer"])], tuple(case["canvas"]))
     subjects = {name: steps.subject(engine, case) for name, engine in both.items()}
     finish = finisher(both["ours"].device)
     answer: dict[str, Any] = {
@@ -75,12 +76,16 @@ def tables(raw: dict[str, Any]) -> list[Table]:
             row += [ms(ours), ms(other), times(other / ours)]
         rows.append((*row, *case["formats"].values()))
     columns = (
-        *("layer", "canvas", "step p50", "autograd's", "as long"),
-        *("as flown p50", "autograd's", "as long", "format", "autograd's"),
+        *("layer", "canvas", "step p50", "autograd's", "times as long"),
+        *("as flown p50", "autograd's as flown", "times as long", "format", "autograd's format"),
     )
+    fewest = min(len(case[kind]["ours"]) for case in raw["cases"] for kind in ("bare", "flown"))
     notes = [
         f"on {raw['device']}; liveflight's engine is {raw['engine']}; autograd: plain and eager, "
         "channels last, nothing past the layer, no gradients of weights",
-        "in one process, a few steps each in turns; as long: how many times as long autograd takes",
+        f"in one process, a few steps each in turns, {fewest} of each at least; as flown, both see "
+        "the same random scales",
     ]
+    if raw["random"]:
+        notes.append(f"random weights: {', '.join(raw['random'])}; speed does not depend on them")
     return [Table("In turns with autograd", columns, rows, notes)]

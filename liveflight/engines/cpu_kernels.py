@@ -38,7 +38,7 @@ _NATIVE = ("-march=native", "-mcpu=native")
 _MOST_FILES = 8
 
 _PATIENCE = 120.0
-"""Seconds that a compiler may take; it takes some 5."""
+"""Seconds that a compiler may take; it takes 5 to 8."""
 
 _int, _pointer = ctypes.c_int64, ctypes.c_void_p
 

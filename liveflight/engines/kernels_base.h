@@ -19,6 +19,7 @@
 #define LANES 4
 #endif
 #define PANEL (2 * LANES)
+#define LINE 16                /* floats of a cache line */
 #define CHANNELS (8 * PANEL) /* of a depthwise convolution at a time */
 #define CACHED 24576         /* floats of weights that stay in a core's own cache */
 

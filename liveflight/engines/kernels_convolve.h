@@ -43,7 +43,9 @@ TILE(tile_narrow, 12, 1)
             int64_t count = least(R, pixels[1] - p);                                               \
             for (int64_t f = begin; f < end; f += V * LANES) {                                     \
                 vec sums[R][V], bias[V];                                                           \
-                UNROLL for (int r = 0; r < R; r++) __builtin_prefetch(out[r] + f, 1); /* for masks */ \
+                UNROLL for (int r = 0; r < R; r++)                                                 \
+                    UNROLL for (int v = 0; v < V * LANES; v += LINE)                               \
+                        __builtin_prefetch(out[r] + f + v, 1);                                     \
                 tile(at, op->weight + f * deep, op, sums);                                         \
                 UNROLL for (int v = 0; v < V; v++)                                                 \
                     bias[v] = op->bias ? load(op->bias + f + v * LANES) : (vec){0};                \
@@ -70,13 +72,16 @@ static void convolve(const op *given, float *memory, int64_t task) {
     if (full < filters[1]) convolved_narrow(op, memory, pixels, full, filters[1]);
 }
 
+#define BESIDE 8 /* pixels at a time; with as many registers of taps as are known, and one more */
+#define TAPS 5
+
 /* So many pixels beside each other, a vector of their channels: each pixel that is read is added to
    all sums that it is a part of. stride: how many taps the next pixel is further on; 0 where neither
    taps nor stride are known as this is compiled. */
 INLINE void spot(const op *op, const float *in, float *out, const float *add, const float *weight,
                  vec bias, int count, int64_t taps, int64_t stride) {
-    vec sum[8];
-    UNROLL for (int p = 0; p < count; p++) /* what masks the channels after these */
+    vec sum[BESIDE];
+    UNROLL for (int p = 0; p < count; p++) /* where the channels after these go */
         __builtin_prefetch(out + p * op->out.pixel + PANEL, 1);
     UNROLL for (int p = 0; p < count; p++) sum[p] = bias;
     for (int64_t s = 0; s < op->segments; s++, in += op->segment, weight += taps * op->depth) {
@@ -89,7 +94,7 @@ INLINE void spot(const op *op, const float *in, float *out, const float *add, co
             continue;
         }
         const float *at = in;
-        vec w[5];
+        vec w[TAPS];
         UNROLL for (int64_t t = 0; t < taps; t++) w[t] = load(weight + t * op->depth);
         UNROLL for (int64_t i = 0; i < (count - 1) * stride + taps; i++, at += op->tap) {
             vec x = load(at);
@@ -111,13 +116,13 @@ INLINE void spots(const op *op, float *memory, int64_t y, const int64_t channels
     float *out = memory + op->out.first + y * op->out.row;
     for (int64_t x = 0, count; x < op->columns; x += count) {
         int64_t left = op->columns - x;
-        count = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        count = left >= BESIDE ? BESIDE : left >= 4 ? 4 : left >= 2 ? 2 : 1;
         for (int64_t c = channels[0]; c < channels[1]; c += LANES) {
             const float *from = in + x * op->in.pixel + c, *weight = op->weight + c;
             const float *more = add ? add + x * op->add.pixel + c : 0;
             float *to = out + x * op->out.pixel + c;
             vec bias = op->bias ? load(op->bias + c) : (vec){0};
-            if (count == 8) spot(op, from, to, more, weight, bias, 8, taps, stride);
+            if (count == BESIDE) spot(op, from, to, more, weight, bias, BESIDE, taps, stride);
             else if (count == 4) spot(op, from, to, more, weight, bias, 4, taps, stride);
             else if (count == 2) spot(op, from, to, more, weight, bias, 2, taps, stride);
             else spot(op, from, to, more, weight, bias, 1, taps, stride);

@@ -53,7 +53,7 @@ def shrunk_backward(gradient: Tensor, size: tuple[int, int]) -> Tensor:
     # A quarter of the time of torch's own way back: between the middles of new pixels their
     # triangles add up to 1, so there it is a linear interpolation.
     (rows, rows_reach), (columns, columns_reach) = map(_triangles, size, smaller)
-    shares = gradient / (rows[:, None] * columns)
+    shares = gradient.contiguous() / (rows[:, None] * columns)
     spread = F.interpolate(shares, size, mode="bilinear", align_corners=False)
     return spread.mul_(rows_reach[:, None] * columns_reach)
 
@@ -62,7 +62,7 @@ def shrunk_backward(gradient: Tensor, size: tuple[int, int]) -> Tensor:
 def _triangles(side: int, smaller: int) -> tuple[Tensor, Tensor]:
     """How much of old rows (or columns) each new one of `shrunk` takes before that is made 1, and
     how much new ones take of each old one: less than 1 at the edges."""
-    new = torch.arange(smaller)[:, None] + 0.5
-    old = (torch.arange(side) + 0.5) * (smaller / side)
+    new = torch.arange(smaller, dtype=torch.float64)[:, None] + 0.5
+    old = (torch.arange(side, dtype=torch.float64) + 0.5) * (smaller / side)
     weights = (1 - (old - new).abs()).clamp(min=0)  # (smaller, side)
-    return weights.sum(1), weights.sum(0)
+    return weights.sum(1).float(), weights.sum(0).float()
