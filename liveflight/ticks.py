@@ -12,6 +12,9 @@ from liveflight.flight import Flight
 from liveflight.laps import Laps
 from liveflight.pace import Pace
 
+_FORGETTING = 0.97
+"""What is left after every tick of a longer one before it."""
+
 
 class Ticks:
     def __init__(
@@ -28,11 +31,14 @@ class Ticks:
         self._flight, self._dream, self._pace, self._laps = flight, dream, pace, laps
         self._listen = listen
         self._live = live
+        self._longest = 0.0
+        """Seconds that hardly any tick of late has taken more than."""
 
     def spare(self) -> float:
-        """Seconds that this frame has left, but for a tick that begins in it and may fit."""
+        """Seconds that this frame has left, but for a tick that begins in it and may fit: with as
+        much as the slower ones take, for one that just misses its frame is seen a frame later."""
         left = self._pace.patience(self._laps.elapsed)
-        return left if self._dream.ticking else left - self._dream.duration
+        return left if self._dream.ticking else left - self._longest
 
     def tend(self) -> bool:
         """Waits for the tick of an earlier frame for as long as there is time, and begins another
@@ -78,6 +84,7 @@ class Ticks:
         try:
             if not self._dream.arrive(self._pace.patience(self._laps.elapsed)):
                 return False
+            self._longest = max(self._dream.duration, _FORGETTING * self._longest)
             self._pace.ticked(self._dream.duration, self._dream.steps)
         except FloatingPointError as error:
             self._flight.reports.add(f"{error}: starting again from noise")
