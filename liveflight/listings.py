@@ -31,6 +31,8 @@ def networks(everything: bool = False) -> Rows:
         filters = sum(layer.channels for layer in network.layers)
         here = network.find_weights()
         weights = f"at hand: {here}" if here else "downloaded at first use, or --weights FILE"
+        if network.included:
+            weights = "with the installation" if here else "missing: install liveflight anew"
         rows.append((name, str(len(network.layers)), str(filters), weights))
     if everything:
         told = "; its layers: liveflight networks "

@@ -1,4 +1,4 @@
-"""Where shaders, presets and cue lists lie: inside the installed package, or atop a checkout."""
+"""Find shaders, presets, cue lists and weights: in the installed package, or atop a checkout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @cache
 def folder(name: str) -> Path:
-    """The folder `shaders`, `presets` or `cues`."""
+    """The folder `shaders`, `presets`, `cues` or `weights`."""
     package = Path(__file__).parent
     installed = package / "data" / name
     return installed if installed.is_dir() else package.parent / name

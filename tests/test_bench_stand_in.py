@@ -29,7 +29,7 @@ def test_missing_are_those_that_come_from_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert stand_in.missing(["efficientnet_lite0", "vgg16"]) == ["vgg16"]
+    assert stand_in.missing(["efficientnet_lite0", "vgg16", "vgg19"]) == ["vgg19"]
 
 
 def test_children_find_stand_ins_and_the_real_ones(
@@ -39,9 +39,9 @@ def test_children_find_stand_ins_and_the_real_ones(
     own.parent.mkdir(parents=True)
     own.write_bytes(b"the real one")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with stand_in.housed(["vgg16"]) as environment:
+    with stand_in.housed(["vgg16_torchvision"]) as environment:
         monkeypatch.setenv("TORCH_HOME", environment["TORCH_HOME"])
-        random = networks.network("vgg16").find_weights()
+        random = networks.network("vgg16_torchvision").find_weights()
         real = networks.network("vgg19").find_weights()
         assert random and random.stat().st_size > 50e6
         assert real and real.read_bytes() == b"the real one"

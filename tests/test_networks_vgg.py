@@ -6,17 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 from refused_weights import refusal, refuses_half_a_download
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import VGG16_Weights, VGG19_Weights
 from torchvision.models.vgg import cfgs, make_layers
 
 from liveflight import networks
-from liveflight.networks import vgg
+from liveflight.networks import vgg, weights
 from liveflight.networks.layered import Layered
 
-WEIGHTS = {"vgg16": VGG16_Weights.IMAGENET1K_V1, "vgg19": VGG19_Weights.IMAGENET1K_V1}
-CONFIGURATION = {"vgg16": "D", "vgg19": "E"}
+WEIGHTS = {"vgg16_torchvision": VGG16_Weights.IMAGENET1K_V1, "vgg19": VGG19_Weights.IMAGENET1K_V1}
+CONFIGURATION = {"vgg16_torchvision": "D", "vgg19": "E"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Known:
     file: Path
 
 
-@pytest.fixture(scope="module", params=["vgg16", "vgg19"])
+@pytest.fixture(scope="module", params=["vgg16_torchvision", "vgg19"])
 def known(request, tmp_path_factory) -> Known:
     torch.manual_seed(5)
     features = make_layers(cfgs[CONFIGURATION[request.param]], batch_norm=False).eval()
@@ -77,10 +78,58 @@ def assert_equals_torchvision(module: Layered, known: Known) -> None:
             torch.testing.assert_close(ours[name], x, rtol=1e-5, atol=1e-5)
 
 
-def test_every_layer_equals_torchvisions_from_the_hub_cache(known, monkeypatch):
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache of the user's own."""
+    monkeypatch.setattr(vgg.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    return tmp_path / "liveflight" / "weights"
+
+
+def test_every_layer_equals_torchvisions_from_the_hub_cache(known, cache, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(known.home))
     assert networks.network(known.name).find_weights() == known.file
     assert_equals_torchvision(networks.network(known.name).load(), known)
+    kept = cache / known.file.with_suffix(".safetensors").name
+    assert networks.network(known.name).find_weights() == kept
+    with safe_open(kept, framework="pt") as file:
+        assert "classifier.0.weight" not in file.keys()
+    assert known.file.is_file()  # it was not ours to delete
+    assert_equals_torchvision(networks.network(known.name).load(), known)
+
+
+def test_a_damaged_copy_of_the_convolutions_is_made_again(known, cache, monkeypatch, caplog):
+    monkeypatch.setenv("TORCH_HOME", str(known.home))
+    kept = cache / known.file.with_suffix(".safetensors").name
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"half")
+    assert_equals_torchvision(networks.network(known.name).load(), known)
+    assert [record.message.partition(" cannot")[0] for record in caplog.records] == [str(kept)]
+    caplog.clear()
+    assert_equals_torchvision(networks.network(known.name).load(), known)
+    assert not caplog.records
+
+
+def test_of_a_download_the_convolutions_are_kept_alone(known, cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+
+    def download(url: str, path: Path, progress: object) -> None:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(known.file.read_bytes())
+
+    monkeypatch.setattr(weights, "_download", download)
+    assert_equals_torchvision(networks.network(known.name).load(), known)
+    assert [path.name for path in cache.iterdir()] == [known.file.with_suffix(".safetensors").name]
+    assert not list((tmp_path / "torch").rglob("*.pth"))
+
+
+def test_a_download_stays_where_its_convolutions_cannot_be_kept(
+    known, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setenv("TORCH_HOME", str(known.home))
+    (tmp_path / "liveflight").write_text("a file in the folder's place")
+    monkeypatch.setattr(vgg.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    assert_equals_torchvision(networks.network(known.name).load(), known)
+    assert len(caplog.records) == 1 and "the download stays" in caplog.text
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -152,13 +201,15 @@ def test_half_precision_files_load_as_float32(known, tmp_path):
     assert torch.equal(weight, state["features.2.weight"].float())
 
 
-@pytest.mark.parametrize("network", ["vgg16", "vgg19"])
+@pytest.mark.parametrize("network", ["vgg16_torchvision", "vgg19"])
 def test_what_torchvision_publishes(network):
     """URL and normalisation are torchvision's."""
     transforms = WEIGHTS[network].transforms()
     found = networks.network(network)
     assert (list(found.mean), list(found.std)) == (transforms.mean, transforms.std)
-    assert {"vgg16": vgg.VGG16_URL, "vgg19": vgg.VGG19_URL}[network] == WEIGHTS[network].url
+    assert {"vgg16_torchvision": vgg.VGG16_URL, "vgg19": vgg.VGG19_URL}[network] == WEIGHTS[
+        network
+    ].url
 
 
 @pytest.mark.parametrize(
@@ -186,10 +237,13 @@ def test_relu_layers_follow_their_convolutions():
 
 
 def test_the_other_vggs_file_is_recognised(known, tmp_path):
-    other = {"vgg16": "vgg19", "vgg19": "vgg16"}[known.name]
+    other, own = {
+        "vgg16_torchvision": ("vgg19", "vgg16"),
+        "vgg19": ("vgg16_torchvision", "vgg19"),
+    }[known.name]
     text = refusal(other, known.file)
     assert text.startswith(f"{known.file} is not a {other} file: features.")
-    assert text.endswith(f"; it fits {known.name}: --network {known.name}")
+    assert text.endswith(f"; it fits {own}: --network {own}")
 
 
 @pytest.mark.parametrize(
@@ -219,12 +273,12 @@ def test_weights_that_are_not_finite(known, tmp_path):
     )
 
 
-def test_a_truncated_download_in_the_cache_says_to_delete_it(known, tmp_path, monkeypatch):
+def test_a_truncated_download_in_the_cache_says_to_delete_it(known, cache, tmp_path, monkeypatch):
     refuses_half_a_download(known.name, known.file, tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize("network", ["vgg16", "vgg19"])
-def test_nothing_at_hand_and_no_network(network, tmp_path, monkeypatch):
+@pytest.mark.parametrize("network", ["vgg16_torchvision", "vgg19"])
+def test_nothing_at_hand_and_no_network(network, cache, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # the discard port: refused at once
     monkeypatch.delenv("no_proxy", raising=False)

@@ -15,7 +15,7 @@ from liveflight.child import ask
 from liveflight.networks.vgg import VGG16_URL, VGG19_URL
 from liveflight.networks.weights import hub_file
 
-_URLS = {"vgg16": VGG16_URL, "vgg19": VGG19_URL}
+_URLS = {"vgg16_torchvision": VGG16_URL, "vgg19": VGG19_URL}
 
 
 def missing(names: Collection[str]) -> list[str]:

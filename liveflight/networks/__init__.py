@@ -9,13 +9,17 @@ from liveflight.core.contracts import LiveflightError, Target, nearest
 from liveflight.networks import catalogue
 from liveflight.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
 from liveflight.networks.network import Layer, Network
-from liveflight.networks.vgg import VGG16, VGG19
+from liveflight.networks.vgg import VGG16, VGG16_TORCHVISION, VGG19
 
 __all__ = ["Layer", "Network", "at_once", "names", "network", "others", "resolve"]
 
 _NETWORKS = {
     known.name: known
-    for known in (EFFICIENTNET_LITE0, VGG16, VGG19, *map(catalogue.network, catalogue.WRITTEN))
+    for known in (
+        *(VGG16, EFFICIENTNET_LITE0, VGG19),
+        *map(catalogue.network, catalogue.WRITTEN),
+        VGG16_TORCHVISION,
+    )
 }
 
 

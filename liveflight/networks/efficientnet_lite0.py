@@ -199,5 +199,6 @@ EFFICIENTNET_LITE0 = Network(
     std=(128 / 255, 128 / 255, 128 / 255),
     find=_find,
     loader=_load,
+    included=True,
     dense=False,
 )

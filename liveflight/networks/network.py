@@ -44,6 +44,8 @@ class Network:
     """The module's input is (picture - mean) / std, the picture RGB in 0..1."""
     find: Callable[[], Path | None]
     loader: Callable[[Path | None, Progress | None], Features]
+    included: bool = False
+    """Whether its weights come with the installation."""
     dense: bool = True
     """Whether most of its work is in full convolutions, as against depthwise ones."""
     begins: str = ""

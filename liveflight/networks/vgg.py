@@ -1,26 +1,37 @@
-"""VGG16 and VGG19, the convolutional part, with torchvision's IMAGENET1K_V1 weights.
+"""VGG16 and VGG19, the convolutional part.
 
 Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014,
-configurations D and E; the layers go by that paper's names.
+configurations D and E; the layers go by that paper's names. `vgg16` has the authors' own filters,
+which come with the installation; `vgg16_torchvision` is the same network as torchvision trained it
+anew, with other filters under the same numbers, and `vgg19` is torchvision's too.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
+from safetensors import SafetensorError
+
+from liveflight import resources
 from liveflight.core.contracts import LiveflightError, Progress
-from liveflight.networks import weights
+from liveflight.networks import vgg_files, weights
 from liveflight.networks.network import Layer, Network
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from liveflight.networks.layered import Layered
+
+log = logging.getLogger(__name__)
 
 _WIDTHS = (64, 128, 256, 512, 512)
 
@@ -41,6 +52,7 @@ class _Stage:
 class _Vgg:
     name: str
     url: str
+    """torchvision's file; empty where the weights come with the installation."""
     repeats: tuple[int, ...]
     """How many convolutions in each of the five blocks."""
 
@@ -74,40 +86,97 @@ _IGNORED = ("classifier.",)
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
-_VGG16 = _Vgg("vgg16", VGG16_URL, (2, 2, 3, 3, 3))
+_VGG16 = _Vgg("vgg16", "", (2, 2, 3, 3, 3))
+_VGG16_TORCHVISION = _Vgg("vgg16_torchvision", VGG16_URL, (2, 2, 3, 3, 3))
 _VGG19 = _Vgg("vgg19", VGG19_URL, (2, 2, 4, 4, 4))
 _ALL = (_VGG16, _VGG19)
 
 
 def _find(vgg: _Vgg) -> Path | None:
-    path = weights.hub_file(vgg.url)
-    return path if os.path.isfile(path) else None
+    if not vgg.url:
+        path = resources.folder("weights") / f"{vgg.name}.safetensors"
+        return path if path.is_file() else None
+    return next((path for path in (_kept(vgg), weights.hub_file(vgg.url)) if _is_file(path)), None)
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # a folder that may not be entered is a no
+
+
+def _kept(vgg: _Vgg) -> Path:
+    """Where a download's convolutions are kept: a tenth of it, read in a moment."""
+    name = Path(vgg.url).with_suffix(".safetensors").name
+    return platformdirs.user_cache_path("liveflight") / "weights" / name
 
 
 def _load(vgg: _Vgg, given: Path | None, progress: Progress | None) -> Layered:
-    import torch
-
     from liveflight.networks.layered import furnish
 
-    path = given or weights.cached_or_downloaded(vgg.name, vgg.url, progress)
-    try:
-        state = _read(vgg, path)
-    except LiveflightError as error:
-        if given is not None:
-            raise
-        raise LiveflightError(f"{error}; delete it and it is downloaded again") from error
+    path, state = (given, _read(vgg, given)) if given else _own(vgg, progress)
     parameters: dict[str, Tensor] = {}
     for stage in vgg.convolutions():
         for part in ("weight", "bias"):
-            value = state[f"features.{stage.index}.{part}"].detach()
-            # Copied, so that the file's classifier, most of it, does not stay in memory as well.
-            own = torch.empty(value.shape, dtype=torch.float32).copy_(value)
-            parameters[f"{stage.name}.{part}"] = own
+            parameters[f"{stage.name}.{part}"] = _copied(state[f"features.{stage.index}.{part}"])
     return furnish(_build(vgg), parameters, path)
 
 
+def _copied(value: Tensor) -> Tensor:
+    """Return a copy in float32, so that the file's classifier does not stay in memory as well."""
+    import torch
+
+    return torch.empty(value.shape, dtype=torch.float32).copy_(value.detach())
+
+
+def _own(vgg: _Vgg, progress: Progress | None) -> tuple[Path, dict[str, Tensor]]:
+    """Return the network's own weights and where they lie, downloaded where there are none."""
+    if not vgg.url:
+        path = _find(vgg)
+        if path is None:
+            folder = resources.folder("weights")
+            raise LiveflightError(
+                f"no weights for {vgg.name}: {vgg.name}.safetensors is missing in {folder}; "
+                "install liveflight anew, or name a file by --weights FILE"
+            )
+        return path, _read(vgg, path)
+    kept, hub = _kept(vgg), weights.hub_file(vgg.url)
+    if _is_file(kept):
+        try:
+            return kept, _read(vgg, kept)
+        except LiveflightError as error:
+            log.warning("%s; it is made anew", error)
+    was_there = os.path.exists(hub)
+    path = weights.cached_or_downloaded(vgg.name, vgg.url, progress)
+    try:
+        state = _read(vgg, path)
+    except LiveflightError as error:
+        raise LiveflightError(f"{error}; delete it and it is downloaded again") from error
+    if _keep(vgg, state) and not was_there:
+        with suppress(OSError):  # it is a copy too many, and no more
+            path.unlink()
+    return path, state
+
+
+def _keep(vgg: _Vgg, state: Mapping[str, Tensor]) -> bool:
+    """Keep the convolutions in the cache, whole or not at all; return whether that was possible."""
+    from safetensors.torch import save_file
+
+    kept = _kept(vgg)
+    part = kept.with_name(f"{kept.name}.{uuid.uuid4().hex}.partial")
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: _copied(state[name]) for name in vgg.shapes()}, part)
+        part.replace(kept)
+    except (OSError, SafetensorError) as error:
+        log.warning("%s cannot be kept: %s; the download stays", kept, error)
+        return False
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return True
+
+
 def _read(vgg: _Vgg, path: Path) -> dict[str, Tensor]:
-    state = weights.read(path)
+    state = vgg_files.read(path)
     if problem := weights.misfit(state, vgg.shapes(), _IGNORED):
         others = (other for other in _ALL if not weights.misfit(state, other.shapes(), _IGNORED))
         hint = "".join(f"; it fits {other.name}: --network {other.name}" for other in others)
@@ -137,12 +206,16 @@ def _network(vgg: _Vgg, title: str) -> Network:
         title=title,
         layers=tuple(Layer(stage.name, stage.channels, stage.stride) for stage in stages),
         aliases=aliases,
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
+        mean=vgg_files.MEAN,
+        std=vgg_files.STD,
         find=partial(_find, vgg),
+        included=not vgg.url,
         loader=partial(_load, vgg),
     )
 
 
-VGG16 = _network(_VGG16, "VGG16, torchvision's ImageNet weights (528 MB download)")
-VGG19 = _network(_VGG19, "VGG19, torchvision's ImageNet weights (548 MB download)")
+VGG16 = _network(_VGG16, "VGG16, its authors' own filters (CC BY 4.0), with the installation")
+VGG16_TORCHVISION = _network(
+    _VGG16_TORCHVISION, "VGG16 as torchvision trained it: other filters (528 MB download)"
+)
+VGG19 = _network(_VGG19, "VGG19 as torchvision trained it (548 MB download)")

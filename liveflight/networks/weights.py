@@ -44,7 +44,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
     Where the format allows (safetensors, and torch's since 1.6) they are mapped, not read: only
     what is copied from them takes memory. Raises LiveflightError for anything else."""
-    _refuse_at_sight(path)
+    refuse_at_sight(path)
     try:
         state = _safetensors(path) if path.suffix.lower() == ".safetensors" else _state_dict(path)
     except Exception as error:
@@ -61,9 +61,10 @@ def read(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _refuse_at_sight(path: Path) -> None:
-    if path.suffix.lower() not in SUFFIXES:
-        raise LiveflightError(f"weight file {path}: its name must end in {', '.join(SUFFIXES)}")
+def refuse_at_sight(path: Path, suffixes: tuple[str, ...] = SUFFIXES) -> None:
+    """Raise LiveflightError where no weights can be in it: by its name, its kind or its size."""
+    if path.suffix.lower() not in suffixes:
+        raise LiveflightError(f"weight file {path}: its name must end in {', '.join(suffixes)}")
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
