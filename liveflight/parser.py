@@ -197,8 +197,13 @@ def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> Non
     add = command.add_argument
     add("--network", default="", help="see `liveflight networks`")
     add("--layer", default="", help="see `liveflight networks NETWORK`")
-    add("--filter", default="", metavar="N", help="a filter's number, or * for the whole layer")
-    add("--weights", type=Path, metavar="FILE", help=".safetensors or .pth for the network")
+    add("--filter", default="", metavar="N", help="its number or name, or * for the whole layer")
+    add(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="the network's: .safetensors, .pth, .h5 or .onnx",
+    )
     add("--canvas", type=read.size, metavar="WxH", help="the picture that is dreamed")
     add("--size", type=read.size, metavar="WxH", help=f"the picture that is shown ({size})")
     add("--steps", type=read.setting("ascent.steps"), metavar="N", help="ascent steps per frame")

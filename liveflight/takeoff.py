@@ -15,7 +15,7 @@ from liveflight.core.presets import Preset
 from liveflight.core.score import Score
 from liveflight.core.shelf import RecordedShelf
 from liveflight.flight import Flight
-from liveflight.networks import Layer
+from liveflight.networks import Layer, Network
 
 PRESET_OF = {
     "efficientnet_lite0": presets.DEFAULT,
@@ -158,12 +158,14 @@ def _target(options: Options, preset: Preset) -> Target | None:
     if own and not (options.layer or options.filter):
         return None
     layer = network.layer(options.layer or (own.layer if own else network.beginning.name))
-    return Target(network.name, layer.name, _number(options.filter or "0", layer))
+    return Target(network.name, layer.name, _number(options.filter or "0", network, layer))
 
 
-def _number(text: str, layer: Layer) -> int | None:
+def _number(text: str, network: Network, layer: Layer) -> int | None:
     if text == "*":
         return None
+    if layer.name in network.filter_names and not text.isdecimal():
+        return network.filter_called(layer, text)
     if text.isdecimal() and len(text) < 7 and int(text) < layer.channels:
         return int(text)
     raise LiveflightError(

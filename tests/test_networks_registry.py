@@ -11,8 +11,8 @@ from liveflight.core.contracts import LiveflightError, Target
 
 def test_the_embedded_network_comes_first():
     assert networks.names() == (
-        *("efficientnet_lite0", "vgg16", "vgg19"),
-        *("googlenet", "resnet50", "squeezenet1_1"),
+        *("vgg16", "efficientnet_lite0", "vgg19"),
+        *("googlenet", "resnet50", "squeezenet1_1", "vgg16_torchvision"),
     )
     assert [networks.network(name).name for name in networks.names()] == list(networks.names())
 
@@ -53,7 +53,8 @@ def test_an_unknown_network_is_told_the_nearest_and_all():
         networks.network("EfficientNet")
     assert str(caught.value) == (
         "there is no network 'EfficientNet'; did you mean 'efficientnet_lite0'?; "
-        "there are: efficientnet_lite0, vgg16, vgg19, googlenet, resnet50, squeezenet1_1; "
+        "there are: vgg16, efficientnet_lite0, vgg19, googlenet, "
+        "resnet50, squeezenet1_1, vgg16_torchvision; "
         "more by: liveflight networks --all"
     )
 

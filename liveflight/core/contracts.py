@@ -48,33 +48,41 @@ def _pairs(text: str) -> frozenset[tuple[str, str]]:
     return frozenset(pairwise(text))
 
 
-_TARGET = re.compile(r"^(?P<network>[^:\s]+):(?P<layer>[^:\s]+):(?P<filter>\d{1,6}|\*)$")
+_TARGET = re.compile(
+    r"(?P<network>[^:\s]+):(?P<layer>[^:\s]+):"
+    r"(?:(?P<filter>\d{1,6}|\*)|(?P<name>[a-z][a-z0-9 '_-]{1,59}))",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One filter to excite: `network:layer:filter`, filter None meaning the whole layer (`*`)."""
+    """One filter to excite: `network:layer:filter`, filter None meaning the whole layer (`*`), or,
+    where it has a `name`, one whose number the registry has yet to find."""
 
     network: str
     layer: str
     filter: int | None
+    name: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Target:
         """Reads `network:layer:filter`; whether the names exist is the registry's business.
 
         Raises LiveflightError for any other form."""
-        found = _TARGET.match(text.strip())
+        found = _TARGET.fullmatch(text.strip())
         if not found:
             raise LiveflightError(
                 f"target {text[:80]!r} is not of the form network:layer:filter, "
-                "such as efficientnet_lite0:block14_expand:22 or vgg16:conv4_1:*"
+                "such as vgg16:conv5_1:120, vgg16:conv4_1:* or efficientnet_lite0:class:jellyfish"
             )
-        number = found["filter"]
-        return cls(found["network"], found["layer"], None if number == "*" else int(number))
+        number, name = found["filter"], found["name"]
+        known = number is not None and number != "*"
+        return cls(found["network"], found["layer"], int(number) if known else None, name or "")
 
     def __str__(self) -> str:
-        return f"{self.network}:{self.layer}:{'*' if self.filter is None else self.filter}"
+        shown = self.name or ("*" if self.filter is None else self.filter)
+        return f"{self.network}:{self.layer}:{shown}"
 
 
 Mix = Mapping[Target, float]

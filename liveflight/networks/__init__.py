@@ -6,7 +6,7 @@ Importing this package loads no torch; `Network.load` does.
 from __future__ import annotations
 
 from liveflight.core.contracts import LiveflightError, Target, nearest
-from liveflight.networks import catalogue
+from liveflight.networks import catalogue, imagenet
 from liveflight.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
 from liveflight.networks.network import Layer, Network
 from liveflight.networks.vgg import VGG16, VGG16_TORCHVISION, VGG19
@@ -61,7 +61,14 @@ def resolve(target: Target) -> Target:
 
     Raises LiveflightError where the network, the layer or the filter does not exist."""
     found = network(target.network)
+    if target.layer.strip().lower() == imagenet.LAYER and imagenet.LAYER not in found.filter_names:
+        raise LiveflightError(
+            f"{found.name} has no classifier here, so there are no classes to ascend: "
+            f"{EFFICIENTNET_LITE0.name} has, as in {EFFICIENTNET_LITE0.name}:class:jellyfish"
+        )
     layer = found.layer(target.layer)
+    if target.name:
+        return Target(found.name, layer.name, found.filter_called(layer, target.name))
     if target.filter is not None and not 0 <= target.filter < layer.channels:
         raise LiveflightError(
             f"filter {target.filter} is not in {found.name}:{layer.name}, "

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from liveflight.core.contracts import LiveflightError, Progress
-from liveflight.networks import weights
+from liveflight.networks import imagenet, weights
 from liveflight.networks.network import Layer, Network
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ _GROUPS = (
     (1, 3, 1, 6, 320),
 )
 
-# The file also holds the classifier, which nothing here ascends, and counters of the training.
-_IGNORED = ("_conv_head.", "_bn1.", "_fc.", "num_batches_tracked")
+_HEAD, _CLASSES = 1280, 1000
+
+# The file also holds counters of the training.
+_IGNORED = ("num_batches_tracked",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ def _convolutions() -> Iterator[_Convolution]:
         yield _Convolution(f"{block.name}.{at}", f"{key}._depthwise_conv", f"{key}._bn1", shape)
         shape = (block.outputs, wide, 1, 1)
         yield _Convolution(f"{block.name}.{at + 2}", f"{key}._project_conv", f"{key}._bn2", shape)
+    head = (_HEAD, block.outputs, 1, 1)
+    yield _Convolution(f"{imagenet.LAYER}.0", "_conv_head", "_bn1", head)
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
@@ -111,7 +115,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
         shapes[f"{one.conv}.weight"] = one.shape
         for part in ("weight", "bias", "running_mean", "running_var"):
             shapes[f"{one.norm}.{part}"] = one.shape[:1]
-    return shapes
+    return shapes | {"_fc.weight": (_CLASSES, _HEAD), "_fc.bias": (_CLASSES,)}
 
 
 def _find() -> Path | None:
@@ -138,6 +142,9 @@ def _load(given: Path | None, progress: Progress | None) -> Layered:
     parameters: dict[str, Tensor] = {}
     for one in _convolutions():
         parameters[f"{one.own}.weight"], parameters[f"{one.own}.bias"] = _fold(state, one)
+    classes = state["_fc.weight"].detach().float()[:, :, None, None]
+    parameters[f"{imagenet.LAYER}.2.weight"] = classes.contiguous()
+    parameters[f"{imagenet.LAYER}.2.bias"] = state["_fc.bias"].detach().float()
     return furnish(_build(), parameters, path)
 
 
@@ -174,6 +181,13 @@ def _build() -> Layered:
         stages[block.name] = nn.Sequential(*parts)
         if block.residual:
             skips[block.name] = f"block{block.number - 1}"
+    # The classifier is linear in the mean of the feature map, so that it may as well come first:
+    # the mean of what it says at each place is what it says of the picture.
+    stages[imagenet.LAYER] = nn.Sequential(
+        nn.Conv2d(block.outputs, _HEAD, 1, device="meta"),
+        nn.ReLU6(),
+        nn.Conv2d(_HEAD, _CLASSES, 1, device="meta"),
+    )
     return Layered(stages, skips)
 
 
@@ -183,6 +197,7 @@ def _layers() -> Iterator[Layer]:
         if block.expands:
             yield Layer(f"{block.name}_expand", block.expanded, block.stride_before)
         yield Layer(block.name, block.outputs, block.stride_before * block.stride)
+    yield Layer(imagenet.LAYER, _CLASSES, block.stride_before * block.stride)
 
 
 EFFICIENTNET_LITE0 = Network(
@@ -200,5 +215,6 @@ EFFICIENTNET_LITE0 = Network(
     find=_find,
     loader=_load,
     included=True,
+    filter_names={imagenet.LAYER: imagenet.names},
     dense=False,
 )

@@ -5,8 +5,8 @@ Imports no torch: names and shapes are asked for long before anything is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,8 @@ class Network:
     """Whether its weights come with the installation."""
     dense: bool = True
     """Whether most of its work is in full convolutions, as against depthwise ones."""
+    filter_names: Mapping[str, Callable[[], Sequence[str]]] = field(default_factory=dict)
+    """Of layers whose filters have names: what gives them, in the filters' order."""
     begins: str = ""
     """The layer at which a flight begins that was told of none; by default three quarters down."""
 
@@ -72,6 +74,27 @@ class Network:
             )
         return found
 
+    def filter_called(self, layer: Layer, name: str) -> int:
+        """Return the number of a layer's filter of that name, in any case, hyphens as spaces.
+
+        Raises LiveflightError where the layer's filters have no names, or none is called so."""
+        if layer.name not in self.filter_names:
+            raise LiveflightError(
+                f"filter {name[:40]!r} of {self.name}:{layer.name}: allowed are the numbers 0 to "
+                f"{layer.channels - 1}, or * for the whole layer"
+            )
+        called = [_plain(each) for each in self.filter_names[layer.name]()]
+        if _plain(name) in called:
+            return called.index(_plain(name))
+        near = nearest(_plain(name), called)
+        raise LiveflightError(f"{self.name}:{layer.name} has no {name[:40]!r}{near}")
+
+    def name_of(self, layer: str, number: int | None) -> str:
+        """Return the name of a layer's filter; empty where it has none."""
+        if number is None or layer not in self.filter_names:
+            return ""
+        return self.filter_names[layer]()[number]
+
     def find_weights(self) -> Path | None:
         """The file `load()` would read without downloading anything, or None. Loads no torch."""
         return self.find()
@@ -86,3 +109,7 @@ class Network:
         Raises LiveflightError where they are missing, truncated or another network's.
         """
         return self.loader(weights, progress)
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().replace("-", " ").replace("_", " ").split())
