@@ -1,0 +1,178 @@
+"""Atlases: a thumbnail of every living filter of a network, one sheet per layer.
+
+A folder holds `LAYER.webp`, thumbnails in rows of COLUMNS, and `atlas.json`, which names the
+filters of each sheet in its order: neighbours look alike. The user's own atlas goes before the one
+that comes with the installation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from PIL import Image
+
+from liveflight import resources
+from liveflight.core.contracts import LiveflightError
+from liveflight.networks.network import Layer, Network
+
+TILE = 64
+"""Pixels of a thumbnail's side."""
+
+COLUMNS = 32
+"""Thumbnails in a row of a sheet."""
+
+_INDEX = "atlas.json"
+_VERSION = 1
+_MOST_FILTERS = 8192
+_QUALITY = 50
+"""Of WebP: about 1 kB a thumbnail."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The thumbnails of one layer."""
+
+    path: Path
+    filters: Sequence[int]
+    """In the sheet's order, row by row."""
+
+    @cached_property
+    def place(self) -> Mapping[int, int]:
+        """Where in the order each filter is."""
+        return {number: place for place, number in enumerate(self.filters)}
+
+    def picture(self) -> np.ndarray:
+        """Read the whole sheet: uint8 (rows * TILE, COLUMNS * TILE, 3).
+
+        Raises LiveflightError where the file is missing, damaged or of another size."""
+        wanted = (COLUMNS * TILE, -(-len(self.filters) // COLUMNS) * TILE)
+        try:
+            with Image.open(self.path, formats=["WEBP"]) as image:
+                if image.size == wanted:
+                    return np.asarray(image.convert("RGB"))
+                found = f"{image.width}x{image.height} pixels, not {wanted[0]}x{wanted[1]}"
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            found = str(error)
+        raise LiveflightError(f"atlas sheet {self.path}: {found}; make it again: liveflight atlas")
+
+    def thumbnail(self, sheet: np.ndarray, number: int) -> np.ndarray | None:
+        """Return the filter's part of the sheet's picture, uint8 (TILE, TILE, 3)."""
+        place = self.place.get(number)
+        if place is None:
+            return None
+        top, left = place // COLUMNS * TILE, place % COLUMNS * TILE
+        return sheet[top : top + TILE, left : left + TILE]
+
+
+Atlas = Mapping[str, Sheet]
+"""The sheets of a network by layer."""
+
+
+def drawn(network: Network) -> list[Layer]:
+    """Return the layers that an atlas shows: of VGG the convolutions, for a rectifier or a pool
+    only repeats the filters before it."""
+    return [layer for layer in network.layers if not layer.name.startswith(("relu", "pool"))]
+
+
+def user_folder(network: str) -> Path:
+    """Return where the user's own atlas of a network lies."""
+    return platformdirs.user_data_path("liveflight") / "atlas" / network
+
+
+def find(network: str) -> Atlas:
+    """Return a network's atlas: the user's own, else the one of the installation, else empty."""
+    for folder in (user_folder(network), resources.folder("atlas") / network):
+        if found := _read(folder):
+            return found
+    return {}
+
+
+def recipe(folder: Path) -> str:
+    """Return what the atlas in a folder was made by; empty where there is none."""
+    return str(_index(folder).get("recipe", ""))
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    try:
+        text = (folder / _INDEX).read_text(encoding="utf-8")
+        index = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return index if isinstance(index, dict) and index.get("version") == _VERSION else {}
+
+
+def _read(folder: Path) -> Atlas:
+    layers = _index(folder).get("layers")
+    if not isinstance(layers, dict):
+        return {}
+    return {
+        name: Sheet(folder / f"{name}.webp", tuple(filters))
+        for name, filters in layers.items()
+        if _is_order(filters) and Path(name).name == name
+    }
+
+
+def _is_order(filters: object) -> bool:
+    return (
+        isinstance(filters, list)
+        and 0 < len(filters) <= _MOST_FILTERS
+        and all(type(number) is int and 0 <= number < 1_000_000 for number in filters)
+        and len(set(filters)) == len(filters)
+    )
+
+
+def write(folder: Path, made: Mapping[str, tuple[Sequence[int], np.ndarray]], recipe: str) -> None:
+    """Write an atlas: of each layer the filters in order and their thumbnails, uint8 (N, TILE,
+    TILE, 3). It is written beside the folder and then takes its place whole.
+
+    Raises OSError where it cannot be written."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")
+    part.mkdir()
+    try:
+        for name, (_, thumbnails) in made.items():
+            Image.fromarray(_sheet(thumbnails)).save(
+                part / f"{name}.webp", quality=_QUALITY, method=6
+            )
+        index = {
+            "version": _VERSION,
+            "recipe": recipe,
+            "layers": {name: list(map(int, filters)) for name, (filters, _) in made.items()},
+        }
+        (part / _INDEX).write_text(json.dumps(index) + "\n", encoding="utf-8")
+        _replace(folder, part)
+    finally:
+        _remove(part)
+
+
+def _sheet(thumbnails: np.ndarray) -> np.ndarray:
+    rows = -(-len(thumbnails) // COLUMNS)
+    grid = np.zeros((rows * COLUMNS, TILE, TILE, 3), np.uint8)
+    grid[: len(thumbnails)] = thumbnails
+    grid = grid.reshape(rows, COLUMNS, TILE, TILE, 3).swapaxes(1, 2)
+    return grid.reshape(rows * TILE, COLUMNS * TILE, 3)
+
+
+def _replace(folder: Path, part: Path) -> None:
+    old = folder.with_name(f"{part.name}.old")
+    with suppress(FileNotFoundError):
+        os.replace(folder, old)
+    os.replace(part, folder)
+    _remove(old)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
