@@ -83,7 +83,7 @@ def fly(args: argparse.Namespace) -> int:
 def render(args: argparse.Namespace) -> int:
     """Flies offline at a fixed time step, into a file."""
     out = args.out or (DEFAULT if args.overwrite else new_files.free(DEFAULT))
-    new_files.check("--out", out, parser.files_read(args), overwrite=args.overwrite)
+    new_files.check("--out", out, parser.files(args), overwrite=args.overwrite)
     options = parser.options(args, fps=args.fps or parser.RENDERED)
     seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
     if_taken: IfTaken = "replace" if args.overwrite else "next"
@@ -192,7 +192,7 @@ def bench(args: argparse.Namespace) -> int:
     from liveflight.child import ChildError
 
     if args.json:
-        new_files.check("--json", args.json, parser.files_read(args), overwrite=args.overwrite)
+        new_files.check("--json", args.json, parser.files(args), overwrite=args.overwrite)
         record.check(args.json)
     topics: list[suite.Topic] = []
     begun = time.perf_counter()

@@ -70,14 +70,16 @@ def surfaces(args: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def files_read(args: argparse.Namespace) -> list[tuple[str, Path]]:
-    """The files that the flight reads, each with the option that names it."""
+def files(args: argparse.Namespace) -> list[tuple[str, Path]]:
+    """The files that the flight reads, and the one that it is recorded in, each with the option
+    that names it."""
     names = ("image", "camera", "sound", "weights", "preset", "cues", "replay")
     named = [(f"--{name}", str(getattr(args, name, None) or "")) for name in names]
     camera = str(getattr(args, "camera", ""))
     if camera.startswith("lavfi:"):  # ffmpeg's own sources may read files: lavfi:movie=clip.mp4
         named += [("--camera", word) for word in re.split(r"[=:,;'\[\]]", camera)]
-    return [(option, Path(text)) for option, text in named if text and Path(text).is_file()]
+    found = [(option, Path(text)) for option, text in named if text and Path(text).is_file()]
+    return found + ([("--record", args.record)] if getattr(args, "record", None) else [])
 
 
 def _again(args: argparse.Namespace, given: Mapping[str, Any]) -> Options:

@@ -42,7 +42,7 @@ def names(clip: Path) -> dict[str, Path]:
 def test_an_output_is_no_input_by_any_name(clip: Path, overwrite: bool) -> None:
     for how, name in names(clip).items():
         for given, read in ((clip, name), (name, clip)):
-            with pytest.raises(LiveflightError, match="is the file that --camera reads"):
+            with pytest.raises(LiveflightError, match="is the file that --camera names"):
                 new_files.check("--out", given, [("--camera", read)], overwrite=overwrite)
             assert clip.read_bytes() == b"mine", how
 

@@ -312,9 +312,15 @@ def test_an_output_is_none_of_what_the_flight_reads(
     given = [f"--{option}", f"{before}clip.mp4", "--record", "set.log"]
     for out in ("clip.mp4", "other.mp4", str(elsewhere / "clip.mp4")):
         said = refused(capsys, *TINY, *given, "--out", out, *overwrite)
-        assert said == f"--out {out!r} is the file that --{option} reads: choose another name"
+        assert said == f"--out {out!r} is the file that --{option} names: choose another"
     assert Path("clip.mp4").read_bytes() == b"mine"
     assert sorted(path.name for path in elsewhere.glob("*.*")) == ["clip.mp4", "other.mp4"]
+
+
+def test_a_video_and_a_recording_are_two_files(capsys: pytest.CaptureFixture[str]) -> None:
+    given = [*TINY, "--record", "set.mp4", "--out", "./set.mp4", "--overwrite"]
+    assert refused(capsys, *given).startswith("--out 'set.mp4' is the file that --record names")
+    assert not Path("set.mp4").exists()
 
 
 @pytest.mark.parametrize(

@@ -51,15 +51,15 @@ def same(one: Path, other: Path) -> bool:
 
 
 def check(
-    option: str, path: Path, read: Iterable[tuple[str, Path]] = (), *, overwrite: bool = False
+    option: str, path: Path, others: Iterable[tuple[str, Path]] = (), *, overwrite: bool = False
 ) -> None:
     """Raise LiveflightError where `path`, given by `option`, may not be written: it is one of the
-    files that are `read` (each with the option that names it), or it is there and `overwrite` is
-    not asked for."""
-    for source, file in read:
+    `others` (files, each with the option that names it), or it is there and `overwrite` is not
+    asked for."""
+    for other, file in others:
         if same(path, file):
             raise LiveflightError(
-                f"{option} {str(path)!r} is the file that {source} reads: choose another name"
+                f"{option} {str(path)!r} is the file that {other} names: choose another"
             )
     if not os.path.lexists(path) or path.is_dir():
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveflight import ffmpeg
+from liveflight.core.contracts import LiveflightError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +59,30 @@ def _mixed(program: str, path: Path) -> str:
             *(program, "-loglevel", "quiet", "-i", f"file:{path.absolute()}", "-map", "0:a:0"),
             *("-af", f"{mixed}anull", "-t", "0.1", "-c:a", "aac", "-f", "null", "-"),
         ]
-        done = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if done.returncode == 0:
+        if _run(trial).returncode == 0:
             return mixed
     return ""  # ffmpeg says what is wrong with it
 
 
 def _crash_proof(program: str) -> str:
     """Hybrid fragments where this ffmpeg knows them: readable while it grows, plain at the end."""
-    known = subprocess.run(
-        [program, "-hide_banner", "-h", "muxer=mp4"],
-        stdin=subprocess.DEVNULL, capture_output=True, check=False,
-    )  # fmt: skip
+    known = _run([program, "-hide_banner", "-h", "muxer=mp4"])
     # delay_moov: without it there is no edit list, and players see the first picture two late.
     hybrid = b"hybrid_fragmented" in known.stdout
     return "+hybrid_fragmented+delay_moov" if hybrid else "+faststart"
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """Raises LiveflightError where it hangs."""
+    try:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            timeout=ffmpeg.PATIENCE,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise LiveflightError(
+            f"ffmpeg {command[0]!r} gave no answer within {ffmpeg.PATIENCE:g} s"
+        ) from error
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise LiveflightError(f"ffmpeg {command[0]!r} does not start: {why}") from error

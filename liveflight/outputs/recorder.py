@@ -107,17 +107,22 @@ class VideoFile(Sink):
         self._closed = False
         program = _ffmpeg(path)
         self._draft = _draft(path)
+        try:
+            self._start(program, command(program, self._draft.path, size, fps, sound))
+        except LiveflightError:
+            self._draft.drop()
+            raise
+        self._watch = ffmpeg.Watch(self._process, self._progress)
+
+    def _start(self, program: str, words: list[str]) -> None:
         self._said = tempfile.TemporaryFile()
         try:
             self._process = child.start(
-                command(program, self._draft.path, size, fps, sound),
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said,
-            )  # fmt: skip
+                words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said
+            )
         except OSError as error:
             self._said.close()
-            self._draft.drop()
             raise LiveflightError(f"ffmpeg {program!r} does not start: {_why(error)}") from error
-        self._watch = ffmpeg.Watch(self._process, self._progress)
 
     @property
     def path(self) -> Path:  # type: ignore[override]
