@@ -80,6 +80,17 @@ def test_no_more_than_a_second_is_lost_whatever_happens(path: Path) -> None:
     assert killed.seconds >= 2.9
 
 
+def test_a_killed_show_in_which_nothing_was_said_is_as_long_as_it_was(path: Path) -> None:
+    recorder = begun(path)
+    for second in range(40):
+        recorder.poll(second)
+        recorder.tell(second, {}, [])
+        assert recorder._disk.wait(60)
+    killed = score.read(path)
+    recorder.close()
+    assert killed.seconds >= 29.0
+
+
 def test_a_log_that_is_there_already_is_left_alone(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -169,6 +180,6 @@ def test_what_a_killed_show_leaves_is_played_again_and_does_not_hinder_the_next(
         parts = list(path.parent.glob(f"{name}.*"))
         assert len(parts) >= 3 and all(part.stat().st_size <= 700 for part in parts)
         read = score.read(path.with_name(f"{name}.log"))
-        assert [list(said) for _, said in read.said] == [
+        assert [list(said) for _, said in read.said if said] == [
             [Set("camera.zoom", 1.0 + second / 10)] for second in range(20)
         ]

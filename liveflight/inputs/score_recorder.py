@@ -86,7 +86,6 @@ class ScoreRecorder:
             return
         try:
             if not self._ended and self._disk.wait(_GRACE):
-                self._lines.append(score.end(self._flown))
                 self._save(writer, last=True)
                 if self._disk.wait(_GRACE):
                     self._checked(self._disk.result)
@@ -103,11 +102,12 @@ class ScoreRecorder:
                 self._end("the disk does not answer")
             return
         self._checked(self._disk.result)
+        sync = last or self._flown - self._synced >= _SYNCED
+        if sync:  # how long the flight is tells the log of a killed show too
+            self._synced = self._flown
+            self._lines.append(score.end(self._flown))
         text, self._lines, self._letters = "".join(self._lines), [], 0
         self._saved = self._flown
-        sync = last or self._flown - self._synced >= _SYNCED
-        if sync:
-            self._synced = self._flown
         self._disk.submit(partial(_write, writer, text, sync))
 
     def _checked(self, asked: Callable[[], None]) -> None:
