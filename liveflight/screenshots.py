@@ -22,7 +22,8 @@ class Screenshots:
         self._worker: Worker[str] = Worker(background, niceness=5)
 
     def take(self, picture: np.ndarray) -> None:
-        """Begins to save uint8 (H, W, 3), row 0 at the top, under the time of day.
+        """Begins to save uint8 (H, W, 3), row 0 at the top, under the time of day;
+        of several in a second the later ones have a number.
 
         Raises LiveflightError while the last one is still being saved."""
         if self._worker.busy:
@@ -45,5 +46,4 @@ def _save(path: Path, picture: np.ndarray) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LiveflightError(f"{path.parent} cannot be made: {error.strerror}") from error
-    save_png(path, picture)
-    return f"saved {path}"
+    return f"saved {save_png(path, picture)}"
