@@ -57,8 +57,9 @@ class Morph:
         self._ways.pop(key, None)
 
     def _between(self, control: Control, here: Value, goal: Value, done: float) -> Value:
-        """Floats and whole numbers in fader space, what cannot be divided from the middle on."""
-        if here == goal or control.kind not in ("float", "int"):
+        """Floats in fader space. Counts, switches and choices change once, in the middle: each
+        value between two counts of wedges would be a picture of its own."""
+        if here == goal or control.kind != "float":
             return here if done < 0.5 else goal
         start, end = control.to_unit(here), control.to_unit(goal)
         return control.from_unit(start + (end - start) * eased(self._curve, done))
