@@ -79,7 +79,13 @@ def test_favourites_are_of_saved_presets(flight: Flight) -> None:
     flight.apply([Trigger("show.favourite")])
     assert "preset '' is not saved" in flight.reports.last
     flight.apply([Set("show.preset", "ink"), Trigger("show.favourite")])
-    assert flight.last_message == "ink is a favourite"
+    alone = (
+        "ink is a favourite, the only one: F3, F4 and G go through all presets until there are two"
+    )
+    assert flight.last_message == alone
+    flight.apply([Set("show.preset", "reef"), Trigger("show.favourite")])
+    assert flight.last_message == "reef is a favourite"
+    flight.apply([Trigger("show.favourite"), Set("show.preset", "ink")])
     assert favourites.read() == ("ink",)
     flight.apply([Trigger("show.favourite")])
     assert flight.last_message == "ink is no favourite any more"
