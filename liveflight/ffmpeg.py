@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+
+from liveflight import child
 
 
 def find() -> str | None:
@@ -10,6 +12,7 @@ def find() -> str | None:
     try:
         import imageio_ffmpeg
 
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
+        found = str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError):
-        return shutil.which("ffmpeg")
+        found = "ffmpeg"
+    return found if os.path.dirname(found) else child.program(found)

@@ -17,7 +17,7 @@ def read() -> tuple[str, ...]:
     file cannot be read."""
     try:
         lines = library.read(path()).decode("utf-8").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, ValueError, LiveflightError) as error:
         raise LiveflightError(f"favourites {path()}: {library.why(error)}") from error

@@ -13,9 +13,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import rtoml
 
+from liveflight import folders
 from liveflight.core.contracts import LiveflightError
 
 LARGEST = 14 * 1024
@@ -34,7 +34,7 @@ def user_folder(kind: str) -> Path:
 @cache
 def _user_folder(kind: str, where: tuple[str | None, ...]) -> Path:
     """To ask the system takes as long as to recall a preset."""
-    return platformdirs.user_config_path("liveflight") / kind
+    return folders.config() / kind
 
 
 def files(folders: Sequence[Path]) -> dict[str, Path]:
@@ -84,7 +84,7 @@ def write(text: str, path: Path) -> None:
         raise LiveflightError(f"{path} would be larger than {LARGEST // 1024} KiB")
     draft = path.with_suffix(".tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folders.make(path.parent)
         draft.write_text(text, encoding="utf-8")
         os.replace(draft, path)
     except OSError:
