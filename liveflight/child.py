@@ -106,21 +106,24 @@ def ask(
 
     Raises ChildError where it raises, ends otherwise or takes longer than `seconds`."""
     command = python("liveflight.child", function)
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        try:
-            child = subprocess.run(
-                command,
-                input=json.dumps(given),
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-                timeout=seconds,
-                check=False,
-                env={**environment(), **(more or {})},
-            )
-        except subprocess.TimeoutExpired:
-            raise ChildError(f"no answer within {seconds:.0f} seconds", _end(said)) from None
-        text = _end(said)
+    try:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+            try:
+                child = subprocess.run(
+                    command,
+                    input=json.dumps(given),
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    text=True,
+                    timeout=seconds,
+                    check=False,
+                    env={**environment(), **(more or {})},
+                )
+            except subprocess.TimeoutExpired:
+                raise ChildError(f"no answer within {seconds:.0f} seconds", _end(said)) from None
+            text = _end(said)
+    except OSError as error:  # no temporary folder, no more processes
+        raise ChildError(f"no process can be started: {error}") from error
     if child.returncode != 0 or not child.stdout:
         last = text.strip().splitlines()[-1:] or [f"it ended with code {child.returncode}"]
         raise ChildError(last[0], text)

@@ -145,6 +145,8 @@ def _stream(stream: TextIO | None, number: int, kind: type[_Unfailing]) -> TextI
     if stream is None:
         raw: Any = io.FileIO(number, "w", closefd=False)
         return _text(kind(raw), "utf-8")
+    if isinstance(_raw(stream), _Unfailing):
+        return stream
     stream.flush()
     inner: Any = stream.buffer
     return _text(kind(getattr(inner, "raw", inner)), stream.encoding, stream)

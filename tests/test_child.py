@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -77,6 +78,18 @@ def test_what_hangs_is_ended(functions: dict[str, str]) -> None:
     with pytest.raises(ChildError, match=r"^no answer within 2 seconds$"):
         ask("functions:stuck", {}, 2, functions)
     assert time.monotonic() - start < 60
+
+
+def test_where_no_process_can_be_started_the_cause_is_said(
+    functions: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as nowhere:
+        nowhere.setattr(tempfile, "tempdir", "/nowhere at all")
+        with pytest.raises(ChildError, match="nowhere at all"):
+            ask("functions:double", {"number": 21}, 60, functions)
+    monkeypatch.setattr(sys, "executable", "/no/python")
+    with pytest.raises(ChildError, match="/no/python"):
+        ask("functions:double", {"number": 21}, 60, functions)
 
 
 # Only our code
