@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight import listings, parser
+from liveflight import child, folders, listings, logs, parser, terminal
 from liveflight.arguments import Size
 from liveflight.core import new_files
 from liveflight.core.contracts import LiveflightError
@@ -35,12 +35,14 @@ DEFAULT = Path("flight.mp4")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(level=logging.WARNING, format="liveflight: %(message)s")
+    logs.start()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         args = parser.parse(given)
         code = COMMANDS[args.command](args)
         sys.stdout.flush()
+        if args.command in LISTS and (why := terminal.undelivered()):
+            raise LiveflightError(f"the list cannot be written: {why}")
         return code
     except LiveflightError as error:
         print(f"liveflight: {error}", file=sys.stderr)
@@ -50,9 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of a list has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def fly(args: argparse.Namespace) -> int:
@@ -72,6 +71,8 @@ def fly(args: argparse.Namespace) -> int:
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
     fps = args.fps or pace.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.surfaces(args))
+    for line in folders.unkept():
+        logging.getLogger("liveflight").warning(line)
     flight = app.build(options, window, live=True, shown=_Downloads())
     try:
         app.run(flight, fps)
@@ -161,7 +162,7 @@ def presets(args: argparse.Namespace) -> int:
     from liveflight.core.presets import user_folder
 
     _print(listings.lines(listings.presets()))
-    print(f"\nYour own go into {user_folder()}")
+    _print_own(user_folder())
     return 0
 
 
@@ -170,7 +171,7 @@ def cues(args: argparse.Namespace) -> int:
     from liveflight.core.cues import user_folder
 
     _print(listings.lines(listings.cues()))
-    print(f"\nYour own go into {user_folder()}")
+    _print_own(user_folder())
     return 0
 
 
@@ -205,6 +206,8 @@ def bench(args: argparse.Namespace) -> int:
             topics.append(topic)
             for table in topic.tables:
                 _draw(table, args.markdown)
+            if terminal.reader_gone() and not args.json:
+                break
     except ChildError as error:
         raise LiveflightError(f"the bench cannot begin: {error}; try liveflight doctor") from error
     finally:
@@ -245,6 +248,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": doctor,
     "bench": bench,
 }
+LISTS = ("controls", "networks", "presets", "cues")
+"""Commands that do nothing but print."""
 
 
 @contextmanager
@@ -285,16 +290,25 @@ def _print(lines: Iterable[str]) -> None:
         print(line)
 
 
+def _print_own(folder: Path) -> None:
+    why = folders.unwritable(folder)
+    print(f"\nYour own go into {folder}" + (f", but {why}" if why else ""))
+
+
 def _interrupt(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
 def program() -> None:
     """`main` as a program of its own, which ends with it."""
+    os.environ.update(child.environment())
+    terminal.secure(queued=True)
     code = main()
-    sys.stderr.flush()
+    sys.stdout.flush()
     if any(thread.name == THREAD for thread in threading.enumerate()):
         # A thread within torch's own code would abort the process as Python is taken down.
+        logging.shutdown()
+        terminal.drain()
         os._exit(code)
     sys.exit(code)
 

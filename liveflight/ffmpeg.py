@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 import threading
 from collections.abc import Callable
 from fractions import Fraction
+
+from liveflight import child
 
 PATIENCE = 60.0
 """Seconds without progress after which an ffmpeg that is waited for is ended."""
@@ -28,9 +30,10 @@ def find() -> str | None:
     try:
         import imageio_ffmpeg
 
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
+        found = str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError):
-        return shutil.which("ffmpeg")
+        found = "ffmpeg"
+    return found if os.path.dirname(found) else child.program(found)
 
 
 def rate(fps: float) -> Fraction:

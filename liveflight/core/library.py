@@ -13,9 +13,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import rtoml
 
+from liveflight import folders
 from liveflight.core import new_files
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.new_files import IfTaken
@@ -36,7 +36,7 @@ def user_folder(kind: str) -> Path:
 @cache
 def _user_folder(kind: str, where: tuple[str | None, ...]) -> Path:
     """To ask the system takes as long as to recall a preset."""
-    return platformdirs.user_config_path("liveflight") / kind
+    return folders.config() / kind
 
 
 def files(folders: Sequence[Path]) -> dict[str, Path]:
@@ -85,7 +85,7 @@ def write(text: str, path: Path, if_taken: IfTaken = "replace") -> Path:
     data = text.encode()
     if len(data) > LARGEST:
         raise LiveflightError(f"{path} would be larger than {LARGEST // 1024} KiB")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folders.make(path.parent)
     return new_files.write(data, path, if_taken)
 
 
