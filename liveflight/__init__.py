@@ -5,6 +5,7 @@ it.
 """
 
 import os
+import sys
 
 __version__ = "0.1.0"
 
@@ -13,3 +14,12 @@ __version__ = "0.1.0"
 # to be said before its library is loaded, in this process and in those it starts
 # (https://github.com/microsoft/onnxruntime/pull/27379).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+# `python -m liveflight` puts the current folder first on the path, where anybody's json.py may lie.
+# In a checkout that is not installed that folder holds this package: there it stays, as the last.
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    _current = sys.path.pop(0)
+    if __file__ == os.path.join(_current, "liveflight", "__init__.py") and _current not in sys.path:
+        sys.path.append(_current)
+        _known = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = f"{_known}{os.pathsep}{_current}" if _known else _current

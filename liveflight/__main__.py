@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight import listings, parser
+from liveflight import child, folders, listings, logs, parser, terminal
 from liveflight.arguments import Size
+from liveflight.core import new_files
 from liveflight.core.contracts import LiveflightError
 from liveflight.loader import THREAD
 
@@ -23,20 +24,25 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from liveflight.bench.tables import Table
+    from liveflight.core.new_files import IfTaken
     from liveflight.takeoff import Options
 
 SIZE = (1280, 720)
+DEFAULT = Path("flight.mp4")
+"""Where a video goes, or under the next number that is free, that was given no name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(level=logging.WARNING, format="liveflight: %(message)s")
+    logs.start()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         args = parser.parse(given)
         code = COMMANDS[args.command](args)
         sys.stdout.flush()
+        if args.command in LISTS and (why := terminal.undelivered()):
+            raise LiveflightError(f"the list cannot be written: {why}")
         return code
     except LiveflightError as error:
         print(f"liveflight: {error}", file=sys.stderr)
@@ -46,9 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of a list has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def fly(args: argparse.Namespace) -> int:
@@ -57,16 +60,19 @@ def fly(args: argparse.Namespace) -> int:
     from liveflight.outputs import has_display
 
     if not has_display():
-        print("no display here: rendering ten seconds to flight.mp4 instead", flush=True)
+        out = new_files.free(DEFAULT)
+        print(f"no display here: rendering ten seconds to {out} instead", flush=True)
         heard = args.sound if Path(args.sound).is_file() else ""  # there is no time for devices
         options = parser.options(args, fps=30.0, sound=heard)
-        return _render(options, 10.0, args.size or SIZE, Path("flight.mp4"))
+        return _render(options, 10.0, args.size or SIZE, out)
     from liveflight.outputs.window import Window
 
     threading.Thread(target=engines.preload, name=THREAD, daemon=True).start()
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
     fps = args.fps or pace.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.surfaces(args))
+    for line in folders.unkept():
+        logging.getLogger("liveflight").warning(line)
     flight = app.build(options, window, live=True, shown=_Downloads())
     try:
         app.run(flight, fps)
@@ -77,34 +83,46 @@ def fly(args: argparse.Namespace) -> int:
 
 def render(args: argparse.Namespace) -> int:
     """Flies offline at a fixed time step, into a file."""
+    out = args.out or (DEFAULT if args.overwrite else new_files.free(DEFAULT))
+    new_files.check("--out", out, parser.files(args), overwrite=args.overwrite)
     options = parser.options(args, fps=args.fps or parser.RENDERED)
     seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
-    return _render(options, seconds, args.size or SIZE, args.out)
+    if_taken: IfTaken = "replace" if args.overwrite else "next"
+    return _render(options, seconds, args.size or SIZE, out, if_taken)
 
 
-def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
+def _render(
+    options: Options, seconds: float, size: Size, out: Path, if_taken: IfTaken = "next"
+) -> int:
     from liveflight import app
     from liveflight.outputs.headless import Headless
     from liveflight.outputs.recorder import Soundtrack, open_sink
 
     frames = max(1, round(seconds * options.fps))
-    output = Headless(size, lambda picture: sink.write(picture))
-    flight = app.build(options, output, live=False, shown=_Downloads())
+    sound = Soundtrack(Path(options.sound), frames) if options.sound else None
+    sink = open_sink(out, size, options.fps, sound, if_taken)
     done = 0
     try:
-        length = frames / options.fps
-        sound = Soundtrack(Path(options.sound), length) if options.sound else None
-        with open_sink(out, size, options.fps, sound) as sink, _progress(frames) as advance:
-            while done < frames:
-                flight.frame(done / options.fps)
-                done += 1
-                advance()
-        print(f"{done} frames in {out.resolve()}")
+        with sink:
+            output = Headless(size, sink.write)
+            flight = app.build(options, output, live=False, shown=_Downloads())
+            with closing(flight), _progress(frames) as advance:
+                while done < frames:
+                    flight.frame(done / options.fps)
+                    done += 1
+                    advance()
     except KeyboardInterrupt:
-        print(f"stopped: {done} frames in {out.resolve()}")
+        print(f"stopped: {done} frames in {sink.path.resolve()}" if done else "stopped: no frames")
         return 130
-    finally:
-        flight.close()
+    except Exception as error:
+        if not done or not sink.path.exists():
+            raise
+        left = f"what there is of it is in {sink.path.resolve()}"
+        if isinstance(error, LiveflightError):
+            raise LiveflightError(f"{error}; {left}") from error
+        print(f"liveflight: {left}", file=sys.stderr)
+        raise
+    print(f"{done} frames in {sink.path.resolve()}")
     return 0
 
 
@@ -144,7 +162,7 @@ def presets(args: argparse.Namespace) -> int:
     from liveflight.core.presets import user_folder
 
     _print(listings.lines(listings.presets()))
-    print(f"\nYour own go into {user_folder()}")
+    _print_own(user_folder())
     return 0
 
 
@@ -153,7 +171,7 @@ def cues(args: argparse.Namespace) -> int:
     from liveflight.core.cues import user_folder
 
     _print(listings.lines(listings.cues()))
-    print(f"\nYour own go into {user_folder()}")
+    _print_own(user_folder())
     return 0
 
 
@@ -175,6 +193,7 @@ def bench(args: argparse.Namespace) -> int:
     from liveflight.child import ChildError
 
     if args.json:
+        new_files.check("--json", args.json, parser.files(args), overwrite=args.overwrite)
         record.check(args.json)
     topics: list[suite.Topic] = []
     begun = time.perf_counter()
@@ -187,11 +206,13 @@ def bench(args: argparse.Namespace) -> int:
             topics.append(topic)
             for table in topic.tables:
                 _draw(table, args.markdown)
+            if terminal.reader_gone() and not args.json:
+                break
     except ChildError as error:
         raise LiveflightError(f"the bench cannot begin: {error}; try liveflight doctor") from error
     finally:
         if args.json and topics:
-            record.write(args.json, topics)
+            record.write(args.json, topics, "replace" if args.overwrite else "next")
     return 0
 
 
@@ -227,6 +248,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": doctor,
     "bench": bench,
 }
+LISTS = ("controls", "networks", "presets", "cues")
+"""Commands that do nothing but print."""
 
 
 @contextmanager
@@ -267,16 +290,25 @@ def _print(lines: Iterable[str]) -> None:
         print(line)
 
 
+def _print_own(folder: Path) -> None:
+    why = folders.unwritable(folder)
+    print(f"\nYour own go into {folder}" + (f", but {why}" if why else ""))
+
+
 def _interrupt(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
 def program() -> None:
     """`main` as a program of its own, which ends with it."""
+    os.environ.update(child.environment())
+    terminal.secure(queued=True)
     code = main()
-    sys.stderr.flush()
+    sys.stdout.flush()
     if any(thread.name == THREAD for thread in threading.enumerate()):
         # A thread within torch's own code would abort the process as Python is taken down.
+        logging.shutdown()
+        terminal.drain()
         os._exit(code)
     sys.exit(code)
 

@@ -83,7 +83,7 @@ class App:
         self._untold = 0.0
         """Seconds since the surfaces were told."""
         self._live = live
-        self._keyboard = Keyboard(self.mailbox)
+        self._keyboard = Keyboard(self.mailbox, flight.controls)
         self._camera = Camera()
         self._screenshots = Screenshots(background=live)
         camera = moving(options.camera, options.fps, live=live)

@@ -39,6 +39,24 @@ def number(low: float, high: float) -> Callable[[str], float]:
     return read
 
 
+def rate(text: str) -> float:
+    """Frames per second: a number, or a fraction such as 30000/1001. The decimals in use for 24,
+    30, 60 ... times 1000/1001, such as 23.976 and 29.97, are taken for those."""
+    above, slash, below = text.partition("/")
+    if slash and above.isdecimal() and below.isdecimal() and int(below):
+        above = repr(int(above) / int(below))
+    elif slash:
+        above = text
+    try:
+        fps = number(1, 1000)(above)
+    except ArgumentTypeError:
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 to 1000, or 30000/1001") from None
+    nominal = round(fps * 1.001)
+    exact, digits = nominal * 1000 / 1001, len(text.partition(".")[2])
+    usual = digits >= 2 and (nominal % 24 == 0 or nominal % 30 == 0)
+    return exact if usual and round(exact, digits) == fps else fps
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not (text.isdecimal() and len(text) < 12 and low <= int(text) <= high):

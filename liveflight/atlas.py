@@ -14,9 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
-from liveflight import networks
+from liveflight import folders, networks
 from liveflight.core.contracts import Ascent, Canvas, Engine, LiveflightError, Target
 from liveflight.core.noise import pink
 from liveflight.networks import Layer, atlas
@@ -109,7 +108,7 @@ def _layer(
 ) -> np.ndarray:
     """Return the thumbnails of a layer's filters: uint8 (N, TILE, TILE, 3), those of an earlier
     run from the cache."""
-    kept = platformdirs.user_cache_path("liveflight") / "atlas" / recipe.name / network
+    kept = folders.caches() / "atlas" / recipe.name / network
     path = kept / f"{layer.name}.npy"
     thumbnails = _earlier(path, len(filters))
     size = (side(layer), side(layer))
@@ -165,7 +164,7 @@ def _earlier(path: Path, most: int) -> list[np.ndarray]:
 def _save(path: Path, thumbnails: Sequence[np.ndarray]) -> None:
     part = path.with_suffix(".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folders.make(path.parent)
         with part.open("wb") as file:
             np.save(file, np.stack(thumbnails), allow_pickle=False)
         part.replace(path)

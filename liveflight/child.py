@@ -9,12 +9,15 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
+
+from liveflight import terminal
 
 _SAID = 4000
 """How many of the last characters on standard error are kept."""
@@ -29,13 +32,42 @@ class ChildError(Exception):
         self.said = said
 
 
+def python(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of this package: without the current folder on its
+    path, where anybody's json.py may lie. Not `-I`, which would leave out the user's packages."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment for another: neither it nor what it starts takes modules
+    or programs from the current folder."""
+    safe = {"PYTHONSAFEPATH": "1", "NoDefaultCurrentDirectoryInExePath": "1"}
+    return {**os.environ, **safe, "PATH": os.pathsep.join(_folders())}
+
+
+def program(name: str) -> str | None:
+    """Return the absolute path of a program: on PATH, never in the current folder, unless `name`
+    says where. None where there is none."""
+    if os.path.dirname(name):
+        return shutil.which(name)
+    file = f"{name}.exe" if sys.platform == "win32" and not name.endswith(".exe") else name
+    found = (shutil.which(os.path.join(folder, file)) for folder in _folders())
+    return next(filter(None, found), None)
+
+
+def _folders() -> list[str]:
+    """Those of PATH, without relative and empty ones, which are in the current folder."""
+    listed = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return [folder for folder in listed if os.path.isabs(folder)]
+
+
 def start(command: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
     """Runs a program with these `stdin`, `stdout` and `stderr`, in a group of its own: Ctrl-C at
     the terminal reaches us alone, and we end it. Raises OSError."""
     group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    return subprocess.Popen(command, **pipes, **group)
+    return subprocess.Popen(command, env=environment(), **pipes, **group)
 
 
 def end(process: subprocess.Popen[bytes], seconds: float) -> None:
@@ -56,6 +88,7 @@ def end(process: subprocess.Popen[bytes], seconds: float) -> None:
 def standard_output() -> Iterator[TextIO]:
     """This process's, from now on for what is written here alone: what libraries write to it goes
     to standard error."""
+    terminal.secure(queued=False)
     own = os.dup(1)
     os.dup2(2, 1)
     with os.fdopen(own, "w", encoding="utf-8") as out:
@@ -66,28 +99,31 @@ def ask(
     function: str,
     given: Mapping[str, Any],
     seconds: float,
-    environment: Mapping[str, str] | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What `function` (`liveflight.module:function`) answers to `given`. `environment` is added to
-    this process's.
+    """What `function` (`liveflight.module:function`) answers to `given`. `more` is added to this
+    process's environment.
 
     Raises ChildError where it raises, ends otherwise or takes longer than `seconds`."""
-    command = [sys.executable, "-m", "liveflight.child", function]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        try:
-            child = subprocess.run(
-                command,
-                input=json.dumps(given),
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-                timeout=seconds,
-                check=False,
-                env={**os.environ, **(environment or {})},
-            )
-        except subprocess.TimeoutExpired:
-            raise ChildError(f"no answer within {seconds:.0f} seconds", _end(said)) from None
-        text = _end(said)
+    command = python("liveflight.child", function)
+    try:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+            try:
+                child = subprocess.run(
+                    command,
+                    input=json.dumps(given),
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    text=True,
+                    timeout=seconds,
+                    check=False,
+                    env={**environment(), **(more or {})},
+                )
+            except subprocess.TimeoutExpired:
+                raise ChildError(f"no answer within {seconds:.0f} seconds", _end(said)) from None
+            text = _end(said)
+    except OSError as error:  # no temporary folder, no more processes
+        raise ChildError(f"no process can be started: {error}") from error
     if child.returncode != 0 or not child.stdout:
         last = text.strip().splitlines()[-1:] or [f"it ended with code {child.returncode}"]
         raise ChildError(last[0], text)

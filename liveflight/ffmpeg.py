@@ -1,8 +1,28 @@
-"""Where ffmpeg is, the one that imageio-ffmpeg carries or the system's."""
+"""Where ffmpeg is, the one that imageio-ffmpeg carries or the system's, and how it is spoken to."""
 
 from __future__ import annotations
 
-import shutil
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+
+from liveflight import child
+
+PATIENCE = 60.0
+"""Seconds without progress after which an ffmpeg that is waited for is ended."""
+
+_MOST_CHANNELS = 64
+"""Channels of a sound that ffmpeg's filters take."""
+
+MEAN = "pan=mono|c0<" + "+".join(f"c{number}" for number in range(_MOST_CHANNELS))
+"""A filter: the mean of all channels, however many there are and whether or not it is known where
+each of them belongs. ffmpeg's own mono is louder than any of them, and needs to know."""
+
+_LOOKS = 60
+"""How often PATIENCE is divided: where this process was stopped and goes on, its ffmpeg has then
+lost one part of it, not all."""
 
 
 def find() -> str | None:
@@ -10,6 +30,46 @@ def find() -> str | None:
     try:
         import imageio_ffmpeg
 
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
+        found = str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError):
-        return shutil.which("ffmpeg")
+        found = "ffmpeg"
+    return found if os.path.dirname(found) else child.program(found)
+
+
+def rate(fps: float) -> Fraction:
+    """Frames per second as the fraction that they were given as, such as 30000/1001."""
+    return Fraction(fps).limit_denominator(100_000)
+
+
+class Watch:
+    """Kills a process that keeps its caller waiting without progress for PATIENCE seconds: what the
+    caller waits for then ends as with any that died. `with watch:` around what may wait."""
+
+    def __init__(self, process: subprocess.Popen[bytes], progress: Callable[[], object]) -> None:
+        """`progress` returns anything that changes while the process works."""
+        self._process, self._progress = process, progress
+        self._waiting = False
+        self._ended = threading.Event()
+        self.killed = False
+        threading.Thread(target=self._run, name="ffmpeg's watch", daemon=True).start()
+
+    def __enter__(self) -> None:
+        self._waiting = True
+
+    def __exit__(self, *exception: object) -> None:
+        self._waiting = False
+
+    def close(self) -> None:
+        """End the watch. May be called twice."""
+        self._ended.set()
+
+    def _run(self) -> None:
+        idle, before = 0, self._progress()
+        while not self._ended.wait(PATIENCE / _LOOKS):
+            now = self._progress()
+            idle = idle + 1 if self._waiting and now == before else 0
+            before = now
+            if idle >= _LOOKS:
+                self.killed = True
+                self._process.kill()
+                return

@@ -141,12 +141,8 @@ class Flight:
 
     def _calm(self) -> None:
         self.tempo.drop()
-        self.modulation.follow(())
-        self.looks.rest()
         self.cues.calm()
-        for key, value in self._panic.press(self._elapsed).items():
-            self.controls.set(key, value)
-        self.controls.jump()
+        self.looks.calm(self._panic.press(self._elapsed))
 
     def _report(self, error: LiveflightError) -> None:
         if not self.course.goal:
@@ -237,5 +233,5 @@ class Flight:
 
 def _described(message: Set | Nudge, controls: Controls) -> str:
     value = message.value if isinstance(message, Set) else controls.setting(message.key)
-    shown = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return f"{message.key} {shown} {CONTROLS[message.key].unit}".rstrip()
+    control = CONTROLS[message.key]
+    return f"{control.key} {control.shown(value)} {control.unit}".rstrip()

@@ -36,4 +36,6 @@ def _snapshot(flight: Flight, remote: bool) -> None:
 def _like(flight: Flight) -> None:
     name = flight.looks.preset
     liked = favourites.toggle(name)
-    flight.note(f"{name} is {'a favourite' if liked else 'no favourite any more'}")
+    alone = ", the only one: F3, F4 and G go through all presets until there are two"
+    told = f"{name} is {'a favourite' if liked else 'no favourite any more'}"
+    flight.note(told + (alone if liked and len(favourites.read()) == 1 else ""))

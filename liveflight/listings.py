@@ -17,7 +17,7 @@ def controls() -> Rows:
     rows: Rows = [("OSC ADDRESS", "KIND", "DEFAULT", "ALLOWED", "WHAT IT DOES")]
     for row in ROWS:
         address = row.alias or row.address if row.remote else f"(keys only) {row.key}"
-        default = "" if row.kind in ("trigger", "text") else f"{row.default}".lower()
+        default = "" if row.kind in ("trigger", "text") else row.shown(row.default)
         allowed = "" if row.kind == "trigger" else row.range
         rows.append((address, row.kind, default, allowed, row.help))
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.modulation import Modulation
 from liveflight.core.morph import Morph
 from liveflight.core.pad import CORNERS, blend
+from liveflight.core.panic import SAFE
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
 from liveflight.core.shelf import Shelf
@@ -43,6 +45,9 @@ class Looks:
         self._corners: list[Target] = []
         """The pad's targets that were flown last, by their canonical names."""
         self._before: Preset | None = None
+        """What undo brings back."""
+        self._darkened = False
+        """Whether a panic has made it black, and nobody has turned that over since."""
         self._again: Callable[[], None] = lambda: None
         """Does what is awaited."""
         self._look: Preset | None = None
@@ -81,11 +86,9 @@ class Looks:
         except LiveflightError as error:
             raise LiveflightError(f"preset {preset.name}: {error}") from error
         wanted = {**_DEFAULTS, **preset.settings}
-        if corners:
-            goal = dict(blend(corners, float(wanted["pad.x"]), float(wanted["pad.y"])))
-        goal = goal or dict.fromkeys(journey[:1], 1.0)
+        goal = dict.fromkeys(corners, 1.0) or goal or dict.fromkeys(journey[:1], 1.0)
         self._course.loader.ready(sorted({target.network for target in goal}))
-        self._before = self.current(self.preset) if self._course.goal else None
+        self._before = self._flown() if self._course.goal else None
         self.preset = self._place = preset.name
         seconds = self._seconds() if seconds is None else seconds
         curve = curve or self._controls.word("morph.curve")
@@ -96,7 +99,7 @@ class Looks:
         for key, corner in zip(CORNERS, corners, strict=False):
             self._controls.set(key, str(corner))
         self._corners = corners
-        if goal:
+        if goal:  # the pad's weights are `advance`'s: what is aimed at is all four
             crossfade = seconds or self._controls.number("mix.crossfade")
             self._course.aim(goal, crossfade, curve if seconds else "smooth")
         self._course.foresee(journey)
@@ -106,18 +109,36 @@ class Looks:
         settings = {key: self._controls.setting(key) for key in _DEFAULTS}
         corners = tuple(self._named()) if self._controls.flag("pad.on") else ()
         rows = self._modulation.rows
-        return Preset(name, self._course.goal, settings, self._journey.stops, rows, corners)
+        targets = {target: weight for target, weight in self._course.goal.items() if weight > 0}
+        return Preset(name, targets, settings, self._journey.stops, rows, corners)
+
+    def calm(self, safe: Mapping[str, Value]) -> None:
+        """Set the controls to a panic's values at once, end modulation and morph and await nothing
+        any more. Undo brings back what this changes of the look."""
+        look = self._flown()
+        changed = any(SAFE.get(key, value) != value for key, value in look.settings.items())
+        if changed or look.modulation or look.corners:  # else it is a second panic
+            self._before = look
+        self._darkened = safe["show.blackout"] is True
+        self._morph, self.awaited = Morph(), ""
+        self._modulation.follow(())
+        for key, value in safe.items():
+            self._controls.set(key, value)
+        self._controls.jump()
 
     def undo(self) -> None:
-        """Back to the look before the last recall; a second time, forth again. What is awaited is
-        taken back instead.
+        """Back to the look before the last recall or panic; a second time, forth again. What is
+        awaited is taken back instead.
 
-        Raises LiveflightError where nothing has been recalled."""
+        Raises LiveflightError where there has been neither."""
         if self.awaited:
             self._take_back()
             return
         if self._before is None:
             raise LiveflightError("nothing to undo: no preset was recalled yet")
+        if self._darkened:
+            self._darkened = False
+            self._controls.set("show.blackout", False)
         self.recall(self._before)
 
     def brings(self, target: Target) -> bool:
@@ -126,13 +147,10 @@ class Looks:
             return False
         return [target] == (list(self._look.targets) or list(self._look.journey[:1]))
 
-    def rest(self) -> None:
-        """Ends a morph where it is; what is awaited is not wanted any more."""
-        self._morph, self.awaited = Morph(), ""
-
     def touched(self, key: str) -> None:
         """A performer moved this control: no morph moves it any more."""
         self._morph.release(key)
+        self._darkened = self._darkened and key != "show.blackout"
 
     def arrive(self) -> None:
         """Does what is awaited, if it can be done by now.
@@ -169,12 +187,18 @@ class Looks:
             self.lift_pad()
             raise
         self._corners = corners
-        self._course.aim(self._blend(), self._controls.number("mix.crossfade"))
+        self._course.aim(dict.fromkeys(corners, 1.0), self._controls.number("mix.crossfade"))
+        self._course.weigh(self._blend())
 
     def lift_pad(self) -> None:
         """Something else is flown from now on, and nothing awaited any more."""
         self.awaited = ""
         self._controls.set("pad.on", False)
+
+    def _flown(self) -> Preset:
+        """The look as undo brings it back: of a morph that is under way, where it goes."""
+        look = self.current(self.preset)
+        return replace(look, settings={**look.settings, **self._morph.goals})
 
     def _take_back(self) -> None:
         """Nothing is awaited any more; what is flown stays, and the walk goes on from there."""

@@ -14,6 +14,9 @@ from liveflight.surfaces import Surfaces
 EVERY = 0.25
 """Seconds between two texts of the HUD: setting one costs milliseconds."""
 
+FADE = 10.0
+"""Seconds for which the HUD shows a trouble after it was last reported."""
+
 
 class Overlay:
     """In the `background`, new texts come a moment later and hold up no frame."""
@@ -26,12 +29,19 @@ class Overlay:
         self._hud.warm_up(output.framebuffer)
         self._lines: list[str] = []
         self._age = EVERY
+        self._troubles = 0
+        """Reports until now."""
+        self._quiet = FADE
+        """Seconds since the last one."""
 
     def draw(self, output: Output, surfaces: Surfaces, picker: Picker, dt: float) -> None:
         """Over the output's finished frame, as far as the flight's controls want it or a download
         keeps everybody waiting."""
         controls = self._flight.controls
         self._age += dt
+        self._quiet += dt
+        if (troubles := self._flight.reports.counts.total()) != self._troubles:
+            self._troubles, self._quiet = troubles, 0.0
         where, size, up = output.framebuffer, output.size, output.bottom_up
         waiting = self._flight.loader.downloading and not self._flight.mix()
         if controls.flag("show.hud") or waiting:
@@ -49,7 +59,8 @@ class Overlay:
         """Targets, rates, late frames, what the governor chose, what is being prepared, the last
         message and trouble."""
         flight, meter, pace = self._flight, self._meter, self._pace
-        shown = [f"{target}\t{weight:.0%}" for target, weight in flight.mix().items()]
+        mix = [pair for pair in flight.mix().items() if pair[1] >= 0.005]
+        shown = [f"{target}\t{weight:.0%}" for target, weight in mix]
         steps = pace.step_rate.value
         lines = [
             *(shown or [flight.loader.downloading or "loading ..."]),
@@ -62,7 +73,7 @@ class Overlay:
             pace.effort if pace.governed else "",
             awaited if flight.awaited else "",
             flight.last_message,
-            flight.reports.last,
+            flight.reports.last if self._quiet < FADE else "",
         ]
         return [*lines, *filter(None, said), *surfaces.lines()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -69,6 +70,18 @@ def surfaces(args: argparse.Namespace) -> dict[str, object]:
     }
 
 
+def files(args: argparse.Namespace) -> list[tuple[str, Path]]:
+    """The files that the flight reads, and the one that it is recorded in, each with the option
+    that names it."""
+    names = ("image", "camera", "sound", "weights", "preset", "cues", "replay")
+    named = [(f"--{name}", str(getattr(args, name, None) or "")) for name in names]
+    camera = str(getattr(args, "camera", ""))
+    if camera.startswith("lavfi:"):  # ffmpeg's own sources may read files: lavfi:movie=clip.mp4
+        named += [("--camera", word) for word in re.split(r"[=:,;'\[\]]", camera)]
+    found = [(option, Path(text)) for option, text in named if text and Path(text).is_file()]
+    return found + ([("--record", args.record)] if getattr(args, "record", None) else [])
+
+
 def _again(args: argparse.Namespace, given: Mapping[str, Any]) -> Options:
     from liveflight.core import score
     from liveflight.takeoff import Options
@@ -126,7 +139,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--fullscreen", action="store_true")
     add("--display", type=read.whole(0, 99), default=0, metavar="N", help="which screen")
     fps = "frames per second at most (60; 30 where the processor draws)"
-    add("--fps", type=read.number(1, 1000), help=fps)
+    add("--fps", type=read.rate, help=fps)
     add("--allow-remote-save", action="store_true", help="snapshots may come over OSC")
     add("--osc-host", default="127.0.0.1", metavar="HOST", help="where OSC is heard (127.0.0.1)")
     _add_port(command)
@@ -148,10 +161,11 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     _add_engine(command)
     add = command.add_argument
     add("--seconds", type=read.number(1e-3, 1e6), help="10, or as long as --replay")
-    add("--fps", type=read.number(1, 1000), help="30, or as in --replay")
+    add("--fps", type=read.rate, help="30, or as in --replay; also 30000/1001")
     add("--replay", type=Path, metavar="LOG", help="fly a recorded flight again")
-    out = "a name in .mp4, or a folder for PNGs (flight.mp4)"
-    command.add_argument("--out", type=Path, default=Path("flight.mp4"), help=out)
+    out = "a name in .mp4, or a folder for PNGs (flight.mp4, or the next number that is free)"
+    add("--out", type=Path, help=out)
+    _add_overwrite(command, "out")
     sound = "what modulation hears, and the video sounds like"
     command.add_argument("--sound", type=read.sound, default="", metavar="FILE", help=sound)
 
@@ -187,10 +201,16 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
     add("--all", action="store_true", help="peers, switches and latency")
     add("--engine", action="append", default=[], choices=engines.NAMES,
         help="measure this engine, and fly with it; may be repeated (all)")  # fmt: skip
-    add("--display-fps", type=read.number(1, 1000), metavar="N",
+    add("--display-fps", type=read.rate, metavar="N",
         help="the rate that is to be held (30 on a CPU, else 60)")  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="every figure, into this file")
+    _add_overwrite(command, "json")
     add("--markdown", action="store_true", help="tables for a README")
+
+
+def _add_overwrite(command: argparse.ArgumentParser, name: str) -> None:
+    help = f"even where there is a file that --{name} names: it is replaced"
+    command.add_argument("--overwrite", action="store_true", help=help)
 
 
 def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> None:
@@ -218,7 +238,8 @@ def _add_preset(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--preset", default="", metavar="NAME|FILE.toml", help=help)
     add("--cues", default="", metavar="NAME|FILE.toml", help="plays a cue list, for ever")
-    add("--record", type=Path, metavar="FILE", help="writes down what is played, for --replay")
+    record = "writes down what is played, for --replay; where there is one, FILE_2 and so on"
+    add("--record", type=Path, metavar="FILE", help=record)
     image = "start from this picture, and grow on it: see seed.amount"
     add("--image", type=Path, metavar="FILE", help=image)
     camera = "grow on a camera (/dev/video0, 0, a name), a video file, or lavfi:SOURCE"

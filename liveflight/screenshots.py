@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
+from liveflight import folders
 from liveflight.core.contracts import LiveflightError
 from liveflight.outputs.recorder import save_png
 from liveflight.worker import Worker
@@ -22,13 +22,13 @@ class Screenshots:
         self._worker: Worker[str] = Worker(background, niceness=5)
 
     def take(self, picture: np.ndarray) -> None:
-        """Begins to save uint8 (H, W, 3), row 0 at the top, under the time of day.
+        """Begins to save uint8 (H, W, 3), row 0 at the top, under the time of day;
+        of several in a second the later ones have a number.
 
         Raises LiveflightError while the last one is still being saved."""
         if self._worker.busy:
             raise LiveflightError("the last screenshot is still being saved: try again")
-        folder = platformdirs.user_pictures_path() / "liveflight"
-        path = folder / time.strftime("%Y-%m-%d %H.%M.%S.png")
+        path = folders.pictures() / time.strftime("%Y-%m-%d %H.%M.%S.png")
         self._worker.submit(partial(_save, path, picture))
 
     def saved(self) -> str:
@@ -44,6 +44,6 @@ def _save(path: Path, picture: np.ndarray) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LiveflightError(f"{path.parent} cannot be made: {error.strerror}") from error
-    save_png(path, picture)
-    return f"saved {path}"
+        why = folders.unwritable(path.parent) or error.strerror
+        raise LiveflightError(f"{path.parent} cannot be made: {why}") from error
+    return f"saved {save_png(path, picture)}"

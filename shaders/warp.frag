@@ -3,7 +3,7 @@
 // so that an identity is exact; the uniforms are in heights, times the canvas height where they say px.
 //
 // Reads:  the old canvas
-// Writes: the new canvas, 0..1, alpha 1; row 0 is the top of the picture
+// Writes: the new canvas, 0..1; row 0 is the top of the picture; as alpha its share
 //
 // Uniforms:
 //   source   [RGBA16F texture, 0..1] the old canvas, row 0 at the top
@@ -15,6 +15,7 @@
 //   colour   [factor] RGB to RGB: hue, saturation and decay in one
 //   grey     [0..0.5] added to every channel: the decay's part of mid grey
 //   seed     [count, any] differs from frame to frame
+//   share    [0..1] 1, or how much of it there is to be over what is there: for (source alpha, one minus source alpha)
 #version 330 core
 #include "common.glsl"
 
@@ -32,6 +33,7 @@ uniform vec4 waves[WAVES];
 uniform mat3 colour;
 uniform float grey;
 uniform uint seed;
+uniform float share;
 
 out vec4 canvas;
 
@@ -101,5 +103,5 @@ void main() {
     place = size - abs(mod(place, 2.0 * size) - size);
 
     vec3 value = clamp(colour * sampled(place, size) + grey, 0.0, 1.0);
-    canvas = vec4(rounded(value, home), 1.0);
+    canvas = vec4(rounded(value, home), share);
 }

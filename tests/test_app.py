@@ -825,9 +825,9 @@ def test_the_hud_has_a_line_for_the_beat_where_it_is_played_on(begin: Begin) -> 
     assert beats() == []
     show.app.mailbox.put(Set("tempo.quantise", "bar"), Set("show.preset", "plumage"))
     show.frame(2)
-    assert beats() == ["120.0 bpm  bar 1/4 beat 1/4  own\tat the bar: preset plumage"]
+    assert beats() == ["120.0 bpm  bar 1 of 4, beat 1 of 4  own\tat the bar: preset plumage"]
     show.frame(round(2 / TICK))
-    assert beats() == ["120.0 bpm  bar 2/4 beat 1/4  own"]
+    assert beats() == ["120.0 bpm  bar 2 of 4, beat 1 of 4  own"]
     assert show.flight.looks.preset == "plumage"
 
 
@@ -854,6 +854,7 @@ def test_the_hud_says_where_we_are_and_what_was_last(begin: Begin) -> None:
     show.now += TICK
     show.frame(100)
     show.flight.reports.add("the cable is out")
+    show.frame()
     assert show.app.overlay.lines(show.app.surfaces) == [
         f"{STEM}\t100%",
         "16 frames/s\t32 steps/s\t1 late",
@@ -861,6 +862,52 @@ def test_the_hud_says_where_we_are_and_what_was_last(begin: Begin) -> None:
         "camera.rotation 30 deg/s",
         "the cable is out",
     ]
+
+
+def test_a_trouble_stays_on_the_hud_for_ten_seconds_after_it_was_last_reported(
+    begin: Begin,
+) -> None:
+    show = begin()
+
+    def seen(frames: int) -> bool:
+        show.frame(frames)
+        return "the cable is out" in show.app.overlay.lines(show.app.surfaces)
+
+    assert not seen(1)
+    show.flight.reports.add("the cable is out")
+    ten = round(10 / TICK)
+    assert seen(1) and seen(ten - 1) and not seen(1)
+    show.flight.reports.add("the cable is out")
+    assert seen(1) and seen(ten - 10)
+    show.flight.reports.add("the cable is out")
+    assert seen(ten - 10), "it lasts"
+    assert not seen(20)
+
+
+def test_the_hud_leaves_out_what_is_not_excited(begin: Begin) -> None:
+    show = begin()
+    corners = [Target("efficientnet_lite0", "stem", number) for number in range(4)]
+    for name, corner in zip("abcd", corners, strict=True):
+        show.set(f"pad.{name}", str(corner))
+    for key, value in (("pad.x", 1.0), ("pad.y", 1.0), ("mix.crossfade", 0.0), ("pad.on", True)):
+        show.set(key, value)
+    show.frame(60)
+    assert show.flight.mix().keys() == set(corners)
+    assert show.app.overlay.lines(show.app.surfaces)[0] == f"{corners[3]}\t100%"
+    assert not any("\t0%" in line for line in show.app.overlay.lines(show.app.surfaces))
+
+
+def test_escape_closes_help_and_only_then_ends_the_flight(begin: Begin) -> None:
+    show = begin()
+    show.press("f1")
+    show.frame()
+    assert show.flight.controls.flag("show.help")
+    show.press("escape")
+    show.frame()
+    assert not show.flight.controls.flag("show.help") and show.app.running
+    show.press("escape")
+    show.frame()
+    assert not show.app.running
 
 
 def test_the_hud_says_what_is_being_prepared(begin: Begin) -> None:

@@ -40,8 +40,9 @@ LAYERS = [
     {"loader", "dream", "screenshots", "seeding"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
-    {"resources", "child", "worker", "laps", "housekeeping", "ffmpeg"},
-    {"heaps"},
+    {"resources", "worker", "laps", "housekeeping", "ffmpeg"},
+    {"child", "folders", "logs"},
+    {"heaps", "terminal"},
     {""},  # the package itself: its version, and what has to be said before anything is imported
 ]
 ALLOWED_SIBLINGS = {("engines", "networks")}
@@ -69,14 +70,7 @@ HOMES = {
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets", "inputs.midi_map"},
     "rtoml": {"core.library"},
-    "platformdirs": {
-        "screenshots",
-        "core.library",
-        "engines",
-        "inputs.midi_map",
-        "networks",
-        "atlas",
-    },
+    "platformdirs": {"folders"},
     "rtmidi": {"inputs.midi_ports"},
     "rtmidi2": {"inputs.midi_ports"},
     "sounddevice": {"inputs.sound_process"},

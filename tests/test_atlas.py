@@ -27,8 +27,8 @@ def paint(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("user_cache_path", "user_data_path"):
-        monkeypatch.setattr(f"platformdirs.{name}", lambda app, name=name: tmp_path / name / app)
+    for name in ("caches", "data"):
+        monkeypatch.setattr(f"liveflight.folders.{name}", lambda name=name: tmp_path / name)
     return tmp_path
 
 

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
 
 import pytest
 
+import liveflight
+from liveflight import child, ffmpeg
 from liveflight.child import ChildError, ask
+from liveflight.core.contracts import LiveflightError
+from liveflight.engines import cpu_kernels
+from liveflight.inputs import sound_process
+from liveflight.inputs.midi_process import PortsApart
 
 FUNCTIONS = """
 import os, sys, time
@@ -69,3 +78,93 @@ def test_what_hangs_is_ended(functions: dict[str, str]) -> None:
     with pytest.raises(ChildError, match=r"^no answer within 2 seconds$"):
         ask("functions:stuck", {}, 2, functions)
     assert time.monotonic() - start < 60
+
+
+def test_where_no_process_can_be_started_the_cause_is_said(
+    functions: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as nowhere:
+        nowhere.setattr(tempfile, "tempdir", "/nowhere at all")
+        with pytest.raises(ChildError, match="nowhere at all"):
+            ask("functions:double", {"number": 21}, 60, functions)
+    monkeypatch.setattr(sys, "executable", "/no/python")
+    with pytest.raises(ChildError, match="/no/python"):
+        ask("functions:double", {"number": 21}, 60, functions)
+
+
+# Only our code
+
+
+@pytest.fixture
+def stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with modules that leave a file behind when they are run."""
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    for name in ("json", "argparse", "link", "sounddevice", "rtmidi", "numpy"):
+        (folder / f"{name}.py").write_text(
+            "open('RAN', 'w').close()\nraise ImportError('planted')\n"
+        )
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_no_process_runs_what_lies_in_the_current_folder(stick: Path) -> None:
+    answer = ask("liveflight.probes:link", {}, 60)
+    assert answer["version"]
+    with contextlib.suppress(LiveflightError):
+        PortsApart().close_all()
+    with contextlib.suppress(LiveflightError):
+        sound_process.Line("no such device").close()
+    started = subprocess.run([sys.executable, "-m", "liveflight", "cues"], capture_output=True)
+    assert (started.returncode, started.stderr) == (0, b"")
+    assert not (stick / "RAN").exists()
+
+
+def test_what_a_child_starts_does_not_either(stick: Path) -> None:
+    command = [sys.executable, "-m", "json"]  # as some library may
+    grandchild = subprocess.run(command, capture_output=True, env=child.environment())
+    assert b"planted" not in grandchild.stderr
+    assert not (stick / "RAN").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links may need a privilege")
+def test_a_checkout_that_is_not_installed_flies_from_its_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "liveflight").symlink_to(Path(liveflight.__file__).parent)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[0] = '-m'; import liveflight;"
+        "from liveflight.child import ask; ask('liveflight.probes:link', {}, 60);"
+        "print(liveflight.__file__, sys.path[-1])"
+    )
+    started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert started.stdout == f"{tmp_path}/liveflight/__init__.py {tmp_path}\n", started.stderr
+
+
+def test_the_rest_of_the_environment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = ("DISPLAY", "XDG_RUNTIME_DIR", "JACK_DEFAULT_SERVER", "LD_LIBRARY_PATH", "PYTHONPATH")
+    for name in kept:
+        monkeypatch.setenv(name, f"{name.lower()}:")
+    assert {name: child.environment()[name] for name in kept} == {
+        name: f"{name.lower()}:" for name in kept
+    }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="scripts with a first line of their own")
+@pytest.mark.parametrize("listed", ["", ".", "stick", "bin:"])
+def test_programs_of_the_current_folder_are_not_found(
+    listed: str, stick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder in (stick, stick / "bin", stick / "stick", elsewhere):
+        folder.mkdir(exist_ok=True)
+        for name in ("cc", "ffmpeg"):
+            (folder / name).write_text("#!/bin/sh\ntouch RAN\n")
+            (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{listed}{os.pathsep}{elsewhere}")
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    assert child.program("cc") == cpu_kernels._found() == str(elsewhere / "cc")
+    assert ffmpeg.find() == str(elsewhere / "ffmpeg")
+    assert child.environment()["PATH"] == str(elsewhere)
+    assert child.program("./cc") == "./cc"  # who says where is served
+    assert child.program("no-such-program") is None

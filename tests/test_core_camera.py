@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveflight.core.camera import STILL, Camera, is_still, matrix, then
+from liveflight.core.camera import DISSOLVE, STILL, Camera, is_still, matrix, then
 from liveflight.core.contracts import Value, Warp
 from liveflight.core.controls import Controls
 
@@ -247,10 +247,53 @@ def test_standing_still_changes_no_bit_of_a_movement() -> None:
         assert replace(both, matrix=moved.matrix) == moved
 
 
+# Folds that come in
+
+
+@pytest.mark.parametrize("rate", [15, 30, 60, 144])
+def test_a_new_fold_dissolves_in_alike_at_every_rate(rate: int) -> None:
+    flown, camera = controls(), Camera()
+    assert camera.warp(flown, 1 / rate, WIDE).folded == 1.0
+    flown.place("warp.kaleidoscope", 12)
+    shares = [0.0]
+    whole = STILL
+    for _ in range(rate):
+        whole = then(whole, camera.warp(flown, 1 / rate, WIDE))
+        shares.append(whole.folded)
+    assert shares == sorted(shares)
+    moments = [moment / rate / DISSOLVE for moment in range(rate + 1)]
+    expected = [1 - max(1 - moment, 0.0) ** 2 for moment in moments]
+    assert shares == pytest.approx(expected, abs=1e-9)
+    assert camera.warp(flown, 1 / rate, WIDE).folded == 1.0
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("warp.kaleidoscope", 3), ("warp.mirror", "both"), ("warp.mirror", "off")]
+)
+def test_every_change_of_the_folds_begins_anew(key: str, value: Value) -> None:
+    camera, flown = Camera(), controls(warp__kaleidoscope=12, warp__mirror="vertical")
+    assert camera.warp(flown, 0.1, WIDE).folded == 1.0, "what a flight begins with is there at once"
+    flown.place(key, value)
+    first, second = (camera.warp(flown, 0.1, WIDE).folded for _ in range(2))
+    assert 0 < first < second < 1
+
+
+def test_one_wedge_is_none_and_the_folds_before_do_not_count() -> None:
+    camera, flown = Camera(), controls()
+    camera.warp(flown, 0.1, WIDE)
+    flown.place("warp.kaleidoscope", 1)
+    assert camera.warp(flown, 0.1, WIDE).folded == 1.0
+    old, new = replace(STILL, kaleidoscope=4, folded=0.9), replace(STILL, mirror_x=True, folded=0.2)
+    assert then(old, new).folded == 0.2
+    assert then(new, new).folded == pytest.approx(1 - 0.8**2)
+
+
 @pytest.mark.parametrize(
     ("change", "still"),
     [
         ({}, True),
+        ({"kaleidoscope": 5, "folded": 0.0}, True),
+        ({"mirror_x": True, "folded": 0.1}, False),
         ({"phase": 9.0, "kaleidoscope": 1}, True),
         ({"matrix": matrix(1, 0, 1e-6, 0)}, False),
         *(({name: True}, False) for name in ("mirror_x", "mirror_y")),

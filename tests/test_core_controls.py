@@ -132,7 +132,16 @@ def test_a_wrong_value_is_refused_by_name_with_what_is_allowed(row: Control) -> 
         with pytest.raises(LiveflightError) as refused:
             row.check(value)
         text = str(refused.value)
-        assert text.startswith(row.key) and row.range in text and "\n" not in text
+        allowed = "true or false" if row.kind == "bool" else row.range  # as presets have it
+        assert text.startswith(row.key) and allowed in text and "\n" not in text
+
+
+def test_a_switch_is_on_or_off_and_may_be_set_so() -> None:
+    row = CONTROLS["show.hud"]
+    assert row.range == "on or off"
+    for word, value in (("on", True), ("off", False), ("ON", True)):
+        assert row.check(word) is value
+        assert row.shown(value) == word.lower()
 
 
 @every(of_kind("float", "int"))

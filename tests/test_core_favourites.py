@@ -52,3 +52,12 @@ def test_a_folder_that_cannot_be_written_is_named(own: Path) -> None:
     own.write_text("a file where the folder would be")
     with pytest.raises(LiveflightError, match=r"favourites\.txt"):
         favourites.toggle("reef")
+
+
+def test_a_name_of_bytes_that_are_no_text_is_refused_in_words(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presets, "names", lambda: ("caf\udce9",))
+    with pytest.raises(LiveflightError, match=r"is no UTF-8, .* rename the file"):
+        favourites.toggle("caf\udce9")
+    assert not own.exists()

@@ -113,10 +113,13 @@ def test_what_was_written_is_found_by_name(mine: Path) -> None:
     assert [entry.name for entry in mine.iterdir()] == [path.name]
 
 
-def test_writing_again_replaces(tmp_path: Path) -> None:
-    for zoom in (2.0, 3.0):
-        path = presets.write(Preset("same", {}, {"camera.zoom": zoom}), tmp_path / "deep" / "er")
-    assert presets.read(path).settings == {"camera.zoom": 3.0}
+def test_writing_again_leaves_the_first_alone_and_takes_the_next_number(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "er"
+    for zoom, name in ((2.0, "same"), (3.0, "same_2"), (4.0, "same_3")):
+        path = presets.write(Preset("same", {}, {"camera.zoom": zoom}), folder)
+        assert path == folder / f"{name}.toml"
+    zooms = [presets.read(folder / f"same{end}.toml").settings for end in ("", "_2", "_3")]
+    assert zooms == [{"camera.zoom": zoom} for zoom in (2.0, 3.0, 4.0)]
 
 
 # Reading by hand
@@ -475,12 +478,12 @@ def test_what_cannot_be_written_whole_is_not_written(
 ) -> None:
     path = presets.write(Preset("one", {STEM: 1.0}, {"camera.zoom": 2.0}), tmp_path)
 
-    def full(self: Path, text: str, **named: Any) -> int:
-        with self.open("w", encoding="utf-8") as file:
-            file.write(text[:5])
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:5])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(LiveflightError, match="cannot be written: No space left on device"):
         presets.write(Preset("one", {STEM: 1.0}, {"camera.zoom": 3.0}), tmp_path)
     assert presets.read(path).settings == {"camera.zoom": 2.0}

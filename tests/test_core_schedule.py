@@ -162,7 +162,7 @@ CHANGES = st.tuples(
 
 
 @given(st.lists(CHANGES, min_size=1, max_size=12))
-def test_weights_are_above_0_and_together_1_whatever_is_drummed(
+def test_no_weight_is_below_0_and_all_are_together_1_whatever_is_drummed(
     changes: Sequence[tuple[Mix, float, float]],
 ) -> None:
     schedule, now = Schedule(), 0.0
@@ -172,7 +172,7 @@ def test_weights_are_above_0_and_together_1_whatever_is_drummed(
             mix = schedule.mix(moment)
             assert 1 <= len(mix) <= 12
             assert len(schedule.goal) <= 6
-            assert min(mix.values()) > 0
+            assert min(mix.values()) >= 0
             assert total(mix) == pytest.approx(1)
         now += pause
     assert set(schedule.mix(now + 10)) == set(schedule.goal)

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from liveflight.core import score
+from liveflight.core import score, score_parts
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.cues import Cue, CueList
 from liveflight.core.mailbox import Beat, Message, Nudge, Set, Trigger
 from liveflight.core.presets import Preset
 from liveflight.core.score import Score
+from liveflight.core.score_parts import Writer
 
 LOOK = Preset("look", {Target("vgg16", "conv4_1", 17): 1 / 3}, {"camera.zoom": 1.1})
 START = Score(LOOK, {"show.freeze": True}, 7, 30.0, (96, 54), CueList("log", (Cue("a", 3.0),)))
@@ -94,7 +95,7 @@ def test_a_log_cut_anywhere_is_read_as_far_as_it_goes_or_refused_in_a_line(tmp_p
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
         if length >= heads:
-            assert len(score.read(path).said) == whole[:length].count(b"\n") - 1
+            assert len(list(score.read(path).said)) == whole[:length].count(b"\n") - 1
             continue
         with pytest.raises(LiveflightError, match=r"^log .*a\.log: it is empty$"):
             score.read(path)
@@ -112,3 +113,61 @@ def test_a_log_of_nothing_to_fly_is_refused(tmp_path: Path) -> None:
         score.read(log(tmp_path / "a.log", nothing))
     with pytest.raises(LiveflightError, match=r"^log \S+: there is no such file$"):
         score.read(tmp_path / "none.log")
+
+
+def parted(path: Path) -> list[Path]:
+    """A log of a header and 30 frames, in parts of at most 500 bytes."""
+    writer = Writer(path, score.header(START))
+    for number in range(30):
+        writer.write(score.frame(number / 10, [Set("camera.zoom", 1 + number / 100)], []))
+    writer.close()
+    writer.close()
+    return [writer.path, *sorted(path.parent.glob(f"{path.stem}.part*"), key=_number)]
+
+
+def _number(part: Path) -> int:
+    return int(part.stem.rpartition(".part")[2])
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score_parts, "LARGEST", 500)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_parts_replay_as_one(tmp_path: Path) -> None:
+    parts = parted(tmp_path / "a.log")
+    assert [part.name for part in parts[:3]] == ["a.log", "a.part2.log", "a.part3.log"]
+    assert len(parts) > 3
+    assert all(part.stat().st_size <= 700 for part in parts)
+    read = score.read(tmp_path / "a.log")
+    assert read.seconds == 2.9
+    for _ in range(2):  # it is read anew each time
+        assert [seconds for seconds, _ in read.said] == [number / 10 for number in range(30)]
+    parts[-1].write_bytes(parts[-1].read_bytes()[:-5])  # the machine went off
+    assert score.read(tmp_path / "a.log").seconds == 2.8
+    parts[2].unlink()
+    with pytest.raises(LiveflightError, match=r"part2\.log, .*part3\.log, which comes .* missing"):
+        score.read(tmp_path / "a.log")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_part_of_another_flight_is_named(tmp_path: Path) -> None:
+    parts = parted(tmp_path / "a.log")
+    log(tmp_path / "b.log", score.header(replace(START, seed=8)))
+    parts[1].rename(tmp_path / "b.part2.log")
+    for name, said in (
+        ("b.log", r"b\.part2\.log, line 1: it is not part 2 of b\.log"),
+        ("b.part2.log", r"b\.part2\.log, line 1: it is a later part of a log: name the first"),
+    ):
+        with pytest.raises(LiveflightError, match=said):
+            score.read(tmp_path / name)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_new_log_takes_no_name_whose_parts_are_left(tmp_path: Path) -> None:
+    first = parted(tmp_path / "a.log")
+    first[0].unlink()
+    second = parted(tmp_path / "a.log")
+    assert second[0] == tmp_path / "a_2.log"
+    assert score.read(second[0]).seconds == 2.9

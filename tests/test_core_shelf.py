@@ -52,6 +52,24 @@ def test_beside_and_another_stay_among_favourites() -> None:
     assert {Shelf().another("a", luck / 10).name for luck in range(10)} == {"c"}
 
 
+@pytest.mark.parametrize("liked", ["", "a", "b", "c"])
+def test_fewer_than_two_favourites_leave_all_presets_in_reach(liked: str) -> None:
+    """On an only one, every key would stay."""
+    if liked:
+        favourites.toggle(liked)
+    assert [Shelf().beside(name, 1).name for name in "abc"] == ["b", "c", "a"]
+    assert [Shelf().beside(name, -1).name for name in "abc"] == ["c", "a", "b"]
+    assert {Shelf().another("a", luck / 10).name for luck in range(10)} == {"b", "c"}
+
+
+def test_a_favourite_whose_preset_is_gone_does_not_count(folders: Path) -> None:
+    for name in "ab":
+        favourites.toggle(name)
+    (folders / "b.toml").unlink()
+    (folders / "d.toml").write_text(LOOK)
+    assert Shelf().beside("a", 1).name == "c"
+
+
 def test_beside_goes_past_what_is_broken(folders: Path) -> None:
     (folders / "b.toml").write_text("nonsense")
     (folders / "c.toml").unlink()

@@ -78,7 +78,7 @@ def test_meters_say_where_it_is() -> None:
     tempo.advance(4.5)
     assert (controls.number("tempo.bar"), controls.number("tempo.beat")) == (2.0, 2.0)
     assert not tempo.used
-    assert tempo.line() == "60.0 bpm  bar 2/2 beat 2/3  own"
+    assert tempo.line() == "60.0 bpm  bar 2 of 2, beat 2 of 3  own"
 
 
 def test_taps_set_the_control() -> None:

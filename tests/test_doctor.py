@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +132,35 @@ def test_what_nothing_flies_without(
     assert found[name].lines()[0].startswith(f"NO  {name}")
     assert found[name].remedy
     assert name in doctor.verdict(list(found.values()))
+
+
+@pytest.mark.parametrize(
+    ("failed", "remedy"),
+    [
+        ("ModuleNotFoundError: No module named 'torch'", "install it again"),
+        ("ImportError: libtorch_cpu.so: cannot open shared object file", "install it again"),
+        ("OSError: [WinError 126] The specified module could not be found", "install it again"),
+        ("RuntimeError: could not determine the home directory", "see all that it says"),
+        ("it ended with code -9", "see all that it says"),
+    ],
+)
+def test_torch_is_to_be_installed_again_where_that_is_the_cause(
+    failed: str, remedy: str, examined: Callable[..., dict[str, Finding]]
+) -> None:
+    assert remedy in examined(devices=ChildError(failed))["torch"].remedy
+
+
+def test_a_folder_in_which_nothing_can_be_kept_is_named(
+    examined: Callable[..., dict[str, Finding]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(doctor.folders, "caches", lambda: tmp_path / "file" / "liveflight")
+    monkeypatch.setattr(doctor.folders, "pictures", lambda: tmp_path / "pictures")
+    found = examined()
+    kernels = found["measurements, kernels"]
+    assert kernels.said == f"cannot be kept: {tmp_path / 'file'} is not a folder"
+    assert "HOME" in kernels.remedy and not kernels.needed
+    assert found["screenshots"].well and found["screenshots"].said == str(tmp_path / "pictures")
 
 
 def test_without_a_display_it_renders(

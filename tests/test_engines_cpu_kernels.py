@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -74,7 +76,7 @@ def test_a_damaged_library_is_compiled_anew_with_one_line(folder, compilations, 
     assert str(folder) in record.message and "compiled anew" in record.message
     assert len(compilations) == 2
     (path,) = folder.iterdir()
-    assert path.stem.endswith(cpu_kernels._digest(path))
+    assert path.stem.endswith(cpu_kernels._digest(path.read_bytes()))
 
 
 @pytest.mark.parametrize("change", ["source", "processor", "compiler"])
@@ -244,3 +246,91 @@ def test_no_thread_is_left_behind():
         before = before or threads()
     assert threads() <= before
     engine.close()
+
+
+# Only ours
+
+
+LANES = """
+script=$(mktemp -d)
+echo 'int lanes(void) { return 5; } void run(void) {}' > "$script/own.c"
+for last; do :; done
+cc -shared -fPIC "$script/own.c" -o "$last"
+rm -r "$script"
+"""
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler that makes a small library of 5 lanes, whatever it is given."""
+    monkeypatch.setenv("CC", str(compiler(tmp_path, LANES)))
+
+
+def planted(folder: Path, tmp_path: Path) -> Path:
+    """A library of 77 lanes in the place, and under the name, of the one that is kept."""
+    (path,) = folder.iterdir()
+    source = tmp_path / "planted.c"
+    source.write_text("int lanes(void) { return 77; } void run(void) {}")
+    made = tmp_path / "planted.so"
+    subprocess.run(["cc", "-shared", "-fPIC", str(source), "-o", str(made)], check=True)
+    content = made.read_bytes()
+    name = path.stem.partition("-")[0]
+    path.unlink()
+    there = folder / f"{name}-{cpu_kernels._digest(content)}.so"
+    there.write_bytes(content)
+    return there
+
+
+@pytest.mark.parametrize("how", ["others may write it", "link", "another's"])
+def test_a_library_that_others_could_plant_is_not_loaded(
+    how, folder, tmp_path, quick, compilations, caplog
+):
+    assert cpu_kernels.load(folder).lanes() == 5
+    there = planted(folder, tmp_path)
+    if how == "others may write it":
+        there.chmod(0o666)
+    elif how == "link":
+        there.unlink()
+        there.symlink_to(tmp_path / "planted.so")
+    elif os.geteuid() == 0:
+        os.chown(there, 12345, 12345)
+    else:
+        pytest.skip("takes root to give away")
+    folder.chmod(0o777)
+    assert cpu_kernels.load(folder).lanes() == 5
+    assert len(compilations) == 2 and len(caplog.records) == 1
+    (path,) = folder.iterdir()
+    assert (path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert cpu_kernels.load(folder).lanes() == 5
+    assert len(compilations) == 2
+
+
+def test_below_a_folder_of_others_nothing_is_loaded_or_kept(
+    folder, tmp_path, quick, compilations, caplog
+):
+    shared = tmp_path / "shared"
+    cpu_kernels.load(folder)
+    planted(folder, tmp_path)
+    shared.mkdir()
+    folder.rename(shared / "kernels")
+    before = set((shared / "kernels").iterdir())
+    shared.chmod(0o777)
+    for _ in range(2):
+        assert cpu_kernels.load(shared / "kernels").lanes() == 5
+    assert len(compilations) == 3 and len(caplog.records) == 1
+    assert set((shared / "kernels").iterdir()) == before
+
+
+def test_what_is_ours_alone_is_loaded(folder, tmp_path, quick, compilations):
+    cpu_kernels.load(folder)
+    planted(folder, tmp_path).chmod(0o644)
+    assert cpu_kernels.load(folder).lanes() == 77
+    assert len(compilations) == 1
+
+
+def test_nothing_is_compiled_where_others_could_exchange_it(folder, tmp_path, quick, monkeypatch):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "open"))
+    with pytest.raises(LiveflightError, match="TMPDIR=FOLDER names another"):
+        cpu_kernels.load(folder)

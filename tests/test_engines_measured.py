@@ -7,6 +7,7 @@ import time
 import pytest
 import torch
 
+from liveflight import folders
 from liveflight.engines import measured
 from liveflight.engines.measured import Measured
 
@@ -113,6 +114,17 @@ def test_the_times_are_told_so_far_as_they_are_known(path):
     assert 0 < times["quick"] < 0.002 <= times["slow"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="these are POSIX's modes")
+def test_answers_that_others_could_write_are_measured_anew(path):
+    Measured(path).fastest("a question", Ways().all())
+    kept = json.loads(path.read_text())
+    kept["seconds"]["a question"] = {"quick": 2.0, "slow": 1.0}
+    path.write_text(json.dumps(kept))
+    path.chmod(0o666)
+    assert Measured(path).fastest("a question", Ways().all()) == "quick"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 # To compute alike each time
 
 
@@ -156,9 +168,12 @@ def test_what_can_be_remembered_is_measured(path, caplog):
     assert not caplog.records
 
 
-def test_what_is_remembered_decides_even_where_nothing_new_can_be(path):
+def test_what_is_remembered_decides_even_where_nothing_new_can_be(path, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
     Measured(path).fastest("a question", Ways().all())
-    path.with_suffix(f".{os.getpid()}.part").mkdir()
+    monkeypatch.setattr(folders, "write", full)
     ways, here = Ways(), repeatable(path)
     assert not here.writable()
     assert here.fastest("a question", ways.all()) == "quick"

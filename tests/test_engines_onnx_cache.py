@@ -63,6 +63,32 @@ def test_a_damaged_file_is_refused_with_one_line_and_written_anew(cache, caplog,
     assert cache.find("a") == GRAPH
 
 
+@pytest.mark.skipif(os.name != "posix", reason="these are POSIX's modes")
+def test_a_graph_that_others_could_change_is_written_anew(cache, caplog):
+    cache.keep("a", GRAPH)
+    only_file(cache).chmod(0o666)
+    cache._folder.chmod(0o777)
+    assert cache.find("a") is None
+    assert len(caplog.records) == 1
+    cache.keep("a", GRAPH)
+    assert cache.find("a") == GRAPH
+    assert (only_file(cache).stat().st_mode & 0o777, cache._folder.stat().st_mode & 0o777) == (
+        0o600,
+        0o700,
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="these are POSIX's modes")
+def test_no_graph_is_taken_from_below_a_folder_of_others(tmp_path, caplog):
+    cache = GraphCache(tmp_path / "shared" / "graphs")
+    cache.keep("a", GRAPH)
+    (tmp_path / "shared").chmod(0o777)
+    assert cache.find("a") is None
+    cache.keep("b", GRAPH)
+    only_file(cache)
+    assert len(caplog.records) == 1
+
+
 def test_many_damaged_files_are_told_in_one_line(cache, caplog):
     for key in "abc":
         cache.keep(key, GRAPH)

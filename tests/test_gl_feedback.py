@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import moderngl
 import numpy as np
@@ -112,6 +113,10 @@ def sampled(canvas: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarr
 
 def reference(canvas: np.ndarray, warp: Warp) -> np.ndarray:
     """warp.frag in numpy, float64."""
+    if warp.folded < 1:
+        plain = replace(warp, mirror_x=False, mirror_y=False, kaleidoscope=0, folded=1.0)
+        without, folded = reference(canvas, plain), reference(canvas, replace(warp, folded=1.0))
+        return without + warp.folded * (folded - without)
     height, width = canvas.shape[:2]
     x, y = looked_up(warp, *picture_coordinates(width, height))
     seen = sampled(canvas.astype(float), x * height + width / 2, height / 2 - y * height)
@@ -141,6 +146,10 @@ def reference(canvas: np.ndarray, warp: Warp) -> np.ndarray:
         Warp(camera(1.1, 3, 0, 0), swirl=0.3, flow=0.05, phase=1234.5),
         Warp(STILL, hue=0.7, saturation=1.4, decay=0.2),
         Warp(camera(1.1, 3, 0, 0), hue=-2.0, saturation=0.3, decay=0.6),
+        Warp(camera(1.1, 5, 0, 0), kaleidoscope=5, folded=0.3),
+        Warp(camera(1.1, 5, 0, 0), mirror_x=True, flow=0.1, hue=0.7, folded=0.6),
+        Warp(camera(1.1, 5, 0, 0), mirror_y=True, folded=0.0),
+        Warp(camera(1.1, 5, 0, 0), folded=0.5),
     ],
     ids=lambda warp: f"{warp.matrix[0, 0]:.2f}-{warp.kaleidoscope}-{warp.swirl}-{warp.hue}",
 )

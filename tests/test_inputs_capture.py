@@ -12,6 +12,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from liveflight import ffmpeg
 from liveflight.core.contracts import LiveflightError
 from liveflight.inputs import capture
 from liveflight.inputs.capture import Capture, Footage
@@ -92,6 +93,16 @@ def test_a_render_without_its_source_ends_with_the_reason(source, opened) -> Non
         footage.newest(0.0)
     assert str(caught.value).startswith(f"camera {source!r}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_source_that_hangs_ends_a_render_with_the_reason(film, opened, monkeypatch) -> None:
+    monkeypatch.setattr(ffmpeg, "PATIENCE", 0.5)
+    footage = opened(Footage(str(film), 10.0))
+    assert footage.newest(0.0) is not None
+    footage._stream._process.send_signal(signal.SIGSTOP)
+    with pytest.raises(LiveflightError, match=r"film\.\w+': no picture for 0\.5 s$"):
+        footage.newest(1000.0)
 
 
 def test_what_is_no_film_ends_with_the_reason(tmp_path, opened) -> None:

@@ -9,13 +9,12 @@ from liveflight.inputs.keyboard import KEYS, Keyboard, help_lines
 
 NAMES = [name for row in KEYS for name in row.keys]
 PUNCTUATION = {"plus", "minus", "leftbracket", "rightbracket", "comma", "period", "tab", "space"}
-NAMED = {"escape", "return", "backspace", "f3", "f4", "f5"}
 ARROWS = {"left", "right", "up", "down", "pageup", "pagedown"}
 
 
 def pressed(*events: KeyPress) -> list[Message]:
     mailbox = Mailbox()
-    keyboard = Keyboard(mailbox)
+    keyboard = Keyboard(mailbox, Controls())
     for event in events:
         keyboard.press(event)
     return mailbox.drain()
@@ -35,7 +34,8 @@ def test_no_key_is_in_the_table_twice() -> None:
 def test_keys_are_named_as_the_window_names_them() -> None:
     for name in NAMES:
         alone = len(name) == 1 and (name.islower() or name.isdigit())
-        named = {"escape", "return", "backspace", "end", "f3", "f4", "f5"}
+        named = {"escape", "return", "alt+return", "backspace", "end", "question"}
+        named |= {"f1", "f3", "f4", "f5", "f11"}
         assert alone or name in PUNCTUATION | ARROWS | named
 
 
@@ -75,7 +75,11 @@ def test_every_key_says_something_that_its_control_understands(name: str) -> Non
         ("end", Trigger("show.panic")),
         ("i", Nudge("show.hud", 1)),
         ("h", Nudge("show.help", 1)),
+        ("f1", Nudge("show.help", 1)),
+        ("question", Nudge("show.help", 1)),
         ("f", Trigger("show.fullscreen")),
+        ("f11", Trigger("show.fullscreen")),
+        ("alt+return", Trigger("show.fullscreen")),
         ("p", Trigger("show.screenshot")),
         ("f5", Trigger("show.save_preset")),
         ("escape", Trigger("show.quit")),
@@ -149,7 +153,7 @@ def test_presses_of_one_frame_add_up() -> None:
 
 def test_c_opens_and_closes_the_list_of_all_controls_which_takes_the_arrows() -> None:
     mailbox = Mailbox()
-    keyboard = Keyboard(mailbox)
+    keyboard = Keyboard(mailbox, Controls())
     for name, messages in [
         ("c", []),
         ("right", [Nudge("camera.zoom", 1 / 64)]),
@@ -161,6 +165,48 @@ def test_c_opens_and_closes_the_list_of_all_controls_which_takes_the_arrows() ->
         assert mailbox.drain() == messages
     keyboard.press(KeyPress("c", repeat=True))
     assert not keyboard.picker.open
+
+
+def test_escape_closes_the_innermost_of_what_is_open_and_quits_where_nothing_is() -> None:
+    mailbox, controls = Mailbox(), Controls()
+    keyboard = Keyboard(mailbox, controls)
+
+    def escape(*, repeat: bool = False) -> list[Message]:
+        keyboard.press(KeyPress("escape", repeat))
+        messages = mailbox.drain()
+        for message in messages:
+            if isinstance(message, Set):
+                controls.set(message.key, message.value)
+        return messages
+
+    controls.set("show.help", True)
+    controls.set("midi.learn", "camera.zoom")
+    keyboard.press(KeyPress("c"))
+    assert escape() == [Set("midi.learn", "")] and keyboard.picker.open
+    assert escape() == [] and not keyboard.picker.open
+    assert escape() == [Set("show.help", False)]
+    assert escape(repeat=True) == [], "a key that closes something does not quit by being held"
+    assert escape() == [Trigger("show.quit")]
+
+
+def test_a_held_escape_closes_one_thing_alone() -> None:
+    mailbox, controls = Mailbox(), Controls()
+    keyboard = Keyboard(mailbox, controls)
+    controls.set("show.help", True)
+    keyboard.press(KeyPress("c"))
+    for repeat in (False, True, True):
+        keyboard.press(KeyPress("escape", repeat))
+    assert mailbox.drain() == [] and not keyboard.picker.open
+
+
+def test_the_list_takes_the_keys_that_go_to_its_ends() -> None:
+    """The end of a list is no panic."""
+    mailbox = Mailbox()
+    keyboard = Keyboard(mailbox, Controls())
+    keyboard.press(KeyPress("c"))
+    for name in ("end", "home", "pageup", "pagedown"):
+        keyboard.press(KeyPress(name))
+    assert mailbox.drain() == []
 
 
 def test_other_keys_do_nothing() -> None:

@@ -42,8 +42,11 @@ def test_ports_are_heard_until_their_process_ends_and_again_after_it(box: Box) -
     assert ports._process.returncode == 0
 
 
-def test_a_system_without_midi_says_what_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_midi_says_what_to_start_and_jack_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "liveflight-none")
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
     with pytest.raises(LiveflightError, match="modprobe snd-seq"):
         PortsApart()
+    assert capfd.readouterr() == ("", "")

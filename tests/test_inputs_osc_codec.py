@@ -56,6 +56,10 @@ def test_a_text_that_ends_like_types_is_a_text() -> None:
     assert decode(b"/a\0\0,s\0\0abcd,f\0\0") == ("/a", ["abcd,f"])
 
 
+def test_a_name_of_bytes_that_are_no_text_is_sent_all_the_same() -> None:
+    assert decode(encode("/preset", "caf\udce9")) == ("/preset", ["caf\\udce9"])
+
+
 def test_bundles_are_as_few_as_fit_a_network_and_in_order() -> None:
     messages = [encode(f"/some/address/{number}", float(number)) for number in range(100)]
     found = bundles(messages)

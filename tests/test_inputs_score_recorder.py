@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from liveflight.core.contracts import LiveflightError
 from liveflight.core.mailbox import Ask, Mailbox, Set, Trigger
 from liveflight.core.presets import Preset
 from liveflight.core.score import Score
+from liveflight.inputs import score_recorder
 from liveflight.inputs.score_recorder import ScoreRecorder
 
 LOOK = Preset("look", {STEM: 1.0})
@@ -70,15 +74,34 @@ def test_no_more_than_a_second_is_lost_whatever_happens(path: Path) -> None:
     for tenth in range(40):
         recorder.poll(tenth / 10)
         recorder.tell(tenth / 10, {}, [Set("camera.zoom", 1 + tenth / 100)])
+        assert recorder._disk.wait(60)
     killed = score.read(path)
     recorder.close()
     assert killed.seconds >= 2.9
 
 
-def test_a_log_that_is_there_already_is_left_alone(path: Path) -> None:
+def test_a_killed_show_in_which_nothing_was_said_is_as_long_as_it_was(path: Path) -> None:
+    recorder = begun(path)
+    for second in range(40):
+        recorder.poll(second)
+        recorder.tell(second, {}, [])
+        assert recorder._disk.wait(60)
+    killed = score.read(path)
+    recorder.close()
+    assert killed.seconds >= 29.0
+
+
+def test_a_log_that_is_there_already_is_left_alone(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path.write_text("mine")
-    with pytest.raises(LiveflightError, match=r"a\.log is there already: --record needs a new"):
-        begun(path)
+    for number in (2, 3):  # a show that starts again and again
+        recorder = begun(path)
+        recorder.close()
+        recorder.close()
+        following = path.with_name(f"a_{number}.log")
+        assert score.read(following).seed == 7
+        assert caplog.messages.pop() == f"{path} is there already: recording {following}"
     assert path.read_text() == "mine"
 
 
@@ -90,14 +113,73 @@ def test_a_place_that_cannot_be_written_is_named(path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_full_disk_ends_the_log_once_and_nothing_else(path: Path) -> None:
     recorder = begun(path)
-    assert recorder._file
-    recorder._file.close()
-    recorder._file = open("/dev/full", "w")
-    recorder.poll(0.0)
-    recorder.tell(0.0, {}, [Set("camera.zoom", 3.0)])
-    recorder.poll(2.0)
-    with pytest.raises(LiveflightError, match=r"a\.log ends at 2 s: No space left on device"):
-        recorder.tell(2.0, {}, [Set("camera.zoom", 2.0)])
-    recorder.tell(4.0, {}, [Set("camera.zoom", 2.0)])
+    assert recorder._writer
+    recorder._writer._file.close()
+    recorder._writer._file = open("/dev/full", "wb")
+    said: list[str] = []
+    for second in range(5):
+        recorder.poll(second)
+        try:
+            recorder.tell(second, {}, [Set("camera.zoom", 3.0)])
+        except LiveflightError as error:
+            said.append(str(error))
+        assert recorder._ended or recorder._disk.wait(60)
     recorder.close()
-    assert score.read(path).said == []
+    assert said == [f"log {path} ends at 2 s: No space left on device"]
+    assert list(score.read(path).said) == []
+
+
+def test_a_disk_that_does_not_answer_holds_up_no_frame(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_recorder, "_MOST", 1000)
+    gate = threading.Event()
+    recorder = begun(path)
+    assert recorder._disk.wait(60) and recorder._writer
+    monkeypatch.setattr(recorder._writer, "write", lambda text: gate.wait(60))
+    with pytest.raises(LiveflightError, match=r"a\.log ends at \d+ s: the disk does not answer$"):
+        for second in range(100):
+            recorder.poll(second)
+            recorder.tell(second, {}, [Set("camera.zoom", 3.0)])
+    recorder.tell(101.0, {}, [Set("camera.zoom", 3.0)])
+    gate.set()
+    assert recorder._disk.wait(60)
+    recorder.close()
+
+
+KILLED = """
+import sys
+from liveflight.core import score, score_parts
+from liveflight.core.contracts import Target
+from liveflight.core.mailbox import Mailbox, Set
+from liveflight.core.presets import Preset
+from liveflight.inputs.score_recorder import ScoreRecorder
+score_parts.LARGEST = 500
+look = Preset("look", {Target("efficientnet_lite0", "stem", 3): 1.0})
+recorder = ScoreRecorder(__import__("pathlib").Path(sys.argv[1]), score.Score(look, {}, 7, 30.0))
+recorder.open(Mailbox())
+for second in range(20):
+    recorder.poll(second)
+    recorder.tell(second, {}, [Set("camera.zoom", 1.0 + second / 10)])
+    recorder._disk.wait(60)
+print("written", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_killed_show_leaves_is_played_again_and_does_not_hinder_the_next(
+    path: Path,
+) -> None:
+    for name in ("a", "a_2"):
+        show = subprocess.Popen(
+            [sys.executable, "-c", KILLED, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        with show:
+            assert show.stdout and show.stdout.readline() == b"written\n"
+            show.kill()
+        parts = list(path.parent.glob(f"{name}.*"))
+        assert len(parts) >= 3 and all(part.stat().st_size <= 700 for part in parts)
+        read = score.read(path.with_name(f"{name}.log"))
+        assert [list(said) for _, said in read.said if said] == [
+            [Set("camera.zoom", 1.0 + second / 10)] for second in range(20)
+        ]

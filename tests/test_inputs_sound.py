@@ -151,6 +151,26 @@ def test_the_same_file_is_heard_to_the_sample_at_every_rate(tmp_path: Path, fps:
     assert np.abs(whole[44200:]).max() == 0.0, "after its end there is silence"
 
 
+@pytest.mark.parametrize("channels", [1, 6, 9, 10, 16, 60])
+def test_the_mean_of_all_channels_is_heard_however_many(tmp_path: Path, channels: int) -> None:
+    """One in three sounds, so that a channel left out, or counted twice, is heard."""
+    parts = np.zeros((22050, channels), np.float32)
+    parts[:, ::3] = tone(0.5)[:, None]
+    path = tmp_path / "many.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(44100)
+        file.writeframes((parts * 32767).astype("<i2").tobytes())
+    source = Recording(path)
+    source.open()
+    source.read(0.0)
+    heard = source.read(0.5)
+    source.close()
+    share = len(range(0, channels, 3)) / channels
+    assert np.abs(heard[1000:-1000]).max() == pytest.approx(0.5 * share, rel=0.02)
+
+
 def test_after_a_stall_it_is_where_time_is(tmp_path: Path) -> None:
     sound = np.concatenate([np.zeros(44100 * 5, np.float32), tone(1.0)])
     source = Recording(stored(tmp_path / "a.wav", sound))

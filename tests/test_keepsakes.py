@@ -38,6 +38,18 @@ def test_a_saved_preset_is_the_look_and_not_where_modulation_has_it(
     assert flight.last_message == f"saved {path}"
 
 
+def test_looks_saved_within_a_second_are_all_kept_whatever_the_clock_does(
+    flight: Flight, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keepsakes.time, "strftime", lambda form: "mine 2026-10-25 02.30.00")
+    keepsakes.offer(flight, remote=False)
+    for zoom in (2.0, 3.0):
+        flight.apply([Set("camera.zoom", zoom), Trigger("show.save_preset")])
+    names = ["mine 2026-10-25 02.30.00", "mine 2026-10-25 02.30.00_2"]
+    assert [presets.find(name).settings["camera.zoom"] for name in names] == [2.0, 3.0]
+    assert flight.last_message == f"saved {own / names[1]}.toml"
+
+
 def test_a_snapshot_takes_the_first_free_slot_which_recalls_it(flight: Flight, own: Path) -> None:
     keepsakes.offer(flight, remote=False)
     free = presets.free_slot()
@@ -67,7 +79,13 @@ def test_favourites_are_of_saved_presets(flight: Flight) -> None:
     flight.apply([Trigger("show.favourite")])
     assert "preset '' is not saved" in flight.reports.last
     flight.apply([Set("show.preset", "ink"), Trigger("show.favourite")])
-    assert flight.last_message == "ink is a favourite"
+    alone = (
+        "ink is a favourite, the only one: F3, F4 and G go through all presets until there are two"
+    )
+    assert flight.last_message == alone
+    flight.apply([Set("show.preset", "reef"), Trigger("show.favourite")])
+    assert flight.last_message == "reef is a favourite"
+    flight.apply([Trigger("show.favourite"), Set("show.preset", "ink")])
     assert favourites.read() == ("ink",)
     flight.apply([Trigger("show.favourite")])
     assert flight.last_message == "ink is no favourite any more"

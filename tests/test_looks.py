@@ -9,12 +9,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from fake_engine import FakeEngine
 from in_flight import DEEP, STEM, VGG, settle
 
 from liveflight.core import favourites, presets
-from liveflight.core.contracts import LiveflightError, Target
+from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.cues import Cue, CueList
 from liveflight.core.mailbox import Set, Trigger
+from liveflight.core.modulation import Row
 from liveflight.core.presets import Preset
 from liveflight.flight import Flight
 from liveflight.networks import Layer, Network, catalogue
@@ -69,10 +71,103 @@ def test_the_pad_takes_over_follows_its_finger_and_lets_go(flight: Flight) -> No
     flight.apply([Set("pad.x", 1.0), Set("pad.y", 0.0)])
     for _ in range(40):
         flight.advance(0.1)
-    assert flight.mix() == pytest.approx({STEM: 0.042, DEEP: 0.937, VGG: 0.021})
+    # The pad's x glides towards 1.
+    assert flight.mix() == pytest.approx({STEM: 0.0, DEEP: 1.0, VGG: 0.0}, abs=1e-3)
+    flight.advance(10.0)
+    assert flight.mix() == {STEM: 0.0, DEEP: 1.0, VGG: 0.0}, "the layers stay prepared"
     assert flight.as_preset("now").corners == tuple(corners)
+    assert flight.as_preset("now").targets == {DEEP: 1.0}
     flight.apply([Set("mix.target", str(VGG))])
     assert not flight.controls.flag("pad.on")
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_pad_at_a_corner_takes_over_and_is_left_through_layers_that_are_planned(
+    flight: Flight, engine: FakeEngine, begun: bool
+) -> None:
+    flight.course.size = (64, 36)
+    corners = (DEEP, VGG, STEM, DEEP)
+    place: dict[str, Value] = {"pad.x": 0.0, "pad.y": 0.0, "mix.crossfade": 1.0}
+    if begun:
+        flight.recall(Preset("pad", {}, place, corners=corners))
+    else:
+        named = {f"pad.{name}": str(one) for name, one in zip("abcd", corners, strict=True)}
+        flight.apply([Set(key, value) for key, value in (place | named).items()])
+        flight.apply([Set("pad.on", True)])
+    seen = []
+    for frame in range(60):
+        if frame == 40:
+            flight.apply([Set("mix.target", str(STEM))])
+        flight.advance(0.1)
+        layers = {(target.network, target.layer) for target in flight.mix()}
+        assert engine.planned(layers, (64, 36))
+        seen.append(flight.mix())
+    assert seen[39] == {DEEP: 1.0, VGG: 0.0, STEM: 0.0}
+    assert seen[-1] == {STEM: 1.0}
+    assert not flight.reports.counts
+
+
+# Undo
+
+
+def test_undo_takes_back_a_panic_and_an_unsaved_look_with_it(flight: Flight) -> None:
+    swing = Row("camera.zoom", "lfo", 0.5)
+    flight.recall(Preset("look", {DEEP: 1.0}, {"warp.swirl": 30.0}, (VGG, DEEP), (swing,)))
+    flight.apply(
+        [Set("camera.zoom", 3.0), Set("warp.kaleidoscope", 6), Set("show.autopilot", True)]
+    )
+    flown = flight.as_preset("flown")
+    flight.apply([Trigger("show.panic")])
+    assert flight.as_preset("flown") != flown
+    flight.apply([Trigger("show.undo")])
+    assert flight.as_preset("flown") == flown
+    flight.apply([Trigger("show.undo")])
+    assert flight.controls.setting("camera.zoom") == 1.2, "and forth again"
+    assert not flight.reports.counts
+
+
+def test_undo_of_a_double_panic_brings_the_look_and_the_light(flight: Flight) -> None:
+    flight.apply([Set("camera.zoom", 3.0), Trigger("show.panic"), Trigger("show.panic")])
+    assert flight.controls.flag("show.blackout")
+    flight.apply([Trigger("show.undo")])
+    assert flight.controls.setting("camera.zoom") == 3.0
+    assert not flight.controls.flag("show.blackout")
+
+
+def test_undo_leaves_a_blackout_of_the_performers_own(flight: Flight) -> None:
+    flight.apply([Set("camera.zoom", 3.0), Trigger("show.panic"), Trigger("show.panic")])
+    flight.apply([Set("show.blackout", False), Set("show.blackout", True), Trigger("show.undo")])
+    assert flight.controls.flag("show.blackout")
+
+
+def test_a_later_panic_that_changes_nothing_does_not_forget_the_look(flight: Flight) -> None:
+    flight.apply([Set("camera.zoom", 3.0), Trigger("show.panic")])
+    flight.advance(60.0)
+    flight.apply([Trigger("show.panic"), Trigger("show.undo")])
+    assert flight.controls.setting("camera.zoom") == 3.0
+
+
+def test_undo_takes_back_a_panic_on_the_pad(flight: Flight) -> None:
+    corners = (STEM, DEEP, VGG, STEM)
+    flight.recall(Preset("pad", {}, {"pad.x": 0.25}, corners=corners))
+    flight.apply([Trigger("show.panic")])
+    assert not flight.controls.flag("pad.on")
+    flight.apply([Trigger("show.undo")])
+    flight.advance(60.0)
+    assert flight.controls.flag("pad.on") and flight.controls.setting("pad.x") == 0.25
+    assert flight.as_preset("now").corners == corners
+
+
+@pytest.mark.parametrize("away", [Trigger("show.panic"), Set("show.preset", "look")])
+def test_undo_in_the_middle_of_a_morph_goes_where_the_morph_went(
+    flight: Flight, shelf: None, away: Trigger | Set
+) -> None:
+    flight.apply([Set("morph.time", 4.0)])
+    flight.recall(Preset("far", {DEEP: 1.0}, {"camera.zoom": 3.0, "warp.mirror": "both"}))
+    flight.advance(1.0)
+    flight.apply([Set("morph.time", 0.0), away, Trigger("show.undo")])
+    assert flight.controls.setting("camera.zoom") == 3.0
+    assert flight.controls.word("warp.mirror") == "both"
 
 
 def test_cues_follow_one_another_skip_what_is_broken_and_hold(flight: Flight, shelf: None) -> None:

@@ -17,12 +17,13 @@ import pytest
 from PIL import Image
 
 from liveflight import __main__ as cli
-from liveflight import __version__, arguments, doctor, networks, outputs
+from liveflight import __version__, app, arguments, doctor, networks, outputs
 from liveflight.__main__ import THREAD, main
 from liveflight.bench import suite
 from liveflight.bench.plan import Plan
 from liveflight.bench.tables import Table, markdown
 from liveflight.core import presets
+from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import ROWS
 from liveflight.networks import weights
 from liveflight.takeoff import Options
@@ -209,6 +210,7 @@ def test_the_doctor_says_what_it_finds_and_whether_it_can_fly(
         (["--seed", "1.5"], "'1.5' is not a whole number"),
         (["--seed", "4294967296"], "'4294967296' is not a whole number"),
         (["--fps", "0"], "'0' is not a number from 1 to 1000"),
+        (["--fps", "30/0"], "'30/0' is not a number from 1 to 1000, or 30000/1001"),
         (["--fps", "fast"], "'fast' is not a number from 1 to 1000"),
         (["--fps", "nan"], "'nan' is not a number from 1 to 1000"),
         (["render", "--fps", "inf"], "'inf' is not a number from 1 to 1000"),
@@ -292,8 +294,80 @@ def test_a_folder_with_another_flight_is_left_alone(
     (elsewhere / "frames" / "frame_00001.png").write_text("mine")
     assert "holds another flight's frames" in refused(capsys, *TINY, *STEM, "--out", "frames")
     (elsewhere / "flight.mp4").mkdir()
-    assert "it is a folder" in refused(capsys, *TINY, *STEM)
+    assert "it is a folder" in refused(capsys, *TINY, *STEM, "--out", "flight.mp4")
     assert (elsewhere / "frames" / "frame_00001.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]], ids=["", "overwrite"])
+@pytest.mark.parametrize(
+    "option",
+    ["image", "camera", "sound", "replay", "preset", "cues", "weights", "camera lavfi:movie="],
+)
+def test_an_output_is_none_of_what_the_flight_reads(
+    option: str, overwrite: list[str], capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    Path("clip.mp4").write_bytes(b"mine")
+    Path("other.mp4").hardlink_to("clip.mp4")
+    option, _, before = option.partition(" ")
+    given = [f"--{option}", f"{before}clip.mp4", "--record", "set.log"]
+    for out in ("clip.mp4", "other.mp4", str(elsewhere / "clip.mp4")):
+        said = refused(capsys, *TINY, *given, "--out", out, *overwrite)
+        assert said == f"--out {out!r} is the file that --{option} names: choose another"
+    assert Path("clip.mp4").read_bytes() == b"mine"
+    assert sorted(path.name for path in elsewhere.glob("*.*")) == ["clip.mp4", "other.mp4"]
+
+
+def test_a_video_and_a_recording_are_two_files(capsys: pytest.CaptureFixture[str]) -> None:
+    given = [*TINY, "--record", "set.mp4", "--out", "./set.mp4", "--overwrite"]
+    assert refused(capsys, *given).startswith("--out 'set.mp4' is the file that --record names")
+    assert not Path("set.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    "given", [[*TINY, "--out", "mine"], ["bench", "--quick", "--json", "mine"]], ids=["out", "json"]
+)
+def test_a_file_that_is_there_is_not_written_over(
+    given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine").write_bytes(b"mine")
+    said = refused(capsys, *given)
+    assert said.endswith(
+        f"{given[-2]} 'mine' is there already: choose another name, such as mine_2, or --overwrite"
+    )
+    assert Path("mine").read_bytes() == b"mine"
+
+
+@pytest.mark.gl
+def test_a_render_takes_the_next_name_or_the_one_that_it_may_overwrite(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path
+) -> None:
+    Path("flight.mp4").write_bytes(b"mine")
+    for option, name in (([], "flight_2.mp4"), (["--overwrite"], "flight.mp4")):
+        assert main([*TINY, *STEM, *option]) == 0
+        assert capsys.readouterr().out == f"4 frames in {elsewhere / name}\n"
+        assert len(decoded(elsewhere / name)) == 4
+        assert Path("flight.mp4").read_bytes() == b"mine" or option
+    assert len(list(elsewhere.glob("*.mp4"))) == 2
+
+
+@pytest.mark.gl
+def test_what_there_is_of_a_render_that_fails_is_named(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fly = app.App.frame
+
+    def frame(self: app.App, now: float) -> None:
+        if self.meter.frames == 3:
+            raise LiveflightError("the cable is out")
+        fly(self, now)
+
+    monkeypatch.setattr(app.App, "frame", frame)
+    assert main([*TINY, *STEM, "--out", "flight.mp4"]) == 2
+    left = elsewhere / "flight.unfinished.mp4"
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"liveflight: the cable is out; what there is of it is in {left}"
+    )
+    assert len(decoded(left)) == 3
 
 
 @pytest.mark.gl
@@ -368,7 +442,7 @@ def test_as_a_program_it_refuses_in_one_line() -> None:
     child = python("render", "--fps", "nan")
     assert (child.returncode, child.stdout) == (2, "")
     assert child.stderr == (
-        "liveflight: argument --fps: 'nan' is not a number from 1 to 1000; "
+        "liveflight: argument --fps: 'nan' is not a number from 1 to 1000, or 30000/1001; "
         "`liveflight render --help` lists what is allowed\n"
     )
 
@@ -383,10 +457,15 @@ def test_without_a_display_ten_seconds_are_rendered(
     monkeypatch.setattr(outputs, "has_display", lambda: False)
     monkeypatch.setattr(cli, "_render", lambda *given: rendered.append(given) or 0)
     assert main(["--seed", "5", "--fps", "50"]) == 0
-    assert capsys.readouterr().out == (
-        "no display here: rendering ten seconds to flight.mp4 instead\n"
-    )
-    assert rendered == [(Options(seed=5, fps=30.0), 10.0, (1280, 720), Path("flight.mp4"))]
+    Path("flight.mp4").touch()
+    assert main(["--seed", "5", "--fps", "50"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "no display here: rendering ten seconds to flight.mp4 instead"
+    assert second == "no display here: rendering ten seconds to flight_2.mp4 instead"
+    assert rendered == [
+        (Options(seed=5, fps=30.0), 10.0, (1280, 720), Path(name))
+        for name in ("flight.mp4", "flight_2.mp4")
+    ]
 
 
 def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,7 +496,7 @@ def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch
         seed=7,
         fps=25.0,
     )
-    assert rendered == [(options, 1.5, (96, 64), Path("there.mp4"))]
+    assert rendered == [(options, 1.5, (96, 64), Path("there.mp4"), "next")]
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.kind == "float"], ids=lambda r: r.key)
@@ -573,9 +652,11 @@ program()
 @pytest.mark.gl
 def test_ctrl_c_leaves_a_playable_file(elsewhere: Path) -> None:
     child = python(*TINY, *STEM, "--seconds", "600", "--out", "flight.mp4", code=STOPPED)
+    left = elsewhere / "flight.unfinished.mp4"
     assert child.returncode == 130
-    assert child.stdout == f"stopped: 12 frames in {elsewhere / 'flight.mp4'}\n"
+    assert child.stdout == f"stopped: 12 frames in {left}\n"
     assert "Traceback" not in child.stderr
-    pictures = decoded(elsewhere / "flight.mp4")
+    assert list(elsewhere.glob("*.mp4")) == [left]
+    pictures = decoded(left)
     assert len(pictures) == 12
     assert all(picture.std() > 10 for picture in pictures)

@@ -81,7 +81,7 @@ def assert_equals_torchvision(module: Layered, known: Known) -> None:
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
     """An empty cache of the user's own."""
-    monkeypatch.setattr(vgg.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(vgg.folders, "caches", lambda: tmp_path / "liveflight")
     return tmp_path / "liveflight" / "weights"
 
 
@@ -127,7 +127,7 @@ def test_a_download_stays_where_its_convolutions_cannot_be_kept(
 ):
     monkeypatch.setenv("TORCH_HOME", str(known.home))
     (tmp_path / "liveflight").write_text("a file in the folder's place")
-    monkeypatch.setattr(vgg.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(vgg.folders, "caches", lambda: tmp_path / "liveflight")
     assert_equals_torchvision(networks.network(known.name).load(), known)
     assert len(caplog.records) == 1 and "the download stays" in caplog.text
 

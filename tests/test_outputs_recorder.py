@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -12,7 +13,10 @@ import psutil
 import pytest
 from PIL import Image
 
+from liveflight import ffmpeg
+from liveflight.arguments import rate
 from liveflight.core.contracts import LiveflightError
+from liveflight.core.new_files import IfTaken
 from liveflight.outputs.recorder import (
     Picture,
     PngFolder,
@@ -107,13 +111,45 @@ def test_a_view_that_is_not_contiguous_is_written_right(tmp_path: Path) -> None:
     assert decoded(tmp_path / "flight.mp4")[0, 4:20, 20:60].mean() == pytest.approx(30, abs=3)
 
 
-def test_an_older_file_is_replaced(tmp_path: Path) -> None:
-    for count in (9, 2):
-        with VideoFile(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30) as sink:
-            for number in range(count):
-                sink.write(picture(number))
-            sink.close()
-    assert len(decoded(tmp_path / "flight.mp4")) == 2
+@pytest.mark.parametrize("if_taken", ["next", "replace"])
+def test_an_older_file_stays_unless_it_is_to_be_replaced(tmp_path: Path, if_taken: IfTaken) -> None:
+    path = tmp_path / "flight.mp4"
+    path.write_bytes(b"mine")
+    with VideoFile(path, (WIDTH, HEIGHT), 30, if_taken=if_taken) as sink:
+        sink.write(picture(1))
+        assert path.read_bytes() == b"mine"
+        assert sink.path == tmp_path / "flight.unfinished.mp4"
+    assert sink.path == path.with_name("flight_2.mp4" if if_taken == "next" else "flight.mp4")
+    assert len(decoded(sink.path)) == 1
+    assert path.read_bytes() == b"mine" or if_taken == "replace"
+    assert not list(tmp_path.glob("*unfinished*"))
+
+
+def test_two_flights_of_one_name_at_once_are_two_files(tmp_path: Path) -> None:
+    path = tmp_path / "flight.mp4"
+    with VideoFile(path, (WIDTH, HEIGHT), 30) as one, VideoFile(path, (WIDTH, HEIGHT), 30) as two:
+        one.write(picture(1))
+        for number in range(2):
+            two.write(picture(number))
+    assert (two.path.name, one.path.name) == ("flight.mp4", "flight_2.mp4")
+    assert (len(decoded(two.path)), len(decoded(one.path))) == (2, 1)
+    with PngFolder(tmp_path / "shots", (WIDTH, HEIGHT)) as first:
+        second = PngFolder(tmp_path / "shots", (WIDTH, HEIGHT))
+        first.write(noise(1))
+        with pytest.raises(LiveflightError, match=r"frame_00001\.png': file exists"):
+            second.write(noise(2))
+    with Image.open(tmp_path / "shots" / "frame_00001.png") as stored:
+        np.testing.assert_array_equal(np.asarray(stored), noise(1))
+
+
+def test_a_link_is_written_to_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "flight.mp4").symlink_to(tmp_path / "disk" / "big.mp4")
+    with VideoFile(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30) as sink:
+        sink.write(picture(1))
+        assert sink.path == tmp_path / "disk" / "big.unfinished.mp4"
+    assert (tmp_path / "flight.mp4").is_symlink()
+    assert len(decoded(tmp_path / "flight.mp4")) == 1
 
 
 WRITER = """
@@ -152,39 +188,39 @@ def start_writer(path: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
 
 @POSIX
 def test_ctrl_c_leaves_every_frame(tmp_path: Path) -> None:
-    writer, ffmpeg = start_writer(tmp_path / "flight.mp4")
+    writer, encoder = start_writer(tmp_path / "flight.mp4")
     os.killpg(writer.pid, signal.SIGINT)  # what the terminal does
     assert writer.communicate(timeout=60) == ("stopped\n", "")
-    assert not ffmpeg.is_running()
-    assert len(decoded(tmp_path / "flight.mp4")) == 200
+    assert not encoder.is_running()
+    assert len(decoded(tmp_path / "flight.unfinished.mp4")) == 200
 
 
 @POSIX
 def test_a_killed_flight_leaves_every_frame(tmp_path: Path) -> None:
-    writer, ffmpeg = start_writer(tmp_path / "flight.mp4")
+    writer, encoder = start_writer(tmp_path / "flight.mp4")
     writer.kill()
     writer.communicate(timeout=60)
-    ffmpeg.wait(timeout=60)
-    assert len(decoded(tmp_path / "flight.mp4")) == 200
+    encoder.wait(timeout=60)
+    assert len(decoded(tmp_path / "flight.unfinished.mp4")) == 200
 
 
 @POSIX
 def test_a_killed_ffmpeg_leaves_all_but_the_last_seconds(tmp_path: Path) -> None:
-    writer, ffmpeg = start_writer(tmp_path / "flight.mp4")
+    writer, encoder = start_writer(tmp_path / "flight.mp4")
     known = subprocess.run([FFMPEG, "-h", "muxer=mp4"], capture_output=True, text=True).stdout
     if "hybrid_fragmented" not in known:
         writer.kill()
         writer.communicate(timeout=60)
         pytest.skip("this ffmpeg knows no hybrid fragments")
-    recovered = decoded_quietly(tmp_path / "flight.mp4")
+    recovered = decoded_quietly(tmp_path / "flight.unfinished.mp4")
     for _ in range(200):  # the encoder may lag a little behind what was written
         if len(recovered) >= 60:
             break
-        recovered = decoded_quietly(tmp_path / "flight.mp4")
-    ffmpeg.kill()
+        recovered = decoded_quietly(tmp_path / "flight.unfinished.mp4")
+    encoder.kill()
     writer.kill()
     writer.communicate(timeout=60)
-    assert len(decoded_quietly(tmp_path / "flight.mp4")) >= len(recovered) >= 60
+    assert len(decoded_quietly(tmp_path / "flight.unfinished.mp4")) >= len(recovered) >= 60
 
 
 def kill_ffmpeg() -> None:
@@ -205,16 +241,48 @@ def test_a_dead_ffmpeg_is_one_clear_line(tmp_path: Path) -> None:
     sink.close()
 
 
+FULL_DISK = f"""#!/bin/sh
+count=$#
+for word; do
+    shift
+    case $#,$word in *.unfinished.mp4) word=file:/dev/full ;; esac
+    set -- "$@" "$word"
+done
+exec '{FFMPEG}' "$@"
+"""
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 @pytest.mark.parametrize("count", [2, 300])
-def test_a_full_disk_is_named(tmp_path: Path, count: int) -> None:
-    (tmp_path / "flight.mp4").symlink_to("/dev/full")
+def test_a_full_disk_is_named(tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text(FULL_DISK)
+    program.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
     with (
         pytest.raises(LiveflightError, match=r"flight.mp4' broke off .*: No space left on device$"),
         VideoFile(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30) as sink,
     ):
         for seed in range(count):
             sink.write(noise(seed))
+    assert list(tmp_path.iterdir()) == [program], "nothing is left of nothing"
+
+
+@POSIX
+@pytest.mark.parametrize("when", ["writing", "finishing"])
+def test_an_ffmpeg_that_hangs_is_ended_and_named(
+    tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ffmpeg, "PATIENCE", 1.0)
+    sink = VideoFile(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30)
+    sink.write(picture(0))
+    (process,) = (child for child in psutil.Process().children() if "ffmpeg" in child.name())
+    process.suspend()
+    with pytest.raises(LiveflightError, match=r"flight.mp4' broke .*: it hung for 1 s and was"):
+        for _ in range(1000 if when == "writing" else 0):
+            sink.write(picture(1))
+        sink.close()
+    assert not process.is_running()
 
 
 def test_what_is_being_raised_is_not_hidden_by_closing(tmp_path: Path) -> None:
@@ -227,9 +295,10 @@ def test_what_is_being_raised_is_not_hidden_by_closing(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
 
-def test_a_flight_of_no_pictures_closes_quietly(tmp_path: Path) -> None:
+def test_a_flight_of_no_pictures_closes_quietly_and_leaves_nothing(tmp_path: Path) -> None:
     with VideoFile(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30) as sink:
         sink.close()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -278,7 +347,7 @@ def test_a_video_has_the_sound_of_the_file_as_long_as_its_pictures(
     tmp_path: Path, seconds: float
 ) -> None:
     path = tmp_path / "flight.mp4"
-    track = Soundtrack(sound(tmp_path / "tone.wav", seconds), 1.0)
+    track = Soundtrack(sound(tmp_path / "tone.wav", seconds), 30)
     with open_sink(path, (WIDTH, HEIGHT), 30, track) as sink:
         for number in range(30):
             sink.write(picture(number % 12))
@@ -291,8 +360,41 @@ def test_a_video_has_the_sound_of_the_file_as_long_as_its_pictures(
     assert bool(heard[round(0.5 * 44100) :].mean() > 1000) is (seconds > 1)
 
 
+def channels(path: Path, count: int) -> Path:
+    """A WAV of a 440 Hz tone, 0.3 s long, in `count` channels that have no places."""
+    tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(13230) / 44100)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(count)
+        file.setsampwidth(2)
+        file.setframerate(44100)
+        file.writeframes(np.repeat(tone.astype(np.int16)[:, None], count, 1).tobytes())
+    return path
+
+
+@pytest.mark.parametrize("count", [1, 6, 9, 10, 16, 60])
+def test_a_sound_of_any_number_of_channels_is_the_videos(tmp_path: Path, count: int) -> None:
+    track = Soundtrack(channels(tmp_path / "many.wav", count), 6)
+    with open_sink(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30, track) as sink:
+        for number in range(6):
+            sink.write(picture(number))
+    told = described(sink.path)
+    assert ("mono" if count in (1, 9, 60) else "5.1" if count == 6 else "stereo") in told
+    raw = [FFMPEG, "-loglevel", "error", "-i", sink.path, "-f", "s16le", "-ac", "1", "-"]
+    done = subprocess.run(raw, capture_output=True, check=True, stdin=subprocess.DEVNULL)
+    assert np.abs(np.frombuffer(done.stdout, np.int16)[2000:].astype(float)).mean() > 1000
+
+
+@pytest.mark.parametrize("fps", ["29.97", "23.976", "60000/1001", "142.857", "4.3333"])
+def test_a_video_with_sound_has_every_picture_at_any_rate(tmp_path: Path, fps: str) -> None:
+    track = Soundtrack(channels(tmp_path / "tone.wav", 2), 10)
+    with VideoFile(tmp_path / "flight.mp4", (WIDTH, HEIGHT), rate(fps), track) as sink:
+        for number in range(10):
+            sink.write(picture(number))
+    assert len(decoded(sink.path)) == 10
+
+
 def test_pictures_in_a_folder_have_no_sound(tmp_path: Path) -> None:
-    track = Soundtrack(tmp_path / "tone.wav", 1.0)
+    track = Soundtrack(tmp_path / "tone.wav", 1)
     with open_sink(tmp_path / "flight", (WIDTH, HEIGHT), 30, track) as sink:
         sink.write(picture(0))
     assert len(list((tmp_path / "flight").iterdir())) == 1
@@ -343,12 +445,12 @@ def test_a_picture_of_another_size_is_refused(tmp_path: Path, name: str) -> None
         sink.write(picture(0))
 
 
-def test_screenshot_replaces_an_older_one_whole(tmp_path: Path) -> None:
-    for seed in (1, 2):
-        save_png(tmp_path / "shot.png", noise(seed))
-    with Image.open(tmp_path / "shot.png") as stored:
-        np.testing.assert_array_equal(np.asarray(stored), noise(2))
-    assert [file.name for file in tmp_path.iterdir()] == ["shot.png"]
+def test_a_screenshot_leaves_an_older_one_alone(tmp_path: Path) -> None:
+    for seed, name in ((1, "shot.png"), (2, "shot_2.png")):
+        assert save_png(tmp_path / "shot.png", noise(seed)) == tmp_path / name
+        with Image.open(tmp_path / name) as stored:
+            np.testing.assert_array_equal(np.asarray(stored), noise(seed))
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_screenshot_that_cannot_be_stored(tmp_path: Path) -> None:
@@ -356,5 +458,5 @@ def test_screenshot_that_cannot_be_stored(tmp_path: Path) -> None:
         save_png(tmp_path / "missing" / "shot.png", noise(0))
     (tmp_path / "taken.png").mkdir()
     with pytest.raises(LiveflightError, match="taken"):
-        save_png(tmp_path / "taken.png", noise(0))
+        save_png(tmp_path / "taken.png", noise(0), "replace")
     assert [file.name for file in tmp_path.iterdir()] == ["taken.png"]

@@ -175,6 +175,9 @@ KEYS = {
     "F11": "f11",
     "Return": "return",
     "slash": "/",
+    "F1": "f1",
+    "End": "end",
+    "Home": "home",
     "Page_Up": "pageup",
 }
 
@@ -223,9 +226,26 @@ def test_held_keys_repeat_and_a_new_press_does_not(play: Callable[..., Player]) 
 def test_shortcuts_of_the_desktop_are_left_out(play: Callable[..., Player]) -> None:
     player = play(size=(320, 200))
     player.focus()
-    player.xdotool("key", "--delay", "5", "alt+Tab", "ctrl+c", "super+d", "shift+x", "Shift_L", "q")
+    keys = ("alt+Tab", "ctrl+c", "super+d", "ctrl+alt+Return", "ctrl+question", "alt+F11", "alt+f")
+    player.xdotool("key", "--delay", "5", *keys, "shift+x", "Shift_L", "q")
     found = player.events(lambda events: ["q", False] in events)
     assert found == [["x", False], ["q", False]]
+
+
+def test_a_question_mark_is_a_key_wherever_it_is_typed(play: Callable[..., Player]) -> None:
+    player = play(size=(320, 200))
+    player.focus()
+    for key, name in (("question", "question"), ("slash", "/")):
+        player.xdotool("key", key)
+        assert player.events(lambda events: bool(events)) == [[name, False]]
+
+
+def test_alt_and_enter_is_a_key_of_its_own(play: Callable[..., Player]) -> None:
+    player = play(size=(320, 200))
+    player.focus()
+    player.xdotool("key", "--delay", "5", "alt+Return", "alt+KP_Enter", "Return")
+    found = player.events(lambda events: ["return", False] in events)
+    assert found == [["alt+return", False], ["alt+return", False], ["return", False]]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from liveflight import engines, parser
+from liveflight import engines, ffmpeg, parser
 from liveflight.bench.plan import Plan
 from liveflight.core import score
 from liveflight.core.contracts import LiveflightError, Target
@@ -109,3 +109,29 @@ def test_a_replay_flies_as_the_log_says_unless_asked_for_another_size_or_rate(
     given = ["render", "--replay", str(path), "--fps", "60", "--canvas", "192x108"]
     other = parser.options(parser.parse(given))
     assert (other.seed, other.fps, other.canvas) == (7, 60.0, (192, 108))
+
+
+@pytest.mark.parametrize(
+    ("text", "fps"),
+    [
+        ("30", 30.0), ("30000/1001", 30000 / 1001), ("24/1", 24.0), ("25.0", 25.0),
+        ("29.97", 30000 / 1001), ("23.976", 24000 / 1001), ("23.98", 24000 / 1001),
+        ("59.94", 60000 / 1001), ("119.88", 120000 / 1001), ("47.952", 48000 / 1001),
+        ("29.970", 30000 / 1001), ("29.97003", 30000 / 1001), ("29.98", 29.98), ("59.9", 59.9),
+        ("12.5", 12.5), ("24.99", 24.99),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["fly", "render"])
+def test_frame_rates_are_what_they_are_written_for(command: str, text: str, fps: float) -> None:
+    assert parser.parse([command, "--fps", text]).fps == fps
+    assert float(ffmpeg.rate(fps)) == fps
+
+
+@pytest.mark.parametrize(
+    "text", ["30/0", "1001/30000", "/", "30/", "-30/1", "30000/1001/1", "1/1e3"]
+)
+def test_fractions_that_are_no_rate_are_named(text: str) -> None:
+    with pytest.raises(
+        LiveflightError, match=f"{text!r} is not a number from 1 to 1000, or 30000/"
+    ):
+        parser.parse(["render", f"--fps={text}"])

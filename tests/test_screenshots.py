@@ -31,6 +31,17 @@ def test_a_picture_is_saved_and_told_of_once(pictures: Path) -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(path)), PICTURE)
 
 
+def test_pictures_of_one_second_are_all_kept_whatever_the_clock_does(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screenshots.time, "strftime", lambda form: "2026-10-25 02.30.00.png")
+    album = Screenshots(background=False)
+    for number, name in enumerate(("2026-10-25 02.30.00.png", "2026-10-25 02.30.00_2.png")):
+        album.take(PICTURE + np.uint8(number))
+        assert album.saved() == f"saved {pictures / name}"
+        np.testing.assert_array_equal(np.asarray(Image.open(pictures / name)), PICTURE + number)
+
+
 def test_it_is_saved_beside_the_show_one_at_a_time(
     pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

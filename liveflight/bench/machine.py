@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from liveflight import child
 from liveflight.bench.figures import percent, quantity
 from liveflight.bench.tables import Table
 
@@ -58,7 +59,7 @@ def _cpu() -> str:
         if named := re.search(r"^model name\s*: (.*)$", info.read_text(), re.MULTILINE):
             return named[1]
     elif sys.platform == "darwin":
-        named_by = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        named_by = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(named_by, capture_output=True, text=True, check=False).stdout.strip()
     return platform.processor() or platform.machine()
 
@@ -107,7 +108,10 @@ def _nothing() -> None:
 
 
 def _driver() -> str:
-    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    program = child.program("nvidia-smi")
+    if program is None:
+        return "unknown"
+    command = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):

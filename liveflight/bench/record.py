@@ -9,7 +9,9 @@ from pathlib import Path
 
 from liveflight import __version__
 from liveflight.bench.suite import Topic
+from liveflight.core import new_files
 from liveflight.core.contracts import LiveflightError
+from liveflight.core.new_files import IfTaken
 
 VERSION = 1
 
@@ -21,9 +23,9 @@ def check(path: Path) -> None:
         raise LiveflightError(f"cannot write {str(path)!r}: {why}")
 
 
-def write(path: Path, topics: Sequence[Topic]) -> None:
+def write(path: Path, topics: Sequence[Topic], if_taken: IfTaken = "next") -> Path:
     """JSON: every figure by topic; times in seconds, sizes in bytes, rates per second. Whole or not
-    at all.
+    at all; the path written.
 
     Raises LiveflightError where it cannot be written."""
     figures = {
@@ -32,10 +34,7 @@ def write(path: Path, topics: Sequence[Topic]) -> None:
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **{topic.name: topic.raw for topic in topics},
     }
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_text(json.dumps(figures, indent=1), encoding="utf-8")
-        part.replace(path)
+        return new_files.write(json.dumps(figures, indent=1).encode(), path, if_taken)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise LiveflightError(f"cannot write {str(path)!r}: {error.strerror}") from error

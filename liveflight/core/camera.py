@@ -11,6 +11,10 @@ import numpy as np
 from liveflight.core.contracts import Warp
 from liveflight.core.controls import Controls
 
+DISSOLVE = 0.5
+"""Seconds in which new mirrors and wedges come in: at once they would be a cut. Taking them away
+changes nothing at once."""
+
 STILL = Warp(np.eye(3, dtype=np.float32))
 """No movement at all."""
 
@@ -32,7 +36,7 @@ def matrix(zoom: float, clockwise: float, right: float, up: float) -> np.ndarray
 def is_still(warp: Warp) -> bool:
     """Whether it leaves every picture as it is."""
     colours = (warp.hue, warp.saturation, warp.decay) != (0.0, 1.0, 0.0)
-    folds = warp.mirror_x or warp.mirror_y or warp.kaleidoscope >= 2
+    folds = warp.folded and any(_folds(warp))
     moves = warp.swirl or warp.flow or not np.array_equal(warp.matrix, STILL.matrix)
     return not (colours or folds or moves)
 
@@ -42,6 +46,7 @@ def then(first: Warp, second: Warp) -> Warp:
 
     Exact for the matrix and the colours. Swirls and drifts add up, which is right as far as they
     are small; folds and the drift's phase are those of `second`."""
+    same = _folds(first) == _folds(second)
     return replace(
         second,
         # A place of the newest picture is looked up in the middle one, and from there in the old.
@@ -50,22 +55,37 @@ def then(first: Warp, second: Warp) -> Warp:
         flow=first.flow + second.flow,
         hue=first.hue + second.hue,
         saturation=first.saturation * second.saturation,
-        decay=first.decay + second.decay - first.decay * second.decay,
+        decay=_both(first.decay, second.decay),
+        folded=_both(first.folded, second.folded) if same else second.folded,
     )
 
 
+def _both(first: float, second: float) -> float:
+    """The part of a way that is gone after one part of it, and then a part of the rest."""
+    return first + second - first * second
+
+
+def _folds(warp: Warp) -> tuple[bool, bool, int]:
+    """The mirrors and wedges; all of them 0 where there are none."""
+    return warp.mirror_x, warp.mirror_y, warp.kaleidoscope if warp.kaleidoscope >= 2 else 0
+
+
 class Camera:
-    """What moves the canvas. Its only memory is how far the liquid drift has come."""
+    """What moves the canvas. Remembers how far the liquid drift has come, and which folds are
+    still dissolving in."""
 
     def __init__(self) -> None:
         self._phase = 0.0
+        self._folds: tuple[bool, bool, int] | None = None
+        self._dissolving = 0.0
+        """Seconds until the folds are there."""
 
     def warp(self, controls: Controls, dt: float, aspect: float) -> Warp:
         """The movement of `dt` seconds; `aspect` is width / height of the canvas."""
         way = dt * controls.number("camera.speed")
         self._phase += way
         mirror = controls.word("warp.mirror")
-        return Warp(
+        warp = Warp(
             matrix=matrix(
                 controls.number("camera.zoom") ** way,
                 math.radians(controls.number("camera.rotation")) * way,
@@ -82,3 +102,14 @@ class Camera:
             saturation=controls.number("colour.saturation") ** dt,
             decay=1 - math.exp(-controls.number("colour.decay") * dt),
         )
+        return replace(warp, folded=self._dissolved(_folds(warp), dt))
+
+    def _dissolved(self, folds: tuple[bool, bool, int], dt: float) -> float:
+        """Share of the folded picture for a frame of `dt` seconds, alike at every frame rate. What
+        is not folded yet falls as a square: at the end nothing is left of what grew meanwhile,
+        where an even way would end in a jump. A first picture is folded at once."""
+        if folds != self._folds:
+            self._dissolving = DISSOLVE if self._folds is not None else 0.0
+            self._folds = folds
+        left, self._dissolving = self._dissolving, max(self._dissolving - dt, 0.0)
+        return 1 - (1 - dt / left) ** 2 if dt < left else 1.0

@@ -151,6 +151,9 @@ class Warp:
     """Factor on the distance from grey."""
     decay: float = 0.0
     """How much of the way to mid grey is gone, 0..1."""
+    folded: float = 1.0
+    """Share of the folded picture, 0..1; the rest is the same movement without mirrors and wedges.
+    Below 1 while a new fold dissolves in."""
 
 
 Progress = Callable[[int, int], None]

@@ -64,13 +64,13 @@ class Control:
 
     @property
     def range(self) -> str:
-        """What is allowed, in words."""
+        """What is allowed, in a performer's words."""
         match self.kind:
             case "float" | "int":
                 unit = f" {self.unit}" if self.unit else ""
                 return f"{self.minimum:g} to {self.maximum:g}{unit}"
             case "bool":
-                return "true or false"
+                return "on or off"
             case "enum":
                 return ", ".join(self.choices)
             case "text":
@@ -87,8 +87,15 @@ class Control:
         type, a number out of range and anything not finite."""
         held = self._typed(value)
         if held is None:
-            raise LiveflightError(f"{self.key} = {str(value)[:60]!r}: allowed is {self.range}")
+            allowed = "true or false" if self.kind == "bool" else self.range  # as in a preset
+            raise LiveflightError(f"{self.key} = {str(value)[:60]!r}: allowed is {allowed}")
         return held
+
+    def shown(self, value: Value) -> str:
+        """Return a value in a performer's words, without its unit."""
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
 
     def fit(self, value: object) -> Value:
         """As `check`, but a finite number out of range becomes the nearest allowed one."""
@@ -104,6 +111,8 @@ class Control:
         match self.kind, value:
             case "bool", bool():
                 return value
+            case "bool", str() if value.lower() in ("on", "off"):
+                return value.lower() == "on"
             case (("float" | "int"), bool()):
                 return None
             case "float", int() | float() if self.minimum <= value <= self.maximum:

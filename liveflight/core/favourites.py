@@ -17,7 +17,7 @@ def read() -> tuple[str, ...]:
     file cannot be read."""
     try:
         lines = library.read(path()).decode("utf-8").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, ValueError, LiveflightError) as error:
         raise LiveflightError(f"favourites {path()}: {library.why(error)}") from error
@@ -30,6 +30,11 @@ def toggle(name: str) -> bool:
     there is no such preset, and where the file cannot be written."""
     if name not in presets.names():
         raise LiveflightError(f"preset {name[:60]!r} is not saved: only saved ones are favourites")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        why = "the name of its file is no UTF-8, so it cannot be a favourite: rename the file"
+        raise LiveflightError(f"preset {name!r}: {why}") from error
     liked = read()
     kept = [one for one in liked if one != name]
     if len(kept) == len(liked):

@@ -13,10 +13,12 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import rtoml
 
+from liveflight import folders
+from liveflight.core import new_files
 from liveflight.core.contracts import LiveflightError
+from liveflight.core.new_files import IfTaken
 
 LARGEST = 14 * 1024
 """Bytes of the largest file that is read or written: even one made to be slow is parsed in 2 ms."""
@@ -34,7 +36,7 @@ def user_folder(kind: str) -> Path:
 @cache
 def _user_folder(kind: str, where: tuple[str | None, ...]) -> Path:
     """To ask the system takes as long as to recall a preset."""
-    return platformdirs.user_config_path("liveflight") / kind
+    return folders.config() / kind
 
 
 def files(folders: Sequence[Path]) -> dict[str, Path]:
@@ -77,20 +79,14 @@ def reading(kind: str, path: Path) -> Iterator[None]:
         raise LiveflightError(f"{kind} {path}: {error}") from error
 
 
-def write(text: str, path: Path) -> None:
-    """A whole file, or none: what was there before stays until it is written. Raises OSError, and
-    LiveflightError for one that would be too large to be read again."""
-    if len(text.encode()) > LARGEST:
+def write(text: str, path: Path, if_taken: IfTaken = "replace") -> Path:
+    """A whole file, or none, and its path; where it replaces one, that stays until then. Raises
+    OSError, and LiveflightError for one that would be too large to be read again."""
+    data = text.encode()
+    if len(data) > LARGEST:
         raise LiveflightError(f"{path} would be larger than {LARGEST // 1024} KiB")
-    draft = path.with_suffix(".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
+    folders.make(path.parent)
+    return new_files.write(data, path, if_taken)
 
 
 def toml(text: bytes) -> dict[str, Any]:

@@ -40,6 +40,11 @@ class Morph:
         self._seconds, self._curve = seconds, curve
         self._elapsed = 0.0
 
+    @property
+    def goals(self) -> dict[str, Value]:
+        """Where those controls go that have not arrived, by key."""
+        return {key: goal for key, (_, _, goal) in self._ways.items()}
+
     def advance(self, dt: float) -> dict[str, Value]:
         """`dt` seconds on: where the controls are by then, by key; empty once all have arrived."""
         if not self._ways:
@@ -47,7 +52,7 @@ class Morph:
         self._elapsed += dt
         done = self._elapsed / self._seconds if self._seconds > 0 else 1.0
         if done >= 1.0:
-            arrived = {key: goal for key, (_, _, goal) in self._ways.items()}
+            arrived = self.goals
             self._ways.clear()
             return arrived
         return {key: self._between(*way, done) for key, way in self._ways.items()}
@@ -57,8 +62,9 @@ class Morph:
         self._ways.pop(key, None)
 
     def _between(self, control: Control, here: Value, goal: Value, done: float) -> Value:
-        """Floats and whole numbers in fader space, what cannot be divided from the middle on."""
-        if here == goal or control.kind not in ("float", "int"):
+        """Floats in fader space. Counts, switches and choices change once, in the middle: each
+        value between two counts of wedges would be a picture of its own."""
+        if here == goal or control.kind != "float":
             return here if done < 0.5 else goal
         start, end = control.to_unit(here), control.to_unit(goal)
         return control.from_unit(start + (end - start) * eased(self._curve, done))

@@ -135,7 +135,8 @@ def parse(name: str, data: Mapping[str, Any]) -> Preset:
 
 
 def write(preset: Preset, directory: Path | None = None) -> Path:
-    """Saves to `directory` (the user's folder), whole or not at all; the path written.
+    """Saves to `directory` (the user's folder), whole or not at all; the path written. Another of
+    this name is left alone: see `new_files`.
 
     Raises LiveflightError for a name that could be more than a file's name, and where it cannot be
     written."""
@@ -147,10 +148,9 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
     directory = directory or user_folder()
     path = directory / f"{preset.name}.toml"
     try:
-        library.write(dump(preset), path)
+        return library.write(dump(preset), path, "next")
     except OSError as error:
         raise LiveflightError(f"preset {path} cannot be written: {library.why(error)}") from error
-    return path
 
 
 def table(preset: Preset) -> dict[str, Any]:

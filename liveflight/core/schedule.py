@@ -58,8 +58,8 @@ class Schedule:
         self._curve = curve
 
     def weigh(self, goal: Mapping[Target, float]) -> bool:
-        """Other weights for the targets of the goal, whatever they were; whether `goal` are those.
-        A crossfade that is under way goes on."""
+        """Other weights for the targets of the goal, whatever they were, 0 too; whether `goal` are
+        those. A crossfade that is under way goes on."""
         if goal.keys() != self.goal.keys():
             return False
         total = sum(goal.values())
@@ -81,7 +81,7 @@ class Schedule:
         mixed = {target: weight * (1 - grown) for target, weight in self._from.items()}
         for target, weight in self.goal.items():
             mixed[target] = mixed.get(target, 0.0) + weight * grown
-        return {target: weight for target, weight in mixed.items() if weight > 0}
+        return mixed
 
     def elapsed(self, now: float) -> float:
         """Seconds since the last `go`."""

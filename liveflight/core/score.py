@@ -7,24 +7,23 @@ may come from anybody: it is checked like a preset, and holds no paths.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from liveflight.core import cues, library, presets
+from liveflight.core import cues, presets
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import find
 from liveflight.core.cues import CueList
 from liveflight.core.mailbox import Ask, Message
 from liveflight.core.presets import Preset
+from liveflight.core.score_parts import Lines
 
 VERSION = 1
-_LONGEST = 32 * 1024 * 1024
-"""Bytes of a line: a frame may hold as many answers as the mailbox holds triggers."""
-_LARGEST = 512 * 1024 * 1024
 
 _KINDS = {kind.__name__: kind for kind in get_args(Message) if kind is not Ask}
 _SPOKEN = {
@@ -50,8 +49,9 @@ class Score:
     canvas: tuple[int, int] | None = None
     """Width and height in pixels; None: the machine's own choice."""
     cues: CueList | None = None
-    said: Sequence[tuple[float, Sequence[Message]]] = ()
-    """What was said in a frame, with seconds since the first one."""
+    said: Iterable[tuple[float, Sequence[Message]]] = ()
+    """What was said in a frame, with seconds since the first one. Of a log, read from it whenever
+    it is gone through."""
     answers: Sequence[tuple[str, Preset]] = ()
     """What the shelf was asked for, and its answers."""
     seconds: float = field(default=0.0)
@@ -83,54 +83,42 @@ def end(seconds: float) -> str:
 
 
 def read(path: Path) -> Score:
-    """Raises LiveflightError naming file, line and what is wrong. A last line that was not written
-    to its end is left out."""
-    number = 0
-    try:
-        if not path.is_file():
-            raise LiveflightError("there is no such file")
-        if path.stat().st_size > _LARGEST:
-            raise LiveflightError(f"it is larger than {_LARGEST >> 20} MiB")
-        score: Score | None = None
-        said: list[tuple[float, Sequence[Message]]] = []
-        answers: list[tuple[str, Preset]] = []
-        seconds = 0.0
-        for row in _rows(path):
-            number += 1
+    """Check all of a log, and all its parts; what was said is not kept: it may be more than memory
+    holds. Raises LiveflightError naming file, line and what is wrong. A last line that was not
+    written to its end is left out."""
+    score: Score | None = None
+    answers: list[tuple[str, Preset]] = []
+    seconds = 0.0
+    lines = Lines(path)
+    with lines.named():
+        for row in lines:
             if score is None:
                 score = _header(row)
                 continue
             seconds = _seconds(row, seconds)
-            messages = [_message(entry) for entry in _list(row, "say")]
             answers += [_answer(entry) for entry in _list(row, "answer")]
-            said.append((seconds, [message for message in messages if _counts(message)]))
+            _messages(row)
         if score is None:
             raise LiveflightError("it is empty")
-    except (OSError, ValueError, RecursionError, TypeError) as error:
-        raise LiveflightError(f"log {path}, line {number + 1}: {library.why(error)}") from error
-    except LiveflightError as error:
-        where = f"log {path}, line {number}" if number else f"log {path}"
-        raise LiveflightError(f"{where}: {error}") from error
-    return Score(
-        score.preset, score.settings, score.seed, score.fps, score.canvas, score.cues,
-        said, answers, seconds,
-    )  # fmt: skip
+    return replace(score, said=_Said(path), answers=answers, seconds=seconds)
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        while line := file.readline(_LONGEST + 1):
-            if len(line) > _LONGEST:
-                raise LiveflightError(f"a line is longer than {_LONGEST >> 20} MiB")
-            if not line.endswith(b"\n"):
-                return
-            row = json.loads(line.decode("utf-8"), parse_constant=_refuse)
-            if not isinstance(row, dict):
-                raise LiveflightError("it is no log of a flight")
-            yield row
+class _Said:
+    """What was said in each frame of a log that was checked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[tuple[float, Sequence[Message]]]:
+        lines = Lines(self._path)
+        with lines.named():
+            for row in itertools.islice(lines, 1, None):
+                yield _seconds(row, 0.0), _messages(row)
 
 
 def _header(row: Mapping[str, Any]) -> Score:
+    if row.keys() == {"part", "of"}:
+        raise LiveflightError("it is a later part of a log: name the first")
     if row.get("liveflight") != VERSION or isinstance(row.get("liveflight"), bool):
         raise LiveflightError("it is no log of a flight that this version can fly")
     seed: Any = row.get("seed")
@@ -185,6 +173,11 @@ def _answer(entry: object) -> tuple[str, Preset]:
         case [str() as question, preset]:
             return question, _preset(preset)
     raise LiveflightError(f"{str(entry)[:60]!r} is no answer")
+
+
+def _messages(row: Mapping[str, Any]) -> list[Message]:
+    said = [_message(entry) for entry in _list(row, "say")]
+    return [message for message in said if _counts(message)]
 
 
 def _spoken(message: Message) -> list[Any]:
@@ -250,10 +243,6 @@ def _whole(value: object, least: int, most: int) -> bool:
 
 def _text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 200 and value.isprintable()
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no number")
 
 
 def _line(row: Mapping[str, Any]) -> str:

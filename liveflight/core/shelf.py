@@ -74,7 +74,9 @@ class RecordedShelf(Shelf):
 
 
 def _walked() -> tuple[str, ...]:
-    names = favourites.read() or presets.names()
+    """Return the favourites; all presets where there are not two, among which to choose."""
+    liked = favourites.read()
+    names = liked if len(liked) > 1 else presets.names()
     if not names:
         raise LiveflightError("there are no presets")
     return names

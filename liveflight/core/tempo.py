@@ -39,7 +39,8 @@ class Tempo:
     def line(self) -> str:
         """The tempo, where in the bar and the phrase it is, and what waits; a tab parts them."""
         clock = self._clock
-        place = f"bar {clock.bar}/{clock.bars_per_phrase} beat {clock.beat}/{clock.beats_per_bar}"
+        bar = f"bar {clock.bar} of {clock.bars_per_phrase}"
+        place = f"{bar}, beat {clock.beat} of {clock.beats_per_bar}"
         return f"{clock.bpm:.1f} bpm  {place}  {self._source}\t{self._waiting()}".rstrip()
 
     def follow(self, beat: Beat) -> None:

@@ -9,15 +9,14 @@ import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-import platformdirs
 import torch
 from torch import Tensor
 
+from liveflight import child, folders
 from liveflight.core.contracts import LiveflightError
 from liveflight.engines import measured
 
@@ -36,6 +35,8 @@ _FLAGS = ("-O3", "-shared", "-fPIC", "-pthread", "-ffp-contract=fast", "-std=gnu
 _NATIVE = ("-march=native", "-mcpu=native")
 """Compilers know one of them, by the processor."""
 _MOST_FILES = 8
+_MOST_BYTES = 1 << 24
+"""Of one library; it has some 100 KB."""
 
 _PATIENCE = 120.0
 """Seconds that a compiler may take; it takes 5 to 8."""
@@ -108,7 +109,7 @@ class Kernels:
 def kernels() -> Kernels:
     """Those for this processor, compiled now unless they lie in the user's cache. Raises
     LiveflightError where there is no compiler, or it fails."""
-    return Kernels(load(Path(platformdirs.user_cache_dir("liveflight")) / "kernels"))
+    return Kernels(load(folders.caches() / "kernels"))
 
 
 def load(folder: Path) -> ctypes.CDLL:
@@ -117,15 +118,8 @@ def load(folder: Path) -> ctypes.CDLL:
     parts = [part.read_bytes() for part in sorted(_SOURCE.parent.glob("kernels*.[ch]"))]
     key = hashlib.sha256(repr((parts, _FLAGS, _machine(compiler))).encode())
     name = key.hexdigest()[:32]
-    for path in folder.glob(f"{name}-*.so"):
-        # Its name holds the digest of its content: a part of a library would end the program.
-        try:
-            if path.stem == f"{name}-{_digest(path)}":
-                return _opened(path)
-            path.unlink()
-        except OSError as error:
-            log.debug("%s: %s", path, error)
-        log.warning("compiled kernels in %s are damaged: they are compiled anew", folder)
+    if library := _kept(folder, name):
+        return library
     try:
         return _compiled(compiler, folder, name)
     except OSError as error:
@@ -135,17 +129,43 @@ def load(folder: Path) -> ctypes.CDLL:
         ) from error
 
 
+def _kept(folder: Path, name: str) -> ctypes.CDLL | None:
+    """Return the library of that name from the folder, if it is whole, and ours alone to write."""
+    if not folder.is_dir():
+        return None
+    try:
+        folder = folders.private(folder)
+    except OSError as error:
+        log.debug("compiled kernels: %s", error)
+        return None
+    for path in folder.glob(f"{name}-*.so"):
+        # Its name holds the digest of its content: a part of a library would end the program.
+        try:
+            if path.stem == f"{name}-{_digest(folders.read(path, _MOST_BYTES))}":
+                return _opened(path)
+        except OSError as error:
+            log.debug("%s: %s", path, error)
+        with suppress(OSError):
+            path.unlink()
+        log.warning(
+            "compiled kernels in %s are damaged, or others could change them: "
+            "they are compiled anew",
+            folder,
+        )
+    return None
+
+
 def _opened(path: Path) -> ctypes.CDLL:
     with suppress(OSError):
         return ctypes.CDLL(str(path))
     # Nothing may be run from there: from where temporary files lie, perhaps.
-    with tempfile.TemporaryDirectory(prefix="liveflight-") as temporary:
-        return ctypes.CDLL(shutil.copy(path, temporary))
+    with folders.temporary() as temporary:
+        return ctypes.CDLL(str(shutil.copy(path, temporary)))
 
 
 def _compiled(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
-    with tempfile.TemporaryDirectory(prefix="liveflight-") as temporary:
-        made = Path(temporary) / "kernels.so"
+    with folders.temporary() as temporary:
+        made = temporary / "kernels.so"
         failed = _compile(compiler, made)
         if failed:
             raise LiveflightError(
@@ -153,17 +173,13 @@ def _compiled(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
                 f"flown: {failed}; --engine auto does without"
             )
         library = _opened(made)
-        kept = folder / f"{name}-{_digest(made)}.so"
-        part = kept.with_suffix(f".{os.getpid()}.part")
+        content = made.read_bytes()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(made, part)
-            part.replace(kept)
+            folder = folders.private(folder)
+            folders.write(folder / f"{name}-{_digest(content)}.so", content)
             _drop_oldest(folder)
         except OSError as error:
             log.debug("cannot keep compiled kernels: %s", error)
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
         return library
 
 
@@ -185,7 +201,7 @@ def _compile(compiler: str, made: Path) -> str:
                 capture_output=True,
                 text=True,
                 errors="replace",
-                env={**os.environ, "LC_ALL": "C"},
+                env={**child.environment(), "LC_ALL": "C"},
                 timeout=_PATIENCE,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -214,7 +230,7 @@ def _compiler() -> str:
 
 def _found() -> str:
     asked = (os.environ.get("CC", ""), *_COMPILERS)
-    return next((path for each in asked if each and (path := shutil.which(each))), "")
+    return next((path for each in asked if each and (path := child.program(each))), "")
 
 
 def _machine(compiler: str) -> tuple[object, ...]:
@@ -232,5 +248,5 @@ def _flags() -> str:
     return ""
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]

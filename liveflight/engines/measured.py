@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import platform
 import threading
 import time
@@ -13,13 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-import platformdirs
 import torch
+
+from liveflight import folders
 
 log = logging.getLogger("liveflight.engines")
 
 _RUNS = 3
 """Of each way, after one that warms up; the shortest counts, since others use the machine too."""
+
+_MOST_BYTES = 1 << 20
+"""Of the file; it has a few KB."""
 
 Ways = Mapping[str, Callable[[], object]]
 
@@ -37,7 +40,7 @@ class Measured:
         self.repeatable = False
         """Whether what cannot be remembered is not measured either, since the next answer might be
         another: then the first way that works is the answer, with a line in the log."""
-        self._path = path or Path(platformdirs.user_cache_dir("liveflight")) / "fastest.json"
+        self._path = path or folders.caches() / "fastest.json"
         self._machine = machine()
         self._lock = threading.RLock()  # to try a way may mean to ask what is fastest within it
         self._known: dict[str, Times] | None = None
@@ -67,9 +70,10 @@ class Measured:
     def writable(self) -> bool:
         """Whether anything can be remembered."""
         try:
-            part = self._part()
-            part.write_text("{}", encoding="utf-8")
-            part.unlink()
+            folders.private(self._path.parent)
+            probe = self._path.with_suffix(".probe")
+            folders.write(probe, b"")
+            probe.unlink(missing_ok=True)
         except OSError as error:
             log.debug("nothing measured can be kept: %s", error)
             return False
@@ -83,7 +87,8 @@ class Measured:
 
     def _read(self) -> dict[str, Times]:
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+            folders.private(self._path.parent)
+            found = json.loads(folders.read(self._path, _MOST_BYTES))
             if found["machine"] == self._machine:
                 return {
                     str(question): {str(name): float(seconds) for name, seconds in times.items()}
@@ -96,16 +101,10 @@ class Measured:
     def _write(self, known: Mapping[str, Times]) -> None:
         text = json.dumps({"machine": self._machine, "seconds": known}, indent=1, sort_keys=True)
         try:
-            part = self._part()
-            part.write_text(text, encoding="utf-8")
-            part.replace(self._path)
+            folders.private(self._path.parent)
+            folders.write(self._path, text.encode())
         except OSError as error:
             log.debug("cannot keep what was measured: %s", error)
-
-    def _part(self) -> Path:
-        """Where the file is written before it takes the other's place."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        return self._path.with_suffix(f".{os.getpid()}.part")
 
 
 def fastest(question: str, ways: Ways) -> str:
@@ -122,9 +121,10 @@ def here() -> Measured:
 @cache
 def _say_fixed(path: Path) -> None:
     log.warning(
-        "%s cannot be written, so it is not measured which engine is the fastest: "
+        "%s cannot be written (%s), so it is not measured which engine is the fastest: "
         "renders take the same one each time",
         path,
+        folders.unwritable(path.parent) or "others can write there",
     )
 
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import uuid
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 import onnx
 import onnxruntime
-import platformdirs
 
+from liveflight import folders
 from liveflight.engines.onnx_layouts import OPSET, VERSION
 
 log = logging.getLogger("liveflight.engines")
@@ -42,15 +41,20 @@ class GraphCache:
     not used for longest go first."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or Path(platformdirs.user_cache_dir("liveflight")) / "graphs"
+        self._folder = folder or folders.caches() / "graphs"
 
     def find(self, key: str) -> bytes | None:
         path = self._path(key)
         try:
-            if path.stat().st_size > _MOST_BYTES:
-                _say_damaged(self._folder)
-                return None
-            content = path.read_bytes()
+            path.lstat()  # else the folder need not be made
+            folders.private(self._folder)
+        except OSError:
+            return None
+        try:
+            content = folders.read(path, _MOST_BYTES)
+        except PermissionError:
+            _say_damaged(self._folder)
+            return None
         except OSError:
             return None
         if content.startswith(_KIND) and not content.startswith(_MAGIC):
@@ -66,15 +70,9 @@ class GraphCache:
 
     def keep(self, key: str, graph: bytes) -> None:
         """Leaves the whole file or none. Other programs may keep the same one at once."""
-        path = self._path(key)
-        part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            try:
-                part.write_bytes(_MAGIC + hashlib.sha256(graph).digest() + graph)
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+            folders.private(self._folder)
+            folders.write(self._path(key), _MAGIC + hashlib.sha256(graph).digest() + graph)
             self._drop_oldest()
         except OSError as error:
             log.debug("cannot keep a graph: %s", error)
@@ -92,4 +90,7 @@ class GraphCache:
 
 @lru_cache
 def _say_damaged(folder: Path) -> None:
-    log.warning("gradient graphs in %s are damaged: they are written anew", folder)
+    log.warning(
+        "gradient graphs in %s are damaged, or others could change them: they are written anew",
+        folder,
+    )

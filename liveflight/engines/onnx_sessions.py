@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.util
 import logging
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
-import platformdirs
 import torch
 from onnx import TensorProto, helper
 
+from liveflight import folders
 from liveflight.engines.onnx_layouts import BLOCKED_DOMAIN, IR, OPSET
 
 log = logging.getLogger("liveflight.engines")
@@ -111,17 +110,23 @@ def providers(device: torch.device, stream: int) -> list[Provider]:
         )
     ]
     if importlib.util.find_spec("tensorrt_libs") is not None:
-        folder = Path(platformdirs.user_cache_dir("liveflight")) / "tensorrt"
-        options = {
-            **place,
-            "trt_fp16_enable": "1",
-            "trt_engine_cache_enable": "1",
-            "trt_engine_cache_path": str(folder),
-            "trt_timing_cache_enable": "1",
-            "trt_timing_cache_path": str(folder),
-        }
+        options = {**place, "trt_fp16_enable": "1", **_tensorrt_cache()}
         found.insert(0, (TENSORRT, options))
     return found
+
+
+def _tensorrt_cache() -> dict[str, str]:
+    """Return the options that keep engines for the next flight, where nobody else can write."""
+    try:
+        folder = str(folders.private(folders.caches() / "tensorrt"))
+    except OSError:
+        return {}
+    return {
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": folder,
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": folder,
+    }
 
 
 @lru_cache(maxsize=1)

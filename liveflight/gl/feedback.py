@@ -77,14 +77,8 @@ class Feedback:
         if share >= 1:
             self._lagging = False
             return
-        self._ctx.enable(moderngl.BLEND)
-        factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
-        # The alpha of what is seen stays; moderngl's annotations know only of two factors.
-        self._ctx.blend_func = (*factors, moderngl.ZERO, moderngl.ONE)  # type: ignore[assignment]
-        width, height = self.size
-        whole = (0, 0, width, height)
-        self._blending.draw(self._seen.framebuffer, whole, self.texture, {"share": share})
-        self._ctx.disable(moderngl.BLEND)
+        whole = (0, 0, *self.size)
+        self._blending.lay(self._seen.framebuffer, whole, self.texture, {"share": share})
 
     def view(self, warp: Warp) -> moderngl.Texture:
         """What is seen, moved by `warp`, the canvas left alone; good until the next call of

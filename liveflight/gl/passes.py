@@ -85,6 +85,7 @@ class Pass:
         it is `smooth`, its texture, which has mipmaps, is filtered by the driver.
 
         Raises LiveflightError with the compiler's first line where it does not compile."""
+        self._ctx = ctx
         try:
             self._program = ctx.program(
                 vertex_shader=source("fullscreen.vert"),
@@ -120,6 +121,22 @@ class Pass:
         framebuffer.viewport = viewport
         self._triangle.render(moderngl.TRIANGLES, vertices=3)
         self._keep_fence()
+
+    def lay(
+        self,
+        framebuffer: moderngl.Framebuffer,
+        viewport: Viewport,
+        texture: moderngl.Texture | None,
+        uniforms: Mapping[str, Any],
+    ) -> None:
+        """As `draw`, over what is in the framebuffer: the shader's alpha is how much of its colour
+        there is to be. The framebuffer's own alpha stays. Leaves blending off."""
+        self._ctx.enable(moderngl.BLEND)
+        factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
+        # moderngl's annotations know only of two factors.
+        self._ctx.blend_func = (*factors, moderngl.ZERO, moderngl.ONE)  # type: ignore[assignment]
+        self.draw(framebuffer, viewport, texture, uniforms)
+        self._ctx.disable(moderngl.BLEND)
 
     def release(self) -> None:
         self._texels.release()

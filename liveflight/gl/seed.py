@@ -47,12 +47,7 @@ class Seed:
         wider = (width / height) / (self._texture.width / self._texture.height)
         across = max(wider, 1.0) if fit == "contain" else min(wider, 1.0)
         uniforms = {"size": (width, height), "reach": (across, across / wider), "share": share}
-        self._ctx.enable(moderngl.BLEND)
-        factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
-        # The canvas's alpha stays; moderngl's annotations know only of two factors.
-        self._ctx.blend_func = (*factors, moderngl.ZERO, moderngl.ONE)  # type: ignore[assignment]
-        self._pass.draw(framebuffer, (0, 0, width, height), self._texture, uniforms)
-        self._ctx.disable(moderngl.BLEND)
+        self._pass.lay(framebuffer, (0, 0, width, height), self._texture, uniforms)
 
     def _write_mipmaps(self, image: Image.Image) -> None:
         """What the driver would draw, and free the fences of: see `fences`."""

@@ -77,23 +77,31 @@ class Warping:
         self._flowing = Pass(ctx, "warp.frag", "FLOWING")
 
     def draw(self, onto: Surface, texture: moderngl.Texture, warp: Warp, seed: int) -> None:
-        """`seed` is that of the rounding. An identity leaves every bit as it is."""
+        """`seed` is that of the rounding. An identity leaves every bit as it is. A fold that still
+        dissolves in takes a second pass."""
         width, height = onto.size
+        whole = (0, 0, width, height)
+        lines = folds(warp.mirror_x, warp.mirror_y, warp.kaleidoscope)
         # The shader measures in pixels: a whole step then is whole in floating point, too.
         to_pixels = np.diag([height, height, 1.0])
         matrix = to_pixels @ warp.matrix @ np.diag([1 / height, 1 / height, 1.0])
         uniforms = {
             "matrix": _columns(matrix),
-            "folds": folds(warp.mirror_x, warp.mirror_y, warp.kaleidoscope),
+            "folds": lines,
             "swirl": warp.swirl,
             "colour": _columns(colour_matrix(warp.hue, warp.saturation, warp.decay)),
             "grey": warp.decay / 2,
             "seed": seed,
+            "share": 1.0,
         }
         if warp.flow:
             uniforms["waves"] = waves(warp.flow, warp.phase)
         kind = self._flowing if warp.flow else self._still
-        kind.draw(onto.framebuffer, (0, 0, width, height), texture, uniforms)
+        if warp.folded >= 1 or not lines.any():
+            kind.draw(onto.framebuffer, whole, texture, uniforms)
+            return
+        kind.draw(onto.framebuffer, whole, texture, uniforms | {"folds": np.zeros_like(lines)})
+        kind.lay(onto.framebuffer, whole, texture, uniforms | {"share": warp.folded})
 
     def release(self) -> None:
         self._still.release()

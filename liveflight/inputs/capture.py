@@ -122,19 +122,25 @@ class Footage:
     def __init__(self, source: str, fps: float) -> None:
         """`fps`: of the flight. Raises LiveflightError where it cannot be opened."""
         self._source, self._fps, self._read = source, fps, 0
-        self._stream = Stream(source, [], f"fps={fps:.6g}")
+        self._stream = Stream(source, [], f"fps={ffmpeg.rate(fps)}")
+        self._watch = ffmpeg.Watch(self._stream._process, lambda: None)
 
     def newest(self, now: float) -> np.ndarray | None:
         """Raises LiveflightError where the source breaks off."""
         frame = None
         while self._read <= round(now * self._fps):
-            frame = self._stream.read()
+            with self._watch:
+                frame = self._stream.read()
             if frame is None:
-                raise LiveflightError(f"camera {self._source!r}: {self._stream.reason()}")
+                reason = self._stream.reason()
+                if self._watch.killed:
+                    reason = f"no picture for {ffmpeg.PATIENCE:g} s"
+                raise LiveflightError(f"camera {self._source!r}: {reason}")
             self._read += 1
         return frame
 
     def close(self) -> None:
+        self._watch.close()
         self._stream.close()
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from liveflight.core.contracts import KeyPress
-from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.mailbox import Mailbox, Nudge, Set, Trigger
 from liveflight.inputs.picker import STEP, Picker
 
 PICK = "c"
 """The key that opens and closes the list of all controls."""
+LEAVE = "escape"
+"""The key that closes what is open, and quits where nothing is."""
+_FULLSCREEN = ("f", "f11", "alt+return")
 
 Put = Set | Nudge | Trigger
 
@@ -44,9 +47,9 @@ def _steps(label: str, less: str, more: str, key: str, step: float = STEP) -> Ro
     )
 
 
-def _toggle(label: str, name: str, key: str, note: str = "") -> Row:
-    """A key that turns a switch over, or a choice on to its next."""
-    return Row(label, {name: (Nudge(key, 1),)}, note=note)
+def _toggle(label: str, names: str, key: str, note: str = "") -> Row:
+    """Keys that turn a switch over, or a choice on to its next; a space between their names."""
+    return Row(label, {name: (Nudge(key, 1),) for name in names.split()}, note=note)
 
 
 def _camera_defaults() -> tuple[Put, ...]:
@@ -93,11 +96,11 @@ KEYS: tuple[Row, ...] = (
     _fire("R", r="show.reseed"),
     _fire("End", end="show.panic"),
     _toggle("I", "i", "show.hud"),
-    _toggle("H", "h", "show.help"),
-    _fire("F", f="show.fullscreen"),
+    _toggle("H F1 ?", "h f1 question", "show.help"),
+    Row("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),
     _fire("P", p="show.screenshot"),
     _fire("F5", f5="show.save_preset"),
-    _fire("Esc", escape="show.quit"),
+    Row("Esc", {LEAVE: (Trigger("show.quit"),)}, note="closes help, list or MIDI learn, or quits"),
 )
 # fmt: on
 
@@ -113,10 +116,10 @@ def help_lines() -> list[str]:
 
 class Keyboard:
     """Puts into `mailbox` what the table says of each key, unless the picker takes it; other keys
-    do nothing."""
+    do nothing. `controls` say what is open."""
 
-    def __init__(self, mailbox: Mailbox) -> None:
-        self._mailbox = mailbox
+    def __init__(self, mailbox: Mailbox, controls: Controls) -> None:
+        self._mailbox, self._controls = mailbox, controls
         self.picker = Picker(mailbox)
 
     def press(self, event: KeyPress) -> None:
@@ -124,8 +127,23 @@ class Keyboard:
             if not event.repeat:
                 self.picker.toggle()
             return
+        if event.name == LEAVE and not event.repeat and self._close():
+            return
         if self.picker.press(event.name):
             return
         row = _ROW_OF.get(event.name)
         if row and (row.repeats or not event.repeat):
             self._mailbox.put(*row.keys[event.name])
+
+    def _close(self) -> bool:
+        """Close the innermost of what is open: an armed control, the list, the help page. Return
+        whether anything was."""
+        if self._controls.word("midi.learn"):
+            self._mailbox.put(Set("midi.learn", ""))
+        elif self.picker.open:
+            self.picker.toggle()
+        elif self._controls.flag("show.help"):
+            self._mailbox.put(Set("show.help", False))
+        else:
+            return False
+        return True

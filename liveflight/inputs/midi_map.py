@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import platformdirs
 import tomlkit
 
+from liveflight import folders
 from liveflight.core import library
 from liveflight.core.contracts import LiveflightError, nearest
 from liveflight.core.control import Control
@@ -100,7 +100,7 @@ class MidiMap:
 
 
 def default_path() -> Path:
-    return platformdirs.user_config_path("liveflight") / "midi.toml"
+    return folders.config() / "midi.toml"
 
 
 def read(path: Path) -> MidiMap:
@@ -110,7 +110,7 @@ def read(path: Path) -> MidiMap:
     with library.reading("MIDI bindings", path):
         try:
             data = library.read(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return MidiMap()
         return parse(library.toml(data))
 

@@ -64,8 +64,10 @@ class PortsApart:
         self._thread.join(_GRACE)
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", __name__]
-        self._process = child.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = child.start(
+            child.python(__name__), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # where JACK complains that it has no server
+        )  # fmt: skip
         assert self._process.stdin and self._process.stdout
         self._to = self._process.stdin
         self._answers: SimpleQueue[dict[str, Any]] = SimpleQueue()

@@ -93,7 +93,7 @@ def encode(address: str, *arguments: Argument) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    encoded = text.encode()
+    encoded = text.encode(errors="backslashreplace")  # a preset's name is a file's: any bytes
     return encoded + bytes(4 - len(encoded) % 4)
 
 

@@ -49,7 +49,10 @@ class Picker:
             case "up" | "down":
                 self._place = (self._place + (1 if key == "down" else -1)) % len(PICKABLE)
             case "pageup" | "pagedown":
-                self._leap(1 if key == "pagedown" else -1)
+                page = self._place + (_SHOWN if key == "pagedown" else -_SHOWN)
+                self._place = min(max(page, 0), len(PICKABLE) - 1)
+            case "home" | "end":
+                self._place = 0 if key == "home" else len(PICKABLE) - 1
             case "left" | "right":
                 self._put(self._step(1 if key == "right" else -1))
             case "return":
@@ -59,8 +62,6 @@ class Picker:
                     self._put(Set(self.picked.key, self.picked.default))
             case "l":
                 self._put(Set("midi.learn", self.picked.key))
-            case "escape":
-                self.open = False
             case _:
                 return False
         return True
@@ -75,14 +76,6 @@ class Picker:
             for row in seen
         ]
         return [*rows, "", f"{self.picked.help}\t{_range(self.picked)}", HELP]
-
-    def _leap(self, way: int) -> None:
-        """To the first control of the next group, or of the one before."""
-        firsts = [n for n, row in enumerate(PICKABLE) if row.group != PICKABLE[n - 1].group]
-        if way > 0:
-            self._place = next((n for n in firsts if n > self._place), firsts[0])
-        else:
-            self._place = next((n for n in reversed(firsts) if n < self._place), firsts[-1])
 
     def _step(self, way: int) -> Message | None:
         control = self.picked
@@ -137,8 +130,7 @@ def _sensible(key: str) -> list[str]:
 def _shown(row: Control, value: Value | None) -> str:
     if row.kind == "trigger" or value is None:
         return ""
-    text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return f"{text} {row.unit}".rstrip()
+    return f"{row.shown(value)} {row.unit}".rstrip()
 
 
 def _range(row: Control) -> str:

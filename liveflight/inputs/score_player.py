@@ -20,8 +20,8 @@ class ScorePlayer:
     recorded one, no onset is missed."""
 
     def __init__(self, score: Score) -> None:
-        self._said = score.said
-        self._next = 0
+        self._said = iter(score.said)
+        self._next = next(self._said, None)
         self._began: float | None = None
         self._after: list[Set] = []
         """Where meters went from their height: that is for the next frame."""
@@ -36,14 +36,14 @@ class ScorePlayer:
         self._mailbox.put(*self._after)
         heights: dict[str, Set] = {}
         meters: dict[str, Set] = {}
-        while self._next < len(self._said) and self._said[self._next][0] <= flown:
-            for message in self._said[self._next][1]:
+        while self._next and self._next[0] <= flown:
+            for message in self._next[1]:
                 if not _metered(message):
                     self._mailbox.put(message)
                     continue
                 meters[message.key] = message
                 heights[message.key] = max(message, heights.get(message.key, message), key=_height)
-            self._next += 1
+            self._next = next(self._said, None)
         self._mailbox.put(*heights.values())
         self._after = [meter for key, meter in meters.items() if meter != heights[key]]
 
@@ -54,7 +54,8 @@ class ScorePlayer:
         return []
 
     def close(self) -> None:
-        pass
+        """Let go of the log."""
+        self._said, self._next = iter(()), None
 
 
 def _metered(message: Message) -> TypeGuard[Set]:

@@ -94,8 +94,7 @@ class Recording:
 
 
 def _command(program: str, path: Path, rate: int) -> list[str]:
-    # The mean of all channels, where ffmpeg's own mono would be louder than any of them.
-    mono = f"aresample={rate}:out_chlayout=mono:rematrix_maxval=1"
+    mono = f"{ffmpeg.MEAN},aresample={rate}"
     # "file:" keeps a name like "http:x.wav" a name.
     return [
         *(program, "-hide_banner", "-loglevel", "error", "-i", f"file:{path.absolute()}"),

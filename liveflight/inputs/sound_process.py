@@ -48,9 +48,8 @@ class Line:
         opened, or sounddevice or PortAudio is missing."""
         self._blocks: deque[Samples] = deque(maxlen=_BLOCKS)
         first: SimpleQueue[bytes] = SimpleQueue()
-        command = [sys.executable, "-m", __name__, name]
         self._process = child.start(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            child.python(__name__, name), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
             stderr=subprocess.DEVNULL,  # where ALSA and JACK complain, some without end
         )  # fmt: skip
         self._thread = threading.Thread(

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from PIL import Image
 
-from liveflight import resources
+from liveflight import folders, resources
 from liveflight.core.contracts import LiveflightError
 from liveflight.networks.network import Layer, Network
 
@@ -86,7 +85,7 @@ def drawn(network: Network) -> list[Layer]:
 
 def user_folder(network: str) -> Path:
     """Return where the user's own atlas of a network lies."""
-    return platformdirs.user_data_path("liveflight") / "atlas" / network
+    return folders.data() / "atlas" / network
 
 
 def find(network: str) -> Atlas:
@@ -136,7 +135,7 @@ def write(folder: Path, made: Mapping[str, tuple[Sequence[int], np.ndarray]], re
     TILE, 3). It is written beside the folder and then takes its place whole.
 
     Raises OSError where it cannot be written."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folders.make(folder.parent)
     part = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")
     part.mkdir()
     try:

@@ -18,10 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
 from safetensors import SafetensorError
 
-from liveflight import resources
+from liveflight import folders, resources
 from liveflight.core.contracts import LiveflightError, Progress
 from liveflight.networks import vgg_files, weights
 from liveflight.networks.network import Layer, Network
@@ -106,7 +105,7 @@ def _is_file(path: Path) -> bool:
 def _kept(vgg: _Vgg) -> Path:
     """Where a download's convolutions are kept: a tenth of it, read in a moment."""
     name = Path(vgg.url).with_suffix(".safetensors").name
-    return platformdirs.user_cache_path("liveflight") / "weights" / name
+    return folders.caches() / "weights" / name
 
 
 def _load(vgg: _Vgg, given: Path | None, progress: Progress | None) -> Layered:
@@ -163,7 +162,7 @@ def _keep(vgg: _Vgg, state: Mapping[str, Tensor]) -> bool:
     kept = _kept(vgg)
     part = kept.with_name(f"{kept.name}.{uuid.uuid4().hex}.partial")
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        folders.make(kept.parent)
         save_file({name: _copied(state[name]) for name in vgg.shapes()}, part)
         part.replace(kept)
     except (OSError, SafetensorError) as error:

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from liveflight import folders
 from liveflight.core.contracts import LiveflightError, Progress
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def hub_file(url: str) -> Path:
     """Where torch.hub keeps the download of this URL, found without torch."""
     cache = os.getenv("XDG_CACHE_HOME", "~/.cache")
     home = os.path.expanduser(os.getenv("TORCH_HOME", os.path.join(cache, "torch")))
-    return Path(home, "hub", "checkpoints", url.rpartition("/")[2])
+    hub = folders.caches() / "torch" if home.startswith("~") else Path(home)  # there is no home
+    return hub / "hub" / "checkpoints" / url.rpartition("/")[2]
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -151,6 +153,8 @@ def cached_or_downloaded(network: str, url: str, progress: Progress | None) -> P
 
 def _download(url: str, path: Path, progress: Progress | None) -> None:
     """Leaves the whole file or nothing. Raises OSError or HTTPException."""
+    if why := folders.unwritable(path.parent):
+        raise OSError(why)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Two programs may want the same file at once, and others may read it: not tempfile, whose
     # files only their owner can read.

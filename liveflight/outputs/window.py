@@ -117,7 +117,7 @@ class Window:
 
     def events(self) -> Sequence[Event]:
         """Key presses and Quit, in order. Presses with Ctrl, Alt or the system key held are the
-        desktop's shortcuts and left out."""
+        desktop's shortcuts and left out, but for Alt+Enter, which everywhere is full screen."""
         found: list[Event] = []
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
@@ -159,10 +159,12 @@ class Window:
     def _press(self, event: pygame.event.Event) -> list[Event]:
         repeat = event.scancode in self._down
         self._down.add(event.scancode)
-        name = key_name(event.key, event.scancode)
-        if not name or event.mod & _SHORTCUT:
-            return []
-        return [KeyPress(name, repeat)]
+        # Where it is typed differs from keyboard to keyboard.
+        name = "question" if event.unicode == "?" else key_name(event.key, event.scancode)
+        held = event.mod & _SHORTCUT
+        if name == "return" and held and not held & ~pygame.KMOD_ALT:
+            return [KeyPress("alt+return", repeat)]
+        return [KeyPress(name, repeat)] if name and not held else []
 
     def _follow_size(self) -> None:
         self._size = pygame.display.get_window_size()
