@@ -23,7 +23,7 @@ from liveflight.core.presets import Preset
 
 VERSION = 1
 _LONGEST = 32 * 1024 * 1024
-"""Bytes of a line: a frame may hold as many answers as the mailbox holds triggers."""
+"""Characters of a line: a frame may hold as many answers as the mailbox holds triggers."""
 _LARGEST = 512 * 1024 * 1024
 
 _KINDS = {kind.__name__: kind for kind in get_args(Message) if kind is not Ask}
@@ -118,16 +118,16 @@ def read(path: Path) -> Score:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        while line := file.readline(_LONGEST + 1):
-            if len(line) > _LONGEST:
-                raise LiveflightError(f"a line is longer than {_LONGEST >> 20} MiB")
-            if not line.endswith(b"\n"):
-                return
-            row = json.loads(line.decode("utf-8"), parse_constant=_refuse)
-            if not isinstance(row, dict):
-                raise LiveflightError("it is no log of a flight")
-            yield row
+    lines = filter(str.strip, library.lines(path, _LONGEST))
+    for number, line in enumerate(lines):
+        try:
+            row = json.loads(line, parse_constant=_refuse)
+        except json.JSONDecodeError as error:
+            words = "it is damaged" if number else "it is no log of a flight"
+            raise ValueError(words) from error
+        if not isinstance(row, dict):
+            raise LiveflightError("it is no log of a flight")
+        yield row
 
 
 def _header(row: Mapping[str, Any]) -> Score:
