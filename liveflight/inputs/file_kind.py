@@ -17,7 +17,7 @@ RAW = frozenset(
 _CONVERT = "save it as JPEG or PNG"
 _RAW = f"it is a camera's raw file: develop it, and {_CONVERT}"
 _HEIC = f"it is a HEIC photo: {_CONVERT} (an iPhone takes JPEGs by Settings, Camera, Formats)"
-_VIDEO = "it is a video: give it to --camera"
+VIDEO = "it is a video: give it to --camera"
 _KINDS = tuple(
     (re.compile(pattern, re.DOTALL | re.IGNORECASE), advice)
     for pattern, advice in (
@@ -25,7 +25,10 @@ _KINDS = tuple(
         (rb"\x00\x05\x16\x07", "it is only macOS's note on a file: take the one without ._"),
         (rb".{4}ftyp(?:hei|hev|mif1|msf1)", _HEIC),
         (rb".{4}ftypcrx|II\*\0.{4}CR|FUJIFILMCCD-RAW|IIR[OS]|IIU\0|FOVb", _RAW),
-        (rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF.{4}AVI |.{4}(?:moov|mdat|wide)", _VIDEO),
+        (
+            rb".{4}ftyp(?!avi[fs]|M4[AB])|\x1a\x45\xdf\xa3|RIFF.{4}AVI |.{4}(?:moov|mdat|wide)",
+            VIDEO,
+        ),
         (rb"%PDF", "it is a PDF: export its page as PNG"),
         (rb"%!PS|\xc5\xd0\xd3\xc6", "it is PostScript, a program, which is not run: export a PNG"),
         (rb"\xff\x0a|\0{3}\x0cJXL ", f"it is a JPEG XL picture: {_CONVERT}"),
