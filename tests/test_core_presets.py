@@ -357,6 +357,9 @@ def test_find_by_name_by_slot_and_by_neither(shelf: Path) -> None:
     assert presets.find("12").name == "cathedral"
     with pytest.raises(LiveflightError, match=r"no preset 'catedral'; did you mean 'cathedral'\?"):
         presets.find("catedral")
+    for path in ("~/sets/Reef.toml", "C:\\sets\\reef.TOML", "reef.toml"):  # of a cue, or by OSC
+        with pytest.raises(LiveflightError, match=r"did you mean 'reef'\?"):
+            presets.find(path)
     with pytest.raises(LiveflightError, match=r"no preset '2'; `liveflight presets` lists them"):
         presets.find("2")
 

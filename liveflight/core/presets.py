@@ -88,8 +88,9 @@ def find(text: str) -> Preset:
     path = files.get(text) or next(by_slot, None)
     if path:
         return read(path)
+    meant = library.name_of(text.replace("\\", "/").rpartition("/")[2]) or text
     raise LiveflightError(
-        f"there is no preset {text[:60]!r}{nearest(text, files)}; `liveflight presets` lists them"
+        f"there is no preset {text[:60]!r}{nearest(meant, files)}; `liveflight presets` lists them"
     )
 
 
