@@ -55,6 +55,7 @@ class Flight:
         self.tempo = Tempo(self.controls)
         self.modulation = Modulation(seed)
         self.looks = Looks(self.controls, self.course, self.journey, self.modulation, seed)
+        self.looks.shelf.passed = self.reports.add
         self.cues = CuePlayer(self.controls, self.looks, self.reports.add)
         self.loader = loader
         self.speaker = ""

@@ -60,9 +60,7 @@ class Looks:
         return {
             "show.preset_next": lambda: self._walk(1),
             "show.preset_previous": lambda: self._walk(-1),
-            "show.preset_random": lambda: self.recall(
-                self.shelf.another(self.preset, float(self._rng.random()))
-            ),
+            "show.preset_random": self._wander,
             "show.undo": self.undo,
         }
 
@@ -206,10 +204,31 @@ class Looks:
         if self._look is None:
             self.lift_pad()
 
+    def _wander(self) -> None:
+        """Recall any other preset; from one that cannot be flown on to the next that can."""
+        if not self._tried(self.shelf.another(self.preset, float(self._rng.random()))):
+            self._walk(1)
+
     def _walk(self, step: int) -> None:
-        preset = self.shelf.beside(self._place, step)
+        """Recall the next preset that can be flown.
+
+        Raises LiveflightError where none can, once each has been tried."""
+        failed: set[str] = set()
+        while (preset := self.shelf.beside(self._place, step)).name not in failed:
+            if self._tried(preset):
+                return
+            failed.add(preset.name)
+        raise LiveflightError("no preset here can be flown; `liveflight presets` lists them")
+
+    def _tried(self, preset: Preset) -> bool:
+        """Recall a preset; whether that worked: where not, it is reported and passed over."""
         self._place = preset.name
-        self.recall(preset)
+        try:
+            self.recall(preset)
+        except LiveflightError as error:
+            self.shelf.passed(error)
+            return False
+        return True
 
     def _turn_controls(self, wanted: Mapping[str, Value], seconds: float, curve: str) -> None:
         ways = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from liveflight import networks
-from liveflight.core import cues, presets
+from liveflight.core import cues, library, presets
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import ROWS
 from liveflight.core.cues import CueList
@@ -132,16 +132,16 @@ def take_off(flight: Flight, options: Options) -> Score:
 def _cues(options: Options) -> CueList | None:
     if options.replay:
         return options.replay.cues
-    if options.cues.endswith(".toml"):
-        return cues.read(Path(options.cues))
+    if path := library.as_path(options.cues):
+        return cues.read(path)
     return cues.find(options.cues) if options.cues else None
 
 
 def _preset(options: Options) -> Preset:
     if options.replay:
         return options.replay.preset
-    if options.preset.endswith(".toml"):
-        return presets.read(Path(options.preset))
+    if path := library.as_path(options.preset):
+        return presets.read(path)
     if options.preset:
         return presets.find(options.preset)
     named = networks.network(options.network).name if options.network else ""

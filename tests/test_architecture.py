@@ -25,7 +25,7 @@ PACKAGE = ROOT / "liveflight"
 LAYERS = [
     {"__main__"},
     {"parser", "listings", "controls_page"},
-    {"bench", "doctor"},
+    {"bench", "doctor", "mistyped"},
     {"probes"},
     {"app", "arguments"},
     {"overlay"},
@@ -67,7 +67,7 @@ HOMES = {
     "ifaddr": {"inputs.oscquery_announce"},
     "mido": {"inputs.midi"},
     "tomlkit": {"core.presets", "inputs.midi_map"},
-    "rtoml": {"core.library"},
+    "rtoml": {"core.toml_text"},
     "platformdirs": {"folders"},
     "rtmidi": {"inputs.midi_ports"},
     "rtmidi2": {"inputs.midi_ports"},

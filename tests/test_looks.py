@@ -18,6 +18,7 @@ from liveflight.core.cues import Cue, CueList
 from liveflight.core.mailbox import Set, Trigger
 from liveflight.core.modulation import Row
 from liveflight.core.presets import Preset
+from liveflight.core.shelf import RecordedShelf
 from liveflight.flight import Flight
 from liveflight.networks import Layer, Network, catalogue
 
@@ -247,11 +248,33 @@ def test_walking_goes_past_a_look_that_cannot_be_flown(
     monkeypatch.setattr(presets, "names", lambda: tuple(looks))
     monkeypatch.setattr(presets, "find", lambda name: Preset(name, {looks[name]: 1.0}))
     monkeypatch.setattr(favourites, "read", lambda: ())
-    flight.apply([Trigger("show.preset_next")] * 2)
+    flight.apply([Trigger("show.preset_next")])
     assert (flight.looks.preset, flight.course.here) == ("a", DEEP)
-    assert "preset b" in flight.reports.last
     flight.apply([Trigger("show.preset_next")])
     assert (flight.looks.preset, flight.course.here) == ("c", VGG)
+    assert "preset b" in flight.reports.last
+    for _ in range(9):
+        flight.apply([Trigger("show.preset_random")])
+        assert flight.looks.preset in "ac"
+
+
+def test_where_no_look_can_be_flown_the_walk_ends_and_the_look_stays(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = {Target("vgg16", "nowhere", 1): 1.0}
+    monkeypatch.setattr(presets, "names", lambda: ("a", "b"))
+    monkeypatch.setattr(presets, "find", lambda name: Preset(name, nowhere))
+    monkeypatch.setattr(favourites, "read", lambda: ())
+    flight.apply([Trigger("show.preset_next"), Trigger("show.preset_random")])
+    assert flight.course.here == STEM
+    assert (
+        flight.reports.counts["no preset here can be flown; `liveflight presets` lists them"] == 2
+    )
+    # What a log of another machine answers may have no end of its own.
+    answers = [("+1", Preset(name, nowhere)) for name in "xyz"]
+    flight.looks.shelf = RecordedShelf(answers)
+    flight.apply([Trigger("show.preset_next")])
+    assert flight.course.here == STEM
 
 
 # Networks whose layers nobody has asked for yet

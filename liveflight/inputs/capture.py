@@ -20,14 +20,34 @@ import numpy as np
 
 from liveflight import child, ffmpeg
 from liveflight.core.contracts import LiveflightError
+from liveflight.inputs import ffmpeg_errors
 
 log = logging.getLogger("liveflight.inputs")
 
-_WIDEST = 960
-"""Pixels to which wider frames are reduced: a seed needs no more, and they come by a pipe."""
+_LARGEST = 960
+"""Pixels to which the longer side is reduced: a seed needs no more, and frames come by a pipe."""
+
+_UPRIGHT = "scale=w='max(1,round(iw*sar*{0}))':h='max(1,round(ih*{0}))':flags=area".format(
+    f"min(1,{_LARGEST}/max(iw*sar,ih))"
+)
+"""Frames of that size, of square pixels."""
+
+_MOST = 40
+"""Frames per second that a show takes of a source: all of a camera's 30, every other one of 60."""
+
+_EACH_ONCE = (
+    f"select='isnan(prev_selected_t)+gte(abs(t-prev_selected_t),1/{_MOST})'",
+    f"settb=1/{_MOST}",
+    "setpts=N",
+)
+"""Frames as they come, none waiting for the next and none twice, whatever rate the file claims:
+browsers and phones write thousands a second. Then numbered, as if they came at that rate."""
 
 _PATIENCE = (0.5, 8.0)
 """Seconds until a lost source is opened again, at first and at most."""
+
+_SAID = 65536
+"""Bytes of ffmpeg's messages that are looked at."""
 
 HUNG = 10.0
 """Seconds without a frame after which a source counts as lost: cameras may take some to begin."""
@@ -98,7 +118,7 @@ class Capture:
             with self._lock:
                 if self._ends.is_set():
                     return "closed", 0
-                self._stream = Stream(self._source, ["-re"])
+                self._stream = Stream(self._source, ["-re"], *_EACH_ONCE, rate=_MOST)
             while (frame := self._stream.read()) is not None:
                 if lost and not frames:
                     log.warning("camera %s: it is back", self._source)
@@ -147,14 +167,17 @@ class Footage:
 class Stream:
     """Frames of a source, one after the other; a file begins anew when it has ended."""
 
-    def __init__(self, source: str, pace: list[str], *filters: str) -> None:
-        """`pace`: ffmpeg's options for files. Raises LiveflightError where ffmpeg is missing."""
-        scale = f"scale='min({_WIDEST},iw)':-2:flags=area"
+    def __init__(self, source: str, pace: list[str], *filters: str, rate: int = 0) -> None:
+        """`pace`: ffmpeg's options for files; `rate`: frames per second after the filters, where
+        they do not say it. Raises LiveflightError where ffmpeg is missing."""
+        self._source = source
         self._said = tempfile.TemporaryFile()
         command = [
             *(_ffmpeg(), "-hide_banner", "-loglevel", "error", "-nostdin"),
             *_input(source, pace),
-            *("-an", "-vf", ",".join([*filters, scale]), "-pix_fmt", "rgb24"),
+            *("-map", "0:V:0"),  # a song's cover is no video
+            *("-an", "-vf", ",".join([*filters, _UPRIGHT]), "-pix_fmt", "rgb24"),
+            *(["-r", str(rate)] if rate else []),
             *("-c:v", "ppm", "-f", "image2pipe", "pipe:1"),
         ]
         self._process = child.start(
@@ -167,11 +190,11 @@ class Stream:
         return _ppm(self._process.stdout)
 
     def reason(self) -> str:
-        """Why it ended, in ffmpeg's words."""
+        """Why it ended."""
         self._process.wait()
         self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").splitlines()
-        return lines[-1].rpartition("] ")[2] if lines else "it has ended"
+        said = self._said.read(_SAID).decode(errors="replace")
+        return ffmpeg_errors.explained(said, self._source)
 
     def stop(self) -> None:
         """There are no more frames. May be called while another thread reads."""
