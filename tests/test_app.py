@@ -1132,7 +1132,7 @@ def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: Fak
         osc.receive(b"\xff\xfe nonsense", ("127.0.0.1", 5))
         app.frame(0.0)
         assert app.flight.controls.setting("camera.rotation") == 45.0
-        assert app.overlay.lines(app.surfaces)[-1] == "1 OSC packets refused"
+        assert app.overlay.lines(app.surfaces)[-1] == "1 OSC messages refused"
     app.close()
     with udp_socket(free):
         """The port is given back."""

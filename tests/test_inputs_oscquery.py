@@ -315,7 +315,7 @@ def test_nonsense_over_a_websocket_harms_nobody(show: Show) -> None:
 
     talk(show, talked)
     assert show.mailbox.drain() == []
-    assert show.query.lines()[-1] == "4 OSC packets refused"
+    assert show.query.lines()[-1] == "4 OSC messages refused"
     show.until(lambda: not cast(Any, show.query._server).clients)
 
 
