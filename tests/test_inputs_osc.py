@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -808,6 +809,44 @@ def test_a_surface_of_ipv4_is_answered_where_ipv6_is_heard_too(box: Box) -> None
         osc.tell(0.0, {"camera.zoom": 1.0}, heard)
         assert surface.recv(4096).startswith(b"#bundle")
     osc.close()
+
+
+@pytest.mark.parametrize("number", ["127.0.0.1", "::1"])
+def test_localhost_is_heard_and_answered_by_either_number(number: str, box: Box) -> None:
+    family = socket.AF_INET6 if ":" in number else socket.AF_INET
+    osc = OscInput("localhost", port=0)
+    osc.open(box)
+    with socket.socket(family, socket.SOCK_DGRAM) as surface:
+        try:
+            surface.bind((number, 0))
+        except OSError:
+            osc.close()
+            pytest.skip("there is no IPv6 here")
+        surface.settimeout(10)
+        surface.sendto(built("/camera/zoom", "?").dgram, (number, osc.port))
+        (ask,) = box.wait()
+        assert isinstance(ask, Ask)
+        ask.reply(1.2)
+        assert decode(surface.recv(999))[0] == "/liveflight/camera/zoom"
+    osc.close()
+
+
+def test_a_feedback_host_is_known_by_all_its_numbers(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def looked(host: str, *args: Any, **more: Any) -> list[Any]:
+        numbers = ["fe80::1", "192.0.2.7"] if host == "tablet" else [host]
+        return [entry for number in numbers for entry in real(number, *args, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked)
+    osc = OscInput(port=0, feedback=["tablet"])
+    osc.open(box)
+    for number in ("192.0.2.7", "fe80::1", "::ffff:192.0.2.7", "192.0.2.8"):
+        osc.receive(built("/camera/zoom", "?").dgram, (number, 5))
+    osc.close()
+    assert (len(box.drain()), osc.refused) == (3, 1)
 
 
 def test_a_stranger_may_ask_that_surfaces_be_told_everything(osc: OscInput, box: Box) -> None:

@@ -46,12 +46,11 @@ class Apart:
             if common.family is socket.AF_INET6:
                 only = common.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
                 own.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
-            # Only for this moment: another liveflight is to find the port taken.
+            # `common` only for this moment: another liveflight is to find the port taken.
             common.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             own.bind(common.getsockname())
             own.connect(sender)
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         except OSError:
             own.close()
             return False
