@@ -12,7 +12,7 @@ import pytest
 from liveflight.core.mailbox import Mailbox, Set
 from liveflight.inputs.osc import OscInput
 from liveflight.inputs.osc_codec import encode
-from liveflight.inputs.osc_flood import APART, EACH, MOST, PAUSE, Apart
+from liveflight.inputs.osc_flood import MOST, SILENT, TURN, Apart
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps senders apart")
 
@@ -45,22 +45,38 @@ def came(ours: socket.socket) -> list[bytes]:
             return found
 
 
-def test_a_flood_fills_its_own_buffer_until_its_time_is_over(sockets: list[socket.socket]) -> None:
+def nobody(sender: object) -> bool:
+    return False
+
+
+def test_a_flood_fills_its_own_buffer_and_comes_in_turns(sockets: list[socket.socket]) -> None:
     common, loud, quiet = sockets
     place = common.getsockname()
+    loud.sendto(b"before", place)
     apart = Apart()
     assert apart.put(common, loud.getsockname(), 0.0) and apart
     for _ in range(5000):
         loud.sendto(bytes(200), place)
     quiet.sendto(b"quiet", place)
-    assert came(common) == [b"quiet"], "the flood would have filled it"
-    read = list(apart.datagrams(999, PAUSE))
-    assert len(read) == EACH and {sender for _, sender in read} == {loud.getsockname()}
-    assert list(apart.datagrams(999, 1.5 * PAUSE)) == [], "a look now and then"
-    while list(apart.datagrams(999, APART)):
-        pass
-    assert not apart
-    loud.sendto(b"calm", place)
+    assert list(apart.datagrams(999, 0.0, nobody)) == [], "what was said before comes first"
+    assert came(common) == [b"before", b"quiet"], "the flood would have filled it"
+    apart.emptied(common)
+    assert list(apart.datagrams(999, 0.0, lambda sender: True)) == [], "it had more than its share"
+    turn = [(bytes(200), loud.getsockname(), common)] * TURN
+    assert list(apart.datagrams(999, 0.0, nobody)) == turn
+    apart.close()
+
+
+def test_who_falls_silent_is_heard_with_the_others_again(sockets: list[socket.socket]) -> None:
+    common, loud, _ = sockets
+    apart = Apart()
+    apart.put(common, loud.getsockname(), 0.0)
+    apart.emptied(common)
+    loud.sendto(b"loud", common.getsockname())
+    assert len(list(apart.datagrams(999, 1.0, nobody))) == 1
+    assert list(apart.datagrams(999, 0.9 + SILENT, nobody)) == [] and apart
+    assert list(apart.datagrams(999, 1.0 + SILENT, nobody)) == [] and not apart
+    loud.sendto(b"calm", common.getsockname())
     assert came(common) == [b"calm"]
 
 
@@ -89,19 +105,38 @@ def test_so_many_are_kept_apart(sockets: list[socket.socket]) -> None:
 def test_who_floods_is_found_out_and_the_others_are_heard() -> None:
     mailbox = Mailbox()
     osc = OscInput(port=0)
-    osc.open(mailbox)
-    place = ("127.0.0.1", osc.port)
-    pan = encode("/camera/pan_x", 0.5)
     end = time.monotonic() + 20
     with udp() as loud, udp() as quiet:
+        loud.setblocking(True)
+        osc.open(mailbox)
+        place = ("127.0.0.1", osc.port)
         while not osc._apart:
-            loud.setblocking(True)
-            loud.sendto(encode("/x" * 4000, 0.5), place)
+            for _ in range(500):
+                loud.sendto(encode("/camera/pan_x", 0.5), place)
             assert time.monotonic() < end, "nobody found out"
-        for _ in range(3000):
-            loud.sendto(pan, place)
+        for _ in range(5000):
+            loud.sendto(encode("/camera/pan_x", 0.75), place)
         quiet.sendto(encode("/camera/pan_y", 0.75), place)
         while Set("camera.pan_y", 0.5) not in mailbox.drain():
             assert time.monotonic() < end, "it was crowded out"
             time.sleep(0.001)
+    osc.close()
+
+
+def test_the_last_of_a_burst_stands_though_its_sender_is_set_apart_in_between() -> None:
+    mailbox = Mailbox()
+    osc = OscInput(port=0)
+    osc.open(mailbox)
+    end, last = time.monotonic() + 20, -1.0
+    with udp() as loud:
+        for burst in range(20):
+            for number in range(1, 301):
+                pan = (number + burst) / 400
+                loud.sendto(encode("/camera/pan_x/raw", pan), ("127.0.0.1", osc.port))
+            while last != pytest.approx(pan):
+                for said in mailbox.drain():
+                    assert isinstance(said, Set)
+                    last = float(said.value)
+                assert time.monotonic() < end, "an earlier one came last"
+                time.sleep(0.0005)
     osc.close()

@@ -11,6 +11,7 @@ import selectors
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,7 +19,7 @@ from functools import partial
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Trigger
 from liveflight.inputs.osc_echo import SYNC, dump, place_of
-from liveflight.inputs.osc_flood import PAUSE, Apart, Sender
+from liveflight.inputs.osc_flood import LOUD, PAUSE, TURN, Apart, Sender
 from liveflight.inputs.osc_packet import LONGEST
 from liveflight.inputs.osc_reader import Reader, Speaker
 from liveflight.inputs.osc_socket import bound, is_loopback, looked_up, plain
@@ -56,6 +57,8 @@ class OscInput:
         self._speakers: dict[Sender, Speaker] = {}
         self._apart = Apart()
         self._flood = 0
+        self._busy = False
+        """Whether those that are kept apart had anything to say."""
         self._thread: threading.Thread | None = None
 
     @property
@@ -83,6 +86,8 @@ class OscInput:
         self._trusted = frozenset().union(*map(_numbers, self._feedback))
         if not all(is_loopback(ours.getsockname()[0]) for ours in self._sockets):
             log.warning("OSC on %s: every machine there can move the controls", self.host)
+        self._came: dict[socket.socket, Counter[Sender]] = {one: Counter() for one in self._sockets}
+        """Datagrams of each sender since the socket was empty."""
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._listen, name="osc", daemon=True)
         self._thread.start()
@@ -118,33 +123,52 @@ class OscInput:
         with selectors.DefaultSelector() as selector:
             for waited in (*self._sockets, self._woken):
                 selector.register(waited, selectors.EVENT_READ)
+            pause = None
             while True:
-                ready = [key.fileobj for key, _ in selector.select(PAUSE if self._apart else None)]
+                ready = [key.fileobj for key, _ in selector.select(pause)]
                 if self._woken in ready:
                     return
                 for ours in self._sockets:
                     if ours in ready:
                         self._guarded(partial(self._take, ours))
-                if self._apart:
-                    self._guarded(self._take_apart)
+                    else:
+                        self._emptied(ours)
+                self._busy = False
+                self._guarded(self._take_apart)
+                pause = None if not self._apart else 0.0 if self._busy else PAUSE
 
     def _take(self, ours: socket.socket) -> None:
-        """Read one datagram, of whoever comes next."""
-        datagram, sender = ours.recvfrom(LONGEST + 1)
-        self.receive(datagram, sender, ours)
-        if not self._reader.overdrawn:
-            self._flood = 0
-        elif not self._reader.overdrawn_by(self._speakers[sender]):
-            pass
-        elif not self._apart.put(ours, sender, time.monotonic()):
-            self._flood += 1
+        """Read a turn of datagrams, of whoever comes next."""
+        for _ in range(TURN):
+            try:
+                datagram, sender = ours.recvfrom(LONGEST + 1)
+            except BlockingIOError:
+                self._emptied(ours)
+                return
+            came = self._came[ours]
+            came[sender] += 1
+            if came[sender] > LOUD:
+                self._apart.put(ours, sender, time.monotonic())
+            self.receive(datagram, sender, ours)
+            self._flood = self._flood + 1 if self._reader.overdrawn else 0
             if self._flood >= FLOOD:
                 self._flood = 0
                 time.sleep(0.02)  # the system drops it at less cost than we do
 
+    def _emptied(self, ours: socket.socket) -> None:
+        self._came[ours].clear()
+        self._apart.emptied(ours)
+
     def _take_apart(self) -> None:
-        for datagram, sender in self._apart.datagrams(LONGEST + 1, time.monotonic()):
-            self.receive(datagram, sender)
+        """Read a turn of each of those that are kept apart."""
+        read = self._apart.datagrams(LONGEST + 1, time.monotonic(), self._spared)
+        for datagram, sender, ours in read:
+            self._busy = True
+            self.receive(datagram, sender, ours)
+
+    def _spared(self, sender: Sender) -> bool:
+        speaker = self._speakers.get(sender)
+        return speaker is not None and self._reader.overdrawn_by(speaker)
 
     def _guarded(self, take: Callable[[], None]) -> None:
         try:

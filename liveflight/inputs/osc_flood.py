@@ -1,25 +1,39 @@
-"""Sockets of their own for senders that flood the OSC port, so that their datagrams crowd out no
+"""Sockets of their own for senders that fill the OSC port's, so that their datagrams crowd out no
 others' in the system's buffer."""
 
 from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 MOST = 16
-"""Senders that are kept apart at a time."""
-APART = 10.0
-"""Seconds for which a sender that floods is kept apart."""
-PAUSE = 0.01
-"""Seconds between two looks at what they sent."""
-EACH = 16
-"""Datagrams that are read of each per look; the system drops what is beyond its buffer."""
-BUFFER = 1 << 16
-"""Bytes that wait of each."""
+"""Senders that have a socket of their own at a time."""
+LOUD = 64
+"""Datagrams of one sender after which it gets one, if all came since the common one was empty."""
+TURN = 16
+"""Datagrams that are read of a socket before the others have their turn."""
+SILENT = 5.0
+"""Seconds of silence after which a sender loses its socket."""
+PAUSE = 0.005
+"""Seconds until sockets that were empty are looked at again."""
+BUFFER = 1 << 20
+"""Bytes that may wait in each; systems allow less."""
 
 Sender = tuple[Any, ...]
+Socket = socket.socket
+
+
+@dataclass
+class _Own:
+    socket: Socket
+    common: Socket
+    heard: float
+    """When the sender was last heard."""
+    waits: bool = True
+    """Whether what it said before may still be in the common socket: that is read first."""
 
 
 class Apart:
@@ -27,17 +41,16 @@ class Apart:
     the same port; elsewhere nobody is kept apart. Times in seconds of any one clock."""
 
     def __init__(self) -> None:
-        self._sockets: dict[Sender, tuple[socket.socket, float]] = {}
-        self._next = 0.0
+        self._own: dict[Sender, _Own] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._sockets)
+        return bool(self._own)
 
     def put(self, common: socket.socket, sender: Sender, now: float) -> bool:
-        """Give a sender that floods `common` a socket of its own. Return whether it has one."""
-        if sender in self._sockets:
+        """Give a sender that fills `common` a socket of its own. Return whether it has one."""
+        if sender in self._own:
             return True
-        if sys.platform != "linux" or len(self._sockets) == MOST:
+        if sys.platform != "linux" or len(self._own) == MOST:
             return False
         own = socket.socket(common.family, socket.SOCK_DGRAM)
         try:
@@ -56,26 +69,34 @@ class Apart:
             return False
         finally:
             common.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        self._sockets[sender] = own, now + APART
+        self._own[sender] = _Own(own, common, now)
         return True
 
-    def datagrams(self, size: int, now: float) -> Iterator[tuple[bytes, Sender]]:
-        """Read what they have sent, at most `size` bytes of each datagram, and let go of those
-        whose time is over. Nothing within PAUSE of the last look."""
-        if now < self._next:
-            return
-        self._next = now + PAUSE
-        for sender, (own, until) in list(self._sockets.items()):
+    def emptied(self, common: socket.socket) -> None:
+        """`common` has been read to its end: what was said before is done."""
+        for own in self._own.values():
+            if own.common is common:
+                own.waits = False
+
+    def datagrams(
+        self, size: int, now: float, spared: Callable[[Sender], bool]
+    ) -> Iterator[tuple[bytes, Sender, socket.socket]]:
+        """Read a turn of each but the `spared`, at most `size` bytes of a datagram, and let go of
+        those that are silent. A datagram comes with its sender and the common socket."""
+        for sender, own in list(self._own.items()):
+            if own.waits or spared(sender):
+                continue
             try:
-                for _ in range(EACH):
-                    yield own.recv(size), sender
+                for _ in range(TURN):
+                    datagram = own.socket.recv(size)
+                    own.heard = now
+                    yield datagram, sender, own.common
             except OSError:  # nothing more, or an answer that nobody took
-                pass
-            if now >= until:
-                del self._sockets[sender]
-                own.close()
+                if now - own.heard >= SILENT:
+                    own.socket.close()
+                    del self._own[sender]
 
     def close(self) -> None:
         """Let go of all. May be called twice."""
-        while self._sockets:
-            self._sockets.popitem()[1][0].close()
+        while self._own:
+            self._own.popitem()[1].socket.close()
