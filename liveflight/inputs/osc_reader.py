@@ -137,18 +137,18 @@ class Reader:
             if isinstance(error, UnknownAddressError) and error.foreign:
                 self.ignored += 1
                 return []
-            origin = f"{speaker.origin} {address!r:.80}" if address else speaker.origin
-            self.refuse(origin, error, str(error) if isinstance(error, PacketError) else address)
+            cause = str(error) if isinstance(error, PacketError) else address
+            self.refuse(speaker.origin, error, cause, address)
         return []
 
-    def refuse(self, origin: str, error: object, cause: str) -> None:
+    def refuse(self, origin: str, error: object, cause: str, address: str = "") -> None:
         """Counts a message or a datagram, and reports it if it is the first of its kind."""
         self.refused += 1
         self._last = f"refused: {cause}"
         if cause in self._reported or len(self._reported) == CAUSES:
             return
         self._reported.add(cause)
-        log.warning("%s refused: %s", origin, error)
+        log.warning("%s refused: %s", f"{origin} {address!r:.80}" if address else origin, error)
         if len(self._reported) == CAUSES:
             log.warning("that was the %dth kind of bad packet; more are only counted", CAUSES)
 
