@@ -139,7 +139,8 @@ class Flight:
             act(message)
         except LiveflightError as error:
             self._report(error)
-        self.speaker, self.course.downloads = "", True
+        finally:
+            self.speaker, self.course.downloads = "", True
 
     def _begin(self, message: Message) -> None:
         """Do it now, or hold it for its beat."""
