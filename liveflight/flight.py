@@ -60,6 +60,8 @@ class Flight:
         self.loader = loader
         self.speaker = ""
         """Origin of the message that is being applied."""
+        self.remote_downloads = False
+        """Whether the network may have weights downloaded."""
         self.last_message = ""
         self._elapsed = 0.0
         self._panic = Panic()
@@ -108,15 +110,13 @@ class Flight:
         """Does what performers asked for, at once or when its beat comes. What cannot be done is
         reported; the flight goes on."""
         for message in messages:
-            waits = not isinstance(message, Ask | Beat) and self.tempo.holds(message)
-            if not waits:
-                self._try(message)
+            self._try(message, self._begin)
 
     def advance(self, dt: float) -> None:
         """Flies on for `dt` seconds: the beat and what waited for it, glides, modulation, arriving
         networks, autopilot."""
         for message in self.tempo.advance(dt):
-            self._try(message)
+            self._try(message, self._apply)
         self._elapsed += dt
         self.controls.advance(dt)
         self.looks.advance(dt)
@@ -133,12 +133,28 @@ class Flight:
             self._report(error)
         self.course.look_ahead()
 
-    def _try(self, message: Message) -> None:
+    def _try(self, message: Message, act: Callable[[Message], None]) -> None:
         self.speaker = "" if isinstance(message, Ask) else message.origin
+        self.course.downloads = self.remote_downloads or not _asks_from_afar(message)
         try:
-            self._apply(message)
+            act(message)
         except LiveflightError as error:
             self._report(error)
+        finally:
+            self.speaker, self.course.downloads = "", True
+
+    def _begin(self, message: Message) -> None:
+        """Do it now, or hold it for its beat."""
+        if isinstance(message, Ask | Beat) or not self.tempo.holds(message, self._check):
+            self._apply(message)
+
+    def _check(self, message: Message) -> None:
+        """Raise LiveflightError for what cannot be done, as far as that is known at once."""
+        match message:
+            case Set("show.preset", name):
+                self.course.check(self.looks.shelf.find(str(name)).named)
+            case Set("mix.target" | "pad.a" | "pad.b" | "pad.c" | "pad.d", str() as name) if name:
+                self.course.check([Target.parse(name)])
 
     def _calm(self) -> None:
         self.tempo.drop()
@@ -166,8 +182,8 @@ class Flight:
         pad lets go.
 
         Raises LiveflightError for names that do not exist."""
-        self.looks.lift_pad()
         self.course.aim(goal, self.controls.number("mix.crossfade"))
+        self.looks.lift_pad()
 
     def _wander(self) -> Target:
         course = self.course
@@ -197,6 +213,8 @@ class Flight:
             case Set("mix.target", name):
                 self._wish(str(name))
             case Set(key, value):
+                if key in CORNERS:
+                    self._check(message)
                 self.controls.set(key, value)
                 if CONTROLS[key].kind in ("told", "meter"):
                     return  # sensed, not said
@@ -230,6 +248,14 @@ class Flight:
         values["mix.target"] = str(self.course.here) if len(self.course.goal) == 1 else ""
         values["show.preset"] = self.looks.preset
         return values
+
+
+def _asks_from_afar(message: Message) -> bool:
+    """Return whether the network chose what the message asks for. A cue list is the performer's
+    own, whoever goes on in it."""
+    if isinstance(message, Ask | Beat) or message.key.startswith("cue."):
+        return False
+    return message.origin.startswith("osc")
 
 
 def _described(message: Set | Nudge, controls: Controls) -> str:

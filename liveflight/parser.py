@@ -72,6 +72,7 @@ def surfaces(args: argparse.Namespace) -> dict[str, object]:
         "oscquery_port": port,
         "midi": args.midi,
         "remote_save": args.allow_remote_save,
+        "remote_downloads": args.allow_remote_downloads,
     }
 
 
@@ -149,7 +150,9 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     fps = "frames per second at most (60; 30 where the processor draws)"
     add("--fps", type=read.rate, help=fps)
     add("--allow-remote-save", action="store_true", help="snapshots may come over OSC")
-    add("--osc-host", default="127.0.0.1", metavar="HOST", help="where OSC is heard (127.0.0.1)")
+    add("--allow-remote-downloads", action="store_true",
+        help="so may presets and targets whose weights have to be downloaded")  # fmt: skip
+    add("--osc-host", default="localhost", metavar="HOST", help="where OSC is heard (localhost)")
     _add_port(command)
     midi = "play by MIDI: all ports, or those with this word in their names"
     add("--midi", nargs="?", const="", metavar="PORT", help=midi)
@@ -163,8 +166,8 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--link", action="store_true", help="share the beat of the network's Ableton Link session")
     add("--osc-feedback", type=read.place, action="append", default=[], metavar="HOST:PORT",
         help="a surface that is told where the controls stand; may be repeated")  # fmt: skip
-    add("--oscquery-host", default="127.0.0.1", metavar="HOST",
-        help="where OSCQuery is served (127.0.0.1)")  # fmt: skip
+    add("--oscquery-host", default="localhost", metavar="HOST",
+        help="where OSCQuery is served (localhost)")  # fmt: skip
     add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",
         help="its TCP port (OSC's number); 0: no OSCQuery")  # fmt: skip
 

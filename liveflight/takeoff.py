@@ -56,7 +56,7 @@ class Options:
     """What the flight starts from, and grows on."""
     camera: str = ""
     """What it grows on besides: see `inputs.capture`."""
-    osc_host: str = "127.0.0.1"
+    osc_host: str = "localhost"
     osc_port: int = 0
     """0 is without OSC."""
     midi: str | None = None
@@ -67,13 +67,15 @@ class Options:
     """Whether to join the network's Ableton Link session."""
     osc_feedback: tuple[tuple[str, int], ...] = ()
     """Hosts and UDP ports that are told where the controls stand."""
-    oscquery_host: str = "127.0.0.1"
+    oscquery_host: str = "localhost"
     oscquery_port: int = 0
     """A TCP port; 0 is without OSCQuery."""
     cues: str = ""
     """A cue list's name, or the path of a .toml file."""
     remote_save: bool = False
     """Whether the network may save snapshots."""
+    remote_downloads: bool = False
+    """Whether it may have weights downloaded."""
     record: Path | None = None
     """The file that what is played is written into."""
     replay: Score | None = None
@@ -112,6 +114,7 @@ def take_off(flight: Flight, options: Options) -> Score:
 
     Raises LiveflightError for names that do not exist."""
     preset = _preset(options)
+    flight.remote_downloads = options.remote_downloads
     if options.replay:
         flight.looks.shelf = RecordedShelf(options.replay.answers)
     target = None if options.replay else _target(options, preset)

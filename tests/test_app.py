@@ -1156,7 +1156,7 @@ def test_a_busy_osc_port_is_reported_and_the_flight_goes_on(
         app = started(ctx, canvas=CANVAS, osc_port=taken)
     with closing(app):
         assert not any(isinstance(surface, OscInput) for surface in app.surfaces.opened)
-        assert f"127.0.0.1:{taken}" in app.flight.reports.last
+        assert f"localhost:{taken}" in app.flight.reports.last
         assert app.flight.reports.last.endswith("flying on without")
         assert len(caplog.records) == 1
         for number in range(2):  # loaded, planned
@@ -1179,7 +1179,7 @@ def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: Fak
         osc.receive(b"\xff\xfe nonsense", ("127.0.0.1", 5))
         app.frame(0.0)
         assert app.flight.controls.setting("camera.rotation") == 45.0
-        assert app.overlay.lines(app.surfaces)[-1] == "1 OSC packets refused"
+        assert app.overlay.lines(app.surfaces)[-1] == "1 OSC messages refused"
     app.close()
     with udp_socket(free):
         """The port is given back."""

@@ -364,6 +364,45 @@ def test_a_newer_wish_is_not_overtaken_by_a_look(
     assert aloft.looks.preset != "far" and FAR not in aloft.course.goal
 
 
+@pytest.mark.parametrize("text", ["nix", "vgg61:conv4_1:3", f"{STEM.network}:stme:3"])
+def test_a_mistyped_wish_takes_nothing_away_that_is_awaited(
+    aloft: Flight, finding: FindingOut, text: str
+) -> None:
+    aloft.recall(Preset("far", {FAR: 1.0}))
+    aloft.apply([Set("mix.target", text)])
+    with pytest.raises(LiveflightError):
+        aloft.recall(Preset("broken", {Target(STEM.network, "stme", 3): 1.0}))
+    arrive(aloft, finding)
+    assert aloft.looks.preset == "far" and FAR in aloft.course.goal
+    assert sum(aloft.reports.counts.values()) == 1
+
+
+@pytest.mark.parametrize("text", ["nix", "vgg61:conv4_1:3"])
+def test_a_mistyped_target_takes_no_target_away_that_is_awaited(
+    aloft: Flight, finding: FindingOut, text: str
+) -> None:
+    aloft.apply([Set("mix.target", str(FAR)), Set("mix.target", text)])
+    arrive(aloft, finding)
+    assert FAR in aloft.course.goal and len(aloft.reports.counts) == 1
+
+
+def test_what_the_network_asks_for_is_not_downloaded_once_it_is_known_what_it_is(
+    aloft: Flight, finding: FindingOut, weights: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aloft.looks.shelf, "find", lambda name: Preset(name, {FAR: 1.0}))
+    for message in (
+        Set("show.preset", "far", "osc:::1:5"),
+        Set("mix.target", str(FAR), "osc:::1:5"),
+    ):
+        aloft.apply([message])
+        arrive(aloft, finding)
+        assert "only with --allow-remote-downloads" in aloft.reports.last
+        assert aloft.awaited == "" and aloft.course.goal == {STEM: 1.0}
+    aloft.apply([Set("show.preset", "far", "key")])
+    arrive(aloft, finding)
+    assert FAR in aloft.course.goal
+
+
 def test_a_pad_with_an_unlisted_corner_takes_over_when_that_is_known(
     aloft: Flight, finding: FindingOut
 ) -> None:

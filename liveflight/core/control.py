@@ -80,6 +80,11 @@ class Control:
             case _:
                 return "nothing: it is a trigger"
 
+    @property
+    def indices(self) -> str:
+        """The numbers of the choices, in words; empty where there are none."""
+        return f"0 to {len(self.choices) - 1}" if self.choices else ""
+
     def check(self, value: object) -> Value:
         """The value as this control holds it.
 
