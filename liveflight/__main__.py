@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from liveflight import stopping
+
+if __name__ == "__main__":
+    stopping.end_at_once()  # what follows takes a moment to import
+
 import argparse
 import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -17,11 +21,12 @@ from typing import TYPE_CHECKING
 from liveflight import listings, parser
 from liveflight.arguments import Size
 from liveflight.core.contracts import LiveflightError
-from liveflight.loader import THREAD
+from liveflight.worker import THREAD, beside
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from liveflight.app import App
     from liveflight.bench.tables import Table
     from liveflight.takeoff import Options
 
@@ -32,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.WARNING, format="liveflight: %(message)s")
-    signal.signal(signal.SIGTERM, _interrupt)
+    stopping.listen()
     try:
         args = parser.parse(given)
         code = COMMANDS[args.command](args)
@@ -45,34 +50,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"liveflight: out of memory ({error}): try a smaller --canvas", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return stopping.INTERRUPTED
     except BrokenPipeError:  # the reader of a list has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    finally:
+        stopping.listen()
 
 
 def fly(args: argparse.Namespace) -> int:
     """Opens the window and flies; without a display, renders ten seconds of the same instead."""
-    from liveflight import app, engines, pace
+    stopping.end_at_once()  # there is nothing to close, and libraries swallow what is raised
+    from liveflight import app
     from liveflight.outputs import has_display
 
     if not has_display():
-        print("no display here: rendering ten seconds to flight.mp4 instead", flush=True)
+        stopping.listen()
+        if args.no_render:
+            raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
+        said = "no display here: rendering ten seconds to flight.mp4 instead"
         heard = args.sound if Path(args.sound).is_file() else ""  # there is no time for devices
         options = parser.options(args, fps=30.0, sound=heard)
-        return _render(options, 10.0, args.size or SIZE, Path("flight.mp4"))
+        return _render(options, 10.0, args.size or SIZE, Path("flight.mp4"), said)
+    flight, fps = _started(args)
+    try:
+        with stopping.noted() as asked:
+            app.run(flight, fps, asked)
+            stopped = asked()
+            flight.close()  # still within: a second Ctrl-C must not keep it from ending well
+    finally:
+        flight.close()
+    return stopping.INTERRUPTED if stopped else 0
+
+
+def _started(args: argparse.Namespace) -> tuple[App, float]:
+    """Open the window, and build the flight with its frames per second."""
+    from liveflight import app, engines, pace
     from liveflight.outputs.window import Window
 
-    threading.Thread(target=engines.preload, name=THREAD, daemon=True).start()
+    beside(engines.preload, THREAD)
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
     fps = args.fps or pace.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.surfaces(args))
-    flight = app.build(options, window, live=True, shown=_Downloads())
-    try:
-        app.run(flight, fps)
-    finally:
-        flight.close()
-    return 0
+    return app.build(options, window, live=True, shown=_Downloads()), fps
 
 
 def render(args: argparse.Namespace) -> int:
@@ -82,7 +102,7 @@ def render(args: argparse.Namespace) -> int:
     return _render(options, seconds, args.size or SIZE, args.out)
 
 
-def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
+def _render(options: Options, seconds: float, size: Size, out: Path, said: str = "") -> int:
     from liveflight import app
     from liveflight.outputs.headless import Headless
     from liveflight.outputs.recorder import Soundtrack, open_sink
@@ -90,19 +110,22 @@ def _render(options: Options, seconds: float, size: Size, out: Path) -> int:
     frames = max(1, round(seconds * options.fps))
     output = Headless(size, lambda picture: sink.write(picture))
     flight = app.build(options, output, live=False, shown=_Downloads())
+    if said:  # what was asked for is there
+        print(said, flush=True)
     done = 0
     try:
         length = frames / options.fps
         sound = Soundtrack(Path(options.sound), length) if options.sound else None
         with open_sink(out, size, options.fps, sound) as sink, _progress(frames) as advance:
             while done < frames:
+                stopping.check()
                 flight.frame(done / options.fps)
                 done += 1
                 advance()
         print(f"{done} frames in {out.resolve()}")
     except KeyboardInterrupt:
         print(f"stopped: {done} frames in {out.resolve()}")
-        return 130
+        return stopping.INTERRUPTED
     finally:
         flight.close()
     return 0
@@ -265,10 +288,6 @@ class _Downloads:
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         print(line)
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def program() -> None:

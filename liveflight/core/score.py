@@ -8,7 +8,6 @@ may come from anybody: it is checked like a preset, and holds no paths.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -24,6 +23,7 @@ from liveflight.core.presets import Preset
 VERSION = 1
 _LONGEST = 32 * 1024 * 1024
 """Bytes of a line: a frame may hold as many answers as the mailbox holds triggers."""
+_HUGE = 1e300
 _LARGEST = 512 * 1024 * 1024
 
 _KINDS = {kind.__name__: kind for kind in get_args(Message) if kind is not Ask}
@@ -210,6 +210,8 @@ def _message(entry: object) -> Message:
             given["value"] = control.check(given["value"])
         elif name == "Set" and _number(given["value"]) != (control.kind == "meter"):
             raise LiveflightError(f"{control.key} = {str(given['value'])[:60]!r}")
+        elif name == "Set" and control.kind == "meter":
+            given["value"] = control.sensed(given["value"])
     message: Message = kind(**given)
     return message
 
@@ -241,7 +243,8 @@ def _list(row: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+    # Whole numbers may be longer than a float can hold.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
 
 
 def _whole(value: object, least: int, most: int) -> bool:

@@ -11,7 +11,7 @@ import moderngl
 
 from liveflight.core.camera import STILL, is_still
 from liveflight.core.contracts import LiveflightError, Warp
-from liveflight.gl.passes import Pass, Scaling, Surface
+from liveflight.gl.passes import Pass, Scaling, Surface, blending
 from liveflight.gl.warping import Warping
 
 
@@ -77,14 +77,11 @@ class Feedback:
         if share >= 1:
             self._lagging = False
             return
-        self._ctx.enable(moderngl.BLEND)
-        factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
-        # The alpha of what is seen stays; moderngl's annotations know only of two factors.
-        self._ctx.blend_func = (*factors, moderngl.ZERO, moderngl.ONE)  # type: ignore[assignment]
         width, height = self.size
         whole = (0, 0, width, height)
-        self._blending.draw(self._seen.framebuffer, whole, self.texture, {"share": share})
-        self._ctx.disable(moderngl.BLEND)
+        factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
+        with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):  # the alpha stays
+            self._blending.draw(self._seen.framebuffer, whole, self.texture, {"share": share})
 
     def view(self, warp: Warp) -> moderngl.Texture:
         """What is seen, moved by `warp`, the canvas left alone; good until the next call of
@@ -100,10 +97,15 @@ class Feedback:
         another. Raises LiveflightError, and changes nothing, where this GPU has no such texture."""
         if size == self.size:
             return
-        canvas, seen, spare, view = self._surfaces(size)
-        self._resampled(self._canvas, canvas)
-        if self._lagging:
-            self._resampled(self._seen, seen)
+        canvas, seen, spare, view = made = self._surfaces(size)
+        try:
+            self._resampled(self._canvas, canvas)
+            if self._lagging:
+                self._resampled(self._seen, seen)
+        except BaseException:
+            for surface in made:
+                surface.release()
+            raise
         for surface in (self._canvas, self._seen, self._spare, self._view):
             surface.release()
         self._canvas, self._seen, self._spare, self._view = canvas, seen, spare, view
@@ -140,9 +142,11 @@ class Feedback:
         between = Surface(self._ctx, (new_width, height))
         across = {"axis": 0, "scale": width / new_width, "offset": 0.0}
         down = {"axis": 1, "scale": height / new_height, "offset": 0.0}
-        self._resample.draw(between.framebuffer, (0, 0, *between.size), old.texture, across)
-        self._resample.draw(new.framebuffer, (0, 0, *new.size), between.texture, down)
-        between.release()
+        try:
+            self._resample.draw(between.framebuffer, (0, 0, *between.size), old.texture, across)
+            self._resample.draw(new.framebuffer, (0, 0, *new.size), between.texture, down)
+        finally:
+            between.release()
 
     def _warm_up(self) -> None:
         """Draws once with every shader: drivers compile at the first use, and a frame would wait

@@ -26,6 +26,9 @@ log = logging.getLogger("liveflight.inputs")
 _WIDEST = 960
 """Pixels to which wider frames are reduced: a seed needs no more, and they come by a pipe."""
 
+_LARGEST = 16384
+"""Pixels of a side that a frame may have."""
+
 _PATIENCE = (0.5, 8.0)
 """Seconds until a lost source is opened again, at first and at most."""
 
@@ -107,13 +110,14 @@ class Capture:
                 self._frames += 1
             reason = self._stream.reason()
             return f"no picture for {HUNG:.0f} s" if self._hung else reason, frames
-        except LiveflightError as error:
-            return str(error), frames
+        except Exception as error:  # no process, file or memory to be had just now
+            return (str(error) if isinstance(error, LiveflightError) else repr(error)), frames
         finally:
             with self._lock:
-                if self._stream:
-                    self._stream.close()
-                self._stream = None
+                stream, self._stream = self._stream, None
+                if stream:
+                    with contextlib.suppress(OSError):
+                        stream.close()
 
 
 class Footage:
@@ -143,17 +147,22 @@ class Stream:
 
     def __init__(self, source: str, pace: list[str], *filters: str) -> None:
         """`pace`: ffmpeg's options for files. Raises LiveflightError where ffmpeg is missing."""
+        program = _ffmpeg()
         scale = f"scale='min({_WIDEST},iw)':-2:flags=area"
         self._said = tempfile.TemporaryFile()
         command = [
-            *(_ffmpeg(), "-hide_banner", "-loglevel", "error", "-nostdin"),
+            *(program, "-hide_banner", "-loglevel", "error", "-nostdin"),
             *_input(source, pace),
             *("-an", "-vf", ",".join([*filters, scale]), "-pix_fmt", "rgb24"),
             *("-c:v", "ppm", "-f", "image2pipe", "pipe:1"),
         ]
-        self._process = child.start(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
-        )
+        try:
+            self._process = child.start(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
+            )
+        except OSError as error:
+            self._said.close()
+            raise LiveflightError(f"ffmpeg does not start: {error.strerror or error}") from error
 
     def read(self) -> np.ndarray | None:
         """The next frame, uint8 (H, W, 3); None where there are no more."""
@@ -186,6 +195,8 @@ def _ppm(pipe: IO[bytes]) -> np.ndarray | None:
     if pipe.readline() != b"P6\n":
         return None
     width, height = map(int, pipe.readline().split())
+    if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
+        raise LiveflightError(f"a frame of {width}x{height} pixels: allowed is 1 to {_LARGEST}")
     pipe.readline()
     pixels = pipe.read(3 * width * height)
     if len(pixels) < 3 * width * height:

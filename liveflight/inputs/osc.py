@@ -48,6 +48,7 @@ class OscInput:
         self.host, self.port = host, port
         self._feedback = feedback
         self._reader = Reader(clock)
+        self._trusted: frozenset[str] = frozenset()
         self._speakers: dict[Sender, Speaker] = {}
         self._thread: threading.Thread | None = None
 
@@ -72,12 +73,18 @@ class OscInput:
         # A burst waits in the system's buffer while a frame is drawn.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.port = self._socket.getsockname()[1]
-        self._trusted = frozenset(filter(None, map(_number, self._feedback)))
+        self._trusted |= frozenset(filter(None, map(_number, self._feedback)))
         if not is_loopback(self._socket.getsockname()[0]):
             log.warning("OSC on %s: every machine there can move the controls", self.host)
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._listen, name="osc", daemon=True)
         self._thread.start()
+
+    def trust(self, host: str) -> None:
+        """Answer this host's number, too. May be called from any thread."""
+        if host not in self._trusted:
+            self._trusted |= {host}
+            self._speakers = {}  # it may have spoken before
 
     def poll(self, now: float) -> None:
         """Nothing: messages come by themselves."""

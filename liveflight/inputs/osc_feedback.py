@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Set
@@ -26,8 +26,15 @@ class OscFeedback:
     `/liveflight/sync`, and in between what has changed. Where nobody listens, everything is tried
     again every second: a surface may be opened later. `osc` is where we listen ourselves."""
 
-    def __init__(self, places: Sequence[Place], osc: OscInput | None = None) -> None:
+    def __init__(
+        self,
+        places: Sequence[Place],
+        osc: OscInput | None = None,
+        beside: Collection[str] = (),
+    ) -> None:
+        """`beside`: the hosts of all feedback there is, where others tell some of it."""
         self._places = list(dict.fromkeys(places))
+        self._beside = beside
         self._osc = osc
         self._targets: list[_Target] = []
         self._now = -math.inf
@@ -35,23 +42,30 @@ class OscFeedback:
     def open(self, mailbox: Mailbox) -> None:
         """Raises LiveflightError for a host that is not known, and for our own port: what is told
         there would be heard as if a performer had said it."""
-        self._targets = [_Target(host, port) for host, port in self._places]
-        for target in self._targets:
-            osc = self._osc
-            if osc and osc.listening and target.port == osc.port and is_own(target.place):
+        targets = [_Target(host, port) for host, port in self._places]
+        self._heard_here = bool(self._osc and self._osc.listening)
+        for target in targets:
+            if self._comes_back(target):
                 raise LiveflightError(
                     f"OSC feedback to {target.name} would come back here, where OSC is heard: "
                     "give the port on which the surface listens"
                 )
-        hosts = [target.host for target in self._targets]
-        for target in self._targets:
+        hosts = [target.host for target in targets]
+        for target in targets:
             # Two programs of one machine cannot be told apart by where they speak from.
-            target.alone = hosts.count(target.host) == 1 and not is_loopback(target.host)
+            told = max(hosts.count(target.host), list(self._beside).count(target.given))
+            target.alone = told == 1 and not is_loopback(target.host)
+            if self._osc:
+                self._osc.trust(target.host)
+        self._targets = targets
 
     def poll(self, now: float) -> None:
         self._now = now
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        if self._osc and self._osc.listening != self._heard_here:
+            self._heard_here = self._osc.listening
+            self._targets = [target for target in self._targets if not self._comes_back(target)]
         everything = wants_all(heard)
         for target in self._targets:
             if everything:
@@ -59,6 +73,10 @@ class OscFeedback:
             target.hear(now, heard)
             if now >= self._now:  # else what has been said since may be the surface's own
                 target.tell(now, values)
+
+    def _comes_back(self, target: _Target) -> bool:
+        osc = self._osc
+        return bool(osc and osc.listening and target.port == osc.port and is_own(target.place))
 
     def lines(self) -> list[str]:
         """Where nothing arrives."""
@@ -75,7 +93,7 @@ class OscFeedback:
 
 class _Target:
     def __init__(self, host: str, port: int) -> None:
-        self.name = f"{host}:{port}"
+        self.name, self.given = f"{host}:{port}", host
         self.place = looked_up(host, port)
         self.host, self.port = str(self.place[1][0]), port
         self._socket: socket.socket | None = None
