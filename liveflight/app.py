@@ -200,7 +200,7 @@ class App:
         later = self._hurries
         self.guard.run("telling", self._tell_surfaces, now, heard, later)
         self._untold = self._untold if later else 0.0
-        self.guard.attempt("the screenshot", self._note_saved)
+        self.guard.run("the screenshot", self._note_saved)
         self.laps.end("tell")
         for watcher in self.watchers:
             watcher()

@@ -103,7 +103,7 @@ class Ticks:
     def _arrived(self) -> bool:
         """Whether the tick in flight has come to an end; one that failed is reported, and the last
         good picture moves on."""
-        return bool(self._guard.attempt(_STEP, self._take)) or not self._dream.ticking
+        return bool(self._guard.run(_STEP, self._take)) or not self._dream.ticking
 
     def _take(self) -> bool:
         try:
