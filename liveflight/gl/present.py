@@ -121,6 +121,7 @@ class Present:
         first use, for some a tenth of a second that a show has no frame for."""
         small = Surface(self._ctx, (4, 4))
         for side in (2, 8):
+            self.picture(small.texture, (side, side))  # as the first screenshot of a show does
             self.draw(small.texture, framebuffer, (side, side), bottom_up=False)
         self.dim(framebuffer, (1, 1), 1.0)
         small.release()
