@@ -415,6 +415,7 @@ def test_a_screenshot_without_memory_for_it_is_reported(
     begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch, textures: Any
 ) -> None:
     show = begin()
+    show.set("show.hud", False)  # its panel may come at any time
     show.frame(2)
     alive = textures.alive
     monkeypatch.setattr(

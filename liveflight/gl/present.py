@@ -119,8 +119,9 @@ class Present:
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
         """Draws into a corner of the output in every kind there is: drivers compile a shader at its
         first use, for some a tenth of a second that a show has no frame for."""
-        small = Surface(self._ctx, (4, 4))
-        for side in (2, 8):
+        # No powers of two: Mesa's software driver compiles for those apart.
+        small = Surface(self._ctx, (5, 3))
+        for side in (3, 9):
             self.picture(small.texture, (side, side))  # as the first screenshot of a show does
             self.draw(small.texture, framebuffer, (side, side), bottom_up=False)
         self.dim(framebuffer, (1, 1), 1.0)
