@@ -132,7 +132,7 @@ def test_a_log_s_wild_meters_and_beats_move_nothing_out_of_range(
              if row.settable and row.kind != "text"]  # fmt: skip
     log = played(tmp_path / "wild.log", *meters, *beats, *steps)
     show.app.surfaces.add(ScorePlayer(log), "the replay")
-    for _ in range(round(0.1 * len(log.said) / TICK) + 2):
+    for _ in range(round(log.seconds / TICK) + 4):
         show.frame()
         assert in_range(show.flight.controls)
     assert not show.flight.reports.counts
