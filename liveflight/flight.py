@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
 from liveflight import steering
-from liveflight.core.contracts import LiveflightError, Mix, Target, Value
+from liveflight.core.contracts import CannotFlyError, LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, Controls
 from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
 from liveflight.core.modulation import Modulation
@@ -18,9 +18,11 @@ from liveflight.core.pad import CORNERS
 from liveflight.core.panic import Panic
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
+from liveflight.core.shelf import RefusedBeforeError
 from liveflight.core.tempo import Tempo
 from liveflight.course import Course
 from liveflight.cue_player import CuePlayer
+from liveflight.guard import Guard
 from liveflight.loader import Loader
 from liveflight.looks import Looks
 
@@ -36,20 +38,25 @@ class Reports:
         self.counts: Counter[str] = Counter()
         self.last = ""
 
-    def add(self, trouble: object) -> None:
+    def add(self, trouble: object, cause: BaseException | None = None) -> None:
+        """Log the trouble, with the traceback of its `cause` if there is one, or count it."""
+        if isinstance(trouble, RefusedBeforeError):
+            log.info("%s", trouble)
+            return
         text = str(trouble) or type(trouble).__name__
         self.last = text.splitlines()[0]
         if text not in self.counts and len(self.counts) >= _MOST_REPORTS:
             text = "further troubles"
         self.counts[text] += 1
         if self.counts[text] == 1:
-            log.warning("%s", text)
+            log.warning("%s", text, exc_info=cause)
 
 
 class Flight:
     def __init__(self, loader: Loader, seed: int) -> None:
         self.controls = Controls()
         self.reports = Reports()
+        self.guard = Guard(self.reports.add, live=False)
         self.course = Course(loader, self.reports.add)
         self.journey = Journey(seed)
         self.tempo = Tempo(self.controls)
@@ -115,14 +122,19 @@ class Flight:
     def advance(self, dt: float) -> None:
         """Flies on for `dt` seconds: the beat and what waited for it, glides, modulation, arriving
         networks, autopilot."""
-        for message in self.tempo.advance(dt):
-            self._try(message, self._apply)
+        run = self.guard.run
+        for message in run("the beat", self.tempo.advance, dt) or ():
+            self.guard.attempt("what waited for the beat", self._try, message, self._apply)
         self._elapsed += dt
-        self.controls.advance(dt)
-        self.looks.advance(dt)
-        self.modulation.advance(dt, self.tempo.position, self.controls)
+        run("the controls' glide", self.controls.advance, dt)
+        run("the morph", self.looks.advance, dt)
+        run("the modulation", self.modulation.advance, dt, self.tempo.position, self.controls)
         if not self.controls.flag("show.freeze"):
             self.course.time += dt
+        run("the next target", self._arrive, dt)
+        run("what is prepared ahead", self.course.look_ahead)
+
+    def _arrive(self, dt: float) -> None:
         try:
             self.looks.arrive()
             self.course.arrive()
@@ -131,7 +143,6 @@ class Flight:
             self._pilot()
         except LiveflightError as error:
             self._report(error)
-        self.course.look_ahead()
 
     def _try(self, message: Message, act: Callable[[Message], None]) -> None:
         self.speaker = "" if isinstance(message, Ask) else message.origin
@@ -163,7 +174,7 @@ class Flight:
 
     def _report(self, error: LiveflightError) -> None:
         if not self.course.goal:
-            raise error  # the first network: without it there is nothing to fly
+            raise CannotFlyError(str(error)) from error  # the first network could not be loaded
         self.reports.add(error)
 
     def _pilot(self) -> None:

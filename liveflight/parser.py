@@ -53,7 +53,7 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     if args.steps is not None:
         settings["ascent.steps"] = args.steps
     names = "preset network layer filter weights canvas device engine seed fps".split()
-    names += "cues record sound link image camera".split()
+    names += "cues record sound sound_once link image camera".split()
     given: dict[str, Any] = {name: getattr(args, name, None) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
     if getattr(args, "replay", None):
@@ -156,13 +156,10 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     _add_port(command)
     midi = "play by MIDI: all ports, or those with this word in their names"
     add("--midi", nargs="?", const="", metavar="PORT", help=midi)
-    add(
-        "--sound",
-        type=read.local,
-        default="",
-        metavar="default|DEVICE|FILE",
-        help="what modulation hears",
-    )
+    heard = "what modulation hears"
+    add("--sound", type=read.local, default="", metavar="default|DEVICE|FILE", help=heard)
+    add("--sound-once", action="store_true", help="a sound file ends, instead of looping")
+    add("--no-render", action="store_true", help="without a display, end with code 2")
     add("--link", action="store_true", help="share the beat of the network's Ableton Link session")
     add("--osc-feedback", type=read.place, action="append", default=[], metavar="HOST:PORT",
         help="a surface that is told where the controls stand; may be repeated")  # fmt: skip

@@ -63,6 +63,8 @@ class Options:
     """A word in the names of the MIDI ports to listen to; empty: all; None: without MIDI."""
     sound: str = ""
     """A file to be heard, part of a sound device's name or `default`."""
+    sound_once: bool = False
+    """Whether a sound file ends in silence, where a live flight would begin it again."""
     link: bool = False
     """Whether to join the network's Ableton Link session."""
     osc_feedback: tuple[tuple[str, int], ...] = ()

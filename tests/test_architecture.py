@@ -24,22 +24,22 @@ PACKAGE = ROOT / "liveflight"
 
 LAYERS = [
     {"__main__"},
-    {"parser", "listings", "controls_page"},
+    {"parser", "listings", "controls_page", "console"},
     {"bench", "doctor", "mistyped"},
     {"probes"},
     {"app", "arguments"},
     {"overlay"},
-    {"ticks"},
+    {"ticks", "screen"},
     {"pace", "surfaces", "keepsakes"},
     {"takeoff"},
     {"flight"},
     {"steering", "cue_player"},
     {"looks"},
     {"course"},
-    {"loader", "dream", "screenshots", "seeding"},
+    {"loader", "dream", "guard", "screenshots", "seeding"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
-    {"resources", "worker", "laps", "housekeeping", "ffmpeg"},
+    {"resources", "stopping", "worker", "laps", "housekeeping", "ffmpeg"},
     {"child", "folders", "logs"},
     {"heaps", "terminal"},
     {""},  # the package itself: its version, and what has to be said before anything is imported
@@ -73,7 +73,7 @@ HOMES = {
     "rtmidi2": {"inputs.midi_ports"},
     "sounddevice": {"inputs.sound_process"},
     "link": {"inputs.link"},
-    "rich": {"__main__"},
+    "rich": {"console"},
 }
 # Time is an argument in the core, and only the mailbox knows that there are threads.
 NOT_IN_CORE = {"time", "datetime", "asyncio", "socket", "subprocess", "multiprocessing"}

@@ -262,6 +262,33 @@ def test_a_source_that_hangs_is_said_once_and_opened_again(monkeypatch, caplog, 
     assert [each.getMessage() for each in caplog.records] == [f"camera {source}: {x}" for x in said]
 
 
+@pytest.mark.parametrize(
+    "error", [OSError(24, "Too many open files"), MemoryError(), RuntimeError("no")]
+)
+def test_a_source_comes_back_whatever_opening_it_raised(
+    error, film, monkeypatch, caplog, opened
+) -> None:
+    monkeypatch.setattr(capture, "_PATIENCE", (0.01, 0.05))
+    attempts, start = iter(range(1000)), capture.child.start
+
+    def unlucky(*given, **named):
+        if next(attempts) in (1, 2, 3):
+            raise error
+        return start(*given, **named)
+
+    monkeypatch.setattr(capture.child, "start", unlucky)
+    moving = opened(Capture(str(film)))
+    colour_of(awaited(moving))
+    moving._stream.stop()
+    until = time.monotonic() + 20
+    while len(caplog.records) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    colour_of(awaited(moving))
+    assert moving._thread.is_alive() and next(attempts) > 4
+    lost, back = (record.getMessage() for record in caplog.records)
+    assert lost.endswith("; it is tried again") and back.endswith("it is back")
+
+
 def test_closing_ends_ffmpeg_and_the_thread(opened) -> None:
     moving = opened(Capture("lavfi:testsrc2=size=64x36:rate=50"))
     awaited(moving)

@@ -40,9 +40,11 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
-    terminate = signal.getsignal(signal.SIGTERM)
+    ours = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    handlers = {number: signal.getsignal(number) for number in ours}
     yield tmp_path
-    signal.signal(signal.SIGTERM, terminate)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *given: str) -> str:
@@ -450,22 +452,38 @@ def test_as_a_program_it_refuses_in_one_line() -> None:
 # What the options mean
 
 
-def test_without_a_display_ten_seconds_are_rendered(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_display_ten_seconds_are_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[tuple[object, ...]] = []
     monkeypatch.setattr(outputs, "has_display", lambda: False)
-    monkeypatch.setattr(cli, "_render", lambda *given: rendered.append(given) or 0)
+    monkeypatch.setattr(cli, "_render", lambda *given, said: rendered.append((*given, said)) or 0)
     assert main(["--seed", "5", "--fps", "50"]) == 0
     Path("flight.mp4").touch()
     assert main(["--seed", "5", "--fps", "50"]) == 0
-    first, second = capsys.readouterr().out.splitlines()
-    assert first == "no display here: rendering ten seconds to flight.mp4 instead"
-    assert second == "no display here: rendering ten seconds to flight_2.mp4 instead"
-    assert rendered == [
-        (Options(seed=5, fps=30.0), 10.0, (1280, 720), Path(name))
+    options = Options(seed=5, fps=30.0)
+    assert [given[:-1] for given in rendered] == [
+        (options, 10.0, (1280, 720), Path(name)) for name in ("flight.mp4", "flight_2.mp4")
+    ]
+    assert [given[-1] for given in rendered] == [
+        f"no display here: rendering ten seconds to {name} instead"
         for name in ("flight.mp4", "flight_2.mp4")
     ]
+
+
+def test_what_is_rendered_instead_is_announced_once_it_can_be(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "has_display", lambda: False)
+    for wrong in (["--preset", "nope.toml"], ["--image", "nope.png"], ["--cues", "nope.toml"]):
+        assert "nope" in refused(capsys, *wrong, "--size", "64x36")
+    assert not list(elsewhere.glob("*.mp4"))
+
+
+def test_without_a_display_a_render_can_be_declined(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "has_display", lambda: False)
+    assert refused(capsys, "--no-render").startswith("no display: ")
+    assert not list(elsewhere.glob("*.mp4"))
 
 
 def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,10 @@ class LiveflightError(Exception):
     the value, what is allowed and what to do; the command line prints it and exits with 2."""
 
 
+class CannotFlyError(LiveflightError):
+    """There is nothing to fly, now or later: the only error that ends a live flight."""
+
+
 class OutOfMemoryError(LiveflightError):
     """A step at this canvas size does not fit into the device's memory; a smaller one may."""
 

@@ -112,6 +112,13 @@ class Control:
                     value = round(value) if self.kind == "int" else value
         return self.check(value)
 
+    def sensed(self, value: float) -> float:
+        """Return what a sensor says of a meter as the nearest number in its range; for what is no
+        number its minimum."""
+        return (
+            float(min(max(value, self.minimum), self.maximum)) if value == value else self.minimum
+        )
+
     def _typed(self, value: object) -> Value | None:
         match self.kind, value:
             case "bool", bool():

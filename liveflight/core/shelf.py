@@ -12,6 +12,10 @@ from liveflight.core.contracts import LiveflightError
 from liveflight.core.presets import Preset
 
 
+class RefusedBeforeError(LiveflightError):
+    """What is asked for was refused in the recorded flight, and reported there."""
+
+
 class Shelf:
     """Every answer raises LiveflightError where there is no such preset, or it is broken."""
 
@@ -88,7 +92,7 @@ class RecordedShelf(Shelf):
     def _answer(self, question: str, look: Callable[[], Preset]) -> Preset:
         answers = self._answers.get(question)
         if not answers:
-            raise LiveflightError(f"the log has no answer to {question[:60]!r}")
+            raise RefusedBeforeError(f"the log has no answer to {question[:60]!r}")
         preset = answers.popleft() if len(answers) > 1 else answers[0]
         self.heard(question, preset)
         return preset

@@ -43,6 +43,9 @@ _EACH_ONCE = (
 """Frames as they come, none waiting for the next and none twice, whatever rate the file claims:
 browsers and phones write thousands a second. Then numbered, as if they came at that rate."""
 
+_LARGEST_SIDE = 16384
+"""Pixels of a side that a frame may have."""
+
 _PATIENCE = (0.5, 8.0)
 """Seconds until a lost source is opened again, at first and at most."""
 
@@ -127,13 +130,14 @@ class Capture:
                 self._frames += 1
             reason = self._stream.reason()
             return f"no picture for {HUNG:.0f} s" if self._hung else reason, frames
-        except LiveflightError as error:
-            return str(error), frames
+        except Exception as error:  # no process, file or memory to be had just now
+            return (str(error) if isinstance(error, LiveflightError) else repr(error)), frames
         finally:
             with self._lock:
-                if self._stream:
-                    self._stream.close()
-                self._stream = None
+                stream, self._stream = self._stream, None
+                if stream:
+                    with contextlib.suppress(OSError):
+                        stream.close()
 
 
 class Footage:
@@ -170,19 +174,24 @@ class Stream:
     def __init__(self, source: str, pace: list[str], *filters: str, rate: int = 0) -> None:
         """`pace`: ffmpeg's options for files; `rate`: frames per second after the filters, where
         they do not say it. Raises LiveflightError where ffmpeg is missing."""
+        program = _ffmpeg()
         self._source = source
         self._said = tempfile.TemporaryFile()
         command = [
-            *(_ffmpeg(), "-hide_banner", "-loglevel", "error", "-nostdin"),
+            *(program, "-hide_banner", "-loglevel", "error", "-nostdin"),
             *_input(source, pace),
             *("-map", "0:V:0"),  # a song's cover is no video
             *("-an", "-vf", ",".join([*filters, _UPRIGHT]), "-pix_fmt", "rgb24"),
             *(["-r", str(rate)] if rate else []),
             *("-c:v", "ppm", "-f", "image2pipe", "pipe:1"),
         ]
-        self._process = child.start(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
-        )
+        try:
+            self._process = child.start(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
+            )
+        except OSError as error:
+            self._said.close()
+            raise LiveflightError(f"ffmpeg does not start: {error.strerror or error}") from error
 
     def read(self) -> np.ndarray | None:
         """The next frame, uint8 (H, W, 3); None where there are no more."""
@@ -215,6 +224,10 @@ def _ppm(pipe: IO[bytes]) -> np.ndarray | None:
     if pipe.readline() != b"P6\n":
         return None
     width, height = map(int, pipe.readline().split())
+    if not (0 < width <= _LARGEST_SIDE and 0 < height <= _LARGEST_SIDE):
+        raise LiveflightError(
+            f"a frame of {width}x{height} pixels: allowed is 1 to {_LARGEST_SIDE}"
+        )
     pipe.readline()
     pixels = pipe.read(3 * width * height)
     if len(pixels) < 3 * width * height:

@@ -54,6 +54,7 @@ class OscInput:
         self.listeners: list[Repeats] = []
         """Who is told where the controls stand, and may say it again too late."""
         self._reader = Reader(clock)
+        self._trusted: frozenset[str] = frozenset()
         self._speakers: dict[Sender, Speaker] = {}
         self._apart = Apart()
         self._flood = 0
@@ -83,7 +84,7 @@ class OscInput:
             # A burst waits in the system's buffer while a frame is drawn.
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.port = self._sockets[0].getsockname()[1]
-        self._trusted = frozenset().union(*map(_numbers, self._feedback))
+        self._trusted |= frozenset().union(*map(_numbers, self._feedback))
         if not all(is_loopback(ours.getsockname()[0]) for ours in self._sockets):
             log.warning("OSC on %s: every machine there can move the controls", self.host)
         self._came: dict[socket.socket, Counter[Sender]] = {one: Counter() for one in self._sockets}
@@ -91,6 +92,12 @@ class OscInput:
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._listen, name="osc", daemon=True)
         self._thread.start()
+
+    def trust(self, host: str) -> None:
+        """Answer this host's number, too. May be called from any thread."""
+        if host not in self._trusted:
+            self._trusted |= {host}
+            self._speakers = {}  # it may have spoken before
 
     def poll(self, now: float) -> None:
         """Nothing: messages come by themselves."""

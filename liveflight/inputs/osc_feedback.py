@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Set
@@ -27,8 +27,15 @@ class OscFeedback:
     and on `/liveflight/sync`, and in between what has changed. Where nobody listens, everything is
     tried again every second: a surface may be opened later. `osc` is where we listen ourselves."""
 
-    def __init__(self, places: Sequence[Place], osc: OscInput | None = None) -> None:
+    def __init__(
+        self,
+        places: Sequence[Place],
+        osc: OscInput | None = None,
+        beside: Collection[str] = (),
+    ) -> None:
+        """`beside`: the hosts of all feedback there is, where others tell some of it."""
         self._places = list(dict.fromkeys(places))
+        self._beside = beside
         self._osc = osc
         self._targets: list[_Target] = []
         self._now = -math.inf
@@ -38,30 +45,37 @@ class OscFeedback:
     def open(self, mailbox: Mailbox) -> None:
         """Raises LiveflightError for a host that is not known, and for our own port: what is told
         there would be heard as if a performer had said it."""
-        self._targets = [
-            _Target(f"{host}:{port}", place)
+        targets = [
+            _Target(host, port, place)
             for host, port in self._places
             for place in looked_up(host, port)
         ]
-        osc = self._osc
-        for target in self._targets:
-            if osc and osc.listening and target.port == osc.port and is_own(target.place):
+        self._heard_here = bool(self._osc and self._osc.listening)
+        for target in targets:
+            if self._comes_back(target):
                 raise LiveflightError(
                     f"OSC feedback to {target.name} would come back here, where OSC is heard: "
                     "give the port on which the surface listens"
                 )
-        hosts = [target.host for target in self._targets]
-        for target in self._targets:
+        hosts = [target.host for target in targets]
+        for target in targets:
             # Two programs of one machine cannot be told apart by where they speak from.
-            target.alone = hosts.count(target.host) == 1 and not is_loopback(target.host)
-        if osc:
-            osc.listeners.append(self._repeats)
+            told = max(hosts.count(target.host), list(self._beside).count(target.given))
+            target.alone = told == 1 and not is_loopback(target.host)
+            if self._osc:
+                self._osc.trust(target.host)
+        self._targets = targets
+        if self._osc:
+            self._osc.listeners.append(self._repeats)
 
     def poll(self, now: float) -> None:
         self._now = self._frame = now
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._frame = now
+        if self._osc and self._osc.listening != self._heard_here:
+            self._heard_here = self._osc.listening
+            self._targets = [target for target in self._targets if not self._comes_back(target)]
         everything = wants_all(heard)
         for target in self._targets:
             if everything:
@@ -69,6 +83,10 @@ class OscFeedback:
             target.hear(now, heard)
             if now >= self._now:  # else what has been said since may be the surface's own
                 target.tell(now, values)
+
+    def _comes_back(self, target: _Target) -> bool:
+        osc = self._osc
+        return bool(osc and osc.listening and target.port == osc.port and is_own(target.place))
 
     def lines(self) -> list[str]:
         """Where nothing arrives: at none of a host's addresses."""
@@ -93,9 +111,9 @@ class OscFeedback:
 
 
 class _Target:
-    def __init__(self, name: str, place: Address) -> None:
-        """`name` is what the performer calls it, `place` one of its addresses."""
-        self.name, self.place = name, place
+    def __init__(self, given: str, port: int, place: Address) -> None:
+        """`given` is what the performer calls the host, `place` one of its addresses."""
+        self.name, self.given, self.place = f"{given}:{port}", given, place
         self.host, self.port = plain(place[1][0]), int(place[1][1])
         self._socket: socket.socket | None = None
         self.alone = False
