@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import threading
 import wave
 from itertools import pairwise
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from liveflight import ffmpeg
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import CONTROLS
 from liveflight.core.mailbox import Mailbox, Message, Set
@@ -226,6 +228,21 @@ def test_a_decoder_that_breaks_off_ends_a_render(tmp_path: Path) -> None:
     assert source._process
     source._process.kill()
     with pytest.raises(LiveflightError, match=r"a\.wav' broke off: ffmpeg ended with code"):
+        for frame in range(600):
+            source.read(frame / 10)
+    source.close()
+
+
+def test_a_decoder_that_hangs_ends_a_render_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ffmpeg, "PATIENCE", 0.5)
+    source = Recording(stored(tmp_path / "a.wav", tone(60.0)))
+    source.open()
+    source.read(0.0)
+    assert source._process
+    source._process.send_signal(signal.SIGSTOP)
+    with pytest.raises(LiveflightError, match=r"a\.wav' broke off: ffmpeg gave nothing for 0\.5 s"):
         for frame in range(600):
             source.read(frame / 10)
     source.close()

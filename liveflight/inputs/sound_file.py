@@ -41,6 +41,7 @@ class Recording:
     def __init__(self, path: Path, *, loop: bool = False, live: bool = False) -> None:
         self._path, self._loop, self._live = path, loop, live
         self._process: subprocess.Popen[bytes] | None = None
+        self._watch: ffmpeg.Watch | None = None
         self._first = b""
         self._began: float | None = None
         self._heard = 0
@@ -65,6 +66,7 @@ class Recording:
             except OSError as error:
                 why = error.strerror or error
                 raise LiveflightError(f"ffmpeg {program!r} does not start: {why}") from error
+            self._watch = ffmpeg.Watch(self._process, lambda: None)
             self._first = b""
             self._first = self._bytes(_WIDTH)
             if not self._first:
@@ -101,7 +103,8 @@ class Recording:
 
     def close(self) -> None:
         process, self._process = self._process, None
-        if process:
+        if process and self._watch:
+            self._watch.close()
             process.kill()
             process.wait()
             assert process.stdout is not None
@@ -116,7 +119,10 @@ class Recording:
         self._over = code == 0 and not self._loop
         if self._over:
             return
-        said = f"sound {str(self._path)!r} broke off: ffmpeg ended with code {code}"
+        why = f"ended with code {code}"
+        if self._watch and self._watch.killed:
+            why = f"gave nothing for {ffmpeg.PATIENCE:g} s"
+        said = f"sound {str(self._path)!r} broke off: ffmpeg {why}"
         if not self._live:
             raise LiveflightError(said)
         if now > self._due + _WAITS[-1]:  # it has worked for long enough
@@ -127,7 +133,8 @@ class Recording:
     def _again(self, now: float) -> None:
         self._wait = min(2 * self._wait, _WAITS[1])
         self._due = now + self._wait
-        with suppress(LiveflightError, OSError):  # the file may be gone for a while
+        # The file may be gone for a while, or no thread be had.
+        with suppress(LiveflightError, OSError, RuntimeError):
             self.open()
 
     def _bytes(self, count: int) -> bytes:
@@ -135,7 +142,9 @@ class Recording:
             return b""
         assert self._process.stdout is not None
         first, self._first = self._first[:count], self._first[count:]
-        return first + self._process.stdout.read(count - len(first))
+        assert self._watch
+        with self._watch:
+            return first + self._process.stdout.read(count - len(first))
 
 
 def _command(program: str, path: Path, rate: int, *, loop: bool) -> list[str]:
