@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from liveflight import networks
-from liveflight.core import cues, presets
+from liveflight.core import cues, library, presets
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import ROWS
 from liveflight.core.cues import CueList
@@ -56,24 +56,28 @@ class Options:
     """What the flight starts from, and grows on."""
     camera: str = ""
     """What it grows on besides: see `inputs.capture`."""
-    osc_host: str = "127.0.0.1"
+    osc_host: str = "localhost"
     osc_port: int = 0
     """0 is without OSC."""
     midi: str | None = None
     """A word in the names of the MIDI ports to listen to; empty: all; None: without MIDI."""
     sound: str = ""
     """A file to be heard, part of a sound device's name or `default`."""
+    sound_once: bool = False
+    """Whether a sound file ends in silence, where a live flight would begin it again."""
     link: bool = False
     """Whether to join the network's Ableton Link session."""
     osc_feedback: tuple[tuple[str, int], ...] = ()
     """Hosts and UDP ports that are told where the controls stand."""
-    oscquery_host: str = "127.0.0.1"
+    oscquery_host: str = "localhost"
     oscquery_port: int = 0
     """A TCP port; 0 is without OSCQuery."""
     cues: str = ""
     """A cue list's name, or the path of a .toml file."""
     remote_save: bool = False
     """Whether the network may save snapshots."""
+    remote_downloads: bool = False
+    """Whether it may have weights downloaded."""
     record: Path | None = None
     """The file that what is played is written into."""
     replay: Score | None = None
@@ -112,6 +116,7 @@ def take_off(flight: Flight, options: Options) -> Score:
 
     Raises LiveflightError for names that do not exist."""
     preset = _preset(options)
+    flight.remote_downloads = options.remote_downloads
     if options.replay:
         flight.looks.shelf = RecordedShelf(options.replay.answers)
     target = None if options.replay else _target(options, preset)
@@ -132,16 +137,16 @@ def take_off(flight: Flight, options: Options) -> Score:
 def _cues(options: Options) -> CueList | None:
     if options.replay:
         return options.replay.cues
-    if options.cues.endswith(".toml"):
-        return cues.read(Path(options.cues))
+    if path := library.as_path(options.cues):
+        return cues.read(path)
     return cues.find(options.cues) if options.cues else None
 
 
 def _preset(options: Options) -> Preset:
     if options.replay:
         return options.replay.preset
-    if options.preset.endswith(".toml"):
-        return presets.read(Path(options.preset))
+    if path := library.as_path(options.preset):
+        return presets.read(path)
     if options.preset:
         return presets.find(options.preset)
     named = networks.network(options.network).name if options.network else ""
