@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,7 +34,7 @@ from liveflight.screen import Screen
 from liveflight.screenshots import Screenshots
 from liveflight.seeding import Seeding, moving
 from liveflight.surfaces import Surfaces
-from liveflight.takeoff import Options, canvas, weights_of
+from liveflight.takeoff import Options, canvas, is_dense, weights_of
 from liveflight.ticks import Ticks
 from liveflight.worker import Worker, beside
 
@@ -256,6 +257,7 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
     flight = Flight(Loader(engine, background=live, shown=shown), options.seed)
     try:
         weights = weights_of(options)
+        options = replace(options, dense=is_dense(options))
         scores = surfaces.take_off(flight, options)
         app = App(output, flight, options, live=live)
     except BaseException:

@@ -18,9 +18,9 @@ from liveflight.flight import Flight
 from liveflight.networks import Layer, Network
 
 PRESET_OF = {
-    "efficientnet_lite0": presets.DEFAULT,
-    "vgg16": "cathedral",
-    "vgg19": "ai-flight",
+    "vgg16": presets.DEFAULT,
+    "efficientnet_lite0": "reef",
+    "vgg19": "ai-flight-vgg19",
     "googlenet": "inception",
 }
 """The flight of a network where only the network was named; others have the default's, on one
@@ -28,6 +28,8 @@ target."""
 
 CANVAS = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
 """Width and height of the canvas by device, where nobody asked for another."""
+_DENSE = {**CANVAS, "cpu": (256, 144)}
+"""The same for networks of full convolutions, whose steps cost several times as much."""
 
 _SMALLEST = 64
 """Pixels below which no side of the canvas is lowered: deep layers would have nothing left."""
@@ -48,6 +50,8 @@ class Options:
     """Controls set after the preset, checked."""
     canvas: tuple[int, int] | None = None
     """Width and height in pixels; None chooses by the device."""
+    dense: bool = False
+    """Whether the network that it begins with consists of full convolutions."""
     device: str = "auto"
     engine: str = "auto"
     seed: int = 0
@@ -86,11 +90,22 @@ class Options:
 
 def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:
     """Width and height of the canvas on that device, at `scale` times what was asked for."""
-    width, height = options.canvas or CANVAS[device]
+    width, height = options.canvas or (_DENSE if options.dense else CANVAS)[device]
     scale = max(scale, min(1.0, _SMALLEST / min(width, height)))
     if scale == 1.0:
         return width, height
     return max(2 * round(width * scale / 2), 2), max(2 * round(height * scale / 2), 2)
+
+
+def is_dense(options: Options) -> bool:
+    """Return whether the networks that the flight begins with consist of full convolutions.
+
+    Raises LiveflightError for names that do not exist."""
+    preset = _preset(options)
+    target = None if options.replay else _target(options, preset)
+    begun = [target] if target else list(preset.named)
+    known = [name for name in {each.network for each in begun} if networks.at_once(name)]
+    return bool(known) and all(networks.network(name).dense for name in known)
 
 
 def weights_of(options: Options) -> dict[str, Path]:

@@ -65,7 +65,7 @@ class Preset:
         return (*self.targets, *self.corners, *self.journey)
 
 
-DEFAULT = "reef"
+DEFAULT = "ai-flight"
 """The flight of someone who only typed `liveflight`."""
 
 
