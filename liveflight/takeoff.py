@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -173,12 +174,25 @@ def _target(options: Options, preset: Preset) -> Target | None:
     home = next((networks.resolve(stop) for stop in preset.named), None)
     if home and not (options.network or options.layer or options.filter):
         return None
-    network = networks.network(options.network or (home.network if home else networks.names()[0]))
+    network = _network(options, home)
     own = home if home and home.network == network.name else None
     if own and not (options.layer or options.filter):
         return None
     layer = network.layer(options.layer or (own.layer if own else network.beginning.name))
     return Target(network.name, layer.name, _number(options.filter or "0", network, layer))
+
+
+def _network(options: Options, home: Target | None) -> Network:
+    """Return the network that was named, or the first that has the layer that was: the preset's
+    own before others."""
+    first = home.network if home else networks.names()[0]
+    if options.network or options.preset or not options.layer:
+        return networks.network(options.network or first)
+    for name in (first, *networks.names()):
+        with suppress(LiveflightError):
+            networks.network(name).layer(options.layer)
+            return networks.network(name)
+    return networks.network(first)
 
 
 def _number(text: str, network: Network, layer: Layer) -> int | None:

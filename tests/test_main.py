@@ -29,7 +29,7 @@ from liveflight.networks import weights
 from liveflight.takeoff import Options
 
 TINY = ["render", "--canvas", "64x48", "--size", "96x64", "--seconds", "0.2", "--fps", "20"]
-STEM = ["--layer", "stem", "--filter", "3"]
+STEM = ["--network", "efficientnet_lite0", "--layer", "stem", "--filter", "3"]
 
 
 @pytest.fixture(autouse=True)
@@ -87,9 +87,10 @@ def test_controls_lists_the_whole_table(capsys: pytest.CaptureFixture[str]) -> N
 def test_networks_lists_them_and_where_their_weights_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    embedded, *others, empty, more = printed(capsys, "networks").splitlines()[1:]
-    assert re.match(r"efficientnet_lite0 +\d+ +\d+ +at hand: .*\.pth$", embedded)
-    assert [line.split()[0] for line in others] == list(networks.names()[1:])
+    first, second, *others, empty, more = printed(capsys, "networks").splitlines()[1:]
+    assert re.match(r"vgg16 +\d+ +\d+ +with the installation$", first)
+    assert re.match(r"efficientnet_lite0 +\d+ +\d+ +with the installation$", second)
+    assert [line.split()[0] for line in others] == list(networks.names()[2:])
     assert empty == "" and "--all" in more
     assert all(line.endswith("downloaded at first use, or --weights FILE") for line in others)
 
@@ -256,7 +257,10 @@ def test_what_is_not_allowed_is_named(
     ("given", "words"),
     [
         (["--network", "vgg"], "there is no network 'vgg'; did you mean 'vgg1"),
-        (["--layer", "blok14"], "efficientnet_lite0 has no layer 'blok14'; did you mean 'block1"),
+        (
+            ["--network", "efficientnet_lite0", "--layer", "blok14"],
+            "efficientnet_lite0 has no layer 'blok14'; did you mean 'block1",
+        ),
         (
             ["--layer", "block5", "--filter", "240"],
             "filter '240' is not in block5: allowed are 0 to 39",
