@@ -61,7 +61,8 @@ def run(plan: Plan) -> tuple[list[suite.Topic], list[str]]:
 def test_a_topic_that_fails_costs_its_own_table_only(answers: Answers) -> None:
     topics, said = run(Plan(peers=True, switches=True, latency=True, engines=("torch",)))
     assert [topic.name for topic in topics] == [
-        *("machine", "steps", "frames", "turns", "switches", "latency", "peers")
+        *("machine", "steps", "frames", "first flight"),
+        *("turns", "switches", "latency", "peers"),
     ]
     for topic in topics[1:]:
         notes = [note for table in topic.tables for note in table.notes]
@@ -71,14 +72,20 @@ def test_a_topic_that_fails_costs_its_own_table_only(answers: Answers) -> None:
 
 def test_only_what_was_asked_for_is_measured(answers: Answers) -> None:
     topics, _ = run(Plan(engines=("autograd",)))
-    assert [topic.name for topic in topics] == ["machine", "steps", "frames"]
+    assert [topic.name for topic in topics] == ["machine", "steps", "frames", "first flight"]
     asked = [given["engine"] for name, given in answers.asked if name == "steps_measure"]
     assert asked == ["autograd"]
 
 
 def test_autograd_is_not_measured_beside_itself(answers: Answers) -> None:
     topics, _ = run(Plan(peers=True, engines=("autograd",)))
-    assert [topic.name for topic in topics] == ["machine", "steps", "frames", "peers"]
+    assert [topic.name for topic in topics] == [
+        "machine",
+        "steps",
+        "frames",
+        "first flight",
+        "peers",
+    ]
 
 
 def test_every_engine_is_measured_where_none_was_named(answers: Answers) -> None:
@@ -141,7 +148,10 @@ def test_the_record_holds_every_figure(answers: Answers, tmp_path: Path) -> None
     record.write(path, topics)
     figures = json.loads(path.read_text())
     assert figures["machine"]["matmul"] == {"float32": 1e11}
-    assert set(figures) == {"version", "liveflight", "finished", "machine", "steps", "frames"}
+    assert set(figures) == {
+        *("version", "liveflight", "finished"),
+        *("machine", "steps", "frames", "first flight"),
+    }
     assert list(tmp_path.iterdir()) == [path]
 
 

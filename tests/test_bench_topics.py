@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from liveflight.bench import frames, latency, machine, peers, stand_in, steps, switches, turns
+from liveflight.bench import (
+    first_flight,
+    frames,
+    latency,
+    machine,
+    peers,
+    stand_in,
+    steps,
+    switches,
+    turns,
+)
 from liveflight.bench.tables import Table
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -244,3 +254,28 @@ def test_lucent_begins_with_the_picture_it_is_said_to(vgg16: str) -> None:
     assert len(taken) == 1
     assert picture.shape == start.shape == (32, 32, 3)
     assert 0 < np.abs(picture - start).max() < 0.2
+
+
+def test_the_first_flight_is_judged_by_another_implementation() -> None:
+    given = {
+        "output": "headless",
+        "size": (64, 36),
+        "device": "cpu",
+        "engine": "torch",
+        "fps": 30.0,
+        "seconds": 0.2,
+    }
+    raw = through_json(first_flight.measure(given))
+    assert raw["target"].startswith("vgg16:") and raw["frames"]
+    assert len(raw["ranks"]) == len(raw["seconds"]) >= 1
+    assert all(1 <= rank <= count == 512 for rank, count in raw["ranks"])
+    (table,) = first_flight.tables(raw)
+    assert table.rows[0][0] == raw["target"]
+    raw["seconds"] = [0.0, 0.5, 1.0, 1.5]
+    for ranks, recognised in {
+        (1, 11, 10, 10): "1.0 s",  # noise has its favourite, too
+        (300, 10, 2, 1): "0.5 s",
+        (300, 11, 20, 1): "not",
+    }.items():
+        raw["ranks"] = [[rank, 512] for rank in ranks]
+        assert first_flight.tables(raw)[0].rows[0][-1] == recognised

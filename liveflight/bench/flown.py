@@ -74,7 +74,7 @@ class Flown:
     def __init__(self, given: dict[str, Any], osc_port: int = 0) -> None:
         threading.Thread(target=engines.preload, daemon=True).start()
         options = options_of(given, osc_port)
-        self.watched = Watched(_open(given["output"], (given["size"][0], given["size"][1])))
+        self.watched = Watched(opened(given["output"], (given["size"][0], given["size"][1])))
         self.opened = time.time()
         self.app = app.build(options, cast(Output, self.watched), live=True)
         self.ascents: list[Ascended] = []
@@ -152,7 +152,7 @@ def options_of(given: dict[str, Any], osc_port: int = 0) -> Options:
     )
 
 
-def _open(kind: str, size: tuple[int, int]) -> Output:
+def opened(kind: str, size: tuple[int, int]) -> Output:
     if kind == "headless":
         from liveflight.outputs.headless import Headless
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from liveflight import probes
 from liveflight.bench import (
+    first_flight,
     frames,
     latency,
     machine,
@@ -60,6 +61,7 @@ def run(plan: Plan, say: Say) -> Iterator[Topic]:
         yield bench.steps()
         yield bench.frames()
         for asked, topic in (
+            (not plan.narrowed, bench.first_flight),
             (plan.peers and bench.flying != "autograd", bench.turns),
             (plan.switches, bench.switches),
             (plan.latency, bench.latency),
@@ -130,6 +132,19 @@ class Bench:
                 answer = self._ask(frames.__name__, given)
                 raw["flights"].append({"title": described(given), **answer})
         return Topic("frames", raw, frames.tables(raw))
+
+    def first_flight(self) -> Topic:
+        output = _best_output()
+        self._say(f"the first flight, {output}")
+        given = {
+            "output": output,
+            "size": (1280, 720),
+            "engine": self.flying,
+            "fps": plan.display_fps(self.plan, self.device),
+            "seconds": 8.0 if self.plan.quick else 15.0,
+        }
+        raw = self._ask(first_flight.__name__, given)
+        return Topic("first flight", raw, first_flight.tables(raw))
 
     def turns(self) -> Topic:
         self._say("in turns: liveflight, autograd")
