@@ -1,4 +1,4 @@
-"""The command line, and the only place that prints."""
+"""The command line. Only this and the modules of commands beside it print."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight import child, folders, listings, logs, parser, terminal
+from liveflight import child, filter_commands, folders, listings, logs, parser, terminal
 from liveflight.arguments import Size
 from liveflight.core import new_files
 from liveflight.core.contracts import LiveflightError
 from liveflight.loader import THREAD
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from liveflight.bench.tables import Table
     from liveflight.core.new_files import IfTaken
     from liveflight.takeoff import Options
@@ -57,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def fly(args: argparse.Namespace) -> int:
     """Opens the window and flies; without a display, renders ten seconds of the same instead."""
     from liveflight import app, engines, pace
+    from liveflight.bars import Downloads
     from liveflight.outputs import has_display
 
     if not has_display():
@@ -73,7 +72,7 @@ def fly(args: argparse.Namespace) -> int:
     options = parser.options(args, fps=fps, **parser.surfaces(args))
     for line in folders.unkept():
         logging.getLogger("liveflight").warning(line)
-    flight = app.build(options, window, live=True, shown=_Downloads())
+    flight = app.build(options, window, live=True, shown=Downloads())
     try:
         app.run(flight, fps)
     finally:
@@ -94,7 +93,7 @@ def render(args: argparse.Namespace) -> int:
 def _render(
     options: Options, seconds: float, size: Size, out: Path, if_taken: IfTaken = "next"
 ) -> int:
-    from liveflight import app
+    from liveflight import app, bars
     from liveflight.outputs.headless import Headless
     from liveflight.outputs.recorder import Soundtrack, open_sink
 
@@ -105,8 +104,8 @@ def _render(
     try:
         with sink:
             output = Headless(size, sink.write)
-            flight = app.build(options, output, live=False, shown=_Downloads())
-            with closing(flight), _progress(frames) as advance:
+            flight = app.build(options, output, live=False, shown=bars.Downloads())
+            with closing(flight), bars.counted(frames) as advance:
                 while done < frames:
                     flight.frame(done / options.fps)
                     done += 1
@@ -152,9 +151,18 @@ def networks(args: argparse.Namespace) -> int:
             print("\nAny other of torchvision's classifiers flies too: --all lists them.")
         return 0
     known = network(args.name)
+    if args.layer:
+        _print(listings.lines(listings.filters(known, args.layer)))
+        return 0
     print(f"{known.title}\n")
     _print(listings.lines(listings.layers(known)))
     return 0
+
+
+def find(args: argparse.Namespace) -> int:
+    """Lists the filters that answer to a picture most; flies the first of them where asked to."""
+    first = filter_commands.find(args)
+    return fly(parser.parse(["fly", *first])) if args.fly else 0
 
 
 def presets(args: argparse.Namespace) -> int:
@@ -243,46 +251,15 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "render": render,
     "controls": controls,
     "networks": networks,
+    "find": find,
+    "atlas": filter_commands.atlas,
     "presets": presets,
     "cues": cues,
     "doctor": doctor,
     "bench": bench,
 }
-LISTS = ("controls", "networks", "presets", "cues")
+LISTS = ("controls", "networks", "find", "presets", "cues")
 """Commands that do nothing but print."""
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar with the time left, on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
-
-
-class _Downloads:
-    """A bar for weights being downloaded, on standard error; nothing where none are."""
-
-    def __init__(self) -> None:
-        self._bar: Progress | None = None
-
-    def __call__(self, name: str, done: int, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import DownloadColumn, Progress, TimeRemainingColumn
-
-        if self._bar is None:
-            columns = ("[progress.description]{task.description}", DownloadColumn())
-            self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
-            self._bar.start()
-            self._task = self._bar.add_task(name)
-        self._bar.update(self._task, completed=done, total=total or None)
-        if done == total:
-            self._bar.stop()
-            self._bar = None
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -24,20 +24,22 @@ PACKAGE = ROOT / "liveflight"
 
 LAYERS = [
     {"__main__"},
-    {"parser", "listings", "controls_page"},
+    {"filter_commands"},
+    {"parser", "listings", "controls_page", "bars", "filter_table"},
     {"bench", "doctor"},
     {"probes"},
     {"app", "arguments"},
-    {"atlas", "finding"},
+    {"atlas"},
     {"overlay"},
     {"ticks"},
     {"pace", "surfaces", "keepsakes"},
     {"takeoff"},
     {"flight"},
-    {"steering", "cue_player"},
+    {"steering", "cue_player", "sight"},
     {"looks"},
     {"course"},
     {"loader", "dream", "screenshots", "seeding"},
+    {"finding"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
     {"resources", "worker", "laps", "housekeeping", "ffmpeg"},
@@ -62,7 +64,10 @@ HOMES = {
     "cuda": {"gl", "engines.cuda_kernels"},
     "pygame": {"outputs.window"},
     "imageio_ffmpeg": {"ffmpeg"},
-    "PIL": {"gl.hud", "gl.seed", "outputs", "inputs.picture", "atlas", "finding", "networks.atlas"},
+    "PIL": {
+        *("gl.hud", "gl.seed", "outputs", "inputs.picture"),
+        *("atlas", "finding", "filter_table", "networks.atlas"),
+    },
     "pythonosc": {"inputs.osc_codec", "bench.latency", "bench.soak"},
     "aiohttp": {"inputs.oscquery_door", "inputs.oscquery_server"},
     "zeroconf": {"inputs.oscquery_announce", "probes"},
@@ -75,7 +80,7 @@ HOMES = {
     "rtmidi2": {"inputs.midi_ports"},
     "sounddevice": {"inputs.sound_process"},
     "link": {"inputs.link"},
-    "rich": {"__main__"},
+    "rich": {"__main__", "bars", "filter_commands", "filter_table"},
 }
 # Time is an argument in the core, and only the mailbox knows that there are threads.
 NOT_IN_CORE = {"time", "datetime", "asyncio", "socket", "subprocess", "multiprocessing"}
