@@ -13,14 +13,7 @@ import numpy as np
 from liveflight import engines, housekeeping, keepsakes, surfaces
 from liveflight.core import presets
 from liveflight.core.camera import Camera
-from liveflight.core.contracts import (
-    Canvas,
-    Engine,
-    KeyPress,
-    LiveflightError,
-    Output,
-    Quit,
-)
+from liveflight.core.contracts import Canvas, Engine, KeyPress, LiveflightError, Output, Quit
 from liveflight.core.mailbox import Mailbox, Message
 from liveflight.core.meter import Meter
 from liveflight.dream import Dream
@@ -34,6 +27,7 @@ from liveflight.overlay import Overlay
 from liveflight.pace import Pace
 from liveflight.screenshots import Screenshots
 from liveflight.seeding import Seeding, moving
+from liveflight.sight import Sight
 from liveflight.surfaces import Surfaces
 from liveflight.takeoff import Options, canvas, weights_of
 from liveflight.ticks import Ticks
@@ -98,6 +92,8 @@ class App:
             self._seeding.start,
             self._seeding.lay,
         )
+        if not options.replay:  # what was seen is in the log
+            self.surfaces.add(Sight(flight.course, self._seeding, weights_of(options), live))
         self._ticks = Ticks(flight, self.dream, self.pace, self.laps, self._listen, live=live)
         self._present = Present(output.ctx)
         self._present.warm_up(output.framebuffer)
