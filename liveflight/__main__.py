@@ -1,11 +1,15 @@
-"""The command line. Only this and the modules of commands beside it print."""
+"""The command line: with `console` and `filter_commands` the only place that prints."""
 
 from __future__ import annotations
+
+from liveflight import stopping
+
+if __name__ == "__main__":
+    stopping.end_at_once()  # what follows takes a moment to import
 
 import argparse
 import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -18,10 +22,10 @@ from liveflight import child, filter_commands, folders, listings, logs, parser, 
 from liveflight.arguments import Size
 from liveflight.core import new_files
 from liveflight.core.contracts import LiveflightError
-from liveflight.loader import THREAD
+from liveflight.worker import THREAD, beside
 
 if TYPE_CHECKING:
-    from liveflight.bench.tables import Table
+    from liveflight.app import App
     from liveflight.core.new_files import IfTaken
     from liveflight.takeoff import Options
 
@@ -34,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     logs.start()
-    signal.signal(signal.SIGTERM, _interrupt)
+    stopping.listen()
     try:
         args = parser.parse(given)
         code = COMMANDS[args.command](args)
@@ -49,35 +53,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"liveflight: out of memory ({error}): try a smaller --canvas", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return stopping.INTERRUPTED
+    finally:
+        stopping.listen()
 
 
 def fly(args: argparse.Namespace) -> int:
     """Opens the window and flies; without a display, renders ten seconds of the same instead."""
-    from liveflight import app, engines, pace
-    from liveflight.bars import Downloads
+    stopping.end_at_once()  # there is nothing to close, and libraries swallow what is raised
+    from liveflight import app
     from liveflight.outputs import has_display
 
     if not has_display():
+        stopping.listen()
+        if args.no_render:
+            raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
         out = new_files.free(DEFAULT)
-        print(f"no display here: rendering ten seconds to {out} instead", flush=True)
+        said = f"no display here: rendering ten seconds to {out} instead"
         heard = args.sound if Path(args.sound).is_file() else ""  # there is no time for devices
         options = parser.options(args, fps=30.0, sound=heard)
-        return _render(options, 10.0, args.size or SIZE, out)
+        return _render(options, 10.0, args.size or SIZE, out, said=said)
+    flight, fps = _started(args)
+    try:
+        with stopping.noted() as asked:
+            app.run(flight, fps, asked)
+            stopped = asked()
+            flight.close()  # still within: a second Ctrl-C must not keep it from ending well
+    finally:
+        flight.close()
+    return stopping.INTERRUPTED if stopped else 0
+
+
+def _started(args: argparse.Namespace) -> tuple[App, float]:
+    """Open the window, and build the flight with its frames per second."""
+    from liveflight import app, console, engines, pace
     from liveflight.outputs.window import Window
 
-    threading.Thread(target=engines.preload, name=THREAD, daemon=True).start()
+    beside(engines.preload, THREAD)
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
     fps = args.fps or pace.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.surfaces(args))
     for line in folders.unkept():
         logging.getLogger("liveflight").warning(line)
-    flight = app.build(options, window, live=True, shown=Downloads())
-    try:
-        app.run(flight, fps)
-    finally:
-        flight.close()
-    return 0
+    return app.build(options, window, live=True, shown=console.Downloads()), fps
 
 
 def render(args: argparse.Namespace) -> int:
@@ -91,9 +109,14 @@ def render(args: argparse.Namespace) -> int:
 
 
 def _render(
-    options: Options, seconds: float, size: Size, out: Path, if_taken: IfTaken = "next"
+    options: Options,
+    seconds: float,
+    size: Size,
+    out: Path,
+    if_taken: IfTaken = "next",
+    said: str = "",
 ) -> int:
-    from liveflight import app, bars
+    from liveflight import app, console
     from liveflight.outputs.headless import Headless
     from liveflight.outputs.recorder import Soundtrack, open_sink
 
@@ -104,15 +127,18 @@ def _render(
     try:
         with sink:
             output = Headless(size, sink.write)
-            flight = app.build(options, output, live=False, shown=bars.Downloads())
-            with closing(flight), bars.counted(frames) as advance:
+            flight = app.build(options, output, live=False, shown=console.Downloads())
+            if said:  # what was asked for is there
+                print(said, flush=True)
+            with closing(flight), console.progress(frames) as advance:
                 while done < frames:
+                    stopping.check()
                     flight.frame(done / options.fps)
                     done += 1
                     advance()
     except KeyboardInterrupt:
         print(f"stopped: {done} frames in {sink.path.resolve()}" if done else "stopped: no frames")
-        return 130
+        return stopping.INTERRUPTED
     except Exception as error:
         if not done or not sink.path.exists():
             raise
@@ -197,6 +223,7 @@ def doctor(args: argparse.Namespace) -> int:
 
 def bench(args: argparse.Namespace) -> int:
     """Measures and prints a table per topic; the figures go into --json too, even when stopped."""
+    from liveflight import console
     from liveflight.bench import record, suite
     from liveflight.child import ChildError
 
@@ -213,7 +240,7 @@ def bench(args: argparse.Namespace) -> int:
         for topic in suite.run(parser.plan(args), say):
             topics.append(topic)
             for table in topic.tables:
-                _draw(table, args.markdown)
+                console.draw(table, args.markdown)
             if terminal.reader_gone() and not args.json:
                 break
     except ChildError as error:
@@ -222,28 +249,6 @@ def bench(args: argparse.Namespace) -> int:
         if args.json and topics:
             record.write(args.json, topics, "replace" if args.overwrite else "next")
     return 0
-
-
-def _draw(table: Table, plain: bool) -> None:
-    from liveflight.bench.tables import markdown
-
-    if plain:
-        print(markdown(table), flush=True)
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as Drawn
-
-    # Into a file or a pipe as wide as it comes: a cell broken in two cannot be pasted.
-    console = Console(width=None if sys.stdout.isatty() else 240)
-    drawn = Drawn(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
-    for number, column in enumerate(table.columns):
-        drawn.add_column(column, justify="right" if number and table.columns[0] else "left")
-    for row in table.rows:
-        drawn.add_row(*row)
-    console.print(drawn)
-    for note in table.notes:
-        console.print(f"  {note}", markup=False, highlight=False)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -270,10 +275,6 @@ def _print(lines: Iterable[str]) -> None:
 def _print_own(folder: Path) -> None:
     why = folders.unwritable(folder)
     print(f"\nYour own go into {folder}" + (f", but {why}" if why else ""))
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def program() -> None:

@@ -14,7 +14,7 @@ def find(args: argparse.Namespace) -> list[str]:
     from rich.console import Console
 
     from liveflight import engines, filter_table, finding
-    from liveflight.bars import Downloads
+    from liveflight.console import Downloads
     from liveflight.inputs import picture
 
     shown = picture.read(args.picture)
@@ -39,7 +39,7 @@ def find(args: argparse.Namespace) -> list[str]:
 def atlas(args: argparse.Namespace) -> int:
     """Make a thumbnail of every living filter of a network, or go on with it; the exit code."""
     from liveflight import atlas as making
-    from liveflight import bars, engines
+    from liveflight import console, engines
 
     known = networks.network(args.name)
     known.sorted(args.layers)  # a wrong name is found now, not after the engine is up
@@ -49,7 +49,7 @@ def atlas(args: argparse.Namespace) -> int:
     reached = "nothing is made yet"
     try:
         engine = engines.load(args.engine, args.device, repeatable=True)
-        with closing(engine), bars.named() as count:
+        with closing(engine), console.named() as count:
 
             def progress(layer: str, done: int, total: int) -> None:
                 nonlocal reached
@@ -58,7 +58,7 @@ def atlas(args: argparse.Namespace) -> int:
                 )
                 count(layer, done, total)
 
-            engine.prepare(known.name, partial(bars.Downloads(), known.name))
+            engine.prepare(known.name, partial(console.Downloads(), known.name))
             making.make(engine, known.name, folder, args.layers, progress)
     except KeyboardInterrupt:
         print(f"stopped: {reached}")

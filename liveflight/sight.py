@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -59,12 +59,15 @@ class Sight:
         course: Course,
         seeding: Seeding,
         weights: Mapping[str, Path],
+        report: Callable[[object], None],
         background: bool,
     ) -> None:
-        """`weights`: files by the network they are for."""
-        self._course, self._seeding, self._background = course, seeding, background
+        """`weights`: files by the network they are for. `report` is told of trouble, once: nothing
+        that sight lacks ends a flight, nor a render."""
+        self._course, self._seeding, self._report = course, seeding, report
+        self._background = background and seeding.given
         self._eye = _Eye(weights)
-        self._worker: Worker[_Look] = Worker(background, _NICENESS)
+        self._worker: Worker[_Look] = Worker(self._background, _NICENESS)
         self._asked: Place = ("", "")
         self._failed = ""
         """The network that could not be asked: it is not tried again."""
@@ -81,14 +84,11 @@ class Sight:
         self._mailbox = mailbox
 
     def poll(self, now: float) -> None:
-        """Raises LiveflightError, once, where nothing can be seen."""
-        try:
-            if self._wanted and self._course.goal:
-                self._look(now, self._course.here)
-            else:
-                self._choose(None)
-        finally:
-            self._tell()
+        if self._wanted and self._course.goal:
+            self._look(now, self._course.here)
+        else:
+            self._choose(None)
+        self._tell()
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._wanted = bool(values["show.autopilot"]) and values["show.autopilot_mode"] == "sight"
@@ -105,7 +105,7 @@ class Sight:
         if not self._seeding.given:
             if not self._blindness_told:
                 self._blindness_told = True
-                raise LiveflightError("sight needs --camera or --image: wandering")
+                self._report("sight needs --camera or --image: wandering")
             return
         ended = self._worker.busy and self._worker.wait()
         if ended:
@@ -126,7 +126,8 @@ class Sight:
         except Exception as error:
             self._failed, self._place = self._asked[0], ("", "")
             why = str(error).splitlines()[0] if isinstance(error, LiveflightError) else repr(error)
-            raise LiveflightError(f"sight: {why}; wandering") from error
+            self._report(f"sight: {why}; wandering")
+            return
         if self._background:
             self._due = max(self._due, now + look.seconds * (1 / _SHARE - 1))
         if look.place != self._place:

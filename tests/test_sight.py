@@ -57,8 +57,9 @@ class Show:
     def __init__(self, flight: Flight, eyes: Eyes, *, background: bool = False) -> None:
         self.flight, self.eyes, self.now = flight, eyes, 0.0
         self.mailbox = Mailbox()
-        self.surfaces = Surfaces(self.mailbox, flight.reports.add)
-        self.sight = Sight(flight.course, eyes, {}, background)  # type: ignore[arg-type]
+        self.surfaces = Surfaces(self.mailbox, flight.reports.add, background=False)
+        report = flight.reports.add
+        self.sight = Sight(flight.course, eyes, {}, report, background)  # type: ignore[arg-type]
         self.surfaces.add(self.sight)
         self.set("show.autopilot", True)
         self.set("show.autopilot_mode", "sight")
@@ -288,11 +289,19 @@ def rendered(frames: int, **given: object) -> tuple[list[Target], list[np.ndarra
         for number in range(frames):
             app.frame(number / 10)
             here.append(app.flight.course.here)
-        assert not app.flight.reports.counts
     return here, pictures
 
 
 SIGHT = {"show.autopilot": True, "show.autopilot_mode": "sight", "show.dwell": 1.0}
+
+
+@pytest.mark.gl
+@pytest.mark.usefixtures("_fake")
+def test_a_render_without_a_camera_wanders(caplog: pytest.LogCaptureFixture) -> None:
+    begin = {"network": LITE, "layer": "block5", "filter": "0", "settings": SIGHT}
+    here, _ = rendered(30, **begin)
+    assert len(set(here)) > 1
+    assert caplog.text.count("sight needs --camera or --image: wandering") == 1
 
 
 @pytest.mark.gl
@@ -303,12 +312,12 @@ def test_a_render_follows_a_video_and_its_log_flies_the_same_without_it(
     settings = {**SIGHT, "mix.crossfade": 0.5, "seed.amount": 0.0}
     begin = {"network": LITE, "layer": "block5", "filter": "0", "settings": settings}
     log = tmp_path / "set.log"
+    caplog.set_level(logging.WARNING)
     here, pictures = rendered(60, **begin, camera=str(video), record=log)
     striped = {target.filter for target in here[15:28]}
     dotted = {target.filter for target in here[48:]}
     assert striped <= set(best(stripes())) and dotted <= set(best(dots()))
     assert not striped & dotted
-    caplog.set_level(logging.WARNING)
     recorded = read(log)
     again, same = rendered(60, replay=recorded, settings=recorded.settings)
     assert again == here and all(map(np.array_equal, same, pictures))
