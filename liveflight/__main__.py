@@ -1,4 +1,4 @@
-"""The command line: with `console` the only place that prints."""
+"""The command line: with `console` and `filter_commands` the only place that prints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight import child, folders, listings, logs, parser, terminal
+from liveflight import child, filter_commands, folders, listings, logs, parser, terminal
 from liveflight.arguments import Size
 from liveflight.core import new_files
 from liveflight.core.contracts import LiveflightError
@@ -177,9 +177,18 @@ def networks(args: argparse.Namespace) -> int:
             print("\nAny other of torchvision's classifiers flies too: --all lists them.")
         return 0
     known = network(args.name)
+    if args.layer:
+        _print(listings.lines(listings.filters(known, args.layer)))
+        return 0
     print(f"{known.title}\n")
     _print(listings.lines(listings.layers(known)))
     return 0
+
+
+def find(args: argparse.Namespace) -> int:
+    """Lists the filters that answer to a picture most; flies the first of them where asked to."""
+    first = filter_commands.find(args)
+    return fly(parser.parse(["fly", *first])) if args.fly else 0
 
 
 def presets(args: argparse.Namespace) -> int:
@@ -247,12 +256,14 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "render": render,
     "controls": controls,
     "networks": networks,
+    "find": find,
+    "atlas": filter_commands.atlas,
     "presets": presets,
     "cues": cues,
     "doctor": doctor,
     "bench": bench,
 }
-LISTS = ("controls", "networks", "presets", "cues")
+LISTS = ("controls", "networks", "find", "presets", "cues")
 """Commands that do nothing but print."""
 
 

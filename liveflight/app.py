@@ -33,6 +33,7 @@ from liveflight.pace import Pace
 from liveflight.screen import Screen
 from liveflight.screenshots import Screenshots
 from liveflight.seeding import Seeding, moving
+from liveflight.sight import Sight
 from liveflight.surfaces import Surfaces
 from liveflight.takeoff import Options, canvas, is_dense, weights_of
 from liveflight.ticks import Ticks
@@ -96,6 +97,9 @@ class App:
             self._seeding.start,
             self._seeding.lay,
         )
+        if not options.replay:  # what was seen is in the log
+            weights, report = weights_of(options), flight.reports.add
+            self.surfaces.add(Sight(flight.course, self._seeding, weights, report, live), "sight")
         self._ticks = Ticks(flight, self.dream, self.pace, self.laps, self._listen, self.guard)
         self._screen = Screen(output, flight, self.dream, self.meter)
         self.overlay = Overlay(output, flight, self.meter, self.pace, background=live)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,13 +68,16 @@ def make(
 ) -> Path:
     """Make a network's atlas in `folder`, by default the user's own; return where it is. `layers`:
     those wanted, by default all whose filters are not another layer's behind a rectifier or pool.
+    Others that are there by the same recipe are kept.
 
-    Raises LiveflightError for unknown names, and where it cannot be written."""
+    Raises LiveflightError for unknown names, where it cannot be written, and for a folder that
+    holds anything else."""
     known = networks.network(network)
-    wanted = [known.layer(name) for name in layers] or atlas.drawn(known)
-    engine.prepare(known.name)
+    wanted = known.sorted(layers) or atlas.drawn(known)
     recipe = Recipe()
-    folder = folder or atlas.user_folder(known.name)
+    folder = place(known.name, folder)
+    there = {} if outdated(folder) else atlas.read(folder)
+    engine.prepare(known.name)
     total = sum(len(engine.living(known.name, layer.name)) for layer in wanted)
     made: dict[str, tuple[Sequence[int], np.ndarray]] = {}
     done = 0
@@ -89,13 +93,34 @@ def make(
         order = alike(thumbnails)
         made[name] = ([filters[place] for place in order], thumbnails[order])
         done += len(filters)
+    kept = {name: sheet for name, sheet in there.items() if name not in made}
     try:
-        atlas.write(folder, made, recipe.name)
+        atlas.write(folder, made, recipe.name, kept)
     except OSError as error:
-        raise LiveflightError(
-            f"the atlas cannot be written to {folder}: {error.strerror}; name a folder by --out"
-        ) from error
+        raise LiveflightError(atlas.unwritable(folder, error)) from error
     return folder
+
+
+def place(network: str, folder: Path | None = None) -> Path:
+    """Return where a network's atlas goes: `folder`, or by default the user's own.
+
+    Raises LiveflightError for a folder that holds anything but an atlas."""
+    folder = Path(os.path.realpath(folder or atlas.user_folder(network)))
+    atlas.check(folder)
+    return folder
+
+
+def outdated(folder: Path) -> bool:
+    """Return whether the folder holds an atlas made by another recipe."""
+    return atlas.recipe(folder) not in ("", Recipe().name)
+
+
+def summary(folder: Path) -> str:
+    """Return what an atlas holds, how large it is and where, in a line."""
+    sheets = atlas.read(folder)
+    filters = sum(len(sheet.filters) for sheet in sheets.values())
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    return f"{filters} filters of {len(sheets)} layers, {size / 1e6:.2g} MB: {folder}"
 
 
 def _layer(
@@ -113,13 +138,16 @@ def _layer(
     thumbnails = _earlier(path, len(filters))
     size = (side(layer), side(layer))
     engine.plan([(network, layer.name)], size)
-    for done in range(len(thumbnails), len(filters)):
-        count(done)
-        target = Target(network, layer.name, filters[done])
-        thumbnails.append(reduced(grown(engine, target, size, recipe)))
-        if done % _SAVED_EVERY == 0:
+    try:
+        for done in range(len(thumbnails), len(filters)):
+            count(done)
+            target = Target(network, layer.name, filters[done])
+            thumbnails.append(reduced(grown(engine, target, size, recipe)))
+            if done % _SAVED_EVERY == 0:
+                _save(path, thumbnails)
+    finally:
+        if thumbnails:
             _save(path, thumbnails)
-    _save(path, thumbnails)
     count(len(filters))
     return np.stack(thumbnails)
 

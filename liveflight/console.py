@@ -48,6 +48,25 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
+@contextmanager
+def named() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar with the time left, on standard error. What is yielded takes what is being made,
+    how many are done and of how many."""
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None)
+        done = 0
+
+        def count(name: str, number: int, total: int) -> None:
+            nonlocal done
+            if number > done + 1 or not done:  # kept from an earlier run: says nothing of the speed
+                bar.reset(task, total=total, completed=number)
+            bar.update(task, description=name, completed=number, total=total)
+            done = number
+
+        yield count
+
+
 class Downloads:
     """A bar for weights being downloaded, on standard error; nothing where none are."""
 

@@ -55,7 +55,7 @@ class Course:
     def awaited(self) -> str:
         """The strongest target of what is being prepared; empty where nothing is."""
         goal = self._asked[0] if self._asked else self._awaited or {}
-        return str(max(goal, key=lambda target: goal[target])) if goal else ""
+        return networks.described(max(goal, key=lambda target: goal[target])) if goal else ""
 
     def mix(self) -> Mix:
         """What to ascend now; empty while the first network is still being loaded."""

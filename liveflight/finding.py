@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -26,19 +27,25 @@ class Found:
 
 
 def find(
-    network: str, picture: np.ndarray, layers: Sequence[str] = (), most: int = 5
+    network: str,
+    picture: np.ndarray,
+    layers: Sequence[str] = (),
+    most: int = 5,
+    shown: Callable[[str, int, int], None] | None = None,
 ) -> list[Found]:
     """Return the `most` filters of each layer that answer to a picture, uint8 (H, W, 3): deep
-    layers first, the strongest first. `layers`: by default all that an atlas shows.
+    layers first, the strongest first. `layers`: by default all that an atlas shows. `shown` is
+    told of a download: the network, the bytes so far and in all.
 
     Raises LiveflightError for unknown names and missing weights."""
     from liveflight.engines.answers import Answers
 
     known = networks.network(network)
-    wanted = [known.layer(name) for name in layers] or atlas.drawn(known)
-    shown = reduced(picture)
-    answers = Answers(known, [layer.name for layer in wanted], (shown.shape[1], shown.shape[0]))
-    scores = answers.ask(shown)
+    wanted = known.sorted(layers) or atlas.drawn(known)
+    seen = reduced(picture)
+    names, size = [layer.name for layer in wanted], (seen.shape[1], seen.shape[0])
+    progress = partial(shown, known.name) if shown else None
+    scores = Answers(known, names, size, progress=progress).ask(seen)
     return [
         Found(
             Target(known.name, layer.name, int(number)),

@@ -7,9 +7,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import assert_never
 
-from liveflight import steering
+from liveflight import networks, steering
 from liveflight.core.contracts import CannotFlyError, LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, Controls
 from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
@@ -186,7 +187,7 @@ class Flight:
         stayed = min(course.schedule.elapsed(course.time), course.time - self._piloted)
         if stayed >= self.controls.number("show.dwell") and self.tempo.due:
             self._piloted = course.time
-            self._turn(self.journey.onward(course.here, course.living(), course.likeness()))
+            self._turn(self._onward())
 
     def aim(self, goal: Mapping[Target, float]) -> None:
         """Grows into these targets as soon as they are prepared, within the crossfade's time; the
@@ -195,6 +196,18 @@ class Flight:
         Raises LiveflightError for names that do not exist."""
         self.course.aim(goal, self.controls.number("mix.crossfade"))
         self.looks.lift_pad()
+
+    def _onward(self) -> Target:
+        """Where the autopilot goes."""
+        course = self.course
+        match self.controls.word("show.autopilot_mode"):
+            case "journey":
+                return self.journey.onward(course.here, course.living(), course.likeness())
+            case "sight" if seen := self.controls.word("show.seen"):
+                target = Target.parse(seen)
+                if (target.network, target.layer) == (course.here.network, course.here.layer):
+                    return target
+        return self._wander()
 
     def _wander(self) -> Target:
         course = self.course
@@ -272,4 +285,7 @@ def _asks_from_afar(message: Message) -> bool:
 def _described(message: Set | Nudge, controls: Controls) -> str:
     value = message.value if isinstance(message, Set) else controls.setting(message.key)
     control = CONTROLS[message.key]
+    if message.key == "mix.target":
+        with suppress(LiveflightError):
+            value = networks.described(Target.parse(str(value)))
     return f"{control.key} {control.shown(value)} {control.unit}".rstrip()

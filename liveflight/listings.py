@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from liveflight import networks as registry
 from liveflight.core import cues as cue_lists
 from liveflight.core import presets as shelf
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import ROWS
+
+if TYPE_CHECKING:
+    from liveflight.finding import Found
 
 Rows = list[tuple[str, ...]]
 
@@ -50,6 +54,26 @@ def layers(network: registry.Network) -> Rows:
         names = ", ".join(also.get(layer.name, []))
         rows.append((layer.name, f"0 to {layer.channels - 1}", f"{layer.stride} px", names))
     return rows
+
+
+def filters(network: registry.Network, layer: str) -> Rows:
+    """The filters of a layer whose filters have names.
+
+    Raises LiveflightError for other layers."""
+    name = network.layer(layer).name
+    if name not in network.filter_names:
+        raise LiveflightError(
+            f"the filters of {network.name}:{name} have no names, only the numbers 0 to "
+            f"{network.layer(name).channels - 1}"
+        )
+    rows: Rows = [("FILTER", "NAME")]
+    return rows + [(str(n), called) for n, called in enumerate(network.filter_names[name]())]
+
+
+def found(filters: Sequence[Found]) -> Rows:
+    """What `liveflight find` found."""
+    rows: Rows = [("TARGET", "DEVIATIONS", "NAME")]
+    return rows + [(str(each.target), f"{each.score:.1f}", each.name) for each in filters]
 
 
 def presets() -> Rows:

@@ -8,6 +8,7 @@ from liveflight.flight import Flight
 from liveflight.gl.hud import Hud
 from liveflight.inputs import keyboard
 from liveflight.inputs.picker import Picker
+from liveflight.networks import described
 from liveflight.pace import Pace
 from liveflight.surfaces import Surfaces
 
@@ -60,7 +61,7 @@ class Overlay:
         message and trouble."""
         flight, meter, pace = self._flight, self._meter, self._pace
         mix = [pair for pair in flight.mix().items() if pair[1] >= 0.005]
-        shown = [f"{target}\t{weight:.0%}" for target, weight in mix]
+        shown = [f"{described(target)}\t{weight:.0%}" for target, weight in mix]
         steps = pace.step_rate.value
         lines = [
             *(shown or [flight.loader.downloading or "loading ..."]),

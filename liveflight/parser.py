@@ -24,7 +24,9 @@ COMMANDS: Mapping[str, str] = {
     "fly": "open the window and fly (this is what no command does)",
     "render": "fly offline, into a video file or a folder of PNGs",
     "controls": "list every control with its OSC address",
-    "networks": "list the networks, or one network's layers",
+    "networks": "list the networks, a network's layers, or the names of a layer's filters",
+    "find": "list the filters that answer to a picture most",
+    "atlas": "make a thumbnail of every filter of a network",
     "presets": "list the presets",
     "cues": "list the cue lists",
     "doctor": "say what works on this machine, and what to do about the rest",
@@ -131,6 +133,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     adders = {"fly": _add_fly, "render": _add_render, "networks": _add_networks}
     adders |= {"controls": _add_controls, "doctor": _add_doctor, "bench": _add_bench}
+    adders |= {"find": _add_find, "atlas": _add_atlas}
     options = {}
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
@@ -194,7 +197,35 @@ def _add_controls(command: argparse.ArgumentParser) -> None:
 
 def _add_networks(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", nargs="?", default="")
+    command.add_argument("layer", nargs="?", default="", help="one whose filters have names")
     command.add_argument("--all", action="store_true", help="torchvision's others too")
+
+
+def _add_find(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("picture", type=read.file)
+    add("--network", default="vgg16", help="see `liveflight networks` (vgg16)")
+    _add_layers(command)
+    add("--most", type=read.whole(1, 100), default=5, metavar="N", help="filters per layer (5)")
+    add("--fly", action="store_true", help="fly the strongest one of the deepest layer, from noise")
+
+
+def _add_atlas(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NETWORK", help="see `liveflight networks`")
+    _add_layers(command)
+    out = "a new folder, or one of an atlas (the user's own, where liveflight looks)"
+    command.add_argument("--out", type=read.file, metavar="FOLDER", help=out)
+    _add_device(command)
+    _add_engine(command)
+
+
+def _add_layers(command: argparse.ArgumentParser) -> None:
+    help = "only these (all, without what rectifiers and pools only repeat)"
+    command.add_argument("--layers", nargs="+", default=[], metavar="LAYER", help=help)
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
 
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:
@@ -241,7 +272,7 @@ def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> Non
     add("--set", type=read.assignment, action="append", default=[], metavar="GROUP.NAME=VALUE",
         help="any control, in its unit; may be repeated")  # fmt: skip
     add("--seed", type=read.whole(0, 2**31 - 1), default=0, help="the noise it starts from")
-    add("--device", default="auto", help="auto, cuda, mps or cpu")
+    _add_device(command)
 
 
 def _add_preset(command: argparse.ArgumentParser) -> None:

@@ -35,6 +35,15 @@ class Seeding:
         if self._image is not None:
             self._seed.show(self._image)
 
+    @property
+    def given(self) -> bool:
+        """Whether there is an image or a camera, which may not have shown anything yet."""
+        return self._image is not None or self._moving is not None
+
+    def seen(self) -> np.ndarray | None:
+        """Return the camera's newest frame, else the image, uint8 (H, W, 3); None: nothing yet."""
+        return self._image if self._newest is None else self._newest
+
     def start(self, size: tuple[int, int], seed: int) -> Canvas:
         """What a flight starts from, at this width and height: the image, else what the camera sees
         now, else noise. May be called from any thread."""

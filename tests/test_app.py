@@ -44,6 +44,7 @@ from liveflight.flight import Flight, Loader
 from liveflight.inputs.osc import OscInput
 from liveflight.outputs.headless import Headless
 from liveflight.outputs.recorder import open_sink
+from liveflight.sight import Sight
 from liveflight.takeoff import Options
 
 pytestmark = pytest.mark.gl
@@ -1012,7 +1013,7 @@ def started(ctx: moderngl.Context, live: bool = True, **options: object) -> App:
 def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> None:
     with closing(started(ctx, live=False, canvas=CANVAS)) as app:
         assert app.flight.looks.preset == presets.DEFAULT
-        assert not app.surfaces.opened
+        assert [type(one) for one in app.surfaces.opened] == [Sight]
         for number in range(3):
             app.frame(number / 60)
         assert len(engine.asked) == 2
@@ -1090,7 +1091,7 @@ def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: Fak
     with udp_socket() as other:
         free = other.getsockname()[1]
     with closing(started(ctx, canvas=CANVAS, osc_port=free)) as app:
-        osc = app.surfaces.opened[0]
+        osc = app.surfaces.opened[1]
         assert isinstance(osc, OscInput)
         message = OscMessageBuilder("/liveflight/camera/rotation/raw")
         message.add_arg(45.0)

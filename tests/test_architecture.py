@@ -24,20 +24,22 @@ PACKAGE = ROOT / "liveflight"
 
 LAYERS = [
     {"__main__"},
-    {"parser", "listings", "controls_page", "console"},
+    {"filter_commands"},
+    {"parser", "listings", "controls_page", "console", "filter_table"},
     {"bench", "doctor", "mistyped"},
     {"probes"},
     {"app", "arguments"},
-    {"atlas", "finding"},
+    {"atlas"},
     {"overlay"},
     {"ticks", "screen"},
     {"pace", "surfaces", "keepsakes"},
     {"takeoff"},
     {"flight"},
-    {"steering", "cue_player"},
+    {"steering", "cue_player", "sight"},
     {"looks"},
     {"course"},
     {"loader", "dream", "guard", "screenshots", "seeding"},
+    {"finding"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
     {"resources", "stopping", "worker", "laps", "housekeeping", "ffmpeg"},
@@ -64,7 +66,7 @@ HOMES = {
     "imageio_ffmpeg": {"ffmpeg"},
     "PIL": {
         *("gl.hud", "gl.seed", "outputs", "inputs.picture"),
-        *("atlas", "finding", "networks.atlas", "bench.first_flight"),
+        *("atlas", "finding", "filter_table", "networks.atlas", "bench.first_flight"),
     },
     "pythonosc": {"inputs.osc_codec", "bench.latency", "bench.soak"},
     "aiohttp": {"inputs.oscquery_door", "inputs.oscquery_server"},
@@ -78,7 +80,7 @@ HOMES = {
     "rtmidi2": {"inputs.midi_ports"},
     "sounddevice": {"inputs.sound_process"},
     "link": {"inputs.link"},
-    "rich": {"console"},
+    "rich": {"console", "filter_commands", "filter_table"},
 }
 # Time is an argument in the core, and only the mailbox knows that there are threads.
 NOT_IN_CORE = {"time", "datetime", "asyncio", "socket", "subprocess", "multiprocessing"}

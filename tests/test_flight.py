@@ -538,6 +538,35 @@ def test_the_same_seed_wanders_the_same_way() -> None:
     assert way(4) != way(5)
 
 
+def test_by_sight_it_goes_to_what_is_seen_in_its_layer_and_else_wanders(
+    flight: Flight, engine: FakeEngine
+) -> None:
+    flight.journey.follow([DEEP])
+    autopilot(flight, 1.0)
+    flight.apply([Set("show.autopilot_mode", "sight"), Set("show.seen", f"{LITE}:stem:30")])
+    assert flown(flight, 3) == [Target(LITE, "stem", 30)] * 3
+    for nothing in (str(DEEP), str(VGG), ""):
+        flight.apply([Set("show.seen", nothing)])
+        (there,) = flown(flight, 1)
+        assert there.layer == "stem" and there.filter in engine.alive
+
+
+def test_wandering_passes_the_journey_by(flight: Flight, engine: FakeEngine) -> None:
+    flight.journey.follow([DEEP, VGG])
+    autopilot(flight, 1.0)
+    flight.apply([Set("show.autopilot_mode", "wander")])
+    assert {(one.layer, one.filter) for one in flown(flight, 12)} == {
+        ("stem", number) for number in engine.alive
+    }
+
+
+def test_targets_are_described_by_name(flight: Flight) -> None:
+    flight.apply([Set("mix.target", f"{LITE}:class:jellyfish")])
+    assert flight.last_message == f"mix.target {LITE}:class:107 jellyfish"
+    flight.apply([Set("mix.target", str(DEEP))])
+    assert flight.last_message == f"mix.target {DEEP}"
+
+
 def test_without_the_autopilot_nothing_changes(flight: Flight) -> None:
     flight.journey.follow([DEEP, VGG])
     assert set(flown(flight, 20)) == {STEM}

@@ -117,3 +117,19 @@ def test_a_negative_filter_is_out_of_range():
 def test_resolving_names_what_is_unknown(target):
     with pytest.raises(LiveflightError, match=r"'(vgg|conv6_1)'"):
         networks.resolve(Target.parse(target))
+
+
+@pytest.mark.parametrize(
+    ("target", "described"),
+    [
+        ("efficientnet_lite0:class:107", "efficientnet_lite0:class:107 jellyfish"),
+        ("efficientnet_lite0:class:jellyfish", "efficientnet_lite0:class:107 jellyfish"),
+        ("efficientnet_lite0:class:*", "efficientnet_lite0:class:*"),
+        ("VGG16:features.17:3", "vgg16:conv4_1:3"),
+        ("vgg16:class:jellyfish", "vgg16:class:jellyfish"),
+        ("vgg61:conv4_1:3", "vgg61:conv4_1:3"),
+        ("densenet121:features:3", "densenet121:features:3"),
+    ],
+)
+def test_targets_are_described_by_name_where_they_have_one(target: str, described: str) -> None:
+    assert networks.described(Target.parse(target)) == described

@@ -75,6 +75,7 @@ KEYS: tuple[Row, ...] = (
     Row("Enter", {"return": (Trigger("cue.go"),)}),
     _toggle("L", "l", "cue.hold"),
     _toggle("Tab", "tab", "show.autopilot", "autopilot: goes on to the next target by itself"),
+    _toggle("F6", "f6", "show.autopilot_mode", "autopilot: on the journey, at random, by sight"),
     _steps(", .", "comma", "period", "mix.crossfade", 1 / 60),
 
     _steps("- +", "minus", "plus", "camera.zoom"),

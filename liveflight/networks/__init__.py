@@ -11,7 +11,7 @@ from liveflight.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
 from liveflight.networks.network import Layer, Network
 from liveflight.networks.vgg import VGG16, VGG16_TORCHVISION, VGG19
 
-__all__ = ["Layer", "Network", "at_once", "names", "network", "others", "resolve"]
+__all__ = ["Layer", "Network", "at_once", "described", "names", "network", "others", "resolve"]
 
 _NETWORKS = {
     known.name: known
@@ -54,6 +54,17 @@ def at_once(name: str) -> bool:
     not been asked for yet."""
     asked = name.strip().lower()
     return asked not in catalogue.OTHERS or catalogue.known(asked)
+
+
+def described(target: Target) -> str:
+    """Return a target as people are shown it: with its filter's name, where that has one."""
+    if not at_once(target.network):
+        return str(target)
+    try:
+        known = resolve(target)
+    except LiveflightError:
+        return str(target)
+    return f"{known} {network(known.network).name_of(known.layer, known.filter)}".rstrip()
 
 
 def resolve(target: Target) -> Target:

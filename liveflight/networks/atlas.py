@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -89,11 +91,9 @@ def user_folder(network: str) -> Path:
 
 
 def find(network: str) -> Atlas:
-    """Return a network's atlas: the user's own, else the one of the installation, else empty."""
-    for folder in (user_folder(network), resources.folder("atlas") / network):
-        if found := _read(folder):
-            return found
-    return {}
+    """Return a network's atlas, may be empty: of each layer the user's own sheet, else the one of
+    the installation."""
+    return {**read(resources.folder("atlas") / network), **read(user_folder(network))}
 
 
 def recipe(folder: Path) -> str:
@@ -110,7 +110,8 @@ def _index(folder: Path) -> dict[str, Any]:
     return index if isinstance(index, dict) and index.get("version") == _VERSION else {}
 
 
-def _read(folder: Path) -> Atlas:
+def read(folder: Path) -> Atlas:
+    """Return the atlas in a folder; empty where there is none."""
     layers = _index(folder).get("layers")
     if not isinstance(layers, dict):
         return {}
@@ -130,9 +131,39 @@ def _is_order(filters: object) -> bool:
     )
 
 
-def write(folder: Path, made: Mapping[str, tuple[Sequence[int], np.ndarray]], recipe: str) -> None:
+def check(folder: Path) -> None:
+    """Raise LiveflightError where a folder holds anything but an atlas: what is written there takes
+    the place of all of it."""
+    own = {_INDEX, *(sheet.path.name for sheet in read(folder).values())}
+    try:
+        others = sorted(path.name for path in folder.iterdir() if path.name not in own)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise LiveflightError(unwritable(folder, error)) from error
+    if not read(folder):
+        others = others or [path.name for path in folder.iterdir()]
+    if others:
+        raise LiveflightError(
+            f"{str(folder)!r} holds {others[0]!r}, which is no part of an atlas and would be lost: "
+            "name an empty or a new folder by --out"
+        )
+
+
+def unwritable(folder: Path, error: OSError) -> str:
+    """Return the line that says so."""
+    return f"the atlas cannot be written to {folder}: {error.strerror}; name a folder by --out"
+
+
+def write(
+    folder: Path,
+    made: Mapping[str, tuple[Sequence[int], np.ndarray]],
+    recipe: str,
+    kept: Mapping[str, Sheet] = MappingProxyType({}),
+) -> None:
     """Write an atlas: of each layer the filters in order and their thumbnails, uint8 (N, TILE,
-    TILE, 3). It is written beside the folder and then takes its place whole.
+    TILE, 3), or a sheet that is kept as it is. It is written beside the folder, a resolved path,
+    and then takes its place whole.
 
     Raises OSError where it cannot be written."""
     folders.make(folder.parent)
@@ -143,11 +174,12 @@ def write(folder: Path, made: Mapping[str, tuple[Sequence[int], np.ndarray]], re
             Image.fromarray(_sheet(thumbnails)).save(
                 part / f"{name}.webp", quality=_QUALITY, method=6
             )
-        index = {
-            "version": _VERSION,
-            "recipe": recipe,
-            "layers": {name: list(map(int, filters)) for name, (filters, _) in made.items()},
-        }
+        for name, sheet in kept.items():
+            shutil.copyfile(sheet.path, part / f"{name}.webp")
+        orders = {name: sheet.filters for name, sheet in kept.items()}
+        orders |= {name: filters for name, (filters, _) in made.items()}
+        layers = {name: list(map(int, filters)) for name, filters in orders.items()}
+        index = {"version": _VERSION, "recipe": recipe, "layers": layers}
         (part / _INDEX).write_text(json.dumps(index) + "\n", encoding="utf-8")
         _replace(folder, part)
     finally:
@@ -166,7 +198,12 @@ def _replace(folder: Path, part: Path) -> None:
     old = folder.with_name(f"{part.name}.old")
     with suppress(FileNotFoundError):
         os.replace(folder, old)
-    os.replace(part, folder)
+    try:
+        os.replace(part, folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.replace(old, folder)
+        raise
     _remove(old)
 
 

@@ -5,7 +5,7 @@ Imports no torch: names and shapes are asked for long before anything is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -73,6 +73,13 @@ class Network:
                 f"list its layers with: liveflight networks {self.name}"
             )
         return found
+
+    def sorted(self, names: Iterable[str]) -> list[Layer]:
+        """Return the layers of these names or aliases, each once, from shallow to deep.
+
+        Raises LiveflightError if there is none of a name."""
+        wanted = {self.layer(name).name for name in names}
+        return [layer for layer in self.layers if layer.name in wanted]
 
     def filter_called(self, layer: Layer, name: str) -> int:
         """Return the number of a layer's filter of that name, in any case, hyphens as spaces.
