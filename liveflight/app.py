@@ -19,6 +19,7 @@ from liveflight.core.contracts import (
     KeyPress,
     LiveflightError,
     Output,
+    Pointer,
     Quit,
 )
 from liveflight.core.mailbox import Mailbox, Message
@@ -101,7 +102,10 @@ class App:
         self._ticks = Ticks(flight, self.dream, self.pace, self.laps, self._listen, live=live)
         self._present = Present(output.ctx)
         self._present.warm_up(output.framebuffer)
-        self.overlay = Overlay(output, flight, self.meter, self.pace, background=live)
+        mailbox = self.mailbox
+        self.overlay = Overlay(output, flight, self.meter, self.pace, mailbox, background=live)
+        self._keyboard.above = (self.overlay.search, self.overlay.browser)
+        self._keyboard.picker.choose = self.overlay.browser.choose
         self._master = 1.0
         self._turning = False
         flight.on("show.reseed", self.dream.reseed)
@@ -162,6 +166,8 @@ class App:
             match event:
                 case KeyPress():
                     self._keyboard.press(event)
+                case Pointer():
+                    self.overlay.browser.point(event)
                 case Quit():
                     self._quit()
 

@@ -47,6 +47,11 @@ class Course:
         return max(goal, key=lambda target: goal[target])
 
     @property
+    def flown(self) -> Target | None:
+        """As `here`; None before the first goal."""
+        return self.here if self.goal else None
+
+    @property
     def waiting(self) -> bool:
         """Whether the goal, or one that is still to become it, is being prepared."""
         return self._awaited is not None or self._asked is not None

@@ -1,14 +1,19 @@
-"""What is written over the picture: the HUD's lines and the page of keys."""
+"""What is laid over the picture: the HUD, the page of keys, the atlas, lists to pick from."""
 
 from __future__ import annotations
 
-from liveflight.core.contracts import Output
+from liveflight import networks
+from liveflight.browser import Browser
+from liveflight.core.contracts import Output, Target
+from liveflight.core.mailbox import Mailbox
 from liveflight.core.meter import Meter
 from liveflight.flight import Flight
+from liveflight.gl.atlas_view import AtlasView
 from liveflight.gl.hud import Hud
 from liveflight.inputs import keyboard
 from liveflight.inputs.picker import Picker
 from liveflight.pace import Pace
+from liveflight.search import Search
 from liveflight.surfaces import Surfaces
 
 EVERY = 0.25
@@ -22,8 +27,21 @@ class Overlay:
     """In the `background`, new texts come a moment later and hold up no frame."""
 
     def __init__(
-        self, output: Output, flight: Flight, meter: Meter, pace: Pace, *, background: bool
+        self,
+        output: Output,
+        flight: Flight,
+        meter: Meter,
+        pace: Pace,
+        mailbox: Mailbox,
+        *,
+        background: bool,
     ) -> None:
+        self.browser = Browser(mailbox, lambda: flight.course.flown)
+        self.search = Search(mailbox, self.browser)
+        self._view = AtlasView(output.ctx, background)
+        self._view.warm_up(output.framebuffer)
+        self._pointed = False
+        """Whether the mouse pointer is shown for the atlas."""
         self._flight, self._meter, self._pace = flight, meter, pace
         self._hud = Hud(output.ctx, background)
         self._hud.warm_up(output.framebuffer)
@@ -43,12 +61,17 @@ class Overlay:
         if (troubles := self._flight.reports.counts.total()) != self._troubles:
             self._troubles, self._quiet = troubles, 0.0
         where, size, up = output.framebuffer, output.size, output.bottom_up
+        if self._atlas(output):
+            return
         waiting = self._flight.loader.downloading and not self._flight.mix()
         if controls.flag("show.hud") or waiting:
             if self._age >= EVERY or not dt:
                 self._age, self._lines = 0.0, self.lines(surfaces)
-            self._hud.draw(self._lines, where, size, bottom_up=up)
-        if picker.open:
+            indent = self._thumbnail(output)
+            self._hud.draw(self._lines, where, size, bottom_up=up, indent=indent)
+        if self.search.open:
+            self._hud.draw(self.search.lines(), where, size, bottom_up=up, place="centre")
+        elif picker.open:
             listed = picker.lines(self._flight.values())
             listed += surfaces.lines()  # what a knob that learns waits for: it lies over the HUD
             self._hud.draw(listed, where, size, bottom_up=up, place="centre")
@@ -60,7 +83,7 @@ class Overlay:
         message and trouble."""
         flight, meter, pace = self._flight, self._meter, self._pace
         mix = [pair for pair in flight.mix().items() if pair[1] >= 0.005]
-        shown = [f"{target}\t{weight:.0%}" for target, weight in mix]
+        shown = [f"{_named(target)}\t{weight:.0%}" for target, weight in mix]
         steps = pace.step_rate.value
         lines = [
             *(shown or [flight.loader.downloading or "loading ..."]),
@@ -77,5 +100,34 @@ class Overlay:
         ]
         return [*lines, *filter(None, said), *surfaces.lines()]
 
+    def _atlas(self, output: Output) -> bool:
+        """Draw the atlas over everything; whether it is open."""
+        browser = self.browser
+        if browser.open != self._pointed:
+            self._pointed = browser.open
+            output.show_pointer(browser.open)
+        if browser.open:
+            size, up = output.size, output.bottom_up
+            self._view.draw(browser.page(size), output.framebuffer, size, up)
+        else:
+            self._view.close()
+        return browser.open
+
+    def _thumbnail(self, output: Output) -> int:
+        """Draw what the flown filter looks like; how many pixels that takes from the HUD's line."""
+        course = self._flight.course
+        if not course.goal:
+            return 0
+        here, find = course.here, self.browser.thumbnails.of
+        size, up = output.size, output.bottom_up
+        return self._view.thumbnail(here, lambda: find(here), output.framebuffer, size, up)
+
     def release(self) -> None:
+        self._view.release()
         self._hud.release()
+
+
+def _named(target: Target) -> str:
+    """Return a target's name, and that of its filter, if it has one."""
+    name = networks.network(target.network).name_of(target.layer, target.filter)
+    return f"{target} {name}".rstrip()
