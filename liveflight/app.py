@@ -4,9 +4,9 @@ which order.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from liveflight.core.contracts import (
     Canvas,
     Engine,
     KeyPress,
-    LiveflightError,
     Output,
     Pointer,
     Quit,
@@ -26,22 +25,19 @@ from liveflight.core.mailbox import Mailbox, Message
 from liveflight.core.meter import Meter
 from liveflight.dream import Dream
 from liveflight.flight import Flight
-from liveflight.gl.present import Fit, Present
 from liveflight.inputs.keyboard import Keyboard
 from liveflight.inputs.sound import SoundInput
 from liveflight.laps import Laps
 from liveflight.loader import Loader, Shown
 from liveflight.overlay import Overlay
 from liveflight.pace import Pace
+from liveflight.screen import Screen
 from liveflight.screenshots import Screenshots
 from liveflight.seeding import Seeding, moving
 from liveflight.surfaces import Surfaces
-from liveflight.takeoff import Options, canvas, weights_of
+from liveflight.takeoff import Options, canvas, is_dense, weights_of
 from liveflight.ticks import Ticks
-from liveflight.worker import Worker
-
-FADE = 0.5
-"""Seconds a blackout takes, there and back."""
+from liveflight.worker import Worker, beside
 
 WAITING = 0.1
 """Seconds per frame until there is something to ascend: the time is better spent on loading it."""
@@ -78,7 +74,9 @@ class App:
         self.watchers: list[Callable[[], None]] = []
         self.pace = Pace(flight, options, live=live)
         self.running = True
-        self.surfaces = Surfaces(self.mailbox, flight.reports.add)
+        self.guard = flight.guard
+        self.guard.live = live
+        self.surfaces = Surfaces(self.mailbox, flight.reports.add, self.guard, background=live)
         self._heard: list[Message] = []
         """The messages of this frame."""
         self._untold = 0.0
@@ -99,14 +97,12 @@ class App:
             self._seeding.start,
             self._seeding.lay,
         )
-        self._ticks = Ticks(flight, self.dream, self.pace, self.laps, self._listen, live=live)
-        self._present = Present(output.ctx)
-        self._present.warm_up(output.framebuffer)
+        self._ticks = Ticks(flight, self.dream, self.pace, self.laps, self._listen, self.guard)
+        self._screen = Screen(output, flight, self.dream, self.meter)
         mailbox = self.mailbox
         self.overlay = Overlay(output, flight, self.meter, self.pace, mailbox, background=live)
         self._keyboard.above = (self.overlay.search, self.overlay.browser)
         self._keyboard.picker.choose = self.overlay.browser.choose
-        self._master = 1.0
         self._turning = False
         flight.on("show.reseed", self.dream.reseed)
         flight.on("show.screenshot", self._screenshot)
@@ -123,6 +119,8 @@ class App:
         """One frame, from what was asked for to what is shown. `rest` lets the seconds pass that
         it has left: before the controls are read, not after; and, to make frames even, before they
         are read for the last time."""
+        run = self.guard.run
+        self.guard.now = now
         dt = self.meter.tick(now, expected=bool(self.flight.mix()))
         self._untold += dt
         self.laps.start()
@@ -130,23 +128,26 @@ class App:
         if rest:
             rest(self._ticks.spare())
             self.laps.end("rest")
-        self._take_events()
-        self.pace.fit_canvas()
-        self._seeding.look(now)
+        run("the output's events", self._take_events)
+        run("the canvas's size", self.pace.fit_canvas)
+        run("the camera's picture", self._seeding.look, now)
         self.surfaces.poll(now)
         self._listen()
         if self._turning:  # between two frames: what is drawn may be lost by it
             self._turning = False
-            self.output.toggle_fullscreen()
+            self.guard.attempt("full screen", self.output.toggle_fullscreen)
         self.flight.advance(dt)
         self.laps.end("control")
         if dt and self.flight.flying:
-            self._move(dt)
+            run("the camera's motion", self._move, dt)
             self._ticks.ascend(dt, began)
-        self._draw(dt, rest)
-        if self.output.vsync:
-            housekeeping.tidy(self.pace.showing, self.flight.loader.tidy)
-        self.output.show()
+        if run(
+            "the picture", self._screen.draw, self.output, dt
+        ):  # else the last one stays on the screen
+            run("what is laid over the picture", self._finish, dt, rest)
+            if self.output.vsync:
+                run("tidying up", housekeeping.tidy, self.pace.showing, self.flight.loader.tidy)
+            run("the output", self.output.show)
         self.laps.end("show")
         self._tell(now)
 
@@ -157,7 +158,7 @@ class App:
         self.dream.close()
         self._seeding.close()
         self.flight.loader.close()
-        self._present.release()
+        self._screen.release()
         self.overlay.release()
         self.output.close()
 
@@ -174,27 +175,19 @@ class App:
     def _listen(self) -> None:
         """Whatever can still take effect: before a tick, before the frame, before it is shown."""
         messages = self.mailbox.drain()
-        self.flight.apply(messages)
+        for message in messages:
+            self.guard.attempt("a message", self.flight.apply, (message,))
         self._heard += messages
 
     def _move(self, dt: float) -> None:
         width, height = self.dream.size
         self.dream.move(self._camera.warp(self.flight.controls, dt, width / height), dt)
 
-    def _draw(self, dt: float, rest: Callable[[float], None] | None) -> None:
-        controls, output = self.flight.controls, self.output
-        fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
-        drawn = self._faded(dt)
-        self._present.draw(
-            self.dream.view(),
-            output.framebuffer,
-            output.size,
-            fit=fit,
-            bottom_up=output.bottom_up,
-            master=drawn,
-            frame=self.meter.frames,
-        )
-        self.overlay.draw(output, self.surfaces, self._keyboard.picker, dt)
+    def _finish(self, dt: float, rest: Callable[[float], None] | None) -> None:
+        """Lay over the drawn picture what belongs there, and dim it as was said meanwhile."""
+        output = self.output
+        picker = self._keyboard.picker
+        self.guard.run("the HUD", self.overlay.draw, output, self.surfaces, picker, dt)
         if rest:
             output.ctx.finish()
         self.laps.end("present")
@@ -204,38 +197,36 @@ class App:
         if not self._hurries:
             self._listen()
         self.laps.end("control")
-        self._master = self._faded(dt)
-        if drawn and self._master != drawn:
-            self._present.dim(output.framebuffer, output.size, self._master / drawn)
+        self._screen.dim(output, dt)
         self.laps.end("present")
-
-    def _faded(self, dt: float) -> float:
-        """The brightness of this frame, as far as it is known by now: blackouts take their time."""
-        controls = self.flight.controls
-        goal = 0.0 if controls.flag("show.blackout") else controls.number("show.master")
-        step = dt / FADE if dt else 1.0
-        return self._master + min(max(goal - self._master, -step), step)
 
     def _tell(self, now: float) -> None:
         """What came of this frame goes to whoever wants to know."""
-        parts = self.laps.seconds
-        drawing = parts["present"] + (0.0 if self.output.vsync else parts["show"])
-        running = self.dream.since if self.dream.ticking else 0.0
-        self.pace.displayed(now, self.meter.interval, drawing, parts["show"], running)
-        self.flight.controls.set("show.fps", round(self.meter.rate, 1))
-        self.flight.controls.set("show.late", self.meter.late)
+        self.guard.run("the governor", self._measure, now)
         heard, self._heard = self._heard, []
         later = self._hurries
-        self.surfaces.tell(now, self.flight.values(), heard, later=later)
+        self.guard.run("telling", self._tell_surfaces, now, heard, later)
         self._untold = self._untold if later else 0.0
-        try:
-            if saved := self._screenshots.saved():
-                self.flight.note(saved)
-        except LiveflightError as error:
-            self.flight.reports.add(error)
+        self.guard.run("the screenshot", self._note_saved)
         self.laps.end("tell")
         for watcher in self.watchers:
             watcher()
+
+    def _measure(self, now: float) -> None:
+        parts = self.laps.seconds
+        showing = parts["show"]
+        drawing = parts.get("present", 0.0) + (0.0 if self.output.vsync else showing)
+        running = self.dream.since if self.dream.ticking else 0.0
+        self.pace.displayed(now, self.meter.interval, drawing, showing, running)
+        self.flight.controls.set("show.fps", round(self.meter.rate, 1))
+        self.flight.controls.set("show.late", self.meter.late)
+
+    def _tell_surfaces(self, now: float, heard: list[Message], later: bool) -> None:
+        self.surfaces.tell(now, self.flight.values(), heard, later=later)
+
+    def _note_saved(self) -> None:
+        if saved := self._screenshots.saved():
+            self.flight.note(saved)
 
     @property
     def _hurries(self) -> bool:
@@ -245,7 +236,7 @@ class App:
 
     def picture(self) -> np.ndarray:
         """What is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""
-        return self._present.picture(self.dream.view(), self.output.size)
+        return self._screen.picture(self.output.size)
 
     def _screenshot(self) -> None:
         self._screenshots.take(self.picture())
@@ -272,6 +263,7 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
     flight = Flight(Loader(engine, background=live, shown=shown), options.seed)
     try:
         weights = weights_of(options)
+        options = replace(options, dense=is_dense(options))
         scores = surfaces.take_off(flight, options)
         app = App(output, flight, options, live=live)
     except BaseException:
@@ -279,11 +271,11 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
         output.close()
         raise
     try:
-        for surface in scores:
-            app.surfaces.add(surface)
+        for name, surface in scores:
+            app.surfaces.add(surface, name)
         if options.sound and not live:
             sound = SoundInput(options.sound)
-            app.surfaces.add(sound)
+            app.surfaces.add(sound, "sound")
             if options.replay:  # what was heard is in the log; the file is for the video alone
                 app.surfaces.drop(sound)
     except BaseException:
@@ -291,32 +283,34 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
         raise
     if live:
         # A preset that is read for the first time as it is recalled takes milliseconds of a frame.
-        threading.Thread(target=presets.names, daemon=True).start()
+        beside(presets.names)
         app.surfaces.open(surfaces.asked_for(options))
     return app
 
 
 @housekeeping.taken_over()
-def run(app: App, fps: float) -> None:
-    """Flies live, at most `fps` frames per second, until the performer ends it. The rate that the
-    governor keeps, and for which frames wait for the ascent, is that of the options."""
+def run(app: App, fps: float, asked: Callable[[], bool] = lambda: False) -> None:
+    """Flies live, at most `fps` frames per second, until the performer ends it, or somebody has
+    `asked` for its end. The rate that the governor keeps, and for which frames wait for the ascent,
+    is that of the options."""
     sooner = app.pace.interval - 1 / fps
     late = 0.0
 
     def sleep(until: float) -> None:
-        housekeeping.tidy(until - time.perf_counter(), app.flight.loader.tidy)
+        left = until - time.perf_counter()
+        app.guard.run("tidying up", housekeeping.tidy, left, app.flight.loader.tidy)
         time.sleep(max(0.0, until - time.perf_counter()))
 
     def rest(seconds: float) -> None:
         sleep(time.perf_counter() + seconds - sooner - late)
 
     due = time.perf_counter()
-    while app.running:
+    while app.running and not asked():
         now = time.perf_counter()
         late = max(now - due, 0.0)
         # How long a driver draws that waits for the display is not known, nor what is left.
-        app.frame(now, None if app.output.vsync else rest)
-        interval = 1 / fps if app.flight.mix() else WAITING
+        app.guard.attempt("a frame", app.frame, now, None if app.output.vsync else rest)
+        interval = 1 / fps if app.guard.attempt("the mix", app.flight.mix) else WAITING
         due = max(due + interval, time.perf_counter() - interval)
         # A display that is waited for keeps the intervals even; only one that is faster than
         # wanted has to be slept for.

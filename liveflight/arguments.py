@@ -3,11 +3,12 @@ argparse.ArgumentTypeError naming the value and what is allowed."""
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.contracts import LiveflightError, Value, nearest
 from liveflight.core.controls import find
 
 Size = tuple[int, int]
@@ -16,10 +17,10 @@ Size = tuple[int, int]
 SMALLEST, LARGEST = 16, 16384
 
 
-def size(text: str) -> Size:
+def size(text: str, example: str = "320x180") -> Size:
     width, cross, height = text.lower().partition("x")
     if not (cross and width.isdecimal() and height.isdecimal()):
-        raise ArgumentTypeError(f"{text!r} is not of the form WIDTHxHEIGHT, such as 320x180")
+        raise ArgumentTypeError(f"{text!r} is not of the form WIDTHxHEIGHT, such as {example}")
     sides = int(width[:9]), int(height[:9])
     if not all(SMALLEST <= side <= LARGEST for side in sides):
         raise ArgumentTypeError(f"{text!r}: each side is from {SMALLEST} to {LARGEST} pixels")
@@ -66,8 +67,41 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def choice(allowed: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in allowed:
+            near = nearest(text, allowed)
+            raise ArgumentTypeError(f"{text!r} is none of {', '.join(allowed)}{near}")
+        return text.lower()
+
+    return read
+
+
+def file(text: str) -> Path:
+    """A file or folder to read or to write."""
+    return Path(local(text))
+
+
+def local(text: str) -> str:
+    """A name, or a path, of which `~` and `~user` are expanded: not every shell does after `=`."""
+    if "://" in text:
+        raise ArgumentTypeError(f"{text!r} is an address: download it, and name the file")
+    return os.path.expanduser(text)
+
+
+def camera(text: str) -> str:
+    """A camera, a video file or a test source."""
+    if "://" in text:
+        raise ArgumentTypeError(
+            f"{text!r} is an address: download the video, or bring a live stream in by a virtual"
+            " camera, such as OBS has"
+        )
+    return os.path.expanduser(text)
+
+
 def sound(text: str) -> str:
     """A file that a render can hear: it has no time for devices."""
+    text = local(text)
     if text and not Path(text).is_file():
         raise ArgumentTypeError(f"{text!r}: there is no such file")
     return text

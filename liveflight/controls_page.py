@@ -15,11 +15,13 @@ _HEAD = """# Every control
 
 Made by `liveflight controls --markdown`; do not edit.
 
-A plain OSC address takes and tells a fader position 0 to 1, or a name for a choice; the address and
-`/raw` the unit listed; the address and `/add` a signed step; `?` is answered. A trigger takes
-nothing or 1. The OSCQuery node is the plain address. Whatever has no key of its own is picked from
-the list of all controls (C) and moved with the arrows. MIDI learn takes every control that can be
-moved or fired.
+A plain OSC address takes and tells a fader position 0 to 1; the address and `/raw` the unit listed;
+the address and `/add` a signed step; `?` is answered. A choice is taken by its name, by its number
+as an int or by a fader position, and at `/raw` by its number, int or float: a surface that only
+sends floats chooses there. A trigger takes nothing or 1. Slashes at an address's end do not count.
+The OSCQuery node is the plain address. Whatever has no key of its own is picked from the list of
+all controls (C) and moved with the arrows. MIDI learn takes every control that can be moved or
+fired.
 
 A preset writes a switch that is on as `true`, one that is off as `false`.
 """
@@ -47,7 +49,7 @@ def _cells(row: Control) -> tuple[str, ...]:
     return (
         f"`{row.key}`",
         row.help,
-        allowed.get(row.kind, row.range),
+        allowed.get(row.kind, row.range) + (f"; `/raw` {row.indices}" if row.choices else ""),
         default,
         "it tells" if told else _keys(row),
         _addresses(row),

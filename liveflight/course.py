@@ -27,8 +27,10 @@ class Course:
         foreseen."""
         self.hurried = False
         """Whether the ascent has too little time as it is: nothing is looked ahead at meanwhile."""
+        self.downloads = True
+        """Whether weights may be downloaded for what is asked for now."""
         self._report = report
-        self._asked: tuple[Mapping[Target, float], float, str] | None = None
+        self._asked: tuple[Mapping[Target, float], float, str, bool] | None = None
         """What was aimed at, as long as it is not known whether its targets exist."""
         self._awaited: Mapping[Target, float] | None = None
         self._crossfade, self._curve = 0.0, "smooth"
@@ -73,8 +75,27 @@ class Course:
 
         Raises LiveflightError for names that do not exist: of a network whose layers have yet to be
         found out, `arrive` does."""
-        self._asked = goal, crossfade, curve
+        before, self._asked = self._asked, (goal, crossfade, curve, self.downloads)
+        try:
+            self._recognise()
+        except LiveflightError:
+            self._asked = before
+            raise
         self.arrive()
+
+    def check(self, targets: Iterable[Target]) -> None:
+        """Raise LiveflightError for names that do not exist and for networks that would have to be
+        downloaded where that is not allowed, as far as is known at once."""
+        self._check((each for each in targets if networks.at_once(each.network)), self.downloads)
+
+    def _check(self, targets: Iterable[Target], downloads: bool) -> None:
+        for target in targets:
+            name = networks.resolve(target).network
+            if not downloads and not self.at_hand(name):
+                raise LiveflightError(
+                    f"the weights of {name} are not on this machine: the network may have them "
+                    "downloaded only with --allow-remote-downloads"
+                )
 
     def weigh(self, goal: Mapping[Target, float]) -> None:
         """Other weights for the targets of the goal, at once and at no cost: the layers stay the
@@ -108,10 +129,11 @@ class Course:
         if self._asked is None:
             return
         asked, self._asked = self._asked, None
-        goal, crossfade, curve = asked
+        goal, crossfade, curve, downloads = asked
         if not self.loader.acquainted(sorted({target.network for target in goal})):
             self._asked = asked
             return
+        self._check(goal, downloads)
         known = {networks.resolve(target): weight for target, weight in goal.items()}
         wanted = strongest(known)  # what is flown in the end, and so what has to be planned
         if wanted == self.goal:

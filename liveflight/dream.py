@@ -98,20 +98,30 @@ class Dream:
         self._hand_over, reason = choose(self._ctx, engine.device, engine.stream)
         return reason
 
-    def begin(self, engine: Engine, mix: Mix, ascent: Ascent, size: tuple[int, int]) -> None:
-        """A tick begins: the canvas, from now on of that size, comes to where the camera is."""
+    def resize(self, size: tuple[int, int]) -> None:
+        """Give the canvas this width and height. Raises LiveflightError, and changes nothing, where
+        the GPU has no room for it."""
         if size != self.size:
             self._hand_over.forget()
-        self._feedback.resize(size)
-        if not is_still(self._pending):
-            self._feedback.warp(self._pending)
-        self._pending, self._span, self.since = STILL, self.since, 0.0
+            self._feedback.resize(size)
+
+    def begin(self, engine: Engine, mix: Mix, ascent: Ascent, size: tuple[int, int]) -> None:
+        """A tick begins: the canvas, from now on of that size, comes to where the camera is."""
+        self.resize(size)
+        self.settle()
+        self._span, self.since = self.since, 0.0
         self._lap("warp")
         canvas = self._read()
         self._lap("hand-over")
         self.steps = ascent.steps
         self._slow = self._unwanted = False
         self._worker.submit(partial(_timed, engine, canvas, mix, ascent))
+
+    def settle(self) -> None:
+        """Bring the canvas to where the camera is without a tick; not while one is in flight."""
+        if not is_still(self._pending):
+            self._feedback.warp(self._pending)
+            self._pending = STILL
 
     def arrive(self, patience: float) -> bool:
         """Takes in the tick in flight as soon as it is done, waiting at most `patience` seconds;
@@ -142,6 +152,10 @@ class Dream:
         """What is seen, from where the camera is now; good until anything else here is called."""
         self._take_noise()
         return self._feedback.view(self._pending)
+
+    def still(self) -> moderngl.Texture:
+        """Return what is seen as the last tick left it; draws nothing."""
+        return self._feedback.view(STILL)
 
     def reseed(self) -> None:
         """Starts again, from another noise every time, as soon as that has been made."""

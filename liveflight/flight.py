@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
 from liveflight import steering
-from liveflight.core.contracts import LiveflightError, Mix, Target, Value
+from liveflight.core.contracts import CannotFlyError, LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, Controls
 from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
 from liveflight.core.modulation import Modulation
@@ -18,9 +18,11 @@ from liveflight.core.pad import CORNERS
 from liveflight.core.panic import Panic
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
+from liveflight.core.shelf import RefusedBeforeError
 from liveflight.core.tempo import Tempo
 from liveflight.course import Course
 from liveflight.cue_player import CuePlayer
+from liveflight.guard import Guard
 from liveflight.loader import Loader
 from liveflight.looks import Looks
 
@@ -36,29 +38,37 @@ class Reports:
         self.counts: Counter[str] = Counter()
         self.last = ""
 
-    def add(self, trouble: object) -> None:
+    def add(self, trouble: object, cause: BaseException | None = None) -> None:
+        """Log the trouble, with the traceback of its `cause` if there is one, or count it."""
+        if isinstance(trouble, RefusedBeforeError):
+            log.info("%s", trouble)
+            return
         text = str(trouble) or type(trouble).__name__
         self.last = text.splitlines()[0]
         if text not in self.counts and len(self.counts) >= _MOST_REPORTS:
             text = "further troubles"
         self.counts[text] += 1
         if self.counts[text] == 1:
-            log.warning("%s", text)
+            log.warning("%s", text, exc_info=cause)
 
 
 class Flight:
     def __init__(self, loader: Loader, seed: int) -> None:
         self.controls = Controls()
         self.reports = Reports()
+        self.guard = Guard(self.reports.add, live=False)
         self.course = Course(loader, self.reports.add)
         self.journey = Journey(seed)
         self.tempo = Tempo(self.controls)
         self.modulation = Modulation(seed)
         self.looks = Looks(self.controls, self.course, self.journey, self.modulation, seed)
+        self.looks.shelf.passed = self.reports.add
         self.cues = CuePlayer(self.controls, self.looks, self.reports.add)
         self.loader = loader
         self.speaker = ""
         """Origin of the message that is being applied."""
+        self.remote_downloads = False
+        """Whether the network may have weights downloaded."""
         self.last_message = ""
         self._elapsed = 0.0
         self._panic = Panic()
@@ -118,21 +128,24 @@ class Flight:
         """Does what performers asked for, at once or when its beat comes. What cannot be done is
         reported; the flight goes on."""
         for message in messages:
-            waits = not isinstance(message, Ask | Beat) and self.tempo.holds(message)
-            if not waits:
-                self._try(message)
+            self._try(message, self._begin)
 
     def advance(self, dt: float) -> None:
         """Flies on for `dt` seconds: the beat and what waited for it, glides, modulation, arriving
         networks, autopilot."""
-        for message in self.tempo.advance(dt):
-            self._try(message)
+        run = self.guard.run
+        for message in run("the beat", self.tempo.advance, dt) or ():
+            self.guard.attempt("what waited for the beat", self._try, message, self._apply)
         self._elapsed += dt
-        self.controls.advance(dt)
-        self.looks.advance(dt)
-        self.modulation.advance(dt, self.tempo.position, self.controls)
+        run("the controls' glide", self.controls.advance, dt)
+        run("the morph", self.looks.advance, dt)
+        run("the modulation", self.modulation.advance, dt, self.tempo.position, self.controls)
         if not self.controls.flag("show.freeze"):
             self.course.time += dt
+        run("the next target", self._arrive, dt)
+        run("what is prepared ahead", self.course.look_ahead)
+
+    def _arrive(self, dt: float) -> None:
         try:
             self.looks.arrive()
             self.course.arrive()
@@ -141,14 +154,29 @@ class Flight:
             self._pilot()
         except LiveflightError as error:
             self._report(error)
-        self.course.look_ahead()
 
-    def _try(self, message: Message) -> None:
+    def _try(self, message: Message, act: Callable[[Message], None]) -> None:
         self.speaker = "" if isinstance(message, Ask) else message.origin
+        self.course.downloads = self.remote_downloads or not _asks_from_afar(message)
         try:
-            self._apply(message)
+            act(message)
         except LiveflightError as error:
             self._report(error)
+        finally:
+            self.speaker, self.course.downloads = "", True
+
+    def _begin(self, message: Message) -> None:
+        """Do it now, or hold it for its beat."""
+        if isinstance(message, Ask | Beat) or not self.tempo.holds(message, self._check):
+            self._apply(message)
+
+    def _check(self, message: Message) -> None:
+        """Raise LiveflightError for what cannot be done, as far as that is known at once."""
+        match message:
+            case Set("show.preset", name):
+                self.course.check(self.looks.shelf.find(str(name)).named)
+            case Set("mix.target" | "pad.a" | "pad.b" | "pad.c" | "pad.d", str() as name) if name:
+                self.course.check([Target.parse(name)])
 
     def _calm(self) -> None:
         self.tempo.drop()
@@ -157,7 +185,7 @@ class Flight:
 
     def _report(self, error: LiveflightError) -> None:
         if not self.course.goal:
-            raise error  # the first network: without it there is nothing to fly
+            raise CannotFlyError(str(error)) from error  # the first network could not be loaded
         self.reports.add(error)
 
     def _pilot(self) -> None:
@@ -176,8 +204,8 @@ class Flight:
         pad lets go.
 
         Raises LiveflightError for names that do not exist."""
-        self.looks.lift_pad()
         self.course.aim(goal, self.controls.number("mix.crossfade"))
+        self.looks.lift_pad()
 
     def _wander(self) -> Target:
         course = self.course
@@ -223,6 +251,8 @@ class Flight:
                     self._orders[key](steering.known(str(name)))
                 return
             case Set(key, value):
+                if key in CORNERS:
+                    self._check(message)
                 self.controls.set(key, value)
                 if CONTROLS[key].kind in ("told", "meter"):
                     return  # sensed, not said
@@ -256,6 +286,14 @@ class Flight:
         values["mix.target"] = str(self.course.here) if len(self.course.goal) == 1 else ""
         values["show.preset"] = self.looks.preset
         return values
+
+
+def _asks_from_afar(message: Message) -> bool:
+    """Return whether the network chose what the message asks for. A cue list is the performer's
+    own, whoever goes on in it."""
+    if isinstance(message, Ask | Beat) or message.key.startswith("cue."):
+        return False
+    return message.origin.startswith("osc")
 
 
 def _described(message: Set | Nudge, controls: Controls) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -10,12 +12,17 @@ from liveflight.core import favourites, presets, stars
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.flight import Flight
 
+REMOTE = 16
+"""Snapshots that the network may save in a show, of the 99 slots there are."""
+APART = 2.0
+"""Seconds from one of them to the next, at least."""
 
-def offer(flight: Flight, *, remote: bool) -> None:
+
+def offer(flight: Flight, *, remote: bool, clock: Callable[[], float] = time.monotonic) -> None:
     """Gives the controls that keep something their meaning. `remote`: whether the network may save
     snapshots."""
     flight.on("show.save_preset", partial(_save, flight))
-    flight.on("show.snapshot", partial(_snapshot, flight, remote))
+    flight.on("show.snapshot", partial(_snapshot, flight, _RemoteSaves(remote, clock)))
     flight.on("show.favourite", partial(_like, flight))
     flight.order("mix.star", partial(_star, flight))
 
@@ -25,9 +32,28 @@ def _save(flight: Flight) -> None:
     flight.note(f"saved {path}")
 
 
-def _snapshot(flight: Flight, remote: bool) -> None:
-    if not remote and flight.speaker.startswith("osc"):
-        raise LiveflightError("snapshots over the network: start with --allow-remote-save")
+class _RemoteSaves:
+    """How many snapshots the network has saved, and when it may save another."""
+
+    def __init__(self, allowed: bool, clock: Callable[[], float]) -> None:
+        self._allowed, self._clock = allowed, clock
+        self._saved, self._next = 0, -math.inf
+
+    def count(self) -> None:
+        """Raise LiveflightError where the network may not save now."""
+        if not self._allowed:
+            raise LiveflightError("snapshots over the network: start with --allow-remote-save")
+        if self._saved == REMOTE:
+            raise LiveflightError(f"snapshots over the network: {REMOTE} are allowed in a show")
+        if self._clock() < self._next:
+            raise LiveflightError(f"snapshots over the network: one in {APART:g} s is allowed")
+        self._saved += 1
+        self._next = self._clock() + APART
+
+
+def _snapshot(flight: Flight, remote: _RemoteSaves) -> None:
+    if flight.speaker.startswith("osc"):
+        remote.count()
     slot = presets.free_slot()
     look = flight.as_preset(time.strftime(f"slot {slot} %Y-%m-%d %H.%M.%S"))
     presets.write(replace(look, slot=slot))

@@ -19,6 +19,7 @@ def controls() -> Rows:
         address = row.alias or row.address if row.remote else f"(keys only) {row.key}"
         default = "" if row.kind in ("trigger", "text") else row.shown(row.default)
         allowed = "" if row.kind == "trigger" else row.range
+        allowed += f"; /raw {row.indices}" if row.choices else ""
         rows.append((address, row.kind, default, allowed, row.help))
     return rows
 

@@ -50,6 +50,8 @@ class Looks:
         """Whether a panic has made it black, and nobody has turned that over since."""
         self._again: Callable[[], None] = lambda: None
         """Does what is awaited."""
+        self._downloads = True
+        """Whether weights may be downloaded for it."""
         self._look: Preset | None = None
         """The preset that is awaited; None: it is the pad."""
         self._place = ""
@@ -60,9 +62,7 @@ class Looks:
         return {
             "show.preset_next": lambda: self._walk(1),
             "show.preset_previous": lambda: self._walk(-1),
-            "show.preset_random": lambda: self.recall(
-                self.shelf.another(self.preset, float(self._rng.random()))
-            ),
+            "show.preset_random": self._wander,
             "show.undo": self.undo,
         }
 
@@ -74,16 +74,18 @@ class Looks:
         of networks whose layers are not known yet waits for `arrive`.
 
         Raises LiveflightError, having changed nothing, where it names what does not exist."""
-        self.awaited = ""
+        before, self.awaited = self.awaited, ""
         try:
             again = partial(self.recall, preset, seconds, curve)
             if self._course.goal and self._waits(preset.name, preset.named, again):
                 self._look = preset
                 return
+            self._course.check(preset.named)
             journey = [networks.resolve(stop) for stop in preset.journey]
             corners = [networks.resolve(corner) for corner in preset.corners]
             goal = {networks.resolve(target): each for target, each in preset.targets.items()}
         except LiveflightError as error:
+            self.awaited = before
             raise LiveflightError(f"preset {preset.name}: {error}") from error
         wanted = {**_DEFAULTS, **preset.settings}
         goal = dict.fromkeys(corners, 1.0) or goal or dict.fromkeys(journey[:1], 1.0)
@@ -158,7 +160,11 @@ class Looks:
         Raises LiveflightError, once, where it names what does not exist."""
         if self.awaited:
             self.awaited = ""
-            self._again()
+            self._course.downloads = self._downloads
+            try:
+                self._again()
+            finally:
+                self._course.downloads = True
 
     def advance(self, dt: float) -> None:
         """Morphs on for `dt` seconds; the pad's mix follows its finger."""
@@ -182,6 +188,7 @@ class Looks:
             if self._waits("the pad", named, self.press_pad):
                 self._look = None
                 return
+            self._course.check(named)
             corners = [networks.resolve(corner) for corner in named]
         except LiveflightError:
             self.lift_pad()
@@ -206,10 +213,31 @@ class Looks:
         if self._look is None:
             self.lift_pad()
 
+    def _wander(self) -> None:
+        """Recall any other preset; from one that cannot be flown on to the next that can."""
+        if not self._tried(self.shelf.another(self.preset, float(self._rng.random()))):
+            self._walk(1)
+
     def _walk(self, step: int) -> None:
-        preset = self.shelf.beside(self._place, step)
+        """Recall the next preset that can be flown.
+
+        Raises LiveflightError where none can, once each has been tried."""
+        failed: set[str] = set()
+        while (preset := self.shelf.beside(self._place, step)).name not in failed:
+            if self._tried(preset):
+                return
+            failed.add(preset.name)
+        raise LiveflightError("no preset here can be flown; `liveflight presets` lists them")
+
+    def _tried(self, preset: Preset) -> bool:
+        """Recall a preset; whether that worked: where not, it is reported and passed over."""
         self._place = preset.name
-        self.recall(preset)
+        try:
+            self.recall(preset)
+        except LiveflightError as error:
+            self.shelf.passed(error)
+            return False
+        return True
 
     def _turn_controls(self, wanted: Mapping[str, Value], seconds: float, curve: str) -> None:
         ways = []
@@ -232,6 +260,7 @@ class Looks:
         if self._course.loader.acquainted(sorted({target.network for target in named})):
             return False
         self.awaited, self._again = what or "the look before", again
+        self._downloads = self._course.downloads
         return True
 
     def _named(self) -> list[Target]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from liveflight import __version__, engines
+from liveflight import __version__, engines, mistyped
 from liveflight import arguments as read
 from liveflight.core.contracts import LiveflightError, Value
 
@@ -35,9 +36,13 @@ def parse(given: list[str]) -> argparse.Namespace:
     """The command and its options. No command is `fly`.
 
     Raises LiveflightError for what is not allowed, SystemExit after --help and --version."""
-    if not given or given[0] not in (*COMMANDS, "-h", "--help", "--version"):
-        given = ["fly", *given]
-    return _parser().parse_args(given)
+    named = bool(given) and given[0] in (*COMMANDS, "-h", "--help", "--version")
+    parser, options = _parser()
+    args, unknown = parser.parse_known_args(given if named else ["fly", *given])
+    if unknown:
+        command = args.command if named else ""
+        raise LiveflightError(mistyped.advice(unknown[0], command, options))
+    return args
 
 
 def options(args: argparse.Namespace, **more: object) -> Options:
@@ -48,7 +53,7 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     if args.steps is not None:
         settings["ascent.steps"] = args.steps
     names = "preset network layer filter weights canvas device engine seed fps".split()
-    names += "cues record sound link image camera".split()
+    names += "cues record sound sound_once link image camera".split()
     given: dict[str, Any] = {name: getattr(args, name, None) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
     if getattr(args, "replay", None):
@@ -67,6 +72,7 @@ def surfaces(args: argparse.Namespace) -> dict[str, object]:
         "oscquery_port": port,
         "midi": args.midi,
         "remote_save": args.allow_remote_save,
+        "remote_downloads": args.allow_remote_downloads,
     }
 
 
@@ -114,7 +120,8 @@ def plan(args: argparse.Namespace) -> Plan:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
+    """With every command's options."""
     parser = _Parser(
         prog="liveflight",
         description="Play a neural network's filters live.",
@@ -124,11 +131,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     adders = {"fly": _add_fly, "render": _add_render, "networks": _add_networks}
     adders |= {"controls": _add_controls, "doctor": _add_doctor, "bench": _add_bench}
+    options = {}
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         if name in adders:
             adders[name](command)
-    return parser
+        options[name] = [each for each in command._option_string_actions if each[1:] != "-help"]
+    return parser, options
 
 
 def _add_fly(command: argparse.ArgumentParser) -> None:
@@ -141,16 +150,21 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     fps = "frames per second at most (60; 30 where the processor draws)"
     add("--fps", type=read.rate, help=fps)
     add("--allow-remote-save", action="store_true", help="snapshots may come over OSC")
-    add("--osc-host", default="127.0.0.1", metavar="HOST", help="where OSC is heard (127.0.0.1)")
+    add("--allow-remote-downloads", action="store_true",
+        help="so may presets and targets whose weights have to be downloaded")  # fmt: skip
+    add("--osc-host", default="localhost", metavar="HOST", help="where OSC is heard (localhost)")
     _add_port(command)
     midi = "play by MIDI: all ports, or those with this word in their names"
     add("--midi", nargs="?", const="", metavar="PORT", help=midi)
-    add("--sound", default="", metavar="default|DEVICE|FILE", help="what modulation hears")
+    heard = "what modulation hears"
+    add("--sound", type=read.local, default="", metavar="default|DEVICE|FILE", help=heard)
+    add("--sound-once", action="store_true", help="a sound file ends, instead of looping")
+    add("--no-render", action="store_true", help="without a display, end with code 2")
     add("--link", action="store_true", help="share the beat of the network's Ableton Link session")
     add("--osc-feedback", type=read.place, action="append", default=[], metavar="HOST:PORT",
         help="a surface that is told where the controls stand; may be repeated")  # fmt: skip
-    add("--oscquery-host", default="127.0.0.1", metavar="HOST",
-        help="where OSCQuery is served (127.0.0.1)")  # fmt: skip
+    add("--oscquery-host", default="localhost", metavar="HOST",
+        help="where OSCQuery is served (localhost)")  # fmt: skip
     add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",
         help="its TCP port (OSC's number); 0: no OSCQuery")  # fmt: skip
 
@@ -162,9 +176,9 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--seconds", type=read.number(1e-3, 1e6), help="10, or as long as --replay")
     add("--fps", type=read.rate, help="30, or as in --replay; also 30000/1001")
-    add("--replay", type=Path, metavar="LOG", help="fly a recorded flight again")
+    add("--replay", type=read.file, metavar="LOG", help="fly a recorded flight again")
     out = "a name in .mp4, or a folder for PNGs (flight.mp4, or the next number that is free)"
-    add("--out", type=Path, help=out)
+    add("--out", type=read.file, help=out)
     _add_overwrite(command, "out")
     sound = "what modulation hears, and the video sounds like"
     command.add_argument("--sound", type=read.sound, default="", metavar="FILE", help=sound)
@@ -199,11 +213,11 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
     add("--switches", action="store_true", help="whether changes of target stall the picture")
     add("--latency", action="store_true", help="from an OSC packet to the picture")
     add("--all", action="store_true", help="peers, switches and latency")
-    add("--engine", action="append", default=[], choices=engines.NAMES,
+    add("--engine", type=read.choice(engines.NAMES), action="append", default=[], metavar="NAME",
         help="measure this engine, and fly with it; may be repeated (all)")  # fmt: skip
     add("--display-fps", type=read.rate, metavar="N",
         help="the rate that is to be held (30 on a CPU, else 60)")  # fmt: skip
-    add("--json", type=Path, metavar="FILE", help="every figure, into this file")
+    add("--json", type=read.file, metavar="FILE", help="every figure, into this file")
     _add_overwrite(command, "json")
     add("--markdown", action="store_true", help="tables for a README")
 
@@ -218,14 +232,11 @@ def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> Non
     add("--network", default="", help="see `liveflight networks`")
     add("--layer", default="", help="see `liveflight networks NETWORK`")
     add("--filter", default="", metavar="N", help="its number or name, or * for the whole layer")
-    add(
-        "--weights",
-        type=Path,
-        metavar="FILE",
-        help="the network's: .safetensors, .pth, .h5 or .onnx",
-    )
+    kept = "the network's: .safetensors, .pth, .h5 or .onnx"
+    add("--weights", type=read.file, metavar="FILE", help=kept)
     add("--canvas", type=read.size, metavar="WxH", help="the picture that is dreamed")
-    add("--size", type=read.size, metavar="WxH", help=f"the picture that is shown ({size})")
+    shown = partial(read.size, example=size)
+    add("--size", type=shown, metavar="WxH", help=f"the picture that is shown ({size})")
     add("--steps", type=read.setting("ascent.steps"), metavar="N", help="ascent steps per frame")
     add("--set", type=read.assignment, action="append", default=[], metavar="GROUP.NAME=VALUE",
         help="any control, in its unit; may be repeated")  # fmt: skip
@@ -236,19 +247,21 @@ def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> Non
 def _add_preset(command: argparse.ArgumentParser) -> None:
     help = "a preset's name, slot or file"
     add = command.add_argument
-    add("--preset", default="", metavar="NAME|FILE.toml", help=help)
-    add("--cues", default="", metavar="NAME|FILE.toml", help="plays a cue list, for ever")
+    add("--preset", type=read.local, default="", metavar="NAME|FILE.toml", help=help)
+    cues = "plays a cue list, for ever"
+    add("--cues", type=read.local, default="", metavar="NAME|FILE.toml", help=cues)
     record = "writes down what is played, for --replay; where there is one, FILE_2 and so on"
-    add("--record", type=Path, metavar="FILE", help=record)
+    add("--record", type=read.file, metavar="FILE", help=record)
     image = "start from this picture, and grow on it: see seed.amount"
-    add("--image", type=Path, metavar="FILE", help=image)
+    add("--image", type=read.file, metavar="FILE", help=image)
     camera = "grow on a camera (/dev/video0, 0, a name), a video file, or lavfi:SOURCE"
-    add("--camera", default="", metavar="DEVICE|FILE", help=camera)
+    add("--camera", type=read.camera, default="", metavar="DEVICE|FILE", help=camera)
 
 
 def _add_engine(command: argparse.ArgumentParser) -> None:
     help = "what takes the ascent steps (auto: the fastest here)"
-    command.add_argument("--engine", default="auto", choices=engines.NAMES, help=help)
+    names, metavar = read.choice(engines.NAMES), "|".join(engines.NAMES)
+    command.add_argument("--engine", default="auto", type=names, metavar=metavar, help=help)
 
 
 def _add_port(command: argparse.ArgumentParser) -> None:

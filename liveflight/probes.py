@@ -79,9 +79,10 @@ def engine(given: dict[str, Any]) -> dict[str, Any]:
     from liveflight import engines, networks
     from liveflight.core.contracts import Ascent, Target
     from liveflight.core.noise import pink
+    from liveflight.networks import efficientnet_lite0
 
     chosen = engines.load(given["name"], given["device"])
-    network = networks.network(networks.names()[0])
+    network = networks.network(efficientnet_lite0.NAME)  # the lightest that needs no download
     chosen.prepare(network.name)
     layer = network.layers[len(network.layers) // 4]
     target = Target(network.name, layer.name, 0)

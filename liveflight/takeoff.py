@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from liveflight import networks
-from liveflight.core import cues, presets
+from liveflight.core import cues, library, presets
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import ROWS
 from liveflight.core.cues import CueList
@@ -18,9 +19,9 @@ from liveflight.flight import Flight
 from liveflight.networks import Layer, Network
 
 PRESET_OF = {
-    "efficientnet_lite0": presets.DEFAULT,
-    "vgg16": "cathedral",
-    "vgg19": "ai-flight",
+    "vgg16": presets.DEFAULT,
+    "efficientnet_lite0": "reef",
+    "vgg19": "ai-flight-vgg19",
     "googlenet": "inception",
 }
 """The flight of a network where only the network was named; others have the default's, on one
@@ -28,6 +29,8 @@ target."""
 
 CANVAS = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
 """Width and height of the canvas by device, where nobody asked for another."""
+_DENSE = {**CANVAS, "cpu": (256, 144)}
+"""The same for networks of full convolutions, whose steps cost several times as much."""
 
 _SMALLEST = 64
 """Pixels below which no side of the canvas is lowered: deep layers would have nothing left."""
@@ -48,6 +51,8 @@ class Options:
     """Controls set after the preset, checked."""
     canvas: tuple[int, int] | None = None
     """Width and height in pixels; None chooses by the device."""
+    dense: bool = False
+    """Whether the network that it begins with consists of full convolutions."""
     device: str = "auto"
     engine: str = "auto"
     seed: int = 0
@@ -56,24 +61,28 @@ class Options:
     """What the flight starts from, and grows on."""
     camera: str = ""
     """What it grows on besides: see `inputs.capture`."""
-    osc_host: str = "127.0.0.1"
+    osc_host: str = "localhost"
     osc_port: int = 0
     """0 is without OSC."""
     midi: str | None = None
     """A word in the names of the MIDI ports to listen to; empty: all; None: without MIDI."""
     sound: str = ""
     """A file to be heard, part of a sound device's name or `default`."""
+    sound_once: bool = False
+    """Whether a sound file ends in silence, where a live flight would begin it again."""
     link: bool = False
     """Whether to join the network's Ableton Link session."""
     osc_feedback: tuple[tuple[str, int], ...] = ()
     """Hosts and UDP ports that are told where the controls stand."""
-    oscquery_host: str = "127.0.0.1"
+    oscquery_host: str = "localhost"
     oscquery_port: int = 0
     """A TCP port; 0 is without OSCQuery."""
     cues: str = ""
     """A cue list's name, or the path of a .toml file."""
     remote_save: bool = False
     """Whether the network may save snapshots."""
+    remote_downloads: bool = False
+    """Whether it may have weights downloaded."""
     record: Path | None = None
     """The file that what is played is written into."""
     replay: Score | None = None
@@ -82,11 +91,22 @@ class Options:
 
 def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:
     """Width and height of the canvas on that device, at `scale` times what was asked for."""
-    width, height = options.canvas or CANVAS[device]
+    width, height = options.canvas or (_DENSE if options.dense else CANVAS)[device]
     scale = max(scale, min(1.0, _SMALLEST / min(width, height)))
     if scale == 1.0:
         return width, height
     return max(2 * round(width * scale / 2), 2), max(2 * round(height * scale / 2), 2)
+
+
+def is_dense(options: Options) -> bool:
+    """Return whether the networks that the flight begins with consist of full convolutions.
+
+    Raises LiveflightError for names that do not exist."""
+    preset = _preset(options)
+    target = None if options.replay else _target(options, preset)
+    begun = [target] if target else list(preset.named)
+    known = [name for name in {each.network for each in begun} if networks.at_once(name)]
+    return bool(known) and all(networks.network(name).dense for name in known)
 
 
 def weights_of(options: Options) -> dict[str, Path]:
@@ -112,6 +132,7 @@ def take_off(flight: Flight, options: Options) -> Score:
 
     Raises LiveflightError for names that do not exist."""
     preset = _preset(options)
+    flight.remote_downloads = options.remote_downloads
     if options.replay:
         flight.looks.shelf = RecordedShelf(options.replay.answers)
     target = None if options.replay else _target(options, preset)
@@ -132,16 +153,16 @@ def take_off(flight: Flight, options: Options) -> Score:
 def _cues(options: Options) -> CueList | None:
     if options.replay:
         return options.replay.cues
-    if options.cues.endswith(".toml"):
-        return cues.read(Path(options.cues))
+    if path := library.as_path(options.cues):
+        return cues.read(path)
     return cues.find(options.cues) if options.cues else None
 
 
 def _preset(options: Options) -> Preset:
     if options.replay:
         return options.replay.preset
-    if options.preset.endswith(".toml"):
-        return presets.read(Path(options.preset))
+    if path := library.as_path(options.preset):
+        return presets.read(path)
     if options.preset:
         return presets.find(options.preset)
     named = networks.network(options.network).name if options.network else ""
@@ -153,12 +174,25 @@ def _target(options: Options, preset: Preset) -> Target | None:
     home = next((networks.resolve(stop) for stop in preset.named), None)
     if home and not (options.network or options.layer or options.filter):
         return None
-    network = networks.network(options.network or (home.network if home else networks.names()[0]))
+    network = _network(options, home)
     own = home if home and home.network == network.name else None
     if own and not (options.layer or options.filter):
         return None
     layer = network.layer(options.layer or (own.layer if own else network.beginning.name))
     return Target(network.name, layer.name, _number(options.filter or "0", network, layer))
+
+
+def _network(options: Options, home: Target | None) -> Network:
+    """Return the network that was named, or the first that has the layer that was: the preset's
+    own before others."""
+    first = home.network if home else networks.names()[0]
+    if options.network or options.preset or not options.layer:
+        return networks.network(options.network or first)
+    for name in (first, *networks.names()):
+        with suppress(LiveflightError):
+            networks.network(name).layer(options.layer)
+            return networks.network(name)
+    return networks.network(first)
 
 
 def _number(text: str, network: Network, layer: Layer) -> int | None:

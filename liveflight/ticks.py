@@ -9,8 +9,17 @@ from liveflight.core.ascent import LONGEST, ascent
 from liveflight.core.contracts import LiveflightError, OutOfMemoryError
 from liveflight.dream import Dream
 from liveflight.flight import Flight
+from liveflight.guard import Guard
 from liveflight.laps import Laps
+from liveflight.loader import Size
 from liveflight.pace import Pace
+
+_STEP, _START = "an ascent step", "the start of an ascent step"
+"""The parts of a frame, as the guard knows them."""
+
+_ADRIFT = 1.0
+"""Seconds without a tick after which the canvas follows the camera without one: looked at from ever
+further away, it would come to nothing."""
 
 _FORGETTING = 0.97
 """What is left after every tick of a longer one before it."""
@@ -24,13 +33,12 @@ class Ticks:
         pace: Pace,
         laps: Laps,
         listen: Callable[[], None],
-        *,
-        live: bool,
+        guard: Guard,
     ) -> None:
         """`listen` has the flight hear what was asked of it until now."""
         self._flight, self._dream, self._pace, self._laps = flight, dream, pace, laps
         self._listen = listen
-        self._live = live
+        self._guard = guard
         self._longest = 0.0
         """Seconds that hardly any tick of late has taken more than."""
 
@@ -58,9 +66,15 @@ class Ticks:
         """The tick of this frame, unless one has begun in it; seen at once if it fits."""
         if not (began or self._dream.ticking) and self._begin():
             self._arrived()
-        self._dream.grow(dt)
+        if self._dream.since > _ADRIFT and not self._dream.ticking:
+            self._guard.run("the motion of the canvas", self._dream.settle)
+        self._guard.run("the growth of the picture", self._dream.grow, dt)
 
     def _begin(self) -> bool:
+        """Whether a tick could begin. Not for a while after one that failed."""
+        return self._guard.ready(_STEP) and bool(self._guard.run(_START, self._start))
+
+    def _start(self) -> bool:
         """Whether a tick could begin: not while the canvas is too large for the memory."""
         engine, size = self._flight.loader.engine, self._flight.course.size
         if engine is None or size is None or self._pace.halted:
@@ -69,32 +83,43 @@ class Ticks:
         settings = ascent(self._flight.controls, seconds, self._pace.steps)
         if slower := self._dream.couple(engine):
             self._flight.reports.add(slower)
+        if not self._fits(size):
+            return False
+        self._dream.begin(engine, self._flight.mix(), settings, self._dream.size)
+        return True
+
+    def _fits(self, size: Size) -> bool:
+        """Give the canvas that size; whether a tick can begin on what it has come to. Where the
+        graphics memory has no room for it, a smaller one is prepared, or else it stays as it is."""
         try:
-            self._dream.begin(engine, self._flight.mix(), settings, size)
-        except LiveflightError as error:  # the graphics memory has no room for such a canvas
-            if not (self._live and self._pace.out_of_memory()):
+            self._dream.resize(size)
+        except LiveflightError as error:
+            if not self._guard.live:
                 raise
             self._flight.reports.add(error)
-            return False
+            return not self._pace.out_of_memory()
         return True
 
     def _arrived(self) -> bool:
         """Whether the tick in flight has come to an end; one that failed is reported, and the last
         good picture moves on."""
+        return bool(self._guard.run(_STEP, self._take)) or not self._dream.ticking
+
+    def _take(self) -> bool:
         try:
             if not self._dream.arrive(self._pace.patience(self._laps.elapsed)):
                 return False
             self._longest = max(self._dream.duration, _FORGETTING * self._longest)
             self._pace.ticked(self._dream.duration, self._dream.steps)
         except FloatingPointError as error:
-            self._flight.reports.add(f"{error}: starting again from noise")
             self._dream.reseed()
-        except Exception as error:
-            if not self._live:
-                raise LiveflightError(f"an ascent step failed: {error!r}") from error
-            smaller = isinstance(error, OutOfMemoryError | MemoryError)
-            if smaller and self._pace.out_of_memory():
-                self._flight.reports.add(f"{error}: going on with a smaller canvas")
+            said = f"{error}: starting again from noise"
+            if not self._guard.live:
+                self._flight.reports.add(said)
             else:
-                self._flight.reports.add(f"an ascent step failed: {error}")
+                self._guard.failed(_STEP, error, said)
+        except (OutOfMemoryError, MemoryError) as error:
+            if not (self._guard.live and self._pace.out_of_memory()):
+                raise
+            self._flight.reports.add(f"{error}: going on with a smaller canvas")
         return True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Generic, TypeVar
+
+log = logging.getLogger(__name__)
 
 THREAD = "at work beside the show"
 """What a thread is called while it is at a job: one that is within a runtime's own code as Python
@@ -18,7 +21,8 @@ T = TypeVar("T")
 
 class Worker(Generic[T]):
     """Does one job at a time: on a thread of its own, or, without `background`, within `submit`, so
-    that a render comes out the same every time.
+    that a render comes out the same every time. The thread is started at once: later the system
+    may have none left, or no memory for it. Where there is none now, jobs are done in `submit`.
 
     `niceness`: how far the thread, and those that a runtime starts from it, stand back behind the
     frame loop where cores are few; 0 to 19, heeded on Linux."""
@@ -26,24 +30,20 @@ class Worker(Generic[T]):
     def __init__(self, background: bool, niceness: int = 0) -> None:
         self.busy = False
         """Whether there is a job whose result has not been fetched."""
-        self._background = background
         self._niceness = niceness
-        self._thread: threading.Thread | None = None
         self._jobs: SimpleQueue[Callable[[], T] | None] = SimpleQueue()
         self._done = threading.Event()
         self._outcome: list[T] = []
         self._error: BaseException | None = None
+        self._thread = beside(self._work) if background else None
 
     def submit(self, job: Callable[[], T]) -> None:
         """Begins a job; not while `busy`."""
         self.busy = True
-        if not self._background:
+        if self._thread:
+            self._jobs.put(job)
+        else:
             self._do(job)
-            return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, daemon=True)
-            self._thread.start()
-        self._jobs.put(job)
 
     def wait(self, seconds: float = 0.0) -> bool:
         """Whether the job is done, waiting for at most that long."""
@@ -82,3 +82,14 @@ class Worker(Generic[T]):
         except Exception as error:  # it is the frame loop's to judge
             self._error = error
         self._done.set()
+
+
+def beside(job: Callable[[], object], name: str | None = None) -> threading.Thread | None:
+    """Start a daemon thread. Return None, with a line in the log, where the system gives none."""
+    thread = threading.Thread(target=job, name=name, daemon=True)
+    try:
+        thread.start()
+    except (RuntimeError, MemoryError) as error:
+        log.warning("%s: what would run beside the show holds it up", error)
+        return None
+    return thread

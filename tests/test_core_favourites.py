@@ -41,11 +41,11 @@ def test_only_what_is_saved_can_be_one(name: str, own: Path) -> None:
 
 def test_a_file_that_is_none_is_named_and_kept(own: Path) -> None:
     own.mkdir()
-    favourites.path().write_bytes(b"\xff\xfe")
+    favourites.path().write_bytes(b"\0\xff\0")
     for call in (favourites.read, lambda: favourites.toggle("reef")):
         with pytest.raises(LiveflightError, match=r"favourites .*favourites\.txt: "):
             call()
-    assert favourites.path().read_bytes() == b"\xff\xfe"
+    assert favourites.path().read_bytes() == b"\0\xff\0"
 
 
 def test_a_folder_that_cannot_be_written_is_named(own: Path) -> None:

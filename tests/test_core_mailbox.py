@@ -65,6 +65,21 @@ def test_messages_come_out_in_the_order_in_which_they_were_last_said() -> None:
     assert drained(Set("camera.zoom", 1.0), preset, reseed, zoom) == [preset, reseed, zoom]
 
 
+def test_of_the_texts_of_a_control_the_newest_survive_each_once() -> None:
+    texts: list[Message] = [Set("show.preset", name) for name in ("good", "god", "77")]
+    assert drained(*texts) == texts
+    assert drained(*texts, Set("camera.zoom", 2.0), texts[0]) == [
+        *texts[1:], Set("camera.zoom", 2.0), texts[0]
+    ]  # fmt: skip
+    flood: list[Message] = [Set("mix.target", str(number)) for number in range(1000)]
+    assert drained(*flood, *texts) == [*flood[-ALIKE:], *texts]
+
+
+def test_a_text_too_forgets_the_nudges_before_it() -> None:
+    steps: list[Message] = [Nudge("warp.mirror", 1), Set("warp.mirror", "both")]
+    assert drained(*steps, Nudge("warp.mirror", 2)) == [steps[1], Nudge("warp.mirror", 2)]
+
+
 def test_the_newest_beat_replaces_the_one_before() -> None:
     zoom = Set("camera.zoom", 1.0)
     assert drained(Beat(3.5, 120.0), zoom, Beat(3.52, 121.0)) == [zoom, Beat(3.52, 121.0)]

@@ -77,8 +77,27 @@ def test_beside_goes_past_what_is_broken(folders: Path) -> None:
     assert [Shelf().beside("a", step).name for step in (1, -1)] == ["d", "d"]
     for name in "ad":
         (folders / f"{name}.toml").write_text("nonsense")
-    with pytest.raises(LiveflightError, match="cannot be read"):
+    with pytest.raises(LiveflightError, match="line 1, 'nonsense'"):
         Shelf().beside("a", 1)
+
+
+def test_any_other_goes_past_what_is_broken_and_says_so(folders: Path) -> None:
+    (folders / "b.toml").write_text("nonsense")
+    shelf, passed = Shelf(), []
+    shelf.passed = passed.append
+    assert {shelf.another("a", luck / 10).name for luck in range(10)} == {"c"}
+    assert {str(each).partition(":")[0] for each in passed} == {f"preset {folders / 'b.toml'}"}
+    passed.clear()
+    assert shelf.beside("a", 1).name == "c"
+    assert len(passed) == 1
+
+
+def test_favourites_that_cannot_be_read_are_said_and_all_presets_walked(folders: Path) -> None:
+    favourites.path().mkdir()
+    shelf, passed = Shelf(), []
+    shelf.passed = passed.append
+    assert [shelf.beside("a", 1).name, shelf.another("a", 0.9).name] == ["b", "c"]
+    assert all("favourites" in str(each) for each in passed) and len(passed) == 2
 
 
 @pytest.mark.parametrize(("luck", "there"), [(0.0, "a"), (0.49, "a"), (0.5, "c"), (0.999, "c")])

@@ -235,9 +235,14 @@ def test_a_torch_without_cuda_says_where_the_other_one_is(monkeypatch: pytest.Mo
     assert "update" in doctor.cuda_remedy("no: The NVIDIA driver on your system is too old")
 
 
-def test_the_osc_port() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.1", 0))
+@pytest.mark.parametrize("number", ["127.0.0.1", "::1"])
+def test_the_osc_port(number: str) -> None:
+    family = socket.AF_INET6 if ":" in number else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as other:
+        try:
+            other.bind((number, 0))
+        except OSError:
+            pytest.skip("there is no IPv6 here")
         port = other.getsockname()[1]
         taken = doctor.osc(port)
     assert not taken.well and "--osc-port" in taken.remedy and "in use" in taken.said

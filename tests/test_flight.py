@@ -11,6 +11,7 @@ from liveflight import networks
 from liveflight.core import presets
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.core.cues import Cue, CueList
 from liveflight.core.mailbox import Ask, Beat, Mailbox, Nudge, Set, Trigger
 from liveflight.core.modulation import Row
 from liveflight.core.pad import CORNERS
@@ -254,6 +255,91 @@ def test_a_preset_that_is_not_there_is_reported(flight: Flight, shelf: dict[str,
     assert flight.reports.counts == {"there is no preset 'nix'": 1}
 
 
+# Mistyped in quick succession
+
+
+@pytest.mark.parametrize(
+    ("names", "recalled", "reported"),
+    [
+        (("goood", "good", "77"), "good", 2),
+        (("good", "77", "goood", "7"), "good", 3),
+        (("good", "better", "bset"), "better", 1),
+        (("better", "bset", "good"), "good", 1),
+        (("goood", "77"), "", 2),
+    ],
+)
+def test_the_last_preset_that_there_is_wins(
+    names: tuple[str, ...], recalled: str, reported: int, flight: Flight, shelf: dict[str, Preset]
+) -> None:
+    shelf |= {name: Preset(name, {DEEP: 1.0}) for name in ("good", "better")}
+    mailbox = Mailbox()
+    for name in names:
+        mailbox.put(Set("show.preset", name))
+    flight.apply(mailbox.drain())
+    assert (flight.looks.preset, len(flight.reports.counts)) == (recalled, reported)
+
+
+def test_the_last_target_that_there_is_wins_and_a_mistyped_one_leaves_the_pad_on(
+    flight: Flight, weights: set[str]
+) -> None:
+    corners = zip(CORNERS, (STEM, DEEP, STEM, DEEP), strict=True)
+    flight.apply([*(Set(key, str(one)) for key, one in corners), Set("pad.on", True)])
+    mailbox = Mailbox()
+    for text in ("nix", f"{LITE}:stme:3", "vgg16:conv4_1:9999"):
+        mailbox.put(Set("mix.target", text), Set("pad.b", text))
+    flight.apply(mailbox.drain())
+    assert len(flight.reports.counts) == 3
+    assert flight.controls.flag("pad.on") and flight.controls.setting("pad.b") == str(DEEP)
+    mailbox.put(Set("mix.target", str(DEEP)), Set("mix.target", "nix"))
+    flight.apply(mailbox.drain())
+    assert flight.course.here == DEEP and not flight.controls.flag("pad.on")
+
+
+# What the network may not
+
+
+AFAR = "osc:10.0.0.5:9000"
+
+
+def test_nothing_is_downloaded_for_the_network_unless_that_is_allowed(
+    flight: Flight, engine: FakeEngine, weights: set[str], shelf: dict[str, Preset]
+) -> None:
+    shelf["far"] = Preset("far", {VGG: 1.0}, {"camera.zoom": 3.0})
+    shelf["farther"] = Preset("farther", {DEEP: 1.0}, journey=(DEEP, VGG))
+    before = flight.values()
+    asked = [Set("show.preset", "far", AFAR), Set("show.preset", "farther", AFAR),
+        Set("mix.target", str(VGG), AFAR), Set("pad.a", str(VGG), "oscquery:::1:5")]  # fmt: skip
+    for message in asked:
+        flight.apply([message])
+        flight.advance(0.0)
+        assert "only with --allow-remote-downloads" in flight.reports.last
+    assert (engine.prepared, flight.values()) == ([LITE], before)
+    assert sum(flight.reports.counts.values()) == len(asked)
+    weights.add("vgg16")
+    flight.apply(asked)
+    assert sum(flight.reports.counts.values()) == len(asked)
+    assert "vgg16" in engine.prepared
+
+
+@pytest.mark.parametrize("origin", ["key", "", "midi:box", AFAR])
+def test_a_performer_may_have_weights_downloaded(
+    origin: str, flight: Flight, engine: FakeEngine, weights: set[str]
+) -> None:
+    flight.remote_downloads = origin == AFAR
+    flight.apply([Set("mix.target", str(VGG), origin)])
+    assert "vgg16" in engine.prepared and not flight.reports.counts
+
+
+def test_what_the_network_asked_for_taints_nothing_that_comes_later(
+    flight: Flight, engine: FakeEngine, weights: set[str], shelf: dict[str, Preset]
+) -> None:
+    shelf["far"] = Preset("far", {VGG: 1.0})
+    flight.cues.start(CueList("cues", (Cue("far", seconds=9.0),)))
+    engine.prepared.clear()
+    flight.apply([Set("camera.zoom", 2.0, AFAR), Trigger("cue.go", AFAR)])
+    assert not flight.reports.counts, "the list is the performer's own"
+
+
 # Following another liveflight
 
 
@@ -265,6 +351,12 @@ def leader(flight: Flight) -> Flight:
     return leader
 
 
+@pytest.fixture
+def at_hand(weights: set[str]) -> None:
+    """The weights that whoever leads has."""
+    weights |= {"vgg16", LITE}
+
+
 def follow(leader: Flight, flight: Flight) -> None:
     """All that the leader tells reaches the same frame."""
     mailbox, reader = Mailbox(), Reader()
@@ -274,6 +366,7 @@ def follow(leader: Flight, flight: Flight) -> None:
     assert not flight.reports.counts
 
 
+@pytest.mark.usefixtures("at_hand")
 def test_who_follows_flies_all_targets_of_a_preset(
     leader: Flight, flight: Flight, shelf: dict[str, Preset]
 ) -> None:
@@ -298,6 +391,7 @@ def test_who_follows_takes_as_long_to_cross_over(
     assert flight.mix() == leader.mix() == pytest.approx({STEM: 0.5, DEEP: 0.5})
 
 
+@pytest.mark.usefixtures("at_hand")
 def test_who_follows_has_the_pad_wherever_its_finger_goes(
     leader: Flight, flight: Flight, shelf: dict[str, Preset]
 ) -> None:
@@ -355,11 +449,25 @@ def test_a_step_waits_for_the_bar(flight: Flight) -> None:
     assert flight.last_message == "mix.filter_next"
 
 
-def test_what_waited_and_cannot_be_done_is_reported(flight: Flight) -> None:
-    flight.apply([Set("tempo.quantise", "beat"), Set("mix.target", "nix")])
-    assert not flight.reports.counts
+def test_what_cannot_be_done_is_reported_at_once_and_takes_nothings_place(flight: Flight) -> None:
+    flight.apply([Set("tempo.quantise", "beat"), Set("mix.target", str(DEEP))])
+    for bad in ("nix", f"{LITE}:stme:3", f"{LITE}:stem:99"):
+        flight.apply([Set("mix.target", bad)])
+    assert len(flight.reports.counts) == 3
     flight.advance(0.6)
-    assert "'nix' is not of the form" in flight.reports.last
+    assert flight.course.here == DEEP
+
+
+def test_a_mistyped_preset_leaves_the_one_that_waits_for_its_beat(
+    flight: Flight, shelf: dict[str, Preset]
+) -> None:
+    shelf["good"] = Preset("good", {DEEP: 1.0})
+    shelf["broken"] = Preset("broken", {Target(LITE, "stme", 3): 1.0})
+    flight.apply([Set("tempo.quantise", "bar"), Set("show.preset", "good")])
+    flight.apply([Set("show.preset", "goood"), Set("show.preset", "broken")])
+    assert len(flight.reports.counts) == 2
+    flight.advance(2.1)
+    assert (flight.looks.preset, flight.course.here) == ("good", DEEP)
 
 
 def test_taps_resync_and_outside_clocks_reach_the_tempo(flight: Flight) -> None:

@@ -160,3 +160,24 @@ def test_textures_are_given_back(ctx: moderngl.Context, textures) -> None:
     seed.release()
     seed.release()
     assert textures.alive == 0
+
+
+def test_a_picture_that_there_is_no_memory_for_leaves_the_one_before(
+    seed: Seed, surface: Surface, ctx: moderngl.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed.show(picture(6, 4))
+    seed.lay(surface.framebuffer, 1.0, "cover")
+    before = pixels(surface)
+    with monkeypatch.context() as patch:
+        patch.setattr(ctx, "texture", lambda *_, **__: (_ for _ in ()).throw(moderngl.Error("no")))
+        with pytest.raises(moderngl.Error):
+            seed.show(picture(60, 40))
+    surface.framebuffer.clear(GREY, GREY, GREY, 1.0)
+    seed.lay(surface.framebuffer, 1.0, "cover")
+    np.testing.assert_array_equal(pixels(surface), before)
+
+
+def test_a_picture_larger_than_any_texture_is_reduced(seed: Seed, ctx: moderngl.Context) -> None:
+    most = ctx.info["GL_MAX_TEXTURE_SIZE"]
+    seed.show(np.zeros((2, most + 100, 3), np.uint8))
+    assert seed._texture and seed._texture.size == (most, 1)

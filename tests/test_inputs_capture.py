@@ -4,8 +4,10 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -107,8 +109,90 @@ def test_a_source_that_hangs_ends_a_render_with_the_reason(film, opened, monkeyp
 
 def test_what_is_no_film_ends_with_the_reason(tmp_path, opened) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no film" * 100)
-    with pytest.raises(LiveflightError, match=r"Invalid data found"):
+    with pytest.raises(LiveflightError, match="it is no video, or its end is missing"):
         opened(Footage(str(tmp_path / "a.mp4"), 10.0)).newest(0.0)
+
+
+MOVING = ["-f", "lavfi", "-i", "nullsrc=size=48x20:rate=120:duration=0.5,noise=alls=99:allf=t"]
+LOSSLESS = ["-c:v", "ffv1"]
+
+
+def made(path: Path, *arguments: str) -> Path:
+    """A file made by ffmpeg."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *arguments, str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+def test_other_sources_are_named_as_what_they_are(tmp_path, opened) -> None:
+    def refusal(source: Path | str) -> str:
+        with pytest.raises(LiveflightError) as refused:
+            opened(Footage(str(source), 10.0)).newest(0.0)
+        return str(refused.value).partition("': ")[2]
+
+    def put(name: str, content: bytes) -> Path:
+        (tmp_path / name).write_bytes(content)
+        return tmp_path / name
+
+    tone = made(tmp_path / "tone.mp4", *"-f lavfi -i sine=duration=0.1 -c:a aac".split())
+    wave = made(tmp_path / "tone.wav", *"-f lavfi -i sine=duration=0.1".split())
+    cover = [*MOVING, "-i", str(tone), *"-map 0:v -map 1:a -frames:v 1 -c:v png -c:a copy".split()]
+    song = made(tmp_path / "song.m4a", *cover, "-disposition:v", "attached_pic")
+    assert refusal(tone) == refusal(wave) == refusal(song)
+    assert refusal(tone) == "it has sound and no picture: a sound file goes to --sound"
+    assert refusal(put("empty.mp4", b"")) == "it is empty"
+    photo = put("a.HEIC", b"\0\0\0\x24ftypheic\0\0\0\0mif1heic")
+    assert refusal(photo).startswith("it is a HEIC photo: save it as JPEG or PNG")
+    assert refusal(put("page.mp4", b"<!DOCTYPE html><title>404")).startswith("it is a web page")
+    assert refusal(tmp_path) == "it is a folder: name a file in it"
+    assert refusal(tmp_path / "none.mp4") == "there is no such file"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="cameras go by other names")
+def test_a_camera_that_is_none_is_named(opened) -> None:
+    for source, reason in (("/dev/null", "it is no camera"), ("77", "there is no such camera: ")):
+        with pytest.raises(LiveflightError, match=f"camera '{source}': {reason}"):
+            opened(Footage(source, 10.0)).newest(0.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "further"),
+    [
+        ([], {3, 4}),
+        # As browsers record: in milliseconds, at no rate; ffmpeg takes it for 1000 a second.
+        (["-vf", "settb=1/1000,setpts='N*33+mod(N*7,5)'", "-fps_mode", "vfr"], {1}),
+    ],
+)
+def test_a_show_takes_each_frame_once_and_no_more_than_it_needs(
+    tmp_path, options: list[str], further: set[int]
+) -> None:
+    source = str(made(tmp_path / "a.mkv", *MOVING, *options, *LOSSLESS))
+    every = read(capture.Stream(source, []), 200)
+    order = {frame: n for n, frame in enumerate(dict.fromkeys(every))}
+    taken = read(capture.Stream(source, [], *capture._EACH_ONCE, rate=capture._MOST), 6)
+    places = [order[frame] for frame in taken]
+    assert {b - a for a, b in pairwise(places)} <= further
+
+
+def read(stream: capture.Stream, count: int) -> list[bytes]:
+    frames = [stream.read() for _ in range(count)]
+    stream.close()
+    return [frame.tobytes() for frame in frames if frame is not None]
+
+
+def test_frames_are_upright_of_square_pixels_and_small(tmp_path, opened) -> None:
+    def shape(path: Path | str) -> tuple[int, ...]:
+        frame = opened(Footage(str(path), 5.0)).newest(0.0)
+        assert frame is not None
+        return frame.shape
+
+    flat = made(tmp_path / "flat.mp4", *MOVING, "-frames:v", "2", "-pix_fmt", "yuv420p")
+    turned = made(tmp_path / "turned.mp4", "-display_rotation", "90", "-i", str(flat), "-c", "copy")
+    assert (shape(flat), shape(turned)) == ((20, 48, 3), (48, 20, 3))
+    wide = made(tmp_path / "wide.mkv", *MOVING, "-frames:v", "2", "-vf", "setsar=2", *LOSSLESS)
+    assert shape(wide) == (20, 96, 3)
+    assert shape("lavfi:testsrc2=size=200x1920:rate=5") == (960, 100, 3)
+    assert shape("lavfi:testsrc2=size=2000x2:rate=5") == (1, 960, 3)
 
 
 def awaited(moving: Capture, seconds: float = 20.0) -> np.ndarray:
@@ -176,6 +260,33 @@ def test_a_source_that_hangs_is_said_once_and_opened_again(monkeypatch, caplog, 
         time.sleep(0.01)
     said = ["no picture for 10 s; it is tried again", "it is back"] * 2
     assert [each.getMessage() for each in caplog.records] == [f"camera {source}: {x}" for x in said]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(24, "Too many open files"), MemoryError(), RuntimeError("no")]
+)
+def test_a_source_comes_back_whatever_opening_it_raised(
+    error, film, monkeypatch, caplog, opened
+) -> None:
+    monkeypatch.setattr(capture, "_PATIENCE", (0.01, 0.05))
+    attempts, start = iter(range(1000)), capture.child.start
+
+    def unlucky(*given, **named):
+        if next(attempts) in (1, 2, 3):
+            raise error
+        return start(*given, **named)
+
+    monkeypatch.setattr(capture.child, "start", unlucky)
+    moving = opened(Capture(str(film)))
+    colour_of(awaited(moving))
+    moving._stream.stop()
+    until = time.monotonic() + 20
+    while len(caplog.records) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    colour_of(awaited(moving))
+    assert moving._thread.is_alive() and next(attempts) > 4
+    lost, back = (record.getMessage() for record in caplog.records)
+    assert lost.endswith("; it is tried again") and back.endswith("it is back")
 
 
 def test_closing_ends_ffmpeg_and_the_thread(opened) -> None:

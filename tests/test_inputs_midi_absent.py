@@ -37,7 +37,9 @@ def test_it_says_whether_midi_was_not_wanted_or_failed(
     broken.write_text("version = ")
     monkeypatch.setattr("liveflight.inputs.midi_map.default_path", lambda: broken)
     reports: list[object] = []
-    opened = Surfaces(Mailbox(), reports.append)
+    opened = Surfaces(
+        Mailbox(), lambda trouble, cause=None: reports.append(trouble), background=False
+    )
     opened.open(surfaces.asked_for(Options(midi=midi, osc_port=0, oscquery_port=0)))
     assert [type(each) for each in opened.opened] == [NoMidi]
     assert [str(broken) in str(each) for each in reports] == [True] * (midi is not None)
@@ -55,5 +57,18 @@ def test_it_is_not_there_where_midi_is(monkeypatch: pytest.MonkeyPatch) -> None:
             self.wanted = wanted
 
     monkeypatch.setattr(surfaces, "MidiInput", Heard)
-    (midi,) = surfaces.asked_for(Options(midi="box"))
+    ((name, midi),) = surfaces.asked_for(Options(midi="box"))
+    assert name == "MIDI"
     assert isinstance(midi, Heard) and midi.wanted == "box"
+
+
+def test_it_holds_its_tongue_once_midi_has_come() -> None:
+    there = False
+    mailbox, absent = Mailbox(), NoMidi(FAILED, lambda: there)
+    absent.open(mailbox)
+    absent.tell(0.0, {}, [Set("midi.learn", "camera.zoom")])
+    assert mailbox.drain() == [Set("midi.learn", "")]
+    there = True
+    absent.tell(20.0, {}, [Set("midi.learn", "camera.zoom")])
+    absent.poll(20.0)
+    assert mailbox.drain() == [] and absent.lines() == []

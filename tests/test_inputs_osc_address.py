@@ -59,13 +59,39 @@ def test_an_unknown_address_names_the_nearest() -> None:
     [
         *("/", "//", "/\0", "/../etc", "/raw", "/add", "/camera/zoom/raw/add"),
         *("/liveflight", "/liveflight/", "/liveflight/liveflight/camera/zoom"),
-        *("/camera", "/camera/zoom/", "//camera/zoom", "camera/zoom"),
+        *("/camera", "/camera/zoom/x", "/x//camera/zoom", "camera/zoom"),
     ],
 )
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(UnknownAddressError) as refused:
         resolve(address)
     assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("spelt", ["{}/", "{}//", "/{}", "{}/raw/", "{}//raw"])
+def test_slashes_too_many_do_not_count(spelt: str) -> None:
+    form = "raw" if "raw" in spelt else "plain"
+    for address in ("/liveflight/camera/zoom", "/camera/zoom", "/Camera//Zoom"):
+        assert resolve(spelt.format(address)) == ([CONTROLS["camera.zoom"]], form)
+    assert keys("/camera/pan_*/") == {"camera.pan_x", "camera.pan_y"}
+
+
+@pytest.mark.parametrize(
+    ("address", "ours"),
+    [
+        ("/liveflight/camera/zom", True),
+        ("/liveflight", True),
+        ("/LIVEFLIGHT//x", True),
+        ("/liveflights/camera/zoom", False),
+        ("/lights/dimmer", False),
+        ("/composition/layers/1/clips/{1,2,3,4,5,6,7,8,9}/[", False),
+        ("/" + "x" * 1000, False),
+    ],
+)
+def test_what_lies_outside_may_be_another_programs(address: str, ours: bool) -> None:
+    with pytest.raises(UnknownAddressError) as refused:
+        resolve(address)
+    assert refused.value.foreign is not ours
 
 
 # Wildcards
@@ -134,9 +160,9 @@ def test_brackets_come_in_pairs(part: str) -> None:
 
 def test_an_address_is_bounded() -> None:
     with pytest.raises(LiveflightError, match="at most 256 bytes"):
-        resolve("/" + "a" * LONGEST)
+        resolve("/camera/" + "a" * LONGEST)
     with pytest.raises(LiveflightError, match="at most 256 bytes"):
-        resolve("/" + "ä" * (LONGEST // 2))
+        resolve("/camera/" + "ä" * (LONGEST // 2))
     with pytest.raises(UnknownAddressError):
         resolve("/" + "a" * (LONGEST - 1))
 

@@ -6,7 +6,7 @@ from liveflight.core.contracts import Value
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Message, Nudge, Set, Trigger
 from liveflight.inputs.osc_codec import FITS, decode
-from liveflight.inputs.osc_echo import HOLD, TOLD, Echo, dump, place_of, told, wants_all
+from liveflight.inputs.osc_echo import HOLD, LATE, TOLD, Echo, dump, place_of, told, wants_all
 from liveflight.inputs.osc_packet import elements
 
 ZOOM = CONTROLS["camera.zoom"]
@@ -19,7 +19,7 @@ def due(echo: Echo, now: float, **values: Value) -> list[Value]:
 def test_what_is_new_is_due_until_it_is_told() -> None:
     echo = Echo()
     assert echo.due(0.0, {"camera.zoom": 1.2}) == [(ZOOM, 1.2)]
-    echo.told("camera.zoom", 1.2)
+    echo.told("camera.zoom", 1.2, 0.0)
     assert due(echo, 0.0, zoom=1.2) == []
     assert due(echo, 0.0, zoom=1.3) == [1.3]
     echo.forget()
@@ -28,7 +28,7 @@ def test_what_is_new_is_due_until_it_is_told() -> None:
 
 def test_who_moved_it_is_not_told_until_the_hand_rests_and_then_only_what_differs() -> None:
     echo = Echo()
-    echo.told("camera.zoom", 1.2)
+    echo.told("camera.zoom", 1.2, 0.0)
     echo.heard(1.0, "camera.zoom", 2.0, own=True)
     assert due(echo, 1.0, zoom=1.9) == []
     assert due(echo, 0.999 + HOLD, zoom=1.9) == []
@@ -40,10 +40,56 @@ def test_who_moved_it_is_not_told_until_the_hand_rests_and_then_only_what_differ
 
 def test_a_neighbour_on_the_same_machine_is_told_in_the_end() -> None:
     echo = Echo()
-    echo.told("camera.zoom", 1.2)
+    echo.told("camera.zoom", 1.2, 0.0)
     echo.heard(1.0, "camera.zoom", 2.0, own=False)
     assert due(echo, 1.1, zoom=2.0) == []
     assert due(echo, 1.0 + HOLD, zoom=2.0) == [2.0]
+
+
+def moved(positions: list[float], every: float = 0.04) -> Echo:
+    """An echo whose listener was told of these positions, one after the other."""
+    echo = Echo()
+    for number, position in enumerate(positions):
+        echo.told("camera.zoom", ZOOM.from_unit(position), number * every)
+    return echo
+
+
+@pytest.mark.parametrize("position", [0.1, 0.2, 0.30000001, 0.4])
+def test_what_a_listener_was_told_and_says_late_is_an_echo(position: float) -> None:
+    echo = moved([0.1, 0.2, 0.3, 0.4])
+    said = Set("camera.zoom", ZOOM.from_unit(position), "osc:10.0.0.5:9")
+    assert echo.repeats(0.5, said) and echo.repeats(0.12 + LATE, said) is (position == 0.4)
+
+
+@pytest.mark.parametrize("message", [Set("camera.zoom", ZOOM.from_unit(0.25)),
+    Set("camera.rotation", 0.0), Nudge("camera.zoom", 0.1), Trigger("show.sync")])  # fmt: skip
+def test_what_it_was_not_told_is_no_echo(message: Message) -> None:
+    assert not moved([0.1, 0.2, 0.3]).repeats(0.5, message)
+
+
+def test_a_hand_that_has_begun_to_move_may_end_where_it_was_told() -> None:
+    echo = moved([0.0, 0.5])
+    assert not echo.repeats(0.3, Set("camera.zoom", ZOOM.from_unit(0.2)))
+    assert not echo.repeats(0.4, Set("camera.zoom", ZOOM.from_unit(0.0)))
+
+
+def test_a_button_that_is_pressed_and_let_go_is_no_echo() -> None:
+    echo = Echo()
+    echo.told("show.freeze", False, 0.0)
+    for at, down in ((0.2, True), (0.3, False), (0.6, True), (0.7, False)):
+        assert not echo.repeats(at, Set("show.freeze", down))
+        echo.heard(at, "show.freeze", down, own=True)
+
+
+def test_who_echoes_an_older_position_is_told_the_latest_again_and_comes_to_rest() -> None:
+    echo = moved([0.1, 0.4])
+    zoom = float(ZOOM.from_unit(0.4))
+    assert due(echo, 0.5, zoom=zoom) == []
+    assert echo.repeats(0.5, Set("camera.zoom", ZOOM.from_unit(0.1)))
+    assert due(echo, 0.5, zoom=zoom) == [zoom]
+    echo.told("camera.zoom", zoom, 0.5)
+    assert echo.repeats(1.0, Set("camera.zoom", zoom))
+    assert due(echo, 1.0, zoom=zoom) == []
 
 
 def test_a_dump_holds_everything_that_has_a_value_in_the_form_it_is_sent_in() -> None:

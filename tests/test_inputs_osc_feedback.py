@@ -206,6 +206,60 @@ def test_all_that_comes_from_a_lone_tablet_is_its_own(
     feedback.close()
 
 
+@pytest.mark.parametrize("number", ["127.0.0.1", "::1"])
+def test_a_surface_on_localhost_is_told_at_either_number(
+    number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = socket.AF_INET6 if ":" in number else socket.AF_INET
+    real = socket.getaddrinfo
+    ipv6_first = lambda host, *args, **more: real(  # noqa: E731
+        "::1" if host == "localhost" else host, *args, **more
+    )
+    monkeypatch.setattr(socket, "getaddrinfo", ipv6_first)
+    with socket.socket(family, socket.SOCK_DGRAM) as surface:
+        try:
+            surface.bind((number, 0))
+        except OSError:
+            pytest.skip("there is no IPv6 here")
+        surface.settimeout(10)
+        feedback = OscFeedback([("localhost", surface.getsockname()[1])])
+        feedback.open(Mailbox())
+        for frame in range(10):
+            feedback.tell(frame * EVERY, {**START, "show.fps": float(frame)}, [])
+        assert surface.recv(9999).startswith(b"#bundle")
+        assert feedback.lines() == [], "nobody at its other number is no trouble"
+        feedback.close()
+
+
+@pytest.mark.parametrize("late", [2, 15, 30])
+def test_a_surface_that_echoes_late_swings_no_fader(late: int, ear: Ear) -> None:
+    """A key moves the fader for a second; `late` frames after it was told the surface says so."""
+    osc, mailbox = OscInput(port=0), Mailbox()
+    osc.open(mailbox)
+    feedback = OscFeedback([("127.0.0.1", ear.port)], osc)
+    feedback.open(mailbox)
+    pan, path = 0.0, []
+    echoes: list[list[bytes]] = [[] for _ in range(late)]
+    for frame in range(300):
+        feedback.poll(frame * EVERY)
+        if frame < 30:
+            pan = frame / 30
+        for datagram in echoes.pop(0):
+            osc.receive(datagram, ("127.0.0.1", ear.port + 1))
+        heard = mailbox.drain()
+        for said in heard:
+            if isinstance(said, Set) and said.key == "camera.pan_x":
+                pan = float(said.value)
+        path.append(pan)
+        feedback.tell(frame * EVERY, {**START, "camera.pan_x": pan}, heard)
+        echoes.append(ear.datagrams())
+    feedback.close()
+    osc.close()
+    assert path == sorted(path), "it never went back"
+    assert not any(echoes), "nothing more is said"
+    assert osc.listeners == []
+
+
 def test_a_host_that_is_not_known() -> None:
     feedback = OscFeedback([("127.0.0.1", 9), ("a" * 70, 9)])
     with pytest.raises(LiveflightError, match="no host is called 'aaa"):

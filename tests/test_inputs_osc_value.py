@@ -33,8 +33,25 @@ def value(key: str, form: Form, argument: Argument) -> object:
 def test_the_plain_address_takes_a_fader_position(row: Control) -> None:
     for unit in (0.0, 0.25, 0.5, 1.0):
         assert meant(row, "plain", unit) == Set(row.key, row.from_unit(unit))
+    assert meant(row, "plain", 1.001) == Set(row.key, row.from_unit(1.0))
+    assert meant(row, "plain", -0.001) == Set(row.key, row.from_unit(0.0))
+
+
+@every([row for row in FADERS if row.kind != "enum"])
+def test_a_position_beyond_the_ends_is_the_end(row: Control) -> None:
     assert meant(row, "plain", 9.5) == Set(row.key, row.from_unit(1.0))
     assert meant(row, "plain", -9.5) == Set(row.key, row.from_unit(0.0))
+
+
+@every([row for row in FADERS if row.kind == "enum"])
+def test_floats_choose_by_number_at_raw_and_are_told_so(row: Control) -> None:
+    for number, choice in enumerate(row.choices):
+        assert meant(row, "raw", float(number)) == Set(row.key, choice)
+    for number in (2.0, -1.0, 1.5):
+        with pytest.raises(LiveflightError, match=f"{row.address}/raw counts by floats too"):
+            meant(row, "plain", number)
+    with pytest.raises(LiveflightError, match=f"or 0 to {len(row.choices) - 1}$"):
+        meant(row, "raw", float(len(row.choices)))
 
 
 @every([row for row in FADERS if row.kind != "enum"])
@@ -75,7 +92,7 @@ def test_choices_by_name_by_index_and_by_fader() -> None:
 @pytest.mark.parametrize("index", [-1, 4, 2**62])
 def test_an_index_beyond_the_choices_is_refused_with_all_of_them(index: int) -> None:
     with pytest.raises(
-        LiveflightError, match=r"allowed is off, horizontal, vertical, both, 0 to 3"
+        LiveflightError, match=r"allowed is off, horizontal, vertical, both, an int 0 to 3"
     ):
         meant(CONTROLS["warp.mirror"], "plain", index)
 

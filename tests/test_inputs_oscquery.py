@@ -6,6 +6,8 @@ import http.client
 import json
 import logging
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -164,6 +166,8 @@ def test_one_attribute(target: str, said: dict, show: Show) -> None:
         (f"{ZOOM}?UNIT", 204),
         (f"{ZOOM}?COLOUR", 400),
         (f"{ZOOM}?TYPE&RANGE", 400),
+        (f"{ZOOM}?TYPE&RANGE&_=1", 400),
+        (f"{ZOOM}?COLOUR&_=1", 400),
         ("/nowhere", 404),
         ("/nowhere?VALUE", 404),
         ("/liveflight/show/quit", 404),
@@ -180,6 +184,44 @@ def test_what_is_not_to_be_had(target: str, status: int, show: Show) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_nothing_but_looking_is_allowed(method: str, show: Show) -> None:
     assert show.get("/", method)[0] == 405
+
+
+@pytest.mark.parametrize("target", ["?VALUE&_=1712", "?_=1712&VALUE", "?VALUE&1712", "?VALUE="])
+def test_what_a_page_adds_against_its_browsers_memory_is_passed_over(
+    target: str, show: Show
+) -> None:
+    assert show.json(ZOOM + target) == {"VALUE": [0.5]}
+    assert show.json(f"{ZOOM}?_=1712") == node(ZOOM, START)
+    assert show.json(f"{ZOOM}?HOST_INFO&_=1712")["NAME"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [f"{ZOOM}/", f"/{ZOOM}//", "/camera/pan_x", "/LiveFlight/Camera/Pan_X", "//camera//pan_x"],
+)
+def test_addresses_are_those_of_osc(target: str, show: Show) -> None:
+    assert show.json(target) == node(ZOOM, START)
+    assert show.json("/liveflight/preset?VALUE") == {"VALUE": [""]}
+    assert show.json("/liveflight/panic/?FULL_PATH") == {"FULL_PATH": "/liveflight/show/panic"}
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "status"),
+    [
+        ("GET / HTTP/1.0", "", b"200"),
+        ("GET / HTTP/1.0", "Host: localhost\r\n", b"200"),
+        ("GET / HTTP/1.0", "Host: evil.example\r\n", b"403"),
+        ("GET / HTTP/1.0", "Host:\r\n", b"403"),
+        ("GET / HTTP/1.0", "Origin: http://evil.example\r\n", b"403"),
+        ("GET / HTTP/1.1", "", b"40"),  # 400 or 403: aiohttp's newer versions refuse it themselves
+    ],
+)
+def test_only_http_of_old_may_leave_the_host_out(
+    request_line: str, headers: str, status: bytes, show: Show
+) -> None:
+    with socket.create_connection(("127.0.0.1", show.query.port), PATIENCE) as client:
+        client.sendall(f"{request_line}\r\n{headers}\r\n".encode())
+        assert client.recv(12)[9:].startswith(status)
 
 
 def test_head(show: Show) -> None:
@@ -264,6 +306,63 @@ def test_who_listens_is_told_where_it_stands_and_what_changes(show: Show) -> Non
     talk(show, talked)
 
 
+CAMERA = {row.address for row in ROWS if row.group == "camera"}
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/liveflight/camera", CAMERA),
+        ("/liveflight/camera/", CAMERA),
+        ("/liveflight/camera/*", CAMERA),
+        ("/liveflight/camera/pan_?/", {ZOOM, "/liveflight/camera/pan_y"}),
+        (f"{ZOOM}/", {ZOOM}),
+        ("/camera/pan_x", {ZOOM}),
+        ("/liveflight/preset", {"/liveflight/show/preset"}),
+        ("/", {row.address for row in ROWS if row.remote and row.kind != "trigger"}),
+    ],
+)
+def test_who_listens_to_a_container_or_a_pattern_is_told_of_all_in_it(
+    path: str, told: set[str], show: Show
+) -> None:
+    async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
+        await client.send_json({"COMMAND": "LISTEN", "DATA": path})
+        assert {(await heard(client))[0] for _ in told} == told
+        await client.send_json({"COMMAND": "IGNORE", "DATA": path})
+        await client.send_json({"COMMAND": "LISTEN", "DATA": "/liveflight/warp/mirror"})
+        show.tell(1.0, pan_x=0.75)
+        assert (await heard(client))[0] == "/liveflight/warp/mirror"
+
+    talk(show, talked)
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/liveflight/camera/zom", "/liveflight/\ud800", "["])
+def test_what_cannot_be_listened_to_is_refused_aloud(path: str, show: Show) -> None:
+    async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
+        refused = cast(Any, show.query._server).reader.refused
+        await client.send_json({"COMMAND": "LISTEN", "DATA": path})
+        await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
+        assert await heard(client) == (ZOOM, [0.5])
+        assert cast(Any, show.query._server).reader.refused == refused + 1
+
+    talk(show, talked)
+
+
+def test_who_says_late_what_it_was_told_is_not_followed(show: Show) -> None:
+    async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
+        await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
+        for pan in (0.0, 0.5):
+            show.tell(pan, pan_x=pan)
+            assert (await heard(client))[0] == ZOOM
+        show.tell(0.9, pan_x=1.0)
+        await client.send_bytes(encode(ZOOM, 0.5))
+        show.osc.receive(encode(ZOOM, 0.5), ("127.0.0.1", 5))
+        await client.send_bytes(encode(ZOOM, 0.1))
+        assert await until(show.mailbox.drain) == [Set("camera.pan_x", pytest.approx(-0.8))]
+
+    talk(show, talked)
+
+
 def test_frames_of_osc_move_controls_and_are_not_echoed_under_the_finger(show: Show) -> None:
     async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
         await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
@@ -300,6 +399,8 @@ def test_questions_pings_and_dumps_over_a_websocket(show: Show) -> None:
 
 
 def test_nonsense_over_a_websocket_harms_nobody(show: Show) -> None:
+    refused = cast(Any, show.query._server).reader.refused
+
     async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
         for text in ("", "[", "[]", "7", '{"COMMAND": "LISTEN"}', "[" * 5000,
             '{"COMMAND": "LISTEN", "DATA": ["/"]}', '{"COMMAND": "SHUT", "DATA": "/"}',
@@ -315,7 +416,7 @@ def test_nonsense_over_a_websocket_harms_nobody(show: Show) -> None:
 
     talk(show, talked)
     assert show.mailbox.drain() == []
-    assert show.query.lines()[-1] == "4 OSC packets refused"
+    assert show.query.lines()[-1] == f"{refused + 4} OSC messages refused"
     show.until(lambda: not cast(Any, show.query._server).clients)
 
 
@@ -335,6 +436,50 @@ def test_there_is_room_for_so_many_clients(show: Show) -> None:
 
 
 # Beginning and end
+
+
+def test_localhost_serves_both_of_its_numbers() -> None:
+    query = OscQuery("localhost", port=0)
+    query.open(Mailbox())
+    for number in [ours.getsockname()[0] for ours in query._sockets]:
+        connection = http.client.HTTPConnection(number, query.port, timeout=PATIENCE)
+        connection.request("GET", "/?HOST_INFO")
+        assert json.loads(connection.getresponse().read())["WS_IP"] == number
+        connection.close()
+    query.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its sockets are no files")
+def test_more_connections_than_file_numbers_cost_the_show_neither_its_own_nor_its_log() -> None:
+    code = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48))
+from liveflight.core.mailbox import Mailbox
+from liveflight.inputs.oscquery import OscQuery
+query = OscQuery(port=0)
+query.open(Mailbox())
+print(query.port, flush=True)
+sys.stdin.readline()
+print(len([open(sys.executable) for _ in range(8)]), flush=True)
+query.close()
+"""
+    shown = [sys.executable, "-c", code]
+    pipe = subprocess.PIPE
+    with (
+        ExitStack() as opened,
+        subprocess.Popen(shown, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as child,
+    ):
+        assert child.stdout
+        port = int(child.stdout.readline())
+        for _ in range(80):
+            opened.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE))
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        connection.request("GET", "/?HOST_INFO")
+        assert connection.getresponse().status == 200
+        connection.close()
+        out, errors = child.communicate("\n", timeout=PATIENCE)
+        assert (out, child.returncode) == ("8\n", 0)
+        assert len(errors.splitlines()) <= 1, errors
 
 
 class Found(ServiceListener):

@@ -80,7 +80,7 @@ def test_folders_and_nothing() -> None:
     camera = node("/liveflight/camera", VALUES)
     assert camera is not None
     assert list(camera["CONTENTS"]) == ["zoom", "rotation", "pan_x", "pan_y", "speed"]
-    for path in ("/camera/zoom", "/liveflight/camera/zoom/raw", "/liveflight/show/quit", "//"):
+    for path in ("/camera", "/liveflight/camera/zoom/raw", "/liveflight/show/quit", "/x"):
         assert node(path, VALUES) is None
 
 

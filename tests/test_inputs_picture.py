@@ -1,6 +1,7 @@
 """Picture files: upright, in RGB, of a sane size, and what is refused."""
 
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -68,6 +69,110 @@ def test_deep_greys_keep_all_their_shades(tmp_path: Path, levels: np.ndarray, su
     assert picture.read(tmp_path / f"a.{suffix}")[0].tolist() == [[v] * 3 for v in (0, 1, 128, 255)]
 
 
+def profile(space: bytes, pcs: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """An ICC profile, version 2."""
+    kind = {b"RGB ": b"mntr", b"GRAY": b"mntr", b"CMYK": b"prtr"}[space]
+    head = struct.pack(">4xII4s4s4s12x4s28x3I48x", 0, 0x02100000, kind, space, pcs, b"acsp",
+                       0xF6D6, 0x10000, 0xD32D)  # fmt: skip
+    place = len(head) + 4 + 12 * len(tags)
+    table = struct.pack(">I", len(tags))
+    for name, data in tags.items():
+        table += struct.pack(">4sII", name, place, len(data))
+        place += len(data)
+    return struct.pack(">I", place) + head[4:] + table + b"".join(tags.values())
+
+
+def curve(gamma: float) -> bytes:
+    return struct.pack(">4s4xIH2x", b"curv", 1, round(gamma * 256))
+
+
+def xyz(*values: float) -> bytes:
+    return struct.pack(">4s4x3i", b"XYZ ", *(round(value * 65536) for value in values))
+
+
+ADOBE = profile(b"RGB ", b"XYZ ", {
+    b"wtpt": xyz(0.9505, 1.0, 1.089), b"rXYZ": xyz(0.6097, 0.3111, 0.0195),
+    b"gXYZ": xyz(0.2053, 0.6257, 0.0609), b"bXYZ": xyz(0.1492, 0.0632, 0.7446),
+    b"rTRC": curve(2.2), b"gTRC": curve(2.2), b"bTRC": curve(2.2),
+})  # fmt: skip
+"""Wider than sRGB: Adobe RGB's primaries."""
+LINEAR_GREY = profile(b"GRAY", b"XYZ ", {b"wtpt": xyz(0.9642, 1.0, 0.8249), b"kTRC": curve(1.0)})
+STRAIGHT = bytes(range(256))
+INKS = profile(b"CMYK", b"Lab ", {b"A2B0": b"".join([
+    struct.pack(">4s4x4B9i", b"mft1", 4, 3, 2, 0, *(65536, 0, 0, 0, 65536, 0, 0, 0, 65536)),
+    4 * STRAIGHT, bytes((140, 168, 88)) * 16, 3 * STRAIGHT,
+])})  # fmt: skip
+"""All inks and none come out purple."""
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tiff", "webp"])
+def test_colours_are_what_the_embedded_profile_says(tmp_path: Path, suffix: str) -> None:
+    given = Image.new("RGB", (16, 8), (60, 180, 90))
+    given.save(tmp_path / f"a.{suffix}", icc_profile=ADOBE, quality=95)
+    found = picture.read(tmp_path / f"a.{suffix}").astype(int)
+    assert np.abs(found - (0, 181, 83)).max() <= 4  # without it: 60, 180, 90
+
+
+def test_a_profile_counts_for_palettes_transparency_greys_and_inks(tmp_path: Path) -> None:
+    given = Image.new("RGB", (6, 4), (60, 180, 90))
+    given.quantize(4).save(tmp_path / "palette.png", icc_profile=ADOBE)
+    assert np.abs(picture.read(tmp_path / "palette.png") - (0.0, 181, 83)).max() <= 2
+    given.putalpha(128)
+    given.save(tmp_path / "half.png", icc_profile=ADOBE)
+    assert np.abs(picture.read(tmp_path / "half.png") - (64.0, 155, 105)).max() <= 2
+    for levels in (np.uint8([[0, 55, 128, 255]]), np.uint16([[0, 14135, 32896, 65535]])):
+        Image.fromarray(levels).save(tmp_path / "grey.png", icc_profile=LINEAR_GREY)
+        found = picture.read(tmp_path / "grey.png")[0, :, 0].astype(int)
+        assert np.abs(found - (0, 128, 188, 255)).max() <= 1
+    Image.new("CMYK", (6, 4), (9, 99, 0, 0)).save(tmp_path / "inks.tiff", icc_profile=INKS)
+    red, green, blue = picture.read(tmp_path / "inks.tiff")[2, 3].astype(int)
+    assert 200 > blue > red > green  # without it: 246, 156, 255
+
+
+@pytest.mark.parametrize("broken", [ADOBE[:90], b"no profile", INKS])
+def test_a_profile_that_fits_no_such_picture_is_left_out(tmp_path: Path, broken: bytes) -> None:
+    given = colours(7, 4)
+    Image.fromarray(given).save(tmp_path / "a.png", icc_profile=broken)
+    np.testing.assert_array_equal(picture.read(tmp_path / "a.png"), given)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "advice"),
+    [
+        ("IMG_0042.HEIC", b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "a HEIC photo: save it as JPEG"),
+        ("a.jpg", b"\0\0\0\x24ftypmif1\0\0\0\0heic", "a HEIC photo"),
+        ("a.svg", b'<?xml version="1.0"?>\n<!-- x -->\n<svg xmlns="x">', "an SVG drawing: export"),
+        ("a.png", b"\xef\xbb\xbf<svg/>", "an SVG drawing"),
+        ("a.svgz", b"\x1f\x8b\x08", "a zipped SVG drawing"),
+        ("a.pdf", b"%PDF-1.7\n", "a PDF: export its page as PNG"),
+        ("a.ai", b"%PDF-1.5\n", "a PDF"),
+        ("a.CR2", b"II*\0\x10\0\0\0CR\2\0", "a camera's raw file: develop it"),
+        ("a.tif", b"FUJIFILMCCD-RAW 0201", "a camera's raw file"),
+        ("clip.mp4", b"\0\0\0\x20ftypisom\0\0\2\0", "a video: give it to --camera"),
+        ("clip.webm", b"\x1a\x45\xdf\xa3", "a video: give it to --camera"),
+        ("a.jxl", b"\xff\x0a\xfa", "a JPEG XL picture"),
+        ("a.xcf", b"gimp xcf v011\0", "a GIMP file: export it as PNG"),
+        ("a.jpg", b"<!DOCTYPE html><html><title>403", "a web page: download the picture"),
+        ("._a.jpg", b"\0\5\x16\7\0\2\0\0Mac OS X", "only macOS's note on a file"),
+    ],
+)  # fmt: skip
+def test_other_files_are_named_as_what_they_are(
+    tmp_path: Path, name: str, content: bytes, advice: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(LiveflightError) as refused:
+        picture.read(tmp_path / name)
+    said = f"image {str(tmp_path / name)!r} cannot be read: it is {advice}"
+    assert str(refused.value).startswith(said)
+
+
+@pytest.mark.parametrize("suffix", ["NEF", "dng"])
+def test_the_small_preview_in_a_raw_file_is_not_taken_for_it(tmp_path: Path, suffix: str) -> None:
+    Image.fromarray(colours(16, 12)).save(tmp_path / f"a.{suffix}", "TIFF")
+    with pytest.raises(LiveflightError, match="cannot be read: it is a camera's raw file: develop"):
+        picture.read(tmp_path / f"a.{suffix}")
+
+
 @pytest.mark.parametrize("suffix", ["gif", "webp"])
 def test_an_animation_shows_its_first_picture(tmp_path: Path, suffix: str) -> None:
     first, second = (Image.new("RGB", (4, 3), colour) for colour in ("#ff0000", "#0000ff"))
@@ -78,7 +183,7 @@ def test_an_animation_shows_its_first_picture(tmp_path: Path, suffix: str) -> No
 def test_a_program_is_not_run(tmp_path: Path) -> None:
     code = f"({tmp_path / 'mark'}) (w) file closefile"
     (tmp_path / "a.png").write_text(f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n{code}\n")
-    with pytest.raises(LiveflightError, match="it is no picture, or damaged"):
+    with pytest.raises(LiveflightError, match="it is PostScript, a program, which is not run"):
         picture.read(tmp_path / "a.png")
     assert "EPS" in Image.OPEN  # Pillow itself would have begun
 
@@ -108,7 +213,7 @@ def test_large_ones_are_reduced_and_keep_their_shape(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (None, "no such file or directory"),
-        (b"", "it is no picture, or damaged"),
+        (b"", "it is empty"),
         (b"no picture", "it is no picture, or damaged"),
         ("half", "image file is truncated|it is no picture, or damaged"),
         ("folder", "is a directory"),

@@ -113,7 +113,7 @@ def test_a_place_that_cannot_be_written_is_named(path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_full_disk_ends_the_log_once_and_nothing_else(path: Path) -> None:
     recorder = begun(path)
-    assert recorder._writer
+    assert recorder._disk.wait(60) and recorder._writer
     recorder._writer._file.close()
     recorder._writer._file = open("/dev/full", "wb")
     said: list[str] = []

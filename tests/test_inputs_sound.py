@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import threading
 import wave
 from itertools import pairwise
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from liveflight import ffmpeg
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import CONTROLS
 from liveflight.core.mailbox import Mailbox, Message, Set
@@ -169,6 +171,81 @@ def test_the_mean_of_all_channels_is_heard_however_many(tmp_path: Path, channels
     source.close()
     share = len(range(0, channels, 3)) / channels
     assert np.abs(heard[1000:-1000]).max() == pytest.approx(0.5 * share, rel=0.02)
+
+
+def test_a_file_of_a_show_begins_again_at_its_end(tmp_path: Path) -> None:
+    sound = tone(0.3)
+    sound[:1000] = 0.0
+    source = Recording(stored(tmp_path / "a.wav", sound), loop=True, live=True)
+    source.open()
+    whole = np.concatenate([source.read(frame / 20) for frame in range(40)])
+    source.close()
+    quiet = [np.abs(whole[at : at + 1000]).max() for at in range(0, 44100, len(sound))]
+    assert max(quiet) < 0.01, "to the sample"
+    assert np.abs(whole[-4410:]).max() > 0.4
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_file_that_shall_not_loop_ends_in_silence(tmp_path: Path, live: bool) -> None:
+    source = Recording(stored(tmp_path / "a.wav", tone(0.3)), live=live)
+    source.open()
+    process = source._process
+    assert process
+    parts = [source.read(frame / 20) for frame in range(40)]
+    assert np.abs(np.concatenate(parts[10:])).max() == 0.0
+    assert process.returncode == 0 and source._process is None, "it leaves no zombie"
+    source.close()
+
+
+def test_a_decoder_that_breaks_off_in_a_show_is_started_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = stored(tmp_path / "a.wav", tone(20.0))
+    source = Recording(path, loop=True, live=True)
+    source.open()
+    levels = []
+    for frame in range(80):
+        if frame in (10, 40):
+            process = source._process
+            assert process
+            process.kill()
+            process.wait()
+            path.rename(tmp_path / "unmounted")
+        if frame in (25, 55):
+            (tmp_path / "unmounted").rename(path)
+        levels.append(np.abs(source.read(frame / 4)).max(initial=0.0))
+    assert levels[9] > 0.4 and levels[39] > 0.4 and levels[79] > 0.4
+    assert 0.0 in levels[10:25] and 0.0 in levels[40:55]
+    (record,) = caplog.records
+    assert record.getMessage().endswith("broke off: ffmpeg ended with code -9; it is started again")
+    source.close()
+
+
+def test_a_decoder_that_breaks_off_ends_a_render(tmp_path: Path) -> None:
+    source = Recording(stored(tmp_path / "a.wav", tone(60.0)))
+    source.open()
+    source.read(0.0)
+    assert source._process
+    source._process.kill()
+    with pytest.raises(LiveflightError, match=r"a\.wav' broke off: ffmpeg ended with code"):
+        for frame in range(600):
+            source.read(frame / 10)
+    source.close()
+
+
+def test_a_decoder_that_hangs_ends_a_render_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ffmpeg, "PATIENCE", 0.5)
+    source = Recording(stored(tmp_path / "a.wav", tone(60.0)))
+    source.open()
+    source.read(0.0)
+    assert source._process
+    source._process.send_signal(signal.SIGSTOP)
+    with pytest.raises(LiveflightError, match=r"a\.wav' broke off: ffmpeg gave nothing for 0\.5 s"):
+        for frame in range(600):
+            source.read(frame / 10)
+    source.close()
 
 
 def test_after_a_stall_it_is_where_time_is(tmp_path: Path) -> None:

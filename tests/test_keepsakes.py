@@ -74,6 +74,25 @@ def test_over_the_network_only_where_that_is_allowed(
     assert ("start with --allow-remote-save" in flight.reports.last) != remote
 
 
+def test_the_network_saves_seldom_and_not_for_ever(flight: Flight, own: Path) -> None:
+    now = [0.0]
+    keepsakes.offer(flight, remote=True, clock=lambda: now[0])
+    afar, here = Trigger("show.snapshot", "osc:10.0.0.7:1"), Trigger("show.snapshot", "key")
+    for _ in range(50):
+        flight.apply([afar])
+    assert len(list(own.iterdir())) == 1
+    assert "one in 2 s is allowed" in flight.reports.last
+    flight.apply([here])
+    assert len(list(own.iterdir())) == 2, "who is here saves as they like"
+    for second in range(2, 200, 2):
+        now[0] = float(second)
+        flight.apply([afar])
+    assert len(list(own.iterdir())) == keepsakes.REMOTE + 1
+    assert "16 are allowed in a show" in flight.reports.last
+    flight.apply([here])
+    assert len(list(own.iterdir())) == keepsakes.REMOTE + 2
+
+
 def test_favourites_are_of_saved_presets(flight: Flight) -> None:
     keepsakes.offer(flight, remote=False)
     flight.apply([Trigger("show.favourite")])

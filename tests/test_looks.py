@@ -18,6 +18,7 @@ from liveflight.core.cues import Cue, CueList
 from liveflight.core.mailbox import Set, Trigger
 from liveflight.core.modulation import Row
 from liveflight.core.presets import Preset
+from liveflight.core.shelf import RecordedShelf
 from liveflight.flight import Flight
 from liveflight.networks import Layer, Network, catalogue
 
@@ -247,11 +248,33 @@ def test_walking_goes_past_a_look_that_cannot_be_flown(
     monkeypatch.setattr(presets, "names", lambda: tuple(looks))
     monkeypatch.setattr(presets, "find", lambda name: Preset(name, {looks[name]: 1.0}))
     monkeypatch.setattr(favourites, "read", lambda: ())
-    flight.apply([Trigger("show.preset_next")] * 2)
+    flight.apply([Trigger("show.preset_next")])
     assert (flight.looks.preset, flight.course.here) == ("a", DEEP)
-    assert "preset b" in flight.reports.last
     flight.apply([Trigger("show.preset_next")])
     assert (flight.looks.preset, flight.course.here) == ("c", VGG)
+    assert "preset b" in flight.reports.last
+    for _ in range(9):
+        flight.apply([Trigger("show.preset_random")])
+        assert flight.looks.preset in "ac"
+
+
+def test_where_no_look_can_be_flown_the_walk_ends_and_the_look_stays(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = {Target("vgg16", "nowhere", 1): 1.0}
+    monkeypatch.setattr(presets, "names", lambda: ("a", "b"))
+    monkeypatch.setattr(presets, "find", lambda name: Preset(name, nowhere))
+    monkeypatch.setattr(favourites, "read", lambda: ())
+    flight.apply([Trigger("show.preset_next"), Trigger("show.preset_random")])
+    assert flight.course.here == STEM
+    assert (
+        flight.reports.counts["no preset here can be flown; `liveflight presets` lists them"] == 2
+    )
+    # What a log of another machine answers may have no end of its own.
+    answers = [("+1", Preset(name, nowhere)) for name in "xyz"]
+    flight.looks.shelf = RecordedShelf(answers)
+    flight.apply([Trigger("show.preset_next")])
+    assert flight.course.here == STEM
 
 
 # Networks whose layers nobody has asked for yet
@@ -339,6 +362,45 @@ def test_a_newer_wish_is_not_overtaken_by_a_look(
     arrive(aloft, finding)
     assert aloft.awaited == ""
     assert aloft.looks.preset != "far" and FAR not in aloft.course.goal
+
+
+@pytest.mark.parametrize("text", ["nix", "vgg61:conv4_1:3", f"{STEM.network}:stme:3"])
+def test_a_mistyped_wish_takes_nothing_away_that_is_awaited(
+    aloft: Flight, finding: FindingOut, text: str
+) -> None:
+    aloft.recall(Preset("far", {FAR: 1.0}))
+    aloft.apply([Set("mix.target", text)])
+    with pytest.raises(LiveflightError):
+        aloft.recall(Preset("broken", {Target(STEM.network, "stme", 3): 1.0}))
+    arrive(aloft, finding)
+    assert aloft.looks.preset == "far" and FAR in aloft.course.goal
+    assert sum(aloft.reports.counts.values()) == 1
+
+
+@pytest.mark.parametrize("text", ["nix", "vgg61:conv4_1:3"])
+def test_a_mistyped_target_takes_no_target_away_that_is_awaited(
+    aloft: Flight, finding: FindingOut, text: str
+) -> None:
+    aloft.apply([Set("mix.target", str(FAR)), Set("mix.target", text)])
+    arrive(aloft, finding)
+    assert FAR in aloft.course.goal and len(aloft.reports.counts) == 1
+
+
+def test_what_the_network_asks_for_is_not_downloaded_once_it_is_known_what_it_is(
+    aloft: Flight, finding: FindingOut, weights: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aloft.looks.shelf, "find", lambda name: Preset(name, {FAR: 1.0}))
+    for message in (
+        Set("show.preset", "far", "osc:::1:5"),
+        Set("mix.target", str(FAR), "osc:::1:5"),
+    ):
+        aloft.apply([message])
+        arrive(aloft, finding)
+        assert "only with --allow-remote-downloads" in aloft.reports.last
+        assert aloft.awaited == "" and aloft.course.goal == {STEM: 1.0}
+    aloft.apply([Set("show.preset", "far", "key")])
+    arrive(aloft, finding)
+    assert FAR in aloft.course.goal
 
 
 def test_a_pad_with_an_unlisted_corner_takes_over_when_that_is_known(

@@ -29,7 +29,7 @@ from liveflight.networks import weights
 from liveflight.takeoff import Options
 
 TINY = ["render", "--canvas", "64x48", "--size", "96x64", "--seconds", "0.2", "--fps", "20"]
-STEM = ["--layer", "stem", "--filter", "3"]
+STEM = ["--network", "efficientnet_lite0", "--layer", "stem", "--filter", "3"]
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +40,11 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
-    terminate = signal.getsignal(signal.SIGTERM)
+    ours = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    handlers = {number: signal.getsignal(number) for number in ours}
     yield tmp_path
-    signal.signal(signal.SIGTERM, terminate)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *given: str) -> str:
@@ -85,9 +87,10 @@ def test_controls_lists_the_whole_table(capsys: pytest.CaptureFixture[str]) -> N
 def test_networks_lists_them_and_where_their_weights_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    embedded, *others, empty, more = printed(capsys, "networks").splitlines()[1:]
-    assert re.match(r"efficientnet_lite0 +\d+ +\d+ +at hand: .*\.pth$", embedded)
-    assert [line.split()[0] for line in others] == list(networks.names()[1:])
+    first, second, *others, empty, more = printed(capsys, "networks").splitlines()[1:]
+    assert re.match(r"vgg16 +\d+ +\d+ +with the installation$", first)
+    assert re.match(r"efficientnet_lite0 +\d+ +\d+ +with the installation$", second)
+    assert [line.split()[0] for line in others] == list(networks.names()[2:])
     assert empty == "" and "--all" in more
     assert all(line.endswith("downloaded at first use, or --weights FILE") for line in others)
 
@@ -196,11 +199,11 @@ def test_the_doctor_says_what_it_finds_and_whether_it_can_fly(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["nonsense"], "unrecognized arguments: nonsense"),
-        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["nonsense"], "there is no command 'nonsense'; `liveflight --help` lists them"),
+        (["--nonsense"], "`liveflight fly` has no option '--nonsense'"),
         (["render", "--out"], "argument --out: expected one argument"),
         (["networks", "vgg61"], "there is no network 'vgg61'; did you mean 'vgg1"),
-        (["--size", "wide"], "'wide' is not of the form WIDTHxHEIGHT, such as 320x180"),
+        (["--size", "wide"], "'wide' is not of the form WIDTHxHEIGHT, such as 1280x720"),
         (["--size", "640"], "'640' is not of the form WIDTHxHEIGHT"),
         (["--size", "640x-2"], "'640x-2' is not of the form WIDTHxHEIGHT"),
         (["--canvas", "1.5x2"], "'1.5x2' is not of the form WIDTHxHEIGHT"),
@@ -234,10 +237,10 @@ def test_the_doctor_says_what_it_finds_and_whether_it_can_fly(
         (["--set", "show.hud=2"], "show.hud = '2': allowed is true or false"),
         (["--set", "mix.target=a:b:1"], "mix.target holds no number or choice"),
         (["--set", "show.reseed=1"], "show.reseed holds no number or choice"),
-        (["render", "--engine", "steam"], "argument --engine: invalid choice: 'steam'"),
+        (["render", "--engine", "steam"], "argument --engine: 'steam' is none of auto, torch"),
         (["bench", "--display-fps", "0"], "'0' is not a number from 1 to 1000"),
         (["bench", "--json", "no/such/file"], "cannot write 'no/such/file': there is no folder"),
-        (["bench", "--preset", "reef"], "unrecognized arguments: --preset reef"),
+        (["bench", "--preset", "reef"], "has no option '--preset': it is one of `liveflight fly`"),
     ],
     ids=lambda value: "" if isinstance(value, str) else " ".join(value),
 )
@@ -254,7 +257,10 @@ def test_what_is_not_allowed_is_named(
     ("given", "words"),
     [
         (["--network", "vgg"], "there is no network 'vgg'; did you mean 'vgg1"),
-        (["--layer", "blok14"], "efficientnet_lite0 has no layer 'blok14'; did you mean 'block1"),
+        (
+            ["--network", "efficientnet_lite0", "--layer", "blok14"],
+            "efficientnet_lite0 has no layer 'blok14'; did you mean 'block1",
+        ),
         (
             ["--layer", "block5", "--filter", "240"],
             "filter '240' is not in block5: allowed are 0 to 39",
@@ -374,7 +380,7 @@ def test_what_there_is_of_a_render_that_fails_is_named(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[camera", "cannot be read: unclosed table"),
+        ("[camera", "line 1, '[camera': a table's name stands in brackets: [camera]"),
         ("version = 1\n[camera]\nzoom = nan", "camera.zoom = 'nan': allowed is 0.2 to 5 x/s"),
         ("version = 1\n[camera]\nzom = 1", "[camera] has no 'zom'; did you mean 'zoom'?"),
         ('version = 1\ntargets = ["efficientnet_lite0:stem:32"]', "filter 32 is not in"),
@@ -450,22 +456,38 @@ def test_as_a_program_it_refuses_in_one_line() -> None:
 # What the options mean
 
 
-def test_without_a_display_ten_seconds_are_rendered(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_display_ten_seconds_are_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[tuple[object, ...]] = []
     monkeypatch.setattr(outputs, "has_display", lambda: False)
-    monkeypatch.setattr(cli, "_render", lambda *given: rendered.append(given) or 0)
+    monkeypatch.setattr(cli, "_render", lambda *given, said: rendered.append((*given, said)) or 0)
     assert main(["--seed", "5", "--fps", "50"]) == 0
     Path("flight.mp4").touch()
     assert main(["--seed", "5", "--fps", "50"]) == 0
-    first, second = capsys.readouterr().out.splitlines()
-    assert first == "no display here: rendering ten seconds to flight.mp4 instead"
-    assert second == "no display here: rendering ten seconds to flight_2.mp4 instead"
-    assert rendered == [
-        (Options(seed=5, fps=30.0), 10.0, (1280, 720), Path(name))
+    options = Options(seed=5, fps=30.0)
+    assert [given[:-1] for given in rendered] == [
+        (options, 10.0, (1280, 720), Path(name)) for name in ("flight.mp4", "flight_2.mp4")
+    ]
+    assert [given[-1] for given in rendered] == [
+        f"no display here: rendering ten seconds to {name} instead"
         for name in ("flight.mp4", "flight_2.mp4")
     ]
+
+
+def test_what_is_rendered_instead_is_announced_once_it_can_be(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "has_display", lambda: False)
+    for wrong in (["--preset", "nope.toml"], ["--image", "nope.png"], ["--cues", "nope.toml"]):
+        assert "nope" in refused(capsys, *wrong, "--size", "64x36")
+    assert not list(elsewhere.glob("*.mp4"))
+
+
+def test_without_a_display_a_render_can_be_declined(
+    capsys: pytest.CaptureFixture[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "has_display", lambda: False)
+    assert refused(capsys, "--no-render").startswith("no display: ")
+    assert not list(elsewhere.glob("*.mp4"))
 
 
 def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -384,6 +384,22 @@ def test_a_sound_of_any_number_of_channels_is_the_videos(tmp_path: Path, count: 
     assert np.abs(np.frombuffer(done.stdout, np.int16)[2000:].astype(float)).mean() > 1000
 
 
+@pytest.mark.parametrize("wild", [np.nan, np.inf, 1e30])
+def test_a_sound_with_samples_that_are_no_numbers_is_the_videos(
+    tmp_path: Path, wild: float
+) -> None:
+    samples = (0.5 * np.sin(2 * np.pi * 440 * np.arange(13230) / 44100)).astype("<f4")
+    samples[5000] = wild
+    made = [FFMPEG, "-loglevel", "error", "-f", "f32le", "-ar", "44100", "-ac", "1", "-i", "-",
+            "-c:a", "pcm_f32le", str(tmp_path / "wild.wav")]  # fmt: skip
+    subprocess.run(made, check=True, input=samples.tobytes())
+    track = Soundtrack(tmp_path / "wild.wav", 6)
+    with open_sink(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30, track) as sink:
+        for number in range(6):
+            sink.write(picture(number))
+    assert len(decoded(sink.path)) == 6
+
+
 @pytest.mark.parametrize("fps", ["29.97", "23.976", "60000/1001", "142.857", "4.3333"])
 def test_a_video_with_sound_has_every_picture_at_any_rate(tmp_path: Path, fps: str) -> None:
     track = Soundtrack(channels(tmp_path / "tone.wav", 2), 10)

@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -85,11 +86,14 @@ def handle():
     import pygame
     return pygame.display.get_wm_info()["window"]
 
+def most():
+    return window._most
+
 def close():
     window.close()
     window.close()
 
-told = (events, handle, state, close, pointer, pointer_is_seen, show_pointer, hide_pointer)
+told = (events, handle, state, most, close, pointer, pointer_is_seen, show_pointer, hide_pointer)
 commands = {f.__name__: f for f in (*told, window.toggle_fullscreen)}
 print(json.dumps("open"), flush=True)
 for line in sys.stdin:
@@ -415,11 +419,26 @@ def test_closing_the_window_is_quit(play: Callable[..., Player], display: str) -
     assert player.end() == ""
 
 
-def test_sigterm_is_quit(play: Callable[..., Player]) -> None:
+def test_signals_are_left_to_the_program(play: Callable[..., Player]) -> None:
+    """SDL would make an event of them, which is lost where nobody looks for events yet."""
     player = play(size=(320, 200))
     player.process.terminate()
-    assert player.events(lambda events: "quit" in events) == ["quit"]
-    assert player.end() == ""
+    assert player.process.wait(PATIENCE) == -signal.SIGTERM
+
+
+def test_a_window_beyond_what_the_driver_draws_is_drawn_as_far_as_it_goes(
+    play: Callable[..., Player],
+) -> None:
+    player = play(size=(320, 200))
+    most = player.ask("most")
+    window = player.focus()
+    player.xdotool("windowsize", window, str(most[0] + 500), "80")
+    assert player.until(lambda: player.ask("state")["size"] == [most[0], 80])
+    assert player.ask("state")["error"] == "GL_NO_ERROR"
+    player.xdotool("windowsize", window, "300", "90")
+    assert player.until(lambda: player.ask("state")["size"] == [300, 90])
+    said = player.end()
+    assert said.count("\n") == 1 and f"{most[0]}x80 of them" in said
 
 
 def test_a_display_is_known_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

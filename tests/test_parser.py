@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from liveflight import engines, ffmpeg, parser
+from liveflight import engines, ffmpeg, parser, takeoff
 from liveflight.bench.plan import Plan
 from liveflight.core import score
 from liveflight.core.contracts import LiveflightError, Target
+from liveflight.core.cues import Cue, CueList
 from liveflight.core.presets import Preset
 from liveflight.takeoff import Options
 
@@ -39,7 +42,7 @@ def test_sound_and_link_reach_the_flight(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["fly", "render", "bench"])
 def test_an_engine_that_is_not_there_is_named_with_those_that_are(command: str) -> None:
-    with pytest.raises(LiveflightError, match="argument --engine: invalid choice: 'steam'") as said:
+    with pytest.raises(LiveflightError, match="argument --engine: 'steam' is none of") as said:
         parser.parse([command, "--engine", "steam"])
     assert all(name in str(said.value) for name in engines.NAMES)
 
@@ -135,3 +138,86 @@ def test_fractions_that_are_no_rate_are_named(text: str) -> None:
         LiveflightError, match=f"{text!r} is not a number from 1 to 1000, or 30000/"
     ):
         parser.parse(["render", f"--fps={text}"])
+
+
+# Typing errors
+
+
+MISTYPED = {
+    "flyy": "there is no command 'flyy'; did you mean `liveflight fly`?",
+    "Presets": "there is no command 'Presets'; did you mean `liveflight presets`?",
+    "reef": "there is no command 'reef'; did you mean `liveflight --preset reef`?",
+    "reaf": "did you mean `liveflight --preset reef`?",
+    "vgg16": "did you mean `liveflight --network vgg16`?",
+    "sets/mine.toml": "did you mean `liveflight --preset sets/mine.toml`?",
+    "xyzzy": "there is no command 'xyzzy'; `liveflight --help` lists them",
+    "presets reef": "presets` takes no 'reef'; did you mean `liveflight --preset reef`?",
+    "cues exhibtion": "takes no 'exhibtion'; did you mean `liveflight --cues exhibition`?",
+    "render reef": "did you mean `liveflight render --preset reef`?",
+    "--seed 3 render": "'render' is a command and comes first: liveflight render ...",
+    "--full-screen": "`liveflight fly` has no option '--full-screen'; did you mean '--fullscreen'?",
+    "-fullscreen": "did you mean '--fullscreen'?",
+    "\u2014fullscreen": "did you mean '--fullscreen'?",  # a dash, as word processors make it
+    "render --canvass=3x4": "has no option '--canvass'; did you mean '--canvas'?",
+    "--seconds 5": "`liveflight fly` has no option '--seconds': it is one of `liveflight render`",
+    "doctor --full": "has no option '--full'; `liveflight doctor --help` lists them",
+    "--engine trch": "'trch' is none of auto, torch, onnx,",
+    "bench --engine onx": "did you mean 'onnx'?",
+    "--size wide": "'wide' is not of the form WIDTHxHEIGHT, such as 1280x720",
+    "--canvas wide": "'wide' is not of the form WIDTHxHEIGHT, such as 320x180",
+    "bench --size wide": "'wide' is not of the form WIDTHxHEIGHT, such as 640x360",
+}
+
+
+@pytest.mark.parametrize("given", MISTYPED)
+def test_a_typing_error_is_answered_with_what_was_meant(given: str) -> None:
+    with pytest.raises(LiveflightError) as said:
+        parser.parse(given.split())
+    assert MISTYPED[given] in str(said.value)
+    assert "\n" not in str(said.value)
+
+
+# Paths
+
+
+PATHS = {
+    "fly": "weights preset cues record image camera sound",
+    "render": "weights preset cues record image camera sound replay out",
+    "bench": "weights json",
+}
+
+
+@pytest.mark.parametrize("command", PATHS)
+def test_home_folders_are_found_in_every_path(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "p.toml").touch()
+    for name in PATHS[command].split():
+        args = parser.parse([command, f"--{name}=~/p.toml"])
+        assert str(getattr(args, name)) == str(tmp_path / "p.toml"), name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, users' folders lie beside one's own")
+def test_other_users_homes_are_found_and_unknown_users_left_as_they_are() -> None:
+    root = os.path.expanduser("~root")
+    assert parser.parse(["--image=~root/p.png"]).image == Path(root, "p.png")
+    assert parser.parse(["--image=~nobody-here/p.png"]).image == Path("~nobody-here/p.png")
+
+
+@pytest.mark.parametrize("given", ["image", "camera", "preset", "sound", "weights"])
+def test_an_address_is_no_file(given: str) -> None:
+    with pytest.raises(LiveflightError, match=rf"argument --{given}: 'https://a/b' is an address"):
+        parser.parse([f"--{given}", "https://a/b"])
+
+
+@pytest.mark.parametrize("name", ["SHOUT.TOML", "Notepad.toml.txt"])
+def test_a_preset_or_cue_list_is_a_file_by_its_suffix(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text('version = 1\ntargets = ["vgg16:conv4_1:17"]\n')
+    given = parser.options(parser.parse(["--preset", str(path)]))
+    assert takeoff._preset(given).name == name.partition(".")[0]
+    path.write_text('version = 1\n[[cue]]\npreset = "reef"\nhold = true\n')
+    given = parser.options(parser.parse(["--cues", str(path)]))
+    assert takeoff._cues(given) == CueList(name.partition(".")[0], (Cue("reef", hold=True),))

@@ -153,3 +153,15 @@ def test_a_replay_whose_sound_is_none_says_so_before_it_begins(folder: Path) -> 
     sound.write_text("nothing to be heard")
     with pytest.raises(LiveflightError, match=r"noise\.wav' cannot be heard"):
         flown(["--replay", str(log), "--sound", str(sound)], {}, 2)
+
+
+def test_what_was_refused_in_the_flight_is_no_trouble_of_its_replay(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = folder.parent / "set.log"
+    wrong = {4: [Set("show.preset", "77")], 9: [Set("show.preset", "othr")]}
+    with pytest.raises(AssertionError, match="77"):  # reported as it is played
+        flown(["--preset", "one", "--canvas", "48x32", "--record", str(log)], wrong, 14)
+    caplog.clear()
+    assert len(flown(["--replay", str(log)], {}, 14)) == 14
+    assert not caplog.records

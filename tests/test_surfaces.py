@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import pytest
 
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
-from liveflight.surfaces import Surfaces
+from liveflight.inputs import osc_feedback, osc_socket
+from liveflight.inputs.midi_absent import NoMidi
+from liveflight.inputs.osc import OscInput
+from liveflight.inputs.osc_feedback import OscFeedback
+from liveflight.surfaces import Surfaces, asked_for
+from liveflight.takeoff import Options
 
 
 class Fader:
@@ -48,8 +56,10 @@ class Fader:
 def opened(*faders: Fader) -> tuple[Surfaces, Mailbox, list[str]]:
     reports: list[str] = []
     mailbox = Mailbox()
-    surfaces = Surfaces(mailbox, lambda trouble: reports.append(str(trouble)))
-    surfaces.open(faders)
+    surfaces = Surfaces(
+        mailbox, lambda trouble, cause=None: reports.append(str(trouble)), background=False
+    )
+    surfaces.open((f"fader {number}", fader) for number, fader in enumerate(faders))
     return surfaces, mailbox, reports
 
 
@@ -85,7 +95,7 @@ def test_one_that_cannot_be_opened_is_reported_and_left_out() -> None:
     broken, whole = Fader("open"), Fader()
     surfaces, _, reports = opened(broken, whole)
     assert surfaces.opened == [whole]
-    assert reports == ["no such fader; flying on without"]
+    assert reports == ["no such fader; flying on without, and trying again"]
 
 
 def test_one_that_is_indispensable_is_missed_aloud() -> None:
@@ -104,7 +114,7 @@ def test_one_that_fails_holds_up_no_other() -> None:
         surfaces.poll(2.0)
         surfaces.tell(2.0, {}, [])
         assert len(mailbox.drain()) == 1 and len(whole.told) == 1
-        assert reports == ["a control surface failed: OSError('unplugged')"]
+        assert reports == ["fader 0 failed: OSError('unplugged')"]
         assert surfaces.lines() == [f"fader {trouble}"]
 
 
@@ -112,14 +122,14 @@ def test_one_that_fails_as_it_opens_is_left_out() -> None:
     surfaces, _, reports = opened(Fader("network"))
     assert surfaces.opened == []
     assert reports == [
-        "a control surface cannot be opened: OSError('unplugged'); flying on without"
+        "fader 0 cannot be opened: OSError('unplugged'); flying on without, and trying again"
     ]
 
 
 def test_one_that_has_nothing_to_show_for_itself_hides_no_other() -> None:
     surfaces, _, reports = opened(Fader("lines"), Fader("poll"))
     assert surfaces.lines() == ["fader poll"]
-    assert reports == ["a control surface failed: OSError('unplugged')"]
+    assert reports == ["fader 0's lines failed: OSError('unplugged')"]
 
 
 def test_one_that_cannot_be_closed_keeps_no_other_open() -> None:
@@ -127,7 +137,7 @@ def test_one_that_cannot_be_closed_keeps_no_other_open() -> None:
     surfaces, _, reports = opened(whole, broken)
     surfaces.close()
     assert (whole.closed, broken.closed) == (1, 1)
-    assert reports == ["a control surface failed: OSError('disk full')"]
+    assert reports == ["fader 1 failed: OSError('disk full')"]
 
 
 def test_one_that_cannot_be_closed_is_reported_and_the_others_are_closed() -> None:
@@ -137,4 +147,135 @@ def test_one_that_cannot_be_closed_is_reported_and_the_others_are_closed() -> No
     assert (surfaces.opened, last.closed) == ([first, broken], 1)
     surfaces.close()
     assert (first.closed, broken.closed, last.closed) == (1, 1, 1)
-    assert reports == ["a control surface failed: OSError('disk full')"]
+    assert reports == ["fader 1 failed: OSError('disk full')"]
+
+
+def test_one_that_fails_is_asked_ever_more_seldom() -> None:
+    broken, asked = Fader("poll"), []
+    surfaces, mailbox, _ = opened(broken)
+    poll = broken.poll
+    broken.poll = lambda now: (asked.append(now), poll(now))[1]  # type: ignore[assignment, func-returns-value]
+    for frame in range(480):
+        surfaces._guard.now = frame / 8
+        surfaces.poll(frame / 8)
+    apart = [after - before for before, after in pairwise(asked)]
+    assert apart == sorted(apart) and len(asked) < 14
+    assert apart[-1] == 10.0
+    broken.trouble = ""
+    for frame in range(480, 576):
+        surfaces._guard.now = frame / 8
+        surfaces.poll(frame / 8)
+    assert mailbox.drain() and asked[-2:] == [574 / 8, 575 / 8]
+
+
+def test_one_that_is_absent_is_tried_again_and_said_once() -> None:
+    absent, whole = Fader("network"), Fader()
+    surfaces, mailbox, reports = opened(absent, whole)
+    tried: list[float] = []
+    open = absent.open
+
+    def reopened(mailbox: Mailbox) -> None:
+        tried.append(now)
+        open(mailbox)
+
+    absent.open = reopened  # type: ignore[method-assign]
+    for second in range(120):
+        now = float(second)
+        surfaces.poll(now)
+    assert len(reports) == 1, "it is said once"
+    apart = [after - before for before, after in pairwise(tried)]
+    assert tried[0] == 3 and apart == sorted(apart) and apart[0] <= 7 and 30 <= apart[-1] <= 32
+    assert surfaces.opened == [whole]
+    absent.trouble = ""
+    for second in range(120, 160):
+        now = float(second)
+        surfaces.poll(now)
+    assert surfaces.opened == [whole, absent] and reports[1:] == ["fader 0 is there now"]
+    assert mailbox.drain()
+    surfaces.close()
+    assert absent.closed == 1
+
+
+def test_looking_for_one_that_is_absent_holds_up_no_frame() -> None:
+    class Slow(Fader):
+        def open(self, mailbox: Mailbox) -> None:
+            if threading.current_thread() is not threading.main_thread():
+                assert gate.wait(60)
+            super().open(mailbox)
+
+    gate, slow, mailbox, reports = threading.Event(), Slow("open"), Mailbox(), []
+    surfaces = Surfaces(
+        mailbox, lambda trouble, cause=None: reports.append(trouble), background=True
+    )
+    surfaces.open([("the slow one", slow)])
+    slow.trouble = ""
+    for second in range(10):
+        surfaces.poll(float(second))
+    assert surfaces.opened == []
+    gate.set()
+    assert surfaces._work.wait(60)
+    surfaces.poll(10.0)
+    assert surfaces.opened == [slow]
+    surfaces.close()
+
+
+def test_one_that_stays_absent_is_closed_with_the_others() -> None:
+    absent = Fader("open")
+    surfaces, _, _ = opened(absent)
+    surfaces.close()
+    assert absent.closed == 1
+
+
+def udp(port: int = 0) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.bind(("127.0.0.1", port))
+    return bound
+
+
+def test_feedback_to_a_host_that_is_not_known_silences_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = False
+    look_up = osc_feedback.looked_up
+
+    def looked_up(host: str, port: int) -> osc_socket.Place:
+        return look_up("127.0.0.1" if host == "stage.test" and known else host, port)
+
+    monkeypatch.setattr(osc_feedback, "looked_up", looked_up)
+    reports: list[str] = []
+    with udp() as one, udp() as other:
+        places = (("stage.test", one.getsockname()[1]), ("127.0.0.1", other.getsockname()[1]))
+        surfaces = Surfaces(
+            Mailbox(), lambda trouble, cause=None: reports.append(str(trouble)), background=False
+        )
+        surfaces.open(asked_for(Options(osc_feedback=places)))
+        for now in range(4):
+            surfaces.poll(float(now))
+            surfaces.tell(float(now), {"camera.zoom": 1.0}, [])
+        other.settimeout(10)
+        assert b"/liveflight/camera/zoom" in other.recv(9999)
+        assert len(reports) == 1 and "no host is called 'stage.test'" in reports[0]
+        known = True
+        for now in range(4, 12):
+            surfaces.poll(float(now))
+            surfaces.tell(float(now), {"camera.zoom": 1.0}, [])
+        one.settimeout(10)
+        assert b"/liveflight/camera/zoom" in one.recv(9999)
+        surfaces.close()
+
+
+def test_a_port_that_is_taken_at_the_start_is_ours_once_it_is_free() -> None:
+    with udp() as other:
+        taken = other.getsockname()[1]
+        surfaces = Surfaces(Mailbox(), lambda trouble, cause=None: None, background=False)
+        given = Options(osc_port=taken, oscquery_port=0, osc_feedback=(("127.0.0.1", taken),))
+        surfaces.open(asked_for(given))
+        assert [type(each) for each in surfaces.opened] == [OscFeedback, NoMidi]
+    for now in (0.0, 3.0, 4.0, 9.0, 10.0):
+        surfaces.poll(now)
+    assert any(isinstance(each, OscInput) for each in surfaces.opened)
+    feedback = surfaces.opened[0]
+    assert isinstance(feedback, OscFeedback)
+    surfaces.tell(10.0, {"camera.zoom": 1.0}, [])
+    assert feedback._targets == [], "it would come back here now"
+    surfaces.close()

@@ -13,12 +13,12 @@ from liveflight.flight import Flight, Loader
 from liveflight.takeoff import PRESET_OF, Options, canvas, take_off
 
 LITE = "efficientnet_lite0"
-HOME = Target(LITE, "block7", 5)
+HOME = Target("vgg16", "conv4_1", 17)
 
 SHELF = {
-    "reef": f'slot = 1\ntargets = ["{LITE}:block7:5"]\n[camera]\nzoom = 2.0',
-    "cathedral": 'targets = ["VGG16:features.17:17"]',
-    "ai-flight": """
+    "ai-flight": 'slot = 1\ntargets = ["VGG16:features.17:17"]\n[camera]\nzoom = 2.0',
+    "reef": f'targets = ["{LITE}:block7:5"]\n[camera]\nzoom = 2.0',
+    "ai-flight-vgg19": """
 journey = ["vgg19:block3_conv3:223", "vgg19:conv4_1:1"]
 [show]
 autopilot = true""",
@@ -49,7 +49,7 @@ def begun(engine: FakeEngine | None = None, **options: object) -> Flight:
 
 def test_without_a_wish_it_is_the_default_flight() -> None:
     flight = begun()
-    assert flight.looks.preset == presets.DEFAULT == "reef"
+    assert flight.looks.preset == presets.DEFAULT == "ai-flight"
     assert flight.mix() == {HOME: 1.0}
 
 
@@ -70,7 +70,7 @@ def test_a_preset_by_name_file_or_slot(wish: str, shelf: Path, tmp_path: Path) -
         wish = str((shelf / "mixed.toml").rename(tmp_path / wish))
     flight = begun(preset=wish)
     if wish == "1":
-        assert (flight.looks.preset, flight.course.here) == ("reef", HOME)
+        assert (flight.looks.preset, flight.course.here) == ("ai-flight", HOME)
     else:
         assert flight.looks.preset.lower() == "mixed"
         assert len(flight.mix()) == 2
@@ -78,7 +78,7 @@ def test_a_preset_by_name_file_or_slot(wish: str, shelf: Path, tmp_path: Path) -
 
 
 def test_the_autopilots_journey_begins_at_its_first_stop() -> None:
-    flight = begun(preset="ai-flight")
+    flight = begun(preset="ai-flight-vgg19")
     assert flight.mix() == {Target("vgg19", "conv3_3", 223): 1.0}
     assert flight.journey.stops == (
         Target("vgg19", "conv3_3", 223),
@@ -96,15 +96,17 @@ def test_a_network_alone_is_its_own_preset(network: str) -> None:
 @pytest.mark.parametrize(
     ("options", "target"),
     [
-        ({"filter": "7"}, Target(LITE, "block7", 7)),
-        ({"filter": "*"}, Target(LITE, "block7", None)),
+        ({"filter": "7"}, Target("vgg16", "conv4_1", 7)),
+        ({"filter": "*"}, Target("vgg16", "conv4_1", None)),
+        ({"layer": "class", "filter": "Jellyfish"}, Target(LITE, "class", 107)),
+        ({"layer": "inception4c"}, Target("googlenet", "inception4c", 0)),
         ({"layer": "stem"}, Target(LITE, "stem", 0)),
         ({"layer": "STEM", "filter": "31"}, Target(LITE, "stem", 31)),
         ({"network": LITE, "filter": "007"}, Target(LITE, "block7", 7)),
         ({"network": "vgg16", "filter": "9"}, Target("vgg16", "conv4_1", 9)),
         ({"network": "vgg16", "layer": "block4_conv2"}, Target("vgg16", "conv4_2", 0)),
-        ({"preset": "cathedral", "filter": "511"}, Target("vgg16", "conv4_1", 511)),
-        ({"preset": "ai-flight", "filter": "2"}, Target("vgg19", "conv3_3", 2)),
+        ({"preset": "ai-flight", "filter": "511"}, Target("vgg16", "conv4_1", 511)),
+        ({"preset": "ai-flight-vgg19", "filter": "2"}, Target("vgg19", "conv3_3", 2)),
         ({"preset": "reef", "network": "vgg16", "layer": "conv1_1"}, Target("vgg16", "conv1_1", 0)),
     ],
     ids=str,
@@ -152,16 +154,21 @@ def test_a_preset_without_targets_begins_somewhere() -> None:
         ({"preset": "ref"}, "there is no preset 'ref'; did you mean 'reef'?"),
         ({"preset": "nix.toml"}, "preset nix.toml cannot be read: No such file or directory"),
         ({"network": "vgg61"}, "there is no network 'vgg61'"),
-        ({"layer": "blok7"}, f"{LITE} has no layer 'blok7'; did you mean 'block7'?"),
+        ({"layer": "blok7"}, "vgg16 has no layer 'blok7'; list its layers"),
+        (
+            {"network": LITE, "layer": "blok7"},
+            f"{LITE} has no layer 'blok7'; did you mean 'block7'?",
+        ),
+        ({"network": LITE, "layer": "class", "filter": "jelyfish"}, "did you mean 'jellyfish'?"),
         (
             {"layer": "stem", "filter": "32"},
             "filter '32' is not in stem: allowed are 0 to 31, or *",
         ),
-        ({"filter": "-1"}, "filter '-1' is not in block7: allowed are 0 to 79, or *"),
-        ({"filter": "1.5"}, "filter '1.5' is not in block7"),
-        ({"filter": "nan"}, "filter 'nan' is not in block7"),
-        ({"filter": "²"}, "filter '²' is not in block7"),
-        ({"filter": "9" * 9000}, "is not in block7: allowed are 0 to 79"),
+        ({"filter": "-1"}, "filter '-1' is not in conv4_1: allowed are 0 to 511, or *"),
+        ({"filter": "1.5"}, "filter '1.5' is not in conv4_1"),
+        ({"filter": "nan"}, "filter 'nan' is not in conv4_1"),
+        ({"filter": "²"}, "filter '²' is not in conv4_1"),
+        ({"filter": "9" * 9000}, "is not in conv4_1: allowed are 0 to 511"),
         ({"network": "vgg16", "layer": "block7"}, "vgg16 has no layer 'block7'"),
     ],
     ids=lambda value: str(value)[:40],

@@ -133,7 +133,8 @@ def test_a_bar_on_a_terminal_that_stands_still_delays_nothing() -> None:
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     ours, theirs = pty.openpty()
     termios.tcflow(theirs, termios.TCOOFF)  # Ctrl-S
-    before = "cli.terminal.secure(queued=True); shown = cli._Downloads(); "
+    before = "from liveflight import console; cli.terminal.secure(queued=True); "
+    before += "shown = console.Downloads(); "
     before += "[shown('weights', 1, 1) for _ in range(3)]"
     child = subprocess.Popen(
         [sys.executable, "-c", program("--version", before=before)],

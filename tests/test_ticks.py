@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from liveflight.guard import Guard
 from liveflight.ticks import Ticks
 
 LEFT = 0.030
@@ -28,7 +29,7 @@ def ticks_of(dream: Dream) -> Ticks:
     pace = SimpleNamespace(patience=lambda elapsed: LEFT, ticked=lambda duration, steps: None)
     laps = SimpleNamespace(elapsed=0.0)
     parts = cast("Any", (SimpleNamespace(), dream, pace, laps))
-    return Ticks(*parts, lambda: None, live=True)
+    return Ticks(*parts, lambda: None, Guard(lambda trouble, cause=None: None, live=True))
 
 
 def arrive(ticks: Ticks, dream: Dream, duration: float) -> None:

@@ -29,17 +29,28 @@ class LiveflightError(Exception):
     the value, what is allowed and what to do; the command line prints it and exits with 2."""
 
 
+class CannotFlyError(LiveflightError):
+    """There is nothing to fly, now or later: the only error that ends a live flight."""
+
+
 class OutOfMemoryError(LiveflightError):
     """A step at this canvas size does not fit into the device's memory; a smaller one may."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The part of an error that offers the known name nearest to a mistyped one; may be empty."""
-    pairs = _pairs(name[:60])
+    close = closest(name, known)
+    return f"; did you mean {close!r}?" if close else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the known name nearest to a mistyped one, in any case; empty where none is near."""
+    asked = name[:60].lower()
+    pairs, names = _pairs(asked), {each.lower(): each for each in known}
     # difflib takes milliseconds for a hundred names, and this may be in the middle of a flight.
-    likely = nlargest(5, known, key=lambda other: 2 * len(pairs & _pairs(other)) - len(other))
-    close = get_close_matches(name[:60], likely, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    likely = nlargest(5, names, key=lambda other: 2 * len(pairs & _pairs(other)) - len(other))
+    close = get_close_matches(asked, likely, n=1, cutoff=0.5)
+    return names[close[0]] if close else ""
 
 
 @lru_cache(maxsize=1024)

@@ -80,6 +80,11 @@ class Control:
             case _:
                 return "nothing: it is a trigger"
 
+    @property
+    def indices(self) -> str:
+        """The numbers of the choices, in words; empty where there are none."""
+        return f"0 to {len(self.choices) - 1}" if self.choices else ""
+
     def check(self, value: object) -> Value:
         """The value as this control holds it.
 
@@ -106,6 +111,13 @@ class Control:
                     value = min(max(value, self.minimum), self.maximum)
                     value = round(value) if self.kind == "int" else value
         return self.check(value)
+
+    def sensed(self, value: float) -> float:
+        """Return what a sensor says of a meter as the nearest number in its range; for what is no
+        number its minimum."""
+        return (
+            float(min(max(value, self.minimum), self.maximum)) if value == value else self.minimum
+        )
 
     def _typed(self, value: object) -> Value | None:
         match self.kind, value:

@@ -258,6 +258,8 @@ class Controls:
 
 
 def _glided(control: Control, now: Value, goal: Value, dt: float) -> Value:
+    if not control.glide:
+        return goal
     here, there = control.to_unit(now), control.to_unit(goal)
     if abs(there - here) < 1e-4:
         return goal

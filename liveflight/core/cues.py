@@ -67,15 +67,12 @@ def read(path: Path) -> CueList:
     """Reads and checks a file. Raises LiveflightError naming file, cue, field and what is
     allowed."""
     with library.reading("cue list", path):
-        return parse(path.stem, library.toml(library.read(path)))
+        return parse(library.name_of(path.name) or path.stem, library.toml(path))
 
 
 def parse(name: str, data: Mapping[str, Any]) -> CueList:
     """A cue list from parsed TOML. Raises LiveflightError naming the field."""
-    library.check_version(data, VERSION)
-    for key in data:
-        if key not in ("version", "title", "cue"):
-            raise LiveflightError(f"there is no {key[:60]!r}{nearest(key, ['title', 'cue'])}")
+    library.check_head(data, VERSION, ("version", "title", "cue"))
     rows = data.get("cue")
     if not isinstance(rows, list) or not 1 <= len(rows) <= MOST:
         raise LiveflightError(f"a cue list has 1 to {MOST} tables called [[cue]]")

@@ -16,7 +16,7 @@ def read() -> tuple[str, ...]:
     """The favourites among the presets there are, in their order. Raises LiveflightError where the
     file cannot be read."""
     try:
-        lines = library.read(path()).decode("utf-8").splitlines()
+        lines = library.text(path()).splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, ValueError, LiveflightError) as error:

@@ -3,13 +3,14 @@ them once per frame.
 
 A Set replaces what was waiting for its control, a Beat the Beat before, Nudges add up, Triggers and
 Asks all survive up to caps. What is replaced or added to moves to the end: what was said last also
-comes out last.
+comes out last. Only the show finds out whether a text can be done: of a control's texts the newest
+ones all survive, so that a mistyped one does not take a good one with it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,8 @@ from liveflight.core.contracts import Value
 CAP = 256
 """Triggers and asks that may wait for one frame; a flood beyond it is counted, not kept."""
 ALIKE = 8
-"""Triggers of one control among them: a frame has no time for a hundred recalls of a preset."""
+"""Triggers of one control among them, and texts of one control: a frame has no time for a hundred
+recalls of a preset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Mailbox:
         self._waiting: dict[tuple[str, str | int], Message] = {}
         self._queued = 0
         self._fired: Counter[str] = Counter()
+        self._texts: defaultdict[str, list[str]] = defaultdict(list)
+        """Those that wait for each control, in their order."""
         self.dropped = 0
         """Triggers and asks lost to the caps since the start."""
 
@@ -87,10 +91,13 @@ class Mailbox:
 
     def _put(self, message: Message) -> None:
         match message:
-            case Set(key):
+            case Set(key, value):
                 self._waiting.pop(("step", key), None)
-                self._waiting.pop(("set", key), None)
-                self._waiting["set", key] = message
+                if isinstance(value, str):
+                    self._put_text(key, value, message)
+                else:
+                    self._waiting.pop(("set", key), None)
+                    self._waiting["set", key] = message
             case Nudge(key, amount):
                 waiting = self._waiting.pop(("step", key), None)
                 before = waiting.amount if isinstance(waiting, Nudge) else 0.0
@@ -107,10 +114,21 @@ class Mailbox:
             case _:
                 self.dropped += 1
 
+    def _put_text(self, key: str, text: str, message: Message) -> None:
+        texts = self._texts[key]
+        if text in texts:
+            texts.remove(text)
+            del self._waiting[f"set {key}", text]
+        elif len(texts) == ALIKE:
+            del self._waiting[f"set {key}", texts.pop(0)]
+        texts.append(text)
+        self._waiting[f"set {key}", text] = message
+
     def drain(self) -> list[Message]:
         """Everything since the last drain, in the order in which it was last said."""
         with self._lock:
             drained = list(self._waiting.values())
             self._waiting, self._queued = {}, 0
             self._fired.clear()
+            self._texts.clear()
         return drained

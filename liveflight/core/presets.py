@@ -28,14 +28,15 @@ _MOST = 99
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 """What Windows takes for a device, whatever folder and suffix it has."""
-_WORDS = (
-    "version", "title", "about", "slot", "targets", "journey", "modulation", "corners",
-)  # fmt: skip
 _SAVED: dict[str, dict[str, Control]] = {}
 """What a preset may hold, by group and name."""
 for _row in ROWS:
     if _row.saved:
         _SAVED.setdefault(_row.group, {})[_row.name] = _row
+_WORDS = (
+    *("version", "title", "about", "slot", "targets", "journey", "modulation", "corners"),
+    *_SAVED,
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Preset:
         return (*self.targets, *self.corners, *self.journey)
 
 
-DEFAULT = "reef"
+DEFAULT = "ai-flight"
 """The flight of someone who only typed `liveflight`."""
 
 
@@ -87,8 +88,9 @@ def find(text: str) -> Preset:
     path = files.get(text) or next(by_slot, None)
     if path:
         return read(path)
+    meant = library.name_of(text.replace("\\", "/").rpartition("/")[2]) or text
     raise LiveflightError(
-        f"there is no preset {text[:60]!r}{nearest(text, files)}; `liveflight presets` lists them"
+        f"there is no preset {text[:60]!r}{nearest(meant, files)}; `liveflight presets` lists them"
     )
 
 
@@ -111,16 +113,12 @@ def read(path: Path) -> Preset:
 @lru_cache(maxsize=512)
 def _read(path: Path, version: tuple[int, ...]) -> Preset:
     """Once per version of a file: a preset's number is found by looking into all of them."""
-    return parse(path.stem, library.toml(library.read(path)))
+    return parse(library.name_of(path.name) or path.stem, library.toml(path))
 
 
 def parse(name: str, data: Mapping[str, Any]) -> Preset:
     """A preset from parsed TOML. Raises LiveflightError naming the field."""
-    library.check_version(data, VERSION)
-    for key in data:
-        if key not in _SAVED and key not in _WORDS:
-            known = nearest(key, [*_SAVED, *_WORDS])
-            raise LiveflightError(f"there is no {key[:60]!r}{known}")
+    library.check_head(data, VERSION, _WORDS)
     return Preset(
         name=name,
         targets=dict(_weighted(entry) for entry in _listed(data, "targets")),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from liveflight.core.presets import Preset
 from liveflight.core.score_parts import Lines
 
 VERSION = 1
+_HUGE = 1e300
 
 _KINDS = {kind.__name__: kind for kind in get_args(Message) if kind is not Ask}
 _SPOKEN = {
@@ -203,6 +203,8 @@ def _message(entry: object) -> Message:
             given["value"] = control.check(given["value"])
         elif name == "Set" and _number(given["value"]) != (control.kind == "meter"):
             raise LiveflightError(f"{control.key} = {str(given['value'])[:60]!r}")
+        elif name == "Set" and control.kind == "meter":
+            given["value"] = control.sensed(given["value"])
     message: Message = kind(**given)
     return message
 
@@ -234,7 +236,8 @@ def _list(row: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+    # Whole numbers may be longer than a float can hold.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
 
 
 def _whole(value: object, least: int, most: int) -> bool:

@@ -22,7 +22,7 @@ LARGEST = 64 * 1024 * 1024
 _LARGEST_READ = 512 * 1024 * 1024
 """Bytes of a part that is read: before there were parts, a log was one file."""
 _LONGEST = 32 * 1024 * 1024
-"""Bytes of a line: a frame may hold as many answers as the mailbox holds triggers."""
+"""Characters of a line: a frame may hold as many answers as the mailbox holds triggers."""
 _NO_DISK = (errno.EINVAL, errno.ENOTSUP)
 """What a file that is none on a disk says to being synchronised."""
 
@@ -58,30 +58,35 @@ class Lines:
                     raise LiveflightError(f"{file.name}, which comes after it, is missing")
                 return
             self._file, self._line = file, 0
-            for line in self._lines():
-                row = json.loads(line.decode("utf-8"), parse_constant=_refuse)
-                if not isinstance(row, dict):
-                    raise LiveflightError("it is no log of a flight")
+            for place, line in enumerate(self._lines()):
+                row = self._row(line, place)
                 if number == 1:
-                    flight = flight or _mark(line)
-                elif self._line == 1:
+                    flight = flight or _mark(line.encode())
+                elif place == 0:
                     if row != _first(number, flight):
                         raise LiveflightError(f"it is not part {number} of {self._path.name}")
                     continue
                 yield row
 
-    def _lines(self) -> Iterator[bytes]:
+    @staticmethod
+    def _row(line: str, place: int) -> dict[str, Any]:
+        try:
+            row = json.loads(line, parse_constant=_refuse)
+        except json.JSONDecodeError as error:
+            words = "it is damaged" if place else "it is no log of a flight"
+            raise ValueError(words) from error
+        if not isinstance(row, dict):
+            raise LiveflightError("it is no log of a flight")
+        return row
+
+    def _lines(self) -> Iterator[str]:
         if not self._file.is_file():
             raise LiveflightError("there is no such file")
         if self._file.stat().st_size > _LARGEST_READ:
             raise LiveflightError(f"it is larger than {_LARGEST_READ >> 20} MiB")
-        with self._file.open("rb") as file:
-            while line := file.readline(_LONGEST + 1):
-                if len(line) > _LONGEST:
-                    raise LiveflightError(f"a line is longer than {_LONGEST >> 20} MiB")
-                if not line.endswith(b"\n"):
-                    return
-                self._line += 1
+        for line in library.lines(self._file, _LONGEST):
+            self._line += 1
+            if line.strip():
                 yield line
 
 

@@ -74,8 +74,10 @@ class Spectrum:
         self._looks, self._onset = 0, 0.0
 
     def hear(self, samples: Samples) -> None:
-        """The samples that follow those before."""
-        self._rest = np.concatenate([self._rest, samples])
+        """The samples that follow those before. What is no number is silence, what is out of range
+        its nearest end: one wild sample would else be in every window and gain after it."""
+        finite = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+        self._rest = np.concatenate([self._rest, finite.clip(-1.0, 1.0)])
         while len(self._rest) >= self._hop:
             new, self._rest = self._rest[: self._hop], self._rest[self._hop :]
             self._window = np.concatenate([self._window[self._hop :], new])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from liveflight.core.beat import BeatClock, passes
 from liveflight.core.contracts import Value
 from liveflight.core.controls import CONTROLS, Controls
@@ -62,12 +64,14 @@ class Tempo:
     def resync(self) -> None:
         self._clock.resync()
 
-    def holds(self, change: Change) -> bool:
+    def holds(self, change: Change, check: Callable[[Change], None] = lambda change: None) -> bool:
         """Whether the change has to wait: it comes back from `advance` in its time. An undo takes
-        back the recall that waits, if there is one, and that is all that comes of either."""
+        back the recall that waits, if there is one, and that is all that comes of either. `check`
+        raises LiveflightError for what could not be done then: it takes no other's place."""
         control = CONTROLS[change.key]
         if not control.waits or self._grid == "off":
             return False
+        check(change)
         if change.key != "show.undo" or not self._quantise.cancel(control):
             self._quantise.hold(control, change)
         self._controls.set("tempo.waiting", self._waiting())

@@ -94,10 +94,15 @@ class Feedback:
         another. Raises LiveflightError, and changes nothing, where this GPU has no such texture."""
         if size == self.size:
             return
-        canvas, seen, spare, view = self._surfaces(size)
-        self._resampled(self._canvas, canvas)
-        if self._lagging:
-            self._resampled(self._seen, seen)
+        canvas, seen, spare, view = made = self._surfaces(size)
+        try:
+            self._resampled(self._canvas, canvas)
+            if self._lagging:
+                self._resampled(self._seen, seen)
+        except BaseException:
+            for surface in made:
+                surface.release()
+            raise
         for surface in (self._canvas, self._seen, self._spare, self._view):
             surface.release()
         self._canvas, self._seen, self._spare, self._view = canvas, seen, spare, view
@@ -134,9 +139,11 @@ class Feedback:
         between = Surface(self._ctx, (new_width, height))
         across = {"axis": 0, "scale": width / new_width, "offset": 0.0}
         down = {"axis": 1, "scale": height / new_height, "offset": 0.0}
-        self._resample.draw(between.framebuffer, (0, 0, *between.size), old.texture, across)
-        self._resample.draw(new.framebuffer, (0, 0, *new.size), between.texture, down)
-        between.release()
+        try:
+            self._resample.draw(between.framebuffer, (0, 0, *between.size), old.texture, across)
+            self._resample.draw(new.framebuffer, (0, 0, *new.size), between.texture, down)
+        finally:
+            between.release()
 
     def _warm_up(self) -> None:
         """Draws once with every shader: drivers compile at the first use, and a frame would wait

@@ -12,7 +12,7 @@ import moderngl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from liveflight.gl.passes import Pass, Viewport
+from liveflight.gl.passes import Pass, Viewport, blending
 from liveflight.worker import Worker
 
 Place = Literal["corner", "centre"]
@@ -104,10 +104,8 @@ class Hud:
         texture: moderngl.Texture,
         uniforms: dict[str, object],
     ) -> None:
-        self._ctx.enable(moderngl.BLEND)
-        self._ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-        self._pass.draw(framebuffer, where, texture, uniforms)
-        self._ctx.disable(moderngl.BLEND)
+        with blending(self._ctx, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA):
+            self._pass.draw(framebuffer, where, texture, uniforms)
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
         """Draws an empty panel into a corner: drivers compile a shader at its first use."""
@@ -136,10 +134,13 @@ class Hud:
         height, width = pixels.shape[:2]
         texture = held.texture if held is not None else None
         if texture is None or texture.width < width or texture.height < height:
+            # Room to grow: the numbers in a HUD change their width all the time.
+            most = self._ctx.info["GL_MAX_TEXTURE_SIZE"]
+            size = (min(width + width // 4, most), min(height + height // 4, most))
+            made = self._ctx.texture(size, 2)  # first: the one before may have to stay
             if texture is not None:
                 texture.release()
-            # Room to grow: the numbers in a HUD change their width all the time.
-            texture = self._ctx.texture((width + width // 4, height + height // 4), 2)
+            texture = made
         texture.write(pixels, viewport=(0, 0, width, height))
         self._panels[place] = _Panel(key, texture, width, height)
 

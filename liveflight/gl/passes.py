@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import moderngl
@@ -58,10 +59,14 @@ class Surface:
         """`size`: width and height in pixels. What it shows at first is undefined."""
         self.size = size
         self._ctx = ctx
+        texture = None
         try:
-            self.texture = ctx.texture(size, 4, dtype="f2")
+            self.texture = texture = ctx.texture(size, 4, dtype="f2")
             self.framebuffer = ctx.framebuffer([self.texture])
-        except moderngl.Error as error:
+        except (moderngl.Error, MemoryError) as error:
+            if texture:
+                texture.release()
+            _ = ctx.error  # reading it clears it
             raise LiveflightError(
                 f"canvas {size[0]}x{size[1]}: the graphics memory cannot hold it; "
                 "try a smaller --canvas"
@@ -73,6 +78,20 @@ class Surface:
             self._ctx.detect_framebuffer(0).use()
         self.framebuffer.release()
         self.texture.release()
+
+
+@contextmanager
+def blending(ctx: moderngl.Context, *factors: int) -> Iterator[None]:
+    """Meanwhile what is drawn is blended with what is there, by these GL factors: source and
+    destination, or the same for colour and alpha. Ends even where drawing fails: what comes after
+    must not be blended."""
+    ctx.enable(moderngl.BLEND)
+    # moderngl's annotations know only of two factors.
+    ctx.blend_func = factors  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        ctx.disable(moderngl.BLEND)
 
 
 class Pass:
@@ -131,12 +150,9 @@ class Pass:
     ) -> None:
         """As `draw`, over what is in the framebuffer: the shader's alpha is how much of its colour
         there is to be. The framebuffer's own alpha stays. Leaves blending off."""
-        self._ctx.enable(moderngl.BLEND)
         factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
-        # moderngl's annotations know only of two factors.
-        self._ctx.blend_func = (*factors, moderngl.ZERO, moderngl.ONE)  # type: ignore[assignment]
-        self.draw(framebuffer, viewport, texture, uniforms)
-        self._ctx.disable(moderngl.BLEND)
+        with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):
+            self.draw(framebuffer, viewport, texture, uniforms)
 
     def release(self) -> None:
         self._texels.release()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import ExitStack
 from typing import Literal, NamedTuple
 
 import moderngl
 import numpy as np
 
+from liveflight.core.contracts import LiveflightError
 from liveflight.gl.interop import read_picture
-from liveflight.gl.passes import Pass, Scaling, Surface
+from liveflight.gl.passes import Pass, Scaling, Surface, blending
+
+log = logging.getLogger("liveflight.gl")
+
+_NARROWEST = 64
+"""Columns that are drawn at once at least, where the graphics memory is short."""
 
 Fit = Literal["cover", "contain"]
 
@@ -51,7 +59,8 @@ class Present:
         self._down = Scaling(ctx, "present.frag")
         self._dim = Pass(ctx, "dim.frag")
         self._between: Surface | None = None
-        self._whole, self._size = Rectangle(0, 0, 0, 0), (0, 0)
+        self._wanted = (0, 0)
+        """Width and height that `_between` was made for."""
 
     def draw(
         self,
@@ -70,80 +79,50 @@ class Present:
         `master`: brightness, 0..1; 0 is black without noise. `frame` seeds the dither: the same
         number and picture give the same pixels. Leaves the framebuffer bound, its viewport
         whole."""
-        self.across(texture, size, fit)
-        self.down(framebuffer, bottom_up=bottom_up, master=master, frame=frame)
-
-    def across(self, texture: moderngl.Texture, size: tuple[int, int], fit: Fit) -> None:
-        """The first pass of `draw`, and the longer one."""
         whole = placed(texture.size, size, fit)
-        self._whole, self._size = whole, size
-        shown = whole.within(size)
-        between = self._between_of((shown.width, texture.height))
-        self._across.draw(
-            between.framebuffer,
-            (0, 0, *between.size),
-            texture,
-            {
-                "axis": 0,
-                "scale": texture.width / whole.width,
-                "offset": float(whole.left - shown.left),
-            },
-        )
-
-    def down(
-        self, framebuffer: moderngl.Framebuffer, *, bottom_up: bool, master: float, frame: int
-    ) -> None:
-        """The second pass of `draw`, of what went `across` last: what dims need not be known
-        before."""
-        assert self._between
-        whole, size = self._whole, self._size
         shown = whole.within(size)
         if (shown.width, shown.height) != size:
             framebuffer.use()
             framebuffer.clear(0.0, 0.0, 0.0, 1.0)
+        between = self._between_of((shown.width, texture.height))
+        down = {"bottom_up": bottom_up, "master": master, "frame": frame & 0xFFFFFFFF}
+        down |= {"height": size[1], "offset": float(whole.top)}
+        down |= {"scale": texture.height / whole.height}
         first_row = size[1] - shown.top - shown.height if bottom_up else shown.top
-        self._down.draw(
-            framebuffer,
-            (shown.left, first_row, shown.width, shown.height),
-            self._between.texture,
-            {
-                "left": shown.left,
-                "offset": float(whole.top),
-                "scale": self._between.size[1] / whole.height,
-                "height": size[1],
-                "bottom_up": bottom_up,
-                "master": master,
-                "frame": frame & 0xFFFFFFFF,
-            },
-        )
+        for left in range(shown.left, shown.left + shown.width, between.size[0]):
+            # One strip, unless memory is short.
+            width = min(between.size[0], shown.left + shown.width - left)
+            across = {"axis": 0, "scale": texture.width / whole.width}
+            across |= {"offset": float(whole.left - left)}
+            self._across.draw(between.framebuffer, (0, 0, width, texture.height), texture, across)
+            where = (left, first_row, width, shown.height)
+            self._down.draw(framebuffer, where, between.texture, {**down, "left": left})
         framebuffer.viewport = (0, 0, *size)
 
     def dim(self, framebuffer: moderngl.Framebuffer, size: tuple[int, int], factor: float) -> None:
         """Multiplies the brightness of what is drawn already by 0..2: a fraction of the time that
         drawing it anew takes, for a factor near 1. Without dither: good for a frame."""
-        self._ctx.enable(moderngl.BLEND)
         factors = (moderngl.DST_COLOR, moderngl.SRC_COLOR)
-        # The alpha stays; moderngl's annotations know only of two factors.
-        self._ctx.blend_func = (*factors, moderngl.ZERO, moderngl.ONE)  # type: ignore[assignment]
-        self._dim.draw(framebuffer, (0, 0, *size), None, {"factor": min(factor, 2.0)})
-        self._ctx.disable(moderngl.BLEND)
+        with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):  # the alpha stays
+            self._dim.draw(framebuffer, (0, 0, *size), None, {"factor": min(factor, 2.0)})
 
     def picture(self, texture: moderngl.Texture, size: tuple[int, int]) -> np.ndarray:
         """What a screen of that width and height would show: uint8 (H, W, 3), row 0 at the top."""
-        colour = self._ctx.texture(size, 4)
-        framebuffer = self._ctx.framebuffer([colour])
-        try:
+        with ExitStack() as made:
+            colour = self._ctx.texture(size, 4)
+            made.callback(colour.release)
+            framebuffer = self._ctx.framebuffer([colour])
+            made.callback(framebuffer.release)
             self.draw(texture, framebuffer, size, bottom_up=False)
             return read_picture(framebuffer, size, bottom_up=False)
-        finally:
-            framebuffer.release()
-            colour.release()
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
         """Draws into a corner of the output in every kind there is: drivers compile a shader at its
         first use, for some a tenth of a second that a show has no frame for."""
-        small = Surface(self._ctx, (4, 4))
-        for side in (2, 8):
+        # No powers of two: Mesa's software driver compiles for those apart.
+        small = Surface(self._ctx, (5, 3))
+        for side in (3, 9):
+            self.picture(small.texture, (side, side))  # as the first screenshot of a show does
             self.draw(small.texture, framebuffer, (side, side), bottom_up=False)
         self.dim(framebuffer, (1, 1), 1.0)
         small.release()
@@ -155,11 +134,25 @@ class Present:
         self._dim.release()
 
     def _between_of(self, size: tuple[int, int]) -> Surface:
-        """The canvas at the output's width: made anew only when a size changes."""
-        if self._between is None or self._between.size != size:
+        """Return the canvas at the output's width, made anew only when a size changes; where the
+        GPU has none so wide, one for as many columns as it has, at least `_NARROWEST`."""
+        if self._between is None or self._wanted != size:
+            made = self._made(size)
             self._release_between()
-            self._between = Surface(self._ctx, size)
+            self._between, self._wanted = made, size
         return self._between
+
+    def _made(self, size: tuple[int, int]) -> Surface:
+        width, height = min(size[0], self._ctx.info["GL_MAX_TEXTURE_SIZE"]), size[1]
+        while True:
+            try:
+                return Surface(self._ctx, (width, height))
+            except LiveflightError as error:
+                if width <= _NARROWEST:
+                    raise
+                if width == size[0]:
+                    log.warning("%s; until then the picture is drawn in strips", error)
+                width //= 2
 
     def _release_between(self) -> None:
         if self._between is not None:

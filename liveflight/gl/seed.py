@@ -25,12 +25,14 @@ class Seed:
 
     def show(self, picture: np.ndarray) -> None:
         """From now on this is the picture."""
+        picture = self._reduced(picture)
         size = (picture.shape[1], picture.shape[0])
         new = self._texture is None or self._texture.size != size
         if new:
+            made = self._ctx.texture(size, 3, alignment=1)  # first: the one before may have to stay
             if self._texture:
                 self._texture.release()
-            self._texture = self._ctx.texture(size, 3, alignment=1)
+            self._texture = made
         assert self._texture
         self._texture.write(np.ascontiguousarray(picture))
         if new or self._by_the_driver:  # moderngl has no other way to make room for mipmaps
@@ -48,6 +50,16 @@ class Seed:
         across = max(wider, 1.0) if fit == "contain" else min(wider, 1.0)
         uniforms = {"size": (width, height), "reach": (across, across / wider), "share": share}
         self._pass.lay(framebuffer, (0, 0, width, height), self._texture, uniforms)
+
+    def _reduced(self, picture: np.ndarray) -> np.ndarray:
+        """Return the picture no larger than a texture may be."""
+        height, width = picture.shape[:2]
+        largest = self._ctx.info["GL_MAX_TEXTURE_SIZE"]
+        scale = largest / max(width, height)
+        if scale >= 1:
+            return picture
+        size = (max(int(width * scale), 1), max(int(height * scale), 1))
+        return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
 
     def _write_mipmaps(self, image: Image.Image) -> None:
         """What the driver would draw, and free the fences of: see `fences`."""

@@ -20,14 +20,37 @@ import numpy as np
 
 from liveflight import child, ffmpeg
 from liveflight.core.contracts import LiveflightError
+from liveflight.inputs import ffmpeg_errors
 
 log = logging.getLogger("liveflight.inputs")
 
-_WIDEST = 960
-"""Pixels to which wider frames are reduced: a seed needs no more, and they come by a pipe."""
+_LARGEST = 960
+"""Pixels to which the longer side is reduced: a seed needs no more, and frames come by a pipe."""
+
+_UPRIGHT = "scale=w='max(1,round(iw*sar*{0}))':h='max(1,round(ih*{0}))':flags=area".format(
+    f"min(1,{_LARGEST}/max(iw*sar,ih))"
+)
+"""Frames of that size, of square pixels."""
+
+_MOST = 40
+"""Frames per second that a show takes of a source: all of a camera's 30, every other one of 60."""
+
+_EACH_ONCE = (
+    f"select='isnan(prev_selected_t)+gte(abs(t-prev_selected_t),1/{_MOST})'",
+    f"settb=1/{_MOST}",
+    "setpts=N",
+)
+"""Frames as they come, none waiting for the next and none twice, whatever rate the file claims:
+browsers and phones write thousands a second. Then numbered, as if they came at that rate."""
+
+_LARGEST_SIDE = 16384
+"""Pixels of a side that a frame may have."""
 
 _PATIENCE = (0.5, 8.0)
 """Seconds until a lost source is opened again, at first and at most."""
+
+_SAID = 65536
+"""Bytes of ffmpeg's messages that are looked at."""
 
 HUNG = 10.0
 """Seconds without a frame after which a source counts as lost: cameras may take some to begin."""
@@ -98,7 +121,7 @@ class Capture:
             with self._lock:
                 if self._ends.is_set():
                     return "closed", 0
-                self._stream = Stream(self._source, ["-re"])
+                self._stream = Stream(self._source, ["-re"], *_EACH_ONCE, rate=_MOST)
             while (frame := self._stream.read()) is not None:
                 if lost and not frames:
                     log.warning("camera %s: it is back", self._source)
@@ -107,13 +130,14 @@ class Capture:
                 self._frames += 1
             reason = self._stream.reason()
             return f"no picture for {HUNG:.0f} s" if self._hung else reason, frames
-        except LiveflightError as error:
-            return str(error), frames
+        except Exception as error:  # no process, file or memory to be had just now
+            return (str(error) if isinstance(error, LiveflightError) else repr(error)), frames
         finally:
             with self._lock:
-                if self._stream:
-                    self._stream.close()
-                self._stream = None
+                stream, self._stream = self._stream, None
+                if stream:
+                    with contextlib.suppress(OSError):
+                        stream.close()
 
 
 class Footage:
@@ -147,19 +171,27 @@ class Footage:
 class Stream:
     """Frames of a source, one after the other; a file begins anew when it has ended."""
 
-    def __init__(self, source: str, pace: list[str], *filters: str) -> None:
-        """`pace`: ffmpeg's options for files. Raises LiveflightError where ffmpeg is missing."""
-        scale = f"scale='min({_WIDEST},iw)':-2:flags=area"
+    def __init__(self, source: str, pace: list[str], *filters: str, rate: int = 0) -> None:
+        """`pace`: ffmpeg's options for files; `rate`: frames per second after the filters, where
+        they do not say it. Raises LiveflightError where ffmpeg is missing."""
+        program = _ffmpeg()
+        self._source = source
         self._said = tempfile.TemporaryFile()
         command = [
-            *(_ffmpeg(), "-hide_banner", "-loglevel", "error", "-nostdin"),
+            *(program, "-hide_banner", "-loglevel", "error", "-nostdin"),
             *_input(source, pace),
-            *("-an", "-vf", ",".join([*filters, scale]), "-pix_fmt", "rgb24"),
+            *("-map", "0:V:0"),  # a song's cover is no video
+            *("-an", "-vf", ",".join([*filters, _UPRIGHT]), "-pix_fmt", "rgb24"),
+            *(["-r", str(rate)] if rate else []),
             *("-c:v", "ppm", "-f", "image2pipe", "pipe:1"),
         ]
-        self._process = child.start(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
-        )
+        try:
+            self._process = child.start(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
+            )
+        except OSError as error:
+            self._said.close()
+            raise LiveflightError(f"ffmpeg does not start: {error.strerror or error}") from error
 
     def read(self) -> np.ndarray | None:
         """The next frame, uint8 (H, W, 3); None where there are no more."""
@@ -167,11 +199,11 @@ class Stream:
         return _ppm(self._process.stdout)
 
     def reason(self) -> str:
-        """Why it ended, in ffmpeg's words."""
+        """Why it ended."""
         self._process.wait()
         self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").splitlines()
-        return lines[-1].rpartition("] ")[2] if lines else "it has ended"
+        said = self._said.read(_SAID).decode(errors="replace")
+        return ffmpeg_errors.explained(said, self._source)
 
     def stop(self) -> None:
         """There are no more frames. May be called while another thread reads."""
@@ -192,6 +224,10 @@ def _ppm(pipe: IO[bytes]) -> np.ndarray | None:
     if pipe.readline() != b"P6\n":
         return None
     width, height = map(int, pipe.readline().split())
+    if not (0 < width <= _LARGEST_SIDE and 0 < height <= _LARGEST_SIDE):
+        raise LiveflightError(
+            f"a frame of {width}x{height} pixels: allowed is 1 to {_LARGEST_SIDE}"
+        )
     pipe.readline()
     pixels = pipe.read(3 * width * height)
     if len(pixels) < 3 * width * height:

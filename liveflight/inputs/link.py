@@ -6,6 +6,7 @@ Alone, the session follows our tempo; with others in it, ours follows the sessio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,9 @@ class LinkInput:
         if self._peers:
             session, micros = self._session()
             beats = session.beatAtTime(micros, self._quantum)
-            self._mailbox.put(Beat(beats, session.tempo(), origin=ORIGIN))
+            tempo = session.tempo()
+            if math.isfinite(beats) and math.isfinite(tempo):
+                self._mailbox.put(Beat(beats, tempo, origin=ORIGIN))
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._quantum = float(values["tempo.beats_per_bar"])
@@ -73,6 +76,7 @@ class LinkInput:
                     wanted = float(value)
                 case Nudge(bpm.key, amount):
                     here = session.tempo() if wanted is None else wanted
+                    here = here if math.isfinite(here) else self._ours
                     wanted = float(bpm.nudged(bpm.fit(here), amount))
         return wanted
 

@@ -152,12 +152,11 @@ class MidiInput:
         now = self._clock()
         try:
             messages = self._parse(data)
-        except (ValueError, TypeError) as error:
+            with self._lock:
+                for message in messages:
+                    self._hear(port, message, now)
+        except Exception as error:  # raised on, it would end the thread that hears all ports
             self._trouble(f"MIDI port {port} sends nonsense: {error}")
-            return
-        with self._lock:
-            for message in messages:
-                self._hear(port, message, now)
 
     def _hear(self, port: str, message: Any, now: float) -> None:
         match message.type:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from liveflight.core.contracts import Value
 from liveflight.core.mailbox import Mailbox, Message, Set
@@ -18,9 +18,9 @@ SHOWN = 10.0
 
 
 class NoMidi:
-    def __init__(self, said: str) -> None:
-        """`said`: why there is none."""
-        self._said = said
+    def __init__(self, said: str, there: Callable[[], bool] = lambda: False) -> None:
+        """`said`: why there is none; `there`: whether there is by now."""
+        self._said, self._there = said, there
 
     def open(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -31,6 +31,8 @@ class NoMidi:
         self._now = now
 
     def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        if self._there():
+            return
         if any(isinstance(each, Set) and each.key == "midi.learn" and each.value for each in heard):
             self._mailbox.put(Set("midi.learn", ""))
             if self._until is None:

@@ -8,6 +8,8 @@ TICKS = 24
 """Per beat."""
 _LOST = 0.5
 """Seconds without a tick after which a clock counts as stopped: slower than any tempo in use."""
+_LEAST = 0.0005
+"""Seconds between two ticks of the fastest clock that can be meant: 5,000 beats per minute."""
 _WINDOW = 2 * TICKS
 """Ticks over which the tempo is measured: drivers report single ones a few milliseconds off."""
 
@@ -48,5 +50,7 @@ class MidiClock:
         if not (known and self._playing and now - self._ticks[-1] < _LOST and self._count >= 0):
             return None
         apart = (self._ticks[-1] - self._ticks[0]) / (len(self._ticks) - 1)
+        if apart < _LEAST:  # a burst: a driver that was held up hands on all at once
+            return None
         since = min(max(now - self._ticks[-1], 0.0), apart) / apart
         return (self._count + since) / TICKS, 60 / (apart * TICKS)

@@ -109,10 +109,9 @@ def read(path: Path) -> MidiMap:
     Raises LiveflightError naming the file, the field and what is allowed."""
     with library.reading("MIDI bindings", path):
         try:
-            data = library.read(path)
+            return parse(library.toml(path))
         except (FileNotFoundError, NotADirectoryError):
             return MidiMap()
-        return parse(library.toml(data))
 
 
 def write(text: str, path: Path) -> None:
@@ -148,10 +147,7 @@ def dump(bindings: MidiMap) -> str:
 
 def parse(data: Mapping[str, Any]) -> MidiMap:
     """Bindings from parsed TOML. Raises LiveflightError naming the field."""
-    for key in data:
-        if key not in ("version", "binding"):
-            raise LiveflightError(f"there is no {key[:60]!r}{nearest(key, ['version', 'binding'])}")
-    library.check_version(data, _VERSION)
+    library.check_head(data, _VERSION, ("version", "binding"))
     rows = data.get("binding", [])
     if not isinstance(rows, list) or len(rows) > MOST:
         raise LiveflightError(f"binding: allowed are up to {MOST} tables, [[binding]]")

@@ -61,7 +61,8 @@ class PortsApart:
     def close_all(self) -> None:
         self._listeners.clear()
         child.end(self._process, _GRACE)
-        self._thread.join(_GRACE)
+        if self._thread.ident:  # else the system had none left
+            self._thread.join(_GRACE)
 
     def _start(self) -> None:
         self._process = child.start(
@@ -73,10 +74,10 @@ class PortsApart:
         self._answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
         listen = partial(self._listen, self._process.stdout, self._answers)
         self._thread = threading.Thread(target=listen, name="midi in", daemon=True)
-        self._thread.start()
         try:
+            self._thread.start()
             self._answer()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             self.close_all()
             raise LiveflightError(str(error)) from None
 
@@ -99,7 +100,11 @@ class PortsApart:
     def _listen(self, lines: Any, answers: SimpleQueue[dict[str, Any]]) -> None:
         with lines:
             for line in lines:
-                match json.loads(line):
+                try:
+                    said = json.loads(line)
+                except ValueError:  # a library's own words, torn apart
+                    continue
+                match said:
                     case {"heard": [str(name), list(data)]}:
                         if heard := self._listeners.get(name):
                             heard(data)

@@ -11,29 +11,33 @@ import selectors
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from liveflight.core.contracts import Value
+from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Trigger
-from liveflight.inputs.osc_echo import SYNC, dump
+from liveflight.inputs.osc_echo import SYNC, dump, place_of
+from liveflight.inputs.osc_flood import LOUD, PAUSE, TURN, Apart, Sender
 from liveflight.inputs.osc_packet import LONGEST
 from liveflight.inputs.osc_reader import Reader, Speaker
-from liveflight.inputs.osc_socket import bound, is_loopback, plain
+from liveflight.inputs.osc_socket import bound, is_loopback, looked_up, plain
 
 log = logging.getLogger(__name__)
 
-Sender = tuple[str, int]
+Repeats = Callable[[str, Message], bool]
+"""Whether a message from this host is an echo of what it was told."""
 
 SPEAKERS = 64
 """Senders that are remembered at a time."""
 FLOOD = 256
-"""Datagrams of a flood that are looked at in a row: others' are among them."""
+"""Datagrams in a row of a flood that cannot be kept apart: others' are among them."""
 
 
 class OscInput:
-    """Listens on a UDP port; 0 lets the system choose, and `port` says which after `open`.
+    """Listens on a UDP port of every address that `host` has here; 0 lets the system choose, and
+    `port` says which after `open`.
 
     This machine is answered, others only if they are among the `feedback` hosts, since a datagram's
     sender can be forged."""
@@ -47,8 +51,15 @@ class OscInput:
     ) -> None:
         self.host, self.port = host, port
         self._feedback = feedback
+        self.listeners: list[Repeats] = []
+        """Who is told where the controls stand, and may say it again too late."""
         self._reader = Reader(clock)
+        self._trusted: frozenset[str] = frozenset()
         self._speakers: dict[Sender, Speaker] = {}
+        self._apart = Apart()
+        self._flood = 0
+        self._busy = False
+        """Whether those that are kept apart had anything to say."""
         self._thread: threading.Thread | None = None
 
     @property
@@ -57,7 +68,7 @@ class OscInput:
 
     @property
     def refused(self) -> int:
-        """Datagrams refused since the start."""
+        """Messages refused since the start, and datagrams that are no OSC."""
         return self._reader.refused
 
     @property
@@ -68,16 +79,25 @@ class OscInput:
     def open(self, mailbox: Mailbox) -> None:
         """Starts to listen. Raises LiveflightError where the port is taken or the host not ours."""
         self._mailbox = mailbox
-        self._socket = bound(self.host, self.port, socket.SOCK_DGRAM, "OSC", "--osc-port")
-        # A burst waits in the system's buffer while a frame is drawn.
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.port = self._socket.getsockname()[1]
-        self._trusted = frozenset(filter(None, map(_number, self._feedback)))
-        if not is_loopback(self._socket.getsockname()[0]):
+        self._sockets = bound(self.host, self.port, socket.SOCK_DGRAM, "OSC", "--osc-port")
+        for ours in self._sockets:
+            # A burst waits in the system's buffer while a frame is drawn.
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.port = self._sockets[0].getsockname()[1]
+        self._trusted |= frozenset().union(*map(_numbers, self._feedback))
+        if not all(is_loopback(ours.getsockname()[0]) for ours in self._sockets):
             log.warning("OSC on %s: every machine there can move the controls", self.host)
+        self._came: dict[socket.socket, Counter[Sender]] = {one: Counter() for one in self._sockets}
+        """Datagrams of each sender since the socket was empty."""
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._listen, name="osc", daemon=True)
         self._thread.start()
+
+    def trust(self, host: str) -> None:
+        """Answer this host's number, too. May be called from any thread."""
+        if host not in self._trusted:
+            self._trusted |= {host}
+            self._speakers = {}  # it may have spoken before
 
     def poll(self, now: float) -> None:
         """Nothing: messages come by themselves."""
@@ -91,7 +111,7 @@ class OscInput:
                     speaker.reply(datagram)
 
     def lines(self) -> list[str]:
-        """The last message refused, and how many were."""
+        """The last message refused, how many were, and how many were others' business."""
         return self._reader.lines()
 
     def close(self) -> None:
@@ -101,62 +121,111 @@ class OscInput:
         self._wake.close()
         self._thread.join()
         self._woken.close()
-        self._socket.close()
+        self._apart.close()
+        for ours in self._sockets:
+            ours.close()
         self._thread = None
 
     def _listen(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._socket, selectors.EVENT_READ)
-            selector.register(self._woken, selectors.EVENT_READ)
-            flood = 0
-            while all(key.fileobj is self._socket for key, _ in selector.select()):
-                try:
-                    datagram, sender = self._socket.recvfrom(LONGEST + 1)
-                    self.receive(datagram, sender[:2])
-                    flood = flood + 1 if self._reader.overdrawn else 0
-                    if flood >= FLOOD:
-                        flood = 0
-                        time.sleep(0.02)  # the system drops it at less cost than we do
-                except BlockingIOError:
-                    continue
-                except OSError as error:
-                    # Windows: too long a datagram, or an answer that nobody took. Should the error
-                    # stay, the pause keeps this thread from taking the frame loop's time.
-                    self._reader.refuse("osc", f"the system gave an error: {error}", str(error))
-                    time.sleep(0.01)
-                except Exception as error:
-                    self._reader.refuse("osc", f"a fault, please report it: {error!r}", repr(error))
+            for waited in (*self._sockets, self._woken):
+                selector.register(waited, selectors.EVENT_READ)
+            pause = None
+            while True:
+                ready = [key.fileobj for key, _ in selector.select(pause)]
+                if self._woken in ready:
+                    return
+                for ours in self._sockets:
+                    if ours in ready:
+                        self._guarded(partial(self._take, ours))
+                    else:
+                        self._emptied(ours)
+                self._busy = False
+                self._guarded(self._take_apart)
+                pause = None if not self._apart else 0.0 if self._busy else PAUSE
 
-    def receive(self, datagram: bytes, sender: Sender) -> None:
-        """Puts a datagram's messages into the mailbox, all together, or counts it as refused."""
+    def _take(self, ours: socket.socket) -> None:
+        """Read a turn of datagrams, of whoever comes next."""
+        for _ in range(TURN):
+            try:
+                datagram, sender = ours.recvfrom(LONGEST + 1)
+            except BlockingIOError:
+                self._emptied(ours)
+                return
+            came = self._came[ours]
+            came[sender] += 1
+            if came[sender] > LOUD:
+                self._apart.put(ours, sender, time.monotonic())
+            self.receive(datagram, sender, ours)
+            self._flood = self._flood + 1 if self._reader.overdrawn else 0
+            if self._flood >= FLOOD:
+                self._flood = 0
+                time.sleep(0.02)  # the system drops it at less cost than we do
+
+    def _emptied(self, ours: socket.socket) -> None:
+        self._came[ours].clear()
+        self._apart.emptied(ours)
+
+    def _take_apart(self) -> None:
+        """Read a turn of each of those that are kept apart."""
+        read = self._apart.datagrams(LONGEST + 1, time.monotonic(), self._spared)
+        for datagram, sender, ours in read:
+            self._busy = True
+            self.receive(datagram, sender, ours)
+
+    def _spared(self, sender: Sender) -> bool:
+        speaker = self._speakers.get(sender)
+        return speaker is not None and self._reader.overdrawn_by(speaker)
+
+    def _guarded(self, take: Callable[[], None]) -> None:
+        try:
+            take()
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            # Windows: too long a datagram, or an answer that nobody took. Should the error
+            # stay, the pause keeps this thread from taking the frame loop's time.
+            self._reader.refuse("osc", f"the system gave an error: {error}", str(error))
+            time.sleep(0.01)
+        except Exception as error:
+            self._reader.refuse("osc", f"a fault, please report it: {error!r}", repr(error))
+
+    def receive(self, datagram: bytes, sender: Sender, ours: socket.socket | None = None) -> None:
+        """Put a datagram's messages into the mailbox, all together. Questions are answered from
+        `ours`, on which it came."""
         speaker = self._speakers.get(sender)
         if speaker is None:
-            speaker = self._remembered(sender)
-        if messages := self._reader.read(datagram, speaker):
+            speaker = self._remembered(sender, ours or self._sockets[0])
+        messages = self._reader.read(datagram, speaker)
+        if messages and self.listeners:
+            host, _ = place_of(speaker.origin)
+            for repeats in self.listeners:
+                messages = [message for message in messages if not repeats(host, message)]
+        if messages:
             self._mailbox.put(*messages)
 
-    def _remembered(self, sender: Sender) -> Speaker:
+    def _remembered(self, sender: Sender, ours: socket.socket) -> Speaker:
         if len(self._speakers) == SPEAKERS:
             self._speakers.clear()
         host = plain(sender[0])
         answered = is_loopback(host) or host in self._trusted
         speaker = Speaker(
             f"osc:{host}:{sender[1]}",
-            partial(self._send, sender) if answered else None,
+            partial(self._send, ours, sender) if answered else None,
             host in self._trusted,
         )
         self._speakers[sender] = speaker
         return speaker
 
-    def _send(self, place: Sender, datagram: bytes) -> None:
+    def _send(self, ours: socket.socket, place: Sender, datagram: bytes) -> None:
         # The asker may be gone and the port closed; nobody is left to tell.
         with suppress(OSError):
-            self._socket.sendto(datagram, place)
+            ours.sendto(datagram, place)
 
 
-def _number(host: str) -> str:
-    """A host's number; empty where it is not known."""
+def _numbers(host: str) -> frozenset[str]:
+    """The numbers of a host; none where it is not known."""
     try:
-        return str(socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0][4][0])
-    except (OSError, UnicodeError):
-        return ""
+        return frozenset(plain(place[0]) for _, place in looked_up(host, 0))
+    except LiveflightError:
+        return frozenset()

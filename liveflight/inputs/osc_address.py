@@ -1,10 +1,10 @@
 """Which controls an OSC address means, wildcards included.
 
 Every remote control answers at its address and its alias, in any case, with or without
-`/liveflight`; `/raw` or `/add` may follow. Wildcards are those of OSC 1.0: `*`, `?`, `[a-z]`,
-`[!a-z]`, `{one,other}`, none of which crosses a `/`. The matcher keeps the set of places where the
-pattern so far can end: its time is the pattern's length times the address's, whatever the pattern,
-where a backtracking one can take for ever.
+`/liveflight`; `/raw` or `/add` may follow. Slashes at the end and doubled ones do not count.
+Wildcards are those of OSC 1.0: `*`, `?`, `[a-z]`, `[!a-z]`, `{one,other}`, none of which crosses a
+`/`. The matcher keeps the set of places where the pattern so far can end: its time is the pattern's
+length times the address's, whatever the pattern, where a backtracking one can take for ever.
 """
 
 from __future__ import annotations
@@ -41,10 +41,17 @@ def _book() -> dict[str, Control]:
 BOOK = _book()
 """Every address and the control it means."""
 _PATHS = {tuple(address.split("/")): row for address, row in BOOK.items()}
+_ROOTS = {path[1] for path in _PATHS}
+"""How addresses begin."""
 
 
 class UnknownAddressError(LiveflightError):
     """Made from the address; the nearest one is looked up only when the text is read."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it lies outside `/liveflight`, and so may be another program's."""
+        return not f"{plainly(str(self.args[0]))}/".startswith(f"{_PREFIX}/")
 
     def __str__(self) -> str:
         address = str(self.args[0])
@@ -56,6 +63,13 @@ class UnknownAddressError(LiveflightError):
         )
 
 
+def plainly(address: str) -> str:
+    """Return the address in lower case, without doubled slashes and those at its end."""
+    if address.endswith("/") or "//" in address:
+        address = "/" + "/".join(filter(None, address.split("/")))
+    return address.lower()
+
+
 def is_pattern(address: str) -> bool:
     return any(sign in address for sign in "*?[]{}")
 
@@ -64,9 +78,12 @@ def resolve(address: str) -> tuple[list[Control], Form]:
     """The controls an address means, at least one, and in which form it speaks of them.
 
     Raises LiveflightError, of the kind UnknownAddressError where it means none."""
-    if len(address.encode()) > LONGEST:
+    name, form = _split(plainly(address))
+    root = name[1:].partition("/")[0]
+    if root not in _ROOTS and not is_pattern(root):
+        raise UnknownAddressError(address)
+    if len(address.encode(errors="replace")) > LONGEST:
         raise LiveflightError(f"an address has at most {LONGEST} bytes")
-    name, form = _split(address.lower())
     if name in BOOK:
         return [BOOK[name]], form
     found = _matching(name) if is_pattern(name) else ()

@@ -32,11 +32,22 @@ _PARSERS: dict[str, Callable[[bytes, int], tuple[Argument, int]]] = {
     "S": osc_types.get_string,
 }
 _CONSTANTS: dict[str, Argument] = {"T": True, "F": False, "N": None, "I": None}
+_STRANGE = {"b": "a blob", "r": "a colour", "m": "MIDI", "t": "a timetag"}
+"""Types that no control takes."""
 _SINGLE = {b",f\0\0": struct.Struct(">f"), b",i\0\0": struct.Struct(">i")}
 
 
+def address_of(message: bytes) -> str:
+    """Return the address of a message, whatever else is in it. Raises PacketError where it is no
+    message."""
+    if not message.startswith(b"/") or len(message) % 4:
+        raise PacketError("a message begins with / and is a multiple of 4 bytes long")
+    return message.partition(b"\0")[0].decode(errors="replace")
+
+
 def decode(message: bytes) -> tuple[str, list[Argument]]:
-    """Address and arguments of one message, a multiple of 4 bytes long. Raises PacketError."""
+    """Address and arguments of one message, a multiple of 4 bytes long; an array is what is in it.
+    Raises PacketError."""
     try:
         if number := _SINGLE.get(message[-8:-4]):  # nearly all that surfaces ever send
             address = message[:-8].rstrip(b"\0")
@@ -55,7 +66,7 @@ def _decoded(message: bytes) -> tuple[str, list[Argument]]:
     if not tags.startswith(",") or len(tags) > 1 + MOST_ARGUMENTS:
         raise PacketError(f"argument types begin with a comma and are at most {MOST_ARGUMENTS}")
     arguments: list[Argument] = []
-    for tag in tags[1:]:
+    for tag in tags[1:].replace("[", "").replace("]", ""):
         argument, place = _argument(tag, message, place)
         arguments.append(argument)
     if place != len(message):
@@ -71,7 +82,8 @@ def _argument(tag: str, message: bytes, place: int) -> tuple[Argument, int]:
     if tag == "c":
         code, place = osc_types.get_int(message, place)
         return chr(code % 128), place
-    raise PacketError("argument types are i h f d s S c T F N I")
+    named = f"; {_STRANGE[tag]} is none" if tag in _STRANGE else ""
+    raise PacketError(f"argument types are i h f d s S c T F N I{named}")
 
 
 def encode(address: str, *arguments: Argument) -> bytes:

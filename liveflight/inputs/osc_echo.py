@@ -1,16 +1,19 @@
 """What one listener knows of the controls, and so what it has to be told.
 
 A value that the listener set itself is not echoed while its fader may still move: the echo of an
-earlier position would pull it back under the finger.
+earlier position would pull it back under the finger. Nor is a listener followed that says again,
+too late, what it was told.
 """
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
-from liveflight.core.controls import ROWS
+from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Message, Set, Trigger
 from liveflight.inputs.osc_codec import bundles, encode
 from liveflight.inputs.osc_value import answer
@@ -19,7 +22,14 @@ EVERY = 0.033
 """Seconds between two tellings of one listener, at least."""
 HOLD = 0.2
 """Seconds for which a change is not echoed to who made it."""
+LATE = 1.5
+"""Seconds after which what a listener says is no echo of what it was told."""
 SYNC = "show.sync"
+
+_LATELY = round(LATE / EVERY)
+"""How often a control is told within LATE."""
+_ALIKE = 1e-4
+"""Of a fader's way: what surfaces leave of a position."""
 
 TOLD: tuple[Control, ...] = tuple(
     sorted(
@@ -65,11 +75,14 @@ def _remote(message: Set) -> bool:
 
 
 class Echo:
-    """Times in seconds of the frame loop's clock."""
+    """Times in seconds of the frame loop's clock. `repeats` may be called by any thread."""
 
     def __init__(self) -> None:
         self._known: dict[str, Value] = {}
         self._held: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._told: dict[str, deque[tuple[float, Value]]] = {}
+        """What was told of a control lately, and when."""
 
     def heard(self, now: float, key: str, value: Value, own: bool) -> None:
         """The control was set from where the listener is; `own`: surely by the listener, which so
@@ -78,8 +91,28 @@ class Echo:
         if own:
             self._known[key] = value
 
-    def told(self, key: str, value: Value) -> None:
+    def told(self, key: str, value: Value, now: float) -> None:
         self._known[key] = value
+        with self._lock:
+            self._told.setdefault(key, deque(maxlen=_LATELY)).append((now, value))
+
+    def repeats(self, now: float, message: Message) -> bool:
+        """Return whether a message from where the listener is says no more than it was told within
+        LATE. What has changed since then would swing back and forth, were it followed. Anything
+        else that is said of a control is a hand's, and so is what follows it."""
+        if not isinstance(message, Set):
+            return False
+        with self._lock:
+            told = list(self._told.get(message.key, ()))
+            row = CONTROLS[message.key]
+            alike = [
+                value for at, value in told if now - at <= LATE and _alike(row, value, message)
+            ]
+            if not alike:
+                self._told.pop(message.key, None)
+            elif told[-1][1] not in alike:
+                self._known.pop(message.key, None)  # should it be a hand all the same, it is told
+        return bool(alike)
 
     def forget(self, keys: Iterable[str] | None = None) -> None:
         """The listener is to be told these again, or all."""
@@ -98,3 +131,10 @@ class Echo:
             and (row.key not in known or known[row.key] != values[row.key])
             and now >= held.get(row.key, now)
         ]
+
+
+def _alike(row: Control, value: Value, message: Set) -> bool:
+    """Return whether a message says what was told, as far as a surface can repeat it."""
+    if row.kind not in ("float", "int"):
+        return value == message.value
+    return abs(row.to_unit(value) - row.to_unit(message.value)) <= _ALIKE

@@ -12,9 +12,15 @@ from liveflight import __version__
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.mailbox import Ask, Message, Trigger
-from liveflight.inputs.osc_address import Form, is_pattern, resolve
+from liveflight.inputs.osc_address import (
+    Form,
+    UnknownAddressError,
+    is_pattern,
+    plainly,
+    resolve,
+)
 from liveflight.inputs.osc_budget import Budget
-from liveflight.inputs.osc_codec import Argument, decode, encode
+from liveflight.inputs.osc_codec import Argument, address_of, decode, encode
 from liveflight.inputs.osc_echo import SYNC
 from liveflight.inputs.osc_packet import PacketError, elements
 from liveflight.inputs.osc_value import answer, meant
@@ -58,7 +64,9 @@ class Reader:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.refused = 0
-        """Datagrams refused since the start."""
+        """Messages refused since the start, and datagrams that are no OSC."""
+        self.ignored = 0
+        """Messages to other programs' addresses."""
         self._clock, self._began = clock, clock()
         self._work = Budget(WORK, clock, OWN_WORK)
         self._answers = Budget(ANSWERS, clock, OWN_ANSWERS)
@@ -87,57 +95,73 @@ class Reader:
         refusal = "packets come faster than they are read"
         self._work.spend(size + OVERHEAD, refusal, speaker.origin)
 
+    def resolved(self, address: str, speaker: Speaker) -> tuple[list[Control], Form]:
+        """Return the controls that an address means, and in which form. Raises LiveflightError
+        where it means none, PacketError where more comes than is matched."""
+        if is_pattern(address):
+            refusal = "addresses with wildcards come faster than they are matched"
+            self._work.spend(SEARCH, refusal, speaker.origin)
+        return resolve(address)
+
     def read(self, datagram: bytes, speaker: Speaker) -> list[Message]:
-        """A datagram's messages, all of them; or none, and it counts as refused."""
-        address = ""
+        """Return a datagram's messages. One that cannot be done counts as refused, one that is
+        addressed to another program as ignored, and the others stand; where the messages cannot
+        be told apart, or more comes than is read, there are none."""
         found: list[Message] = []
         try:
             self.spend(len(datagram), speaker)
             bundled = datagram.startswith(b"#")
             for element in elements(datagram):
-                address, arguments = decode(element)
-                found += self._messages(address, arguments, speaker, bundled)
+                found += self._read_one(element, speaker, bundled)
         except PacketError as error:
             self.refuse(speaker.origin, error, str(error))
             return []
-        except LiveflightError as error:
-            self.refuse(f"{speaker.origin} {address!r:.80}", error, address)
-            return []
         return found
 
-    def refuse(self, origin: str, error: object, cause: str) -> None:
-        """Counts a datagram, and reports it if it is the first of its kind."""
+    def _read_one(self, element: bytes, speaker: Speaker, bundled: bool) -> list[Message]:
+        """Return what one message says. Raises _LoopError, which is of the whole datagram."""
+        address = ""
+        try:
+            address = address_of(element)
+            if plainly(address) in _PING:
+                return [self._pong(speaker)]
+            controls, form = self.resolved(address, speaker)
+            argument = _argument(element)
+            if bundled and argument != "?" and not any(control.movable for control in controls):
+                return self._overheard(speaker)
+            self._last = (controls, form, argument, address)
+            return self._messages(controls, form, argument, speaker)
+        except _LoopError:
+            raise
+        except LiveflightError as error:
+            if isinstance(error, UnknownAddressError) and error.foreign:
+                self.ignored += 1
+                return []
+            cause = str(error) if isinstance(error, PacketError) else address
+            self.refuse(speaker.origin, error, cause, address)
+        return []
+
+    def refuse(self, origin: str, error: object, cause: str, address: str = "") -> None:
+        """Counts a message or a datagram, and reports it if it is the first of its kind."""
         self.refused += 1
         self._last = f"refused: {cause}"
         if cause in self._reported or len(self._reported) == CAUSES:
             return
         self._reported.add(cause)
-        log.warning("%s refused: %s", origin, error)
+        log.warning("%s refused: %s", f"{origin} {address!r:.80}" if address else origin, error)
         if len(self._reported) == CAUSES:
             log.warning("that was the %dth kind of bad packet; more are only counted", CAUSES)
 
     def lines(self) -> list[str]:
-        """The last message refused, and how many were."""
-        if not self.refused:
-            return []
+        """The last message refused, how many were, and how many were others' business."""
         last = self.last_message if "refused" in self.last_message else ""
-        return [*filter(None, [last]), f"{self.refused} OSC packets refused"]
+        ignored = f"{self.ignored} OSC messages to other addresses" if self.ignored else ""
+        refused = f"{self.refused} OSC messages refused" if self.refused else ""
+        return [line for line in (ignored, last, refused) if line]
 
     def _messages(
-        self, address: str, arguments: list[Argument], speaker: Speaker, bundled: bool
+        self, controls: list[Control], form: Form, argument: Argument, speaker: Speaker
     ) -> list[Message]:
-        if address.lower() in _PING:
-            return [self._pong(speaker)]
-        if is_pattern(address):
-            refusal = "addresses with wildcards come faster than they are matched"
-            self._work.spend(SEARCH, refusal, speaker.origin)
-        controls, form = resolve(address)
-        if len(arguments) > 1:
-            raise LiveflightError(f"{len(arguments)} arguments: allowed is one")
-        argument = arguments[0] if arguments else None
-        if bundled and argument != "?" and not any(control.movable for control in controls):
-            return self._overheard(speaker)
-        self._last = (controls, form, argument, address)
         if len(controls) == 1:
             message = self._message(controls[0], form, argument, speaker)
             return [message] if message else []
@@ -147,7 +171,7 @@ class Reader:
         """Another liveflight's feedback, which tells of its meters too: this one follows it. Two
         that told each other would swap what they are set to, on and on."""
         if speaker.told:
-            raise LiveflightError(
+            raise _LoopError(
                 "two liveflights tell each other: leave --osc-feedback to the one that leads"
             )
         return []
@@ -204,6 +228,21 @@ class Reader:
         refusal = f"more than {ANSWERS} questions per second"
         self._answers.spend(1, refusal, speaker.origin)
         return speaker.reply
+
+
+class _LoopError(PacketError):
+    """Two flights tell each other: nothing of the datagram is to be followed."""
+
+
+def _argument(message: bytes) -> Argument:
+    """Return the one argument of a message; None where it has none. Raises LiveflightError."""
+    try:
+        _, arguments = decode(message)
+    except PacketError as error:
+        raise LiveflightError(str(error)) from None
+    if len(arguments) > 1:
+        raise LiveflightError(f"{len(arguments)} arguments: allowed is one")
+    return arguments[0] if arguments else None
 
 
 def _described(controls: list[Control], form: Form, argument: Argument, address: str) -> str:

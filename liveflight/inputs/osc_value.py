@@ -1,7 +1,8 @@
 """What an OSC argument means to a control.
 
 The plain address takes a fader position 0..1, `/raw` the control's own unit, `/add` a signed step.
-A choice is also named or counted from 0, a text may be a whole number. int, float and bool stand
+A choice is also named or counted from 0, by a whole number or, at `/raw`, by any: there, those who
+only know floats choose. A text may be a whole number. int, float and bool stand
 for each other, as control surfaces send whichever they like; a text that looks like a number does
 not.
 """
@@ -17,6 +18,8 @@ from liveflight.inputs.osc_address import Form
 from liveflight.inputs.osc_codec import Argument
 
 LARGEST_STEP = 1000.0
+_OVER = 0.01
+"""How far beyond its ends a fader may stand."""
 
 
 def meant(
@@ -66,7 +69,8 @@ def _fader(control: Control, argument: Argument) -> Value | None:
         case (("float" | "int" | "bool"), int() | float()):
             return control.from_unit(float(argument))
         case "enum", float():
-            return control.from_unit(argument)
+            # Further out it is no position that overshot, but most likely meant to count.
+            return control.from_unit(argument) if -_OVER <= argument <= 1 + _OVER else None
     return _unit(control, argument)
 
 
@@ -106,8 +110,11 @@ def _allowed(control: Control, form: Form) -> str:
             return "a number, the step"
         case "text", _:
             return f"{control.range}, or a whole number"
+        case "enum", "raw":
+            return f"{control.range}, or {control.indices}"
         case "enum", _:
-            return f"{control.range}, 0 to {len(control.choices) - 1}, or a float 0 to 1"
+            places = f"an int {control.indices} or a float 0 to 1"
+            return f"{control.range}, {places}; {control.address}/raw counts by floats too"
         case (("float" | "int"), "raw"):
             return control.range
         case _:

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 
 class OscQuery:
-    """Serves on a TCP port; 0 lets the system choose, and `port` says which after `open`. `osc` is
-    where clients send to over UDP."""
+    """Serves on a TCP port of every address that `host` has here; 0 lets the system choose, and
+    `port` says which after `open`. `osc` is where clients send to over UDP."""
 
     def __init__(
         self, host: str = "127.0.0.1", port: int = 9000, osc: OscInput | None = None
@@ -38,13 +38,16 @@ class OscQuery:
         """Starts to serve; the first answers wait until the web server is loaded. Raises
         LiveflightError where the port is taken or the host not ours."""
         self._mailbox = mailbox
-        self._socket = bound(
+        self._sockets = bound(
             self.host, self.port, socket.SOCK_STREAM, "OSCQuery", "--oscquery-port"
         )
-        self._socket.listen(16)
-        self._number, self.port = self._socket.getsockname()[:2]
-        if not is_loopback(self._number):
+        for ours in self._sockets:
+            ours.listen(128)
+        self.port = self._sockets[0].getsockname()[1]
+        if not self._local:
             log.warning("OSCQuery on %s: every machine there can move the controls", self.host)
+        if self._osc:
+            self._osc.listeners.append(self._repeats)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="oscquery", daemon=True)
@@ -71,12 +74,20 @@ class OscQuery:
         """Ends the thread. May be called twice, and without `open`."""
         if self._thread is None:
             return
+        if self._osc:
+            self._osc.listeners.remove(self._repeats)
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._thread = None
         self._server = None
         self._loop.close()
-        self._socket.close()
+        for ours in self._sockets:
+            ours.close()
+
+    def _repeats(self, host: str, message: Message) -> bool:
+        """Whether it says over UDP what one of the host's websockets was told."""
+        server = self._server
+        return server is not None and server.repeats(host, message)
 
     def _run(self) -> None:
         try:
@@ -90,7 +101,7 @@ class OscQuery:
 
         name = f"liveflight {socket.gethostname().partition('.')[0]}"
         server = Server(name, lambda messages: self._mailbox.put(*messages), self._osc_port)
-        await server.start(self._socket)
+        await server.start(self._sockets)
         self._server = server
         announcing = asyncio.ensure_future(self._announce(name))
         try:
@@ -106,11 +117,13 @@ class OscQuery:
         try:
             from liveflight.inputs.oscquery_announce import Announcement
         except ImportError:
-            if not is_loopback(self._number):
+            if not self._local:
                 install = 'pip install "liveflight[zeroconf]"'
                 log.warning("OSCQuery is not announced on the network: %s", install)
             return
-        announcement = Announcement(name, self._number, self.port, self._osc_port())
+        ours = min(self._sockets, key=lambda each: each.family is not socket.AF_INET)
+        number = ours.getsockname()[0]
+        announcement = Announcement(name, number, self.port, self._osc_port())
         try:
             await announcement.begin()
             await self._stop.wait()
@@ -118,6 +131,10 @@ class OscQuery:
             log.info("OSCQuery cannot be announced: %s", error)
         finally:
             await announcement.end()
+
+    @property
+    def _local(self) -> bool:
+        return all(is_loopback(ours.getsockname()[0]) for ours in self._sockets)
 
     def _osc_port(self) -> int:
         return self._osc.port if self._osc and self._osc.listening else 0

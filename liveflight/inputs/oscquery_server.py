@@ -18,14 +18,17 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from liveflight import __version__
-from liveflight.core.contracts import Value
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.control import Control
 from liveflight.core.mailbox import Message, Set
+from liveflight.inputs.osc_address import plainly
 from liveflight.inputs.osc_budget import Budget
 from liveflight.inputs.osc_echo import EVERY, Echo, place_of, wants_all
 from liveflight.inputs.osc_packet import LONGEST, PacketError
 from liveflight.inputs.osc_reader import Reader, Speaker
+from liveflight.inputs.osc_socket import plain
 from liveflight.inputs.oscquery_door import Door, may_look, own_names
-from liveflight.inputs.oscquery_tree import ATTRIBUTES, EXTENSIONS, FOLDERS, LEAVES, message, node
+from liveflight.inputs.oscquery_tree import ATTRIBUTES, EXTENSIONS, FOLDERS, message, node, within
 
 MOST_CLIENTS = 16
 """Websockets at a time."""
@@ -38,6 +41,8 @@ WHOLE = 20
 HANG_UP = 0.5
 """Seconds that a client has to answer a goodbye."""
 
+_ASKABLE = ("HOST_INFO", *ATTRIBUTES)
+
 _quiet = logging.getLogger("liveflight.inputs.oscquery.http")
 _quiet.setLevel(logging.CRITICAL)  # what a port scan sends is nobody's news
 
@@ -45,7 +50,7 @@ Put = Callable[[Sequence[Message]], None]
 
 
 class Server:
-    """Serves on a bound socket. `put` takes the messages of clients; `osc_port` says where OSC is
+    """Serves on bound sockets. `put` takes the messages of clients; `osc_port` says where OSC is
     heard over UDP, 0 for nowhere."""
 
     def __init__(self, name: str, put: Put, osc_port: Callable[[], int]) -> None:
@@ -58,7 +63,7 @@ class Server:
         self._looks = Budget(LOOKS, time.monotonic)
         self._names = own_names()
 
-    async def start(self, bound: socket.socket) -> None:
+    async def start(self, bound: Sequence[socket.socket]) -> None:
         app = web.Application()
         app.router.add_get("/{path:.*}", self._get)
         app.on_shutdown.append(self._hang_up)
@@ -66,11 +71,13 @@ class Server:
         await self._runner.setup()
         assert self._runner.server
         door = Door(self._runner.server, lambda: {client.handler for client in self.clients})
-        self._listening = await asyncio.get_running_loop().create_server(door, sock=bound)
+        self._receiving = [asyncio.ensure_future(door.receive(each)) for each in bound]
 
     async def stop(self) -> None:
         """Hangs up on everybody."""
-        self._listening.close()
+        for each in self._receiving:
+            each.cancel()
+        await asyncio.gather(*self._receiving, return_exceptions=True)
         await self._runner.cleanup()
 
     def hear(self, now: float, heard: Sequence[Message]) -> None:
@@ -82,6 +89,12 @@ class Server:
             for said in heard:
                 if isinstance(said, Set) and place_of(said.origin)[0] == client.host:
                     client.echo.heard(now, said.key, said.value, said.origin == client.origin)
+
+    def repeats(self, host: str, message: Message) -> bool:
+        """Return whether a message is an echo of what a client on that host was told. May be called
+        by any thread."""
+        clients = [client for client in list(self.clients) if client.host == host]
+        return any(client.echo.repeats(self.now, message) for client in clients)
 
     async def _hang_up(self, app: web.Application) -> None:
         closing = [client.socket.close(code=1001) for client in self.clients]
@@ -95,10 +108,10 @@ class Server:
         return self._answer(request)
 
     def _answer(self, request: web.Request) -> web.Response:
-        asked = list(request.query)
+        asked = _asked(request.query)
         if asked == ["HOST_INFO"]:
             return web.json_response(self._host_info(request))
-        path = "/" + request.path.strip("/")
+        path = plainly(request.path)
         try:
             self._looks.spend(WHOLE if path in FOLDERS else 1, "")
         except PacketError:
@@ -109,7 +122,7 @@ class Server:
         if not asked:
             return web.json_response(found)
         if len(asked) > 1 or asked[0] not in ATTRIBUTES:
-            raise web.HTTPBadRequest(text=f"one of {', '.join(('HOST_INFO', *ATTRIBUTES))}")
+            raise web.HTTPBadRequest(text=f"one of {', '.join(_ASKABLE)}")
         if asked[0] not in found:
             return web.Response(status=204)
         return web.json_response({asked[0]: found[asked[0]]})
@@ -133,17 +146,30 @@ class Server:
         try:
             async for said in ours:
                 if said.type is WSMsgType.BINARY:
-                    self._put(self.reader.read(said.data, client.speaker))
+                    messages = self.reader.read(said.data, client.speaker)
+                    self._put([m for m in messages if not client.echo.repeats(self.now, m)])
                 elif said.type is WSMsgType.TEXT:
-                    with suppress(PacketError):
-                        self.reader.spend(len(said.data), client.speaker)
-                        client.obey(said.data)
+                    self._obeyed(said.data, client)
                 if self.reader.overdrawn_by(client.speaker):
                     await asyncio.sleep(0.02)  # the sender has to wait, not the frame loop
         finally:
             telling.cancel()
             self.clients.discard(client)
         return ours
+
+    def _obeyed(self, text: str, client: Client) -> None:
+        try:
+            self.reader.spend(len(text), client.speaker)
+            client.obey(text, self.reader)
+        except LiveflightError as error:
+            self.reader.refuse(client.origin, error, str(error))
+
+
+def _asked(query: Mapping[str, str]) -> list[str]:
+    """Return the attributes that are asked for. What a web page adds to them, such as `_=1`, so
+    that its browser does not answer from memory, is passed over."""
+    known = [name for name in query if name in _ASKABLE]
+    return known or [name for name, value in query.items() if not value and not name.isdecimal()]
 
 
 class Client:
@@ -152,10 +178,12 @@ class Client:
     def __init__(self, ours: web.WebSocketResponse, request: web.Request) -> None:
         assert request.transport
         self.socket, self.handler = ours, request.protocol
-        self.host, port = request.transport.get_extra_info("peername")[:2]
+        number, port = request.transport.get_extra_info("peername")[:2]
+        self.host = plain(number)
         self.origin = f"oscquery:{self.host}:{port}"
         self.echo = Echo()
-        self.listens: set[str] = set()
+        self.listens: dict[str, Control] = {}
+        """By their keys."""
         loop = asyncio.get_running_loop()
         self._answers: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG)
 
@@ -165,21 +193,22 @@ class Client:
 
         self.speaker = Speaker(self.origin, reply)
 
-    def obey(self, text: str) -> None:
-        """LISTEN and IGNORE; anything else is passed over, as the proposal wants."""
+    def obey(self, text: str, reader: Reader) -> None:
+        """LISTEN and IGNORE; anything else is passed over, as the proposal wants. Raises
+        LiveflightError where there is nothing to listen to."""
         try:
             said = json.loads(text)
             command, path = said["COMMAND"], said["DATA"]
         except (ValueError, TypeError, KeyError, RecursionError):
             return
-        row = LEAVES.get(path) if isinstance(path, str) else None
-        if row is None:
+        if command not in ("LISTEN", "IGNORE") or not isinstance(path, str):
             return
+        rows = {row.key: row for row in within(path) or reader.resolved(path, self.speaker)[0]}
         if command == "LISTEN":
-            self.listens.add(path)
-            self.echo.forget([row.key])
-        elif command == "IGNORE":
-            self.listens.discard(path)
+            self.listens |= rows
+            self.echo.forget(rows)
+        else:
+            self.listens = {key: self.listens[key] for key in self.listens if key not in rows}
 
     async def tell(self, server: Server) -> None:
         """Sends answers, and what has changed, for as long as the websocket is there."""
@@ -187,10 +216,10 @@ class Client:
             await asyncio.sleep(EVERY)
             while not self._answers.empty():
                 await self.socket.send_bytes(self._answers.get_nowait())
-            rows = [LEAVES[path] for path in self.listens]
+            rows = list(self.listens.values())
             for row, value in self.echo.due(server.now, server.values, rows):
                 if row.kind != "trigger":
-                    self.echo.told(row.key, value)
+                    self.echo.told(row.key, value, server.now)
                     await self.socket.send_bytes(message(row, value))
 
     def _queue(self, answer: bytes) -> None:

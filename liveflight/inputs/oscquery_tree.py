@@ -14,6 +14,7 @@ from typing import Any
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
+from liveflight.inputs.osc_address import BOOK, plainly
 from liveflight.inputs.osc_codec import Argument, encode
 
 Node = dict[str, Any]
@@ -51,12 +52,21 @@ FOLDERS = _folders()
 
 
 def node(path: str, values: Mapping[str, Value]) -> Node | None:
-    """The node there with all that is beneath it, or None. `values` by the controls' keys."""
+    """The node there with all that is beneath it, or None; a control by any address that OSC knows
+    it by. `values` by the controls' keys."""
+    path = plainly(path)
     if path in FOLDERS:
         inside = {name: node(where, values) for name, where in FOLDERS[path].items()}
         return {"FULL_PATH": path, "ACCESS": 0, "CONTENTS": inside}
-    row = LEAVES.get(path)
+    row = BOOK.get(path)
     return _leaf(row, values) if row else None
+
+
+def within(path: str) -> list[Control]:
+    """Return all controls in a container; none where the path is no container."""
+    path = plainly(path)
+    inside = f"{path.rstrip('/')}/"
+    return [row for leaf, row in LEAVES.items() if path in FOLDERS and leaf.startswith(inside)]
 
 
 def argument(row: Control, value: Value) -> Argument:
@@ -109,4 +119,6 @@ def _range(row: Control) -> list[Node] | None:
 
 
 def _description(row: Control) -> str:
+    if row.choices:
+        return f"{row.help} (/raw counts: {row.indices})"
     return f"{row.help} ({row.range})" if row.kind in ("float", "int") else row.help

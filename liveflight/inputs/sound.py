@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from liveflight.core.contracts import Value
+from liveflight.core.controls import CONTROLS
 from liveflight.core.mailbox import Mailbox, Message, Set
 from liveflight.core.spectrum import Heard, Samples, Spectrum
 from liveflight.inputs.sound_device import Device
@@ -60,8 +61,11 @@ class SoundInput:
     In the `background`, what sounded until a frame began is heard while that frame is shown, and
     put before the next; else within the frame itself."""
 
-    def __init__(self, name: str, background: bool = False) -> None:
-        self._source: Source = Recording(Path(name)) if is_file(name) else Device(name)
+    def __init__(self, name: str, background: bool = False, once: bool = True) -> None:
+        """`once`: whether a file ends in silence, instead of beginning again."""
+        self._source: Source = (
+            Recording(Path(name), loop=not once, live=background) if is_file(name) else Device(name)
+        )
         self._background = background
         self._work: Worker[Heard] = Worker(background)
         self._heard = Heard()
@@ -108,7 +112,9 @@ class SoundInput:
         return self._spectrum.heard(self._gain)
 
     def _show(self) -> None:
-        meters = {key: round(getattr(self._heard, name), 4) for name, key in _METERS}
+        meters = {
+            key: round(CONTROLS[key].sensed(getattr(self._heard, name)), 4) for name, key in _METERS
+        }
         changed = {key: each for key, each in meters.items() if self._shown.get(key) != each}
         self._shown = meters
         self._mailbox.put(*(Set(key, each, "sound") for key, each in changed.items()))

@@ -12,7 +12,6 @@ from typing import Protocol
 
 import numpy as np
 
-from liveflight.core.contracts import LiveflightError
 from liveflight.core.spectrum import Samples
 from liveflight.inputs import sound_process
 from liveflight.worker import Worker
@@ -105,7 +104,7 @@ class Device:
             self._worker.submit(partial(self._again, line))
 
     def _arrive(self) -> None:
-        with suppress(LiveflightError, OSError):  # still gone
+        with suppress(Exception):  # still gone, or no process or thread to be had just now
             self._begin(self._worker.result())
 
     def _again(self, line: Line | None) -> Line:

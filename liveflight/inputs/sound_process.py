@@ -36,6 +36,8 @@ _GRACE = 1.0
 """Seconds that the process has to let go of its device."""
 _BLOCKS = 256
 """Blocks kept for the next frame, the newest."""
+_RATES = (5000, 1_000_000)
+"""Samples per second that can be meant."""
 _WIDTH = 4
 """Bytes of a sample."""
 
@@ -55,8 +57,8 @@ class Line:
         self._thread = threading.Thread(
             target=self._listen, args=(first,), name="sound in", daemon=True
         )
-        self._thread.start()
         try:
+            self._thread.start()
             self.rate = self._answer(name, first)
             """Samples per second."""
         except BaseException:
@@ -78,7 +80,8 @@ class Line:
     def close(self) -> None:
         """May be called twice."""
         child.end(self._process, _GRACE)
-        self._thread.join(_GRACE)
+        if self._thread.ident:  # else the system had none left
+            self._thread.join(_GRACE)
 
     def _answer(self, name: str, first: SimpleQueue[bytes]) -> int:
         """The rate that was said first."""
@@ -88,7 +91,7 @@ class Line:
             raise LiveflightError(f"sound device {name!r} does not answer") from None
         with suppress(ValueError):
             match json.loads(line):
-                case {"rate": int(rate)}:
+                case {"rate": int(rate)} if _RATES[0] <= rate <= _RATES[1]:
                     return rate
                 case {"error": str(error)}:
                     raise LiveflightError(error)

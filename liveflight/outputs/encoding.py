@@ -52,9 +52,11 @@ def command(
 
 
 def _mixed(program: str, path: Path) -> str:
-    """The filter that makes of a sound what AAC can carry, found by trying: none, ffmpeg's stereo,
-    or the mean of all channels."""
-    for mixed in ("", "aformat=channel_layouts=stereo,", f"{ffmpeg.MEAN},"):
+    """The filters that make of a sound what AAC can carry, found by trying: its own channels,
+    ffmpeg's stereo, or the mean of all channels. As whole numbers first: AAC refuses samples that
+    are not finite."""
+    for layout in ("", "aformat=channel_layouts=stereo,", f"{ffmpeg.MEAN},"):
+        mixed = f"aformat=sample_fmts=s32,{layout}"
         trial = [
             *(program, "-loglevel", "quiet", "-i", f"file:{path.absolute()}", "-map", "0:a:0"),
             *("-af", f"{mixed}anull", "-t", "0.1", "-c:a", "aac", "-f", "null", "-"),

@@ -21,6 +21,8 @@ _SETTINGS = {
     # Without it, a click on the operator's monitor minimises the show on the other one.
     "SDL_VIDEO_MINIMIZE_ON_FOCUS_LOSS": "0",
     "SDL_VIDEO_ALLOW_SCREENSAVER": "0",
+    # Else a signal in the first seconds may be SDL's, which knows of no show yet.
+    "SDL_NO_SIGNAL_HANDLERS": "1",
     "SDL_APP_NAME": "liveflight",
     "SDL_VIDEO_X11_WMCLASS": "liveflight",
     "SDL_VIDEO_WAYLAND_WMCLASS": "liveflight",
@@ -111,6 +113,7 @@ class Window:
         """Whether the mouse pointer is wanted in full screen."""
         pygame.mouse.set_visible(not fullscreen)
         pygame.key.set_repeat(_REPEAT_AFTER, _REPEAT_EVERY)
+        self._most, self._said = _most(self.ctx), False
         self._follow_size()
 
     @property
@@ -140,7 +143,7 @@ class Window:
                 found.append(pointer)
             elif event.type == pygame.WINDOWFOCUSLOST:
                 self._down.clear()
-        if pygame.display.get_window_size() != self._size:
+        if pygame.display.get_window_size() != self._whole:
             self._follow_size()
         return found
 
@@ -184,7 +187,16 @@ class Window:
         return [KeyPress(name, repeat)] if name and not held else []
 
     def _follow_size(self) -> None:
-        self._size = pygame.display.get_window_size()
+        self._whole = pygame.display.get_window_size()
+        width, height = self._whole
+        self._size = (min(width, self._most[0]), min(height, self._most[1]))
+        if self._size != self._whole and not self._said:
+            self._said = True
+            _log.warning(
+                "the window is %dx%d pixels, this graphics driver draws %dx%d of them",
+                *self._whole,
+                *self._size,
+            )
         self.ctx.screen.viewport = (0, 0, *self._size)
 
 
@@ -265,6 +277,13 @@ def _context() -> moderngl.Context:
         return moderngl.get_context()
     except Exception as error:  # moderngl raises bare Exception
         raise _no_gl(error) from error
+
+
+def _most(ctx: moderngl.Context) -> tuple[int, int]:
+    """Return the largest width and height that this context draws, and has textures for."""
+    side = min(ctx.info["GL_MAX_TEXTURE_SIZE"], ctx.info["GL_MAX_RENDERBUFFER_SIZE"])
+    width, height = ctx.info["GL_MAX_VIEWPORT_DIMS"]
+    return min(width, side), min(height, side)
 
 
 def _no_gl(error: Exception) -> LiveflightError:

@@ -1,0 +1,443 @@
+"""Whatever part of a frame fails, the flight goes on: it is reported once and counted, the last
+good picture stays and moves, and the part works again once its fault is gone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import moderngl
+import numpy as np
+import platformdirs
+import pytest
+from fake_engine import FakeEngine
+from on_stage import TICK, Show, Stage
+
+from liveflight.app import run
+from liveflight.core.contracts import Event, LiveflightError, Quit, Value
+from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
+from liveflight.core.noise import pink
+
+pytestmark = pytest.mark.gl
+
+FAULT = "a fault made by a test"
+
+
+class Part(NamedTuple):
+    """Where a call of a frame is to be found, from the show on."""
+
+    owner: str
+    call: str
+    draws: bool = False
+    """Whether nothing can be drawn or shown without it."""
+    spoils: bool = True
+    """Whether a render must not go on without it."""
+    lines: int = 1
+    """Parts of a frame that need it, and each say so once."""
+
+
+PARTS = {
+    "controllers": Part("fader", "poll"),
+    "telling a controller": Part("fader", "tell", spoils=False),
+    "a controller's lines": Part("fader", "lines", spoils=False),
+    "a message": Part("flight", "_apply"),
+    "the flight": Part("flight", "_arrive"),
+    "the beat": Part("flight.tempo", "advance"),
+    "glides": Part("flight.controls", "advance"),
+    "morphs": Part("flight.looks", "advance"),
+    "modulation": Part("flight.modulation", "advance"),
+    "looking ahead": Part("flight.course", "look_ahead"),
+    "the governor": Part("app.pace", "displayed"),
+    "the canvas's size": Part("app.pace", "fit_canvas"),
+    "the camera's motion": Part("app._camera", "warp"),
+    "the camera's picture": Part("app._seeding", "look"),
+    "the dream moves": Part("app.dream", "move"),
+    "the dream begins": Part("app.dream", "begin"),
+    "the dream arrives": Part("app.dream", "arrive"),
+    "the dream grows": Part("app.dream", "grow"),
+    "the dream is looked at": Part("app.dream", "view"),
+    "the canvas is warped": Part("app.dream._feedback", "warp", lines=2),
+    "the canvas is read": Part("app.dream", "_read"),
+    "the canvas is renewed": Part("app.dream._feedback", "renew"),
+    "the engine": Part("engine", "step"),
+    "present": Part("app._screen._present", "draw", draws=True),
+    "overlay": Part("app.overlay", "draw"),
+    "the output's events": Part("stage", "events"),
+    "the output": Part("stage", "show", draws=True),
+    "telling": Part("flight", "values"),
+    "screenshots": Part("app._screenshots", "saved"),
+}
+
+
+class Fader:
+    """A controller that nudges, so that there is a message in every frame."""
+
+    def open(self, mailbox: Mailbox) -> None:
+        self.mailbox = mailbox
+
+    def poll(self, now: float) -> None:
+        self.mailbox.put(Nudge("colour.hue", 1e-6))
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        pass
+
+    def lines(self) -> list[str]:
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+class Broken:
+    """A call that raises while it is broken, and counts."""
+
+    def __init__(self, show: Show, part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+        owner = reduce(getattr, part.owner.split("."), show)
+        self.works: Callable[..., Any] = getattr(owner, part.call)
+        self.error: BaseException | None = None
+        self.raised = self.worked = 0
+        monkeypatch.setattr(owner, part.call, self)
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        if self.error is not None:
+            self.raised += 1
+            raise self.error
+        self.worked += 1
+        return self.works(*given, **named)
+
+
+@pytest.fixture
+def begin(
+    ctx: moderngl.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Show]]:
+    """Begins a flight that drifts to the right, with the HUD and a controller."""
+    monkeypatch.setattr(platformdirs, "user_pictures_path", lambda: tmp_path)
+    shows: list[Show] = []
+
+    def begin(live: bool = True) -> Show:
+        show = Show(Stage(ctx, (64, 36), bottom_up=True), FakeEngine(), live=live)
+        show.fader = Fader()  # type: ignore[attr-defined]
+        show.app.surfaces.add(show.fader, "the fader")  # type: ignore[attr-defined]
+        for key, value in {"camera.pan_x": 0.5, "show.hud": True}.items():
+            show.flight.controls.set(key, value)
+        show.flight.controls.set("ascent.noise", 0.0)
+        show.flight.controls.jump()
+        shows.append(show)
+        return show
+
+    yield begin
+    monkeypatch.undo()
+    for show in shows:
+        show.app.close()
+
+
+def seconds(number: float) -> int:
+    """In frames."""
+    return round(number / TICK)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_whatever_part_fails_the_flight_goes_on(
+    name: str,
+    begin: Callable[..., Show],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    show, part = begin(), PARTS[name]
+    broken = Broken(show, part, monkeypatch)
+    good = show.frame(seconds(0.5))
+    assert broken.worked and not show.flight.reports.counts
+    broken.error = RuntimeError(FAULT)
+    before = len(show.stage.shown)
+    show.frame(seconds(2))
+    during = show.stage.shown[before:]
+
+    counts = show.flight.reports.counts
+    assert len(counts) == part.lines and counts.total() == broken.raised
+    assert all(FAULT in text for text in counts) and FAULT in show.flight.reports.last
+    for record in caplog.records:
+        assert record.exc_info and record.exc_info[1] is broken.error, "its traceback is in the log"
+    if part.call != "_apply":  # every message is tried: each is somebody's
+        assert 2 < broken.raised < 10, "it is tried again, ever more seldom"
+
+    if part.draws:
+        assert not during, "what is on the screen stays there"
+    else:
+        assert len(during) == seconds(2), "every frame is shown"
+        assert all(picture.std() > good.std() / 2 for picture in during), "it stays a picture"
+        if name not in ("the camera's motion", "the dream moves"):
+            assert all((one != other).any() for one, other in pairwise(during[::4])), "it moves"
+
+    broken.error, worked, before = None, broken.worked, len(show.stage.shown)
+    show.frame(seconds(2))
+    after = show.stage.shown[before:]
+    assert broken.worked > worked, "it works again"
+    assert after and (after[-1] != after[-4]).any(), "the picture moves again"
+    assert len(counts) == len(caplog.records) == part.lines
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), KeyError("x"), OSError(5, "gone"), moderngl.Error("lost"), RecursionError(),
+     AssertionError(), LiveflightError("unplugged")],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["controllers", "present", "the canvas is warped", "telling"])
+def test_whatever_is_raised_is_survived_and_named(
+    name: str, error: Exception, begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin()
+    broken = Broken(show, PARTS[name], monkeypatch)
+    show.frame(4)
+    broken.error = error
+    show.frame(seconds(1))
+    (text,) = show.flight.reports.counts
+    assert text == "unplugged" if isinstance(error, LiveflightError) else repr(error) in text
+    broken.error, worked = None, broken.worked
+    show.frame(seconds(2))
+    assert broken.worked > worked
+
+
+@pytest.mark.parametrize("name", [name for name, part in PARTS.items() if part.spoils])
+def test_a_render_ends_with_the_first_fault_in_one_line(
+    name: str, begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin(live=False)
+    broken = Broken(show, PARTS[name], monkeypatch)
+    show.frame(4)
+    broken.error = RuntimeError(FAULT)
+    with pytest.raises(LiveflightError, match=FAULT) as raised:
+        show.frame(2)
+    assert "\n" not in str(raised.value) and raised.value.__cause__ is broken.error
+    broken.error = None
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt(), SystemExit(3)])
+def test_what_ends_a_program_is_no_fault(
+    ending: BaseException, begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin()
+    broken = Broken(show, PARTS["present"], monkeypatch)
+    broken.error = ending
+    with pytest.raises(type(ending)):
+        show.frame()
+    broken.error = None
+
+
+def test_two_faults_at_once_are_two_lines(
+    begin: Callable[..., Show],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    show = begin()
+    for name in ("the engine", "overlay"):
+        Broken(show, PARTS[name], monkeypatch).error = RuntimeError(FAULT)
+    show.frame(seconds(2))
+    assert len(caplog.records) == len(show.flight.reports.counts) == 2
+    assert len(show.stage.shown) == seconds(2)
+
+
+def test_numbers_that_change_in_a_fault_are_no_new_fault(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    show, attempts = begin(), iter(range(100))
+
+    def allocate(*given: object, **named: object) -> None:
+        raise RuntimeError(f"cannot allocate {next(attempts)} bytes")
+
+    monkeypatch.setattr(show.app.overlay, "draw", allocate)
+    show.frame(seconds(3))
+    assert len(caplog.records) == 1
+    assert show.flight.reports.counts == {"the HUD failed: cannot allocate 0 bytes": next(attempts)}
+
+
+def test_a_hud_that_fails_midway_leaves_the_canvas_alone(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blending that stayed on would mix the canvas with what was there before."""
+    show = begin()
+    show.frame(4)
+    hud = show.app.overlay._hud
+    broken = Broken.__new__(Broken)
+    broken.works, broken.error, broken.raised, broken.worked = hud._pass.draw, None, 0, 0
+    monkeypatch.setattr(hud._pass, "draw", broken)
+    while not broken.worked:  # until the text is set
+        show.frame()
+    broken.error = RuntimeError(FAULT)
+    show.frame(seconds(1))
+    assert broken.raised > 1
+    show.frame()
+    canvas = show.canvas.astype(np.float32)
+    assert (canvas[..., 3] == 1).all() and np.isfinite(canvas).all()
+    seen = show.stage.shown[-1].astype(float)
+    assert abs(seen.mean() / 255 - canvas[..., :3].mean()) < 0.05
+
+
+def test_a_frame_that_fails_outside_its_parts_is_survived_by_the_loop(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin()
+
+    class Ending(Stage):
+        def events(self) -> list[Event]:
+            return [Quit()] if len(self.shown) == 3 else []
+
+    show.app.output = stage = Ending(show.stage.ctx, (8, 4), False)
+    tick, calls = show.app.meter.tick, iter(range(1000))
+
+    def sometimes(*given: Any, **named: Any) -> float:
+        if next(calls) % 2:
+            raise ZeroDivisionError(FAULT)
+        return tick(*given, **named)
+
+    monkeypatch.setattr(show.app.meter, "tick", sometimes)
+    run(show.app, 1000)
+    assert len(stage.shown) == 4
+    assert f"a frame failed: {FAULT}" in show.flight.reports.counts
+
+
+def test_one_message_that_fails_costs_no_other(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin()
+    show.flight.on("mix.random", lambda: {}["nothing"])
+    show.app.mailbox.put(
+        Set("camera.rotation", 10.0), Trigger("mix.random"), Set("warp.swirl", 20.0)
+    )
+    show.frame()
+    settings = show.flight.controls.settings()
+    assert (settings["camera.rotation"], settings["warp.swirl"]) == (10.0, 20.0)
+    assert show.flight.reports.counts == {"a message failed: KeyError('nothing')": 1}
+
+
+# Threads and memory
+
+
+def test_no_thread_is_started_in_mid_show(
+    begin: Callable[..., Show], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin()
+    show.app.dream._worker.close(1)
+    show.frame(2)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    show.press("r", "p")
+    show.save()
+    assert list((tmp_path / "liveflight").iterdir()), "the screenshot is saved"
+    assert not show.flight.reports.counts
+
+
+def test_without_a_thread_to_be_had_what_it_would_do_is_done_in_the_frame(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        show = begin()
+    assert {record.message for record in caplog.records} == {
+        "can't start new thread: what would run beside the show holds it up"
+    }
+    before = show.frame(4)
+    show.press("r")
+    assert (show.frame(2) != before).any() and not show.flight.reports.counts
+
+
+class Short:
+    """A GL context whose memory holds no texture of more pixels than it is told."""
+
+    def __init__(self, ctx: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.most = 1 << 30
+        self._make = ctx.texture
+        monkeypatch.setattr(ctx, "texture", self)
+
+    def __call__(self, size: tuple[int, int], *given: Any, **named: Any) -> moderngl.Texture:
+        if size[0] * size[1] > self.most:
+            raise moderngl.Error("the framebuffer is not complete")
+        return self._make(size, *given, **named)
+
+
+def test_a_larger_window_without_memory_for_it_shows_the_same_picture(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    show = begin()
+    show.set("show.hud", False)
+    show.set("show.freeze", True)
+    show.frame(2)
+    show.stage.size = (250, 141)
+    wanted = show.frame()
+    show.stage.size = (64, 36)
+    show.frame()
+    short = Short(show.stage.ctx, monkeypatch)
+    short.most = 64 * 18  # strips of 64 columns of the canvas
+    show.stage.size = (250, 141)
+    np.testing.assert_allclose(show.frame(), wanted, atol=2)  # the dither differs
+    assert [record.message for record in caplog.records] == [
+        "canvas 250x18: the graphics memory cannot hold it; try a smaller --canvas; "
+        "until then the picture is drawn in strips"
+    ]
+    assert not show.flight.reports.counts
+
+
+def test_a_larger_canvas_without_memory_for_it_leaves_the_one_there_is(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin()
+    show.set("show.hud", False)
+    show.frame(4)
+    short = Short(show.stage.ctx, monkeypatch)
+    short.most = 32 * 18
+    size = show.app.canvas_size
+    monkeypatch.setattr(show.app.pace, "fit_canvas", lambda: None)
+    monkeypatch.setattr(show.app.pace, "out_of_memory", lambda: False)  # nothing is smaller
+    show.flight.course.size = (64, 36)
+    asked = len(show.engine.asked)
+    pictures = [show.frame(4) for _ in range(4)]
+    assert show.app.canvas_size == size and len(show.engine.asked) > asked
+    (text,) = show.flight.reports.counts
+    assert "canvas 64x36: the graphics memory cannot hold it" in text
+    assert all((one != other).any() for one, other in pairwise(pictures))
+    short.most = 1 << 30
+    show.frame(4)
+    assert show.app.canvas_size == (64, 36)
+
+
+def test_a_screenshot_without_memory_for_it_is_reported(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch, textures: Any
+) -> None:
+    show = begin()
+    show.set("show.hud", False)  # its panel may come at any time
+    show.frame(2)
+    alive = textures.alive
+    monkeypatch.setattr(
+        show.stage.ctx, "framebuffer", Broken.__call__.__get__(unlucky := Broken.__new__(Broken))
+    )
+    unlucky.error, unlucky.raised = moderngl.Error("no memory"), 0
+    show.press("p")
+    show.frame(3)
+    (text,) = show.flight.reports.counts
+    assert "no memory" in text and textures.alive == alive
+
+
+def test_an_engine_that_never_begins_leaves_a_picture_however_long_it_flies(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked at from ever further away, it would come to nothing."""
+    show = begin()
+    show.flight.controls.set("camera.zoom", 5.0)
+    show.flight.controls.jump()
+    show.canvas = pink(show.app.canvas_size, 3)
+    Broken(show, PARTS["the dream begins"], monkeypatch).error = RuntimeError(FAULT)
+    show.frame(seconds(60))
+    matrix = show.app.dream._pending.matrix
+    assert np.isfinite(matrix).all() and abs(matrix[0, 0]) > 0.1
+    assert np.isfinite(show.canvas.astype(np.float32)).all()
