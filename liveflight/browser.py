@@ -26,7 +26,7 @@ KEY = "o"
 
 HELP = (
     ("Enter", "fly"),
-    ("Shift+Enter", "add to mix"),
+    ("Shift+Enter", "mix"),
     ("1-4", "pad"),
     ("J", "journey"),
     ("V", "star"),

@@ -17,6 +17,8 @@ class Thumbnails:
     """Reads and decodes files, up to 50 ms: for one thread beside the frames."""
 
     def __init__(self) -> None:
+        self.trouble = ""
+        """Why a sheet could not be read, until somebody has taken notice."""
         self._sheets: dict[tuple[str, int], np.ndarray] = {}
 
     def sheet(self, sheet: Sheet) -> np.ndarray:
@@ -26,7 +28,11 @@ class Thumbnails:
         except OSError:
             key = str(sheet.path), 0
         kept = self._sheets.pop(key, None)
-        self._sheets[key] = sheet.picture() if kept is None else kept
+        try:
+            self._sheets[key] = sheet.picture() if kept is None else kept
+        except LiveflightError as error:
+            self.trouble = str(error)
+            raise
         while len(self._sheets) > _SHEETS:
             del self._sheets[next(iter(self._sheets))]
         return self._sheets[key]
@@ -40,5 +46,5 @@ class Thumbnails:
             return None
         try:
             return sheet.thumbnail(self.sheet(sheet), target.filter)
-        except LiveflightError:  # it is said where the atlas is opened
+        except LiveflightError:
             return None

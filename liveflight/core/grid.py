@@ -12,8 +12,8 @@ LEAST = 32
 """Pixels from tile to tile, at least: smaller thumbnails are not recognised."""
 
 _SMALLEST_TYPE = 12
-_LETTER = 0.56
-"""An average letter's width, of the type's size; rather too wide."""
+_LETTER = 0.48
+"""An average letter's width, of the type's size; what is written here takes less."""
 
 
 def type_size(size: tuple[int, int]) -> int:
@@ -144,7 +144,7 @@ def wrapped(keys: Keys, size: tuple[int, int]) -> tuple[Keys, ...]:
     room = letters(size)
     lines: list[list[tuple[str, str]]] = [[]]
     for name, help in keys:
-        taken = sum(len(one) + len(other) + 4 for one, other in lines[-1])
+        taken = sum(len(one) + len(other) + 3 for one, other in lines[-1])
         if lines[-1] and taken + len(name) + 1 + len(help) > room:
             lines.append([])
         lines[-1].append((name, help))

@@ -26,7 +26,7 @@ _COVER, _THIN_COVER = 225, 110
 def whole(page: Page) -> np.ndarray:
     """Return the page, as large as the output: thumbnails, title, keys and stars."""
     size, grid = page.grid.size, page.grid
-    thumbnails, trouble = _thumbnails(page)
+    thumbnails = _thumbnails(page)
     canvas = Image.new("RGBA", size, (*_BACKING, _THIN_COVER))
     pen = ImageDraw.Draw(canvas)
     bottom = grid.above + grid.down * grid.pitch
@@ -36,9 +36,8 @@ def whole(page: Page) -> np.ndarray:
         canvas.paste(_tiles(grid, thumbnails), (grid.left, grid.above))
     for place in _seen(grid):
         _mark(pen, page, place, numbered=thumbnails is None)
-    if grid.down < grid.rows:
-        _scroll_bar(pen, grid)
-    _head(pen, page, trouble)
+    _scroll_bars(pen, grid)
+    _head(pen, page, damaged=thumbnails is None and page.picture is not None)
     _foot(pen, grid, page.keys)
     return np.asarray(canvas)
 
@@ -49,20 +48,21 @@ def frame(pitch: int) -> np.ndarray:
     side = pitch + 2 * over
     canvas = Image.new("RGBA", (side, side))
     pen = ImageDraw.Draw(canvas)
-    pen.rectangle((0, 0, side - 1, side - 1), outline=(0, 0, 0, 255), width=over + 1)
-    pen.rectangle((1, 1, side - 2, side - 2), outline=(*ACCENT, 255), width=max(over - 1, 2))
+    rim = max(over // 3, 1)
+    pen.rectangle((0, 0, side - 1, side - 1), outline=(0, 0, 0, 255), width=over + rim)
+    pen.rectangle((rim, rim, side - 1 - rim, side - 1 - rim), outline=(*ACCENT, 255), width=over)
     return np.asarray(canvas)
 
 
 def overhang(pitch: int) -> int:
     """Return how far the cursor's frame goes beyond its tile, in pixels."""
-    return max(pitch // 10, 3)
+    return max(pitch // 8, 3)
 
 
 def card(page: Page) -> np.ndarray:
     """Return the thumbnail under the cursor, enlarged, and what there is to say about it."""
     em = type_size(page.grid.size)
-    thumbnails, _ = _thumbnails(page)
+    thumbnails = _thumbnails(page)
     side = _ENLARGED * max(round(min(page.grid.size) / 240), 2) if thumbnails is not None else 0
     big = round(1.15 * em)
     lines = [(text, big if index else em) for index, text in enumerate(map(plain, page.caption))]
@@ -91,15 +91,29 @@ def card_corner(grid: Grid, cursor: int, card: tuple[int, int]) -> tuple[int, in
     """Return where a card of that width and height stands: below the tiles if there is room, else
     over those that are furthest from the cursor."""
     width, height = card
-    gap = overhang(grid.pitch) + 4
+    gap = max(grid.left, 8)
+    above = overhang(grid.pitch) + 4
     x, _ = grid.corner(cursor) or (0, 0)
     bottom = grid.above + grid.down * grid.pitch
-    if bottom + height + 2 * gap <= grid.size[1] - grid.below:
+    if bottom + height + 2 * above <= grid.size[1] - grid.below:
         left = x + (grid.pitch - width) // 2
-        return min(max(left, gap), max(grid.size[0] - width - gap, gap)), bottom + gap
+        return min(max(left, gap), max(grid.size[0] - width - gap, gap)), bottom + above
     on_the_left = x + grid.pitch // 2 > grid.size[0] // 2
     left = gap if on_the_left else grid.size[0] - width - gap
-    return left, max(grid.size[1] - grid.below - height - gap, 0)
+    return left, max(grid.size[1] - grid.below - height - above, 0)
+
+
+def toast(text: str, size: tuple[int, int]) -> np.ndarray:
+    """Return a line of text for an output of that width and height; nothing for none."""
+    if not text:
+        return np.empty((0, 0, 4), np.uint8)
+    em = type_size(size)
+    width = min(math.ceil(face(em).getlength(plain(text))) + 2 * em, size[0])
+    canvas = Image.new("RGBA", (width, 2 * em))
+    pen = ImageDraw.Draw(canvas)
+    pen.rounded_rectangle((0, 0, width - 1, 2 * em - 1), em // 2, (*_BACKING, 245), ACCENT)
+    pen.text((em, round(1.35 * em)), plain(text), _BRIGHT, face(em), "ls")
+    return np.asarray(canvas)
 
 
 def thumbnail(tile: np.ndarray | None, side: int) -> np.ndarray:
@@ -112,14 +126,12 @@ def thumbnail(tile: np.ndarray | None, side: int) -> np.ndarray:
     return np.asarray(canvas)
 
 
-def _thumbnails(page: Page) -> tuple[np.ndarray | None, str]:
-    """Return the sheet of a page, if it has one, or why it cannot be read."""
-    if page.picture is None:
-        return None, ""
+def _thumbnails(page: Page) -> np.ndarray | None:
+    """Return the sheet of a page, if it has one that can be read."""
     try:
-        return page.picture(), ""
-    except LiveflightError as error:
-        return None, str(error)
+        return page.picture() if page.picture else None
+    except LiveflightError:
+        return None
 
 
 def _tile(sheet: np.ndarray, place: int, columns: int) -> np.ndarray:
@@ -186,25 +198,35 @@ def _star(pen: ImageDraw.ImageDraw, middle: tuple[float, float], radius: float) 
     pen.polygon(points, fill=(*ACCENT, 255), outline=(0, 0, 0, 255))
 
 
-def _scroll_bar(pen: ImageDraw.ImageDraw, grid: Grid) -> None:
+def _scroll_bars(pen: ImageDraw.ImageDraw, grid: Grid) -> None:
+    """Show which part of the rows and columns is seen, where that is not all."""
     width = max(grid.pitch // 8, 4)
-    length = grid.down * grid.pitch
-    first = grid.above + length * grid.row // grid.rows
-    last = grid.above + length * (grid.row + grid.down) // grid.rows
-    right = grid.size[0] - 2
-    pen.rectangle((right - width, first, right, last), (*_DIM, 255))
+    if grid.down < grid.rows:
+        length, right = grid.down * grid.pitch, grid.size[0] - 2
+        first, last = (
+            grid.above + length * row // grid.rows for row in (grid.row, grid.row + grid.down)
+        )
+        pen.rectangle((right - width, first, right, last), (*_DIM, 255))
+    columns = min(grid.columns, grid.count)
+    if grid.across < columns:
+        length, bottom = grid.across * grid.pitch, grid.above + grid.down * grid.pitch + 2
+        first, last = (
+            grid.left + length * column // columns
+            for column in (grid.column, grid.column + grid.across)
+        )
+        pen.rectangle((first, bottom, last, bottom + width), (*_DIM, 255))
 
 
-def _head(pen: ImageDraw.ImageDraw, page: Page, trouble: str) -> None:
+def _head(pen: ImageDraw.ImageDraw, page: Page, *, damaged: bool) -> None:
     em = type_size(page.grid.size)
     big = face(round(1.15 * em))
     left, baseline = page.grid.left, round(1.6 * em)
     pen.text((left, baseline), plain(page.title), _BRIGHT, big, "ls")
     right = left + round(big.getlength(plain(page.title)) + 1.5 * em)
-    for index, line in enumerate([trouble] if trouble else page.note):
+    for index, line in enumerate(["cannot be read"] if damaged else page.note):
         if index or not page.beside:
             right, baseline = left, baseline + round(1.4 * em)
-        pen.text((right, baseline), plain(line), ACCENT if trouble else _DIM, face(em), "ls")
+        pen.text((right, baseline), plain(line), ACCENT if damaged else _DIM, face(em), "ls")
 
 
 def _foot(pen: ImageDraw.ImageDraw, grid: Grid, lines: tuple[Keys, ...]) -> None:

@@ -23,29 +23,38 @@ class AtlasView:
         self._pictures = Pictures(ctx, background)
 
     def draw(
-        self, page: Page, framebuffer: moderngl.Framebuffer, size: tuple[int, int], bottom_up: bool
+        self,
+        page: Page,
+        said: str,
+        framebuffer: moderngl.Framebuffer,
+        size: tuple[int, int],
+        bottom_up: bool,
     ) -> None:
-        """Draw a page for an output of that width and height; see `Pictures.draw`."""
+        """Draw a page for an output of that width and height, and a line of text; see
+        `Pictures.draw`."""
         pictures, pitch = self._pictures, page.grid.pitch
         tiles = replace(page, cursor=0, caption=())
         shown = pictures.get("tiles", tiles, partial(atlas_page.whole, page))
         pictures.get("cursor", pitch, partial(atlas_page.frame, pitch))
         there = (page.sheet, page.filters, page.cursor, page.caption, page.cursor in page.starred)
         pictures.get("card", (size, there), partial(atlas_page.card, page))
+        pictures.get("toast", (size, said), partial(atlas_page.toast, said, size))
         if not isinstance(shown, Page):
             return
         grid = shown.grid  # the tiles that are there may be those of a moment ago
-        corners = {"tiles": (0, 0)}
+        card = atlas_page.card_corner(grid, page.cursor, pictures.size("card"))
+        corners = {"tiles": (0, 0), "card": card}
         if corner := grid.corner(page.cursor):
             over = atlas_page.overhang(pitch)
             corners["cursor"] = corner[0] - over, corner[1] - over
-        corners["card"] = atlas_page.card_corner(grid, page.cursor, pictures.size("card"))
+        width, height = pictures.size("toast")
+        corners["toast"] = (size[0] - width) // 2, size[1] - grid.below - height - margin(size)
         for name, corner in corners.items():
             pictures.draw(name, corner, framebuffer, size, bottom_up=bottom_up)
 
     def close(self) -> None:
         """Give back the memory of the page."""
-        self._pictures.forget("tiles", "cursor", "card")
+        self._pictures.forget("tiles", "cursor", "card", "toast")
 
     def thumbnail(
         self,
