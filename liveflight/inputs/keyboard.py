@@ -103,7 +103,7 @@ KEYS: tuple[Row, ...] = (
     Row("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),
     _fire("P", p="show.screenshot"),
     _fire("F5", f5="show.save_preset"),
-    Row("Esc", {LEAVE: (Trigger("show.quit"),)}, note="closes help, list or MIDI learn, or quits"),
+    Row("Esc", {LEAVE: (Trigger("show.quit"),)}, note="closes what is open, or quits"),
 )
 # fmt: on
 
