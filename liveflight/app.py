@@ -18,6 +18,7 @@ from liveflight.core.contracts import (
     Engine,
     KeyPress,
     Output,
+    Pointer,
     Quit,
 )
 from liveflight.core.mailbox import Mailbox, Message
@@ -102,7 +103,10 @@ class App:
             self.surfaces.add(Sight(flight.course, self._seeding, weights, report, live), "sight")
         self._ticks = Ticks(flight, self.dream, self.pace, self.laps, self._listen, self.guard)
         self._screen = Screen(output, flight, self.dream, self.meter)
-        self.overlay = Overlay(output, flight, self.meter, self.pace, background=live)
+        mailbox = self.mailbox
+        self.overlay = Overlay(output, flight, self.meter, self.pace, mailbox, background=live)
+        self._keyboard.above = (self.overlay.search, self.overlay.browser)
+        self._keyboard.picker.choose = self.overlay.browser.choose
         self._turning = False
         flight.on("show.reseed", self.dream.reseed)
         flight.on("show.screenshot", self._screenshot)
@@ -167,6 +171,8 @@ class App:
             match event:
                 case KeyPress():
                     self._keyboard.press(event)
+                case Pointer():
+                    self.overlay.browser.point(event)
                 case Quit():
                     self._quit()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Mix, Target
+from liveflight.core.history import History
 from liveflight.core.schedule import Schedule, strongest
 from liveflight.loader import Layers, Loader, Size
 
@@ -15,6 +16,7 @@ class Course:
     def __init__(self, loader: Loader, report: Callable[[object], None]) -> None:
         """`report` is told of what cannot be planned; the flight goes there all the same."""
         self.schedule = Schedule()
+        self.history = History()
         self.loader = loader
         self.time = 0.0
         """Seconds flown; stands still while frozen."""
@@ -45,6 +47,11 @@ class Course:
         """The goal's strongest target."""
         goal = self.goal
         return max(goal, key=lambda target: goal[target])
+
+    @property
+    def flown(self) -> Target | None:
+        """As `here`; None before the first goal."""
+        return self.here if self.goal else None
 
     @property
     def waiting(self) -> bool:
@@ -111,6 +118,8 @@ class Course:
                 self._awaited = self._first
             raise
         if arrived and self._planned(awaited):
+            stayed = self.schedule.elapsed(self.time)
+            self.history.arrived(self.schedule.goal, awaited, stayed)
             self.schedule.go(awaited, self.time, self._crossfade, self._curve)
         else:
             self._awaited = awaited

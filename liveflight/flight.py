@@ -83,6 +83,8 @@ class Flight:
             "mix.layer_shallower": lambda: self._turn(steering.layer_beside(course.here, -1)),
             "mix.network_next": lambda: self._turn(steering.network_after(course)),
             "mix.random": lambda: self._turn(self._wander()),
+            "mix.back": lambda: self.aim(course.history.step(-1)),
+            "mix.forth": lambda: self.aim(course.history.step(1)),
             **self.looks.triggers(),
             **self.cues.triggers(),
             "tempo.tap": self.tempo.tap,
@@ -90,10 +92,19 @@ class Flight:
             "show.panic": self._calm,
             "show.sync": lambda: None,  # surfaces answer it by themselves
         }
+        self._orders: dict[str, Callable[[Target], None]] = {
+            "mix.target_add": self._add,
+            "mix.journey_add": self._extend,
+        }
+        """What is done with a target that a text control is told; the control keeps nothing."""
 
     def on(self, key: str, action: Callable[[], None]) -> None:
         """What the trigger `key` does, where it is another's business than the flight's."""
         self._triggers[key] = action
+
+    def order(self, key: str, action: Callable[[Target], None]) -> None:
+        """What is done with the target that the text control `key` is told."""
+        self._orders[key] = action
 
     def note(self, text: str) -> None:
         """Something the performer should see on the HUD."""
@@ -222,6 +233,17 @@ class Flight:
         if name and not self.looks.brings(target := Target.parse(name)):
             self._turn(target)
 
+    def _add(self, target: Target) -> None:
+        """Fly one more target, first of all: where there are too many, another has to go."""
+        mix = {one: weight for one, weight in self.course.goal.items() if weight > 0}
+        share = sum(mix.values()) / len(mix) if mix else 1.0
+        self.aim({target: mix.pop(target, 0.0) + share, **mix})
+
+    def _extend(self, target: Target) -> None:
+        count = self.journey.add(target)
+        self.course.foresee(self.journey.stops)
+        self.note(f"{target} is stop {count} of the journey")
+
     def recall(self, preset: Preset) -> None:
         """Takes over a preset: see `Looks.recall`."""
         self.looks.recall(preset)
@@ -236,6 +258,11 @@ class Flight:
                 self.recall(self.looks.shelf.find(str(name)))
             case Set("mix.target", name):
                 self._wish(str(name))
+            case Set(key, name) if key in self._orders:
+                self.last_message = _described(message, self.controls)
+                if name:  # none is what a surface says that has been told of none
+                    self._orders[key](steering.known(str(name)))
+                return
             case Set(key, value):
                 if key in CORNERS:
                     self._check(message)

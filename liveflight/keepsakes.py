@@ -1,4 +1,4 @@
-"""What a performer keeps of a flight: presets, numbered snapshots, favourites."""
+"""What a performer keeps of a flight: presets, numbered snapshots, favourites, stars."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from liveflight.core import favourites, presets
-from liveflight.core.contracts import LiveflightError
+from liveflight.core import favourites, presets, stars
+from liveflight.core.contracts import LiveflightError, Target
 from liveflight.flight import Flight
 
 REMOTE = 16
@@ -19,11 +19,12 @@ APART = 2.0
 
 
 def offer(flight: Flight, *, remote: bool, clock: Callable[[], float] = time.monotonic) -> None:
-    """Gives the triggers that keep something their meaning. `remote`: whether the network may save
+    """Gives the controls that keep something their meaning. `remote`: whether the network may save
     snapshots."""
     flight.on("show.save_preset", partial(_save, flight))
     flight.on("show.snapshot", partial(_snapshot, flight, _RemoteSaves(remote, clock)))
     flight.on("show.favourite", partial(_like, flight))
+    flight.order("mix.star", partial(_star, flight))
 
 
 def _save(flight: Flight) -> None:
@@ -65,3 +66,8 @@ def _like(flight: Flight) -> None:
     alone = ", the only one: F3, F4 and G go through all presets until there are two"
     told = f"{name} is {'a favourite' if liked else 'no favourite any more'}"
     flight.note(told + (alone if liked and len(favourites.read()) == 1 else ""))
+
+
+def _star(flight: Flight, target: Target) -> None:
+    starred = stars.toggle(target)
+    flight.note(f"{target} {'is starred' if starred else 'has no star any more'}")

@@ -1,15 +1,19 @@
-"""What is written over the picture: the HUD's lines and the page of keys."""
+"""What is laid over the picture: the HUD, the page of keys, the atlas, lists to pick from."""
 
 from __future__ import annotations
 
+from liveflight.browser import Browser
 from liveflight.core.contracts import Output
+from liveflight.core.mailbox import Mailbox
 from liveflight.core.meter import Meter
 from liveflight.flight import Flight
+from liveflight.gl.atlas_view import AtlasView
 from liveflight.gl.hud import Hud
 from liveflight.inputs import keyboard
 from liveflight.inputs.picker import Picker
 from liveflight.networks import described
 from liveflight.pace import Pace
+from liveflight.search import Search
 from liveflight.surfaces import Surfaces
 
 EVERY = 0.25
@@ -19,12 +23,33 @@ FADE = 10.0
 """Seconds for which the HUD shows a trouble after it was last reported."""
 
 
+TOAST = 3.0
+"""Seconds for which the atlas shows what a key has done."""
+
+
 class Overlay:
     """In the `background`, new texts come a moment later and hold up no frame."""
 
     def __init__(
-        self, output: Output, flight: Flight, meter: Meter, pace: Pace, *, background: bool
+        self,
+        output: Output,
+        flight: Flight,
+        meter: Meter,
+        pace: Pace,
+        mailbox: Mailbox,
+        *,
+        background: bool,
     ) -> None:
+        self.browser = Browser(mailbox, lambda: flight.course.flown)
+        self.search = Search(mailbox, self.browser)
+        self._view = AtlasView(output.ctx, background)
+        self._view.warm_up(output.framebuffer)
+        self._pointed = False
+        """Whether the mouse pointer is shown for the atlas."""
+        self._saying = "", 0
+        """What was said and reported when the atlas was last drawn."""
+        self._toast, self._spoken = "", 0.0
+        """What came of that since it was opened, and how many seconds ago."""
         self._flight, self._meter, self._pace = flight, meter, pace
         self._hud = Hud(output.ctx, background)
         self._hud.warm_up(output.framebuffer)
@@ -44,12 +69,17 @@ class Overlay:
         if (troubles := self._flight.reports.counts.total()) != self._troubles:
             self._troubles, self._quiet = troubles, 0.0
         where, size, up = output.framebuffer, output.size, output.bottom_up
+        if self._atlas(output, dt):
+            return
         waiting = self._flight.loader.downloading and not self._flight.mix()
-        if controls.flag("show.hud") or waiting:
+        if (controls.flag("show.hud") or waiting) and not self.search.open:
             if self._age >= EVERY or not dt:
                 self._age, self._lines = 0.0, self.lines(surfaces)
-            self._hud.draw(self._lines, where, size, bottom_up=up)
-        if picker.open:
+            indent = self._thumbnail(output)
+            self._hud.draw(self._lines, where, size, bottom_up=up, indent=indent)
+        if self.search.open:
+            self._hud.draw(self.search.lines(), where, size, bottom_up=up, place="centre")
+        elif picker.open:
             listed = picker.lines(self._flight.values())
             listed += surfaces.lines()  # what a knob that learns waits for: it lies over the HUD
             self._hud.draw(listed, where, size, bottom_up=up, place="centre")
@@ -78,5 +108,47 @@ class Overlay:
         ]
         return [*lines, *filter(None, said), *surfaces.lines()]
 
+    def _atlas(self, output: Output, dt: float) -> bool:
+        """Draw the atlas over everything; whether it is open."""
+        browser = self.browser
+        if trouble := browser.thumbnails.trouble:
+            browser.thumbnails.trouble = ""
+            self._flight.reports.add(trouble)
+        if browser.open != self._pointed:
+            self._pointed = browser.open
+            output.show_pointer(browser.open)
+            self._saying, self._toast = self._said, ""
+        if browser.open:
+            size, up = output.size, output.bottom_up
+            self._view.draw(browser.page(size), self._news(dt), output.framebuffer, size, up)
+        else:
+            self._view.close()
+        return browser.open
+
+    @property
+    def _said(self) -> tuple[str, int]:
+        """The last message, and how many troubles there were."""
+        return self._flight.last_message, self._troubles
+
+    def _news(self, dt: float) -> str:
+        """What was said or reported while the atlas is open, for some seconds."""
+        before, self._saying = self._saying, self._said
+        self._spoken += dt
+        if before != self._saying:
+            trouble = before[1] != self._saying[1]
+            self._toast = self._flight.reports.last if trouble else self._flight.last_message
+            self._spoken = 0.0
+        return self._toast if self._spoken < TOAST else ""
+
+    def _thumbnail(self, output: Output) -> int:
+        """Draw what the flown filter looks like; how many pixels that takes from the HUD's line."""
+        course = self._flight.course
+        if not course.goal:
+            return 0
+        here, find = course.here, self.browser.thumbnails.of
+        size, up = output.size, output.bottom_up
+        return self._view.thumbnail(here, lambda: find(here), output.framebuffer, size, up)
+
     def release(self) -> None:
+        self._view.release()
         self._hud.release()

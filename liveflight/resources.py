@@ -1,4 +1,4 @@
-"""Find shaders, presets, cue lists and weights: in the installed package, or atop a checkout."""
+"""Find shaders, presets, cue lists, weights, atlases: in the package, or atop a checkout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @cache
 def folder(name: str) -> Path:
-    """The folder `shaders`, `presets`, `cues` or `weights`."""
+    """The folder `shaders`, `presets`, `cues`, `weights` or `atlas`."""
     package = Path(__file__).parent
     installed = package / "data" / name
     return installed if installed.is_dir() else package.parent / name

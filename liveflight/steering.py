@@ -7,6 +7,17 @@ from liveflight.core.contracts import LiveflightError, Target
 from liveflight.course import Course
 
 
+def known(name: str) -> Target:
+    """Return the target of that name.
+
+    Raises LiveflightError where there is none, and where its network's layers have yet to be found
+    out: that takes seconds."""
+    target = Target.parse(name)
+    if not networks.at_once(target.network):
+        raise LiveflightError(f"{target.network} was not flown yet: fly there first")
+    return networks.resolve(target)
+
+
 def filter_beside(here: Target, step: int) -> Target:
     """`step` filters on, round and round; from the whole layer on, its first or last one."""
     channels = networks.network(here.network).layer(here.layer).channels

@@ -32,7 +32,7 @@ class Stage:
         self.framebuffer = ctx.framebuffer([ctx.texture((256, 256), 4)])
         self.waiting: list[Event] = []
         self.shown: list[np.ndarray] = []
-        self.fullscreen = False
+        self.fullscreen = self.pointer = False
         self.closed = 0
 
     def events(self) -> list[Event]:
@@ -44,6 +44,9 @@ class Stage:
 
     def toggle_fullscreen(self) -> None:
         self.fullscreen = not self.fullscreen
+
+    def show_pointer(self, wanted: bool) -> None:
+        self.pointer = wanted
 
     def close(self) -> None:
         self.closed += 1

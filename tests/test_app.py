@@ -887,6 +887,7 @@ def test_every_trigger_does_something(begin: Begin) -> None:
     allowed = {
         "no network but",
         "there is no cu",
+        "nothing was fl",
     }  # this machine may have none, this flight has none
     assert not [one for one in show.flight.reports.counts if one[:14] not in allowed]
 

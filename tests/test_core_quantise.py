@@ -45,4 +45,5 @@ def test_whatever_changes_what_is_excited_can_wait() -> None:
     kinds = {row.key: row.waits for row in ROWS if row.waits}
     assert kinds["show.preset"] == "preset"
     mix = [row.key for row in ROWS if row.group == "mix" and row.kind in ("trigger", "text")]
-    assert {kinds[key] for key in mix} == {"target"}
+    others = {"mix.journey_add", "mix.star"}
+    assert {kinds[key] for key in mix if key not in others} == {"target"}

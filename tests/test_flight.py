@@ -131,8 +131,9 @@ def test_every_trigger_of_the_mix_is_the_flights_own(flight: Flight, weights: se
     weights |= set(networks.names())
     triggers = [Trigger(row.key) for row in ROWS if row.kind == "trigger" and row.group == "mix"]
     flight.apply(triggers)
-    assert len(triggers) == 6
-    assert not flight.reports.counts
+    assert len(triggers) == 8
+    ends = {"nothing was flown before this", "nothing was flown after this"}
+    assert set(flight.reports.counts) <= ends
 
 
 def test_panic_is_a_safe_look_at_once_and_twice_black(flight: Flight) -> None:
@@ -648,3 +649,99 @@ def test_nonsense_from_the_network_is_logged_once(
     assert "\x1b" not in caplog.text
     assert list(flight.reports.counts.values()) == [50]
     assert flight.mix() == {STEM: 1.0}
+
+
+# The mix, the journey, the history
+
+
+def test_a_target_is_added_as_strong_as_the_others_and_again_stronger(flight: Flight) -> None:
+    flight.apply([Set("mix.target_add", str(DEEP))])
+    assert flight.course.goal == {STEM: 0.5, DEEP: 0.5}
+    flight.apply([Set("mix.target_add", f"{LITE}:STEM:7")])
+    assert flight.course.goal == pytest.approx(
+        {STEM: 1 / 3, DEEP: 1 / 3, Target(LITE, "stem", 7): 1 / 3}
+    )
+    flight.apply([Set("mix.target_add", str(DEEP))])
+    assert flight.course.goal[DEEP] == pytest.approx(0.5)
+    assert not flight.reports.counts
+
+
+def test_one_more_than_a_mix_holds_takes_the_place_of_another(flight: Flight) -> None:
+    added = [Target(LITE, "stem", number) for number in range(10, 20)]
+    flight.apply([Set("mix.target_add", str(target)) for target in added])
+    assert len(flight.course.goal) == 6 and added[-1] in flight.course.goal
+
+
+def test_adding_to_the_pad_s_mix_lets_go_of_the_pad(flight: Flight) -> None:
+    names = [f"{LITE}:stem:{number}" for number in (1, 2, 3, 4)]
+    corners = [Set(key, name) for key, name in zip(CORNERS, names, strict=True)]
+    flight.apply([*corners, Set("pad.x", 0.0), Set("pad.y", 0.0)])
+    flight.controls.jump()
+    flight.apply([Set("pad.on", True)])
+    flight.advance(5.0)
+    flight.apply([Set("mix.target_add", str(DEEP))])
+    assert flight.course.goal == {DEEP: 0.5, Target(LITE, "stem", 1): 0.5}
+    assert not flight.controls.flag("pad.on")
+
+
+def test_the_journey_grows_and_goes_on_from_where_it_was(flight: Flight) -> None:
+    flight.apply([Set("mix.journey_add", str(DEEP)), Set("mix.journey_add", str(VGG))])
+    assert flight.last_message == f"{VGG} is stop 2 of the journey"
+    assert flight.journey.onward(STEM, ()) == DEEP
+    flight.apply([Set("mix.journey_add", f"{LITE}:class:jellyfish")])
+    assert flight.journey.stops == (DEEP, VGG, Target(LITE, "class", 107))
+    assert flight.journey.onward(DEEP, ()) == VGG
+    assert flight.as_preset("kept").journey == flight.journey.stops
+
+
+def test_a_journey_is_no_longer_than_a_preset_holds(flight: Flight) -> None:
+    for number in range(120):
+        flight.apply([Set("mix.journey_add", f"vgg16:conv5_1:{number}")])
+    assert len(flight.journey.stops) == 99
+    assert "99 stops" in flight.reports.last
+
+
+@pytest.mark.parametrize("key", ["mix.target_add", "mix.journey_add", "mix.star"])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", ""),
+        ("nonsense", "not of the form"),
+        (f"{LITE}:stem:32", "which has 32: 0 to 31"),
+        ("densenet121:features.conv0:1", "was not flown yet"),
+    ],
+)
+def test_what_is_no_target_changes_nothing(
+    key: str, name: str, reason: str, flight: Flight
+) -> None:
+    flight.order("mix.star", lambda target: pytest.fail(f"{target} is starred"))
+    flight.apply([Set(key, name)])
+    assert flight.course.goal == {STEM: 1.0} and flight.journey.stops == ()
+    assert reason in flight.reports.last and bool(reason) == bool(flight.reports.counts)
+    assert flight.values()[key] == ""
+
+
+def test_back_and_forth_through_what_was_flown(flight: Flight) -> None:
+    for target in (DEEP, VGG):
+        flight.advance(1.0)
+        flight.apply([Set("mix.target", str(target))])
+    flight.advance(1.0)
+    places = [fire(flight, key) for key in ("back", "back", "forth", "forth")]
+    assert places == [DEEP, STEM, DEEP, VGG]
+    flight.apply([Trigger("mix.forth")])
+    assert flight.course.here == VGG and "nothing was flown after" in flight.reports.last
+
+
+def test_what_the_autopilot_flew_counts_and_drummed_keys_do_not(flight: Flight) -> None:
+    flight.journey.follow([DEEP, VGG])
+    flight.apply([Set("show.autopilot", True), Set("show.dwell", 1.0)])
+    for _ in range(2):
+        flight.advance(1.0)
+    flight.apply([Set("show.autopilot", False)])
+    assert flight.course.here != STEM
+    seen = {flight.course.here, fire(flight, "back"), fire(flight, "back")}
+    assert seen == {STEM, DEEP, VGG}
+    flight.advance(1.0)
+    here = flight.course.here
+    fire(flight, *["filter_next"] * 9)
+    assert fire(flight, "back") == here

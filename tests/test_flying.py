@@ -16,7 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import ImageGrab
+from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
+
+from liveflight.core.grid import Grid
+from liveflight.gl.atlas_page import ACCENT
 
 pytestmark = [
     pytest.mark.gl,
@@ -92,6 +96,15 @@ class Show:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.sendto(message.build().dgram, ("127.0.0.1", self.port))
 
+    def ask(self, address: str) -> str:
+        """The text that is answered to a question."""
+        question = OscMessageBuilder(address)
+        question.add_arg("?")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            asker.settimeout(PATIENCE)
+            asker.sendto(question.build().dgram, ("127.0.0.1", self.port))
+            return str(OscMessage(asker.recv(2048)).params[0])
+
     def key(self, name: str) -> None:
         self.xdotool("key", name)
 
@@ -147,6 +160,7 @@ def test_a_show_from_its_window_to_escape(show: Show) -> None:
     """One flight for all of it, since a start takes seconds."""
     keys_and_osc_change_the_picture(show)
     freezing_holds_it_and_help_covers_it(show)
+    the_atlas_and_the_search_are_played_with_keys_and_mouse(show)
     resizing_and_losing_the_focus_do_not_end_it(show)
     show.focus()
     show.key("Escape")
@@ -175,6 +189,24 @@ def freezing_holds_it_and_help_covers_it(show: Show) -> None:
     show.key("h")
     show.key("space")
     show.until(lambda picture: np.abs(picture - frozen.astype(int)).mean() > 10, "flew on")
+
+
+def the_atlas_and_the_search_are_played_with_keys_and_mouse(show: Show) -> None:
+    def accents(picture: np.ndarray) -> int:
+        return int((picture == ACCENT).all(-1).sum())
+
+    show.osc("/liveflight/target", "vgg16:conv3_1:7")
+    show.until(lambda _: show.ask("/liveflight/target") == "vgg16:conv3_1:7", "went by OSC")
+    show.key("o")
+    show.until(lambda picture: accents(picture) > 100, "opened the atlas")
+    grid = Grid((320, 180), 256, 32)
+    show.xdotool("mousemove", str(grid.left + 3 * 32 + 9), "60")
+    show.xdotool("click", "1")
+    show.until(lambda picture: accents(picture) == 0, "closed it after a click")
+    chosen = show.ask("/liveflight/target")
+    assert chosen.startswith("vgg16:conv3_1:") and chosen != "vgg16:conv3_1:7"
+    show.xdotool("key", "slash", *"volcano", "Return")
+    show.until(lambda _: show.ask("/liveflight/target").endswith("class:980"), "found a class")
 
 
 def resizing_and_losing_the_focus_do_not_end_it(show: Show) -> None:

@@ -46,6 +46,8 @@ def test_every_control_is_reached_with_arrows(
         case "trigger":
             assert said(picker, mailbox, "return") == [Trigger(row.key)]
             assert said(picker, mailbox, "right", "left") == []
+        case "text" if row.key in ("mix.target_add", "mix.journey_add", "mix.star"):
+            assert said(picker, mailbox, "right", "left") == [], "it would be done at once"
         case "text":
             (message,) = said(picker, mailbox, "right")
             assert isinstance(message, Set) and message.key == row.key and message.value
@@ -106,3 +108,20 @@ def test_the_list_shows_what_is_picked_its_value_and_its_help(picker: Picker) ->
     lines = picker.lines({})
     assert any("turns the picture" in line and "-180 to 180 deg/s" in line for line in lines)
     assert len(lines) < 20
+
+
+@pytest.mark.parametrize("key", ["mix.target", "pad.a", "pad.d", "mix.target_add", "mix.star"])
+def test_a_target_is_chosen_elsewhere(key: str, picker: Picker, mailbox: Mailbox) -> None:
+    asked: list[tuple[str, str]] = []
+    picker.choose = lambda control, value: asked.append((control, value))
+    pick(picker, key)
+    lines = picker.lines({key: "vgg16:conv4_1:17"})
+    assert any(line.endswith("\tEnter: choose in the atlas") for line in lines)
+    assert said(picker, mailbox, "return") == [] and asked == [(key, "vgg16:conv4_1:17")]
+
+
+def test_other_texts_are_not(picker: Picker, mailbox: Mailbox) -> None:
+    picker.choose = lambda control, value: pytest.fail(f"{control} is no target")
+    for key in ("show.preset", "midi.learn"):
+        pick(picker, key)
+        assert said(picker, mailbox, "return") == []

@@ -6,7 +6,7 @@ import pytest
 from in_flight import DEEP
 
 from liveflight import keepsakes
-from liveflight.core import favourites, presets
+from liveflight.core import favourites, presets, stars
 from liveflight.core.mailbox import Set, Trigger
 from liveflight.core.modulation import Row
 from liveflight.core.presets import Preset
@@ -118,3 +118,11 @@ def test_what_cannot_be_kept_is_reported_and_the_flight_goes_on(flight: Flight, 
     flight.apply([Trigger("show.save_preset"), Trigger("show.snapshot")])
     assert sum(flight.reports.counts.values()) == 2
     assert "cannot be written" in flight.reports.last
+
+
+def test_a_star_is_kept_and_taken_away_again(flight: Flight, own: Path) -> None:
+    keepsakes.offer(flight, remote=False)
+    for said, kept in [("is starred", (DEEP,)), ("has no star any more", ())]:
+        flight.apply([Set("mix.star", str(DEEP))])
+        assert stars.read() == kept and flight.last_message == f"{DEEP} {said}"
+    assert not flight.reports.counts

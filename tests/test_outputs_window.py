@@ -25,7 +25,8 @@ pytestmark = [
 # Obeys one command a line and answers each with a line of JSON.
 CHILD = """
 import json, sys
-from liveflight.core.contracts import KeyPress, LiveflightError
+from dataclasses import astuple
+from liveflight.core.contracts import KeyPress, LiveflightError, Pointer
 from liveflight.outputs.window import Window
 
 try:
@@ -33,12 +34,33 @@ try:
 except LiveflightError as error:
     print(json.dumps(str(error)))
     sys.exit(2)
+mouse = []
 kept = window.ctx.texture((3, 2), 4, bytes(range(24)))
 
 def events():
-    named = [(e.name, e.repeat) if isinstance(e, KeyPress) else "quit" for e in window.events()]
+    found = window.events()
+    mouse.extend(list(astuple(e)) for e in found if isinstance(e, Pointer))
+    found = [e for e in found if not isinstance(e, Pointer)]
+    named = [(e.name, e.repeat) if isinstance(e, KeyPress) else "quit" for e in found]
     draw()
     return named
+
+def pointer():
+    "What the mouse did since the last time."
+    events()
+    done = mouse[:]
+    mouse.clear()
+    return done
+
+def pointer_is_seen():
+    import pygame
+    return pygame.mouse.get_visible()
+
+def show_pointer():
+    window.show_pointer(True)
+
+def hide_pointer():
+    window.show_pointer(False)
 
 def draw():
     "The upper half red, the lower half blue."
@@ -71,7 +93,8 @@ def close():
     window.close()
     window.close()
 
-commands = {f.__name__: f for f in (events, handle, state, most, close, window.toggle_fullscreen)}
+told = (events, handle, state, most, close, pointer, pointer_is_seen, show_pointer, hide_pointer)
+commands = {f.__name__: f for f in (*told, window.toggle_fullscreen)}
 print(json.dumps("open"), flush=True)
 for line in sys.stdin:
     print(json.dumps(commands[line.strip()]()), flush=True)
@@ -250,6 +273,73 @@ def test_alt_and_enter_is_a_key_of_its_own(play: Callable[..., Player]) -> None:
     player.xdotool("key", "--delay", "5", "alt+Return", "alt+KP_Enter", "Return")
     found = player.events(lambda events: ["return", False] in events)
     assert found == [["alt+return", False], ["alt+return", False], ["return", False]]
+
+
+def test_shift_and_enter_is_a_key_of_its_own(play: Callable[..., Player]) -> None:
+    player = play(size=(320, 200))
+    player.focus()
+    player.xdotool("key", "--delay", "5", "shift+Return", "shift+KP_Enter", "shift+alt+Return", "q")
+    found = player.events(lambda events: ["q", False] in events)
+    assert [name for name, _ in found] == ["shift+return", "shift+return", "alt+return", "q"]
+
+
+def test_the_mouse_moves_presses_and_turns_its_wheel(play: Callable[..., Player]) -> None:
+    player = play(size=(320, 200))
+    number = player.focus()
+    player.xdotool("mousemove", "--window", number, "40", "30")
+    assert player.until(lambda: ["move", 40, 30, False, [0, 0]] in player.ask("pointer"))
+    player.xdotool("click", "1", "click", "3", "click", "2", "click", "4", "click", "5")
+    player.xdotool("keydown", "Shift_L", "click", "1", "click", "7", "keyup", "Shift_L")
+    wanted = [
+        ["left", 40, 30, False, [0, 0]],
+        ["right", 40, 30, False, [0, 0]],
+        ["wheel", 40, 30, False, [0, 1]],
+        ["wheel", 40, 30, False, [0, -1]],
+        ["left", 40, 30, True, [0, 0]],
+        ["wheel", 40, 30, True, [1, 0]],
+    ]
+    done: list[Any] = []
+
+    def enough() -> bool:
+        done.extend(player.ask("pointer"))
+        return len(done) >= len(wanted)
+
+    assert player.until(enough), done
+    assert done == wanted
+    assert player.end() == ""
+
+
+def test_of_moves_between_two_frames_the_last_counts(play: Callable[..., Player]) -> None:
+    player = play(size=(320, 200))
+    number = player.focus()
+    moves = [word for x in range(10, 60) for word in ("mousemove", "--window", number, str(x), "9")]
+    player.xdotool(*moves)
+
+    def arrived() -> bool:
+        seen = player.ask("pointer")
+        assert len(seen) <= 2, "it has looked twice"
+        return any(x == 59 for _, x, *_ in seen)
+
+    assert player.until(arrived)
+
+
+def test_the_pointer_is_hidden_in_full_screen_unless_it_is_wanted(
+    play: Callable[..., Player],
+) -> None:
+    player = play(size=(320, 200))
+    assert player.ask("pointer_is_seen")
+    player.ask("toggle_fullscreen")
+    assert not player.ask("pointer_is_seen")
+    player.ask("show_pointer")
+    assert player.ask("pointer_is_seen")
+    player.ask("toggle_fullscreen")
+    player.ask("toggle_fullscreen")
+    assert player.ask("pointer_is_seen"), "as long as it is wanted"
+    player.ask("hide_pointer")
+    assert not player.ask("pointer_is_seen")
+    player.ask("toggle_fullscreen")
+    assert player.ask("pointer_is_seen")
+    assert player.end() == ""
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from heapq import nlargest
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
@@ -241,7 +241,8 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeyPress:
-    """A key went down. `name` is lower case and layout-free: `a`, `left`, `plus`, `f5`, `space`."""
+    """A key went down. `name` is lower case and layout-free: `a`, `left`, `plus`, `f5`, `space`;
+    two have a name of their own with a modifier held: `alt+return`, `shift+return`."""
 
     name: str
     repeat: bool = False
@@ -249,11 +250,26 @@ class KeyPress:
 
 
 @dataclass(frozen=True, slots=True)
+class Pointer:
+    """The mouse moved over the output, pressed a button there or turned its wheel."""
+
+    action: Literal["move", "left", "right", "wheel"]
+    x: int
+    """Pixels from the left."""
+    y: int
+    """Pixels from the top."""
+    shift: bool = False
+    """Whether a Shift key is held."""
+    wheel: tuple[int, int] = (0, 0)
+    """Notches to the right and up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """The user closed the output."""
 
 
-Event = KeyPress | Quit
+Event = KeyPress | Pointer | Quit
 
 
 class Output(Protocol):
@@ -282,6 +298,10 @@ class Output(Protocol):
         ...
 
     def toggle_fullscreen(self) -> None: ...
+
+    def show_pointer(self, wanted: bool) -> None:
+        """Show the mouse pointer in full screen too, as long as it is `wanted`."""
+        ...
 
     def close(self) -> None:
         """May be called twice."""

@@ -96,6 +96,11 @@ ROWS: tuple[Control, ...] = (
     _trigger("mix", "layer_shallower", "the layer before", waits="target"),
     _trigger("mix", "network_next", "the next network whose weights are at hand", waits="target"),
     _trigger("mix", "random", "a random living filter of the layer", waits="target"),
+    _trigger("mix", "back", "back to the filter flown before", waits="target"),
+    _trigger("mix", "forth", "forth again to the one flown after it", waits="target"),
+    _text("mix", "target_add", "adds a target to the mix, as strong as its others are on average; again: stronger", "", "target"),
+    _text("mix", "journey_add", "adds a target to the end of the autopilot's journey", ""),
+    Control("mix", "star", "text", "stars a filter, or not any more; the atlas marks it", "", remote=False, saved=False),
 
     _switch("pad", "on", "blends the pad's four targets by where pad.x and pad.y are", saved=False),
     _number("pad", "x", 0, 0.5, 1, "", "from pad.a and pad.c on the left to pad.b and pad.d on the right", glide=0.1),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from liveflight.core.contracts import Mix, Target
+from liveflight.core.contracts import LiveflightError, Mix, Target
 from liveflight.core.morph import eased
 
 _FAINT = 0.02
@@ -23,6 +23,9 @@ _HURRY = 0.3
 _MOST = 6
 """Targets that a crossfade comes from, and as many that it goes to, the strongest first: a drummed
 key must not slow the flight down."""
+
+_MOST_STOPS = 99
+"""As in a preset."""
 
 _REMEMBERED = 12
 """Places that wandering does not come back to soon."""
@@ -109,6 +112,15 @@ class Journey:
     def follow(self, stops: Sequence[Target]) -> None:
         """A new list, from its start; an empty one means wandering."""
         self._stops, self._next = tuple(stops), 0
+
+    def add(self, stop: Target) -> int:
+        """Put a target at the end of the list; return of how many stops it is the last.
+
+        Raises LiveflightError where there are as many as a preset may hold."""
+        if len(self._stops) >= _MOST_STOPS:
+            raise LiveflightError(f"the journey has {_MOST_STOPS} stops: a preset holds no more")
+        self._stops = (*self._stops, stop)
+        return len(self._stops)
 
     @property
     def stops(self) -> tuple[Target, ...]:

@@ -33,7 +33,7 @@ _SPOKEN = {
 _HINTS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
 _ELSEWHERE = {
     *("show.hud", "show.help", "show.screenshot", "show.save_preset", "show.snapshot"),
-    *("show.favourite", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
+    *("show.favourite", "mix.star", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
 }
 """What has no part in the picture: neither recorded nor flown again."""
 

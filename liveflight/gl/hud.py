@@ -72,11 +72,13 @@ class Hud:
         *,
         bottom_up: bool,
         place: Place = "corner",
+        indent: int = 0,
     ) -> None:
         """`lines` over a framebuffer of that width and height, on a translucent dark panel: in the
         top left corner, or in the middle, set in as many blocks side by side as it takes. A tab
         parts a line's columns, an empty line is where a block may end. What does not fit is cut
-        off, what the font lacks is shown by something like it or a box.
+        off, what the font lacks is shown by something like it or a box. In the corner the panel
+        stands `indent` pixels further to the right.
 
         `bottom_up`: row 0 of the framebuffer is the bottom of what is seen, as in a window. Leaves
         the framebuffer bound, its viewport whole, blending off."""
@@ -85,7 +87,8 @@ class Hud:
         panel = self._panel((tuple(lines), size), place)
         if panel is None:
             return
-        left = top = _margin(size)
+        left = top = margin(size)
+        left += indent
         if place == "centre":
             left, top = (size[0] - panel.width) // 2, (size[1] - panel.height) // 2
         first_row = size[1] - top - panel.height if bottom_up else top
@@ -146,14 +149,14 @@ def rasterised(lines: Sequence[str], size: tuple[int, int], place: Place) -> np.
     """The panel for an output of that width and height: uint8 (h, w, 2), row 0 at the top: the
     light of the text and how much of the picture is covered, premultiplied. Never larger than the
     output."""
-    room = (max(size[0] - 2 * _margin(size), 1), max(size[1] - 2 * _margin(size), 1))
-    rows = [[_shown(cell) for cell in line.split("\t")] for line in lines]
+    room = (max(size[0] - 2 * margin(size), 1), max(size[1] - 2 * margin(size), 1))
+    rows = [[plain(cell) for cell in line.split("\t")] for line in lines]
     text = _set([rows], _em(size)) if place == "corner" else _fitted(rows, room, _em(size))
     width, height = min(text.width, room[0]), min(text.height, room[1])
     light, cover = Image.new("L", (width, height)), Image.new("L", (width, height))
     pen = ImageDraw.Draw(light)
     for x, y, cell in text.cells:
-        pen.text((x, y), cell, fill=245, font=_font(text.em), anchor="ls")
+        pen.text((x, y), cell, fill=245, font=face(text.em), anchor="ls")
     ImageDraw.Draw(cover).rounded_rectangle(
         (0, 0, width - 1, height - 1), text.em // 2, fill=round(255 * _COVER)
     )
@@ -197,7 +200,7 @@ def _blocks(rows: Sequence[_Row], most: int) -> list[list[_Row]]:
 
 def _set(blocks: Sequence[Sequence[_Row]], em: int) -> _Text:
     """Sets blocks of rows of cells side by side."""
-    font, line, gap = _font(em), round(1.4 * em), round(1.2 * em)
+    font, line, gap = face(em), round(1.4 * em), round(1.2 * em)
     cells: list[tuple[float, float, str]] = []
     left = em
     for block in blocks:
@@ -225,16 +228,17 @@ def _em(size: tuple[int, int]) -> int:
     return max(round(size[1] / 40), 12)
 
 
-def _margin(size: tuple[int, int]) -> int:
+def margin(size: tuple[int, int]) -> int:
     return max(size[1] // 50, 1)
 
 
-def _shown(cell: str) -> str:
+def plain(cell: str) -> str:
     """Something the font engine takes: it raises on lone surrogates and breaks lines by itself."""
-    plain = unicodedata.normalize("NFKD", cell[:_LONGEST].translate(_LIKE))
-    return "".join(c if c.isprintable() else "?" for c in plain if not unicodedata.combining(c))
+    likened = unicodedata.normalize("NFKD", cell[:_LONGEST].translate(_LIKE))
+    return "".join(c if c.isprintable() else "?" for c in likened if not unicodedata.combining(c))
 
 
 @lru_cache(maxsize=64)
-def _font(em: int) -> _Font:
+def face(em: int) -> _Font:
+    """Return the type at that size in pixels."""
     return ImageFont.load_default(em)

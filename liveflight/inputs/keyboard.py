@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from liveflight.core.contracts import KeyPress
 from liveflight.core.controls import CONTROLS, ROWS, Controls
@@ -66,6 +68,7 @@ KEYS: tuple[Row, ...] = (
     _fire("Up Down", up="mix.layer_deeper", down="mix.layer_shallower"),
     _fire("N", n="mix.network_next"),
     _fire("X", x="mix.random"),
+    _fire("F6 F7", f6="mix.back", f7="mix.forth"),
     Row("1 to 9", {digit: (Set("show.preset", digit),) for digit in "123456789"}),
     _fire("F3 F4", f3="show.preset_previous", f4="show.preset_next"),
     _fire("G", g="show.preset_random"),
@@ -75,7 +78,7 @@ KEYS: tuple[Row, ...] = (
     Row("Enter", {"return": (Trigger("cue.go"),)}),
     _toggle("L", "l", "cue.hold"),
     _toggle("Tab", "tab", "show.autopilot", "autopilot: goes on to the next target by itself"),
-    _toggle("F6", "f6", "show.autopilot_mode", "autopilot: on the journey, at random, by sight"),
+    _toggle("F8", "f8", "show.autopilot_mode", "autopilot: on the journey, at random, by sight"),
     _steps(", .", "comma", "period", "mix.crossfade", 1 / 60),
 
     _steps("- +", "minus", "plus", "camera.zoom"),
@@ -101,9 +104,16 @@ KEYS: tuple[Row, ...] = (
     Row("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),
     _fire("P", p="show.screenshot"),
     _fire("F5", f5="show.save_preset"),
-    Row("Esc", {LEAVE: (Trigger("show.quit"),)}, note="closes help, list or MIDI learn, or quits"),
+    Row("Esc", {LEAVE: (Trigger("show.quit"),)}, note="closes what is open, or quits"),
 )
 # fmt: on
+
+_OPENING = (
+    f"{PICK.upper()}\tall controls: pick one, move it, let it learn its MIDI knob",
+    "O\tthe atlas: pick a filter by its picture, with arrows or mouse",
+    "/\tsearch: pick a class or a preset by its name",
+)
+"""Lines of the help page about what opens something that takes keys of its own."""
 
 _ROW_OF = {name: row for row in KEYS for name in row.keys}
 
@@ -111,19 +121,32 @@ _ROW_OF = {name: row for row in KEYS for name in row.keys}
 def help_lines() -> list[str]:
     """The help page: one line per row, the keys in a first column, what they do in a second; a tab
     parts them."""
-    every = f"{PICK.upper()}\tall controls: pick one, move it, let it learn its MIDI knob"
-    return [*(f"{row.label}\t{row.help}" for row in KEYS), every]
+    return [*(f"{row.label}\t{row.help}" for row in KEYS), *_OPENING]
+
+
+class Opened(Protocol):
+    """What takes keys of its own while it is open."""
+
+    def press(self, event: KeyPress) -> bool:
+        """Return whether the key was its own."""
+        ...
 
 
 class Keyboard:
     """Puts into `mailbox` what the table says of each key, unless the picker takes it; other keys
     do nothing. `controls` say what is open."""
 
-    def __init__(self, mailbox: Mailbox, controls: Controls) -> None:
+    def __init__(self, mailbox: Mailbox, controls: Controls, above: Sequence[Opened] = ()) -> None:
+        """`above`: what is asked first whether a key is its own."""
         self._mailbox, self._controls = mailbox, controls
+        self.above = above
         self.picker = Picker(mailbox)
 
     def press(self, event: KeyPress) -> None:
+        if any(opened.press(event) for opened in self.above):
+            return
+        if event.name == "shift+return":  # that is a key of its own only where something is open
+            event = KeyPress("return", event.repeat)
         if event.name == PICK:
             if not event.repeat:
                 self.picker.toggle()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from liveflight.core import presets
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
+from liveflight.core.pad import CORNERS
 
 STEP = 1 / 64
 """Fader way of one press: about 5 % more zoom, 6 degrees per second more turn. A power of two, so
@@ -18,6 +19,11 @@ _SHOWN = 15
 
 PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.movable)
 """All that can be moved or fired, in the table's order."""
+
+_ORDERS = ("mix.target_add", "mix.journey_add", "mix.star")
+"""Texts that do something at once, and so are not stepped through."""
+_TARGETS = ("mix.target", *CORNERS, *_ORDERS)
+"""Texts that are chosen from the atlas."""
 
 HELP = "Up Down: pick   Left Right: move   Enter: fire   Delete: default   L: MIDI learn   C: close"
 
@@ -32,6 +38,8 @@ class Picker:
         self._suggestions: dict[str, list[str]] = {}
         self._values: Mapping[str, Value] = {}
         self.open = False
+        self.choose: Callable[[str, str], None] = lambda key, value: None
+        """Lets a target be chosen for a text control, given its key and value."""
 
     @property
     def picked(self) -> Control:
@@ -95,6 +103,8 @@ class Picker:
                 return Trigger(self.picked.key)
             case "bool" | "enum":
                 return Nudge(self.picked.key, 1)
+            case "text" if self.picked.key in _TARGETS:
+                self.choose(self.picked.key, str(self._values.get(self.picked.key, "")))
         return None
 
     def _suggested(self, key: str, way: int) -> Message | None:
@@ -118,6 +128,8 @@ def _sensible(key: str) -> list[str]:
         return list(presets.names())
     if key == "midi.learn":
         return [row.key for row in PICKABLE]
+    if key in _ORDERS:
+        return []
     targets: dict[str, None] = {}
     for name in presets.names():
         try:
@@ -134,4 +146,6 @@ def _shown(row: Control, value: Value | None) -> str:
 
 
 def _range(row: Control) -> str:
+    if row.key in _TARGETS:
+        return "Enter: choose in the atlas"
     return "" if row.kind in ("text", "trigger") else row.range

@@ -85,6 +85,17 @@ def drawn(network: Network) -> list[Layer]:
     return [layer for layer in network.layers if not layer.name.startswith(("relu", "pool"))]
 
 
+def shown_for(network: Network, layer: str) -> Layer:
+    """Return the layer that an atlas shows for a layer: of a rectifier or pool, that before it."""
+    by_name = {each.name: each for each in drawn(network)}
+    found = next(iter(by_name.values()))
+    for each in network.layers:
+        found = by_name.get(each.name, found)
+        if each.name == layer:
+            break
+    return found
+
+
 def user_folder(network: str) -> Path:
     """Return where the user's own atlas of a network lies."""
     return folders.data() / "atlas" / network

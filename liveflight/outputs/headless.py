@@ -65,6 +65,9 @@ class Headless:
     def toggle_fullscreen(self) -> None:
         """There is no screen to fill."""
 
+    def show_pointer(self, wanted: bool) -> None:
+        """There is no mouse."""
+
     def close(self) -> None:
         if not self._open:
             return

@@ -8,10 +8,11 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Literal
 
 import moderngl
 
-from liveflight.core.contracts import Event, KeyPress, LiveflightError, Quit
+from liveflight.core.contracts import Event, KeyPress, LiveflightError, Pointer, Quit
 from liveflight.outputs import before_gl, has_display
 
 # Read when pygame is imported or SDL started; what the user has set stays.
@@ -40,6 +41,10 @@ _FLAGS = pygame.OPENGL | pygame.DOUBLEBUF | pygame.RESIZABLE
 _REPEAT_AFTER, _REPEAT_EVERY = 400, 50
 """Milliseconds."""
 _SHORTCUT = pygame.KMOD_CTRL | pygame.KMOD_ALT | pygame.KMOD_META
+_SHIFTS = {pygame.KSCAN_LSHIFT, pygame.KSCAN_RSHIFT}
+_TYPED = {"?": "question", "/": "/"}
+"""Keys by what they type: where that is differs from keyboard to keyboard."""
+_BUTTONS: dict[int, Literal["left", "right"]] = {1: "left", 3: "right"}
 _ELSEWHERE = "start it on a desktop, or render to a file: liveflight render --out flight.mp4"
 
 _NAMES = {
@@ -104,6 +109,8 @@ class Window:
             pygame.display.quit()
             raise
         pygame.display.set_allow_screensaver(False)
+        self._pointed = False
+        """Whether the mouse pointer is wanted in full screen."""
         pygame.mouse.set_visible(not fullscreen)
         pygame.key.set_repeat(_REPEAT_AFTER, _REPEAT_EVERY)
         self._most, self._said = _most(self.ctx), False
@@ -119,8 +126,9 @@ class Window:
         return self.ctx.screen
 
     def events(self) -> Sequence[Event]:
-        """Key presses and Quit, in order. Presses with Ctrl, Alt or the system key held are the
-        desktop's shortcuts and left out, but for Alt+Enter, which everywhere is full screen."""
+        """Key presses, the mouse and Quit, in order; of moves in a row the last. Presses with Ctrl,
+        Alt or the system key held are the desktop's shortcuts and left out, but for Alt+Enter,
+        which everywhere is full screen."""
         found: list[Event] = []
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
@@ -129,6 +137,10 @@ class Window:
                 found.extend(self._press(event))
             elif event.type == pygame.KEYUP:
                 self._down.discard(event.scancode)
+            elif pointer := _pointer(event, bool(self._down & _SHIFTS)):
+                if found and pointer.action == "move" == getattr(found[-1], "action", ""):
+                    found.pop()
+                found.append(pointer)
             elif event.type == pygame.WINDOWFOCUSLOST:
                 self._down.clear()
         if pygame.display.get_window_size() != self._whole:
@@ -149,8 +161,12 @@ class Window:
                 _set_mode(self._windowed, _FLAGS, vsyncs=[self.vsync])
         except (pygame.error, LiveflightError) as error:
             _log.warning("fullscreen cannot be changed here: %s", error)
-        pygame.mouse.set_visible(not pygame.display.is_fullscreen())
+        self.show_pointer(self._pointed)
         self._follow_size()
+
+    def show_pointer(self, wanted: bool) -> None:
+        self._pointed = wanted
+        pygame.mouse.set_visible(wanted or not pygame.display.is_fullscreen())
 
     def close(self) -> None:
         if not self._open:
@@ -162,9 +178,10 @@ class Window:
     def _press(self, event: pygame.event.Event) -> list[Event]:
         repeat = event.scancode in self._down
         self._down.add(event.scancode)
-        # Where it is typed differs from keyboard to keyboard.
-        name = "question" if event.unicode == "?" else key_name(event.key, event.scancode)
+        name = _TYPED.get(event.unicode) or key_name(event.key, event.scancode)
         held = event.mod & _SHORTCUT
+        if name == "return" and event.mod & pygame.KMOD_SHIFT and not held:
+            name = "shift+return"
         if name == "return" and held and not held & ~pygame.KMOD_ALT:
             return [KeyPress("alt+return", repeat)]
         return [KeyPress(name, repeat)] if name and not held else []
@@ -181,6 +198,19 @@ class Window:
                 *self._size,
             )
         self.ctx.screen.viewport = (0, 0, *self._size)
+
+
+def _pointer(event: pygame.event.Event, shift: bool) -> Pointer | None:
+    """Return what the mouse did; None for any other event."""
+    x, y = getattr(event, "pos", (0, 0))
+    if event.type == pygame.MOUSEMOTION:
+        return Pointer("move", x, y, shift)
+    if event.type == pygame.MOUSEBUTTONDOWN and event.button in _BUTTONS:
+        return Pointer(_BUTTONS[event.button], x, y, shift)
+    if event.type == pygame.MOUSEWHEEL:
+        x, y = pygame.mouse.get_pos()
+        return Pointer("wheel", x, y, shift, (event.x, event.y))
+    return None
 
 
 def _start_display() -> None:
