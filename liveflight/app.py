@@ -13,14 +13,7 @@ import numpy as np
 from liveflight import engines, housekeeping, keepsakes, surfaces
 from liveflight.core import presets
 from liveflight.core.camera import Camera
-from liveflight.core.contracts import (
-    Canvas,
-    Engine,
-    KeyPress,
-    Output,
-    Pointer,
-    Quit,
-)
+from liveflight.core.contracts import Canvas, Engine, KeyPress, Output, Pointer, Quit
 from liveflight.core.mailbox import Mailbox, Message
 from liveflight.core.meter import Meter
 from liveflight.dream import Dream

@@ -29,7 +29,7 @@ target."""
 
 CANVAS = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
 """Width and height of the canvas by device, where nobody asked for another."""
-_DENSE = {**CANVAS, "cpu": (256, 144)}
+DENSE_CANVAS = {**CANVAS, "cpu": (256, 144)}
 """The same for networks of full convolutions, whose steps cost several times as much."""
 
 _SMALLEST = 64
@@ -91,7 +91,7 @@ class Options:
 
 def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:
     """Width and height of the canvas on that device, at `scale` times what was asked for."""
-    width, height = options.canvas or (_DENSE if options.dense else CANVAS)[device]
+    width, height = options.canvas or (DENSE_CANVAS if options.dense else CANVAS)[device]
     scale = max(scale, min(1.0, _SMALLEST / min(width, height)))
     if scale == 1.0:
         return width, height

@@ -33,4 +33,4 @@ def lay_out(folder: Path, patch: pytest.MonkeyPatch) -> None:
     for network, sheets in SHEETS.items():
         made = {name: (filters, thumbnails(len(filters))) for name, filters in sheets.items()}
         atlas.write(folder / network, made, "made by hand")
-    patch.setattr(atlas, "find", lambda network: atlas._read(folder / network))
+    patch.setattr(atlas, "find", lambda network: atlas.read(folder / network))

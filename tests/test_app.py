@@ -1023,7 +1023,7 @@ def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> N
 def test_the_canvas_grows_to_what_the_device_can_do(
     ctx: moderngl.Context, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(takeoff, "CANVAS", {"cpu": (16, 8), "cuda": (48, 20)})
+    monkeypatch.setattr(takeoff, "DENSE_CANVAS", {"cpu": (16, 8), "cuda": (48, 20)})
     monkeypatch.setattr(engine, "device", "cuda")
     with closing(started(ctx, live=False)) as app:
         assert app.canvas_size == (16, 8)
@@ -1055,7 +1055,7 @@ def test_what_cannot_start_closes_its_output(
 def test_a_first_network_without_weights_ends_the_flight(
     live: bool, ctx: moderngl.Context, engine: FakeEngine
 ) -> None:
-    engine.missing.add("efficientnet_lite0")
+    engine.missing.add("vgg16")
     with pytest.raises(LiveflightError, match="no weights"):
         app = started(ctx, live=live, canvas=CANVAS)
         with closing(app):
