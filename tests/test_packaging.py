@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -48,12 +49,12 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.mark.parametrize("folder", ["shaders", "presets", "cues"])
+@pytest.mark.parametrize("folder", ["shaders", "presets", "cues", "weights", "atlas"])
 def test_wheel_carries_data(wheel: Path, folder: str) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    files = [path for path in (ROOT / folder).iterdir() if path.is_file()]
+    files = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
     assert files
-    assert {f"liveflight/data/{folder}/{path.name}" for path in files} <= names
+    assert {f"liveflight/data/{path.relative_to(ROOT).as_posix()}" for path in files} <= names
 
 
 def test_wheel_carries_nothing_else(wheel: Path) -> None:
@@ -68,4 +69,5 @@ def test_runs_from_the_installed_wheel(installed: Path, tmp_path: Path) -> None:
     where = python("-c", "import liveflight; print(liveflight.__file__)")
     assert Path(where.strip()).is_relative_to(installed)
     assert "ai-flight" in python("-m", "liveflight", "presets")
+    assert re.search(r"vgg16 .*with the installation", python("-m", "liveflight", "networks"))
     assert "/liveflight/camera/zoom" in python("-m", "liveflight", "controls")
