@@ -478,7 +478,7 @@ def test_what_is_rendered_instead_is_announced_once_it_can_be(
 ) -> None:
     monkeypatch.setattr(outputs, "has_display", lambda: False)
     for wrong in (["--preset", "nope.toml"], ["--image", "nope.png"], ["--cues", "nope.toml"]):
-        assert "nope" in refused(capsys, *wrong, "--size", "64x36")
+        assert "nope" in refused(capsys, *wrong, *STEM, "--size", "64x36")
     assert not list(elsewhere.glob("*.mp4"))
 
 
