@@ -70,7 +70,7 @@ def fly(args: argparse.Namespace) -> int:
             raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
         out = new_files.free(DEFAULT)
         said = f"no display here: rendering ten seconds to {out} instead"
-        heard = args.sound if Path(args.sound).is_file() else ""  # there is no time for devices
+        heard = args.sound if os.path.isfile(args.sound) else ""  # there is no time for devices
         options = parser.options(args, fps=30.0, sound=heard)
         return _render(options, 10.0, args.size or SIZE, out, said=said)
     flight, fps = _started(args)
@@ -140,7 +140,7 @@ def _render(
         print(f"stopped: {done} frames in {sink.path.resolve()}" if done else "stopped: no frames")
         return stopping.INTERRUPTED
     except Exception as error:
-        if not done or not sink.path.exists():
+        if not done or not os.path.exists(sink.path):
             raise
         left = f"what there is of it is in {sink.path.resolve()}"
         if isinstance(error, LiveflightError):

@@ -57,11 +57,11 @@ def make(folder: Path) -> None:
     Raises OSError."""
     if _HOMELESS in (folder, *folder.parents):
         raise FileNotFoundError(errno.ENOENT, _NO_HOME, str(folder))
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    missing = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
     for each in reversed(missing):
         each.mkdir(0o700, exist_ok=True)
         each.chmod(0o700)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
@@ -70,7 +70,7 @@ def unwritable(folder: Path) -> str:
     if _HOMELESS in (folder, *folder.parents):
         return _NO_HOME
     there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
-    if not there.is_dir():
+    if not os.path.isdir(there):
         return f"{there} is not a folder"
     return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written to"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -238,7 +239,7 @@ def _ppm(pipe: IO[bytes]) -> np.ndarray | None:
 def _input(source: str, pace: list[str]) -> list[str]:
     if source.startswith("lavfi:"):
         return [*pace, "-f", "lavfi", "-i", source.removeprefix("lavfi:")]
-    if Path(source).is_file():
+    if os.path.isfile(source):
         # "file:" keeps a name like "http:x.mp4" a name.
         return [*pace, "-stream_loop", "-1", "-i", f"file:{Path(source).absolute()}"]
     if sys.platform == "darwin":

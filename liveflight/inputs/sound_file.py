@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -52,7 +53,7 @@ class Recording:
 
     def open(self) -> None:
         path = str(self._path)
-        if not self._path.is_file():
+        if not os.path.isfile(self._path):
             raise LiveflightError(f"sound {path!r}: there is no such file")
         program = ffmpeg.find()
         if program is None:
