@@ -9,6 +9,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from liveflight import child
+from liveflight.worker import beside
 
 PATIENCE = 60.0
 """Seconds without progress after which an ffmpeg that is waited for is ended."""
@@ -43,33 +44,40 @@ def rate(fps: float) -> Fraction:
 
 class Watch:
     """Kills a process that keeps its caller waiting without progress for PATIENCE seconds: what the
-    caller waits for then ends as with any that died. `with watch:` around what may wait."""
+    caller waits for then ends as with any that died. `with watch:` around what may wait: each time
+    that it is over is progress."""
 
-    def __init__(self, process: subprocess.Popen[bytes], progress: Callable[[], object]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], progress: Callable[[], object] = lambda: None
+    ) -> None:
         """`progress` returns anything that changes while the process works."""
         self._process, self._progress = process, progress
-        self._waiting = False
+        self._waiting, self._waits = False, 0
         self._ended = threading.Event()
         self.killed = False
-        threading.Thread(target=self._run, name="ffmpeg's watch", daemon=True).start()
+        beside(self._run, "ffmpeg's watch")
 
     def __enter__(self) -> None:
         self._waiting = True
 
     def __exit__(self, *exception: object) -> None:
         self._waiting = False
+        self._waits += 1
 
     def close(self) -> None:
         """End the watch. May be called twice."""
         self._ended.set()
 
     def _run(self) -> None:
-        idle, before = 0, self._progress()
+        idle, before = 0, self._state()
         while not self._ended.wait(PATIENCE / _LOOKS):
-            now = self._progress()
+            now = self._state()
             idle = idle + 1 if self._waiting and now == before else 0
             before = now
             if idle >= _LOOKS:
                 self.killed = True
                 self._process.kill()
                 return
+
+    def _state(self) -> tuple[int, object]:
+        return self._waits, self._progress()

@@ -107,6 +107,21 @@ def test_a_source_that_hangs_ends_a_render_with_the_reason(film, opened, monkeyp
         footage.newest(1000.0)
 
 
+def test_a_source_that_is_slow_all_the_time_ends_no_render(film, opened, monkeypatch) -> None:
+    monkeypatch.setattr(ffmpeg, "PATIENCE", 1.2)
+    footage = opened(Footage(str(film), 10.0))
+    read = footage._stream.read
+
+    def slowly():  # a large film on a busy machine: whenever somebody looks, it is waited for
+        time.sleep(0.1)
+        return read()
+
+    monkeypatch.setattr(footage._stream, "read", slowly)
+    for frame in range(30):
+        assert footage.newest(frame / 10) is not None
+    assert not footage._watch.killed
+
+
 def test_what_is_no_film_ends_with_the_reason(tmp_path, opened) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no film" * 100)
     with pytest.raises(LiveflightError, match="it is no video, or its end is missing"):

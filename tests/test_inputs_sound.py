@@ -259,6 +259,22 @@ def test_after_a_stall_it_is_where_time_is(tmp_path: Path) -> None:
     source.close()
 
 
+def test_hours_that_a_stall_has_missed_are_skipped_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Recording(stored(tmp_path / "a.wav", tone(10.0)), loop=True, live=True)
+    source.open()
+    source.read(0.0)
+    asked: list[int] = []
+    whole = source._bytes
+    monkeypatch.setattr(source, "_bytes", lambda count: asked.append(count) or whole(count))
+    assert len(source.read(300.0)) == 2 * 44100
+    assert max(asked) <= 1 << 20, "of an hour it would be 600 MB"
+    assert sum(asked) == 300 * 44100 * 4
+    assert np.abs(source.read(300.1)).max() == pytest.approx(0.5, abs=0.01)
+    source.close()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

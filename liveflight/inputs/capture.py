@@ -148,7 +148,7 @@ class Footage:
         """`fps`: of the flight. Raises LiveflightError where it cannot be opened."""
         self._source, self._fps, self._read = source, fps, 0
         self._stream = Stream(source, [], f"fps={ffmpeg.rate(fps)}")
-        self._watch = ffmpeg.Watch(self._stream._process, lambda: None)
+        self._watch = ffmpeg.Watch(self._stream._process)
 
     def newest(self, now: float) -> np.ndarray | None:
         """Raises LiveflightError where the source breaks off."""

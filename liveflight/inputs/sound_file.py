@@ -29,6 +29,9 @@ _WAITS = (0.5, 30.0)
 _GRACE = 1.0
 """Seconds that a decoder whose sound has ended may take to end itself."""
 
+_SKIPPED = 1 << 20
+"""Bytes that are skipped at once: of hours there are gigabytes."""
+
 _JUMP = 2.0
 """Seconds of sound at most that one frame hears: what a stall has missed is skipped."""
 
@@ -67,7 +70,7 @@ class Recording:
             except OSError as error:
                 why = error.strerror or error
                 raise LiveflightError(f"ffmpeg {program!r} does not start: {why}") from error
-            self._watch = ffmpeg.Watch(self._process, lambda: None)
+            self._watch = ffmpeg.Watch(self._process)
             self._first = b""
             self._first = self._bytes(_WIDTH)
             if not self._first:
@@ -89,7 +92,8 @@ class Recording:
         wanted = round((now - self._began) * self.rate) - self._heard
         self._heard += wanted
         skipped = max(0, wanted - round(_JUMP * self.rate))
-        self._bytes(skipped * _WIDTH)
+        for left in range(skipped * _WIDTH, 0, -_SKIPPED):
+            self._bytes(min(left, _SKIPPED))
         wanted -= skipped
         samples = np.zeros(wanted, np.float32)
         data = self._bytes(wanted * _WIDTH)
