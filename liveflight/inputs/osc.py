@@ -31,6 +31,8 @@ Repeats = Callable[[str, Message], bool]
 
 SPEAKERS = 64
 """Senders that are remembered at a time."""
+SENDERS = 1024
+"""Senders that are counted until the socket is empty: their number may be forged without end."""
 FLOOD = 256
 """Datagrams in a row of a flood that cannot be kept apart: others' are among them."""
 
@@ -158,6 +160,8 @@ class OscInput:
                 self._emptied(ours)
                 return
             came = self._came[ours]
+            if len(came) == SENDERS:
+                came.clear()
             came[sender] += 1
             if came[sender] > LOUD:
                 self._apart.put(ours, sender, time.monotonic())
