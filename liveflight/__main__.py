@@ -126,16 +126,19 @@ def _render(
     done = 0
     try:
         with sink:
-            output = Headless(size, sink.write)
-            flight = app.build(options, output, live=False, shown=console.Downloads())
-            if said:  # what was asked for is there
-                print(said, flush=True)
-            with closing(flight), console.progress(frames) as advance:
-                while done < frames:
-                    stopping.check()
-                    flight.frame(done / options.fps)
-                    done += 1
-                    advance()
+            try:
+                output = Headless(size, sink.write)
+                flight = app.build(options, output, live=False, shown=console.Downloads())
+                if said:  # what was asked for is there
+                    print(said, flush=True)
+                with closing(flight), console.progress(frames) as advance:
+                    while done < frames:
+                        stopping.check()
+                        flight.frame(done / options.fps)
+                        done += 1
+                        advance()
+            finally:
+                stopping.note()  # a second Ctrl-C must not keep the video from ending well
     except KeyboardInterrupt:
         print(f"stopped: {done} frames in {sink.path.resolve()}" if done else "stopped: no frames")
         return stopping.INTERRUPTED
@@ -272,6 +275,7 @@ def program() -> None:
     terminal.secure(queued=True)
     code = main()
     sys.stdout.flush()
+    stopping.end_at_once(code)  # all is closed; libraries' own ends would say a traceback
     if any(thread.name == THREAD for thread in threading.enumerate()):
         # A thread within torch's own code would abort the process as Python is taken down.
         logging.shutdown()
