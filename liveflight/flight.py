@@ -177,7 +177,7 @@ class Flight:
         self.looks.calm(self._panic.press(self._elapsed))
 
     def _report(self, error: LiveflightError) -> None:
-        if not self.course.goal:
+        if not (self.course.goal or self.course.waiting):
             raise CannotFlyError(str(error)) from error  # the first network could not be loaded
         self.reports.add(error)
 
