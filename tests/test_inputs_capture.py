@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -302,6 +303,43 @@ def test_a_source_comes_back_whatever_opening_it_raised(
     assert moving._thread.is_alive() and next(attempts) > 4
     lost, back = (record.getMessage() for record in caplog.records)
     assert lost.endswith("; it is tried again") and back.endswith("it is back")
+
+
+@pytest.mark.parametrize("hangs", ["close", "reason"])
+def test_one_that_a_driver_does_not_let_go_of_keeps_no_show_from_ending(hangs, monkeypatch) -> None:
+    entered, released = threading.Event(), threading.Event()
+
+    class Held:
+        def __init__(self, *given, **named) -> None: ...
+
+        def read(self) -> None: ...
+
+        def stop(self) -> None: ...
+
+        def reason(self) -> str:
+            return self.ends("reason")
+
+        def close(self) -> None:
+            self.ends("close")
+
+        def ends(self, here: str) -> str:
+            if here == hangs:
+                entered.set()
+                released.wait(60)
+            return "gone"
+
+    monkeypatch.setattr(capture, "Stream", Held)
+    moving = Capture("/dev/video0")
+    assert entered.wait(20)
+    moving.newest(0.0)
+    moving.newest(capture.HUNG + 1)
+    closing = threading.Thread(target=moving.close, daemon=True)
+    closing.start()
+    closing.join(20)
+    ended = not closing.is_alive()
+    released.set()
+    moving._thread.join(20)
+    assert ended and not moving._thread.is_alive()
 
 
 def test_closing_ends_ffmpeg_and_the_thread(opened) -> None:

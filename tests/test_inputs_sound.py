@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 import wave
 from itertools import pairwise
@@ -257,6 +258,28 @@ def test_after_a_stall_it_is_where_time_is(tmp_path: Path) -> None:
     assert np.abs(source.read(5.6)).max() == pytest.approx(0.5, abs=0.01)
     source.close()
     source.close()
+
+
+def test_a_decoder_that_a_disk_does_not_let_go_of_keeps_no_show_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Recording(stored(tmp_path / "a.wav", tone(1.0)))
+    source.open()
+    process = source._process
+    assert process
+    wait = process.wait
+
+    def held(timeout: float | None = None) -> int:
+        assert timeout is not None, "it would wait for ever"
+        raise subprocess.TimeoutExpired("ffmpeg", timeout)
+
+    monkeypatch.setattr(process, "wait", held)
+    source.close()
+    source.close()
+    monkeypatch.undo()
+    wait(60)
+    assert process.stdout
+    process.stdout.close()
 
 
 def test_hours_that_a_stall_has_missed_are_skipped_piece_by_piece(

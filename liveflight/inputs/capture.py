@@ -136,9 +136,9 @@ class Capture:
         finally:
             with self._lock:
                 stream, self._stream = self._stream, None
-                if stream:
-                    with contextlib.suppress(OSError):
-                        stream.close()
+            if stream:  # without the lock: one that a driver does not let go of never ends
+                with contextlib.suppress(OSError):
+                    stream.close()
 
 
 class Footage:

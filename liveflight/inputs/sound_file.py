@@ -111,9 +111,10 @@ class Recording:
         if process and self._watch:
             self._watch.close()
             process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
+            with suppress(subprocess.TimeoutExpired):  # a disk that is gone may not let go of it
+                process.wait(_GRACE)
+                assert process.stdout is not None
+                process.stdout.close()
 
     def _end(self, now: float, process: subprocess.Popen[bytes]) -> None:
         """The decoder gives no more: find out whether the sound is over."""
