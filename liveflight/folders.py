@@ -98,9 +98,9 @@ def private(folder: Path) -> Path:
 
     Raises OSError; PermissionError, with a line in the log, where others can write."""
     make(folder)
-    found = Path(os.path.realpath(folder))
+    found, ours = Path(os.path.realpath(folder)), Path(os.path.realpath(caches()))
     for each in (found, *found.parents):
-        if each == found or each.name == _NAME:
+        if each in (found, ours):  # another that is called liveflight may be a team's
             _close(each)
     if why := _foreign(found):
         _say_foreign(folder, why)
