@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from fractions import Fraction
+from typing import IO
 
 from liveflight import child
 from liveflight.worker import beside
@@ -20,6 +21,12 @@ _MOST_CHANNELS = 64
 MEAN = "pan=mono|c0<" + "+".join(f"c{number}" for number in range(_MOST_CHANNELS))
 """A filter: the mean of all channels, however many there are and whether or not it is known where
 each of them belongs. ffmpeg's own mono is louder than any of them, and needs to know."""
+
+SAID = 1 << 16
+"""Bytes of an ffmpeg's messages that are looked at."""
+
+_MOST_SAID = 1 << 20
+"""Bytes of them that are kept: a damaged file that loops gives hundreds of megabytes a day."""
 
 _LOOKS = 60
 """How often PATIENCE is divided: where this process was stopped and goes on, its ffmpeg has then
@@ -40,6 +47,13 @@ def find() -> str | None:
 def rate(fps: float) -> Fraction:
     """Frames per second as the fraction that they were given as, such as 30000/1001."""
     return Fraction(fps).limit_denominator(100_000)
+
+
+def trim(said: IO[bytes]) -> None:
+    """Empty a file that an ffmpeg writes its messages into, where it has grown too large."""
+    if os.fstat(said.fileno()).st_size > _MOST_SAID:
+        os.lseek(said.fileno(), 0, os.SEEK_SET)  # ffmpeg's place in it too: it is the same file
+        os.ftruncate(said.fileno(), 0)
 
 
 class Watch:

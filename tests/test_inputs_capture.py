@@ -123,6 +123,19 @@ def test_a_source_that_is_slow_all_the_time_ends_no_render(film, opened, monkeyp
     assert not footage._watch.killed
 
 
+def test_the_complaints_about_a_damaged_film_that_loops_are_bounded(
+    film, opened, monkeypatch
+) -> None:
+    monkeypatch.setattr(ffmpeg, "_MOST_SAID", 10_000)
+    footage = opened(Footage(str(film), 10.0))
+    said = footage._stream._said.fileno()
+    for frame in range(100):
+        os.write(said, b"[ffv1 @ 0x5] a damaged frame\n" * 10)  # as ffmpeg does, where it is
+        footage.newest(frame / 10)
+        assert os.fstat(said).st_size <= 10_290
+    assert os.pread(said, 5, 0) == b"[ffv1", "no hole is left where the others were"
+
+
 def test_what_is_no_film_ends_with_the_reason(tmp_path, opened) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no film" * 100)
     with pytest.raises(LiveflightError, match="it is no video, or its end is missing"):

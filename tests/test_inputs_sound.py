@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -280,6 +281,22 @@ def test_a_decoder_that_a_disk_does_not_let_go_of_keeps_no_show_from_ending(
     wait(60)
     assert process.stdout
     process.stdout.close()
+
+
+def test_the_complaints_about_a_damaged_sound_that_loops_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ffmpeg, "_MOST_SAID", 10_000)
+    source = Recording(stored(tmp_path / "a.wav", tone(1.0)), loop=True, live=True)
+    source.open()
+    assert source._said
+    said = source._said.fileno()
+    for frame in range(100):
+        os.write(said, b"[mp3float @ 0x5] Header missing\n" * 10)
+        source.read(frame / 10)
+        assert os.fstat(said).st_size <= 10_330
+    source.close()
+    assert source._said.closed
 
 
 def test_hours_that_a_stall_has_missed_are_skipped_piece_by_piece(

@@ -50,9 +50,6 @@ _LARGEST_SIDE = 16384
 _PATIENCE = (0.5, 8.0)
 """Seconds until a lost source is opened again, at first and at most."""
 
-_SAID = 65536
-"""Bytes of ffmpeg's messages that are looked at."""
-
 HUNG = 10.0
 """Seconds without a frame after which a source counts as lost: cameras may take some to begin."""
 
@@ -197,13 +194,14 @@ class Stream:
     def read(self) -> np.ndarray | None:
         """The next frame, uint8 (H, W, 3); None where there are no more."""
         assert self._process.stdout is not None
+        ffmpeg.trim(self._said)
         return _ppm(self._process.stdout)
 
     def reason(self) -> str:
         """Why it ended."""
         self._process.wait()
         self._said.seek(0)
-        said = self._said.read(_SAID).decode(errors="replace")
+        said = self._said.read(ffmpeg.SAID).decode(errors="replace")
         return ffmpeg_errors.explained(said, self._source)
 
     def stop(self) -> None:

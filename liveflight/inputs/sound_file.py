@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -46,6 +47,8 @@ class Recording:
         self._path, self._loop, self._live = path, loop, live
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: ffmpeg.Watch | None = None
+        self._said: IO[bytes] | None = None
+        """What the decoder complains of."""
         self._first = b""
         self._began: float | None = None
         self._heard = 0
@@ -61,24 +64,25 @@ class Recording:
         program = ffmpeg.find()
         if program is None:
             raise LiveflightError(f"no ffmpeg to hear {path!r}: pip install imageio-ffmpeg")
-        with tempfile.TemporaryFile() as said:
-            try:
-                self._process = child.start(
-                    _command(program, self._path, self.rate, loop=self._loop),
-                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
-                )  # fmt: skip
-            except OSError as error:
-                why = error.strerror or error
-                raise LiveflightError(f"ffmpeg {program!r} does not start: {why}") from error
-            self._watch = ffmpeg.Watch(self._process)
-            self._first = b""
-            self._first = self._bytes(_WIDTH)
-            if not self._first:
-                self.close()
-                said.seek(0)
-                words = said.read().decode(errors="replace").splitlines() or ["it is empty"]
-                reason = words[0].rpartition("] ")[2]
-                raise LiveflightError(f"sound {path!r} cannot be heard: {reason}")
+        said = tempfile.TemporaryFile()
+        try:
+            self._process = child.start(
+                _command(program, self._path, self.rate, loop=self._loop),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
+            )  # fmt: skip
+        except OSError as error:
+            said.close()
+            why = error.strerror or error
+            raise LiveflightError(f"ffmpeg {program!r} does not start: {why}") from error
+        self._said, self._watch = said, ffmpeg.Watch(self._process)
+        self._first = b""
+        self._first = self._bytes(_WIDTH)
+        if not self._first:
+            said.seek(0)
+            words = said.read(ffmpeg.SAID).decode(errors="replace").splitlines() or ["it is empty"]
+            reason = words[0].rpartition("] ")[2]
+            self.close()
+            raise LiveflightError(f"sound {path!r} cannot be heard: {reason}")
 
     def read(self, now: float) -> Samples:
         """float32 (N,): as many as the time since the last call takes. Waits for the decoder, which
@@ -115,6 +119,8 @@ class Recording:
                 process.wait(_GRACE)
                 assert process.stdout is not None
                 process.stdout.close()
+            if self._said:
+                self._said.close()
 
     def _end(self, now: float, process: subprocess.Popen[bytes]) -> None:
         """The decoder gives no more: find out whether the sound is over."""
@@ -148,7 +154,8 @@ class Recording:
             return b""
         assert self._process.stdout is not None
         first, self._first = self._first[:count], self._first[count:]
-        assert self._watch
+        assert self._watch and self._said
+        ffmpeg.trim(self._said)
         with self._watch:
             return first + self._process.stdout.read(count - len(first))
 
