@@ -93,8 +93,8 @@ def unkept() -> Iterator[str]:
 
 def private(folder: Path) -> Path:
     """Return the folder with all links resolved, made if it is missing, where this user and root
-    alone can write to it and to those above it. Where others could write to it, or to the folder
-    `liveflight` that it lies in, and it is this user's, it is closed to them.
+    alone can write to it and to those above it. One of our own that others could write to is
+    closed to them.
 
     Raises OSError; PermissionError, with a line in the log, where others can write."""
     make(folder)

@@ -46,16 +46,6 @@ def test_folders_and_files_are_made_for_this_user_alone(tmp_path: Path, no_umask
 
 
 @posix
-def test_a_shared_folder_above_that_is_called_like_us_is_left_as_it_is(tmp_path: Path) -> None:
-    shared = tmp_path / "liveflight"  # such as a checkout, with the caches within
-    shared.mkdir()
-    shared.chmod(0o775)
-    with pytest.raises(PermissionError, match="others can write to"):
-        folders.private(shared / "cache" / "liveflight" / "kernels")
-    assert mode(shared) == 0o775
-
-
-@posix
 @pytest.mark.parametrize("bits", [0o777, 0o775, 0o702])
 def test_what_lies_below_a_folder_of_others_is_not_used(
     bits: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
