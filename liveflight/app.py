@@ -15,6 +15,7 @@ from liveflight.core.camera import Camera
 from liveflight.core.contracts import (
     Canvas,
     Engine,
+    Event,
     KeyPress,
     Output,
     Quit,
@@ -159,11 +160,14 @@ class App:
 
     def _take_events(self) -> None:
         for event in self.output.events():
-            match event:
-                case KeyPress():
-                    self._keyboard.press(event)
-                case Quit():
-                    self._quit()
+            self.guard.attempt("a key", self._take, event)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case KeyPress():
+                self._keyboard.press(event)
+            case Quit():
+                self._quit()
 
     def _listen(self) -> None:
         """Whatever can still take effect: before a tick, before the frame, before it is shown."""

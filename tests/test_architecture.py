@@ -39,8 +39,8 @@ LAYERS = [
     {"loader", "dream", "guard", "screenshots", "seeding"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
-    {"resources", "stopping", "worker", "laps", "housekeeping", "ffmpeg"},
-    {"child", "folders", "logs"},
+    {"resources", "stopping", "laps", "housekeeping", "ffmpeg"},
+    {"child", "folders", "logs", "worker"},
     {"heaps", "terminal"},
     {""},  # the package itself: its version, and what has to be said before anything is imported
 ]
