@@ -70,7 +70,7 @@ def fly(args: argparse.Namespace) -> int:
             raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
         out = new_files.free(DEFAULT)
         said = f"no display here: rendering ten seconds to {out} instead"
-        heard = args.sound if Path(args.sound).is_file() else ""  # there is no time for devices
+        heard = args.sound if os.path.isfile(args.sound) else ""  # there is no time for devices
         options = parser.options(args, fps=30.0, sound=heard)
         return _render(options, 10.0, args.size or SIZE, out, said=said)
     flight, fps = _started(args)
@@ -126,21 +126,24 @@ def _render(
     done = 0
     try:
         with sink:
-            output = Headless(size, sink.write)
-            flight = app.build(options, output, live=False, shown=console.Downloads())
-            if said:  # what was asked for is there
-                print(said, flush=True)
-            with closing(flight), console.progress(frames) as advance:
-                while done < frames:
-                    stopping.check()
-                    flight.frame(done / options.fps)
-                    done += 1
-                    advance()
+            try:
+                output = Headless(size, sink.write)
+                flight = app.build(options, output, live=False, shown=console.Downloads())
+                if said:  # what was asked for is there
+                    print(said, flush=True)
+                with closing(flight), console.progress(frames) as advance:
+                    while done < frames:
+                        stopping.check()
+                        flight.frame(done / options.fps)
+                        done += 1
+                        advance()
+            finally:
+                stopping.note()  # a second Ctrl-C must not keep the video from ending well
     except KeyboardInterrupt:
         print(f"stopped: {done} frames in {sink.path.resolve()}" if done else "stopped: no frames")
         return stopping.INTERRUPTED
     except Exception as error:
-        if not done or not sink.path.exists():
+        if not done or not os.path.exists(sink.path):
             raise
         left = f"what there is of it is in {sink.path.resolve()}"
         if isinstance(error, LiveflightError):
@@ -283,6 +286,7 @@ def program() -> None:
     terminal.secure(queued=True)
     code = main()
     sys.stdout.flush()
+    stopping.end_at_once(code)  # all is closed; libraries' own ends would say a traceback
     if any(thread.name == THREAD for thread in threading.enumerate()):
         # A thread within torch's own code would abort the process as Python is taken down.
         logging.shutdown()

@@ -13,7 +13,7 @@ import numpy as np
 from liveflight import engines, housekeeping, keepsakes, surfaces
 from liveflight.core import presets
 from liveflight.core.camera import Camera
-from liveflight.core.contracts import Canvas, Engine, KeyPress, Output, Pointer, Quit
+from liveflight.core.contracts import Canvas, Engine, Event, KeyPress, Output, Pointer, Quit
 from liveflight.core.mailbox import Mailbox, Message
 from liveflight.core.meter import Meter
 from liveflight.dream import Dream
@@ -161,13 +161,16 @@ class App:
 
     def _take_events(self) -> None:
         for event in self.output.events():
-            match event:
-                case KeyPress():
-                    self._keyboard.press(event)
-                case Pointer():
-                    self.overlay.browser.point(event)
-                case Quit():
-                    self._quit()
+            self.guard.attempt("a key", self._take, event)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case KeyPress():
+                self._keyboard.press(event)
+            case Pointer():
+                self.overlay.browser.point(event)
+            case Quit():
+                self._quit()
 
     def _listen(self) -> None:
         """Whatever can still take effect: before a tick, before the frame, before it is shown."""

@@ -44,13 +44,13 @@ def rate(text: str) -> float:
     """Frames per second: a number, or a fraction such as 30000/1001. The decimals in use for 24,
     30, 60 ... times 1000/1001, such as 23.976 and 29.97, are taken for those."""
     above, slash, below = text.partition("/")
-    if slash and above.isdecimal() and below.isdecimal() and int(below):
-        above = repr(int(above) / int(below))
-    elif slash:
-        above = text
     try:
+        if slash and above.isdecimal() and below.isdecimal() and int(below):
+            above = repr(int(above) / int(below))
+        elif slash:
+            above = text
         fps = number(1, 1000)(above)
-    except ArgumentTypeError:
+    except (ArgumentTypeError, ValueError, OverflowError):  # hundreds of digits
         raise ArgumentTypeError(f"{text!r} is not a number from 1 to 1000, or 30000/1001") from None
     nominal = round(fps * 1.001)
     exact, digits = nominal * 1000 / 1001, len(text.partition(".")[2])
@@ -102,7 +102,7 @@ def camera(text: str) -> str:
 def sound(text: str) -> str:
     """A file that a render can hear: it has no time for devices."""
     text = local(text)
-    if text and not Path(text).is_file():
+    if text and not os.path.isfile(text):
         raise ArgumentTypeError(f"{text!r}: there is no such file")
     return text
 

@@ -32,6 +32,8 @@ class Course:
         self._report = report
         self._asked: tuple[Mapping[Target, float], float, str, bool] | None = None
         """What was aimed at, as long as it is not known whether its targets exist."""
+        self._begun: tuple[Mapping[Target, float], float, str, bool] | None = None
+        """What was asked for first: all there is to fall back on until anything is awaited."""
         self._awaited: Mapping[Target, float] | None = None
         self._crossfade, self._curve = 0.0, "smooth"
         self._first: Mapping[Target, float] | None = None
@@ -130,11 +132,16 @@ class Course:
             return
         asked, self._asked = self._asked, None
         goal, crossfade, curve, downloads = asked
-        if not self.loader.acquainted(sorted({target.network for target in goal})):
-            self._asked = asked
-            return
-        self._check(goal, downloads)
-        known = {networks.resolve(target): weight for target, weight in goal.items()}
+        try:
+            if not self.loader.acquainted(sorted({target.network for target in goal})):
+                self._asked, self._begun = asked, self._begun or asked
+                return
+            self._check(goal, downloads)
+            known = {networks.resolve(target): weight for target, weight in goal.items()}
+        except LiveflightError:
+            if not self.goal and asked is not self._begun:
+                self._asked = self._begun
+            raise
         wanted = strongest(known)  # what is flown in the end, and so what has to be planned
         if wanted == self.goal:
             return  # it is on its way: to begin anew would cut the crossfade short

@@ -5,10 +5,9 @@ Messages in, mix out. Knows nothing of GL, windows or clocks.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import assert_never
+from typing import ParamSpec, assert_never
 
 from liveflight import networks, steering
 from liveflight.core.contracts import CannotFlyError, LiveflightError, Mix, Target, Value
@@ -19,38 +18,17 @@ from liveflight.core.pad import CORNERS
 from liveflight.core.panic import Panic
 from liveflight.core.presets import Preset
 from liveflight.core.schedule import Journey
-from liveflight.core.shelf import RefusedBeforeError
 from liveflight.core.tempo import Tempo
 from liveflight.course import Course
 from liveflight.cue_player import CuePlayer
 from liveflight.guard import Guard
 from liveflight.loader import Loader
 from liveflight.looks import Looks
+from liveflight.reports import Reports
 
 log = logging.getLogger("liveflight.flight")
 
-_MOST_REPORTS = 200
-
-
-class Reports:
-    """The show goes on: a trouble is logged in full the first time, then counted."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.last = ""
-
-    def add(self, trouble: object, cause: BaseException | None = None) -> None:
-        """Log the trouble, with the traceback of its `cause` if there is one, or count it."""
-        if isinstance(trouble, RefusedBeforeError):
-            log.info("%s", trouble)
-            return
-        text = str(trouble) or type(trouble).__name__
-        self.last = text.splitlines()[0]
-        if text not in self.counts and len(self.counts) >= _MOST_REPORTS:
-            text = "further troubles"
-        self.counts[text] += 1
-        if self.counts[text] == 1:
-            log.warning("%s", text, exc_info=cause)
+P = ParamSpec("P")
 
 
 class Flight:
@@ -143,26 +121,28 @@ class Flight:
         run("the modulation", self.modulation.advance, dt, self.tempo.position, self.controls)
         if not self.controls.flag("show.freeze"):
             self.course.time += dt
-        run("the next target", self._arrive, dt)
+        run("a look that was awaited", self._heed, self.looks.arrive)
+        run("the next target", self._heed, self.course.arrive)
+        run("the cue list", self._heed, self._play_on, dt)
+        run("the autopilot", self._heed, self._pilot)
         run("what is prepared ahead", self.course.look_ahead)
 
-    def _arrive(self, dt: float) -> None:
+    def _heed(self, act: Callable[P, None], *given: P.args, **named: P.kwargs) -> None:
+        """Do what may turn out not to be possible; that is reported."""
         try:
-            self.looks.arrive()
-            self.course.arrive()
-            if self.mix():  # no cue's time runs while the first network is still being loaded
-                self.cues.advance(dt)
-            self._pilot()
+            act(*given, **named)
         except LiveflightError as error:
             self._report(error)
+
+    def _play_on(self, dt: float) -> None:
+        if self.mix():  # no cue's time runs while the first network is still being loaded
+            self.cues.advance(dt)
 
     def _try(self, message: Message, act: Callable[[Message], None]) -> None:
         self.speaker = "" if isinstance(message, Ask) else message.origin
         self.course.downloads = self.remote_downloads or not _asks_from_afar(message)
         try:
-            act(message)
-        except LiveflightError as error:
-            self._report(error)
+            self._heed(act, message)
         finally:
             self.speaker, self.course.downloads = "", True
 
@@ -185,7 +165,7 @@ class Flight:
         self.looks.calm(self._panic.press(self._elapsed))
 
     def _report(self, error: LiveflightError) -> None:
-        if not self.course.goal:
+        if not (self.course.goal or self.course.waiting):
             raise CannotFlyError(str(error)) from error  # the first network could not be loaded
         self.reports.add(error)
 

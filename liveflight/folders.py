@@ -62,11 +62,11 @@ def make(folder: Path) -> None:
     Raises OSError."""
     if _HOMELESS in (folder, *folder.parents):
         raise FileNotFoundError(errno.ENOENT, _NO_HOME, str(folder))
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    missing = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
     for each in reversed(missing):
         each.mkdir(0o700, exist_ok=True)
         each.chmod(0o700)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
@@ -75,7 +75,7 @@ def unwritable(folder: Path) -> str:
     if _HOMELESS in (folder, *folder.parents):
         return _NO_HOME
     there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
-    if not there.is_dir():
+    if not os.path.isdir(there):
         return f"{there} is not a folder"
     return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written to"
 
@@ -103,9 +103,9 @@ def private(folder: Path) -> Path:
 
     Raises OSError; PermissionError, with a line in the log, where others can write."""
     make(folder)
-    found = Path(os.path.realpath(folder))
+    found, ours = Path(os.path.realpath(folder)), Path(os.path.realpath(caches()))
     for each in (found, *found.parents):
-        if each == found or each.name == _NAME:
+        if each in (found, ours):  # another that is called liveflight may be a team's
             _close(each)
     if why := _foreign(found):
         _say_foreign(folder, why)

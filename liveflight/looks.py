@@ -48,6 +48,8 @@ class Looks:
         """What undo brings back."""
         self._darkened = False
         """Whether a panic has made it black, and nobody has turned that over since."""
+        self._calmed = False
+        """Whether a panic has changed the look, and nothing was recalled since."""
         self._again: Callable[[], None] = lambda: None
         """Does what is awaited."""
         self._downloads = True
@@ -91,6 +93,7 @@ class Looks:
         goal = dict.fromkeys(corners, 1.0) or goal or dict.fromkeys(journey[:1], 1.0)
         self._course.loader.ready(sorted({target.network for target in goal}))
         self._before = self._flown() if self._course.goal else None
+        self._calmed = False
         self.preset = self._place = preset.name
         seconds = self._seconds() if seconds is None else seconds
         curve = curve or self._controls.word("morph.curve")
@@ -120,7 +123,7 @@ class Looks:
         look = self._flown()
         changed = any(SAFE.get(key, value) != value for key, value in look.settings.items())
         if changed or look.modulation or look.corners:  # else it is a second panic
-            self._before = look
+            self._before, self._calmed = look, True
         self._darkened = safe["show.blackout"] is True
         self._morph, self.awaited = Morph(), ""
         self._modulation.follow(())
@@ -130,17 +133,19 @@ class Looks:
 
     def undo(self) -> None:
         """Back to the look before the last recall or panic; a second time, forth again. What is
-        awaited is taken back instead.
+        awaited is taken back instead, and of a panic that has made a safe look black, the black.
 
         Raises LiveflightError where there has been neither."""
         if self.awaited:
             self._take_back()
             return
-        if self._before is None:
-            raise LiveflightError("nothing to undo: no preset was recalled yet")
         if self._darkened:
             self._darkened = False
             self._controls.set("show.blackout", False)
+            if not self._calmed:
+                return
+        if self._before is None:
+            raise LiveflightError("nothing to undo: no preset was recalled yet")
         self.recall(self._before)
 
     def brings(self, target: Target) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -86,7 +87,7 @@ def files(args: argparse.Namespace) -> list[tuple[str, Path]]:
     camera = str(getattr(args, "camera", ""))
     if camera.startswith("lavfi:"):  # ffmpeg's own sources may read files: lavfi:movie=clip.mp4
         named += [("--camera", word) for word in re.split(r"[=:,;'\[\]]", camera)]
-    found = [(option, Path(text)) for option, text in named if text and Path(text).is_file()]
+    found = [(option, Path(text)) for option, text in named if text and os.path.isfile(text)]
     return found + ([("--record", args.record)] if getattr(args, "record", None) else [])
 
 

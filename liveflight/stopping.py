@@ -37,24 +37,31 @@ def listen() -> None:
     _install(_interrupt)
 
 
-def end_at_once() -> None:
-    """From now on these signals end the process: while it has nothing to close."""
-    _install(_end)
+def end_at_once(code: int = INTERRUPTED) -> None:
+    """From now on these signals end the process, with this exit code: while it has nothing to
+    close."""
+    _install(lambda signum, frame: os._exit(code))
 
 
-@contextmanager
-def noted() -> Iterator[Asked]:
-    """Meanwhile a signal is taken note of only; what is given says whether one has come."""
+def note() -> Asked:
+    """From now on a signal is taken note of only: what is being closed is closed to its end. Return
+    what says whether one has come."""
     came: list[float] = []
 
-    def note(signum: int, frame: object) -> None:
+    def noted(signum: int, frame: object) -> None:
         came.append(time.monotonic())
         if came[-1] - came[0] > _PATIENCE:
             os._exit(INTERRUPTED)
 
-    _install(note)
+    _install(noted)
+    return lambda: bool(came)
+
+
+@contextmanager
+def noted() -> Iterator[Asked]:
+    """Do as `note` does, meanwhile."""
     try:
-        yield lambda: bool(came)
+        yield note()
     finally:
         listen()
 
@@ -77,7 +84,3 @@ def _install(handler: Callable[[int, FrameType | None], object]) -> None:
 def _interrupt(signum: int, frame: object) -> None:
     _came.append(signum)
     raise KeyboardInterrupt
-
-
-def _end(signum: int, frame: object) -> None:
-    os._exit(INTERRUPTED)

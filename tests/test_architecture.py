@@ -40,12 +40,12 @@ LAYERS = [
     {"steering", "cue_player", "sight"},
     {"looks"},
     {"course"},
-    {"loader", "dream", "guard", "screenshots", "seeding", "thumbnails"},
+    {"loader", "dream", "guard", "reports", "screenshots", "seeding", "thumbnails"},
     {"finding"},
     {"outputs", "inputs", "gl", "engines", "networks"},
     {"core"},
-    {"resources", "stopping", "worker", "laps", "housekeeping", "ffmpeg"},
-    {"child", "folders", "logs"},
+    {"resources", "stopping", "laps", "housekeeping", "ffmpeg"},
+    {"child", "folders", "logs", "worker"},
     {"heaps", "terminal"},
     {""},  # the package itself: its version, and what has to be said before anything is imported
 ]

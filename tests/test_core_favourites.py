@@ -32,6 +32,26 @@ def test_presets_that_are_gone_are_none(own: Path) -> None:
     assert favourites.read() == ("ink",)
 
 
+def test_presets_that_are_not_there_just_now_stay_favourites(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("my look", "reef"):
+        favourites.toggle(name)
+    with monkeypatch.context() as away:  # their stick is not plugged in
+        away.setattr(presets, "names", lambda: ("reef", "ink"))
+        favourites.toggle("ink")
+        favourites.toggle("reef")
+        assert favourites.read() == ("ink",)
+    assert favourites.read() == ("ink", "my look")
+
+
+def test_the_last_one_that_is_there_takes_no_other_with_it(own: Path) -> None:
+    own.mkdir()
+    favourites.path().write_text("gone\nink\n")
+    assert not favourites.toggle("ink")
+    assert favourites.path().read_text() == "gone\n"
+
+
 @pytest.mark.parametrize("name", ["", "gone", "../reef", "reef\nink"])
 def test_only_what_is_saved_can_be_one(name: str, own: Path) -> None:
     with pytest.raises(LiveflightError, match="only saved ones are favourites"):

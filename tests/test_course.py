@@ -380,6 +380,37 @@ def test_what_it_lacks_is_reported_then_and_the_flight_goes_on(show: Flight, unk
     assert f"{unknown} has no layer 'nowhere'" in show.reports.last
 
 
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (Set("show.preset", "nope", "osc:10.0.0.9:1"), "there is no preset 'nope'"),
+        (Set("mix.target", f"{LITE}:nowhere:7"), "has no layer 'nowhere'"),
+        (Set("mix.target", "resnet34:nowhere:7"), "resnet34 has no layer 'nowhere'"),
+        (Set("pad.on", True), "pad"),
+    ],
+)
+def test_what_is_asked_for_in_vain_while_the_first_is_found_out_about_ends_no_flight(
+    wrong: Set, reason: str, show: Flight, unknown: str
+) -> None:
+    show.aim({Target(unknown, "layer3.1", 7): 1.0})
+    show.apply([wrong])
+    for _ in range(4):
+        settle(show.loader)
+        show.advance(0.1)
+    (report,) = show.reports.counts
+    assert reason in report
+    assert show.mix() == {Target(unknown, "layer3.1", 7): 1.0}
+
+
+def test_a_first_network_that_lacks_what_is_asked_for_ends_the_flight(
+    show: Flight, unknown: str
+) -> None:
+    show.aim({Target(unknown, "nowhere", 7): 1.0})
+    settle(show.loader)
+    with pytest.raises(LiveflightError, match=f"{unknown} has no layer 'nowhere'"):
+        show.advance(0.1)
+
+
 def test_the_next_wish_is_not_overtaken_by_it(show: Flight, unknown: str) -> None:
     show.aim({STEM: 1.0})
     settle(show.loader)

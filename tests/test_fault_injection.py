@@ -19,7 +19,7 @@ from fake_engine import FakeEngine
 from on_stage import TICK, Show, Stage
 
 from liveflight.app import run
-from liveflight.core.contracts import Event, LiveflightError, Quit, Value
+from liveflight.core.contracts import Event, KeyPress, LiveflightError, Quit, Value
 from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
 from liveflight.core.noise import pink
 
@@ -46,7 +46,10 @@ PARTS = {
     "telling a controller": Part("fader", "tell", spoils=False),
     "a controller's lines": Part("fader", "lines", spoils=False),
     "a message": Part("flight", "_apply"),
-    "the flight": Part("flight", "_arrive"),
+    "what is awaited": Part("flight.looks", "arrive"),
+    "the next target": Part("flight.course", "arrive"),
+    "cues": Part("flight.cues", "advance"),
+    "the autopilot": Part("flight", "_pilot"),
     "the beat": Part("flight.tempo", "advance"),
     "glides": Part("flight.controls", "advance"),
     "morphs": Part("flight.looks", "advance"),
@@ -313,6 +316,44 @@ def test_one_message_that_fails_costs_no_other(
     settings = show.flight.controls.settings()
     assert (settings["camera.rotation"], settings["warp.swirl"]) == (10.0, 20.0)
     assert show.flight.reports.counts == {"a message failed: KeyError('nothing')": 1}
+
+
+def test_one_key_that_fails_costs_no_other(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin()
+    keyboard = show.app._keyboard
+    press = keyboard.press
+
+    def pressed(event: KeyPress) -> None:
+        if event.name == "x":
+            raise RuntimeError(FAULT)
+        press(event)
+
+    monkeypatch.setattr(keyboard, "press", pressed)
+    for _ in range(5):
+        show.press("x", "b")
+        show.frame()
+    assert show.flight.controls.flag("show.blackout"), "turned over five times"
+    show.stage.waiting += [KeyPress("x"), Quit()]
+    show.frame()
+    assert not show.app.running
+    assert show.flight.reports.counts == {f"a key failed: {FAULT}": 6}
+
+
+@pytest.mark.parametrize(
+    "part", ["what is awaited", "cues", "the autopilot"], ids=lambda part: part.split()[-1]
+)
+def test_what_leads_the_flight_fails_apart(
+    part: str, begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin()
+    arriving = Broken(show, PARTS["the next target"], monkeypatch)  # which works
+    broken = Broken(show, PARTS[part], monkeypatch)
+    broken.error = RuntimeError(FAULT)
+    show.frame(seconds(20.0))
+    assert broken.raised >= 5
+    assert arriving.worked == seconds(20.0)
 
 
 # Threads and memory

@@ -16,9 +16,10 @@ from liveflight.core.mailbox import Ask, Beat, Mailbox, Nudge, Set, Trigger
 from liveflight.core.modulation import Row
 from liveflight.core.pad import CORNERS
 from liveflight.core.presets import Preset
-from liveflight.flight import Flight, Loader, Reports
+from liveflight.flight import Flight, Loader
 from liveflight.inputs.osc_echo import dump
 from liveflight.inputs.osc_reader import Reader, Speaker
+from liveflight.reports import Reports
 
 # Targets
 

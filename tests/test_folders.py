@@ -87,8 +87,9 @@ def test_another_users_folder_is_not_used(tmp_path: Path) -> None:
 
 @posix
 def test_a_folder_of_our_own_is_closed_and_what_others_could_write_is_not_read(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(folders, "caches", lambda: tmp_path / "liveflight")
     folder = tmp_path / "liveflight" / "graphs"
     folder.mkdir(parents=True)
     (folder / "open").write_bytes(b"planted")
@@ -106,6 +107,22 @@ def test_a_folder_of_our_own_is_closed_and_what_others_could_write_is_not_read(
             folders.read(folder / name, 100)
     with pytest.raises(PermissionError):
         folders.read(folder / "own", 3)
+
+
+@posix
+@pytest.mark.parametrize("place", ["home/.cache/liveflight", "liveflight"])
+def test_a_teams_folder_that_is_called_as_we_are_stays_open(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout, or a user's home."""
+    team = tmp_path / "liveflight"
+    caches = team / place
+    monkeypatch.setattr(folders, "caches", lambda: caches)
+    (caches / "graphs").mkdir(parents=True)
+    team.chmod(0o775)
+    with pytest.raises(PermissionError, match=f"others can write to {team.resolve()}"):
+        folders.private(caches / "graphs")
+    assert mode(team) == 0o775
 
 
 @posix

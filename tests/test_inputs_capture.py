@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -105,6 +106,34 @@ def test_a_source_that_hangs_ends_a_render_with_the_reason(film, opened, monkeyp
     footage._stream._process.send_signal(signal.SIGSTOP)
     with pytest.raises(LiveflightError, match=r"film\.\w+': no picture for 0\.5 s$"):
         footage.newest(1000.0)
+
+
+def test_a_source_that_is_slow_all_the_time_ends_no_render(film, opened, monkeypatch) -> None:
+    monkeypatch.setattr(ffmpeg, "PATIENCE", 1.2)
+    footage = opened(Footage(str(film), 10.0))
+    read = footage._stream.read
+
+    def slowly():  # a large film on a busy machine: whenever somebody looks, it is waited for
+        time.sleep(0.1)
+        return read()
+
+    monkeypatch.setattr(footage._stream, "read", slowly)
+    for frame in range(30):
+        assert footage.newest(frame / 10) is not None
+    assert not footage._watch.killed
+
+
+def test_the_complaints_about_a_damaged_film_that_loops_are_bounded(
+    film, opened, monkeypatch
+) -> None:
+    monkeypatch.setattr(ffmpeg, "_MOST_SAID", 10_000)
+    footage = opened(Footage(str(film), 10.0))
+    said = footage._stream._said.fileno()
+    for frame in range(100):
+        os.write(said, b"[ffv1 @ 0x5] a damaged frame\n" * 10)  # as ffmpeg does, where it is
+        footage.newest(frame / 10)
+        assert os.fstat(said).st_size <= 10_290
+    assert os.pread(said, 5, 0) == b"[ffv1", "no hole is left where the others were"
 
 
 def test_what_is_no_film_ends_with_the_reason(tmp_path, opened) -> None:
@@ -287,6 +316,43 @@ def test_a_source_comes_back_whatever_opening_it_raised(
     assert moving._thread.is_alive() and next(attempts) > 4
     lost, back = (record.getMessage() for record in caplog.records)
     assert lost.endswith("; it is tried again") and back.endswith("it is back")
+
+
+@pytest.mark.parametrize("hangs", ["close", "reason"])
+def test_one_that_a_driver_does_not_let_go_of_keeps_no_show_from_ending(hangs, monkeypatch) -> None:
+    entered, released = threading.Event(), threading.Event()
+
+    class Held:
+        def __init__(self, *given, **named) -> None: ...
+
+        def read(self) -> None: ...
+
+        def stop(self) -> None: ...
+
+        def reason(self) -> str:
+            return self.ends("reason")
+
+        def close(self) -> None:
+            self.ends("close")
+
+        def ends(self, here: str) -> str:
+            if here == hangs:
+                entered.set()
+                released.wait(60)
+            return "gone"
+
+    monkeypatch.setattr(capture, "Stream", Held)
+    moving = Capture("/dev/video0")
+    assert entered.wait(20)
+    moving.newest(0.0)
+    moving.newest(capture.HUNG + 1)
+    closing = threading.Thread(target=moving.close, daemon=True)
+    closing.start()
+    closing.join(20)
+    ended = not closing.is_alive()
+    released.set()
+    moving._thread.join(20)
+    assert ended and not moving._thread.is_alive()
 
 
 def test_closing_ends_ffmpeg_and_the_thread(opened) -> None:

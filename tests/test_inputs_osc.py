@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -868,3 +869,31 @@ def test_many_senders_are_told_apart(osc: OscInput, box: Box) -> None:
         osc.receive(built("/camera/pan_x", 0.5).dgram, ("127.0.0.1", port))
         (found,) = box.drain()
         assert isinstance(found, Set) and found.origin == f"osc:127.0.0.1:{port}"
+
+
+def test_forged_senders_without_end_take_no_memory_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Flooded:
+        """A socket that is never empty, and whose every datagram is another's."""
+
+        family = socket.AF_INET
+        count = 0
+
+        def recvfrom(self, size: int) -> tuple[bytes, tuple[str, int]]:
+            self.count += 1
+            high, low = divmod(self.count, 60_000)
+            return b"", (f"10.0.0.{high}", low + 1)
+
+    osc = OscInput(port=0)
+    osc.open(Mailbox())
+    osc.close()
+    flooded: Any = Flooded()
+    osc._sockets, osc._came = [flooded], {flooded: Counter()}
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    most = 0
+    for _ in range(1000):
+        osc._take(flooded)
+        most = max(most, len(osc._came[flooded]), len(osc._speakers))
+    assert flooded.count == 16_000
+    assert most <= 1024

@@ -12,7 +12,7 @@ import pytest
 from liveflight.core.mailbox import Mailbox, Set
 from liveflight.inputs.osc import OscInput
 from liveflight.inputs.osc_codec import encode
-from liveflight.inputs.osc_flood import MOST, SILENT, TURN, Apart
+from liveflight.inputs.osc_flood import MOST, SILENT, TURN, WAIT, Apart
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps senders apart")
 
@@ -64,6 +64,19 @@ def test_a_flood_fills_its_own_buffer_and_comes_in_turns(sockets: list[socket.so
     assert list(apart.datagrams(999, 0.0, lambda sender: True)) == [], "it had more than its share"
     turn = [(bytes(200), loud.getsockname(), common)] * TURN
     assert list(apart.datagrams(999, 0.0, nobody)) == turn
+    apart.close()
+
+
+def test_where_others_keep_the_common_socket_full_who_is_kept_apart_is_heard(
+    sockets: list[socket.socket],
+) -> None:
+    common, loud, _ = sockets
+    apart = Apart()
+    apart.put(common, loud.getsockname(), 3.0)
+    loud.sendto(b"blackout", common.getsockname())
+    assert list(apart.datagrams(999, 2.9 + WAIT, nobody)) == []
+    heard = list(apart.datagrams(999, 3.0 + WAIT, nobody))  # it has never been empty
+    assert [datagram for datagram, _, _ in heard] == [b"blackout"]
     apart.close()
 
 

@@ -69,6 +69,24 @@ def test_a_frame_that_is_told_late_keeps_its_time(path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("late", [2, 3, 6])
+def test_frames_that_are_told_late_as_the_log_is_synchronised_do_not_go_back_in_time(
+    late: int, path: Path
+) -> None:
+    recorder = begun(path)
+    frames = [frame / 32 for frame in range(1600)]  # five times on the disk
+    for first in range(0, len(frames), late):
+        for now in frames[first : first + late]:
+            recorder.poll(now)
+        for now in frames[first : first + late]:
+            recorder.tell(now, {}, [Set("camera.zoom", 1 + now / 100)])
+            assert recorder._disk.wait(60)
+    recorder.close()
+    read = score.read(path)
+    assert [seconds for seconds, said in read.said if said] == frames
+    assert read.seconds == frames[-1]
+
+
 def test_no_more_than_a_second_is_lost_whatever_happens(path: Path) -> None:
     recorder = begun(path)
     for tenth in range(40):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import threading
 import wave
 from itertools import pairwise
@@ -256,6 +258,60 @@ def test_after_a_stall_it_is_where_time_is(tmp_path: Path) -> None:
     assert len(source.read(5.5)) == 2 * 44100
     assert np.abs(source.read(5.6)).max() == pytest.approx(0.5, abs=0.01)
     source.close()
+    source.close()
+
+
+def test_a_decoder_that_a_disk_does_not_let_go_of_keeps_no_show_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Recording(stored(tmp_path / "a.wav", tone(1.0)))
+    source.open()
+    process = source._process
+    assert process
+    wait = process.wait
+
+    def held(timeout: float | None = None) -> int:
+        assert timeout is not None, "it would wait for ever"
+        raise subprocess.TimeoutExpired("ffmpeg", timeout)
+
+    monkeypatch.setattr(process, "wait", held)
+    source.close()
+    source.close()
+    monkeypatch.undo()
+    wait(60)
+    assert process.stdout
+    process.stdout.close()
+
+
+def test_the_complaints_about_a_damaged_sound_that_loops_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ffmpeg, "_MOST_SAID", 10_000)
+    source = Recording(stored(tmp_path / "a.wav", tone(1.0)), loop=True, live=True)
+    source.open()
+    assert source._said
+    said = source._said.fileno()
+    for frame in range(100):
+        os.write(said, b"[mp3float @ 0x5] Header missing\n" * 10)
+        source.read(frame / 10)
+        assert os.fstat(said).st_size <= 10_330
+    source.close()
+    assert source._said.closed
+
+
+def test_hours_that_a_stall_has_missed_are_skipped_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Recording(stored(tmp_path / "a.wav", tone(10.0)), loop=True, live=True)
+    source.open()
+    source.read(0.0)
+    asked: list[int] = []
+    whole = source._bytes
+    monkeypatch.setattr(source, "_bytes", lambda count: asked.append(count) or whole(count))
+    assert len(source.read(300.0)) == 2 * 44100
+    assert max(asked) <= 1 << 20, "of an hour it would be 600 MB"
+    assert sum(asked) == 300 * 44100 * 4
+    assert np.abs(source.read(300.1)).max() == pytest.approx(0.5, abs=0.01)
     source.close()
 
 

@@ -17,6 +17,7 @@ from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.cues import Cue, CueList
 from liveflight.core.mailbox import Set, Trigger
 from liveflight.core.modulation import Row
+from liveflight.core.panic import SAFE
 from liveflight.core.presets import Preset
 from liveflight.core.shelf import RecordedShelf
 from liveflight.flight import Flight
@@ -146,6 +147,24 @@ def test_a_later_panic_that_changes_nothing_does_not_forget_the_look(flight: Fli
     flight.advance(60.0)
     flight.apply([Trigger("show.panic"), Trigger("show.undo")])
     assert flight.controls.setting("camera.zoom") == 3.0
+
+
+def test_undo_of_a_panic_that_only_made_it_black_brings_the_light(flight: Flight) -> None:
+    flight.apply([Trigger("show.panic")])
+    flight.recall(Preset("safe", {STEM: 1.0}))
+    flight.advance(60.0)
+    look = flight.as_preset("now")
+    flight.apply([Trigger("show.panic"), Trigger("show.panic"), Trigger("show.undo")])
+    assert not flight.controls.flag("show.blackout")
+    assert flight.as_preset("now") == look and flight.looks.preset == "safe"
+
+
+def test_nor_does_it_take_a_preset_to_bring_it(flight: Flight) -> None:
+    settings = flight.controls.settings()
+    assert all(settings.get(key, value) == value for key, value in SAFE.items())
+    flight.apply([Trigger("show.panic"), Trigger("show.panic"), Trigger("show.undo")])
+    assert not flight.controls.flag("show.blackout")
+    assert not flight.reports.counts
 
 
 def test_undo_takes_back_a_panic_on_the_pad(flight: Flight) -> None:

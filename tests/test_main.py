@@ -19,7 +19,7 @@ from PIL import Image
 from liveflight import __main__ as cli
 from liveflight import __version__, app, arguments, doctor, networks, outputs
 from liveflight.__main__ import THREAD, main
-from liveflight.bench import suite
+from liveflight.bench import record, suite
 from liveflight.bench.plan import Plan
 from liveflight.bench.tables import Table, markdown
 from liveflight.core import presets
@@ -290,6 +290,33 @@ def test_a_render_that_cannot_begin_says_why(
     assert words in said
     assert "\n" not in said
     assert not list(elsewhere.glob("*.mp4"))
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.gl
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--sound", f"{LONG}.wav"], ["--image", f"{LONG}.png"], ["--camera", LONG],
+        ["--preset", LONG], ["--preset", f"{LONG}.toml"], ["--cues", f"{LONG}.toml"],
+        ["--replay", f"{LONG}.log"], ["--weights", f"{LONG}.pth"], ["--out", LONG],
+        ["--out", f"{LONG}.mp4"],
+    ],
+    ids=lambda words: f"{words[0]}{words[1][300:]}",
+)  # fmt: skip
+def test_a_name_that_the_system_takes_for_too_long_is_no_file(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["render", "--canvas", "32x18", "--size", "64x36", "--seconds", "0.1", *words]) == 2
+    said = capsys.readouterr().err
+    assert "liveflight: " in said and LONG[:60] in said and "Traceback" not in said
+
+
+def test_nor_is_one_for_the_figures_of_a_bench() -> None:
+    with pytest.raises(LiveflightError, match="cannot write"):
+        record.check(Path(LONG, "figures.json"))
 
 
 @pytest.mark.gl

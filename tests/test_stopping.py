@@ -64,6 +64,52 @@ def test_one_that_comes_long_after_the_first_ends_what_hangs() -> None:
     assert (done.returncode, done.stdout) == (130, "")
 
 
+RENDERED = """
+import os, signal, sys
+from liveflight import app, __main__ as cli
+from liveflight.outputs.recorder import VideoFile
+frame, close = app.App.frame, VideoFile.close
+def framed(self, now):
+    frame(self, now)
+    if {early} and now >= 0.1: os.kill(os.getpid(), signal.{signal})
+def closed(self, *, whole=True):
+    os.kill(os.getpid(), signal.{signal})
+    close(self, whole=whole)
+    os.kill(os.getpid(), signal.{signal})
+app.App.frame, VideoFile.close = framed, closed
+words = "render --canvas 32x18 --size 64x36 --fps 20 --seconds 0.5 --out"
+sys.exit(cli.main([*words.split(), sys.argv[1]]))
+"""
+
+
+@pytest.mark.gl
+@pytest.mark.parametrize(
+    ("name", "early", "code", "said", "left"),
+    [
+        ("SIGINT", True, 130, "stopped: 2 frames in ", "a.unfinished.mp4"),
+        ("SIGTERM", False, 0, "10 frames in ", "a.mp4"),
+    ],
+    ids=["again as it closes", "first as it closes"],
+)
+def test_a_video_that_is_being_closed_is_closed_to_its_end(
+    name: str, early: bool, code: int, said: str, left: str, tmp_path: Path
+) -> None:
+    program = RENDERED.format(signal=name, early=early)
+    done = python("", "-c", program, str(tmp_path / "a.mp4"))
+    assert (done.returncode, done.stdout) == (code, f"{said}{tmp_path / left}\n")
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [left]
+
+
+def test_one_that_comes_when_all_is_done_leaves_the_exit_code_what_it_is() -> None:
+    code = (
+        "import os, signal\nfrom liveflight import stopping\n"
+        "stopping.end_at_once(2)\nos.kill(os.getpid(), signal.SIGTERM)\nprint('it went on')"
+    )
+    done = python(code)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
 def test_what_nohup_switched_off_stays_off() -> None:
     code = (
         "import os, signal\nfrom liveflight import stopping\n"

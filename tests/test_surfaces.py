@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import asyncio
+import errno
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
 from liveflight.inputs import osc_feedback, osc_socket
+from liveflight.inputs.midi import MidiInput
 from liveflight.inputs.midi_absent import NoMidi
 from liveflight.inputs.osc import OscInput
 from liveflight.inputs.osc_feedback import OscFeedback
+from liveflight.inputs.oscquery import OscQuery
 from liveflight.surfaces import Surfaces, asked_for
 from liveflight.takeoff import Options
 
@@ -279,3 +284,57 @@ def test_a_port_that_is_taken_at_the_start_is_ours_once_it_is_free() -> None:
     surfaces.tell(10.0, {"camera.zoom": 1.0}, [])
     assert feedback._targets == [], "it would come back here now"
     surfaces.close()
+
+
+def _no_thread(self: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def _no_file() -> socket.socket:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+@pytest.mark.parametrize(
+    ("kind", "where", "what", "lack"),
+    [
+        (OscInput, threading.Thread, "start", _no_thread),
+        (OscInput, socket, "socketpair", _no_file),
+        (OscQuery, threading.Thread, "start", _no_thread),
+        (OscQuery, asyncio, "new_event_loop", _no_file),
+    ],
+    ids=["OSC, threads", "OSC, files", "OSCQuery, threads", "OSCQuery, files"],
+)
+def test_one_that_could_be_opened_half_has_its_port_once_there_is_room(
+    kind: type[OscInput] | type[OscQuery],
+    where: object,
+    what: str,
+    lack: Callable[..., None],
+) -> None:
+    surface = kind("127.0.0.1", 0)
+    surface.open(Mailbox())  # has found itself a port
+    surface.close()
+    for _ in range(2):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(where, what, lack)
+            with pytest.raises((RuntimeError, OSError)):
+                surface.open(Mailbox())
+            surface.close()
+    surface.open(Mailbox())
+    surface.close()
+
+
+def test_midi_that_could_be_opened_half_leaves_no_process_behind(tmp_path: Path) -> None:
+    closed = 0
+
+    class Box:
+        def close_all(self) -> None:
+            nonlocal closed
+            closed += 1
+
+    midi = MidiInput(bindings=tmp_path / "midi.toml", ports=Box)  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _no_thread)
+        with pytest.raises(RuntimeError):
+            midi.open(Mailbox())
+    assert closed == 1
+    assert not midi.listening

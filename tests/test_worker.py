@@ -73,9 +73,15 @@ def test_closing_ends_the_thread(beside: Worker[object]) -> None:
 
 
 def test_closing_waits_no_longer_than_it_may() -> None:
-    gate = threading.Event()
+    gate, begun = threading.Event(), threading.Event()
+
+    def work() -> bool:
+        begun.set()
+        return gate.wait(60)
+
     worker: Worker[bool] = Worker(background=True)
-    worker.submit(lambda: gate.wait(60))
+    worker.submit(work)
+    assert begun.wait(60)
     worker.close(0.001)
     assert THREAD in {thread.name for thread in threading.enumerate()}
     gate.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +19,9 @@ VERSION = 1
 
 def check(path: Path) -> None:
     """Raises LiveflightError where a run's figures could not be written in the end."""
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        why = "it is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}"
+    folder = os.path.isdir(path)
+    if folder or not os.path.isdir(path.absolute().parent):
+        why = "it is a folder" if folder else f"there is no folder {str(path.parent)!r}"
         raise LiveflightError(f"cannot write {str(path)!r}: {why}")
 
 

@@ -61,14 +61,14 @@ def check(
             raise LiveflightError(
                 f"{option} {str(path)!r} is the file that {other} names: choose another"
             )
-    if not os.path.lexists(path) or path.is_dir():
+    if not os.path.lexists(path) or os.path.isdir(path):
         return
     if not overwrite:
         raise LiveflightError(
             f"{option} {str(path)!r} is there already: choose another name, such as "
             f"{free(path).name}, or --overwrite"
         )
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise LiveflightError(f"{option} {str(path)!r} is no file but a device or a pipe")
 
 
@@ -79,7 +79,7 @@ class Draft:
     def __init__(self, path: Path, name: str = "{stem}{suffix}.part") -> None:
         """Create the draft, empty, of that `name` or the next free one. Of a link, the place where
         it leads counts. Raises OSError."""
-        self._path = Path(os.path.realpath(path)) if path.is_symlink() else path
+        self._path = Path(os.path.realpath(path)) if os.path.islink(path) else path
         name = name.format(stem=self._path.stem, suffix=self._path.suffix)
         self._draft = create(self._path.with_name(name))
         self.path = self._draft

@@ -53,8 +53,8 @@ class Lines:
         flight = ""
         for number in count(1):
             file = part(self._path, number)
-            if number > 1 and not file.exists():
-                if part(self._path, number + 1).exists():
+            if number > 1 and not os.path.exists(file):
+                if os.path.exists(part(self._path, number + 1)):
                     raise LiveflightError(f"{file.name}, which comes after it, is missing")
                 return
             self._file, self._line = file, 0
@@ -80,7 +80,7 @@ class Lines:
         return row
 
     def _lines(self) -> Iterator[str]:
-        if not self._file.is_file():
+        if not os.path.isfile(self._file):
             raise LiveflightError("there is no such file")
         if self._file.stat().st_size > _LARGEST_READ:
             raise LiveflightError(f"it is larger than {_LARGEST_READ >> 20} MiB")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -48,9 +49,6 @@ _LARGEST_SIDE = 16384
 
 _PATIENCE = (0.5, 8.0)
 """Seconds until a lost source is opened again, at first and at most."""
-
-_SAID = 65536
-"""Bytes of ffmpeg's messages that are looked at."""
 
 HUNG = 10.0
 """Seconds without a frame after which a source counts as lost: cameras may take some to begin."""
@@ -135,9 +133,9 @@ class Capture:
         finally:
             with self._lock:
                 stream, self._stream = self._stream, None
-                if stream:
-                    with contextlib.suppress(OSError):
-                        stream.close()
+            if stream:  # without the lock: one that a driver does not let go of never ends
+                with contextlib.suppress(OSError):
+                    stream.close()
 
 
 class Footage:
@@ -147,7 +145,7 @@ class Footage:
         """`fps`: of the flight. Raises LiveflightError where it cannot be opened."""
         self._source, self._fps, self._read = source, fps, 0
         self._stream = Stream(source, [], f"fps={ffmpeg.rate(fps)}")
-        self._watch = ffmpeg.Watch(self._stream._process, lambda: None)
+        self._watch = ffmpeg.Watch(self._stream._process)
 
     def newest(self, now: float) -> np.ndarray | None:
         """Raises LiveflightError where the source breaks off."""
@@ -196,13 +194,14 @@ class Stream:
     def read(self) -> np.ndarray | None:
         """The next frame, uint8 (H, W, 3); None where there are no more."""
         assert self._process.stdout is not None
+        ffmpeg.trim(self._said)
         return _ppm(self._process.stdout)
 
     def reason(self) -> str:
         """Why it ended."""
         self._process.wait()
         self._said.seek(0)
-        said = self._said.read(_SAID).decode(errors="replace")
+        said = self._said.read(ffmpeg.SAID).decode(errors="replace")
         return ffmpeg_errors.explained(said, self._source)
 
     def stop(self) -> None:
@@ -238,7 +237,7 @@ def _ppm(pipe: IO[bytes]) -> np.ndarray | None:
 def _input(source: str, pace: list[str]) -> list[str]:
     if source.startswith("lavfi:"):
         return [*pace, "-f", "lavfi", "-i", source.removeprefix("lavfi:")]
-    if Path(source).is_file():
+    if os.path.isfile(source):
         # "file:" keeps a name like "http:x.mp4" a name.
         return [*pace, "-stream_loop", "-1", "-i", f"file:{Path(source).absolute()}"]
     if sys.platform == "darwin":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -37,7 +38,7 @@ def explained(said: str, source: str) -> str:
     if not lines:
         return "it has ended"
     path = Path(source)
-    if path.is_file():
+    if os.path.isfile(path):
         with suppress(OSError):
             kind = file_kind.advice(path)
             if kind and kind != file_kind.VIDEO:

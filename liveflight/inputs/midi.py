@@ -72,9 +72,14 @@ class MidiInput:
         except ImportError:
             raise LiveflightError(MISSING) from None
         self._parse = mido.parse_all
-        self._ports = self._make_ports()  # last: whoever fails after it leaves a process behind
-        self._thread = threading.Thread(target=self._watch, name="midi", daemon=True)
-        self._thread.start()
+        self._ports = self._make_ports()
+        thread = threading.Thread(target=self._watch, name="midi", daemon=True)
+        try:
+            thread.start()
+        except BaseException:  # no more threads: its process is not to be left behind
+            self._ports.close_all()
+            raise
+        self._thread = thread
 
     def poll(self, now: float) -> None:
         """Says where a running MIDI clock is."""

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 
 from liveflight.core.contracts import LiveflightError, Value
@@ -31,6 +31,8 @@ Repeats = Callable[[str, Message], bool]
 
 SPEAKERS = 64
 """Senders that are remembered at a time."""
+SENDERS = 1024
+"""Senders that are counted until the socket is empty: their number may be forged without end."""
 FLOOD = 256
 """Datagrams in a row of a flood that cannot be kept apart: others' are among them."""
 
@@ -57,6 +59,8 @@ class OscInput:
         self._trusted: frozenset[str] = frozenset()
         self._speakers: dict[Sender, Speaker] = {}
         self._apart = Apart()
+        self._came: dict[socket.socket, Counter[Sender]] = {}
+        """Datagrams of each sender since the socket was empty."""
         self._flood = 0
         self._busy = False
         """Whether those that are kept apart had anything to say."""
@@ -80,18 +84,21 @@ class OscInput:
         """Starts to listen. Raises LiveflightError where the port is taken or the host not ours."""
         self._mailbox = mailbox
         self._sockets = bound(self.host, self.port, socket.SOCK_DGRAM, "OSC", "--osc-port")
-        for ours in self._sockets:
-            # A burst waits in the system's buffer while a frame is drawn.
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.port = self._sockets[0].getsockname()[1]
-        self._trusted |= frozenset().union(*map(_numbers, self._feedback))
+        with ExitStack() as opened:  # closed where the system has no more files or threads
+            for ours in self._sockets:
+                opened.enter_context(ours)
+                # A burst waits in the system's buffer while a frame is drawn.
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            self._wake, self._woken = map(opened.enter_context, socket.socketpair())
+            self._trusted |= frozenset().union(*map(_numbers, self._feedback))
+            self._came = {one: Counter() for one in self._sockets}
+            self.port = self._sockets[0].getsockname()[1]
+            thread = threading.Thread(target=self._listen, name="osc", daemon=True)
+            thread.start()
+            opened.pop_all()
+        self._thread = thread
         if not all(is_loopback(ours.getsockname()[0]) for ours in self._sockets):
             log.warning("OSC on %s: every machine there can move the controls", self.host)
-        self._came: dict[socket.socket, Counter[Sender]] = {one: Counter() for one in self._sockets}
-        """Datagrams of each sender since the socket was empty."""
-        self._wake, self._woken = socket.socketpair()
-        self._thread = threading.Thread(target=self._listen, name="osc", daemon=True)
-        self._thread.start()
 
     def trust(self, host: str) -> None:
         """Answer this host's number, too. May be called from any thread."""
@@ -153,6 +160,8 @@ class OscInput:
                 self._emptied(ours)
                 return
             came = self._came[ours]
+            if len(came) == SENDERS:
+                came.clear()
             came[sender] += 1
             if came[sender] > LOUD:
                 self._apart.put(ours, sender, time.monotonic())

@@ -17,6 +17,9 @@ TURN = 16
 """Datagrams that are read of a socket before the others have their turn."""
 SILENT = 5.0
 """Seconds of silence after which a sender loses its socket."""
+WAIT = 1.0
+"""Seconds after which its own socket is read though the common one was not empty yet: others may
+fill that for ever."""
 PAUSE = 0.005
 """Seconds until sockets that were empty are looked at again."""
 BUFFER = 1 << 20
@@ -30,6 +33,8 @@ Socket = socket.socket
 class _Own:
     socket: Socket
     common: Socket
+    since: float
+    """When it was given that socket."""
     heard: float
     """When the sender was last heard."""
     waits: bool = True
@@ -69,7 +74,7 @@ class Apart:
             return False
         finally:
             common.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        self._own[sender] = _Own(own, common, now)
+        self._own[sender] = _Own(own, common, now, now)
         return True
 
     def emptied(self, common: socket.socket) -> None:
@@ -84,7 +89,7 @@ class Apart:
         """Read a turn of each but the `spared`, at most `size` bytes of a datagram, and let go of
         those that are silent. A datagram comes with its sender and the common socket."""
         for sender, own in list(self._own.items()):
-            if own.waits or spared(sender):
+            if (own.waits and now - own.since < WAIT) or spared(sender):
                 continue
             try:
                 for _ in range(TURN):

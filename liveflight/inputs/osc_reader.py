@@ -150,7 +150,7 @@ class Reader:
         self._reported.add(cause)
         log.warning("%s refused: %s", f"{origin} {address!r:.80}" if address else origin, error)
         if len(self._reported) == CAUSES:
-            log.warning("that was the %dth kind of bad packet; more are only counted", CAUSES)
+            log.warning("%d kinds of bad packet were said; more are only counted", CAUSES)
 
     def lines(self) -> list[str]:
         """The last message refused, how many were, and how many were others' business."""

@@ -8,6 +8,7 @@ import logging
 import socket
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from liveflight.core.contracts import Value
@@ -41,17 +42,22 @@ class OscQuery:
         self._sockets = bound(
             self.host, self.port, socket.SOCK_STREAM, "OSCQuery", "--oscquery-port"
         )
-        for ours in self._sockets:
-            ours.listen(128)
-        self.port = self._sockets[0].getsockname()[1]
-        if not self._local:
-            log.warning("OSCQuery on %s: every machine there can move the controls", self.host)
+        with ExitStack() as opened:  # closed where the system has no more files or threads
+            for ours in self._sockets:
+                opened.enter_context(ours)
+                ours.listen(128)
+            self.port = self._sockets[0].getsockname()[1]
+            self._loop = asyncio.new_event_loop()
+            opened.callback(self._loop.close)
+            self._stop = asyncio.Event()
+            thread = threading.Thread(target=self._run, name="oscquery", daemon=True)
+            thread.start()
+            opened.pop_all()
+        self._thread = thread
         if self._osc:
             self._osc.listeners.append(self._repeats)
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="oscquery", daemon=True)
-        self._thread.start()
+        if not self._local:
+            log.warning("OSCQuery on %s: every machine there can move the controls", self.host)
 
     def poll(self, now: float) -> None:
         """Nothing: messages come by themselves."""

@@ -5,6 +5,7 @@ size.
 from __future__ import annotations
 
 import io
+import os
 import stat
 import warnings
 from pathlib import Path
@@ -44,7 +45,7 @@ def read(path: Path) -> np.ndarray:
     try:
         if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
             raise LiveflightError(f"image {str(path)!r} is no file but a device or a pipe")
-        if path.suffix.lower() in file_kind.RAW and path.is_file():
+        if path.suffix.lower() in file_kind.RAW and os.path.isfile(path):
             raise Image.UnidentifiedImageError
         # What Pillow finds too large for its own taste is ours to judge.
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=formats) as image:

@@ -42,7 +42,7 @@ class ScoreRecorder:
         self._ended = False
         self._answers: list[tuple[str, Preset]] = []
         self._began: float | None = None
-        self._flown = self._saved = self._synced = 0.0
+        self._flown = self._told = self._saved = self._synced = 0.0
 
     def note(self, question: str, preset: Preset) -> None:
         """The shelf was asked, and answered."""
@@ -69,8 +69,8 @@ class ScoreRecorder:
         answers, self._answers = self._answers, []
         if self._writer is None or self._ended:
             return
-        began = now if self._began is None else self._began
-        if line := score.frame(now - began, heard, answers):
+        self._told = now - (now if self._began is None else self._began)
+        if line := score.frame(self._told, heard, answers):
             self._lines.append(line)
             self._letters += len(line)
         if self._flown - self._saved >= _EVERY:
@@ -105,7 +105,8 @@ class ScoreRecorder:
         sync = last or self._flown - self._synced >= _SYNCED
         if sync:  # how long the flight is tells the log of a killed show too
             self._synced = self._flown
-            self._lines.append(score.end(self._flown))
+            # Frames up to `_flown` may still be told: a log does not go back in time.
+            self._lines.append(score.end(self._flown if last else self._told))
         text, self._lines, self._letters = "".join(self._lines), [], 0
         self._saved = self._flown
         self._disk.submit(partial(_write, writer, text, sync))

@@ -4,6 +4,7 @@ file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
@@ -51,7 +52,7 @@ class Source(Protocol):
 def is_file(name: str) -> bool:
     """Whether `name` means a file, rather than a device."""
     path = Path(name)
-    return path.suffix.lower() in _SUFFIXES or path.is_file()
+    return path.suffix.lower() in _SUFFIXES or os.path.isfile(path)
 
 
 class SoundInput:

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -28,6 +30,9 @@ _WAITS = (0.5, 30.0)
 _GRACE = 1.0
 """Seconds that a decoder whose sound has ended may take to end itself."""
 
+_SKIPPED = 1 << 20
+"""Bytes that are skipped at once: of hours there are gigabytes."""
+
 _JUMP = 2.0
 """Seconds of sound at most that one frame hears: what a stall has missed is skipped."""
 
@@ -42,6 +47,8 @@ class Recording:
         self._path, self._loop, self._live = path, loop, live
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: ffmpeg.Watch | None = None
+        self._said: IO[bytes] | None = None
+        """What the decoder complains of."""
         self._first = b""
         self._began: float | None = None
         self._heard = 0
@@ -52,29 +59,30 @@ class Recording:
 
     def open(self) -> None:
         path = str(self._path)
-        if not self._path.is_file():
+        if not os.path.isfile(self._path):
             raise LiveflightError(f"sound {path!r}: there is no such file")
         program = ffmpeg.find()
         if program is None:
             raise LiveflightError(f"no ffmpeg to hear {path!r}: pip install imageio-ffmpeg")
-        with tempfile.TemporaryFile() as said:
-            try:
-                self._process = child.start(
-                    _command(program, self._path, self.rate, loop=self._loop),
-                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
-                )  # fmt: skip
-            except OSError as error:
-                why = error.strerror or error
-                raise LiveflightError(f"ffmpeg {program!r} does not start: {why}") from error
-            self._watch = ffmpeg.Watch(self._process, lambda: None)
-            self._first = b""
-            self._first = self._bytes(_WIDTH)
-            if not self._first:
-                self.close()
-                said.seek(0)
-                words = said.read().decode(errors="replace").splitlines() or ["it is empty"]
-                reason = words[0].rpartition("] ")[2]
-                raise LiveflightError(f"sound {path!r} cannot be heard: {reason}")
+        said = tempfile.TemporaryFile()
+        try:
+            self._process = child.start(
+                _command(program, self._path, self.rate, loop=self._loop),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
+            )  # fmt: skip
+        except OSError as error:
+            said.close()
+            why = error.strerror or error
+            raise LiveflightError(f"ffmpeg {program!r} does not start: {why}") from error
+        self._said, self._watch = said, ffmpeg.Watch(self._process)
+        self._first = b""
+        self._first = self._bytes(_WIDTH)
+        if not self._first:
+            said.seek(0)
+            words = said.read(ffmpeg.SAID).decode(errors="replace").splitlines() or ["it is empty"]
+            reason = words[0].rpartition("] ")[2]
+            self.close()
+            raise LiveflightError(f"sound {path!r} cannot be heard: {reason}")
 
     def read(self, now: float) -> Samples:
         """float32 (N,): as many as the time since the last call takes. Waits for the decoder, which
@@ -88,7 +96,8 @@ class Recording:
         wanted = round((now - self._began) * self.rate) - self._heard
         self._heard += wanted
         skipped = max(0, wanted - round(_JUMP * self.rate))
-        self._bytes(skipped * _WIDTH)
+        for left in range(skipped * _WIDTH, 0, -_SKIPPED):
+            self._bytes(min(left, _SKIPPED))
         wanted -= skipped
         samples = np.zeros(wanted, np.float32)
         data = self._bytes(wanted * _WIDTH)
@@ -106,9 +115,12 @@ class Recording:
         if process and self._watch:
             self._watch.close()
             process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
+            with suppress(subprocess.TimeoutExpired):  # a disk that is gone may not let go of it
+                process.wait(_GRACE)
+                assert process.stdout is not None
+                process.stdout.close()
+            if self._said:
+                self._said.close()
 
     def _end(self, now: float, process: subprocess.Popen[bytes]) -> None:
         """The decoder gives no more: find out whether the sound is over."""
@@ -142,7 +154,8 @@ class Recording:
             return b""
         assert self._process.stdout is not None
         first, self._first = self._first[:count], self._first[count:]
-        assert self._watch
+        assert self._watch and self._said
+        ffmpeg.trim(self._said)
         with self._watch:
             return first + self._process.stdout.read(count - len(first))
 

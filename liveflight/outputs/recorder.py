@@ -239,7 +239,7 @@ def _ffmpeg(path: Path) -> str:
 
 
 def _draft(path: Path) -> Draft:
-    if path.is_dir():
+    if os.path.isdir(path):
         raise LiveflightError(f"cannot write {str(path)!r}: it is a folder; name a file in it")
     try:
         return Draft(path, "{stem}.unfinished{suffix}")
