@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 from selectivity import NOISE, Judge
 
-from liveflight import atlas as making
 from liveflight.core.noise import pink
-from liveflight.networks import atlas
+from liveflight.networks.atlas import maker as making
+from liveflight.networks.atlas import sheets as atlas
 
 FIRST = 0.05
 

@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from liveflight import app
-from liveflight.core import presets
 from liveflight.networks import network
-from liveflight.outputs.headless import Headless
-from liveflight.takeoff import Options
+from liveflight.outputs.offscreen import Offscreen
+from liveflight.show.start_flight import Options
+from liveflight.storage import presets
 
 FPS = 30.0
 
@@ -24,7 +24,7 @@ FPS = 30.0
 def row(name: str, seconds: float, columns: int, size: tuple[int, int], seed: int) -> np.ndarray:
     """One flight's pictures side by side: uint8 (H, columns * W, 3), the last at `seconds`."""
     kept: list[np.ndarray] = []
-    output = Headless(size, lambda picture: kept.append(picture.copy()) if wanted else None)
+    output = Offscreen(size, lambda picture: kept.append(picture.copy()) if wanted else None)
     options = Options(preset=name, canvas=(320, 180), seed=seed, fps=FPS)
     flight = app.build(options, output, live=False)
     frames = round(seconds * FPS)

@@ -23,8 +23,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from liveflight.controllers.osc.codec import bundles, decode, encode
 from liveflight.core.controls import ROWS
-from liveflight.inputs.osc_codec import bundles, decode, encode
 
 ADDRESSES = 200
 PER_SECOND = 5000

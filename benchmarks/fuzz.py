@@ -27,11 +27,11 @@ from typing import Any, Protocol
 
 from fuzz_files import CueLists, Logs, MidiBindings, Presets
 
+from liveflight.controllers.osc.codec import Argument, bundles, encode
+from liveflight.controllers.osc.input import OscInput
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Ask, Beat, Mailbox, Message, Nudge, Set
-from liveflight.inputs.osc import OscInput
-from liveflight.inputs.osc_codec import Argument, bundles, encode
 
 
 class Subject(Protocol):

@@ -17,19 +17,19 @@ from typing import Any, cast
 import tomlkit
 
 from liveflight import networks
-from liveflight.core import cues, presets, score
+from liveflight.controllers.midi import bindings
+from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
+from liveflight.controllers.midi.soft_takeover import SoftTakeover
 from liveflight.core.contracts import Engine, LiveflightError
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.core.cues import CueList
 from liveflight.core.mailbox import Message, Nudge, Set, Trigger
-from liveflight.core.score import Score
-from liveflight.core.shelf import RecordedShelf
-from liveflight.flight import Flight
-from liveflight.inputs import midi_map
-from liveflight.inputs.midi_knobs import Knobs
-from liveflight.inputs.midi_map import Binding, MidiMap, Source
-from liveflight.loader import Loader
-from liveflight.resources import folder
+from liveflight.show.flight import Flight
+from liveflight.show.loader import Loader
+from liveflight.show.preset_bank import RecordedPresetBank
+from liveflight.storage import cue_lists, presets, recording
+from liveflight.storage.cue_lists import CueList
+from liveflight.storage.recording import Recording
+from liveflight.system.resources import folder
 
 _VALUES: tuple[Any, ...] = (
     0, -1, 1, 99, 2**63 - 1, 0.5, 1e308, float("inf"), float("nan"), True, False, "", "x" * 500,
@@ -218,13 +218,13 @@ class CueLists(Files):
     name = "cue list"
 
     def _place(self) -> Path:
-        return cues.user_folder() / "case.toml"
+        return cue_lists.user_folder() / "case.toml"
 
     def _examples(self) -> list[bytes]:
         return [path.read_bytes() for path in folder("cues").glob("*.toml")]
 
     def _find(self) -> CueList:
-        return cues.find("case")
+        return cue_lists.find("case")
 
     def _fly(self, found: CueList | None) -> None:
         assert found is None or found.cues
@@ -234,7 +234,7 @@ class MidiBindings(Files):
     name = "MIDI bindings"
 
     def _place(self) -> Path:
-        return midi_map.default_path()
+        return bindings.default_path()
 
     def _examples(self) -> list[bytes]:
         sources = [
@@ -246,19 +246,19 @@ class MidiBindings(Files):
             Binding(sources[2], "warp.swirl", takeover="jump"),
             Binding(sources[3], "show.preset", value="reef"),
         ]  # fmt: skip
-        return [midi_map.dump(MidiMap(bound)).encode()]
+        return [bindings.dump(MidiMap(bound)).encode()]
 
     def _find(self) -> MidiMap:
-        return midi_map.read(self._path)
+        return bindings.read(self._path)
 
     def _fly(self, found: MidiMap | None) -> None:
         if found is None:
             return
-        knobs = Knobs(found)
+        knobs = SoftTakeover(found)
         for binding in found:
             if message := knobs.turn(binding.source, 127):
                 assert isinstance(message, Set | Nudge | Trigger)
-        assert list(midi_map.parse(tomllib.loads(midi_map.dump(found)))) == list(found)
+        assert list(bindings.parse(tomllib.loads(bindings.dump(found)))) == list(found)
 
 
 class Logs(Files):
@@ -274,27 +274,29 @@ class Logs(Files):
     def _examples(self) -> list[bytes]:
         preset = presets.find("pulse")
         settings = {row.key: row.default for row in ROWS if row.settable}
-        begun = score.Score(preset, settings, 7, 60.0, (320, 180), cues.find("exhibition"))
+        begun = recording.Recording(
+            preset, settings, 7, 60.0, (320, 180), cue_lists.find("exhibition")
+        )
         said: list[Message] = [
             Set("camera.zoom", 2.0), Nudge("warp.mirror", 1), Trigger("show.panic"),
             Set("show.preset", "reef"), Set("sound.low", 0.5), Set("mix.crossfade", 1.0),
         ]  # fmt: skip
-        lines = [score.frame(n / 60, [one], []) for n, one in enumerate(said)]
-        lines.append(score.frame(0.2, [], [("reef", presets.find("reef"))]))
-        return ["".join([score.header(begun), *lines, score.end(0.3)]).encode()]
+        lines = [recording.frame(n / 60, [one], []) for n, one in enumerate(said)]
+        lines.append(recording.frame(0.2, [], [("reef", presets.find("reef"))]))
+        return ["".join([recording.header(begun), *lines, recording.end(0.3)]).encode()]
 
     def _prepare(self) -> None:
         self._flight = _flight()
         self._flight.recall(presets.find("pulse"))
 
-    def _find(self) -> Score:
-        return score.read(self._path)
+    def _find(self) -> Recording:
+        return recording.read(self._path)
 
-    def _fly(self, found: Score | None) -> None:
+    def _fly(self, found: Recording | None) -> None:
         if found is None:
             return
         flight = self._flight
-        flight.looks.shelf = RecordedShelf(list(found.answers))
+        flight.looks.shelf = RecordedPresetBank(list(found.answers))
         for _, messages in found.said:
             flight.apply(messages)
 

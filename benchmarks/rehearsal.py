@@ -42,14 +42,21 @@ from typing import Any
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from liveflight import app, engines
-from liveflight.core import presets
+from liveflight.controllers.midi.bindings import (
+    Binding,
+    MidiMap,
+    Source,
+    default_path,
+    dump,
+    write,
+)
 from liveflight.core.contracts import Quit
 from liveflight.core.controls import ROWS
-from liveflight.inputs.midi_map import Binding, MidiMap, Source, default_path, dump, write
-from liveflight.laps import Laps
+from liveflight.loop.frame_pacer import usual_rate
+from liveflight.loop.frame_timer import FrameTimer
 from liveflight.outputs.window import Window
-from liveflight.pace import usual_rate
-from liveflight.takeoff import Options
+from liveflight.show.start_flight import Options
+from liveflight.storage import presets
 
 OSC = 2000
 """Messages of a whole set."""
@@ -182,7 +189,7 @@ def play(port: int, seconds: float) -> dict[str, int]:
     return Performer(port, seconds).play()
 
 
-class Handling(Laps):
+class Handling(FrameTimer):
     """Laps that tell apart, of the parts that are control handling, what the frame loop's thread
     was kept by and what it was kept from. Keeps each frame's, once it has ended."""
 
@@ -298,7 +305,7 @@ def main() -> None:
         os.environ["XDG_CONFIG_HOME"] = home
         knob = Binding(Source("Rehearsal:knobs", "cc", 1, 21), "camera.rotation", takeover="jump")
         write(dump(MidiMap([knob])), default_path())
-        app.Laps = Handling  # type: ignore[misc]
+        app.FrameTimer = Handling  # type: ignore[misc]
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             pool.submit(int).result()  # there before it is needed
             usual: float | None = None

@@ -28,9 +28,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import vgg16
 
-from liveflight import resources
 from liveflight.core.noise import pink
 from liveflight.networks import network
+from liveflight.system import resources
 
 LAYERS = {
     "efficientnet_lite0": ["block5", "block7", "block10", "block14_expand"],

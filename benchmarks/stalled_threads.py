@@ -1,5 +1,5 @@
 """Whether Mesa's software driver, drawing a show, frees what a thread of its own still writes to,
-where those threads are stopped at the worst moment: see `liveflight.gl.fences`.
+where those threads are stopped at the worst moment: see `liveflight.render.mesa_fences`.
 
     python benchmarks/stalled_threads.py [--seconds 60] [--unkept]
 
@@ -20,11 +20,13 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from liveflight import app, arguments, ffmpeg
-from liveflight.bench.flown import Watched
-from liveflight.gl import fences
+from liveflight import app
+from liveflight.cli import arguments
+from liveflight.diagnostics.bench.measured_flight import Watched
 from liveflight.outputs.window import Window
-from liveflight.takeoff import Options
+from liveflight.render import mesa_fences
+from liveflight.show.start_flight import Options
+from liveflight.system import ffmpeg
 
 STOPS = Path(__file__).with_suffix(".c")
 FPS = 30.0
@@ -34,10 +36,10 @@ def fly(seconds: float, footage: str, *, kept: bool) -> None:
     """A show in a window that grows on footage as on a camera's pictures."""
     window = Window((640, 360))
     renderer = window.ctx.info["GL_RENDERER"]
-    if not fences.needed(window.ctx):
+    if not mesa_fences.needed(window.ctx):
         sys.exit(f"drawn by {renderer}, not by llvmpipe: set LIBGL_ALWAYS_SOFTWARE=1")
     if not kept:
-        fences.needed = lambda ctx: False
+        mesa_fences.needed = lambda ctx: False
     watched, end = Watched(window), time.perf_counter() + seconds
     watched.over = lambda: time.perf_counter() > end
     show = app.build(Options(preset="reef", fps=FPS, camera=footage), watched, live=True)

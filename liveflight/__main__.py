@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from liveflight import stopping
+from liveflight.system import signals
 
 if __name__ == "__main__":
-    stopping.end_at_once()  # what follows takes a moment to import
+    signals.end_at_once()  # what follows takes a moment to import
 
 import argparse
 import logging
@@ -18,16 +18,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight import child, filter_commands, folders, listings, logs, parser, terminal
-from liveflight.arguments import Size
-from liveflight.core import new_files
+from liveflight.cli import filter_commands, listings, parser
+from liveflight.cli.arguments import Size
 from liveflight.core.contracts import LiveflightError
-from liveflight.worker import THREAD, beside
+from liveflight.storage import new_files
+from liveflight.system import child_process, folders, logs, terminal
+from liveflight.system.worker import THREAD, beside
 
 if TYPE_CHECKING:
     from liveflight.app import App
-    from liveflight.core.new_files import IfTaken
-    from liveflight.takeoff import Options
+    from liveflight.show.start_flight import Options
+    from liveflight.storage.new_files import IfTaken
 
 SIZE = (1280, 720)
 DEFAULT = Path("flight.mp4")
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     logs.start()
-    stopping.listen()
+    signals.listen()
     try:
         args = parser.parse(given)
         code = COMMANDS[args.command](args)
@@ -53,19 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"liveflight: out of memory ({error}): try a smaller --canvas", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return stopping.INTERRUPTED
+        return signals.INTERRUPTED
     finally:
-        stopping.listen()
+        signals.listen()
 
 
 def fly(args: argparse.Namespace) -> int:
     """Opens the window and flies; without a display, renders ten seconds of the same instead."""
-    stopping.end_at_once()  # there is nothing to close, and libraries swallow what is raised
+    signals.end_at_once()  # there is nothing to close, and libraries swallow what is raised
     from liveflight import app
     from liveflight.outputs import has_display
 
     if not has_display():
-        stopping.listen()
+        signals.listen()
         if args.no_render:
             raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
         out = new_files.free(DEFAULT)
@@ -75,23 +76,25 @@ def fly(args: argparse.Namespace) -> int:
         return _render(options, 10.0, args.size or SIZE, out, said=said)
     flight, fps = _started(args)
     try:
-        with stopping.noted() as asked:
+        with signals.noted() as asked:
             app.run(flight, fps, asked)
             stopped = asked()
             flight.close()  # still within: a second Ctrl-C must not keep it from ending well
     finally:
         flight.close()
-    return stopping.INTERRUPTED if stopped else 0
+    return signals.INTERRUPTED if stopped else 0
 
 
 def _started(args: argparse.Namespace) -> tuple[App, float]:
     """Open the window, and build the flight with its frames per second."""
-    from liveflight import app, console, engines, pace
+    from liveflight import app, engines
+    from liveflight.cli import console
+    from liveflight.loop import frame_pacer
     from liveflight.outputs.window import Window
 
     beside(engines.preload, THREAD)
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
-    fps = args.fps or pace.usual_rate(window.ctx.info["GL_RENDERER"])
+    fps = args.fps or frame_pacer.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.surfaces(args))
     for line in folders.unkept():
         logging.getLogger("liveflight").warning(line)
@@ -116,9 +119,10 @@ def _render(
     if_taken: IfTaken = "next",
     said: str = "",
 ) -> int:
-    from liveflight import app, console
-    from liveflight.outputs.headless import Headless
-    from liveflight.outputs.recorder import Soundtrack, open_sink
+    from liveflight import app
+    from liveflight.cli import console
+    from liveflight.outputs.offscreen import Offscreen
+    from liveflight.outputs.sinks import Soundtrack, open_sink
 
     frames = max(1, round(seconds * options.fps))
     sound = Soundtrack(Path(options.sound), frames) if options.sound else None
@@ -127,21 +131,21 @@ def _render(
     try:
         with sink:
             try:
-                output = Headless(size, sink.write)
+                output = Offscreen(size, sink.write)
                 flight = app.build(options, output, live=False, shown=console.Downloads())
                 if said:  # what was asked for is there
                     print(said, flush=True)
                 with closing(flight), console.progress(frames) as advance:
                     while done < frames:
-                        stopping.check()
+                        signals.check()
                         flight.frame(done / options.fps)
                         done += 1
                         advance()
             finally:
-                stopping.note()  # a second Ctrl-C must not keep the video from ending well
+                signals.note()  # a second Ctrl-C must not keep the video from ending well
     except KeyboardInterrupt:
         print(f"stopped: {done} frames in {sink.path.resolve()}" if done else "stopped: no frames")
-        return stopping.INTERRUPTED
+        return signals.INTERRUPTED
     except Exception as error:
         if not done or not os.path.exists(sink.path):
             raise
@@ -157,7 +161,7 @@ def _render(
 def controls(args: argparse.Namespace) -> int:
     """Lists every control with its OSC address; or makes what is made from the list."""
     if args.markdown or args.open_stage_control:
-        from liveflight import controls_page
+        from liveflight.cli import controls_page
 
         made = controls_page.markdown() if args.markdown else controls_page.stage_control()
         print(made, end="")
@@ -196,7 +200,7 @@ def find(args: argparse.Namespace) -> int:
 
 def presets(args: argparse.Namespace) -> int:
     """Lists the presets."""
-    from liveflight.core.presets import user_folder
+    from liveflight.storage.presets import user_folder
 
     _print(listings.lines(listings.presets()))
     _print_own(user_folder())
@@ -205,7 +209,7 @@ def presets(args: argparse.Namespace) -> int:
 
 def cues(args: argparse.Namespace) -> int:
     """Lists the cue lists."""
-    from liveflight.core.cues import user_folder
+    from liveflight.storage.cue_lists import user_folder
 
     _print(listings.lines(listings.cues()))
     _print_own(user_folder())
@@ -214,7 +218,7 @@ def cues(args: argparse.Namespace) -> int:
 
 def doctor(args: argparse.Namespace) -> int:
     """Says what works on this machine; 1 where it cannot fly."""
-    from liveflight import doctor as ward
+    from liveflight.diagnostics import doctor as ward
 
     findings = []
     for finding in ward.examine(args.osc_port):
@@ -226,13 +230,13 @@ def doctor(args: argparse.Namespace) -> int:
 
 def bench(args: argparse.Namespace) -> int:
     """Measures and prints a table per topic; the figures go into --json too, even when stopped."""
-    from liveflight import console
-    from liveflight.bench import record, suite
-    from liveflight.child import ChildError
+    from liveflight.cli import console
+    from liveflight.diagnostics.bench import results_file, suite
+    from liveflight.system.child_process import ChildError
 
     if args.json:
         new_files.check("--json", args.json, parser.files(args), overwrite=args.overwrite)
-        record.check(args.json)
+        results_file.check(args.json)
     topics: list[suite.Topic] = []
     begun = time.perf_counter()
 
@@ -250,7 +254,7 @@ def bench(args: argparse.Namespace) -> int:
         raise LiveflightError(f"the bench cannot begin: {error}; try liveflight doctor") from error
     finally:
         if args.json and topics:
-            record.write(args.json, topics, "replace" if args.overwrite else "next")
+            results_file.write(args.json, topics, "replace" if args.overwrite else "next")
     return 0
 
 
@@ -282,11 +286,11 @@ def _print_own(folder: Path) -> None:
 
 def program() -> None:
     """`main` as a program of its own, which ends with it."""
-    os.environ.update(child.environment())
+    os.environ.update(child_process.environment())
     terminal.secure(queued=True)
     code = main()
     sys.stdout.flush()
-    stopping.end_at_once(code)  # all is closed; libraries' own ends would say a traceback
+    signals.end_at_once(code)  # all is closed; libraries' own ends would say a traceback
     if any(thread.name == THREAD for thread in threading.enumerate()):
         # A thread within torch's own code would abort the process as Python is taken down.
         logging.shutdown()

@@ -10,28 +10,31 @@ from dataclasses import replace
 
 import numpy as np
 
-from liveflight import engines, housekeeping, keepsakes, surfaces
-from liveflight.core import presets
+from liveflight import engines
+from liveflight.controllers.audio.input import SoundInput
+from liveflight.controllers.keyboard import Keyboard
 from liveflight.core.camera import Camera
 from liveflight.core.contracts import Canvas, Engine, Event, KeyPress, Output, Pointer, Quit
+from liveflight.core.frame_counter import FrameCounter
 from liveflight.core.mailbox import Mailbox, Message
-from liveflight.core.meter import Meter
-from liveflight.dream import Dream
-from liveflight.flight import Flight
-from liveflight.inputs.keyboard import Keyboard
-from liveflight.inputs.sound import SoundInput
-from liveflight.laps import Laps
-from liveflight.loader import Loader, Shown
-from liveflight.overlay import Overlay
-from liveflight.pace import Pace
-from liveflight.screen import Screen
-from liveflight.screenshots import Screenshots
-from liveflight.seeding import Seeding, moving
-from liveflight.sight import Sight
-from liveflight.surfaces import Surfaces
-from liveflight.takeoff import Options, canvas, is_dense, weights_of
-from liveflight.ticks import Ticks
-from liveflight.worker import Worker, beside
+from liveflight.loop import open_controllers
+from liveflight.loop.ascent_scheduler import AscentScheduler
+from liveflight.loop.feedback_loop import FeedbackLoop
+from liveflight.loop.frame_pacer import FramePacer
+from liveflight.loop.frame_timer import FrameTimer
+from liveflight.loop.image_source import ImageSource, moving
+from liveflight.loop.open_controllers import OpenControllers
+from liveflight.loop.overlay import Overlay
+from liveflight.loop.presenter import Presenter
+from liveflight.loop.sight import Sight
+from liveflight.outputs.screenshots import Screenshots
+from liveflight.show import preset_saving
+from liveflight.show.flight import Flight
+from liveflight.show.loader import Loader, Shown
+from liveflight.show.start_flight import Options, canvas, is_dense, weights_of
+from liveflight.storage import presets
+from liveflight.system import gc_control
+from liveflight.system.worker import Worker, beside
 
 WAITING = 0.1
 """Seconds per frame until there is something to ascend: the time is better spent on loading it."""
@@ -63,14 +66,16 @@ class App:
         self.output = output
         self.flight = flight
         self.mailbox = Mailbox()
-        self.meter = Meter(1 / options.fps)
-        self.laps = Laps(output.ctx.finish)
+        self.meter = FrameCounter(1 / options.fps)
+        self.laps = FrameTimer(output.ctx.finish)
         self.watchers: list[Callable[[], None]] = []
-        self.pace = Pace(flight, options, live=live)
+        self.pace = FramePacer(flight, options, live=live)
         self.running = True
         self.guard = flight.guard
         self.guard.live = live
-        self.surfaces = Surfaces(self.mailbox, flight.reports.add, self.guard, background=live)
+        self.surfaces = OpenControllers(
+            self.mailbox, flight.reports.add, self.guard, background=live
+        )
         self._heard: list[Message] = []
         """The messages of this frame."""
         self._untold = 0.0
@@ -80,8 +85,8 @@ class App:
         self._camera = Camera()
         self._screenshots = Screenshots(background=live)
         camera = moving(options.camera, options.fps, live=live)
-        self._seeding = Seeding(output.ctx, flight.controls, options.image, camera)
-        self.dream = Dream(
+        self._seeding = ImageSource(output.ctx, flight.controls, options.image, camera)
+        self.dream = FeedbackLoop(
             output.ctx,
             canvas(options, "cpu"),
             options.seed,
@@ -94,8 +99,10 @@ class App:
         if not options.replay:  # what was seen is in the log
             weights, report = weights_of(options), flight.reports.add
             self.surfaces.add(Sight(flight.course, self._seeding, weights, report, live), "sight")
-        self._ticks = Ticks(flight, self.dream, self.pace, self.laps, self._listen, self.guard)
-        self._screen = Screen(output, flight, self.dream, self.meter)
+        self._ticks = AscentScheduler(
+            flight, self.dream, self.pace, self.laps, self._listen, self.guard
+        )
+        self._screen = Presenter(output, flight, self.dream, self.meter)
         mailbox = self.mailbox
         self.overlay = Overlay(output, flight, self.meter, self.pace, mailbox, background=live)
         self._keyboard.above = (self.overlay.search, self.overlay.browser)
@@ -103,7 +110,7 @@ class App:
         self._turning = False
         flight.on("show.reseed", self.dream.reseed)
         flight.on("show.screenshot", self._screenshot)
-        keepsakes.offer(flight, remote=options.remote_save)
+        preset_saving.offer(flight, remote=options.remote_save)
         flight.on("show.fullscreen", self._turn)
         flight.on("show.quit", self._quit)
 
@@ -143,7 +150,7 @@ class App:
         ):  # else the last one stays on the screen
             run("what is laid over the picture", self._finish, dt, rest)
             if self.output.vsync:
-                run("tidying up", housekeeping.tidy, self.pace.showing, self.flight.loader.tidy)
+                run("tidying up", gc_control.tidy, self.pace.showing, self.flight.loader.tidy)
             run("the output", self.output.show)
         self.laps.end("show")
         self._tell(now)
@@ -264,7 +271,7 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
     try:
         weights = weights_of(options)
         options = replace(options, dense=is_dense(options))
-        scores = surfaces.take_off(flight, options)
+        scores = open_controllers.take_off(flight, options)
         app = App(output, flight, options, live=live)
     except BaseException:
         flight.loader.close()
@@ -284,11 +291,11 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
     if live:
         # A preset that is read for the first time as it is recalled takes milliseconds of a frame.
         beside(presets.names)
-        app.surfaces.open(surfaces.asked_for(options))
+        app.surfaces.open(open_controllers.asked_for(options))
     return app
 
 
-@housekeeping.taken_over()
+@gc_control.taken_over()
 def run(app: App, fps: float, asked: Callable[[], bool] = lambda: False) -> None:
     """Flies live, at most `fps` frames per second, until the performer ends it, or somebody has
     `asked` for its end. The rate that the governor keeps, and for which frames wait for the ascent,
@@ -298,7 +305,7 @@ def run(app: App, fps: float, asked: Callable[[], bool] = lambda: False) -> None
 
     def sleep(until: float) -> None:
         left = until - time.perf_counter()
-        app.guard.run("tidying up", housekeeping.tidy, left, app.flight.loader.tidy)
+        app.guard.run("tidying up", gc_control.tidy, left, app.flight.loader.tidy)
         time.sleep(max(0.0, until - time.perf_counter()))
 
     def rest(seconds: float) -> None:

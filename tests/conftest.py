@@ -20,11 +20,12 @@ from fake_engine import FakeEngine
 from hypothesis import settings
 from in_flight import STEM
 from jack_box import server, starts, until
+from made_textures import Textures
 
-from liveflight.flight import Flight
-from liveflight.loader import Loader
 from liveflight.networks import Network
 from liveflight.outputs import before_gl
+from liveflight.show.flight import Flight
+from liveflight.show.loader import Loader
 
 # How long something takes is no test's business: a busy machine may stop for half a second.
 settings.register_profile("untimed", deadline=None)
@@ -116,14 +117,6 @@ def ctx(gl_context: moderngl.Context) -> Iterator[moderngl.Context]:
         assert gl_context.error == "GL_NO_ERROR", "an earlier test left a GL error"
         yield gl_context
         assert gl_context.error == "GL_NO_ERROR"
-
-
-class Textures(list[moderngl.Texture]):
-    """Every texture that was made while a test watched."""
-
-    @property
-    def alive(self) -> int:
-        return sum(type(texture.mglo) is not moderngl.InvalidObject for texture in self)
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from PIL import Image
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from liveflight import app as app_module
-from liveflight import engines, laps, screen, takeoff
+from liveflight import engines
 from liveflight.app import App, build, run
-from liveflight.core import presets
+from liveflight.controllers.osc.input import OscInput
 from liveflight.core.ascent import LONGEST
 from liveflight.core.contracts import (
     Ascent,
@@ -40,12 +40,14 @@ from liveflight.core.contracts import (
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Ask, Message, Set, Trigger
 from liveflight.core.noise import opaque, pink
-from liveflight.flight import Flight, Loader
-from liveflight.inputs.osc import OscInput
-from liveflight.outputs.headless import Headless
-from liveflight.outputs.recorder import open_sink
-from liveflight.sight import Sight
-from liveflight.takeoff import Options
+from liveflight.loop import frame_timer, presenter
+from liveflight.loop.sight import Sight
+from liveflight.outputs.offscreen import Offscreen
+from liveflight.outputs.sinks import open_sink
+from liveflight.show import start_flight
+from liveflight.show.flight import Flight, Loader
+from liveflight.show.start_flight import Options
+from liveflight.storage import presets
 
 pytestmark = pytest.mark.gl
 
@@ -189,7 +191,7 @@ def test_up_stays_up_into_the_file(name: str, tmp_path: Path) -> None:
 
     def fly() -> None:
         with open_sink(tmp_path / name, (64, 36), 30) as sink:
-            output = Headless((64, 36), sink.write)
+            output = Offscreen((64, 36), sink.write)
             app = App(output, flight, Options(canvas=CANVAS), live=False)
             with closing(app):
                 for number in range(4):
@@ -348,7 +350,7 @@ def test_brightness_is_read_once_more_when_a_frame_is_drawn(begin: Begin, master
     show.set("show.master", 1.0)
     show.app.frame(show.now + TICK, rest)
     seen = show.stage.shown[-1].mean()
-    assert seen == pytest.approx(lit * max(master, 1 - TICK / screen.FADE), abs=1)
+    assert seen == pytest.approx(lit * max(master, 1 - TICK / presenter.FADE), abs=1)
 
 
 def test_late_frames_leave_it_to_the_next_to_tell_the_surfaces(begin: Begin) -> None:
@@ -523,7 +525,7 @@ def test_what_the_governor_chose_is_told(begin: Begin) -> None:
 def test_an_ascent_too_slow_gets_fewer_steps_and_then_a_smaller_canvas(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(takeoff, "_SMALLEST", 8)
+    monkeypatch.setattr(start_flight, "_SMALLEST", 8)
     show = begin()
     show.set("ascent.steps", 3)
     show.frame(2)
@@ -573,7 +575,7 @@ def test_a_render_takes_every_step_on_the_whole_canvas(begin: Begin) -> None:
 def test_out_of_memory_lowers_the_canvas_and_the_flight_goes_on(
     trouble: Exception, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(takeoff, "_SMALLEST", 8)
+    monkeypatch.setattr(start_flight, "_SMALLEST", 8)
 
     def greedy(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
         if canvas.shape[1] > 24:
@@ -927,7 +929,7 @@ class Clock:
         self.now += seconds
 
 
-class Screen(Stage):
+class Presenter(Stage):
     """Shows 120 frames, each after some drawing; with `refresh`, waits for the display."""
 
     def __init__(self, ctx: moderngl.Context, clock: Clock, refresh: float | None) -> None:
@@ -946,22 +948,22 @@ class Screen(Stage):
         self.at.append(self.clock.now)
 
 
-def paced(show: Show, refresh: float | None, monkeypatch: pytest.MonkeyPatch) -> Screen:
+def paced(show: Show, refresh: float | None, monkeypatch: pytest.MonkeyPatch) -> Presenter:
     clock = Clock()
-    for module in (app_module, laps):
+    for module in (app_module, frame_timer):
         monkeypatch.setattr(module, "time", clock)
-    show.app.output = screen = Screen(show.stage.ctx, clock, refresh)
+    show.app.output = presenter = Presenter(show.stage.ctx, clock, refresh)
     run(show.app, 60)
-    return screen
+    return presenter
 
 
 def test_without_vsync_frames_are_shown_at_even_intervals_just_after_they_were_read(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    screen = paced(begin(), None, monkeypatch)
-    shown = screen.at[30:]
+    presenter = paced(begin(), None, monkeypatch)
+    shown = presenter.at[30:]
     assert (shown[-1] - shown[0]) / (len(shown) - 1) == pytest.approx(1 / 60, rel=0.01)
-    rests, respites, sleeps = (screen.clock.slept[90 + first :: 3] for first in range(3))
+    rests, respites, sleeps = (presenter.clock.slept[90 + first :: 3] for first in range(3))
     assert min(rests) > 0.007
     assert max(respites) < 0.001, "all of this screen's drawing is in showing"
     assert max(sleeps) < 0.005, "what is left over by the quickest of three kinds of frames"
@@ -971,17 +973,17 @@ def test_without_vsync_frames_are_shown_at_even_intervals_just_after_they_were_r
 def test_a_display_that_is_waited_for_paces_alone(
     refresh: float, rate: float, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    screen = paced(begin(), refresh, monkeypatch)
-    assert max(screen.clock.slept) < 1e-6
-    for before, after in itertools.pairwise(screen.at):
+    presenter = paced(begin(), refresh, monkeypatch)
+    assert max(presenter.clock.slept) < 1e-6
+    for before, after in itertools.pairwise(presenter.at):
         assert after - before == pytest.approx(1 / rate)
 
 
 def test_a_display_faster_than_wanted_is_held_back(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    screen = paced(begin(), 144.0, monkeypatch)
-    assert 120 / (screen.at[-1] - screen.at[0]) == pytest.approx(60, rel=0.02)
+    presenter = paced(begin(), 144.0, monkeypatch)
+    assert 120 / (presenter.at[-1] - presenter.at[0]) == pytest.approx(60, rel=0.02)
 
 
 def test_closing_twice_is_closing(begin: Begin) -> None:
@@ -1023,7 +1025,7 @@ def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> N
 def test_the_canvas_grows_to_what_the_device_can_do(
     ctx: moderngl.Context, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(takeoff, "DENSE_CANVAS", {"cpu": (16, 8), "cuda": (48, 20)})
+    monkeypatch.setattr(start_flight, "DENSE_CANVAS", {"cpu": (16, 8), "cuda": (48, 20)})
     monkeypatch.setattr(engine, "device", "cuda")
     with closing(started(ctx, live=False)) as app:
         assert app.canvas_size == (16, 8)

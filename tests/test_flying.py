@@ -20,7 +20,7 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from liveflight.core.grid import Grid
-from liveflight.gl.atlas_page import ACCENT
+from liveflight.render.atlas_page import ACCENT
 
 pytestmark = [
     pytest.mark.gl,

@@ -47,7 +47,7 @@ _APART = 0.08
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AudioFeatures:
     """Each from 0 to 1."""
 
     level: float = 0.0
@@ -83,13 +83,13 @@ class Spectrum:
             self._window = np.concatenate([self._window[self._hop :], new])
             self._look()
 
-    def heard(self, gain: float | None = None) -> Heard:
+    def heard(self, gain: float | None = None) -> AudioFeatures:
         """How it is now, and the strongest onset since the last call. `gain` in dB; None takes the
         loudest of the last ten seconds or so for 1, in each band."""
         scale = 1 / self._peaks if gain is None else np.full(4, 10 ** (gain / 20))
         level, low, mid, high = np.minimum(self._rms * scale, 1.0).tolist()
         onset, self._onset = self._onset, 0.0
-        return Heard(level, low, mid, high, onset)
+        return AudioFeatures(level, low, mid, high, onset)
 
     def _look(self) -> None:
         spectrum = np.abs(np.fft.rfft(self._window * self._hann))[: self._cuts[-1]]

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight import heaps
 from liveflight.core.contracts import Engine, LiveflightError
+from liveflight.system import malloc_tuning
 
 if TYPE_CHECKING:
     import torch
@@ -39,21 +39,21 @@ def load(
     if name not in NAMES:
         raise LiveflightError(f"there is no engine {name!r}; there is: {', '.join(NAMES)}")
     _set_up()
-    from liveflight.engines import devices, measured
-    from liveflight.engines.engine import AscentEngine
-    from liveflight.engines.fallback import Fallback
+    from liveflight.engines import autotuning, devices
+    from liveflight.engines.ascent_engine import AscentEngine
+    from liveflight.engines.fallback import FallbackBackend
 
     chosen = devices.choose("cpu" if (name, device) == (ON_PROCESSOR, "auto") else device)
-    measured.here().repeatable = repeatable
+    autotuning.here().repeatable = repeatable
     if chosen.type == "cpu":
-        heaps.keep_freed()
+        malloc_tuning.keep_freed()
     if chosen.type == "cuda" and name in ("auto", "torch"):
-        from liveflight.engines.static_engine import StaticEngine
+        from liveflight.engines.cuda.engine import StaticEngine
 
         return StaticEngine(chosen, seed, weights)
     backend = _BACKENDS[name](chosen)
     if name != "autograd":
-        backend = Fallback(backend, chosen)
+        backend = FallbackBackend(backend, chosen)
     return AscentEngine(backend, chosen, seed, weights)
 
 
@@ -71,61 +71,61 @@ def chosen_by_auto(networks: Collection[str]) -> dict[str, dict[str, float]]:
 
 def remembers() -> bool:
     """Whether it can be remembered from flight to flight what is the fastest here."""
-    from liveflight.engines import measured
+    from liveflight.engines import autotuning
 
-    return measured.here().writable()
+    return autotuning.here().writable()
 
 
 def preload() -> None:
     """Imports the runtime: seconds that a show can spend beside opening its window."""
     _set_up()
-    import liveflight.engines.engine  # noqa: F401
+    import liveflight.engines.ascent_engine  # noqa: F401
 
 
 def _autograd(device: torch.device) -> Backend:
-    from liveflight.engines.autograd import Autograd
+    from liveflight.engines.autograd import AutogradBackend
 
-    return Autograd(device)
+    return AutogradBackend(device)
 
 
 def _derived(device: torch.device) -> Backend:
-    from liveflight.engines.derived import Derived
+    from liveflight.engines.torch.backend import TorchBackend
 
-    return Derived(device)
+    return TorchBackend(device)
 
 
 def _onnx(device: torch.device) -> Backend:
-    from liveflight.engines.onnx_backend import Onnx
+    from liveflight.engines.onnx.backend import OnnxBackend
 
-    return Onnx(device)
+    return OnnxBackend(device)
 
 
 def _compiled(device: torch.device) -> Backend:
-    from liveflight.engines.compiled_backend import CompiledBackend
+    from liveflight.engines.native.backend import NativeBackend
 
     if device.type != "cpu":
         raise LiveflightError(
             f"--engine {ON_PROCESSOR} is for the processor, not for {device.type}: "
             "choose --device cpu, or --engine auto"
         )
-    return CompiledBackend()
+    return NativeBackend()
 
 
 def _fastest(device: torch.device) -> Backend:
-    from liveflight.engines.fastest import Fastest
+    from liveflight.engines.fastest import FastestBackend
 
     if device.type != "cpu":
         return _derived(device)
-    return Fastest({name: partial(make, device) for name, make in _able().items()})
+    return FastestBackend({name: partial(make, device) for name, make in _able().items()})
 
 
 def _able() -> dict[str, Callable[[torch.device], Backend]]:
     """What `auto` chooses from on a CPU. Without a compiler that is another question: it is asked
     anew once there is one."""
-    from liveflight.engines import cpu_kernels
+    from liveflight.engines.native import kernels
 
     able = dict(_ON_CPU)
-    if not cpu_kernels.has_compiler():
+    if not kernels.has_compiler():
         del able[ON_PROCESSOR]
     return able
 
@@ -149,7 +149,7 @@ NAMES = tuple(_BACKENDS)
 
 def _set_up() -> None:
     """Has to come before torch is imported."""
-    heaps.keep_apart()
+    malloc_tuning.keep_apart()
     _calm_threads()
     # Maps of all sizes come and go: kept apart by size, they take a third more of the GPU's memory.
     if sys.platform == "linux":

@@ -13,7 +13,7 @@ from liveflight.networks import Network
 from liveflight.networks.layered import Features
 
 
-class Autograd:
+class AutogradBackend:
     """`engines.backend.Backend`: frozen weights, channels-last, nothing past the deepest layer in
     use computed."""
 

@@ -26,7 +26,7 @@ flight."""
 
 
 @dataclass(frozen=True)
-class Excitation:
+class Objective:
     """What is to be excited in one layer.
 
     The objective is a sum over the feature map, not a mean, because 1/N underflows in half."""
@@ -40,7 +40,7 @@ class Excitation:
     """Whether of each filter's map only the middle pixel counts; `whole` is not affected."""
 
 
-Excitations = Mapping[str, Excitation]
+Excitations = Mapping[str, Objective]
 """By layer, all of one network."""
 
 
@@ -78,7 +78,7 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
-def excitation(weights: Mapping[int | None, float], spread: Tensor, objective: str) -> Excitation:
+def excitation(weights: Mapping[int | None, float], spread: Tensor, objective: str) -> Objective:
     """Of one layer's filters (None: the whole layer) and their weights. `spread`: float32 (C,), see
     `spreads`; each filter is measured in it, so that weights mean the same in every layer and
     network."""
@@ -90,10 +90,10 @@ def excitation(weights: Mapping[int | None, float], spread: Tensor, objective: s
             whole = weight / (max(float(spread.square().mean()), floor**2) * math.sqrt(len(spread)))
         else:
             factors[number] = weight / max(float(spread[number]), floor)
-    return Excitation(factors, whole, objective == "neuron")
+    return Objective(factors, whole, objective == "neuron")
 
 
-def seed(excited: Excitation, activation: Tensor) -> Tensor:
+def seed(excited: Objective, activation: Tensor) -> Tensor:
     """The objective's gradient with respect to a layer's activation (1, C, h, w), in its format."""
     weights = excited.weights.to(activation.device, activation.dtype).view(1, -1, 1, 1)
     if excited.centre:

@@ -7,8 +7,9 @@ from functools import partial
 import torch
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.engines import convolutions, measured
+from liveflight.engines import autotuning
 from liveflight.engines.convolution import Geometry
+from liveflight.engines.torch import convolution_choice
 
 
 def choose(name: str) -> torch.device:
@@ -54,7 +55,7 @@ def _bfloat16_wins() -> bool:
     geometry = Geometry((1, 1), (1, 1), 1)
     ways = {}
     for dtype in (torch.float32, torch.bfloat16):
-        convolution = convolutions.fastest(weight.to(dtype), None, geometry)
+        convolution = convolution_choice.fastest(weight.to(dtype), None, geometry)
         given = x.to(dtype, memory_format=torch.channels_last)
         ways[str(dtype)] = partial(convolution.forward, given)
-    return measured.fastest("format of dense networks", ways) == str(torch.bfloat16)
+    return autotuning.fastest("format of dense networks", ways) == str(torch.bfloat16)

@@ -7,17 +7,17 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
-from liveflight.engines.autograd import Autograd
+from liveflight.engines.autograd import AutogradBackend
 from liveflight.engines.backend import Backend, Excitations
 from liveflight.networks import Network
 from liveflight.networks.layered import Features, Layered
 
 
-class Fallback:
+class FallbackBackend:
     """`engines.backend.Backend` that gives rows of stages to `backend`, the rest to autograd."""
 
     def __init__(self, backend: Backend, device: torch.device) -> None:
-        self._backend, self.autograd = backend, Autograd(device)
+        self._backend, self.autograd = backend, AutogradBackend(device)
         self._graphs: set[str] = set()
 
     def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from liveflight.core.noise import pink
-from liveflight.engines import measured
+from liveflight.engines import autotuning
 from liveflight.engines.backend import NOISE_SIZE, Backend, Excitations, excitation
 from liveflight.networks import Network
 from liveflight.networks.layered import Features
@@ -42,17 +42,17 @@ class _Candidate:
         return self.loaded().gradient(self.known.name, picture.contiguous(), excited)
 
 
-def remembered(network: str, backends: Collection[str]) -> measured.Times:
+def remembered(network: str, backends: Collection[str]) -> autotuning.Times:
     """Seconds that a gradient of the network took by each of these, as measured for an earlier
     flight on this machine; empty where there was none."""
-    return measured.here().times(_question(network, backends))
+    return autotuning.here().times(_question(network, backends))
 
 
 def _question(network: str, backends: Collection[str]) -> str:
     return f"gradient of {network} by {', '.join(backends)}"
 
 
-class Fastest:
+class FastestBackend:
     """`engines.backend.Backend` that gives each network to whichever of `backends`, by name, takes
     its gradient in the shortest time: measured once, then remembered for the machine. One that
     fails is passed over, with a line in the log."""
@@ -65,7 +65,7 @@ class Fastest:
         candidates = {
             name: _Candidate(make, known, module, dtype) for name, make in self._backends.items()
         }
-        best = measured.fastest(
+        best = autotuning.fastest(
             _question(known.name, candidates),
             {name: candidate.step for name, candidate in candidates.items()},
         )

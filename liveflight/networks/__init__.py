@@ -6,7 +6,7 @@ Importing this package loads no torch; `Network.load` does.
 from __future__ import annotations
 
 from liveflight.core.contracts import LiveflightError, Target, nearest
-from liveflight.networks import catalogue, imagenet
+from liveflight.networks import imagenet, torchvision_models
 from liveflight.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
 from liveflight.networks.network import Layer, Network
 from liveflight.networks.vgg import VGG16, VGG16_TORCHVISION, VGG19
@@ -17,7 +17,7 @@ _NETWORKS = {
     known.name: known
     for known in (
         *(VGG16, EFFICIENTNET_LITE0, VGG19),
-        *map(catalogue.network, catalogue.WRITTEN),
+        *map(torchvision_models.network, torchvision_models.WRITTEN),
         VGG16_TORCHVISION,
     )
 }
@@ -30,7 +30,7 @@ def names() -> tuple[str, ...]:
 
 def others() -> tuple[str, ...]:
     """The further networks that can be asked for."""
-    return catalogue.OTHERS
+    return torchvision_models.OTHERS
 
 
 def network(name: str) -> Network:
@@ -40,9 +40,9 @@ def network(name: str) -> Network:
     asked = name.strip().lower()
     if asked in _NETWORKS:
         return _NETWORKS[asked]
-    if asked in catalogue.OTHERS:
-        return catalogue.network(asked)
-    near = nearest(asked, _NETWORKS) or nearest(asked, catalogue.OTHERS)
+    if asked in torchvision_models.OTHERS:
+        return torchvision_models.network(asked)
+    near = nearest(asked, _NETWORKS) or nearest(asked, torchvision_models.OTHERS)
     raise LiveflightError(
         f"there is no network {name[:80]!r}{near}; "
         f"there are: {', '.join(_NETWORKS)}; more by: liveflight networks --all"
@@ -53,7 +53,7 @@ def at_once(name: str) -> bool:
     """Whether `network` answers without finding out anything: not for one of the `others` that has
     not been asked for yet."""
     asked = name.strip().lower()
-    return asked not in catalogue.OTHERS or catalogue.known(asked)
+    return asked not in torchvision_models.OTHERS or torchvision_models.known(asked)
 
 
 def described(target: Target) -> str:

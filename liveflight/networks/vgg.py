@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
-from liveflight import folders, resources
 from liveflight.core.contracts import LiveflightError, Progress
-from liveflight.networks import vgg_files, weights
+from liveflight.networks import vgg_weight_files, weights
 from liveflight.networks.network import Layer, Network
+from liveflight.system import folders, resources
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -175,7 +175,7 @@ def _keep(vgg: _Vgg, state: Mapping[str, Tensor]) -> bool:
 
 
 def _read(vgg: _Vgg, path: Path) -> dict[str, Tensor]:
-    state = vgg_files.read(path)
+    state = vgg_weight_files.read(path)
     if problem := weights.misfit(state, vgg.shapes(), _IGNORED):
         others = (other for other in _ALL if not weights.misfit(state, other.shapes(), _IGNORED))
         hint = "".join(f"; it fits {other.name}: --network {other.name}" for other in others)
@@ -205,8 +205,8 @@ def _network(vgg: _Vgg, title: str) -> Network:
         title=title,
         layers=tuple(Layer(stage.name, stage.channels, stage.stride) for stage in stages),
         aliases=aliases,
-        mean=vgg_files.MEAN,
-        std=vgg_files.STD,
+        mean=vgg_weight_files.MEAN,
+        std=vgg_weight_files.STD,
         find=partial(_find, vgg),
         included=not vgg.url,
         loader=partial(_load, vgg),

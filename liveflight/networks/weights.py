@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from liveflight import folders
 from liveflight.core.contracts import LiveflightError, Progress
+from liveflight.system import folders
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,0 +1,85 @@
+"""Tables and progress bars on the terminal, by Rich. Imported at first use alone: it takes a tenth
+of a second.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TimeRemainingColumn,
+)
+from rich.table import Table as DrawnTable
+
+from liveflight.diagnostics.bench.tables import Table, markdown
+
+
+def draw(table: Table, plain: bool) -> None:
+    """Print a table; where it is to be `plain`, in Markdown."""
+    if plain:
+        print(markdown(table), flush=True)
+        return
+    # Into a file or a pipe as wide as it comes: a cell broken in two cannot be pasted.
+    out = Console(width=None if sys.stdout.isatty() else 240)
+    drawn = DrawnTable(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
+    for number, column in enumerate(table.columns):
+        drawn.add_column(column, justify="right" if number and table.columns[0] else "left")
+    for row in table.rows:
+        drawn.add_row(*row)
+    out.print(drawn)
+    for note in table.notes:
+        out.print(f"  {note}", markup=False, highlight=False)
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar with the time left, on standard error."""
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
+
+
+@contextmanager
+def named() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar with the time left, on standard error. What is yielded takes what is being made,
+    how many are done and of how many."""
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None)
+        done = 0
+
+        def count(name: str, number: int, total: int) -> None:
+            nonlocal done
+            if number > done + 1 or not done:  # kept from an earlier run: says nothing of the speed
+                bar.reset(task, total=total, completed=number)
+            bar.update(task, description=name, completed=number, total=total)
+            done = number
+
+        yield count
+
+
+class Downloads:
+    """A bar for weights being downloaded, on standard error; nothing where none are."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        if self._bar is None:
+            columns = ("[progress.description]{task.description}", DownloadColumn())
+            self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+            self._bar.start()
+            self._task = self._bar.add_task(name)
+        self._bar.update(self._task, completed=done, total=total or None)
+        if done == total:
+            self._bar.stop()
+            self._bar = None

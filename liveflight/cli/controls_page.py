@@ -1,0 +1,137 @@
+"""The page of all controls (docs/controls.md) and Open Stage Control's session
+(docs/open-stage-control.json): made from the table, so that they never fall behind it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from liveflight.controllers.control_picker import PICKABLE
+from liveflight.controllers.keyboard import KEYS, PICK
+from liveflight.core.control import Control
+from liveflight.core.controls import ROWS
+
+_HEAD = """# Every control
+
+Made by `liveflight controls --markdown`; do not edit.
+
+A plain OSC address takes and tells a fader position 0 to 1; the address and `/raw` the unit listed;
+the address and `/add` a signed step; `?` is answered. A choice is taken by its name, by its number
+as an int or by a fader position, and at `/raw` by its number, int or float: a surface that only
+sends floats chooses there. A trigger takes nothing or 1. Slashes at an address's end do not count.
+The OSCQuery node is the plain address. Whatever has no key of its own is picked from the list of
+all controls (C) and moved with the arrows. MIDI learn takes every control that can be moved or
+fired.
+
+A preset writes a switch that is on as `true`, one that is off as `false`.
+"""
+_COLUMNS = ("control", "what it does", "allowed", "default", "keys", "OSC and OSCQuery", "MIDI")
+
+
+def markdown() -> str:
+    """The page, a table per group."""
+    parts = [_HEAD]
+    for group in dict.fromkeys(row.group for row in ROWS):
+        lines = [_line(_cells(row)) for row in ROWS if row.group == group]
+        parts.append("\n".join([f"## {group}\n", _line(_COLUMNS), "|---" * 7 + "|", *lines, ""]))
+    return "\n".join(parts)
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _cells(row: Control) -> tuple[str, ...]:
+    told = row.kind in ("told", "meter")
+    default = "" if told or row.kind in ("trigger", "text") else row.shown(row.default)
+    allowed = {"trigger": "", "meter": f"tells {row.unit or 'a number'}", "told": "tells a text"}
+    moved = "it tells" if told else "yes"
+    return (
+        f"`{row.key}`",
+        row.help,
+        allowed.get(row.kind, row.range) + (f"; `/raw` {row.indices}" if row.choices else ""),
+        default,
+        "it tells" if told else _keys(row),
+        _addresses(row),
+        moved,
+    )
+
+
+def _keys(row: Control) -> str:
+    labels = [
+        key.label
+        for key in KEYS
+        if any(said.key == row.key for messages in key.keys.values() for said in messages)
+    ]
+    return ", ".join([*labels, f"{PICK.upper()} and arrows"] if row in PICKABLE else labels)
+
+
+def _addresses(row: Control) -> str:
+    if not row.remote:
+        return "from no network"
+    return ", ".join(f"`{address}`" for address in (row.address, row.alias) if address)
+
+
+# Open Stage Control
+
+_WIDTH, _HEIGHT, _ROW = 90, 240, 12
+"""A widget's size in pixels, and how many stand beside each other."""
+
+
+def stage_control() -> str:
+    """The session, as JSON: a tab per group; a fader per number, a button per switch or trigger, a
+    drop-down per choice, a text per text."""
+    groups = dict.fromkeys(row.group for row in ROWS if row.remote)
+    tabs = [_tab(group, [r for r in ROWS if r.remote and r.group == group]) for group in groups]
+    session = {
+        "createdWith": "Open Stage Control",
+        "version": "1.30.1",
+        "type": "session",
+        "content": {"type": "root", "id": "root", "tabs": tabs, "widgets": []},
+    }
+    return json.dumps(session, indent=1) + "\n"
+
+
+def _tab(group: str, rows: list[Control]) -> dict[str, Any]:
+    widgets = [
+        {
+            **_widget(row),
+            "id": row.key,
+            "label": row.name.replace("_", " "),
+            "comments": row.help,
+            "address": row.address,
+            "left": place % _ROW * (_WIDTH + 10) + 10,
+            "top": place // _ROW * (_HEIGHT + 10) + 10,
+            "width": _WIDTH,
+        }
+        for place, row in enumerate(rows)
+    ]
+    return {"type": "tab", "id": f"tab_{group}", "label": group, "widgets": widgets, "tabs": []}
+
+
+def _widget(row: Control) -> dict[str, Any]:
+    match row.kind:
+        case "float" | "int":
+            start = row.to_unit(row.default)
+            steps = round(row.maximum - row.minimum) if row.kind == "int" else 0
+            return {
+                "type": "fader",
+                "height": _HEIGHT,
+                "range": {"min": 0, "max": 1},
+                "steps": steps or False,
+                "default": round(start, 4),
+                "doubleTap": True,
+                "typeTags": "f",
+            }
+        case "bool":
+            said = {"mode": "toggle", "on": 1, "off": 0, "default": int(bool(row.default))}
+            return {"type": "button", "height": 60, "typeTags": "i", **said}
+        case "trigger":
+            return {"type": "button", "height": 60, "mode": "tap", "on": 1, "off": 0}
+        case "enum":
+            places = {name: row.to_unit(name) for name in row.choices}
+            return {"type": "dropdown", "height": 60, "values": places, "typeTags": "f"}
+        case "text":
+            return {"type": "input", "height": 60, "typeTags": "s"}
+        case _:
+            return {"type": "text", "height": 60, "interaction": False, "bypass": True}

@@ -1,0 +1,1 @@
+"""Measure sound from a microphone, a line or a file."""

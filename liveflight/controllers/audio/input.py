@@ -1,0 +1,121 @@
+"""The sound of this instant, as meters: level, bands and onsets, from a microphone, a line or a
+file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from liveflight.controllers.audio.device import Device
+from liveflight.core.contracts import Value
+from liveflight.core.controls import CONTROLS
+from liveflight.core.mailbox import Mailbox, Message, Set
+from liveflight.core.spectrum import AudioFeatures, Samples, Spectrum
+from liveflight.media.audio_file import AudioFile
+from liveflight.system.worker import Worker
+
+_GRACE = 1.0
+"""Seconds that `close` waits for what is being heard."""
+
+_METERS = tuple((field.name, f"sound.{field.name}") for field in fields(AudioFeatures))
+
+_SUFFIXES = {".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma",
+             ".mp4", ".mkv", ".mov", ".webm"}  # fmt: skip
+
+
+class Source(Protocol):
+    """Where samples come from. One call at a time."""
+
+    rate: int
+    """Samples per second, from `open` on; may change while it is lost and found again."""
+
+    def open(self) -> None:
+        """Raises LiveflightError where it cannot."""
+        ...
+
+    def read(self, now: float) -> Samples:
+        """What has sounded since the last call, `now` in the loop's seconds."""
+        ...
+
+    def lines(self) -> list[str]: ...
+
+    def close(self) -> None:
+        """May be called twice, and without `open`."""
+        ...
+
+
+def is_file(name: str) -> bool:
+    """Whether `name` means a file, rather than a device."""
+    path = Path(name)
+    return path.suffix.lower() in _SUFFIXES or os.path.isfile(path)
+
+
+class SoundInput:
+    """Puts the meters `sound.*`, each where it has changed, once per frame. `name`: a file, part of
+    a device's name, or `default`.
+
+    In the `background`, what sounded until a frame began is heard while that frame is shown, and
+    put before the next; else within the frame itself."""
+
+    def __init__(self, name: str, background: bool = False, once: bool = True) -> None:
+        """`once`: whether a file ends in silence, instead of beginning again."""
+        self._source: Source = (
+            AudioFile(Path(name), loop=not once, live=background) if is_file(name) else Device(name)
+        )
+        self._background = background
+        self._work: Worker[AudioFeatures] = Worker(background)
+        self._heard = AudioFeatures()
+        self._gain: float | None = None
+        self._now = 0.0
+        self._shown: dict[str, float] = {}
+
+    def open(self, mailbox: Mailbox) -> None:
+        self._source.open()
+        self._mailbox = mailbox
+        self._begin()
+
+    def poll(self, now: float) -> None:
+        self._now = now
+        if not self._background:
+            self._work.submit(partial(self._hear, now))
+        if self._work.busy and self._work.wait():
+            self._heard = self._work.result()
+        else:
+            self._heard = replace(self._heard, onset=0.0)
+        self._show()
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        self._gain = None if values["sound.auto"] else float(values["sound.gain"])
+        if self._background and not self._work.busy:
+            self._work.submit(partial(self._hear, self._now))
+
+    def lines(self) -> list[str]:
+        return self._source.lines()
+
+    def close(self) -> None:
+        self._work.close(_GRACE)
+        self._source.close()
+
+    def _begin(self) -> None:
+        self._rate = self._source.rate
+        self._spectrum = Spectrum(self._rate)
+
+    def _hear(self, now: float) -> AudioFeatures:
+        samples = self._source.read(now)
+        if self._source.rate != self._rate:
+            self._begin()
+        self._spectrum.hear(samples)
+        return self._spectrum.heard(self._gain)
+
+    def _show(self) -> None:
+        meters = {
+            key: round(CONTROLS[key].sensed(getattr(self._heard, name)), 4) for name, key in _METERS
+        }
+        changed = {key: each for key, each in meters.items() if self._shown.get(key) != each}
+        self._shown = meters
+        self._mailbox.put(*(Set(key, each, "sound") for key, each in changed.items()))

@@ -1,0 +1,1 @@
+"""Take MIDI from every port: bound knobs, MIDI clock, learning."""

@@ -1,0 +1,159 @@
+"""MIDI ports from a process of their own: RtMidi keeps all of Python waiting while it opens a port,
+under JACK for several frames, and what a driver does to its process ends no show.
+
+    python -m liveflight.controllers.midi.subprocess_ports
+
+Lines of JSON: `[what, port]` asks, `{"answer": ...}` or `{"error": ...}` answers, and
+`{"heard": [port, bytes]}` comes whenever something is played.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, TextIO
+
+from liveflight.controllers.midi.ports import AudioFeatures, Ports, system_ports
+from liveflight.core.contracts import LiveflightError
+from liveflight.system import child_process
+
+_PATIENCE = 10.0
+"""Seconds that an answer may take: a driver may wait for a device."""
+_GRACE = 2.0
+"""Seconds that the process has to close its ports."""
+
+Say = Callable[[dict[str, Any]], None]
+
+
+class SubprocessPorts:
+    """`midi_ports.Ports`. Once the process has ended, it has no ports; the next look at them
+    starts another."""
+
+    def __init__(self) -> None:
+        """Raises LiveflightError where no library is installed, or the system has no MIDI."""
+        self._listeners: dict[str, AudioFeatures] = {}
+        self._start()
+
+    def names(self) -> list[str]:
+        if self._process.poll() is None:
+            found: list[str] = self._ask("names")
+            return found
+        self.close_all()
+        self._start()
+        return []
+
+    def open(self, name: str, heard: AudioFeatures) -> None:
+        self._listeners[name] = heard
+        self._ask("open", name)
+
+    def close(self, name: str) -> None:
+        self._listeners.pop(name, None)
+        with suppress(OSError):
+            self._ask("close", name)
+
+    def close_all(self) -> None:
+        self._listeners.clear()
+        child_process.end(self._process, _GRACE)
+        if self._thread.ident:  # else the system had none left
+            self._thread.join(_GRACE)
+
+    def _start(self) -> None:
+        self._process = child_process.start(
+            child_process.python(__name__), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # where JACK complains that it has no server
+        )  # fmt: skip
+        assert self._process.stdin and self._process.stdout
+        self._to = self._process.stdin
+        self._answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        listen = partial(self._listen, self._process.stdout, self._answers)
+        self._thread = threading.Thread(target=listen, name="midi in", daemon=True)
+        try:
+            self._thread.start()
+            self._answer()
+        except (OSError, RuntimeError) as error:
+            self.close_all()
+            raise LiveflightError(str(error)) from None
+
+    def _ask(self, what: str, name: str = "") -> Any:
+        self._to.write(json.dumps([what, name]).encode() + b"\n")
+        self._to.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        """Raises OSError where it is an error, or does not come."""
+        try:
+            answer = self._answers.get(timeout=_PATIENCE)
+        except Empty:
+            self._process.kill()
+            answer = {"error": "MIDI does not answer"}
+        if "error" in answer:
+            raise OSError(answer["error"])
+        return answer["answer"]
+
+    def _listen(self, lines: Any, answers: SimpleQueue[dict[str, Any]]) -> None:
+        with lines:
+            for line in lines:
+                try:
+                    said = json.loads(line)
+                except ValueError:  # a library's own words, torn apart
+                    continue
+                match said:
+                    case {"heard": [str(name), list(data)]}:
+                        if heard := self._listeners.get(name):
+                            heard(data)
+                    case answer:
+                        answers.put(answer)
+        answers.put({"error": "MIDI's process has ended"})
+
+
+def _serve(questions: TextIO, say: Say) -> None:
+    try:
+        ports = system_ports()
+    except LiveflightError as error:
+        say({"error": str(error)})
+        return
+    say({"answer": None})
+    for line in questions:
+        what, name = json.loads(line)
+        try:
+            say({"answer": _done(ports, what, name, say)})
+        except Exception as error:  # RtMidi's own have no common parent
+            say({"error": str(error)})
+    ports.close_all()
+
+
+def _done(ports: Ports, what: str, name: str, say: Say) -> list[str] | None:
+    match what:
+        case "names":
+            return ports.names()
+        case "open":
+            ports.open(name, lambda data: say({"heard": [name, list(data)]}))
+        case "close":
+            ports.close(name)
+    return None
+
+
+def _sayer(out: TextIO) -> Say:
+    """Says one line at a time, from whichever thread."""
+    lock = threading.Lock()
+
+    def say(row: dict[str, Any]) -> None:
+        with lock:
+            out.write(json.dumps(row) + "\n")
+            out.flush()
+
+    return say
+
+
+if __name__ == "__main__":
+    with child_process.standard_output() as said, suppress(BrokenPipeError):
+        _serve(sys.stdin, _sayer(said))
+    # As libraries' threads are taken down, some abort the process.
+    os._exit(0)

@@ -1,0 +1,1 @@
+"""Take OSC over UDP and send it back to control surfaces."""

@@ -1,0 +1,121 @@
+"""What an OSC argument means to a control.
+
+The plain address takes a fader position 0..1, `/raw` the control's own unit, `/add` a signed step.
+A choice is also named or counted from 0, by a whole number or, at `/raw`, by any: there, those who
+only know floats choose. A text may be a whole number. int, float and bool stand
+for each other, as control surfaces send whichever they like; a text that looks like a number does
+not.
+"""
+
+from __future__ import annotations
+
+import math
+
+from liveflight.controllers.osc.addresses import Form
+from liveflight.controllers.osc.codec import Argument
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.control import Control
+from liveflight.core.mailbox import Nudge, Set, Trigger
+
+LARGEST_STEP = 1000.0
+_OVER = 0.01
+"""How far beyond its ends a fader may stand."""
+
+
+def meant(
+    control: Control, form: Form, argument: Argument, origin: str = ""
+) -> Set | Nudge | Trigger | None:
+    """The message for the mailbox, said by `origin`; None for the release of a trigger's button.
+
+    Raises LiveflightError, naming the control, the argument and what is allowed."""
+    if isinstance(argument, float) and not math.isfinite(argument):
+        raise _refusal(control, form, argument)
+    if form == "add":
+        return Nudge(control.key, _step(control, argument), origin)
+    if control.kind == "trigger":
+        return _pressed(control, argument, origin)
+    value = _unit(control, argument) if form == "raw" else _fader(control, argument)
+    if value is None:
+        raise _refusal(control, form, argument)
+    return Set(control.key, value, origin)
+
+
+def answer(control: Control, form: Form, value: Value) -> float | int | str:
+    """What a question is answered with: what would set the control to `value` if it were sent back.
+    A switch is 0 or 1, since not every surface knows OSC's T and F."""
+    if control.kind in ("text", "told"):
+        return str(value)
+    if control.kind == "meter":
+        return float(value)
+    if form == "plain":
+        return control.to_unit(value)
+    return int(value) if isinstance(value, bool) else value
+
+
+def _step(control: Control, argument: Argument) -> float:
+    if control.kind == "text" or not control.settable or not isinstance(argument, int | float):
+        raise _refusal(control, "add", argument)
+    return min(max(float(argument), -LARGEST_STEP), LARGEST_STEP)
+
+
+def _pressed(control: Control, argument: Argument, origin: str) -> Trigger | None:
+    if isinstance(argument, str):
+        raise _refusal(control, "plain", argument)
+    return Trigger(control.key, origin) if argument is None or argument else None
+
+
+def _fader(control: Control, argument: Argument) -> Value | None:
+    match control.kind, argument:
+        case (("float" | "int" | "bool"), int() | float()):
+            return control.from_unit(float(argument))
+        case "enum", float():
+            # Further out it is no position that overshot, but most likely meant to count.
+            return control.from_unit(argument) if -_OVER <= argument <= 1 + _OVER else None
+    return _unit(control, argument)
+
+
+def _unit(control: Control, argument: Argument) -> Value | None:
+    match control.kind, argument:
+        case "float", int() | float():
+            return control.fit(float(argument))
+        case "int", int() | float():
+            return control.fit(round(argument))
+        case "bool", int() | float():
+            return control.from_unit(float(argument))
+        case "enum", int() | float() if 0 <= round(argument) < len(control.choices):
+            return control.choices[round(argument)]
+        case (("enum" | "text"), str()):
+            return control.fit(argument)
+        case "text", bool():
+            return None
+        case "text", int() | float() if argument == round(argument):
+            return control.fit(str(round(argument)))
+    return None
+
+
+def _refusal(control: Control, form: Form, argument: Argument) -> LiveflightError:
+    given = "no value" if argument is None else repr(argument)[:60]
+    return LiveflightError(f"{control.key} = {given}: allowed is {_allowed(control, form)}")
+
+
+def _allowed(control: Control, form: Form) -> str:
+    match control.kind, form:
+        case (("text" | "trigger"), "add"):
+            return "no step"
+        case (("told" | "meter"), _):
+            return control.range
+        case "trigger", _:
+            return "nothing, or a number that is not 0"
+        case _, "add":
+            return "a number, the step"
+        case "text", _:
+            return f"{control.range}, or a whole number"
+        case "enum", "raw":
+            return f"{control.range}, or {control.indices}"
+        case "enum", _:
+            places = f"an int {control.indices} or a float 0 to 1"
+            return f"{control.range}, {places}; {control.address}/raw counts by floats too"
+        case (("float" | "int"), "raw"):
+            return control.range
+        case _:
+            return "a number from 0 to 1"

@@ -1,0 +1,1 @@
+"""Serve OSCQuery: every control with its range and value, over HTTP and websockets."""

@@ -1,0 +1,153 @@
+"""OSCQuery: clients see every control with its kind, range and value, and build their faders by
+themselves. A thread with an event loop of its own; the frame loop only leaves it a snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from liveflight.controllers.osc.input import OscInput
+from liveflight.controllers.osc.sockets import bound, is_loopback
+from liveflight.core.contracts import Value
+from liveflight.core.mailbox import Mailbox, Message
+
+if TYPE_CHECKING:
+    from liveflight.controllers.oscquery.server import Server
+
+log = logging.getLogger(__name__)
+
+
+class OscQuery:
+    """Serves on a TCP port of every address that `host` has here; 0 lets the system choose, and
+    `port` says which after `open`. `osc` is where clients send to over UDP."""
+
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 9000, osc: OscInput | None = None
+    ) -> None:
+        self.host, self.port = host, port
+        self._osc = osc
+        self._server: Server | None = None
+        self._trouble = ""
+        self._thread: threading.Thread | None = None
+
+    def open(self, mailbox: Mailbox) -> None:
+        """Starts to serve; the first answers wait until the web server is loaded. Raises
+        LiveflightError where the port is taken or the host not ours."""
+        self._mailbox = mailbox
+        self._sockets = bound(
+            self.host, self.port, socket.SOCK_STREAM, "OSCQuery", "--oscquery-port"
+        )
+        with ExitStack() as opened:  # closed where the system has no more files or threads
+            for ours in self._sockets:
+                opened.enter_context(ours)
+                ours.listen(128)
+            self.port = self._sockets[0].getsockname()[1]
+            self._loop = asyncio.new_event_loop()
+            opened.callback(self._loop.close)
+            self._stop = asyncio.Event()
+            thread = threading.Thread(target=self._run, name="oscquery", daemon=True)
+            thread.start()
+            opened.pop_all()
+        self._thread = thread
+        if self._osc:
+            self._osc.listeners.append(self._repeats)
+        if not self._local:
+            log.warning("OSCQuery on %s: every machine there can move the controls", self.host)
+
+    def poll(self, now: float) -> None:
+        """Nothing: messages come by themselves."""
+
+    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        """What is served from now on."""
+        server = self._server
+        if server is None:
+            return
+        server.now, server.values = now, values
+        if server.clients and heard:
+            self._loop.call_soon_threadsafe(server.hear, now, heard)
+
+    def lines(self) -> list[str]:
+        """What was refused, or why nothing is served any more."""
+        refused = self._server.reader.lines() if self._server else []
+        return [*filter(None, [self._trouble]), *refused]
+
+    def close(self) -> None:
+        """Ends the thread. May be called twice, and without `open`."""
+        if self._thread is None:
+            return
+        if self._osc:
+            self._osc.listeners.remove(self._repeats)
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._thread = None
+        self._server = None
+        self._loop.close()
+        for ours in self._sockets:
+            ours.close()
+
+    def _repeats(self, host: str, message: Message) -> bool:
+        """Whether it says over UDP what one of the host's websockets was told."""
+        server = self._server
+        return server is not None and server.repeats(host, message)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except Exception as error:
+            self._trouble = f"OSCQuery has ended: {error!r}"
+            log.warning("%s", self._trouble)
+
+    async def _serve(self) -> None:
+        from liveflight.controllers.oscquery.server import Server
+
+        name = f"liveflight {socket.gethostname().partition('.')[0]}"
+        server = Server(name, lambda messages: self._mailbox.put(*messages), self._osc_port)
+        await server.start(self._sockets)
+        self._server = server
+        announcing = asyncio.ensure_future(self._announce(name))
+        try:
+            await self._stop.wait()
+        finally:
+            announcing.cancel()
+            await asyncio.gather(announcing, return_exceptions=True)
+            await server.stop()
+            await _ended(asyncio.all_tasks() - {asyncio.current_task()})
+
+    async def _announce(self, name: str) -> None:
+        """Says who is here, until it is cancelled; a show goes on without."""
+        try:
+            from liveflight.controllers.oscquery.announcement import Announcement
+        except ImportError:
+            if not self._local:
+                install = 'pip install "liveflight[zeroconf]"'
+                log.warning("OSCQuery is not announced on the network: %s", install)
+            return
+        ours = min(self._sockets, key=lambda each: each.family is not socket.AF_INET)
+        number = ours.getsockname()[0]
+        announcement = Announcement(name, number, self.port, self._osc_port())
+        try:
+            await announcement.begin()
+            await self._stop.wait()
+        except OSError as error:
+            log.info("OSCQuery cannot be announced: %s", error)
+        finally:
+            await announcement.end()
+
+    @property
+    def _local(self) -> bool:
+        return all(is_loopback(ours.getsockname()[0]) for ours in self._sockets)
+
+    def _osc_port(self) -> int:
+        return self._osc.port if self._osc and self._osc.listening else 0
+
+
+async def _ended(tasks: Collection[asyncio.Task[object]]) -> None:
+    """Those of connections that never said a word outlive their server."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

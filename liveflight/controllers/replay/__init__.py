@@ -1,0 +1,1 @@
+"""Record a flight and play it again."""

@@ -1,0 +1,1 @@
+"""Find out what works on this machine, and how fast."""

@@ -1,0 +1,168 @@
+"""What someone sees who starts the program: the default flight at the display's rate, with the
+governor, from the first displayed frame on, and how soon another implementation of the network
+recognises the filter that is flown.
+
+The judge is torchvision's VGG16 with the same weights. It is shown the displayed picture, reduced
+to the canvas's size, and ranks the filter among all of its layer by their mean activations in
+standard deviations over noise.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
+
+from liveflight.diagnostics.bench.figures import (
+    intervals,
+    percent,
+    share_above,
+    three_digits,
+)
+from liveflight.diagnostics.bench.frames import LATE, held
+from liveflight.diagnostics.bench.tables import Table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from liveflight.core.contracts import Target
+
+EVERY = 0.5
+"""Seconds between two pictures that are judged."""
+FIRST = 0.02
+"""The part of its layer among which a filter has to be to count as recognised."""
+_NOISES = 32
+
+
+def measure(given: dict[str, Any]) -> dict[str, Any]:
+    """`given`: output, size, device, engine, fps, and seconds, from the first frame on."""
+    from liveflight import app
+    from liveflight.core.contracts import Output
+    from liveflight.diagnostics.bench.measured_flight import Watched, opened
+    from liveflight.show.start_flight import Options
+
+    watched = Watched(opened(given["output"], (given["size"][0], given["size"][1])))
+    options = Options(device=given["device"], engine=given["engine"], fps=given["fps"])
+    flight = app.build(options, cast(Output, watched), live=True)
+    pictures: list[tuple[float, np.ndarray]] = []
+    steps: list[tuple[float, float]] = []
+    goal: list[Target] = []
+    begun = 0.0
+
+    def shown() -> None:
+        nonlocal begun
+        if not flight.flight.mix():
+            return
+        now = time.perf_counter()
+        if not begun:
+            begun = now
+            goal.append(flight.flight.course.here)  # the autopilot goes on
+        if now - begun >= EVERY * len(pictures):
+            pictures.append((now - begun, flight.picture()))
+            steps.append((now - begun, flight.pace.step_rate.value))
+
+    watched.after_show = shown
+    watched.over = lambda: bool(begun) and time.perf_counter() - begun > given["seconds"]
+    app.run(flight, given["fps"])
+    frames = [frame.shown for frame in watched.frames if frame.shown >= begun]
+    target, canvas = goal[0], flight.canvas_size
+    flight.close()
+    ranks = _ranks(target, [picture for _, picture in pictures], canvas)
+    return {
+        "target": str(target),
+        "canvas": canvas,
+        "fps": given["fps"],
+        "frames": intervals(frames),
+        "steps": [rate for _, rate in steps],
+        "seconds": [seconds for seconds, _ in pictures],
+        "ranks": ranks,
+    }
+
+
+def _ranks(
+    target: Target, pictures: list[np.ndarray], canvas: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """The filter's rank in each picture, from 1, and of how many filters; empty without a judge."""
+    import numpy as np
+    from PIL import Image
+
+    from liveflight.core.noise import pink
+
+    if target.network != "vgg16" or target.filter is None:
+        return []
+    shown = [
+        np.asarray(Image.fromarray(picture).resize(canvas, Image.Resampling.BOX), np.float32) / 255
+        for picture in pictures
+    ]
+    noise = [
+        pink(canvas, seed, deviation=0.22)[..., :3].astype(np.float32) for seed in range(_NOISES)
+    ]
+    still = np.stack([_means(target.layer, picture) for picture in noise])
+    ranks = []
+    for picture in shown:
+        scores = (_means(target.layer, picture) - still.mean(0)) / (still.std(0) + 1e-6)
+        ranks.append((int((scores > scores[target.filter]).sum()) + 1, len(scores)))
+    return ranks
+
+
+def _means(layer: str, picture: np.ndarray) -> np.ndarray:
+    """The mean activation of each filter of a layer by torchvision's module."""
+    import torch
+
+    from liveflight import networks
+
+    known = networks.network("vgg16")
+    places = [each.name for each in known.layers]
+    mean, deviation = (torch.tensor(each)[:, None, None] for each in (known.mean, known.std))
+    x = (torch.from_numpy(picture).permute(2, 0, 1)[None] - mean) / deviation
+    with torch.no_grad():
+        found = _judge()[: places.index(layer) + 1](x)
+    return found.mean((0, 2, 3)).numpy()
+
+
+@cache
+def _judge() -> Any:
+    """torchvision's VGG16 with the weights that are flown."""
+    from safetensors.torch import load_file
+    from torchvision.models import vgg16
+
+    from liveflight import networks
+
+    path = networks.network("vgg16").find_weights()
+    assert path is not None
+    features = vgg16(init_weights=False).features.eval()
+    state = {key[len("features.") :]: each.float() for key, each in load_file(path).items()}
+    features.load_state_dict(state)
+    return features
+
+
+def tables(raw: dict[str, Any]) -> list[Table]:
+    columns = ("target", "canvas", "frames/s", "held", "late", "steps/s", "recognised")
+    if "failed" in raw:
+        return [Table("The first flight", columns, [], [raw["failed"]])]
+    frames, fps = raw["frames"], raw["fps"]
+    ranked = list(zip(raw["seconds"], raw["ranks"], strict=False))
+    # Twice in a row: noise too has a filter that it excites most.
+    found = [
+        seconds
+        for (seconds, (rank, count)), (_, (after, _)) in pairwise(ranked)
+        if max(rank, after) <= FIRST * count
+    ]
+    row = (
+        raw["target"],
+        "x".join(map(str, raw["canvas"])),
+        three_digits(len(frames) / sum(frames)),
+        f"{fps:g} {'yes' if held(fps, frames) else 'no'}",
+        percent(share_above(frames, LATE / fps)),
+        three_digits(sum(raw["steps"]) / len(raw["steps"])),
+        f"{found[0]:.1f} s" if found else "not",
+    )
+    said = ", ".join(f"{seconds:.1f} s: {rank}" for seconds, (rank, _) in ranked)
+    note = (
+        "what plain `liveflight` shows, from the first displayed frame on; recognised: from when "
+        "on torchvision's VGG16 finds the filter among the first 2 % of its layer, twice in a row"
+    )
+    return [
+        Table("The first flight", columns, [row], [note, *([f"ranks: {said}"] if said else [])])
+    ]

@@ -1,0 +1,91 @@
+"""A step of the engine that flies beside one of plain autograd, channels last, truncated at the
+layer, in the same process and in turns: the speed of a shared machine changes within seconds, and
+with it every ratio of what was measured one after the other."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from liveflight.core.contracts import Engine
+from liveflight.diagnostics.bench import steps
+from liveflight.diagnostics.bench.figures import median, ms, times
+from liveflight.diagnostics.bench.machine import finisher
+from liveflight.diagnostics.bench.tables import Table
+
+_EACH = 3
+"""Steps of one before it is the other's turn."""
+_FEWEST = 4
+"""Rounds."""
+
+
+def measure(given: dict[str, Any]) -> dict[str, Any]:
+    """`engine`, `device`; `cases`: dicts of network, layer, canvas; `weights`: files by network;
+    `seconds` for each case bare, and again as flown."""
+    from liveflight import engines
+
+    weights = {name: Path(path) for name, path in given["weights"].items()}
+    both = {
+        "ours": engines.load(given["engine"], given["device"], 0, weights),
+        "autograd": engines.load("autograd", given["device"], 0, weights),
+    }
+    cases = [{**case, **_case(both, case, given["seconds"])} for case in given["cases"]]
+    return {"engine": given["engine"], "device": both["ours"].device, "cases": cases}
+
+
+def _case(both: dict[str, Engine], case: dict[str, Any], seconds: float) -> dict[str, Any]:
+    for engine in both.values():
+        if not engine.ready(case["network"]):
+            engine.prepare(case["network"])
+        engine.plan([(case["network"], case["layer"])], tuple(case["canvas"]))
+    subjects = {name: steps.subject(engine, case) for name, engine in both.items()}
+    finish = finisher(both["ours"].device)
+    answer: dict[str, Any] = {
+        "formats": {name: engine.precision(case["network"]) for name, engine in both.items()}
+    }
+    for kind, ascent in (("bare", steps.BARE), ("flown", steps.as_flown())):
+
+        def step(name: str, ascent: Any = ascent) -> float:
+            canvas, target = subjects[name]
+            begun = time.perf_counter()
+            both[name].ascend(canvas, {target: 1.0}, ascent)
+            finish()
+            return time.perf_counter() - begun
+
+        for name in [*both] * 3:
+            step(name)
+        taken: dict[str, list[float]] = {name: [] for name in both}
+        rounds, end = 0, time.perf_counter() + seconds
+        while rounds < _FEWEST or time.perf_counter() < end:
+            for name in both:
+                taken[name] += [step(name) for _ in range(_EACH)]
+            rounds += 1
+        answer[kind] = taken
+    return answer
+
+
+def tables(raw: dict[str, Any]) -> list[Table]:
+    if "failed" in raw:
+        return [Table("In turns with autograd", (), (), [raw["failed"]])]
+    rows = []
+    for case in raw["cases"]:
+        row = [f"{case['network']} {case['layer']}", "x".join(map(str, case["canvas"]))]
+        for kind in ("bare", "flown"):
+            ours, other = (median(case[kind][name]) for name in ("ours", "autograd"))
+            row += [ms(ours), ms(other), times(other / ours)]
+        rows.append((*row, *case["formats"].values()))
+    columns = (
+        *("layer", "canvas", "step p50", "autograd's", "times as long"),
+        *("as flown p50", "autograd's as flown", "times as long", "format", "autograd's format"),
+    )
+    fewest = min(len(case[kind]["ours"]) for case in raw["cases"] for kind in ("bare", "flown"))
+    notes = [
+        f"on {raw['device']}; liveflight's engine is {raw['engine']}; autograd: plain and eager, "
+        "channels last, nothing past the layer, no gradients of weights",
+        f"in one process, a few steps each in turns, {fewest} of each at least; as flown, both see "
+        "the same random scales",
+    ]
+    if raw["random"]:
+        notes.append(f"random weights: {', '.join(raw['random'])}; speed does not depend on them")
+    return [Table("In turns with autograd", columns, rows, notes)]

@@ -1,0 +1,251 @@
+"""From an OSC packet leaving a socket to the first displayed frame that differs because of it.
+
+Whether a frame differs is read from the picture about to be shown. For that to be certain in a
+flight that never stands still, the ascent's result is painted over: every step is computed, on
+noise, at full cost, and then the canvas it hands back is made one level of grey, which tells the
+target it was asked for. So a frame of another grey is the first that shows a step on another
+target, however the loop hands canvases on; and one that is a little darker or brighter is the first
+that shows another `show.master`, which is applied as the frame is drawn, past the ascent.
+
+Packets leave at random moments of a frame, from a thread of their own, over the loopback. A frame
+counts as displayed when showing it has returned."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from liveflight.diagnostics.bench.figures import (
+    intervals,
+    median,
+    ms,
+    percentile,
+    three_digits,
+)
+from liveflight.diagnostics.bench.tables import Table
+
+_GREYS = (0.4, 0.6)
+"""The canvas while the first or the second filter is asked for."""
+_DIFFERENT = 0.006
+"""By how much of the range a frame has to be brighter or darker: one and a half of 255 levels; the
+dither of the patch that is read is far below."""
+_PATCH = 8
+"""Pixels of the middle that are read back, each way."""
+_LONGEST = 3.0
+"""Seconds after which a packet counts as lost."""
+_SETTLED = 0.1
+"""Seconds from one packet to the next at least."""
+_STILL = 6
+"""Frames alike after which the last packet's change has come to rest."""
+
+
+def measure(given: dict[str, Any]) -> dict[str, Any]:
+    """`given` as for `flown.Flown`, with fps, packets (of each kind), seconds (after which
+    no more of a kind are sent) and filters, the two numbers to go between."""
+    from liveflight.diagnostics.bench.measured_flight import Flown, free_port
+
+    settings = {**given["settings"], "mix.crossfade": 0.0}
+    port = free_port()
+    flown = Flown({**given, "settings": settings}, osc_port=port)
+    flown.until_dreaming()
+    place = f"{given['network']}:{given['layer']}"
+    first, second = (f"{place}:{number}" for number in given["filters"])
+    engine = flown.app.flight.loader.engine
+    assert engine is not None
+    stream = engine.stream
+    flown.replace_ascend(lambda ascend: _painted(ascend, second, stream))
+    answer: dict[str, Any] = {"fps": given["fps"]}
+    for kind, address, values in (
+        ("filter", "/liveflight/target", (second, first)),
+        ("master", "/liveflight/show/master/raw", (0.85, 1.0)),
+    ):
+        watch = _Watch(flown.watched)
+        flown.run_for(1.0, given["fps"])
+        end = time.perf_counter() + given["seconds"]
+        sender = _Sender(watch, port, address, values, given["packets"], end)
+        sender.start()
+        frames = flown.run(sender.done, given["fps"])
+        answer[kind] = sender.answer()
+        answer.setdefault("frames", []).extend(intervals([frame.shown for frame in frames]))
+    flown.app.close()
+    return answer
+
+
+class _Watch:
+    """Reads the level of the frame about to be shown; once it is shown, says so to `seen`."""
+
+    def __init__(self, watched: Any) -> None:
+        self.level = 0.0
+        self.shown = 0
+        self.still = 0
+        """How many frames in a row were about as bright as the one before."""
+        self.seen: Callable[[], None] = lambda: None
+        self._output = watched.output
+        watched.before_show = self._read
+        watched.after_show = self._show
+
+    def _read(self) -> None:
+        width, height = self._output.size
+        where = ((width - _PATCH) // 2, (height - _PATCH) // 2, _PATCH, _PATCH)
+        pixels = self._output.framebuffer.read(where, components=3)
+        before, self.level = self.level, float(np.frombuffer(pixels, np.uint8).mean()) / 255
+        self.still = self.still + 1 if abs(self.level - before) < _DIFFERENT / 4 else 0
+
+    def _show(self) -> None:
+        self.shown += 1
+        self.seen()
+
+
+class _Sender(threading.Thread):
+    """Sends one packet after the other, each at a random moment once the last was seen."""
+
+    def __init__(
+        self,
+        watch: _Watch,
+        port: int,
+        address: str,
+        values: tuple[str, str] | tuple[float, float],
+        packets: int,
+        end: float,
+    ) -> None:
+        super().__init__(daemon=True)
+        self._watch, self._port, self._address = watch, port, address
+        self._values, self._packets, self._end = values, packets, end
+        self._rng = random.Random(5)
+        self._arrived = threading.Event()
+        self._reference, self._left, self._frame = 0.0, 0.0, 0
+        self._waiting = False
+        self.seconds: list[float] = []
+        self.frames: list[int] = []
+        self.lost = 0
+        watch.seen = self._seen
+
+    def run(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for number in range(self._packets):
+                self._arrived.clear()
+                while self._watch.still < _STILL and time.perf_counter() < self._end:
+                    self._arrived.wait(_SETTLED / 10)
+                if time.perf_counter() > self._end:
+                    break
+                self._arrived.wait(_SETTLED + self._rng.random() / 10)
+                message = OscMessageBuilder(self._address)
+                message.add_arg(self._values[number % 2])
+                packet = message.build().dgram
+                self._reference, self._frame = self._watch.level, self._watch.shown
+                self._left = time.perf_counter()
+                self._waiting = True
+                sender.sendto(packet, ("127.0.0.1", self._port))
+                if not self._arrived.wait(_LONGEST):
+                    self._waiting = False
+                    self.lost += 1
+
+    def _seen(self) -> None:
+        if self._waiting and abs(self._watch.level - self._reference) > _DIFFERENT:
+            self.seconds.append(time.perf_counter() - self._left)
+            self.frames.append(self._watch.shown - self._frame)
+            self._waiting = False
+            self._arrived.set()
+
+    def done(self) -> bool:
+        return not self.is_alive()
+
+    def answer(self) -> dict[str, Any]:
+        unsent = self._packets - len(self.seconds) - self.lost
+        return {
+            "seconds": self.seconds,
+            "frames": self.frames,
+            "lost": self.lost,
+            "unsent": unsent,
+        }
+
+
+def _painted(ascend: Callable[..., Any], second: str, stream: int) -> Callable[..., Any]:
+    """Ascends noise, and gives back a grey canvas of the kind it was given. `stream`: the CUDA
+    stream that canvases on a device are worked on."""
+    noise: dict[tuple[int, ...], Any] = {}
+
+    def painted(canvas: Any, mix: Any, ascent: Any) -> Any:
+        shape = tuple(canvas.shape)
+        if shape not in noise:
+            noise.clear()
+            noise[shape] = _like(canvas)
+        result = ascend(noise[shape], mix, ascent)
+        grey = _GREYS[any(str(target) == second for target in mix)]
+        return _filled(result, grey, stream)
+
+    return painted
+
+
+def _like(canvas: Any) -> Any:
+    from liveflight.core.noise import pink
+
+    noise = pink((canvas.shape[1], canvas.shape[0]), 7)
+    if isinstance(canvas, np.ndarray):
+        return noise
+    import torch
+
+    there = torch.from_numpy(noise).cuda()
+    torch.cuda.synchronize()
+    return there
+
+
+def _filled(canvas: Any, grey: float, stream: int) -> Any:
+    """A canvas of that grey, alpha 1, of the same kind and in the same place."""
+    if isinstance(canvas, np.ndarray):
+        filled = np.full_like(canvas, grey)
+        filled[..., 3] = 1.0
+        return filled
+    import torch
+
+    with torch.cuda.stream(torch.cuda.ExternalStream(stream)):
+        torch.as_tensor(canvas, device="cuda")[..., :3] = grey
+    return canvas
+
+
+def tables(raw: dict[str, Any]) -> list[Table]:
+    if "failed" in raw:
+        return [Table("From OSC to the picture", (), (), [f"{raw['title']}: {raw['failed']}"])]
+    rows = []
+    for kind, title in (
+        ("filter", "another filter, through an ascent step"),
+        ("master", "another brightness, as the frame is drawn"),
+    ):
+        seconds, frames = raw[kind]["seconds"], raw[kind]["frames"]
+        if not seconds:
+            rows.append((title, "0", *[""] * 6, str(raw[kind]["lost"])))
+            continue
+        rows.append(
+            (
+                title,
+                str(len(seconds)),
+                ms(median(seconds)),
+                ms(percentile(seconds, 0.99)),
+                ms(max(seconds)),
+                three_digits(median(frames)),
+                three_digits(percentile(frames, 0.99)),
+                f"{percentile(seconds, 0.99) * raw['fps']:.2f}",
+                str(raw[kind]["lost"]),
+            )
+        )
+    columns = (
+        *("what the packet asks for", "packets", "p50", "p99", "worst"),
+        *("frames p50", "frames p99", "p99 / interval", "lost"),
+    )
+    frames = raw["frames"]
+    held = f"frame p50 {ms(median(frames))}, p99 {ms(percentile(frames, 0.99))}" if frames else "-"
+    notes = [
+        f"{raw['title']}, held at {raw['fps']:g} frames per second ({held})",
+        "from the packet leaving its socket to the end of showing the first frame that differs; "
+        "1 frame is the next one shown",
+    ]
+    if unsent := raw["filter"]["unsent"] + raw["master"]["unsent"]:
+        notes.append(f"no time for {unsent} more packets; of fewer than 100 the p99 is the worst")
+    return [Table("From OSC to the picture", columns, rows, notes)]

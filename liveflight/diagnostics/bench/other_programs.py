@@ -1,0 +1,257 @@
+"""The same ascent as others do it, beside liveflight's: VGG16, one filter of conv4_1, 224x224, the
+same weights, device and starting picture, all warmed up, waited for, and timed in turns.
+
+Twice: milliseconds per step; and seconds until the picture excites the filter as much as lucent's
+does after 64 steps (where it is not installed, the recipe's). The activation is measured by one
+forward pass for all, torchvision's, on the whole picture and outside of the times. Every tool takes
+the steps it is known for; only torchvision's in-place ReLUs are made plain for all, because behind
+a hook they would have the others ascend the activation after its ReLU. liveflight is there twice:
+with the conditioning of a flight, which trades activation for a picture without noise, and plain,
+the bare gradient at the same length of step, which is what the recipe does too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from liveflight.diagnostics.bench.figures import median, ms, percentile, times
+from liveflight.diagnostics.bench.tables import Table
+
+NETWORK, LAYER, PLACE = "vgg16", "conv4_1", 17
+_OURS = ("plain", "flown")
+SEED = 3
+STEPS = 64
+"""After which lucent's activation is the goal."""
+_CAP = 192
+"""Steps after which the others' climb is given up."""
+INSTALL = "pip install torch-lucent"
+
+
+def measure(given: dict[str, Any]) -> dict[str, Any]:
+    """`engine`, `device`, `weights` (a file, or None for what is at hand), `side` of the picture,
+    `rounds`, `steps` (of the goal) and `seconds`, the most that one climb may take together
+    with the looks at what it reached, which its own seconds are without."""
+    from liveflight import engines, networks
+    from liveflight.diagnostics.bench.machine import finisher
+    from liveflight.diagnostics.bench.recipes import Recipe, Truncated
+
+    weights = Path(given["weights"] or networks.network(NETWORK).find_weights() or "")
+    engine = engines.load(given["engine"], given["device"], 0, {NETWORK: weights})
+    engine.prepare(NETWORK)
+    finish = finisher(engine.device)
+    alive = engine.living(NETWORK, LAYER)
+    number = alive[len(alive) // 2]
+    model = _model(weights, engine.device)
+    features, side = model.features, given["side"]
+    lucent = _lucent(model, number, side, engine.device)
+    start = lucent.start(SEED) if lucent else _noise(side)
+
+    def make(name: str) -> Any:
+        if name in _OURS:
+            return _Ours(engine, number, start, name == "plain")
+        return {"recipe": Recipe, "truncated": Truncated}[name](features, PLACE, number, start)
+
+    names = (*_OURS, "truncated", "recipe")
+    answer = {
+        "engine": given["engine"],
+        "device": engine.device,
+        "precision": engine.precision(NETWORK),
+        "side": side,
+        "filter": number,
+        "lucent": lucent is not None,
+        "steps": _turns({name: make(name) for name in names}, lucent, given["rounds"], finish),
+    }
+
+    def seen(picture: np.ndarray) -> float:
+        from liveflight.diagnostics.bench.recipes import activation
+
+        return activation(features, PLACE, number, picture)
+
+    answer["climb"] = _climbs(make, names, lucent, seen, given, finish)
+    answer["start"] = seen(start)
+    engine.close()
+    return answer
+
+
+class _Ours:
+    """liveflight's engine, one step at full size with the conditioning of a flight, or plain."""
+
+    def __init__(self, engine: Any, number: int, start: np.ndarray, plain: bool) -> None:
+        from liveflight.core.contracts import Target
+        from liveflight.core.noise import opaque
+        from liveflight.diagnostics.bench.steps import BARE, as_flown, handed
+
+        self._engine = engine
+        self._mix = {Target(NETWORK, LAYER, number): 1.0}
+        flown = replace(as_flown(), steps=1, octaves=0.0)
+        self._ascent = replace(BARE, amount=flown.amount, normalise=True) if plain else flown
+        self._canvas = handed(engine, opaque(start))
+        engine.plan([(NETWORK, LAYER)], (start.shape[1], start.shape[0]))
+
+    def step(self) -> None:
+        self._canvas = self._engine.ascend(self._canvas, self._mix, self._ascent)
+
+    def picture(self) -> np.ndarray:
+        self._engine.wait()
+        canvas = self._canvas.cpu() if self._engine.stream else self._canvas
+        return np.asarray(canvas)[..., :3].astype(np.float32)
+
+
+def _model(weights: Path, device: str) -> Any:
+    """torchvision's VGG16 with these weights; a classifier that they lack is all zeros."""
+    import torch
+    from torch import nn
+    from torchvision.models import vgg16
+
+    from liveflight.networks import weights as files
+
+    with torch.device("meta"):  # where random weights for the classifier would take seconds
+        model = vgg16(weights=None, init_weights=False)
+    model = model.to_empty(device="cpu")
+    for parameter in model.classifier.parameters():
+        nn.init.zeros_(parameter)
+    model.load_state_dict(files.read(weights), strict=False)
+    for module in model.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    return model.to(device).eval()
+
+
+def _lucent(model: Any, number: int, side: int, device: str) -> Any:
+    from liveflight.diagnostics.bench.recipes import Lucent
+
+    if device not in ("cpu", "cuda"):
+        return None  # it knows no other
+    try:
+        return Lucent(model, PLACE, number, side)
+    except ImportError:
+        return None
+
+
+def _noise(side: int) -> np.ndarray:
+    from liveflight.core.noise import pink
+
+    return pink((side, side), SEED)[..., :3].astype(np.float32)
+
+
+def _turns(
+    climbers: dict[str, Any], lucent: Any, rounds: int, finish: Callable[[], None]
+) -> dict[str, list[float]]:
+    """Seconds of each step, in rounds: first everybody's, then again everybody's."""
+    for climber in climbers.values():
+        climber.step()
+        climber.step()
+        finish()
+    if lucent:
+        lucent.run(2, SEED, finish)
+    taken: dict[str, list[float]] = {name: [] for name in climbers}
+    for _ in range(rounds):
+        for name, climber in climbers.items():
+            for _ in range(3):
+                begun = time.perf_counter()
+                climber.step()
+                finish()
+                taken[name].append(time.perf_counter() - begun)
+        if lucent:
+            # Its first step of a run sets up what the others have set up already.
+            taken.setdefault("lucent", []).extend(lucent.run(3, SEED, finish)[0][1:])
+    return taken
+
+
+def _climbs(
+    make: Callable[[str], Any],
+    names: tuple[str, ...],
+    lucent: Any,
+    seen: Callable[[np.ndarray], float],
+    given: dict[str, Any],
+    finish: Callable[[], None],
+) -> dict[str, Any]:
+    """Per tool the seconds and steps to the goal, and the activation reached."""
+    climbs: dict[str, Any] = {}
+    if lucent:
+        taken, picture = lucent.run(given["steps"], SEED, finish)
+        goal = seen(picture)
+        climbs["lucent"] = {"seconds": sum(taken), "steps": len(taken), "reached": goal}
+    else:
+        climbs["recipe"] = _climb(make("recipe"), float("inf"), given["steps"], seen, 600, finish)
+        goal = climbs["recipe"]["reached"]
+    for name in names:
+        if name not in climbs:
+            climbs[name] = _climb(make(name), goal, _CAP, seen, given["seconds"], finish)
+    climbs["goal"] = goal
+    return climbs
+
+
+def _climb(
+    climber: Any,
+    goal: float,
+    most: int,
+    seen: Callable[[np.ndarray], float],
+    seconds: float,
+    finish: Callable[[], None],
+) -> dict[str, Any]:
+    taken: list[float] = []
+    reached, end = float("-inf"), time.perf_counter() + seconds
+    while reached < goal and len(taken) < most and time.perf_counter() < end:
+        begun = time.perf_counter()
+        climber.step()
+        finish()
+        taken.append(time.perf_counter() - begun)
+        reached = seen(climber.picture())
+    return {"seconds": sum(taken), "steps": len(taken), "reached": reached}
+
+
+_TITLES = {
+    "plain": "liveflight, plain",
+    "flown": "liveflight, conditioned as in a flight",
+    "truncated": "truncated autograd, float32",
+    "recipe": "40-line recipe: whole stack, hook, weight gradients, Adam",
+    "lucent": "lucent, render_vis",
+}
+
+
+def tables(raw: dict[str, Any]) -> list[Table]:
+    if "failed" in raw:
+        return [Table("Beside others", (), (), [raw["failed"]])]
+    ours = median(raw["steps"]["plain"])
+    own = raw["climb"]["plain"]
+    goal = raw["climb"]["goal"]
+    rows = []
+    for name, taken in raw["steps"].items():
+        climb = raw["climb"][name]
+        there = climb["reached"] >= goal
+        rows.append(
+            (
+                _TITLES[name],
+                ms(median(taken)),
+                ms(percentile(taken, 0.99)),
+                times(median(taken) / ours),
+                f"{'' if there else 'over '}{climb['seconds']:.2f} s",
+                str(climb["steps"]),
+                f"{'' if there else 'over '}{times(climb['seconds'] / own['seconds'])}",
+            )
+        )
+    columns = ("", "step p50", "p99", "to plain", "to the goal", "steps", "to plain")
+    side, by = raw["side"], "lucent" if raw["lucent"] else "the recipe"
+    notes = [
+        f"{NETWORK} {LAYER}, filter {raw['filter']}, {side}x{side}, on {raw['device']}; "
+        f"liveflight's engine is {raw['engine']} in {raw['precision']}; "
+        "to plain: how many times as long",
+        f"the goal: the mean activation that {by} has after its steps ({goal:.3g}, from "
+        f"{raw['start']:.3g} at the start)",
+        "lucent shows the network its padded and transformed picture (about 248x248), which is how "
+        "it is used; all begin with the picture that its parametrisation begins with",
+    ]
+    if not raw["lucent"]:
+        notes[2] = f"lucent is not installed (or not made for {raw['device']}): {INSTALL}"
+    if raw["random"]:
+        notes.append(
+            "random weights: speed does not depend on them, how soon a goal is reached does: "
+            "random filters answer to noise, which conditioning keeps out of the picture"
+        )
+    return [Table("Beside others", columns, rows, notes)]

@@ -1,0 +1,215 @@
+"""Whether a flight that is played for long grows without end: the program's own loop, played by
+OSC packets over the loopback, its memory, open files and threads noted each second."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from liveflight import networks
+from liveflight.core.contracts import LiveflightError
+from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.diagnostics.bench.figures import median
+from liveflight.diagnostics.bench.tables import Table
+from liveflight.storage import presets
+
+_WARM_UP = 0.2
+"""The part of the samples that are not judged: a flight fills what it keeps."""
+_STEEPEST, _LARGEST = 1.0, 32.0
+"""MiB a minute and MiB in all that memory may grow by; what grows by more of both is a leak."""
+_FEWEST = 25
+"""Samples that can be judged."""
+_EVERY = 2.0
+"""Seconds from one change of target to the next."""
+_TRIGGERS = (
+    *(row.key for row in ROWS if row.kind == "trigger" and row.group == "mix"),
+    "show.reseed",
+)
+_NAMES = {"resident": "memory, MiB", "files": "open files", "threads": "threads"}
+_FADERS = ("camera", "warp", "colour")
+"""The groups whose numbers are moved in each frame."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Of one moment of a process."""
+
+    seconds: float
+    resident: float
+    """MiB in memory."""
+    files: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How a figure went on: medians of the first and the last fifth, and the least-squares slope
+    a minute."""
+
+    name: str
+    first: float
+    last: float
+    slope: float
+    grows: bool
+
+
+def trends(samples: Sequence[Sample]) -> list[Trend]:
+    """Of memory, files and threads, without the warm-up. Files and threads grow where there are
+    usually more of them in the last fifth than there ever were in the first.
+
+    Raises LiveflightError where there are too few samples."""
+    if len(samples) < _FEWEST:
+        raise LiveflightError(
+            f"{len(samples)} samples are too few to judge by: at least {_FEWEST} are needed"
+        )
+    judged = samples[int(len(samples) * _WARM_UP) :]
+    fifth = len(judged) // 5
+    minutes = [sample.seconds / 60 for sample in judged]
+    found = []
+    for name in ("resident", "files", "threads"):
+        values = [float(getattr(sample, name)) for sample in judged]
+        first, last = median(values[:fifth]), median(values[-fifth:])
+        slope = float(np.polyfit(minutes, values, 1)[0])
+        if name == "resident":
+            grows = slope > _STEEPEST and last - first > _LARGEST
+        else:
+            grows = last > max(values[:fifth])
+        found.append(Trend(name, first, last, slope, grows))
+    return found
+
+
+def measure(given: dict[str, Any]) -> dict[str, Any]:
+    """`given` as for `flown.Flown`, with fps, minutes and csv: a file into which the samples go as
+    they come, or None."""
+    from liveflight.diagnostics.bench.measured_flight import Flown, free_port
+
+    port = free_port()
+    flown = Flown(given, osc_port=port)
+    flown.until_dreaming()
+    player = _Player(port, given["seed"])
+    samples: list[Sample] = []
+    begun = time.perf_counter()
+    log = Path(given["csv"]) if given["csv"] else None
+    if log:
+        log.write_text(",".join(field.name for field in fields(Sample)) + "\n", encoding="utf-8")
+
+    def over() -> bool:
+        now = time.perf_counter() - begun
+        player.play(now)
+        if now >= len(samples):
+            samples.append(_sample(now))
+            if log:
+                _append(log, samples[-1])
+        return now >= 60 * given["minutes"]
+
+    flown.run(over, given["fps"])
+    player.close()
+    flown.app.close()
+    return {
+        "samples": [astuple(sample) for sample in samples],
+        "packets": player.packets,
+        "changes": player.changes,
+        "frames": player.frames,
+        "minutes": given["minutes"],
+        "troubles": dict(flown.app.flight.reports.counts),
+    }
+
+
+def _sample(seconds: float) -> Sample:
+    here = psutil.Process()
+    with here.oneshot():
+        resident = here.memory_info().rss / 2**20
+        return Sample(seconds, resident, here.num_fds(), here.num_threads())
+
+
+def _append(log: Path, sample: Sample) -> None:
+    # Opened anew each time: what is there is on disk if the flight crashes, and no file is ours.
+    with log.open("a", encoding="utf-8") as lines:
+        seconds, resident, *counts = astuple(sample)
+        lines.write(f"{seconds:.1f},{resident:.1f},{','.join(map(str, counts))}\n")
+
+
+class _Player:
+    """Moves a fader in each frame, and every few seconds asks for another target, layer, network
+    or preset, by UDP as a performer's desk does."""
+
+    def __init__(self, port: int, seed: int) -> None:
+        self.packets = self.changes = self.frames = 0
+        self._rng = np.random.default_rng(seed)
+        self._sender, self._port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), port
+        self._faders = [
+            row.address for row in ROWS if row.group in _FADERS and row.kind in ("float", "int")
+        ]
+        here = [networks.network(name) for name in networks.names()]
+        here = [network for network in here if network.find_weights()]
+        self._layers = [(network.name, layer) for network in here for layer in network.layers]
+        names = {network.name for network in here}
+        self._presets = [
+            name
+            for name in presets.names()
+            if {target.network for target in presets.find(name).named} <= names
+        ]
+
+    def play(self, now: float) -> None:
+        """What is sent at `now`, in seconds of the flight; once per frame."""
+        self.frames += 1
+        self._send(self._any(self._faders), float(self._rng.random()))
+        if now >= self.changes * _EVERY:
+            self.changes += 1
+            self._change()
+
+    def close(self) -> None:
+        self._sender.close()
+
+    def _change(self) -> None:
+        kind = self._any(("target", "target", "target", "preset", "objective", *_TRIGGERS))
+        if kind == "target":
+            network, layer = self._any(self._layers)
+            number = self._rng.integers(layer.channels)
+            self._send("/liveflight/target", f"{network}:{layer.name}:{number}")
+        elif kind == "preset":
+            self._send("/liveflight/preset", self._any(self._presets))
+        elif kind == "objective":
+            self._send("/liveflight/ascent/objective", self._any(("channel", "neuron")))
+        else:
+            self._send(CONTROLS[kind].address, 1)
+
+    def _send(self, address: str, value: float | str) -> None:
+        message = OscMessageBuilder(address)
+        message.add_arg(value)
+        self._sender.sendto(message.build().dgram, ("127.0.0.1", self._port))
+        self.packets += 1
+
+    def _any(self, choices: Sequence[Any]) -> Any:
+        return choices[int(self._rng.integers(len(choices)))]
+
+
+def tables(raw: dict[str, Any]) -> list[Table]:
+    rows = []
+    for trend in trends([Sample(*sample) for sample in raw["samples"]]):
+        digits = 0 if trend.name != "resident" else 1
+        rows.append(
+            (
+                _NAMES[trend.name],
+                *(f"{value:.{digits}f}" for value in (trend.first, trend.last)),
+                f"{trend.slope:+.2f}",
+                "grows" if trend.grows else "steady",
+            )
+        )
+    notes = [
+        f"{raw['title']}, {raw['minutes']:g} minutes: {raw['frames']} frames, {raw['packets']} "
+        f"packets, {raw['changes']} changes of target, layer, network or preset",
+        f"the first {_WARM_UP:.0%} left out, medians of a fifth of the rest; memory grows where "
+        f"it is by more than {_STEEPEST:g} MiB a minute and {_LARGEST:g} MiB in all",
+    ]
+    notes += [f"{count} times: {text}" for text, count in raw["troubles"].items()]
+    columns = ("", "first fifth", "last fifth", "a minute", "")
+    return [Table("Played for long", columns, rows, notes)]

@@ -1,0 +1,166 @@
+"""How long one ascent step takes, by engine, network, depth and canvas, through `Engine.ascend`.
+
+Each is timed twice: bare, with every conditioning at its neutral value, so that what remains is the
+gradient and the canvas' way in and out; and as flown, with the controls' defaults, which shows the
+network a picture up to three quarters of an octave smaller."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from liveflight.core.contracts import Ascent, Canvas, Engine, Target
+from liveflight.core.noise import pink
+from liveflight.diagnostics.bench.figures import median, ms, percent, percentile, quantity
+from liveflight.diagnostics.bench.machine import finisher
+from liveflight.diagnostics.bench.tables import Table
+
+BARE = Ascent(
+    amount=0.02,
+    steps=1,
+    normalise=False,
+    jitter=0,
+    octaves=0.0,
+    smoothing=0.0,
+    decorrelation=0.0,
+)
+_FPS = 30.0
+"""The rate at which a flown step counts as one frame's."""
+_FEWEST = 5
+_WARM, _WARM_SECONDS = 10, 0.4
+"""Steps before the clock runs, or as many as fit into so long."""
+
+
+def measure(given: dict[str, Any]) -> dict[str, Any]:
+    """One engine's. `cases`: dicts of network, layer, canvas, begun while `budget` seconds last;
+    `weights`: files by network."""
+    from liveflight import engines
+
+    weights = {name: Path(path) for name, path in given["weights"].items()}
+    engine = engines.load(given["engine"], given["device"], 0, weights)
+    answer: list[dict[str, Any]] = []
+    end = time.perf_counter() + given["budget"]
+    for case in given["cases"]:
+        if time.perf_counter() > end:
+            break
+        network = case["network"]
+        if not engine.ready(network):
+            engine.prepare(network)
+        answer.append({**case, **_case(engine, case, weights.get(network), given["seconds"])})
+    skipped = len(given["cases"]) - len(answer)
+    return {"engine": given["engine"], "device": engine.device, "cases": answer, "skipped": skipped}
+
+
+def _case(
+    engine: Engine, case: dict[str, Any], weights: Path | None, seconds: float
+) -> dict[str, Any]:
+    from liveflight import networks
+    from liveflight.diagnostics.bench.flops import convolutions_to, step_flops
+
+    network, layer = case["network"], case["layer"]
+    width, height = case["canvas"]
+    canvas, target = subject(engine, case)
+    begun = time.perf_counter()
+    engine.plan([(network, layer)], (width, height))
+    planned = time.perf_counter() - begun
+    finish = finisher(engine.device)
+
+    def timed(settings: Ascent) -> list[float]:
+        return timings(lambda: engine.ascend(canvas, {target: 1.0}, settings), seconds, finish)
+
+    module = networks.network(network).load(weights)
+    return {
+        "precision": engine.precision(network),
+        "flops": step_flops(convolutions_to(module, layer, (width, height))),
+        "planning": planned,
+        "bare": timed(BARE),
+        "flown": timed(as_flown()),
+    }
+
+
+def subject(engine: Engine, case: dict[str, Any]) -> tuple[Any, Target]:
+    """A canvas and a filter of this layer of a network that is ready."""
+    network, layer = case["network"], case["layer"]
+    alive = engine.living(network, layer)
+    canvas = handed(engine, pink(tuple(case["canvas"]), 7))
+    return canvas, Target(network, layer, alive[len(alive) // 2])
+
+
+def as_flown() -> Ascent:
+    """What the controls' defaults make of a frame."""
+    from liveflight.core.ascent import ascent
+    from liveflight.core.controls import Controls
+
+    controls = Controls()
+    return ascent(controls, 1 / _FPS, controls.whole("ascent.steps"))
+
+
+def handed(engine: Engine, canvas: Canvas) -> Any:
+    """The canvas where a flight has it: on the device, where the engine leaves it there."""
+    if engine.stream:
+        import torch
+
+        return torch.from_numpy(canvas).to(engine.device)
+    return canvas
+
+
+def timings(step: Callable[[], object], seconds: float, finish: Callable[[], None]) -> list[float]:
+    """How long `step` took each time, device and all, repeated for so many seconds once warm."""
+    warm = time.perf_counter() + min(_WARM_SECONDS, seconds)
+    for _ in range(_WARM):
+        step()
+        finish()
+        if time.perf_counter() > warm:
+            break
+    taken: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(taken) < _FEWEST or time.perf_counter() < end:
+        start = time.perf_counter()
+        step()
+        finish()
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+def tables(raw: dict[str, Any], best: float) -> list[Table]:
+    """`best`: the highest matmul rate in operations per second; 0 where it is not known."""
+    rows, notes = [], []
+    for engine in raw["engines"]:
+        if "failed" in engine:
+            notes.append(f"{engine['engine']}: {engine['failed']}")
+            continue
+        if engine["skipped"]:
+            notes.append(f"{engine['engine']}: no time for the last {engine['skipped']} of these")
+        for case in engine["cases"]:
+            bare, flown = case["bare"], case["flown"]
+            rate = case["flops"] / median(bare)
+            rows.append(
+                (
+                    engine["engine"],
+                    f"{case['network']} {case['layer']}",
+                    "x".join(map(str, case["canvas"])),
+                    case["precision"],
+                    ms(median(bare)),
+                    ms(percentile(bare, 0.99)),
+                    quantity(case["flops"], "FLOP"),
+                    quantity(rate, "FLOP/s"),
+                    percent(rate / best) if best else "",
+                    ms(median(flown)),
+                    ms(percentile(flown, 0.99)),
+                )
+            )
+    columns = (
+        *("engine", "layer", "canvas", "format", "step p50", "p99", "counted", "rate"),
+        *("of matmul", "as flown p50", "p99"),
+    )
+    notes += [
+        "step: the gradient and the canvas' way in and out; as flown: with all conditioning, "
+        "at the random scales of a flight",
+        "counted: forward and input gradient as direct convolutions, two operations per weight "
+        "and place; of matmul: of the best matmul rate above",
+    ]
+    if raw["random"]:
+        notes.append(f"random weights: {', '.join(raw['random'])}; speed does not depend on them")
+    return [Table("One ascent step", columns, rows, notes)]

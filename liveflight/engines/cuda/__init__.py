@@ -1,0 +1,1 @@
+"""Capture whole ascent steps as CUDA graphs, with kernels of our own."""

@@ -1,0 +1,1 @@
+"""Compute gradients with kernels compiled for this processor."""

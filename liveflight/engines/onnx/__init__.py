@@ -1,0 +1,1 @@
+"""Compute gradients with ONNX Runtime."""

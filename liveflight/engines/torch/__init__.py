@@ -1,0 +1,1 @@
+"""Compute gradients with torch, forward and backward passes written by hand."""

@@ -1,0 +1,89 @@
+"""Ways to convolve on the CPU, in float32."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from liveflight.engines.convolution import Convolution, Geometry, Size, turned
+from liveflight.engines.rectifier import IDENTITY, Rectifier
+from liveflight.engines.winograd import Winograd
+
+
+class OneDnnConv(Convolution):
+    """By the oneDNN operators that torch's compiler uses: weights reordered once, the rectifier in
+    the same pass. For few channels per group."""
+
+    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+        return _fused(x, self._ordered, self.bias, self.geometry, rectifier)
+
+    def _prepare(self) -> None:
+        self._ordered = _reordered(self.weight, self.geometry)
+        self._turned = None
+        if self._way_back is not None:
+            way_back = turned(self.weight, self.geometry.groups)
+            self._turned = _reordered(way_back, self._way_back)
+
+    def _back(self, gradient: Tensor, size: Size) -> Tensor:
+        if self._turned is None or self._way_back is None:
+            return super()._back(gradient, size)
+        return _fused(gradient, self._turned, None, self._way_back, IDENTITY)
+
+
+class WinogradConv(Convolution):
+    """3x3 of stride and padding 1 by Winograd's minimal filtering."""
+
+    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+        return self._there(x, rectifier)
+
+    def backward(
+        self, gradient: Tensor, size: Size, rectifier: Rectifier, activation: Tensor | None
+    ) -> Tensor:
+        masked = None if activation is None or rectifier.identity else (rectifier, activation)
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        return self._home(gradient, masked=masked)
+
+    def _prepare(self) -> None:
+        self._there = Winograd(self.weight, self.bias)
+        self._home = Winograd(turned(self.weight, 1), None)
+
+
+_onednn: Any = torch.ops.mkldnn
+
+
+def _reordered(weight: Tensor, geometry: Geometry) -> Tensor:
+    size = (1, weight.shape[1] * geometry.groups, 32, 32)
+    return _onednn._reorder_convolution_weight(
+        weight, geometry.padding, geometry.stride, (1, 1), geometry.groups, size
+    )
+
+
+def _fused(
+    x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, rectifier: Rectifier
+) -> Tensor:
+    after: tuple[str, list[float]] = ("none", [])
+    if not rectifier.identity:
+        ceiling = rectifier.ceiling
+        after = ("relu", []) if ceiling is None else ("hardtanh", [0.0, ceiling])
+    padding, stride = geometry.padding, geometry.stride
+    return _onednn._convolution_pointwise(
+        x, weight, bias, padding, stride, (1, 1), geometry.groups, *after, ""
+    )
+
+
+@lru_cache(maxsize=1)
+def onednn_works() -> bool:
+    """Whether this build of torch and this processor have those operators."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    x = torch.ones(1, 8, 4, 4).contiguous(memory_format=torch.channels_last)
+    geometry = Geometry((1, 1), (0, 0), 1)
+    try:
+        weight = _reordered(torch.ones(8, 8, 1, 1), geometry)
+        y = _fused(x, weight, None, geometry, Rectifier(6.0))
+    except (RuntimeError, AttributeError):
+        return False
+    return bool((y == 6.0).all())

@@ -1,0 +1,50 @@
+"""Ways to convolve on CUDA, in half."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from liveflight.engines.convolution import Convolution, Size
+from liveflight.engines.cuda import kernels as cuda_kernels
+from liveflight.engines.rectifier import IDENTITY, Rectifier
+
+
+class CudnnConvRelu(Convolution):
+    """By cuDNN's operator that adds the bias and rectifies in the same pass, where torch's takes
+    three."""
+
+    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+        if rectifier.identity:
+            return super().forward(x, rectifier)
+        stride, padding = self.geometry.stride, self.geometry.padding
+        y: Tensor = torch.cudnn_convolution_relu(
+            x, self.weight, self.bias, stride, padding, (1, 1), self.geometry.groups
+        )
+        return y if rectifier.ceiling is None else y.clamp_(max=rectifier.ceiling)
+
+
+class Depthwise(Convolution):
+    """Each channel by a filter of its own, by kernels of our own: cuDNN compiles one for every size
+    and direction, which takes seconds before a flight can begin."""
+
+    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+        kernels = cuda_kernels.taking(x)
+        if kernels is None:
+            return super().forward(x, rectifier)
+        stride, padding = self.geometry.stride, self.geometry.padding
+        size = self.output((x.shape[2], x.shape[3]))
+        return kernels.depthwise(x, self._filters, self._bias, size, stride, padding, rectifier)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._filters = self.weight[:, 0].permute(1, 2, 0).contiguous()  # (height, width, channels)
+        nothing = self.weight.new_zeros(len(self.weight))
+        self._bias = nothing if self.bias is None else self.bias
+
+    def _back(self, gradient: Tensor, size: Size) -> Tensor:
+        kernels = cuda_kernels.taking(gradient)
+        if kernels is None:
+            return super()._back(gradient, size)
+        stride, padding = self.geometry.stride, self.geometry.padding
+        return kernels.depthwise_back(gradient, self._filters, size, stride, padding)

@@ -1,0 +1,1 @@
+"""Read images, cameras, video files and sound files."""

@@ -1,0 +1,1 @@
+"""Keep a thumbnail of every living filter of a network."""

@@ -1,0 +1,225 @@
+"""Atlases: a thumbnail of every living filter of a network, one sheet per layer.
+
+A folder holds `LAYER.webp`, thumbnails in rows of COLUMNS, and `atlas.json`, which names the
+filters of each sheet in its order: neighbours look alike. The user's own atlas goes before the one
+that comes with the installation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.networks.network import Layer, Network
+from liveflight.system import folders, resources
+
+TILE = 64
+"""Pixels of a thumbnail's side."""
+
+COLUMNS = 32
+"""Thumbnails in a row of a sheet."""
+
+_INDEX = "atlas.json"
+_VERSION = 1
+_MOST_FILTERS = 8192
+_QUALITY = 50
+"""Of WebP: about 1 kB a thumbnail."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The thumbnails of one layer."""
+
+    path: Path
+    filters: Sequence[int]
+    """In the sheet's order, row by row."""
+
+    @cached_property
+    def place(self) -> Mapping[int, int]:
+        """Where in the order each filter is."""
+        return {number: place for place, number in enumerate(self.filters)}
+
+    def picture(self) -> np.ndarray:
+        """Read the whole sheet: uint8 (rows * TILE, COLUMNS * TILE, 3).
+
+        Raises LiveflightError where the file is missing, damaged or of another size."""
+        wanted = (COLUMNS * TILE, -(-len(self.filters) // COLUMNS) * TILE)
+        try:
+            with Image.open(self.path, formats=["WEBP"]) as image:
+                if image.size == wanted:
+                    return np.asarray(image.convert("RGB"))
+                found = f"{image.width}x{image.height} pixels, not {wanted[0]}x{wanted[1]}"
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            found = str(error)
+        raise LiveflightError(f"atlas sheet {self.path}: {found}; make it again: liveflight atlas")
+
+    def thumbnail(self, sheet: np.ndarray, number: int) -> np.ndarray | None:
+        """Return the filter's part of the sheet's picture, uint8 (TILE, TILE, 3)."""
+        place = self.place.get(number)
+        if place is None:
+            return None
+        top, left = place // COLUMNS * TILE, place % COLUMNS * TILE
+        return sheet[top : top + TILE, left : left + TILE]
+
+
+Atlas = Mapping[str, Sheet]
+"""The sheets of a network by layer."""
+
+
+def drawn(network: Network) -> list[Layer]:
+    """Return the layers that an atlas shows: of VGG the convolutions, for a rectifier or a pool
+    only repeats the filters before it."""
+    return [layer for layer in network.layers if not layer.name.startswith(("relu", "pool"))]
+
+
+def shown_for(network: Network, layer: str) -> Layer:
+    """Return the layer that an atlas shows for a layer: of a rectifier or pool, that before it."""
+    by_name = {each.name: each for each in drawn(network)}
+    found = next(iter(by_name.values()))
+    for each in network.layers:
+        found = by_name.get(each.name, found)
+        if each.name == layer:
+            break
+    return found
+
+
+def user_folder(network: str) -> Path:
+    """Return where the user's own atlas of a network lies."""
+    return folders.data() / "atlas" / network
+
+
+def find(network: str) -> Atlas:
+    """Return a network's atlas, may be empty: of each layer the user's own sheet, else the one of
+    the installation."""
+    return {**read(resources.folder("atlas") / network), **read(user_folder(network))}
+
+
+def recipe(folder: Path) -> str:
+    """Return what the atlas in a folder was made by; empty where there is none."""
+    return str(_index(folder).get("recipe", ""))
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    try:
+        text = (folder / _INDEX).read_text(encoding="utf-8")
+        index = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return index if isinstance(index, dict) and index.get("version") == _VERSION else {}
+
+
+def read(folder: Path) -> Atlas:
+    """Return the atlas in a folder; empty where there is none."""
+    layers = _index(folder).get("layers")
+    if not isinstance(layers, dict):
+        return {}
+    return {
+        name: Sheet(folder / f"{name}.webp", tuple(filters))
+        for name, filters in layers.items()
+        if _is_order(filters) and Path(name).name == name
+    }
+
+
+def _is_order(filters: object) -> bool:
+    return (
+        isinstance(filters, list)
+        and 0 < len(filters) <= _MOST_FILTERS
+        and all(type(number) is int and 0 <= number < 1_000_000 for number in filters)
+        and len(set(filters)) == len(filters)
+    )
+
+
+def check(folder: Path) -> None:
+    """Raise LiveflightError where a folder holds anything but an atlas: what is written there takes
+    the place of all of it."""
+    own = {_INDEX, *(sheet.path.name for sheet in read(folder).values())}
+    try:
+        others = sorted(path.name for path in folder.iterdir() if path.name not in own)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise LiveflightError(unwritable(folder, error)) from error
+    if not read(folder):
+        others = others or [path.name for path in folder.iterdir()]
+    if others:
+        raise LiveflightError(
+            f"{str(folder)!r} holds {others[0]!r}, which is no part of an atlas and would be lost: "
+            "name an empty or a new folder by --out"
+        )
+
+
+def unwritable(folder: Path, error: OSError) -> str:
+    """Return the line that says so."""
+    return f"the atlas cannot be written to {folder}: {error.strerror}; name a folder by --out"
+
+
+def write(
+    folder: Path,
+    made: Mapping[str, tuple[Sequence[int], np.ndarray]],
+    recipe: str,
+    kept: Mapping[str, Sheet] = MappingProxyType({}),
+) -> None:
+    """Write an atlas: of each layer the filters in order and their thumbnails, uint8 (N, TILE,
+    TILE, 3), or a sheet that is kept as it is. It is written beside the folder, a resolved path,
+    and then takes its place whole.
+
+    Raises OSError where it cannot be written."""
+    folders.make(folder.parent)
+    part = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")
+    part.mkdir()
+    try:
+        for name, (_, thumbnails) in made.items():
+            Image.fromarray(_sheet(thumbnails)).save(
+                part / f"{name}.webp", quality=_QUALITY, method=6
+            )
+        for name, sheet in kept.items():
+            shutil.copyfile(sheet.path, part / f"{name}.webp")
+        orders = {name: sheet.filters for name, sheet in kept.items()}
+        orders |= {name: filters for name, (filters, _) in made.items()}
+        layers = {name: list(map(int, filters)) for name, filters in orders.items()}
+        index = {"version": _VERSION, "recipe": recipe, "layers": layers}
+        (part / _INDEX).write_text(json.dumps(index) + "\n", encoding="utf-8")
+        _replace(folder, part)
+    finally:
+        _remove(part)
+
+
+def _sheet(thumbnails: np.ndarray) -> np.ndarray:
+    rows = -(-len(thumbnails) // COLUMNS)
+    grid = np.zeros((rows * COLUMNS, TILE, TILE, 3), np.uint8)
+    grid[: len(thumbnails)] = thumbnails
+    grid = grid.reshape(rows, COLUMNS, TILE, TILE, 3).swapaxes(1, 2)
+    return grid.reshape(rows * TILE, COLUMNS * TILE, 3)
+
+
+def _replace(folder: Path, part: Path) -> None:
+    old = folder.with_name(f"{part.name}.old")
+    with suppress(FileNotFoundError):
+        os.replace(folder, old)
+    try:
+        os.replace(part, folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.replace(old, folder)
+        raise
+    _remove(old)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()

@@ -1,0 +1,225 @@
+"""The canvas handed to a CUDA device and back without leaving the GPU: CUDA's OpenGL
+interoperability, by images, through NVIDIA's own bindings of the CUDA runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, cast
+
+import moderngl
+import numpy as np
+
+from liveflight.core.contracts import Canvas, LiveflightError
+
+INSTALL = "pip install 'cuda-bindings>=12.9.4,!=13.0.0,!=13.0.1,!=13.0.2,<14'"
+"""What brings bindings that work: those just before 12.9.4 and 13.0.3 give null handles."""
+
+HYBRID = (
+    "where a laptop has two GPUs, start with __NV_PRIME_RENDER_OFFLOAD=1 "
+    "__GLX_VENDOR_LIBRARY_NAME=nvidia, or on Windows set python.exe to High performance in the "
+    "graphics settings"
+)
+"""How a laptop is made to draw on the GPU that CUDA has."""
+
+REMEDIES = {
+    35: f"update NVIDIA's driver, or, on CUDA 12, {INSTALL.replace('<14', '<13')}",
+    100: f"OpenGL draws on a GPU that CUDA cannot use; {HYBRID}",
+    101: f"OpenGL and CUDA use different GPUs; {HYBRID}, or choose by CUDA_VISIBLE_DEVICES",
+    219: "no OpenGL context is current on the thread that asks",
+    304: f"this system has no OpenGL interoperability (WSL2 has none); {HYBRID}",
+    900: "the stream is being captured: take the picture on another one",
+    999: f"OpenGL draws elsewhere than CUDA computes (VirtualGL does that too); {HYBRID}",
+}
+"""By CUDA's error number: the usual cause of its failing with OpenGL, and what to do."""
+
+_TEXTURE_2D = 0x0DE1
+_PIXEL = 8
+"""Bytes of one pixel: four halves."""
+
+
+class DeviceCanvas(Protocol):
+    """A canvas in the memory of a CUDA device, half (H, W, 4), as torch, CuPy and others offer
+    it."""
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]: ...
+
+
+class InteropError(LiveflightError):
+    """CUDA and OpenGL do not share the picture: what failed, why it usually does, what to do."""
+
+
+class Cudart:
+    """Calls of the CUDA runtime, by name, that raise what went wrong. `bindings` is
+    `cuda.bindings.runtime`, where each call returns a tuple: the error, then what it gives."""
+
+    def __init__(self, bindings: Any) -> None:
+        self.bindings = bindings
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """What the call gives: nothing, one thing or a tuple. Raises InteropError."""
+        code, *given = getattr(self.bindings, name)(*arguments)
+        if int(code):
+            self.bindings.cudaGetLastError()  # left over, it would fail whoever asks next
+            _, text = self.bindings.cudaGetErrorString(code)
+            remedy = REMEDIES.get(int(code))
+            raise InteropError(
+                f"{name} failed: {text.decode()} ({int(code)})" + (f"; {remedy}" if remedy else "")
+            )
+        return given[0] if len(given) == 1 else tuple(given)
+
+
+class Memory:
+    """A canvas on the device: half (H, W, 4), C-contiguous."""
+
+    def __init__(self, cudart: Cudart, size: tuple[int, int], stream: int) -> None:
+        self.size = size
+        self.pointer: int = cudart.call("cudaMalloc", size[0] * size[1] * _PIXEL)
+        self._stream = stream
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Version 3; whoever takes it waits for the stream, in which 1 means the default one."""
+        width, height = self.size
+        return {
+            "shape": (height, width, 4),
+            "typestr": "<f2",
+            "data": (self.pointer, False),
+            "strides": None,
+            "stream": self._stream or 1,
+            "version": 3,
+        }
+
+
+class CudaImage:
+    """`render.canvas_transfer.CanvasTransfer` for a canvas that stays on the GPU.
+
+    Each texture is registered once. It is mapped anew for each copy, and its array asked for each
+    time, which may move; the copies are queued on the stream of the engine, and mapping and
+    unmapping on that stream puts them in order with OpenGL: nobody waits on the host. All calls
+    belong on the thread of the GL context."""
+
+    def __init__(self, cudart: Cudart, device: int, stream: int) -> None:
+        """`device`: CUDA's number of it; `stream`: a cudaStream_t. Raises InteropError."""
+        self._cudart = cudart
+        self._stream = stream
+        self._images: dict[moderngl.Texture, Any] = {}
+        self._memory: Memory | None = None
+        self._written: object = None
+        cudart.call("cudaSetDevice", device)
+
+    def read(self, texture: moderngl.Texture) -> Canvas:
+        """Half (H, W, 4) on the device, row 0 at the top, in memory that is reused: good until the
+        next `read`, and complete for what is queued on the stream from now on."""
+        memory = self._fitting(texture.size)
+        row = texture.width * _PIXEL
+        with self._mapped(texture) as array:
+            self._cudart.call(
+                "cudaMemcpy2DFromArrayAsync",
+                *(memory.pointer, row, array, 0, 0, row, texture.height),
+                *(self._cudart.bindings.cudaMemcpyKind.cudaMemcpyDeviceToDevice, self._stream),
+            )
+        return cast(Canvas, memory)
+
+    def write(self, texture: moderngl.Texture, canvas: DeviceCanvas | np.ndarray) -> None:
+        """`canvas`: half (H, W, 4), C-contiguous, as large as the texture, finished or still to be
+        finished on the stream. A picture on the host, such as fresh noise, goes there by OpenGL.
+
+        Raises ValueError for any other."""
+        if isinstance(canvas, np.ndarray):
+            write_array(texture, canvas)
+            return
+        pointer = _pointer(canvas, (texture.height, texture.width, 4))
+        row = texture.width * _PIXEL
+        with self._mapped(texture) as array:
+            self._cudart.call(
+                "cudaMemcpy2DToArrayAsync",
+                *(array, 0, 0, pointer, row, row, texture.height),
+                *(self._cudart.bindings.cudaMemcpyKind.cudaMemcpyDeviceToDevice, self._stream),
+            )
+        self._written = canvas  # its memory must not go to another before the copy was made
+
+    def forget(self) -> None:
+        """Has to come before a texture that was read or written is released: OpenGL gives its name
+        to the next one."""
+        while self._images:
+            _, image = self._images.popitem()
+            self._unregister(image)
+
+    def release(self) -> None:
+        self.forget()
+        self._written = None
+        memory, self._memory = self._memory, None
+        if memory:
+            self._free(memory)
+
+    def _fitting(self, size: tuple[int, int]) -> Memory:
+        if self._memory is None or self._memory.size != size:
+            memory = Memory(self._cudart, size, self._stream)
+            old, self._memory = self._memory, memory
+            if old:
+                self._free(old)
+        return self._memory
+
+    @contextmanager
+    def _mapped(self, texture: moderngl.Texture) -> Iterator[Any]:
+        """The texture's pixels as CUDA's array, while OpenGL leaves them alone."""
+        image = self._registered(texture)
+        self._cudart.call("cudaGraphicsMapResources", 1, image, self._stream)
+        try:
+            yield self._cudart.call("cudaGraphicsSubResourceGetMappedArray", image, 0, 0)
+        except BaseException:
+            with suppress(InteropError):  # the first failure is the one to tell
+                self._cudart.call("cudaGraphicsUnmapResources", 1, image, self._stream)
+            raise
+        self._cudart.call("cudaGraphicsUnmapResources", 1, image, self._stream)
+
+    def _registered(self, texture: moderngl.Texture) -> Any:
+        if texture not in self._images:
+            self._sweep()
+            image = self._cudart.call(
+                "cudaGraphicsGLRegisterImage",
+                *(texture.glo, _TEXTURE_2D),
+                self._cudart.bindings.cudaGraphicsRegisterFlags.cudaGraphicsRegisterFlagsNone,
+            )
+            if not int(image):  # a handle is an object, and true whatever it holds
+                raise InteropError(f"cuda-bindings gives null handles for textures; {INSTALL}")
+            self._images[texture] = image
+        return self._images[texture]
+
+    def _sweep(self) -> None:
+        """Unregisters what was released without `forget`; late, but before its name misleads."""
+        for texture in list(self._images):
+            if isinstance(texture.mglo, moderngl.InvalidObject):
+                self._unregister(self._images.pop(texture))
+
+    def _unregister(self, image: Any) -> None:
+        with suppress(InteropError):  # gone with its texture or with the device
+            self._cudart.call("cudaGraphicsUnregisterResource", image)
+
+    def _free(self, memory: Memory) -> None:
+        with suppress(InteropError):  # gone with the device
+            self._cudart.call("cudaFree", memory.pointer)  # waits for what still uses it
+
+
+def write_array(texture: moderngl.Texture, canvas: np.ndarray) -> None:
+    """`canvas`: float16 (H, W, 4), as large as the texture. Raises ValueError for any other."""
+    shape = (texture.height, texture.width, 4)
+    if canvas.shape != shape or canvas.dtype != np.float16:
+        raise ValueError(
+            f"canvas is {canvas.dtype} {canvas.shape}; the texture takes float16 {shape}"
+        )
+    texture.write(np.ascontiguousarray(canvas))
+
+
+def _pointer(canvas: DeviceCanvas, shape: tuple[int, int, int]) -> int:
+    face = canvas.__cuda_array_interface__
+    strides = (shape[1] * _PIXEL, _PIXEL, _PIXEL // 4)
+    fits = tuple(face["shape"]) == shape and face["typestr"] == "<f2"
+    if not fits or (face.get("strides") or strides) != strides:
+        raise ValueError(
+            f"canvas is {face['typestr']} {tuple(face['shape'])}, strides {face.get('strides')}; "
+            f"the texture takes C-contiguous <f2 {shape}"
+        )
+    return int(face["data"][0])

@@ -1,0 +1,183 @@
+"""A pass: one fragment shader over a whole viewport, read from the `shaders` folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import moderngl
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.render import mesa_fences
+from liveflight.system.resources import folder
+
+Viewport = tuple[int, int, int, int]
+"""Left, first row, width, height, in the framebuffer's pixels."""
+
+_INCLUDE = re.compile(r'^#include "([\w.]+)"$', re.MULTILINE)
+
+
+def source(name: str) -> str:
+    """A shader's text, `#include "file"` lines replaced by those files, one level deep.
+
+    Raises LiveflightError where a file is missing or no text."""
+    try:
+        path = folder("shaders") / name
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise LiveflightError(
+            f"shader {name}: cannot be read ({error}); install liveflight anew"
+        ) from error
+
+    def included(found: re.Match[str]) -> str:
+        # So that the compiler's line numbers are those of the file it is in, not of the sum.
+        line = text.count("\n", 0, found.start()) + 2
+        return f"#line 1 1\n{source(found[1])}\n#line {line} 0"
+
+    return _INCLUDE.sub(included, text)
+
+
+def _defining(names: Sequence[str], text: str) -> str:
+    """The shader with macros defined right after its `#version`, its lines numbered as before."""
+    head, version, rest = text.partition("#version 330 core\n")
+    line = head.count("\n") + 2
+    macros = "".join(f"#define {name}\n" for name in names)
+    return f"{head}{version}{macros}#line {line} 0\n{rest}"
+
+
+def _first_complaint(message: str) -> str:
+    lines = [line.strip() for line in message.splitlines() if line.strip(" =")]
+    return next((line for line in lines if re.search(r"\berror\b", line, re.I)), lines[-1])
+
+
+class RenderTarget:
+    """An RGBA16F texture and the framebuffer that draws into it."""
+
+    def __init__(self, ctx: moderngl.Context, size: tuple[int, int]) -> None:
+        """`size`: width and height in pixels. What it shows at first is undefined."""
+        self.size = size
+        self._ctx = ctx
+        texture = None
+        try:
+            self.texture = texture = ctx.texture(size, 4, dtype="f2")
+            self.framebuffer = ctx.framebuffer([self.texture])
+        except (moderngl.Error, MemoryError) as error:
+            if texture:
+                texture.release()
+            _ = ctx.error  # reading it clears it
+            raise LiveflightError(
+                f"canvas {size[0]}x{size[1]}: the graphics memory cannot hold it; "
+                "try a smaller --canvas"
+            ) from error
+
+    def release(self) -> None:
+        if self._ctx.fbo is self.framebuffer:
+            # After a read moderngl binds what was bound before: a dead one would be a GL error.
+            self._ctx.detect_framebuffer(0).use()
+        self.framebuffer.release()
+        self.texture.release()
+
+
+@contextmanager
+def blending(ctx: moderngl.Context, *factors: int) -> Iterator[None]:
+    """Meanwhile what is drawn is blended with what is there, by these GL factors: source and
+    destination, or the same for colour and alpha. Ends even where drawing fails: what comes after
+    must not be blended."""
+    ctx.enable(moderngl.BLEND)
+    # moderngl's annotations know only of two factors.
+    ctx.blend_func = factors  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        ctx.disable(moderngl.BLEND)
+
+
+class Pass:
+    """A compiled fragment shader, drawn as one triangle over a viewport."""
+
+    def __init__(
+        self, ctx: moderngl.Context, name: str, *defined: str, smooth: bool = False
+    ) -> None:
+        """`name`: the fragment shader's file; `defined`: macros that choose what is in it. Where
+        it is `smooth`, its texture, which has mipmaps, is filtered by the driver.
+
+        Raises LiveflightError with the compiler's first line where it does not compile."""
+        self._ctx = ctx
+        try:
+            self._program = ctx.program(
+                vertex_shader=source("fullscreen.vert"),
+                fragment_shader=_defining(defined, source(name)),
+            )
+        except moderngl.Error as error:
+            raise LiveflightError(f"shader {name}: {_first_complaint(str(error))}") from error
+        self._triangle = ctx.vertex_array(self._program, [])
+        self._keep_fence = mesa_fences.keeper(ctx)
+        # The shaders weigh whole texels themselves: the drivers' bilinear weights have but 8 bits.
+        filters = (moderngl.NEAREST, moderngl.NEAREST)
+        if smooth:
+            filters = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        self._texels = ctx.sampler(repeat_x=False, repeat_y=False, filter=filters)
+
+    def draw(
+        self,
+        framebuffer: moderngl.Framebuffer,
+        viewport: Viewport,
+        texture: moderngl.Texture | None,
+        uniforms: Mapping[str, Any],
+    ) -> None:
+        """Runs the shader on every pixel of the viewport. `texture` is its only one, if it has one,
+        sampled texel by texel, those on the border going on beyond it.
+
+        Matrices are given as GL takes them, column by column. Leaves the framebuffer bound."""
+        for name, value in uniforms.items():
+            self._program[name] = value
+        if texture:
+            texture.use(0)
+            self._texels.use(0)
+        framebuffer.use()
+        framebuffer.viewport = viewport
+        self._triangle.render(moderngl.TRIANGLES, vertices=3)
+        self._keep_fence()
+
+    def lay(
+        self,
+        framebuffer: moderngl.Framebuffer,
+        viewport: Viewport,
+        texture: moderngl.Texture | None,
+        uniforms: Mapping[str, Any],
+    ) -> None:
+        """As `draw`, over what is in the framebuffer: the shader's alpha is how much of its colour
+        there is to be. The framebuffer's own alpha stays. Leaves blending off."""
+        factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
+        with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):
+            self.draw(framebuffer, viewport, texture, uniforms)
+
+    def release(self) -> None:
+        self._texels.release()
+        self._triangle.release()
+        self._program.release()
+
+
+class Scaling:
+    """A pass that scales along one axis with resample.glsl, in two kinds: growing, shrinking."""
+
+    def __init__(self, ctx: moderngl.Context, name: str) -> None:
+        self._growing = Pass(ctx, name)
+        self._shrinking = Pass(ctx, name, "SHRINKING")
+
+    def draw(
+        self,
+        framebuffer: moderngl.Framebuffer,
+        viewport: Viewport,
+        texture: moderngl.Texture,
+        uniforms: Mapping[str, Any],
+    ) -> None:
+        """As `Pass.draw`; `uniforms["scale"]`, in texels per pixel, chooses the kind."""
+        kind = self._shrinking if uniforms["scale"] > 1 else self._growing
+        kind.draw(framebuffer, viewport, texture, uniforms)
+
+    def release(self) -> None:
+        self._growing.release()
+        self._shrinking.release()

@@ -1,0 +1,160 @@
+"""The last pass: the canvas on its way to an output, whatever the two sizes are."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from typing import Literal, NamedTuple
+
+import moderngl
+import numpy as np
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.render.canvas_transfer import read_picture
+from liveflight.render.passes import Pass, RenderTarget, Scaling, blending
+
+log = logging.getLogger("liveflight.render")
+
+_NARROWEST = 64
+"""Columns that are drawn at once at least, where the graphics memory is short."""
+
+Fit = Literal["cover", "contain"]
+
+
+class Rectangle(NamedTuple):
+    """Whole pixels of the output, from its top left corner; may reach beyond it."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def within(self, size: tuple[int, int]) -> Rectangle:
+        """The part of it that an output of that width and height shows."""
+        left, top = max(self.left, 0), max(self.top, 0)
+        right = min(self.left + self.width, size[0])
+        bottom = min(self.top + self.height, size[1])
+        return Rectangle(left, top, right - left, bottom - top)
+
+
+def placed(canvas: tuple[int, int], output: tuple[int, int], fit: Fit) -> Rectangle:
+    """Where the whole canvas lies on the output, centred: `cover` fills it and crops the canvas,
+    `contain` shows it all and leaves bars. Sizes are width and height in pixels.
+
+    Sides are rounded to whole pixels, so that bars have hard edges."""
+    choose = max if fit == "cover" else min
+    scale = choose(output[0] / canvas[0], output[1] / canvas[1])
+    width, height = (max(round(side * scale), 1) for side in canvas)
+    return Rectangle((output[0] - width) // 2, (output[1] - height) // 2, width, height)
+
+
+class PresentPass:
+    """Scales with Catmull-Rom, first along the rows, then down the columns: 8 texels instead of 16.
+    The second pass dims, dithers to 8 bits and turns the picture the right way up; what is learned
+    of the brightness when both are done is made up for by `dim`."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        self._across = Scaling(ctx, "resample.frag")
+        self._down = Scaling(ctx, "present.frag")
+        self._dim = Pass(ctx, "dim.frag")
+        self._between: RenderTarget | None = None
+        self._wanted = (0, 0)
+        """Width and height that `_between` was made for."""
+
+    def draw(
+        self,
+        texture: moderngl.Texture,
+        framebuffer: moderngl.Framebuffer,
+        size: tuple[int, int],
+        *,
+        bottom_up: bool,
+        fit: Fit = "cover",
+        master: float = 1.0,
+        frame: int = 0,
+    ) -> None:
+        """Draws the canvas over all of the framebuffer, whose width and height are `size`.
+
+        `bottom_up`: row 0 of the framebuffer is the bottom of what is seen, as in a window.
+        `master`: brightness, 0..1; 0 is black without noise. `frame` seeds the dither: the same
+        number and picture give the same pixels. Leaves the framebuffer bound, its viewport
+        whole."""
+        whole = placed(texture.size, size, fit)
+        shown = whole.within(size)
+        if (shown.width, shown.height) != size:
+            framebuffer.use()
+            framebuffer.clear(0.0, 0.0, 0.0, 1.0)
+        between = self._between_of((shown.width, texture.height))
+        down = {"bottom_up": bottom_up, "master": master, "frame": frame & 0xFFFFFFFF}
+        down |= {"height": size[1], "offset": float(whole.top)}
+        down |= {"scale": texture.height / whole.height}
+        first_row = size[1] - shown.top - shown.height if bottom_up else shown.top
+        for left in range(shown.left, shown.left + shown.width, between.size[0]):
+            # One strip, unless memory is short.
+            width = min(between.size[0], shown.left + shown.width - left)
+            across = {"axis": 0, "scale": texture.width / whole.width}
+            across |= {"offset": float(whole.left - left)}
+            self._across.draw(between.framebuffer, (0, 0, width, texture.height), texture, across)
+            where = (left, first_row, width, shown.height)
+            self._down.draw(framebuffer, where, between.texture, {**down, "left": left})
+        framebuffer.viewport = (0, 0, *size)
+
+    def dim(self, framebuffer: moderngl.Framebuffer, size: tuple[int, int], factor: float) -> None:
+        """Multiplies the brightness of what is drawn already by 0..2: a fraction of the time that
+        drawing it anew takes, for a factor near 1. Without dither: good for a frame."""
+        factors = (moderngl.DST_COLOR, moderngl.SRC_COLOR)
+        with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):  # the alpha stays
+            self._dim.draw(framebuffer, (0, 0, *size), None, {"factor": min(factor, 2.0)})
+
+    def picture(self, texture: moderngl.Texture, size: tuple[int, int]) -> np.ndarray:
+        """What a screen of that width and height would show: uint8 (H, W, 3), row 0 at the top."""
+        with ExitStack() as made:
+            colour = self._ctx.texture(size, 4)
+            made.callback(colour.release)
+            framebuffer = self._ctx.framebuffer([colour])
+            made.callback(framebuffer.release)
+            self.draw(texture, framebuffer, size, bottom_up=False)
+            return read_picture(framebuffer, size, bottom_up=False)
+
+    def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
+        """Draws into a corner of the output in every kind there is: drivers compile a shader at its
+        first use, for some a tenth of a second that a show has no frame for."""
+        # No powers of two: Mesa's software driver compiles for those apart.
+        small = RenderTarget(self._ctx, (5, 3))
+        for side in (3, 9):
+            self.picture(small.texture, (side, side))  # as the first screenshot of a show does
+            self.draw(small.texture, framebuffer, (side, side), bottom_up=False)
+        self.dim(framebuffer, (1, 1), 1.0)
+        small.release()
+
+    def release(self) -> None:
+        self._release_between()
+        self._across.release()
+        self._down.release()
+        self._dim.release()
+
+    def _between_of(self, size: tuple[int, int]) -> RenderTarget:
+        """Return the canvas at the output's width, made anew only when a size changes; where the
+        GPU has none so wide, one for as many columns as it has, at least `_NARROWEST`."""
+        if self._between is None or self._wanted != size:
+            made = self._made(size)
+            self._release_between()
+            self._between, self._wanted = made, size
+        return self._between
+
+    def _made(self, size: tuple[int, int]) -> RenderTarget:
+        width, height = min(size[0], self._ctx.info["GL_MAX_TEXTURE_SIZE"]), size[1]
+        while True:
+            try:
+                return RenderTarget(self._ctx, (width, height))
+            except LiveflightError as error:
+                if width <= _NARROWEST:
+                    raise
+                if width == size[0]:
+                    log.warning("%s; until then the picture is drawn in strips", error)
+                width //= 2
+
+    def _release_between(self) -> None:
+        if self._between is not None:
+            self._between.release()
+            self._between = None

@@ -1,0 +1,33 @@
+"""Troubles of a show: each is logged in full the first time, then counted, and the show goes on."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from liveflight.show.preset_bank import RefusedBeforeError
+
+log = logging.getLogger("liveflight.show.flight")
+
+_MOST_REPORTS = 200
+
+
+class FaultReports:
+    """The show goes on: a trouble is logged in full the first time, then counted."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.last = ""
+
+    def add(self, trouble: object, cause: BaseException | None = None) -> None:
+        """Log the trouble, with the traceback of its `cause` if there is one, or count it."""
+        if isinstance(trouble, RefusedBeforeError):
+            log.info("%s", trouble)
+            return
+        text = str(trouble) or type(trouble).__name__
+        self.last = text.splitlines()[0]
+        if text not in self.counts and len(self.counts) >= _MOST_REPORTS:
+            text = "further troubles"
+        self.counts[text] += 1
+        if self.counts[text] == 1:
+            log.warning("%s", text, exc_info=cause)

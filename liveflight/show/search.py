@@ -1,0 +1,136 @@
+"""Find a target by word: classes of the networks that have a classifier, and presets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from liveflight import networks
+from liveflight.core.contracts import KeyPress, Target
+from liveflight.core.mailbox import Mailbox, Set
+from liveflight.show.atlas_browser import AtlasBrowser
+from liveflight.storage import presets
+
+KEY = "/"
+"""The key that opens the search."""
+
+HELP = ("Enter: fly there   Shift+Enter: add to the mix", "Up Down: pick   Esc: close")
+
+_SHOWN = 12
+"""Names that are seen at a time."""
+_LONGEST = 40
+"""Characters that are looked for."""
+_TYPED = {"space": " ", "minus": "-", "comma": ",", "period": "."}
+"""Keys that type another character than their name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    name: str
+    kind: str
+    """What it is, such as `class 107`."""
+    control: str
+    """What picking it sets."""
+    value: str
+
+    @property
+    def words(self) -> str:
+        return f"{self.name} {self.kind}".lower()
+
+
+class Search:
+    """While it is open it takes what types, the arrows, Enter and Escape; all other keys do what
+    they always do."""
+
+    def __init__(self, mailbox: Mailbox, browser: AtlasBrowser) -> None:
+        """The `browser` gives way to it."""
+        self._mailbox, self._browser = mailbox, browser
+        self.open = False
+        self._text = ""
+        self._entries: Sequence[Entry] = ()
+        self._found: Sequence[Entry] = ()
+        self._place = 0
+
+    def press(self, event: KeyPress) -> bool:
+        """Return whether the key was its own; a closed search has one that opens it."""
+        name = event.name
+        if not self.open:
+            if name != KEY or event.repeat:
+                return False
+            self._start()
+            return True
+        typed = _TYPED.get(name, name if len(name) == 1 else "")
+        match name:
+            case "escape":
+                self.open = False
+            case "return" | "shift+return":
+                if not event.repeat:
+                    self._pick(adding=name != "return")
+            case "backspace":
+                self._look_for(self._text[:-1])
+            case "up" | "down":
+                self._step(1 if name == "down" else -1)
+            case "pageup" | "pagedown":
+                self._step(_SHOWN if name == "pagedown" else -_SHOWN)
+            case "left" | "right":
+                pass
+            case _ if typed:
+                self._look_for((self._text + typed)[:_LONGEST])
+            case _:
+                return False
+        return True
+
+    def lines(self) -> list[str]:
+        """Return what was typed, the names around what is picked, and the keys; a tab parts
+        columns."""
+        first = min(max(self._place - _SHOWN // 2, 0), max(len(self._found) - _SHOWN, 0))
+        rows = [
+            f"{'>' if first + index == self._place else ' '} {entry.name}\t{entry.kind}"
+            for index, entry in enumerate(self._found[first : first + _SHOWN])
+        ]
+        rows += [" "] * (_SHOWN - len(rows))  # so that the panel keeps its place
+        if not self._found:
+            rows[0] = "  nothing is called so"
+        return [f"/ {self._text}_\t{len(self._found)} of {len(self._entries)}", *rows, "", *HELP]
+
+    def _start(self) -> None:
+        self._browser.open, self.open = False, True
+        of_presets = [Entry(name, "preset", "show.preset", name) for name in presets.names()]
+        self._entries = [*of_presets, *_classes()]
+        self._look_for("")
+
+    def _look_for(self, text: str) -> None:
+        """Narrow the list to the entries that have all words of a text: first those whose name
+        begins with it, then those in which a word does."""
+        self._text, self._place = text, 0
+        words, asked = text.lower().split(), text.lower().strip()
+        found = [entry for entry in self._entries if all(word in entry.words for word in words)]
+
+        def rank(entry: Entry) -> int:
+            name = entry.name.lower()
+            return 0 if name.startswith(asked) else 1 if f" {asked}" in f" {name}" else 2
+
+        self._found = sorted(found, key=rank)
+
+    def _step(self, by: int) -> None:
+        self._place = min(max(self._place + by, 0), max(len(self._found) - 1, 0))
+
+    def _pick(self, *, adding: bool) -> None:
+        if not self._found:
+            return
+        entry = self._found[self._place]
+        added = adding and entry.control == "mix.target"
+        self._mailbox.put(Set("mix.target_add" if added else entry.control, entry.value))
+        self.open = adding
+
+
+@cache
+def _classes() -> list[Entry]:
+    """The named filters of all named networks."""
+    return [
+        Entry(name, f"{layer} {number}", "mix.target", str(Target(network, layer, number)))
+        for network in networks.names()
+        for layer, names in networks.network(network).filter_names.items()
+        for number, name in enumerate(names())
+    ]

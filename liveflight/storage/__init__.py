@@ -1,0 +1,1 @@
+"""Read and write files: presets, cue lists, favourites, recordings. Checked data out."""

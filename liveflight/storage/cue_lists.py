@@ -1,0 +1,127 @@
+"""Cue lists: TOML files that say which preset follows which, and when. Data only; the presets are
+looked up by name or slot as each cue comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from liveflight.core.contracts import LiveflightError, nearest
+from liveflight.core.morph import CURVES
+from liveflight.storage import library
+from liveflight.system.resources import folder
+
+VERSION = 1
+MOST = 99
+"""So many fit into a file."""
+_WORDS = ("preset", "seconds", "beats", "transition", "transition_beats", "curve", "hold")
+
+
+@dataclass(frozen=True)
+class Cue:
+    preset: str
+    """A preset's name or slot number."""
+    seconds: float = 0.0
+    """How long until the next, the transition included; counts where `beats` is 0."""
+    beats: float = 0.0
+    transition: float = 0.0
+    """Seconds of the morph into it; counts where `transition_beats` is 0."""
+    transition_beats: float = 0.0
+    curve: str = CURVES[0]
+    hold: bool = False
+    """Stays until go."""
+
+
+@dataclass(frozen=True)
+class CueList:
+    name: str
+    cues: tuple[Cue, ...]
+    """At least one."""
+    title: str = ""
+
+
+def user_folder() -> Path:
+    return library.user_folder("cues")
+
+
+def names() -> tuple[str, ...]:
+    """All cue lists' names."""
+    return tuple(sorted(_files()))
+
+
+def find(text: str) -> CueList:
+    """The cue list of that name. Raises LiveflightError, with the nearest name, where there is
+    none."""
+    files = _files()
+    if text in files:
+        return read(files[text])
+    raise LiveflightError(
+        f"there is no cue list {text[:60]!r}{nearest(text, files)}; `liveflight cues` lists them"
+    )
+
+
+def read(path: Path) -> CueList:
+    """Reads and checks a file. Raises LiveflightError naming file, cue, field and what is
+    allowed."""
+    with library.reading("cue list", path):
+        return parse(library.name_of(path.name) or path.stem, library.toml(path))
+
+
+def parse(name: str, data: Mapping[str, Any]) -> CueList:
+    """A cue list from parsed TOML. Raises LiveflightError naming the field."""
+    library.check_head(data, VERSION, ("version", "title", "cue"))
+    rows = data.get("cue")
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST:
+        raise LiveflightError(f"a cue list has 1 to {MOST} tables called [[cue]]")
+    cues = []
+    for number, row in enumerate(rows, 1):
+        try:
+            cues.append(_cue(row))
+        except LiveflightError as error:
+            raise LiveflightError(f"cue {number}: {error}") from error
+    title = data.get("title", "")
+    if not _line(title, 500):
+        raise LiveflightError(f"title = {str(title)[:60]!r}: allowed is a line of 500 letters")
+    return CueList(name, tuple(cues), title)
+
+
+def _cue(row: object) -> Cue:
+    if not isinstance(row, dict):
+        raise LiveflightError(f"{str(row)[:60]!r}: allowed is a table, [[cue]]")
+    for key in row:
+        if key not in _WORDS:
+            raise LiveflightError(f"there is no {key[:60]!r}{nearest(key, _WORDS)}")
+    preset = row.get("preset", "")
+    if not _line(preset, 64) or not preset:
+        raise LiveflightError(f"preset = {str(preset)[:60]!r}: allowed is a preset's name or slot")
+    curve, hold = row.get("curve", CURVES[0]), row.get("hold", False)
+    if curve not in CURVES:
+        raise LiveflightError(f"curve = {str(curve)[:60]!r}: allowed are {', '.join(CURVES)}")
+    if not isinstance(hold, bool):
+        raise LiveflightError(f"hold = {str(hold)[:60]!r}: allowed is true or false")
+    seconds, beats = _number(row, "seconds", 1), _number(row, "beats", 1)
+    if bool(seconds) + bool(beats) + hold != 1:
+        raise LiveflightError("it needs one of seconds, beats and hold = true")
+    fade, fade_beats = _number(row, "transition", 0), _number(row, "transition_beats", 0)
+    return Cue(preset, seconds, beats, fade, fade_beats, curve, hold)
+
+
+def _number(row: Mapping[str, Any], key: str, least: float) -> float:
+    """0 where it is left out."""
+    value = row.get(key)
+    if value is None:
+        return 0.0
+    if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= 86400:
+        return float(value)
+    raise LiveflightError(f"{key} = {str(value)[:60]!r}: allowed is {least} to 86400")
+
+
+def _line(text: object, longest: int) -> bool:
+    return isinstance(text, str) and len(text) <= longest and text.isprintable()
+
+
+def _files() -> dict[str, Path]:
+    return library.files((user_folder(), folder("cues")))

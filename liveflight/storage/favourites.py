@@ -1,0 +1,52 @@
+"""Which presets a performer likes best: a file of names in the user's folder, one a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.storage import library, presets
+
+
+def path() -> Path:
+    return presets.user_folder().parent / "favourites.txt"
+
+
+def read() -> tuple[str, ...]:
+    """The favourites among the presets there are, in their order. Raises LiveflightError where the
+    file cannot be read."""
+    liked = set(_listed())
+    return tuple(name for name in presets.names() if name in liked)
+
+
+def _listed() -> list[str]:
+    """What the file says, also of presets that are not there now."""
+    try:
+        lines = library.text(path()).splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError, LiveflightError) as error:
+        raise LiveflightError(f"favourites {path()}: {library.why(error)}") from error
+    return [name for line in lines if (name := line.strip())]
+
+
+def toggle(name: str) -> bool:
+    """Makes a preset a favourite, or not one any more; which of them. Presets that are not there
+    just now stay favourites. Raises LiveflightError where there is no such preset, and where the
+    file cannot be written."""
+    if name not in presets.names():
+        raise LiveflightError(f"preset {name[:60]!r} is not saved: only saved ones are favourites")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        why = "the name of its file is no UTF-8, so it cannot be a favourite: rename the file"
+        raise LiveflightError(f"preset {name!r}: {why}") from error
+    liked = _listed()
+    kept = [one for one in liked if one != name]
+    if len(kept) == len(liked):
+        kept.append(name)
+    try:
+        library.write("".join(f"{one}\n" for one in kept), path())
+    except OSError as error:
+        raise LiveflightError(f"favourites {path()}: {library.why(error)}") from error
+    return name in kept

@@ -1,0 +1,266 @@
+"""Presets: TOML files that hold targets and the controls' settings. Data only, read and written
+whole or not at all.
+
+Shipped ones lie in `presets/`, a performer's own in the user's configuration folder, which is
+looked into first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from liveflight.core import modulation
+from liveflight.core.contracts import LiveflightError, Target, Value, nearest
+from liveflight.core.control import Control
+from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.storage import library
+from liveflight.system.resources import folder
+
+VERSION = 1
+_MOST = 99
+"""Targets in a list."""
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+"""What Windows takes for a device, whatever folder and suffix it has."""
+_SAVED: dict[str, dict[str, Control]] = {}
+"""What a preset may hold, by group and name."""
+for _row in ROWS:
+    if _row.saved:
+        _SAVED.setdefault(_row.group, {})[_row.name] = _row
+_WORDS = (
+    *("version", "title", "about", "slot", "targets", "journey", "modulation", "corners"),
+    *_SAVED,
+)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A saved look."""
+
+    name: str
+    targets: Mapping[Target, float]
+    """What is excited and how strongly; empty leaves it as it is."""
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    """Control key -> value in the control's unit; what is missing is the control's default."""
+    journey: tuple[Target, ...] = ()
+    """Where the autopilot goes, in order."""
+    modulation: tuple[modulation.Row, ...] = ()
+    """What moves its controls."""
+    corners: tuple[Target, ...] = ()
+    """The XY pad's four targets; empty: the pad is off."""
+    title: str = ""
+    about: str = ""
+    slot: int | None = None
+    """The number that recalls it."""
+
+    @property
+    def named(self) -> tuple[Target, ...]:
+        """Every target it names: what is excited first, then the journey."""
+        return (*self.targets, *self.corners, *self.journey)
+
+
+DEFAULT = "ai-flight"
+"""The flight of someone who only typed `liveflight`."""
+
+
+def user_folder() -> Path:
+    return library.user_folder("presets")
+
+
+def names() -> tuple[str, ...]:
+    """All presets' names: by slot, then by name."""
+    files = _files()
+    return tuple(sorted(files, key=lambda name: (_slot(files[name]) or 1000, name)))
+
+
+def find(text: str) -> Preset:
+    """The preset of that name or slot number. Looks names up in a listing: `text` is never a path.
+
+    Raises LiveflightError, with the nearest name, where there is none."""
+    files = _files()
+    by_slot = (path for path in files.values() if text.isdecimal() and text == str(_slot(path)))
+    path = files.get(text) or next(by_slot, None)
+    if path:
+        return read(path)
+    meant = library.name_of(text.replace("\\", "/").rpartition("/")[2]) or text
+    raise LiveflightError(
+        f"there is no preset {text[:60]!r}{nearest(meant, files)}; `liveflight presets` lists them"
+    )
+
+
+def free_slot() -> int:
+    """The smallest number that no preset has. Raises LiveflightError where all 99 are taken."""
+    taken = {_slot(path) for path in _files().values()}
+    for slot in range(1, 100):
+        if slot not in taken:
+            return slot
+    raise LiveflightError("all 99 slots are taken: give a preset of yours no slot any more")
+
+
+def read(path: Path) -> Preset:
+    """Reads and checks a file. Raises LiveflightError naming file, field and what is allowed."""
+    with library.reading("preset", path):
+        found = path.stat()
+        return _read(path, (found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=512)
+def _read(path: Path, version: tuple[int, ...]) -> Preset:
+    """Once per version of a file: a preset's number is found by looking into all of them."""
+    return parse(library.name_of(path.name) or path.stem, library.toml(path))
+
+
+def parse(name: str, data: Mapping[str, Any]) -> Preset:
+    """A preset from parsed TOML. Raises LiveflightError naming the field."""
+    library.check_head(data, VERSION, _WORDS)
+    return Preset(
+        name=name,
+        targets=dict(_weighted(entry) for entry in _listed(data, "targets")),
+        settings=dict(_settings(data)),
+        journey=tuple(_target(entry) for entry in _listed(data, "journey")),
+        modulation=modulation.read(data.get("modulation", [])),
+        corners=_corners(data),
+        title=_text(data, "title"),
+        about=_text(data, "about"),
+        slot=_slot_of(data),
+    )
+
+
+def write(preset: Preset, directory: Path | None = None) -> Path:
+    """Saves to `directory` (the user's folder), whole or not at all; the path written. Another of
+    this name is left alone: see `new_files`.
+
+    Raises LiveflightError for a name that could be more than a file's name, and where it cannot be
+    written."""
+    if not _NAME.fullmatch(preset.name) or _DEVICE.fullmatch(preset.name):
+        raise LiveflightError(
+            f"preset name {preset.name[:70]!r}: allowed are up to 64 letters, digits, spaces, _ . -"
+            " from a letter or digit on, and no name of a device, such as con"
+        )
+    directory = directory or user_folder()
+    path = directory / f"{preset.name}.toml"
+    try:
+        return library.write(dump(preset), path, "next")
+    except OSError as error:
+        raise LiveflightError(f"preset {path} cannot be written: {library.why(error)}") from error
+
+
+def table(preset: Preset) -> dict[str, Any]:
+    """As `parse` takes it; settings at their defaults are left out."""
+    data: dict[str, Any] = {"version": VERSION, "title": preset.title or preset.name}
+    if preset.about:
+        data["about"] = preset.about
+    if preset.slot:
+        data["slot"] = preset.slot
+    data["targets"] = [{"target": str(one), "weight": each} for one, each in preset.targets.items()]
+    if preset.journey:
+        data["journey"] = [str(target) for target in preset.journey]
+    if preset.corners:
+        data["corners"] = [str(target) for target in preset.corners]
+    for key, value in preset.settings.items():
+        control = CONTROLS[key]
+        if value != control.default:
+            data.setdefault(control.group, {})[control.name] = value
+    if preset.modulation:
+        data["modulation"] = [row.dump() for row in preset.modulation]
+    return data
+
+
+def dump(preset: Preset) -> str:
+    """The preset as TOML text; weights are rounded to what a reader cares for."""
+    document = tomlkit.document()
+    for key, value in table(preset).items():
+        if key == "targets":
+            value = [{**one, "weight": float(f"{one['weight']:.4g}")} for one in value]
+        if key == "modulation":
+            rows = document[key] = tomlkit.aot()
+            rows.extend(tomlkit.item(row) for row in value)
+        else:
+            document[key] = value
+    return tomlkit.dumps(document)
+
+
+def _files() -> dict[str, Path]:
+    return library.files((user_folder(), folder("presets")))
+
+
+def _slot(path: Path) -> int | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return _slot_in(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _slot_in(path: Path, modified: int, size: int) -> int | None:
+    """A hundred files are not read anew for every slot that is recalled: that takes frames."""
+    try:
+        return read(path).slot
+    except LiveflightError:
+        return None
+
+
+def _settings(data: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+    for group in _SAVED.keys() & data.keys():
+        table, known = data[group], _SAVED[group]
+        if not isinstance(table, dict):
+            raise LiveflightError(f"{group} = {str(table)[:60]!r}: allowed is a table, [{group}]")
+        for name, value in table.items():
+            if name not in known:
+                raise LiveflightError(f"[{group}] has no {name[:60]!r}{nearest(name, known)}")
+            yield known[name].key, known[name].check(value)
+
+
+def _listed(data: Mapping[str, Any], key: str) -> list[Any]:
+    entries = data.get(key, [])
+    if not isinstance(entries, list):
+        raise LiveflightError(f"{key} = {str(entries)[:60]!r}: allowed is a list of targets")
+    if len(entries) > _MOST:
+        raise LiveflightError(f"{key} = {len(entries)} targets: allowed are up to {_MOST}")
+    return entries
+
+
+def _corners(data: Mapping[str, Any]) -> tuple[Target, ...]:
+    corners = tuple(_target(entry) for entry in _listed(data, "corners"))
+    if len(corners) in (0, 4):
+        return corners
+    raise LiveflightError(f"corners = {len(corners)} targets: allowed are four, or none")
+
+
+def _target(entry: object) -> Target:
+    if not isinstance(entry, str):
+        raise LiveflightError(f"target {str(entry)[:60]!r}: allowed is text, network:layer:filter")
+    return Target.parse(entry)
+
+
+def _weighted(entry: object) -> tuple[Target, float]:
+    if not isinstance(entry, dict):
+        return _target(entry), 1.0
+    weight = entry.get("weight", 1.0)
+    if set(entry) - {"target", "weight"} or isinstance(weight, bool):
+        raise LiveflightError(f"target {str(entry)[:60]}: allowed are target and weight")
+    if not isinstance(weight, int | float) or not 0 < weight <= 100:
+        raise LiveflightError(f"weight = {str(weight)[:60]!r}: allowed is above 0, up to 100")
+    return _target(entry.get("target")), float(weight)
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    text = data.get(key, "")
+    if not isinstance(text, str) or len(text) > 500 or not text.isprintable():
+        raise LiveflightError(f"{key} = {str(text)[:60]!r}: allowed is a line of up to 500 letters")
+    return text
+
+
+def _slot_of(data: Mapping[str, Any]) -> int | None:
+    slot = data.get("slot")
+    if slot is None or (isinstance(slot, int) and not isinstance(slot, bool) and 1 <= slot <= 99):
+        return slot
+    raise LiveflightError(f"slot = {str(slot)[:60]!r}: allowed is a whole number from 1 to 99")

@@ -1,0 +1,252 @@
+"""A recorded flight: how it began and every message with its time, as JSON lines. With the seed it
+is all that the picture came from, so that it can be flown again at any size.
+
+The first line is the header, each later one a frame in which something was said, or the end. A log
+may come from anybody: it is checked like a preset, and holds no paths.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.controls import find
+from liveflight.core.mailbox import Ask, Message
+from liveflight.storage import cue_lists, presets
+from liveflight.storage.cue_lists import CueList
+from liveflight.storage.presets import Preset
+from liveflight.storage.recording_parts import Lines
+
+VERSION = 1
+_HUGE = 1e300
+
+_KINDS = {kind.__name__: kind for kind in get_args(Message) if kind is not Ask}
+_SPOKEN = {
+    name: [one.name for one in fields(kind) if one.name != "origin"]
+    for name, kind in _KINDS.items()
+}
+_HINTS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
+_ELSEWHERE = {
+    *("show.hud", "show.help", "show.screenshot", "show.save_preset", "show.snapshot"),
+    *("show.favourite", "mix.star", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
+}
+"""What has no part in the picture: neither recorded nor flown again."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    preset: Preset
+    """What it began with, and `settings` after it."""
+    settings: Mapping[str, Value]
+    seed: int
+    fps: float
+    """Frames per second at most of the flight that was recorded."""
+    canvas: tuple[int, int] | None = None
+    """Width and height in pixels; None: the machine's own choice."""
+    cues: CueList | None = None
+    said: Iterable[tuple[float, Sequence[Message]]] = ()
+    """What was said in a frame, with seconds since the first one. Of a log, read from it whenever
+    it is gone through."""
+    answers: Sequence[tuple[str, Preset]] = ()
+    """What the shelf was asked for, and its answers."""
+    seconds: float = field(default=0.0)
+    """How long it took; as far as it is known of a log that breaks off."""
+
+
+def header(score: Recording) -> str:
+    """The first line of a log."""
+    canvas = list(score.canvas) if score.canvas else None
+    settings = {key: value for key, value in score.settings.items() if key not in _ELSEWHERE}
+    start = {"liveflight": VERSION, "seed": score.seed, "fps": score.fps, "canvas": canvas}
+    listed = asdict(score.cues) if score.cues else None
+    return _line({**start, "preset": _data(score.preset), "settings": settings, "cues": listed})
+
+
+def frame(
+    seconds: float, messages: Sequence[Message], answers: Sequence[tuple[str, Preset]]
+) -> str:
+    """The line of one frame; empty where nothing was said that the picture depends on."""
+    said = [_spoken(message) for message in messages if _counts(message)]
+    told = [[question, _data(preset)] for question, preset in answers]
+    row = {"t": seconds} | ({"say": said} if said else {}) | ({"answer": told} if told else {})
+    return _line(row) if len(row) > 1 else ""
+
+
+def end(seconds: float) -> str:
+    """The last line of a log."""
+    return _line({"t": seconds})
+
+
+def read(path: Path) -> Recording:
+    """Check all of a log, and all its parts; what was said is not kept: it may be more than memory
+    holds. Raises LiveflightError naming file, line and what is wrong. A last line that was not
+    written to its end is left out."""
+    score: Recording | None = None
+    answers: list[tuple[str, Preset]] = []
+    seconds = 0.0
+    lines = Lines(path)
+    with lines.named():
+        for row in lines:
+            if score is None:
+                score = _header(row)
+                continue
+            seconds = _seconds(row, seconds)
+            answers += [_answer(entry) for entry in _list(row, "answer")]
+            _messages(row)
+        if score is None:
+            raise LiveflightError("it is empty")
+    return replace(score, said=_Said(path), answers=answers, seconds=seconds)
+
+
+class _Said:
+    """What was said in each frame of a log that was checked."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[tuple[float, Sequence[Message]]]:
+        lines = Lines(self._path)
+        with lines.named():
+            for row in itertools.islice(lines, 1, None):
+                yield _seconds(row, 0.0), _messages(row)
+
+
+def _header(row: Mapping[str, Any]) -> Recording:
+    if row.keys() == {"part", "of"}:
+        raise LiveflightError("it is a later part of a log: name the first")
+    if row.get("liveflight") != VERSION or isinstance(row.get("liveflight"), bool):
+        raise LiveflightError("it is no log of a flight that this version can fly")
+    seed: Any = row.get("seed")
+    fps: Any = row.get("fps")
+    canvas: Any = row.get("canvas")
+    if not _whole(seed, 0, 2**31 - 1):
+        raise LiveflightError(f"seed = {str(seed)[:60]!r}: allowed is 0 to {2**31 - 1}")
+    if not _number(fps) or not 1 <= fps <= 1000:
+        raise LiveflightError(f"fps = {str(fps)[:60]!r}: allowed is 1 to 1000")
+    if canvas is not None and not (
+        isinstance(canvas, list) and len(canvas) == 2 and all(_whole(n, 16, 16384) for n in canvas)
+    ):
+        raise LiveflightError(f"canvas = {str(canvas)[:60]!r}: allowed are width and height")
+    settings = row.get("settings")
+    if not isinstance(settings, dict):
+        raise LiveflightError("it has no settings")
+    preset, listed = _preset(row.get("preset")), row.get("cues")
+    if not preset.named:
+        raise LiveflightError("its preset excites nothing")
+    return Recording(
+        preset,
+        {key: find(key).check(value) for key, value in settings.items() if key not in _ELSEWHERE},
+        int(seed), float(fps), (canvas[0], canvas[1]) if canvas else None,
+        _cue_list(listed) if listed is not None else None,
+    )  # fmt: skip
+
+
+def _cue_list(data: object) -> CueList:
+    if not isinstance(data, dict) or not isinstance(data.get("cues"), list | tuple):
+        raise LiveflightError("its cue list is none")
+    rows = [
+        {key: value for key, value in row.items() if value or key == "preset"}
+        for row in data["cues"]
+        if isinstance(row, dict)
+    ]
+    return cue_lists.parse("log", {"version": cue_lists.VERSION, "cue": rows})
+
+
+def _data(preset: Preset) -> dict[str, Any]:
+    return {"name": preset.name, "data": presets.table(preset)}
+
+
+def _preset(entry: object) -> Preset:
+    match entry:
+        case {"name": str() as name, "data": dict() as data} if len(name) <= 200:
+            return presets.parse(name, data)
+    raise LiveflightError(f"{str(entry)[:60]!r} is no preset")
+
+
+def _answer(entry: object) -> tuple[str, Preset]:
+    match entry:
+        case [str() as question, preset]:
+            return question, _preset(preset)
+    raise LiveflightError(f"{str(entry)[:60]!r} is no answer")
+
+
+def _messages(row: Mapping[str, Any]) -> list[Message]:
+    said = [_message(entry) for entry in _list(row, "say")]
+    return [message for message in said if _counts(message)]
+
+
+def _spoken(message: Message) -> list[Any]:
+    name = type(message).__name__
+    return [name, *(getattr(message, one) for one in _SPOKEN[name])]
+
+
+def _message(entry: object) -> Message:
+    match entry:
+        case [str() as name, *values] if name in _KINDS and len(values) == len(_SPOKEN[name]):
+            kind = _KINDS[name]
+        case _:
+            raise LiveflightError(f"{str(entry)[:60]!r} is no message")
+    given: dict[str, Any] = dict(zip(_SPOKEN[name], values, strict=True))
+    for word, value in given.items():
+        if not _fits(value, _HINTS[name][word]):
+            raise LiveflightError(f"{name}: {word} = {str(value)[:60]!r} is of the wrong kind")
+    if "key" in given:
+        control = find(given["key"])
+        if name == "Trigger" and control.kind != "trigger":
+            raise LiveflightError(f"{control.key} is no trigger")
+        if name == "Set" and control.movable:
+            given["value"] = control.check(given["value"])
+        elif name == "Set" and _number(given["value"]) != (control.kind == "meter"):
+            raise LiveflightError(f"{control.key} = {str(given['value'])[:60]!r}")
+        elif name == "Set" and control.kind == "meter":
+            given["value"] = control.sensed(given["value"])
+    message: Message = kind(**given)
+    return message
+
+
+def _fits(value: object, wanted: Any) -> bool:
+    if wanted is float:
+        return _number(value)
+    if isinstance(wanted, type):
+        return type(value) is wanted
+    return _number(value) or isinstance(value, bool) or _text(value)
+
+
+def _counts(message: Message) -> bool:
+    return not isinstance(message, Ask) and getattr(message, "key", "") not in _ELSEWHERE
+
+
+def _seconds(row: Mapping[str, Any], before: float) -> float:
+    seconds: Any = row.get("t")
+    if _number(seconds) and before <= seconds <= 1e7:
+        return float(seconds)
+    raise LiveflightError(f"t = {str(seconds)[:60]!r}: allowed is a time not before {before:g} s")
+
+
+def _list(row: Mapping[str, Any], key: str) -> list[Any]:
+    entries = row.get(key, [])
+    if isinstance(entries, list):
+        return entries
+    raise LiveflightError(f"{key} = {str(entries)[:60]!r}: allowed is a list")
+
+
+def _number(value: Any) -> bool:
+    # Whole numbers may be longer than a float can hold.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
+
+
+def _whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 200 and value.isprintable()
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, separators=(",", ":"), allow_nan=False) + "\n"

@@ -1,0 +1,57 @@
+"""Which filters a performer likes best: a file of targets in the user's folder, one a line."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from liveflight.core.contracts import LiveflightError, Target
+from liveflight.storage import library, presets
+
+
+def path() -> Path:
+    return presets.user_folder().parent / "stars.txt"
+
+
+def read() -> tuple[Target, ...]:
+    """Return the starred targets in the order in which they were starred; whether they exist is the
+    registry's business. Quick enough for every frame: the file is read when it has changed.
+
+    Raises LiveflightError where it cannot be read."""
+    try:
+        state = path().stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise LiveflightError(f"stars {path()}: {library.why(error)}") from error
+    return _read(path(), state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=2)
+def _read(file: Path, changed: int, size: int) -> tuple[Target, ...]:
+    with library.reading("stars", file):
+        lines = library.read(file).decode("utf-8").splitlines()
+    return tuple(dict.fromkeys(filter(None, map(_target, lines))))
+
+
+def _target(line: str) -> Target | None:
+    try:
+        return Target.parse(line)
+    except LiveflightError:
+        return None
+
+
+def toggle(target: Target) -> bool:
+    """Star a target, or take its star away; return which of them.
+
+    Raises LiveflightError where the file cannot be read or written, or would grow too large."""
+    starred = read()
+    kept = tuple(one for one in starred if one != target)
+    if len(kept) == len(starred):
+        kept = (*starred, target)
+    try:
+        library.write("".join(f"{one}\n" for one in kept), path())
+    except OSError as error:
+        raise LiveflightError(f"stars {path()}: {library.why(error)}") from error
+    _read.cache_clear()  # two changes within the clock's step look alike
+    return target in kept

@@ -1,0 +1,1 @@
+"""Talk to the operating system: threads, processes, signals, folders, logs, memory."""

@@ -1,0 +1,151 @@
+"""Other processes: how they are started, and how a function of this package is asked in one of its
+own, for what may hang, crash, load much, or has to begin from nothing. JSON there and back.
+
+    python -m liveflight.system.child_process liveflight.module:function < given.json > answer.json
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+from liveflight.system import terminal
+
+_SAID = 4000
+"""How many of the last characters on standard error are kept."""
+
+
+class ChildError(Exception):
+    """The process gave no answer: the last line it said, or what became of it. `said`: the end of
+    its standard error."""
+
+    def __init__(self, text: str, said: str = "") -> None:
+        super().__init__(text)
+        self.said = said
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of this package: without the current folder on its
+    path, where anybody's json.py may lie. Not `-I`, which would leave out the user's packages."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment for another: neither it nor what it starts takes modules
+    or programs from the current folder."""
+    safe = {"PYTHONSAFEPATH": "1", "NoDefaultCurrentDirectoryInExePath": "1"}
+    return {**os.environ, **safe, "PATH": os.pathsep.join(_folders())}
+
+
+def program(name: str) -> str | None:
+    """Return the absolute path of a program: on PATH, never in the current folder, unless `name`
+    says where. None where there is none."""
+    if os.path.dirname(name):
+        return shutil.which(name)
+    file = f"{name}.exe" if sys.platform == "win32" and not name.endswith(".exe") else name
+    found = (shutil.which(os.path.join(folder, file)) for folder in _folders())
+    return next(filter(None, found), None)
+
+
+def _folders() -> list[str]:
+    """Those of PATH, without relative and empty ones, which are in the current folder."""
+    listed = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return [folder for folder in listed if os.path.isabs(folder)]
+
+
+def start(command: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
+    """Runs a program with these `stdin`, `stdout` and `stderr`, in a group of its own: Ctrl-C at
+    the terminal reaches us alone, and we end it. Raises OSError."""
+    group: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return subprocess.Popen(command, env=environment(), **pipes, **group)
+
+
+def end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Closes the standard input of one that ends with it, and kills it where that takes longer than
+    `seconds`. One that a driver does not let go of even so is left. May be called twice."""
+    assert process.stdin
+    with suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+
+
+@contextmanager
+def standard_output() -> Iterator[TextIO]:
+    """This process's, from now on for what is written here alone: what libraries write to it goes
+    to standard error."""
+    terminal.secure(queued=False)
+    own = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(own, "w", encoding="utf-8") as out:
+        yield out
+
+
+def ask(
+    function: str,
+    given: Mapping[str, Any],
+    seconds: float,
+    more: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What `function` (`liveflight.module:function`) answers to `given`. `more` is added to this
+    process's environment.
+
+    Raises ChildError where it raises, ends otherwise or takes longer than `seconds`."""
+    command = python("liveflight.system.child_process", function)
+    try:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+            try:
+                child = subprocess.run(
+                    command,
+                    input=json.dumps(given),
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    text=True,
+                    timeout=seconds,
+                    check=False,
+                    env={**environment(), **(more or {})},
+                )
+            except subprocess.TimeoutExpired:
+                raise ChildError(f"no answer within {seconds:.0f} seconds", _end(said)) from None
+            text = _end(said)
+    except OSError as error:  # no temporary folder, no more processes
+        raise ChildError(f"no process can be started: {error}") from error
+    if child.returncode != 0 or not child.stdout:
+        last = text.strip().splitlines()[-1:] or [f"it ended with code {child.returncode}"]
+        raise ChildError(last[0], text)
+    answer: dict[str, Any] = json.loads(child.stdout)
+    return answer
+
+
+def _end(said: Any) -> str:
+    said.seek(0)
+    text: str = said.read()
+    return text[-_SAID:]
+
+
+def _answer(function: str) -> None:
+    with standard_output() as out:
+        given = json.load(sys.stdin)
+        module, _, name = function.partition(":")
+        json.dump(getattr(importlib.import_module(module), name)(given), out)
+    # As libraries' threads are taken down, some abort the process.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _answer(sys.argv[1])

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from liveflight import engines
+from liveflight.cli import parser
+from liveflight.core.contracts import LiveflightError, Target
+from liveflight.diagnostics.bench.plan import Plan
+from liveflight.show import start_flight
+from liveflight.show.start_flight import Options
+from liveflight.storage import recording
+from liveflight.storage.cue_lists import Cue, CueList
+from liveflight.storage.presets import Preset
+from liveflight.system import ffmpeg
+
+
+def test_no_command_is_fly() -> None:
+    assert parser.parse([]).command == "fly"
+    assert parser.parse(["--seed", "3"]).command == "fly"
+    assert parser.parse(["doctor", "--osc-port", "0"]).command == "doctor"
+
+
+@pytest.mark.parametrize("command", ["fly", "render"])
+@pytest.mark.parametrize("engine", engines.NAMES)
+def test_the_engine_reaches_the_flight(command: str, engine: str) -> None:
+    given = [command, "--engine", engine, "--preset", "reef"]
+    assert parser.options(parser.parse(given), fps=30.0) == Options(
+        preset="reef", engine=engine, fps=30.0
+    )
+
+
+def test_sound_and_link_reach_the_flight(tmp_path: Path) -> None:
+    live = parser.options(parser.parse(["--sound", "USB Line", "--link"]), fps=30.0)
+    assert (live.sound, live.link) == ("USB Line", True)
+    (tmp_path / "a.wav").touch()
+    rendered = parser.options(parser.parse(["render", "--sound", str(tmp_path / "a.wav")]))
+    assert rendered.sound == str(tmp_path / "a.wav")
+    with pytest.raises(LiveflightError, match="argument --sound: 'default': there is no such file"):
+        parser.parse(["render", "--sound", "default"])
+
+
+@pytest.mark.parametrize("command", ["fly", "render", "bench"])
+def test_an_engine_that_is_not_there_is_named_with_those_that_are(command: str) -> None:
+    with pytest.raises(LiveflightError, match="argument --engine: 'steam' is none of") as said:
+        parser.parse([command, "--engine", "steam"])
+    assert all(name in str(said.value) for name in engines.NAMES)
+
+
+def test_a_plain_bench() -> None:
+    assert parser.plan(parser.parse(["bench"])) == Plan()
+
+
+def test_everything_a_bench_may_be_asked_for() -> None:
+    given = (
+        "bench --quick --peers --switches --latency --display-fps 144 --engine autograd "
+        "--engine auto --engine autograd --network vgg16 --layer conv4_1 --filter 7 "
+        "--canvas 96x64 --size 192x128 --steps 2 --seed 5 --device cpu --weights w.pth "
+        "--set warp.flow=0.1 --json out.json --markdown"
+    )
+    args = parser.parse(given.split())
+    assert (args.json, args.markdown) == (Path("out.json"), True)
+    assert parser.plan(args) == Plan(
+        quick=True,
+        peers=True,
+        switches=True,
+        latency=True,
+        engines=("autograd", "auto"),
+        display_fps=144.0,
+        size=(192, 128),
+        flight=Options(
+            network="vgg16",
+            layer="conv4_1",
+            filter="7",
+            weights=Path("w.pth"),
+            settings={"warp.flow": 0.1, "ascent.steps": 2},
+            canvas=(96, 64),
+            device="cpu",
+            engine="autograd",
+            seed=5,
+        ),
+    )
+
+
+def test_all_is_all_three() -> None:
+    everything = parser.plan(parser.parse(["bench", "--all"]))
+    assert everything == Plan(peers=True, switches=True, latency=True)
+
+
+@pytest.mark.parametrize("given", [
+    "--preset reef", "--network vgg16", "--layer stem", "--filter 3", "--cues exhibition",
+    "--set camera.zoom=2", "--steps 2", "--seed 3",
+])  # fmt: skip
+def test_what_a_log_says_cannot_be_said_beside_it(given: str, tmp_path: Path) -> None:
+    args = parser.parse(f"render --replay {tmp_path / 'a.log'} {given}".split())
+    with pytest.raises(LiveflightError, match=f"{given.split()[0]} is what the log says: leave it"):
+        parser.options(args)
+
+
+def test_a_replay_flies_as_the_log_says_unless_asked_for_another_size_or_rate(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.log"
+    look = Preset("look", {Target("vgg16", "conv4_1", 17): 1.0})
+    path.write_text(
+        recording.header(recording.Recording(look, {"camera.zoom": 2.0}, 7, 24.0, (96, 54)))
+    )
+    read = parser.options(parser.parse(["render", "--replay", str(path)]), fps=30.0)
+    assert (read.seed, read.fps, read.canvas) == (7, 24.0, (96, 54))
+    assert (read.settings, read.replay and read.replay.preset.name) == (
+        {"camera.zoom": 2.0},
+        "look",
+    )
+    given = ["render", "--replay", str(path), "--fps", "60", "--canvas", "192x108"]
+    other = parser.options(parser.parse(given))
+    assert (other.seed, other.fps, other.canvas) == (7, 60.0, (192, 108))
+
+
+@pytest.mark.parametrize(
+    ("text", "fps"),
+    [
+        ("30", 30.0), ("30000/1001", 30000 / 1001), ("24/1", 24.0), ("25.0", 25.0),
+        ("29.97", 30000 / 1001), ("23.976", 24000 / 1001), ("23.98", 24000 / 1001),
+        ("59.94", 60000 / 1001), ("119.88", 120000 / 1001), ("47.952", 48000 / 1001),
+        ("29.970", 30000 / 1001), ("29.97003", 30000 / 1001), ("29.98", 29.98), ("59.9", 59.9),
+        ("12.5", 12.5), ("24.99", 24.99),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["fly", "render"])
+def test_frame_rates_are_what_they_are_written_for(command: str, text: str, fps: float) -> None:
+    assert parser.parse([command, "--fps", text]).fps == fps
+    assert float(ffmpeg.rate(fps)) == fps
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["30/0", "1001/30000", "/", "30/", "-30/1", "30000/1001/1", "1/1e3", "9" * 400 + "/1"],
+)
+def test_fractions_that_are_no_rate_are_named(text: str) -> None:
+    with pytest.raises(
+        LiveflightError, match=f"{text!r} is not a number from 1 to 1000, or 30000/"
+    ):
+        parser.parse(["render", f"--fps={text}"])
+
+
+# Typing errors
+
+
+MISTYPED = {
+    "flyy": "there is no command 'flyy'; did you mean `liveflight fly`?",
+    "Presets": "there is no command 'Presets'; did you mean `liveflight presets`?",
+    "reef": "there is no command 'reef'; did you mean `liveflight --preset reef`?",
+    "reaf": "did you mean `liveflight --preset reef`?",
+    "vgg16": "did you mean `liveflight --network vgg16`?",
+    "sets/mine.toml": "did you mean `liveflight --preset sets/mine.toml`?",
+    "xyzzy": "there is no command 'xyzzy'; `liveflight --help` lists them",
+    "presets reef": "presets` takes no 'reef'; did you mean `liveflight --preset reef`?",
+    "cues exhibtion": "takes no 'exhibtion'; did you mean `liveflight --cues exhibition`?",
+    "render reef": "did you mean `liveflight render --preset reef`?",
+    "--seed 3 render": "'render' is a command and comes first: liveflight render ...",
+    "--full-screen": "`liveflight fly` has no option '--full-screen'; did you mean '--fullscreen'?",
+    "-fullscreen": "did you mean '--fullscreen'?",
+    "\u2014fullscreen": "did you mean '--fullscreen'?",  # a dash, as word processors make it
+    "render --canvass=3x4": "has no option '--canvass'; did you mean '--canvas'?",
+    "--seconds 5": "`liveflight fly` has no option '--seconds': it is one of `liveflight render`",
+    "doctor --full": "has no option '--full'; `liveflight doctor --help` lists them",
+    "--engine trch": "'trch' is none of auto, torch, onnx,",
+    "bench --engine onx": "did you mean 'onnx'?",
+    "--size wide": "'wide' is not of the form WIDTHxHEIGHT, such as 1280x720",
+    "--canvas wide": "'wide' is not of the form WIDTHxHEIGHT, such as 320x180",
+    "bench --size wide": "'wide' is not of the form WIDTHxHEIGHT, such as 640x360",
+}
+
+
+@pytest.mark.parametrize("given", MISTYPED)
+def test_a_typing_error_is_answered_with_what_was_meant(given: str) -> None:
+    with pytest.raises(LiveflightError) as said:
+        parser.parse(given.split())
+    assert MISTYPED[given] in str(said.value)
+    assert "\n" not in str(said.value)
+
+
+# Paths
+
+
+PATHS = {
+    "fly": "weights preset cues record image camera sound",
+    "render": "weights preset cues record image camera sound replay out",
+    "bench": "weights json",
+}
+
+
+@pytest.mark.parametrize("command", PATHS)
+def test_home_folders_are_found_in_every_path(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "p.toml").touch()
+    for name in PATHS[command].split():
+        args = parser.parse([command, f"--{name}=~/p.toml"])
+        assert str(getattr(args, name)) == str(tmp_path / "p.toml"), name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, users' folders lie beside one's own")
+def test_other_users_homes_are_found_and_unknown_users_left_as_they_are() -> None:
+    root = os.path.expanduser("~root")
+    assert parser.parse(["--image=~root/p.png"]).image == Path(root, "p.png")
+    assert parser.parse(["--image=~nobody-here/p.png"]).image == Path("~nobody-here/p.png")
+
+
+@pytest.mark.parametrize("given", ["image", "camera", "preset", "sound", "weights"])
+def test_an_address_is_no_file(given: str) -> None:
+    with pytest.raises(LiveflightError, match=rf"argument --{given}: 'https://a/b' is an address"):
+        parser.parse([f"--{given}", "https://a/b"])
+
+
+@pytest.mark.parametrize("name", ["SHOUT.TOML", "Notepad.toml.txt"])
+def test_a_preset_or_cue_list_is_a_file_by_its_suffix(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text('version = 1\ntargets = ["vgg16:conv4_1:17"]\n')
+    given = parser.options(parser.parse(["--preset", str(path)]))
+    assert start_flight._preset(given).name == name.partition(".")[0]
+    path.write_text('version = 1\n[[cue]]\npreset = "reef"\nhold = true\n')
+    given = parser.options(parser.parse(["--cues", str(path)]))
+    assert start_flight._cues(given) == CueList(name.partition(".")[0], (Cue("reef", hold=True),))

@@ -1,0 +1,121 @@
+"""PortAudio in a real process, on a JACK server with a made-up sound card."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jack_box import server, until
+
+from liveflight.controllers.audio import device_process
+from liveflight.controllers.audio.device import Device
+from liveflight.controllers.audio.device_process import Line, library
+from liveflight.core.contracts import LiveflightError
+from liveflight.system import child_process
+
+
+@pytest.fixture(scope="module")
+def portaudio() -> None:
+    """Not loaded here: it aborts a process whose JACK server ended first."""
+    try:
+        child_process.ask("liveflight.diagnostics.probes:sound", {}, 30)
+    except child_process.ChildError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.usefixtures("jack", "portaudio")
+def test_what_is_heard_comes_at_the_rate_that_is_said() -> None:
+    line = Line("system")
+    assert line.rate == 48000
+    until(lambda: len(line.take()) > 0)
+    began, heard = time.perf_counter(), 0
+    while time.perf_counter() - began < 1:
+        block = line.take()
+        assert block.dtype == np.float32
+        heard += len(block)
+        time.sleep(0.01)
+    assert 0.7 < heard / 48000 < 1.3
+    assert not line.ended
+    line.close()
+    line.close()
+    assert line.ended
+    assert line._process.returncode == 0
+
+
+@pytest.mark.usefixtures("jack", "portaudio")
+def test_a_device_that_is_not_there_says_which_are() -> None:
+    with pytest.raises(LiveflightError, match=r"'Micro' cannot be opened .*there is .*system"):
+        Line("Micro")
+
+
+@pytest.mark.usefixtures("portaudio")
+def test_a_show_outlives_the_sound_server_and_hears_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not shutil.which("jackd"):
+        pytest.skip("needs jackd (Debian: jackd2)")
+    name = f"liveflight-test-short-{os.getpid()}"
+    device = Device("system")
+
+    def opens() -> bool:
+        with suppress(LiveflightError):
+            device.open()
+            return True
+        return False
+
+    hears: Callable[[], bool] = lambda: len(device.read(time.monotonic())) > 0  # noqa: E731
+    with server(name, monkeypatch):
+        until(opens)
+        until(lambda: hears() and not device.lost)
+    until(lambda: hears() and device.lost)
+    with server(name, monkeypatch):
+        until(lambda: hears() and not device.lost)
+        device.close()
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("import os; os._exit(3)", "'Line' ended as it was opened, with code 3"),
+        ("import os; os.abort()", "'Line' ended as it was opened, with code -"),
+        ("import os; os.write(3, b'5\\n')", "'Line' ended as it was opened, with code 0"),
+        ("import os; os.write(3, b'hello\\n')", "'Line' ended as it was opened, with code 0"),
+        ("import time; time.sleep(60)", "'Line' does not answer"),
+        ("raise RuntimeError('a driver')", r"'Line' cannot be opened: RuntimeError\('a driver'\)"),
+    ],
+)
+def test_a_library_that_fails_in_its_own_way_is_an_error_and_leaves_nothing_behind(
+    does: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sounddevice.py").write_text(does)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(device_process, "_PATIENCE", 5.0)
+    started: list[subprocess.Popen[bytes]] = []
+    start = child_process.start
+
+    def remembered(*given: Any, **named: Any) -> subprocess.Popen[bytes]:
+        started.append(start(*given, **named))
+        return started[-1]
+
+    monkeypatch.setattr(device_process.child_process, "start", remembered)
+    threads = threading.active_count()
+    with pytest.raises(LiveflightError, match=said):
+        Line("Line")
+    assert started[0].returncode is not None
+    assert threading.active_count() == threads
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(LiveflightError, match=r'pip install "liveflight\[audio\]"'):
+        library()

@@ -1,0 +1,52 @@
+"""Real ports in a real process; skipped without JACK, and where RtMidi takes ALSA's sequencer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from jack_box import Box, until
+
+from liveflight.controllers.midi.subprocess_ports import SubprocessPorts
+from liveflight.core.contracts import LiveflightError
+
+pytestmark = pytest.mark.skipif(Path("/dev/snd/seq").exists(), reason="RtMidi takes ALSA's ports")
+
+
+@pytest.fixture
+def box(jack: ModuleType) -> Iterator[Box]:
+    box = Box(jack, "Box")
+    yield box
+    box.unplug()
+
+
+def test_ports_are_heard_until_their_process_ends_and_again_after_it(box: Box) -> None:
+    ports = SubprocessPorts()
+    for note in (1, 2):
+        heard: list[Sequence[int]] = []
+        assert ports.names() == ["Box:knobs"]
+        with pytest.raises(OSError, match="'Hat' is gone"):
+            ports.open("Hat", heard.append)
+        ports.open("Box:knobs", heard.append)
+        box.send(0x90, note, 100)
+        until(lambda: bool(heard))  # noqa: B023
+        assert heard == [[0x90, note, 100]]
+        if note == 1:
+            ports._process.kill()
+            until(lambda: ports._process.poll() is not None)
+            assert ports.names() == []
+    ports.close("Box:knobs")
+    ports.close_all()
+    assert ports._process.returncode == 0
+
+
+def test_a_system_without_midi_says_what_to_start_and_jack_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "liveflight-none")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    with pytest.raises(LiveflightError, match="modprobe snd-seq"):
+        SubprocessPorts()
+    assert capfd.readouterr() == ("", "")

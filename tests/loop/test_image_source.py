@@ -1,0 +1,134 @@
+"""What a flight starts from and grows on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import moderngl
+import numpy as np
+import pytest
+from PIL import Image
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.core.controls import Controls
+from liveflight.core.noise import pink
+from liveflight.loop.image_source import ImageSource, moving
+from liveflight.render.passes import RenderTarget
+
+SIZE = (6, 4)
+
+
+class Reel:
+    """Shows these frames, one at each call."""
+
+    def __init__(self, *frames: np.ndarray | None) -> None:
+        self.frames = list(frames)
+        self.closed = 0
+
+    def newest(self, now: float) -> np.ndarray | None:
+        return self.frames.pop(0) if self.frames else None
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def plain(value: int) -> np.ndarray:
+    return np.full((4, 6, 3), value, np.uint8)
+
+
+@pytest.fixture
+def controls() -> Controls:
+    return Controls()
+
+
+@pytest.fixture
+def surface(ctx: moderngl.Context) -> Iterator[RenderTarget]:
+    surface = RenderTarget(ctx, SIZE)
+    surface.framebuffer.clear(0.0, 0.0, 0.0, 1.0)
+    yield surface
+    surface.release()
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    Image.fromarray(plain(255)).save(tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+def level(surface: RenderTarget) -> float:
+    return float(np.frombuffer(surface.texture.read(), np.float16)[0])
+
+
+def test_without_anything_it_starts_from_noise_and_changes_nothing(ctx, controls, surface) -> None:
+    seeding = ImageSource(ctx, controls, None, None)
+    np.testing.assert_array_equal(seeding.start(SIZE, 7), pink(SIZE, 7))
+    seeding.look(0.0)
+    seeding.lay(surface.framebuffer, 1.0)
+    assert level(surface) == 0.0
+    seeding.close()
+
+
+def test_it_starts_from_the_image_whatever_the_seed(ctx, controls, image) -> None:
+    seeding = ImageSource(ctx, controls, image, None)
+    assert (seeding.start((8, 2), 7) == 1).all()
+    assert seeding.start((8, 2), 8).shape == (2, 8, 4)
+    seeding.close()
+
+
+@pytest.mark.parametrize("frames", [1, 4, 60])
+def test_the_pull_is_the_same_at_every_rate(ctx, controls, image, surface, frames) -> None:
+    controls.set("seed.amount", 2.0)
+    controls.jump()
+    seeding = ImageSource(ctx, controls, image, None)
+    for _ in range(frames):
+        seeding.lay(surface.framebuffer, 0.5 / frames)
+    assert level(surface) == pytest.approx(1 - np.exp(-1), abs=0.01)
+    seeding.close()
+
+
+def test_an_amount_of_zero_is_off(ctx, controls, image, surface) -> None:
+    controls.set("seed.amount", 0.0)
+    controls.jump()
+    seeding = ImageSource(ctx, controls, image, None)
+    seeding.lay(surface.framebuffer, 100.0)
+    assert level(surface) == 0.0
+    seeding.close()
+
+
+def test_a_camera_replaces_the_image_as_its_frames_come(ctx, controls, image, surface) -> None:
+    reel = Reel(None, plain(51), None)
+    seeding = ImageSource(ctx, controls, image, reel)
+    for expected in (1.0, 0.2, 0.2):
+        seeding.look(0.0)
+        seeding.lay(surface.framebuffer, 100.0)
+        assert level(surface) == pytest.approx(expected, abs=0.002)
+    assert (seeding.start(SIZE, 0) == 1).all(), "the image is what it starts from"
+    seeding.close()
+    assert reel.closed == 1
+
+
+def test_a_camera_alone_is_started_from_once_it_sees(ctx, controls) -> None:
+    seeding = ImageSource(ctx, controls, None, Reel(plain(51)))
+    np.testing.assert_array_equal(seeding.start(SIZE, 7), pink(SIZE, 7))
+    seeding.look(0.0)
+    np.testing.assert_allclose(seeding.start(SIZE, 7)[..., :3], 0.2, atol=1e-3)
+    seeding.close()
+
+
+def test_all_of_a_picture_leaves_a_margin(ctx, controls, tmp_path, surface) -> None:
+    Image.fromarray(np.full((4, 2, 3), 255, np.uint8)).save(tmp_path / "a.png")
+    controls.set("seed.fit", "contain")
+    controls.jump()
+    seeding = ImageSource(ctx, controls, tmp_path / "a.png", None)
+    seeding.lay(surface.framebuffer, 100.0)
+    rows = np.frombuffer(surface.texture.read(), np.float16).reshape(4, 6, 4)[..., 0]
+    assert (rows == [0, 0, 1, 1, 0, 0]).all()
+    seeding.close()
+
+
+def test_a_missing_image_is_refused(ctx, controls, tmp_path) -> None:
+    with pytest.raises(LiveflightError, match="cannot be read"):
+        ImageSource(ctx, controls, tmp_path / "none.png", None)
+
+
+def test_no_camera_is_none() -> None:
+    assert moving("", 30.0, live=True) is None

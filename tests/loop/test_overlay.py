@@ -1,0 +1,215 @@
+"""What lies over the picture in a show: the atlas, the search, the thumbnail in the HUD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import moderngl
+import numpy as np
+import pytest
+import small_atlas
+from fake_engine import FakeEngine
+from on_stage import Show, Stage
+
+from liveflight.core.contracts import KeyPress, Pointer, Target
+from liveflight.core.mailbox import Trigger
+from liveflight.render.atlas_page import ACCENT
+from liveflight.storage import presets, stars
+
+pytestmark = pytest.mark.gl
+
+SIZE = (480, 270)
+LITE = "efficientnet_lite0"
+STEM = Target(LITE, "stem", 3)
+"""What the show begins with: at place 1 of its sheet."""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    small_atlas.lay_out(tmp_path / "atlas", monkeypatch)
+    monkeypatch.setattr(presets, "user_folder", lambda: tmp_path / "liveflight" / "presets")
+    return tmp_path
+
+
+def stage(ctx: moderngl.Context) -> Stage:
+    made = Stage(ctx, SIZE, True)
+    made.framebuffer = ctx.framebuffer([ctx.texture(SIZE, 4)])
+    return made
+
+
+@pytest.fixture
+def show(ctx: moderngl.Context) -> Iterator[Show]:
+    """Not live: what is drawn over the picture comes at once."""
+    made = Show(stage(ctx), FakeEngine(alive=range(32)), live=False)
+    made.set("show.freeze", True)
+    made.frame()
+    yield made
+    made.app.close()
+    ctx.detect_framebuffer(0).use()
+
+
+def accents(picture: np.ndarray) -> np.ndarray:
+    """Rows and columns of the accent's colour."""
+    return np.argwhere((picture == ACCENT).all(-1))
+
+
+def same(one: np.ndarray, other: np.ndarray) -> None:
+    """But for the dither."""
+    assert np.abs(one - other).max() <= 2
+
+
+def pressed(show: Show, *names: str) -> np.ndarray:
+    show.press(*names)
+    return show.frame()
+
+
+def test_it_opens_over_the_picture_and_closes_again(show: Show) -> None:
+    before = show.frame()
+    assert len(accents(pressed(show, "o"))) > 50 and show.stage.pointer
+    for key in ("escape", "o", "o"):
+        shown = pressed(show, key)
+    same(shown, before)
+    assert not show.stage.pointer and show.app.running
+
+
+def test_keys_of_one_frame_are_played_in_their_order(show: Show) -> None:
+    pressed(show, "o", "right", "right", "return")
+    assert show.flight.course.here == Target(LITE, "stem", 0)
+    pressed(show, "right")
+    assert show.flight.course.here == Target(LITE, "stem", 1), "it is closed: the next filter"
+
+
+def test_a_filter_goes_into_mix_pad_and_journey_and_gets_a_star(show: Show) -> None:
+    pressed(show, "o", "right", "shift+return", "2", "j", "v")
+    added = Target(LITE, "stem", 30)
+    assert show.flight.course.goal == {STEM: 0.5, added: 0.5}
+    assert show.flight.controls.word("pad.b") == str(added)
+    assert show.flight.controls.word("pad.a") == "" and not show.flight.controls.flag("pad.on")
+    assert show.flight.journey.stops == (added,) and stars.read() == (added,)
+    assert not show.flight.reports.counts
+
+
+def test_the_pad_that_is_on_follows_the_corner_that_is_changed(show: Show) -> None:
+    for number, key in enumerate("abcd"):
+        show.set(f"pad.{key}", f"{LITE}:stem:{number}")
+    show.set("pad.on", True)
+    show.frame()
+    pressed(show, "o", "3")
+    assert show.flight.controls.flag("pad.on")
+    assert show.flight.controls.word("pad.c") == f"{LITE}:stem:0", "the strongest, as all are alike"
+    assert {target.filter for target in show.flight.course.goal} == {0, 1, 3}
+
+
+def test_the_mouse_points_and_flies(show: Show) -> None:
+    pressed(show, "o")
+    grid = show.app.overlay.browser.page(SIZE).grid
+    left, top = grid.corner(4) or (0, 0)
+    show.stage.waiting += [Pointer("move", left + 3, top + 3)]
+    shown = accents(show.frame())
+    assert (np.abs(shown - (top, left)).max(1) < 4).any(), "the cursor has followed"
+    show.stage.waiting += [Pointer("left", left + 3, top + 3)]
+    show.frame()
+    assert show.flight.course.here == Target(LITE, "stem", 12)
+    assert not show.app.overlay.browser.open
+
+
+def test_the_list_of_controls_lets_a_target_be_chosen(show: Show) -> None:
+    picker = show.app._keyboard.picker
+    show.press("c")
+    show.frame()
+    while picker.picked.key != "pad.d":
+        pressed(show, "down")
+    pressed(show, "return", "right", "return")
+    assert show.flight.controls.word("pad.d") == f"{LITE}:stem:30"
+    assert picker.open and not show.app.overlay.browser.open, "back in the list"
+    assert show.flight.course.here == STEM
+
+
+def test_escape_closes_the_topmost_alone(show: Show) -> None:
+    show.set("show.help", True)
+    pressed(show, "c", "o", "/")
+    overlay, picker = show.app.overlay, show.app._keyboard.picker
+    for still in [(False, True), (False, False)]:
+        pressed(show, "escape")
+        assert (overlay.search.open, picker.open) == still
+    pressed(show, "escape")
+    assert not show.flight.controls.flag("show.help") and show.app.running
+    pressed(show, "escape")
+    assert not show.app.running
+
+
+def test_the_search_lies_over_the_picture_and_flies_to_a_class(show: Show) -> None:
+    before = show.frame()
+    show.set("mix.crossfade", 0.0)
+    middle = slice(100, 170), slice(220, 260)
+    assert pressed(show, "/", *"jellyf")[middle].mean() < before[middle].mean() * 0.6
+    pressed(show, "return")
+    assert show.flight.course.here == Target(LITE, "class", 107)
+    assert f"{LITE}:class:107 jellyfish\t100%" in show.app.overlay.lines(show.app.surfaces)
+
+
+def test_typing_plays_no_keys(show: Show) -> None:
+    pressed(show, "/", *"brxn15mo", "space", "escape")
+    assert not show.flight.controls.flag("show.blackout") and show.flight.course.here == STEM
+    assert show.flight.controls.word("warp.mirror") == "off"
+    assert not show.app.overlay.browser.open
+
+
+def test_what_a_key_has_done_is_said_for_some_seconds(show: Show) -> None:
+    show.app.mailbox.put(Trigger("show.sync"))
+    show.frame()
+    plain = pressed(show, "o")
+    said = pressed(show, "j")
+    assert np.abs(said - plain).max() > 100
+    same(show.frame(), said)
+    same(show.frame(60), plain)
+
+
+def test_trouble_is_said_too(show: Show) -> None:
+    plain = pressed(show, "o")
+    show.app.mailbox.put(Trigger("cue.go"))
+    assert np.abs(show.frame() - plain).max() > 100 and "cue list" in show.app.overlay._toast
+
+
+def test_a_damaged_sheet_is_reported_once_and_numbers_are_shown(show: Show, folder: Path) -> None:
+    whole = pressed(show, "o")
+    pressed(show, "o")
+    path = folder / "atlas" / LITE / "stem.webp"
+    path.write_bytes(b"RIFF")
+    assert np.abs(pressed(show, "o") - whole).max() > 100
+    show.frame(3)
+    (trouble,) = show.flight.reports.counts
+    assert "make it again" in trouble
+    pressed(show, "right", "return")
+    assert show.flight.course.here == Target(LITE, "stem", 30)
+
+
+def test_the_hud_has_the_thumbnail_of_what_is_flown_beside_its_name(show: Show) -> None:
+    show.set("show.hud", True)
+
+    def corner() -> np.ndarray:
+        return show.frame()[12:40, 12:40].reshape(-1, 3)
+
+    np.testing.assert_allclose(corner().mean(0), small_atlas.colour(1), atol=6)
+    show.app.flight.aim({Target(LITE, "stem", 12): 1.0})
+    np.testing.assert_allclose(corner().mean(0), small_atlas.colour(4), atol=6)
+    show.app.flight.aim({Target(LITE, "stem", 31): 1.0})
+    assert corner().std(0).max() > 20, "none: the text is where it was"
+
+
+def test_a_show_goes_on_while_pages_are_made_beside_it(ctx: moderngl.Context) -> None:
+    live = Show(stage(ctx), FakeEngine(alive=range(32)))
+    live.press("o")
+    pictures = live.app.overlay._view._pictures
+    for _ in range(200):
+        live.frame()
+        if pictures.size("card") != (0, 0):
+            break
+        pictures._making.wait(1)
+    assert len(accents(live.frame())) > 50
+    live.stage.waiting.append(KeyPress("escape"))
+    live.frame()
+    assert pictures.size("tiles") == (0, 0), "closed, it keeps no textures"
+    live.app.close()
+    ctx.detect_framebuffer(0).use()

@@ -1,0 +1,152 @@
+"""Atlases: made, kept, ordered, written, read."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine
+from PIL import Image
+
+from liveflight import networks
+from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix, Target
+from liveflight.networks.atlas import maker as making
+from liveflight.networks.atlas import sheets
+
+COLOURS = {2: (1.0, 0.0, 0.0), 5: (0.0, 1.0, 0.0), 11: (0.0, 0.0, 1.0)}
+
+
+def paint(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+    """Answer with a plain colour for each filter."""
+    (target,) = mix
+    assert target.filter is not None
+    painted = canvas.copy()
+    painted[..., :3] = COLOURS[target.filter]
+    return painted
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("caches", "data"):
+        monkeypatch.setattr(f"liveflight.system.folders.{name}", lambda name=name: tmp_path / name)
+    return tmp_path
+
+
+def test_an_atlas_holds_a_thumbnail_of_every_living_filter(tmp_path):
+    told: list[tuple[str, int, int]] = []
+    engine = FakeEngine(paint)
+    where = making.make(
+        engine, "vgg16", layers=["conv1_1", "conv5_3"], progress=lambda *at: told.append(at)
+    )
+    assert where == sheets.user_folder("vgg16")
+    found = sheets.find("vgg16")
+    assert {name for name, sheet in found.items() if sheet.path.parent == where} == {
+        *("conv1_1", "conv5_3")
+    }
+    sheet = found["conv5_3"]
+    assert sorted(sheet.filters) == [2, 5, 11]
+    picture = sheet.picture()
+    assert picture.shape == (sheets.TILE, sheets.COLUMNS * sheets.TILE, 3)
+    for number, colour in COLOURS.items():
+        thumbnail = sheet.thumbnail(picture, number)
+        assert thumbnail is not None
+        np.testing.assert_allclose(thumbnail.mean((0, 1)) / 255, colour, atol=0.04)
+    assert sheet.thumbnail(picture, 3) is None
+    assert told[0] == ("conv1_1", 0, 6) and told[-1] == ("conv5_3", 6, 6)
+    assert engine.plans[-1] == (frozenset({("vgg16", "conv5_3")}), (96, 96))
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(monkeypatch):
+    painted: list[int] = []
+
+    def until_told(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        (target,) = mix
+        if target.filter == 11 and 11 not in painted:
+            painted.append(11)
+            raise KeyboardInterrupt
+        painted.append(target.filter or 0)
+        return paint(canvas, mix, ascent)
+
+    monkeypatch.setattr(making, "_SAVED_EVERY", 1)
+    with pytest.raises(KeyboardInterrupt):
+        making.make(FakeEngine(until_told), "vgg16", layers=["conv4_1"])
+    assert not sheets.user_folder("vgg16").exists()  # whole or not at all
+    before = painted.count(2)
+    making.make(FakeEngine(until_told), "vgg16", layers=["conv4_1"])
+    assert painted.count(2) == before and painted.count(11) == 1 + making.Recipe().steps
+    assert set(sheets.find("vgg16")["conv4_1"].filters) == set(COLOURS)
+
+
+def test_another_recipe_is_made_again():
+    names = {making.Recipe().name, making.Recipe(steps=33).name, making.Recipe(version=2).name}
+    assert len(names) == 3
+    making.make(FakeEngine(paint), "vgg16", layers=["conv1_1"])
+    assert sheets.recipe(sheets.user_folder("vgg16")) == making.Recipe().name
+
+
+def test_a_network_as_a_whole_leaves_out_what_repeats():
+    drawn = [layer.name for layer in sheets.drawn(networks.network("vgg16"))]
+    assert drawn[0] == "conv1_1" and drawn[-1] == "conv5_3" and len(drawn) == 13
+
+
+def test_neighbours_look_alike():
+    rng = np.random.default_rng(4)
+    kinds = np.array([(230, 20, 20), (20, 230, 20), (20, 20, 230), (128, 128, 128)])
+    kind = np.repeat(np.arange(4), 24)
+    rng.shuffle(kind)
+    stripes = np.arange(64)[None, :, None] * np.array([0, 1, 2, 4])[kind][:, None, None] % 16
+    pictures = kinds[kind][:, None, None, :] + stripes[..., None] + rng.normal(
+        0, 3, (96, 64, 64, 3)
+    )  # fmt: skip
+    order = making.alike(pictures.clip(0, 255).astype(np.uint8))
+    assert sorted(order) == list(range(96))
+    grid = kind[order].reshape(3, 32)
+    beside = (grid[:, 1:] == grid[:, :-1]).mean()
+    below = (grid[1:] == grid[:-1]).mean()
+    assert beside > 0.75 and below > 0.75  # at random: 0.25
+
+
+@pytest.mark.parametrize("count", [1, 2, 31, 33])
+def test_a_sheet_of_any_number_is_ordered(count):
+    rng = np.random.default_rng(count)
+    order = making.alike(rng.integers(0, 256, (count, 64, 64, 3), dtype=np.uint8))
+    assert sorted(order) == list(range(count))
+
+
+def test_what_is_damaged_is_passed_over_or_named(tmp_path):
+    making.make(FakeEngine(paint), "vgg16", layers=["conv1_1"])
+    folder = sheets.user_folder("vgg16")
+    index = json.loads((folder / "atlas.json").read_text())
+    sheet = sheets.find("vgg16")["conv1_1"]
+    Image.new("RGB", (64, 64)).save(sheet.path)
+    with pytest.raises(LiveflightError, match=r"64x64 pixels, not 2048x64.*make it again"):
+        sheet.picture()
+    sheet.path.write_bytes(b"RIFF")
+    with pytest.raises(LiveflightError, match="make it again"):
+        sheet.picture()
+    for layers in ({"../conv1_1": [1]}, {"a": [1, 1]}, {"a": [-1]}, {"a": ["1"]}, [1], {"a": []}):
+        (folder / "atlas.json").write_text(json.dumps({**index, "layers": layers}))
+        assert str(folder) not in str([each.path for each in sheets.find("vgg16").values()])
+    (folder / "atlas.json").write_text("[" * 100_000)
+    assert not sheets.recipe(folder)
+
+
+def test_it_is_said_where_it_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LiveflightError, match=r"cannot be written.*--out"):
+        making.make(FakeEngine(paint), "vgg16", tmp_path / "file" / "a", ["conv1_1"])
+
+
+def test_thumbnails_grow_from_the_recipes_noise():
+    steps: list[Ascent] = []
+
+    def note(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        steps.append(ascent)
+        return canvas
+
+    recipe = making.Recipe(steps=4)
+    engine = FakeEngine(note)
+    engine.prepare("vgg16")
+    grown = making.grown(engine, Target("vgg16", "conv1_1", 1), (30, 20), recipe)
+    assert grown.shape == (20, 30, 4)
+    assert [round(step.amount, 4) for step in steps] == [0.05, 0.0425, 0.035, 0.0275]

@@ -1,0 +1,81 @@
+"""Looks whose mirrors and wedges differ come in without a cut. Drawn for real."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine
+from in_flight import STEM
+
+from liveflight.app import App
+from liveflight.core.camera import DISSOLVE
+from liveflight.core.contracts import Value
+from liveflight.outputs.offscreen import Offscreen
+from liveflight.show.flight import Flight
+from liveflight.show.loader import Loader
+from liveflight.show.start_flight import Options
+from liveflight.storage.presets import Preset
+
+pytestmark = pytest.mark.gl
+
+SIZE = (64, 36)
+BEGUN = 4
+"""Frames before the second look: the first ones load, plan and fold."""
+DITHER = 1.0
+"""Grey levels by which a picture that does not change differs from the one before, on average."""
+
+
+def look(**settings: Value) -> Preset:
+    """One in which nothing moves."""
+    named = {key.replace("__", "."): value for key, value in settings.items()}
+    return Preset("look", {STEM: 1.0}, {"camera.zoom": 1.0, **named})
+
+
+def recalled(before: Preset, after: Preset, fps: int, seconds: float) -> np.ndarray:
+    """The pictures, 0..255, from a second look's recall on: its morph takes `seconds`, and the
+    flight lasts one second more."""
+    shown: list[np.ndarray] = []
+    output = Offscreen(SIZE, lambda picture: shown.append(picture.astype(np.float64)))
+    flight = Flight(Loader(FakeEngine, background=False), seed=0)
+    flight.recall(before)
+    flight.controls.jump()
+    app = App(output, flight, Options(canvas=SIZE, fps=fps), live=False)
+    try:
+        for frame in range(BEGUN + round(fps * (1 + seconds)) + 1):
+            if frame == BEGUN:
+                flight.looks.recall(after, seconds)
+            app.frame(frame / fps)
+    finally:
+        app.close()
+    return np.array(shown[BEGUN - 1 :])
+
+
+CHANGES = [
+    pytest.param(look(), look(warp__kaleidoscope=12), id="wedges"),
+    pytest.param(look(warp__kaleidoscope=12), look(warp__kaleidoscope=3), id="fewer wedges"),
+    pytest.param(look(), look(warp__mirror="both"), id="mirror"),
+    pytest.param(look(warp__mirror="both"), look(warp__kaleidoscope=5), id="mirror to wedges"),
+]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+@pytest.mark.parametrize(("before", "after"), CHANGES)
+def test_no_frame_of_a_morph_is_a_cut(before: Preset, after: Preset, seconds: float) -> None:
+    fps = 30
+    pictures = recalled(before, after, fps, seconds)
+    way = np.abs(pictures[-1] - pictures[0]).mean()
+    steps = np.abs(np.diff(pictures, axis=0)).mean((1, 2, 3))
+    assert way > 5 * DITHER
+    assert steps.max() < 2 * way / (fps * DISSOLVE) + DITHER
+    assert steps[-fps // 4 :].max() < DITHER, "it has an end"
+
+
+def test_it_is_the_same_at_every_frame_rate() -> None:
+    slow, fast = (recalled(look(), look(warp__kaleidoscope=6), fps, 0.25) for fps in (20, 40))
+    for moment, picture in enumerate(slow):
+        assert np.abs(picture - fast[min(2 * moment, len(fast) - 1)]).mean() < 2 * DITHER
+
+
+def test_what_is_unfolded_goes_on_from_where_it_is() -> None:
+    pictures = recalled(look(warp__kaleidoscope=6), look(), 30, 0.25)
+    assert np.abs(np.diff(pictures, axis=0)).mean((1, 2, 3)).max() < DITHER

@@ -1,0 +1,25 @@
+"""Targets, and what tests of flights do again and again. The fixtures are conftest's."""
+
+from __future__ import annotations
+
+from liveflight.core.contracts import Target
+from liveflight.core.mailbox import Trigger
+from liveflight.show.flight import Flight
+from liveflight.show.loader import Loader
+
+LITE = "efficientnet_lite0"
+STEM = Target(LITE, "stem", 3)
+DEEP = Target(LITE, "block14_expand", 22)
+VGG = Target("vgg16", "conv4_1", 17)
+
+
+def fire(flight: Flight, *keys: str) -> Target:
+    """Where the flight goes after these triggers of the mix."""
+    flight.apply([Trigger(f"mix.{key}") for key in keys])
+    assert not flight.reports.counts
+    return flight.course.here
+
+
+def settle(loader: Loader) -> None:
+    """Waits until what is loaded beside the frame loop has come or failed."""
+    assert loader._work.wait(60)

@@ -1,0 +1,105 @@
+"""An app on an output of the tests' own, and what tests ask of it."""
+
+from __future__ import annotations
+
+import moderngl
+import numpy as np
+from fake_engine import FakeEngine
+from handmade import ByHand
+
+from liveflight.app import App
+from liveflight.core.contracts import Canvas, Event, KeyPress, Target, Value
+from liveflight.core.mailbox import Set
+from liveflight.render.canvas_transfer import read_picture
+from liveflight.show.flight import Flight
+from liveflight.show.loader import Loader
+from liveflight.show.start_flight import Options
+
+STEM = Target("efficientnet_lite0", "stem", 3)
+CANVAS = (32, 18)
+TICK = 1 / 16
+"""Seconds from frame to frame: exact in binary, and below what counts as a stall."""
+
+
+class Stage:
+    """An output on the tests' own context. What it showed is kept, row 0 at the top."""
+
+    def __init__(self, ctx: moderngl.Context, size: tuple[int, int], bottom_up: bool) -> None:
+        self.ctx = ctx
+        self.size = size
+        self.bottom_up = bottom_up
+        self.vsync = False
+        self.framebuffer = ctx.framebuffer([ctx.texture((256, 256), 4)])
+        self.waiting: list[Event] = []
+        self.shown: list[np.ndarray] = []
+        self.fullscreen = self.pointer = False
+        self.closed = 0
+
+    def events(self) -> list[Event]:
+        found, self.waiting = self.waiting, []
+        return found
+
+    def show(self) -> None:
+        self.shown.append(read_picture(self.framebuffer, self.size, bottom_up=self.bottom_up))
+
+    def toggle_fullscreen(self) -> None:
+        self.fullscreen = not self.fullscreen
+
+    def show_pointer(self, wanted: bool) -> None:
+        self.pointer = wanted
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Show:
+    """An app on a stage, and what tests ask of it."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        engine: FakeEngine,
+        *,
+        live: bool = True,
+        seed: int = 0,
+        loader: Loader | None = None,
+    ) -> None:
+        self.stage, self.engine = stage, engine
+        self.flight = Flight(loader or Loader(lambda: engine, background=False), seed)
+        self.flight.aim({STEM: 1.0})
+        self.flight.controls.set("camera.zoom", 1.0)
+        self.flight.controls.jump()
+        options = Options(canvas=CANVAS, seed=seed, fps=1 / TICK)
+        self.worker = ByHand()
+        self.app = App(stage, self.flight, options, live=live, worker=self.worker)
+        self.app.pace.behind = lambda *_: False  # type: ignore[method-assign]  # at any speed
+        self.now = 100.0
+
+    def frame(self, frames: int = 1) -> np.ndarray:
+        """Flies on; the last picture shown, as float64."""
+        for _ in range(frames):
+            self.now += TICK
+            self.app.frame(self.now)
+        return self.stage.shown[-1].astype(np.float64)
+
+    def save(self) -> None:
+        """Flies on until the screenshot asked for has been saved, or cannot be."""
+        self.frame()
+        worker = self.app._screenshots._worker
+        assert not worker.busy or worker.wait(60)
+        self.frame()
+
+    def set(self, key: str, value: Value) -> None:
+        self.app.mailbox.put(Set(key, value))
+
+    def press(self, *names: str) -> None:
+        self.stage.waiting += [KeyPress(name) for name in names]
+
+    @property
+    def canvas(self) -> Canvas:
+        texture = self.app.dream._feedback.texture
+        return np.frombuffer(texture.read(), np.float16).reshape(*texture.size[::-1], 4).copy()
+
+    @canvas.setter
+    def canvas(self, canvas: Canvas) -> None:
+        self.app.dream._feedback.texture.write(canvas)

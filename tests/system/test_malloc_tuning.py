@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import platform
+import re
+import resource
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from liveflight.system import malloc_tuning
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+
+
+def test_what_a_step_frees_serves_the_next() -> None:
+    def step() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        tensors = [torch.zeros(5 << 20) for _ in range(5)]  # 20 MB each, less than is kept
+        del tensors
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    malloc_tuning.keep_freed()
+    for _ in range(8):  # until the heap has found its shape
+        step()
+    pages = 5 * (20 << 20) // resource.getpagesize()
+    assert step() < pages / 10
+
+
+FREED = """
+import ctypes
+from liveflight.system import malloc_tuning as heaps
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
+libc.fdopen.restype = ctypes.c_void_p
+stream = ctypes.c_void_p(libc.fdopen(1, b"w"))
+pieces = [libc.malloc(40) for _ in range(20_000)]
+libc.malloc_info(0, stream)  # takes the stream's buffer
+for number in range(0, len(pieces), 2):
+    libc.free(pieces[number])
+libc.malloc_info(0, stream)
+heaps.sort_freed()
+libc.malloc_info(0, stream)
+libc.fflush(stream)
+"""
+
+
+def test_what_was_freed_can_be_sorted_at_once() -> None:
+    ran = subprocess.run([sys.executable, "-c", FREED], capture_output=True, check=True)
+    pattern = rb'</heap>\n<total type="fast" count="(\d+)"'
+    _, before, after = map(int, re.findall(pattern, ran.stdout))
+    assert before > 9000 and after == 0
+
+
+COUNTED = """
+import ctypes, os, threading
+from liveflight.system import malloc_tuning as heaps
+if {apart}:
+    heaps.keep_apart()
+libc = ctypes.CDLL(None)
+count = 8 * os.cpu_count() + 24
+here = threading.Barrier(count + 1)
+def allocate():
+    libc.malloc(2000)
+    here.wait()
+    here.wait()
+for _ in range(count):
+    threading.Thread(target=allocate).start()
+here.wait()
+libc.fdopen.restype = ctypes.c_void_p
+stream = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, stream)
+libc.fflush(stream)
+here.wait()
+"""
+
+
+def test_each_thread_has_a_heap_of_its_own() -> None:
+    """Elsewhere: how many there may be is decided once in a process."""
+    counts = []
+    for apart in (True, False):
+        code = COUNTED.format(apart=apart)
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        counts.append(ran.stdout.count(b"<heap nr="))
+    assert counts[0] > counts[1] + 10
