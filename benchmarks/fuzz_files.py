@@ -72,7 +72,7 @@ class _Still:
     def planned(self, layers: object, size: object) -> bool:
         return True
 
-    def living(self, network: str, layer: str) -> Collection[int]:
+    def active_filters(self, network: str, layer: str) -> Collection[int]:
         return ()
 
     def close(self) -> None: ...
@@ -296,7 +296,7 @@ class Logs(Files):
         if found is None:
             return
         flight = self._flight
-        flight.looks.shelf = RecordedPresetBank(list(found.answers))
+        flight.preset_player.preset_bank = RecordedPresetBank(list(found.answers))
         for _, messages in found.said:
             flight.apply(messages)
 
@@ -314,5 +314,5 @@ def _flight() -> Flight:
 def _look(flight: Flight) -> tuple[object, ...]:
     """All that a preset changes."""
     return (
-        flight.values(), dict(flight.course.goal), flight.journey.stops, flight.modulation.rows,
+        flight.values(), dict(flight.target_selector.goal), flight.journey.stops, flight.modulation.rows,
     )  # fmt: skip

@@ -6,7 +6,7 @@ came late because of what was played, beside a flight that is left alone, and ke
 
 needs a display, JACK (a server is started where none runs) and the extra `midi`.
 
-Control handling is what a frame does to hear and to answer, the laps `control` and `tell`: messages
+Control handling is what a frame does to hear and to answer, the laps `control` and `publish`: messages
 drained and applied, glides, morphs and modulation moved on, surfaces polled and told, the log
 written. What counts is the time for which it keeps the frame loop's thread busy, or waiting for a
 lock, for a file or for Python itself. What does not is the time for which that thread could go on
@@ -247,14 +247,14 @@ def perform(
         sound=str(sound or ""), record=log,
     )  # fmt: skip
     show = app.build(options, window, live=True)
-    assert isinstance(show.laps, Handling)
+    assert isinstance(show.frame_timer, Handling)
     intervals: list[float] = []
     warm = time.perf_counter() + 12
     window.events = _until(window.events, warm)  # type: ignore[method-assign]
     app.run(show, fps)
     show.running = True
-    show.laps.frames.clear()
-    show.watchers.append(lambda: intervals.append(show.meter.interval))
+    show.frame_timer.frames.clear()
+    show.watchers.append(lambda: intervals.append(show.frame_counter.interval))
     window.events = _until(type(window).events.__get__(window), time.perf_counter() + seconds)  # type: ignore[method-assign]
     played = pool.submit(play, port, seconds) if pool else None
     app.run(show, fps)
@@ -263,7 +263,7 @@ def perform(
         print(f"  played: {played.result()}")
     show.close()
     # Of a frame, its interval is known as the next one begins.
-    return fps, list(zip(intervals, show.laps.frames, strict=True))[1:]
+    return fps, list(zip(intervals, show.frame_timer.frames, strict=True))[1:]
 
 
 def _until(events: Callable[[], Any], end: float) -> Callable[[], Any]:

@@ -44,7 +44,7 @@ def fly(seconds: float, footage: str, *, kept: bool) -> None:
     watched.over = lambda: time.perf_counter() > end
     show = app.build(Options(preset="reef", fps=FPS, camera=footage), watched, live=True)
     app.run(show, FPS)
-    print(f"{renderer}: {show.meter.frames} frames")
+    print(f"{renderer}: {show.frame_counter.frames} frames")
     show.close()
 
 

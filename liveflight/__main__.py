@@ -95,7 +95,7 @@ def _started(args: argparse.Namespace) -> tuple[App, float]:
     beside(engines.preload, THREAD)
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
     fps = args.fps or frame_pacer.usual_rate(window.ctx.info["GL_RENDERER"])
-    options = parser.options(args, fps=fps, **parser.surfaces(args))
+    options = parser.options(args, fps=fps, **parser.controllers(args))
     for line in folders.unkept():
         logging.getLogger("liveflight").warning(line)
     return app.build(options, window, live=True, shown=console.Downloads()), fps

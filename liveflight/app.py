@@ -49,8 +49,8 @@ _NICENESS = 10
 class App:
     """One flight on one output. Every time is in seconds, and given.
 
-    For those who measure: `meter` counts displayed frames, `laps` says where the last one's time
-    went, `dream` how many ticks there were and how long the last took, `pace` how many ticks and
+    For those who measure: `frame_counter` counts displayed frames, `frame_timer` says where the last one's time
+    went, `feedback_loop` how many ticks there were and how long the last took, `frame_pacer` how many ticks and
     steps come per second; what is in `watchers` is called after every displayed frame."""
 
     def __init__(
@@ -66,14 +66,14 @@ class App:
         self.output = output
         self.flight = flight
         self.mailbox = Mailbox()
-        self.meter = FrameCounter(1 / options.fps)
-        self.laps = FrameTimer(output.ctx.finish)
+        self.frame_counter = FrameCounter(1 / options.fps)
+        self.frame_timer = FrameTimer(output.ctx.finish)
         self.watchers: list[Callable[[], None]] = []
-        self.pace = FramePacer(flight, options, live=live)
+        self.frame_pacer = FramePacer(flight, options, live=live)
         self.running = True
         self.guard = flight.guard
         self.guard.live = live
-        self.surfaces = OpenControllers(
+        self.controllers = OpenControllers(
             self.mailbox, flight.reports.add, self.guard, background=live
         )
         self._heard: list[Message] = []
@@ -85,30 +85,34 @@ class App:
         self._camera = Camera()
         self._screenshots = Screenshots(background=live)
         camera = moving(options.camera, options.fps, live=live)
-        self._seeding = ImageSource(output.ctx, flight.controls, options.image, camera)
-        self.dream = FeedbackLoop(
+        self._image_source = ImageSource(output.ctx, flight.controls, options.image, camera)
+        self.feedback_loop = FeedbackLoop(
             output.ctx,
             canvas(options, "cpu"),
             options.seed,
             worker or Worker(live, _NICENESS),
             Worker(live and worker is None, _NICENESS),
-            self.laps.end,
-            self._seeding.start,
-            self._seeding.lay,
+            self.frame_timer.end,
+            self._image_source.start,
+            self._image_source.lay,
         )
         if not options.replay:  # what was seen is in the log
             weights, report = weights_of(options), flight.reports.add
-            self.surfaces.add(Sight(flight.course, self._seeding, weights, report, live), "sight")
-        self._ticks = AscentScheduler(
-            flight, self.dream, self.pace, self.laps, self._listen, self.guard
+            self.controllers.add(
+                Sight(flight.target_selector, self._image_source, weights, report, live), "sight"
+            )
+        self._ascent_scheduler = AscentScheduler(
+            flight, self.feedback_loop, self.frame_pacer, self.frame_timer, self._listen, self.guard
         )
-        self._screen = Presenter(output, flight, self.dream, self.meter)
+        self._presenter = Presenter(output, flight, self.feedback_loop, self.frame_counter)
         mailbox = self.mailbox
-        self.overlay = Overlay(output, flight, self.meter, self.pace, mailbox, background=live)
+        self.overlay = Overlay(
+            output, flight, self.frame_counter, self.frame_pacer, mailbox, background=live
+        )
         self._keyboard.above = (self.overlay.search, self.overlay.browser)
         self._keyboard.picker.choose = self.overlay.browser.choose
         self._turning = False
-        flight.on("show.reseed", self.dream.reseed)
+        flight.on("show.reseed", self.feedback_loop.reseed)
         flight.on("show.screenshot", self._screenshot)
         preset_saving.offer(flight, remote=options.remote_save)
         flight.on("show.fullscreen", self._turn)
@@ -117,7 +121,7 @@ class App:
     @property
     def canvas_size(self) -> tuple[int, int]:
         """Width and height of the canvas in pixels."""
-        return self.dream.size
+        return self.feedback_loop.size
 
     def frame(self, now: float, rest: Callable[[float], None] | None = None) -> None:
         """One frame, from what was asked for to what is shown. `rest` lets the seconds pass that
@@ -125,44 +129,46 @@ class App:
         are read for the last time."""
         run = self.guard.run
         self.guard.now = now
-        dt = self.meter.tick(now, expected=bool(self.flight.mix()))
+        dt = self.frame_counter.tick(now, expected=bool(self.flight.mix()))
         self._untold += dt
-        self.laps.start()
-        began = bool(dt) and self.flight.flying and self._ticks.tend()
+        self.frame_timer.start()
+        began = bool(dt) and self.flight.flying and self._ascent_scheduler.poll_ascent()
         if rest:
-            rest(self._ticks.spare())
-            self.laps.end("rest")
+            rest(self._ascent_scheduler.spare())
+            self.frame_timer.end("rest")
         run("the output's events", self._take_events)
-        run("the canvas's size", self.pace.fit_canvas)
-        run("the camera's picture", self._seeding.look, now)
-        self.surfaces.poll(now)
+        run("the canvas's size", self.frame_pacer.fit_canvas)
+        run("the camera's picture", self._image_source.look, now)
+        self.controllers.poll(now)
         self._listen()
         if self._turning:  # between two frames: what is drawn may be lost by it
             self._turning = False
             self.guard.attempt("full screen", self.output.toggle_fullscreen)
         self.flight.advance(dt)
-        self.laps.end("control")
+        self.frame_timer.end("control")
         if dt and self.flight.flying:
             run("the camera's motion", self._move, dt)
-            self._ticks.ascend(dt, began)
+            self._ascent_scheduler.ascend(dt, began)
         if run(
-            "the picture", self._screen.draw, self.output, dt
+            "the picture", self._presenter.draw, self.output, dt
         ):  # else the last one stays on the screen
             run("what is laid over the picture", self._finish, dt, rest)
             if self.output.vsync:
-                run("tidying up", gc_control.tidy, self.pace.showing, self.flight.loader.tidy)
+                run(
+                    "tidying up", gc_control.tidy, self.frame_pacer.showing, self.flight.loader.tidy
+                )
             run("the output", self.output.show)
-        self.laps.end("show")
+        self.frame_timer.end("show")
         self._tell(now)
 
     def close(self) -> None:
         """Gives everything back. May be called twice."""
-        self.surfaces.close()
+        self.controllers.close()
         self._screenshots.close()
-        self.dream.close()
-        self._seeding.close()
+        self.feedback_loop.close()
+        self._image_source.close()
         self.flight.loader.close()
-        self._screen.release()
+        self._presenter.release()
         self.overlay.release()
         self.output.close()
 
@@ -187,49 +193,49 @@ class App:
         self._heard += messages
 
     def _move(self, dt: float) -> None:
-        width, height = self.dream.size
-        self.dream.move(self._camera.warp(self.flight.controls, dt, width / height), dt)
+        width, height = self.feedback_loop.size
+        self.feedback_loop.move(self._camera.warp(self.flight.controls, dt, width / height), dt)
 
     def _finish(self, dt: float, rest: Callable[[float], None] | None) -> None:
         """Lay over the drawn picture what belongs there, and dim it as was said meanwhile."""
         output = self.output
         picker = self._keyboard.picker
-        self.guard.run("the HUD", self.overlay.draw, output, self.surfaces, picker, dt)
+        self.guard.run("the HUD", self.overlay.draw, output, self.controllers, picker, dt)
         if rest:
             output.ctx.finish()
-        self.laps.end("present")
+        self.frame_timer.end("present")
         if rest:
-            rest(self.pace.respite(self.laps.elapsed))
-            self.laps.end("rest")
+            rest(self.frame_pacer.time_until_present(self.frame_timer.elapsed))
+            self.frame_timer.end("rest")
         if not self._hurries:
             self._listen()
-        self.laps.end("control")
-        self._screen.dim(output, dt)
-        self.laps.end("present")
+        self.frame_timer.end("control")
+        self._presenter.dim(output, dt)
+        self.frame_timer.end("present")
 
     def _tell(self, now: float) -> None:
         """What came of this frame goes to whoever wants to know."""
         self.guard.run("the governor", self._measure, now)
         heard, self._heard = self._heard, []
         later = self._hurries
-        self.guard.run("telling", self._tell_surfaces, now, heard, later)
+        self.guard.run("telling", self._publish_values, now, heard, later)
         self._untold = self._untold if later else 0.0
         self.guard.run("the screenshot", self._note_saved)
-        self.laps.end("tell")
+        self.frame_timer.end("tell")
         for watcher in self.watchers:
             watcher()
 
     def _measure(self, now: float) -> None:
-        parts = self.laps.seconds
+        parts = self.frame_timer.seconds
         showing = parts["show"]
         drawing = parts.get("present", 0.0) + (0.0 if self.output.vsync else showing)
-        running = self.dream.since if self.dream.ticking else 0.0
-        self.pace.displayed(now, self.meter.interval, drawing, showing, running)
-        self.flight.controls.set("show.fps", round(self.meter.rate, 1))
-        self.flight.controls.set("show.late", self.meter.late)
+        running = self.feedback_loop.since if self.feedback_loop.ticking else 0.0
+        self.frame_pacer.displayed(now, self.frame_counter.interval, drawing, showing, running)
+        self.flight.controls.set("show.fps", round(self.frame_counter.rate, 1))
+        self.flight.controls.set("show.late", self.frame_counter.late)
 
-    def _tell_surfaces(self, now: float, heard: list[Message], later: bool) -> None:
-        self.surfaces.tell(now, self.flight.values(), heard, later=later)
+    def _publish_values(self, now: float, heard: list[Message], later: bool) -> None:
+        self.controllers.publish(now, self.flight.values(), heard, later=later)
 
     def _note_saved(self) -> None:
         if saved := self._screenshots.saved():
@@ -238,12 +244,12 @@ class App:
     @property
     def _hurries(self) -> bool:
         """Whether this frame holds up the next one, and so leaves to it what can wait."""
-        behind = self.pace.behind(self.laps.elapsed, self.meter.rate)
+        behind = self.frame_pacer.behind(self.frame_timer.elapsed, self.frame_counter.rate)
         return behind and self._untold < _UNTOLD and self.running
 
     def picture(self) -> np.ndarray:
         """What is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""
-        return self._screen.picture(self.output.size)
+        return self._presenter.picture(self.output.size)
 
     def _screenshot(self) -> None:
         self._screenshots.take(self.picture())
@@ -271,7 +277,7 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
     try:
         weights = weights_of(options)
         options = replace(options, dense=is_dense(options))
-        scores = open_controllers.take_off(flight, options)
+        scores = open_controllers.start(flight, options)
         app = App(output, flight, options, live=live)
     except BaseException:
         flight.loader.close()
@@ -279,19 +285,19 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
         raise
     try:
         for name, surface in scores:
-            app.surfaces.add(surface, name)
+            app.controllers.add(surface, name)
         if options.sound and not live:
             sound = SoundInput(options.sound)
-            app.surfaces.add(sound, "sound")
+            app.controllers.add(sound, "sound")
             if options.replay:  # what was heard is in the log; the file is for the video alone
-                app.surfaces.drop(sound)
+                app.controllers.drop(sound)
     except BaseException:
         app.close()
         raise
     if live:
         # A preset that is read for the first time as it is recalled takes milliseconds of a frame.
         beside(presets.names)
-        app.surfaces.open(open_controllers.asked_for(options))
+        app.controllers.open(open_controllers.asked_for(options))
     return app
 
 
@@ -300,7 +306,7 @@ def run(app: App, fps: float, asked: Callable[[], bool] = lambda: False) -> None
     """Flies live, at most `fps` frames per second, until the performer ends it, or somebody has
     `asked` for its end. The rate that the governor keeps, and for which frames wait for the ascent,
     is that of the options."""
-    sooner = app.pace.interval - 1 / fps
+    sooner = app.frame_pacer.interval - 1 / fps
     late = 0.0
 
     def sleep(until: float) -> None:

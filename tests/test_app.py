@@ -143,9 +143,9 @@ def test_a_frame_takes_messages_moves_ascends_and_shows_in_that_order(begin: Beg
 
 def test_the_parts_of_a_frame_are_timed(begin: Begin) -> None:
     show = begin()
-    show.app.laps.exact = True
+    show.app.frame_timer.exact = True
     show.frame(2)
-    parts = show.app.laps.seconds
+    parts = show.app.frame_timer.seconds
     assert list(parts) == ["control", "warp", "hand-over", "ascent", "present", "show", "tell"]
     assert all(seconds >= 0 for seconds in parts.values())
 
@@ -279,7 +279,7 @@ def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
     before = show.canvas.tobytes()
     show.frame(3)
     assert show.canvas.tobytes() == before
-    assert show.app.overlay.lines(show.app.surfaces)[0] == "loading ..."
+    assert show.app.overlay.lines(show.app.controllers)[0] == "loading ..."
     assert show.engine.asked == []
     show.engine.gate.set()
     for _ in ("loaded", "planned"):
@@ -319,8 +319,8 @@ def test_what_is_done_while_a_frame_waits_is_seen_in_it(begin: Begin) -> None:
             show.set("show.fit", "contain")
             return False
 
-    show.app.dream._worker = Meanwhile()
-    show.app.dream._worker.busy = True
+    show.app.feedback_loop._worker = Meanwhile()
+    show.app.feedback_loop._worker.busy = True
     assert show.frame()[:10].max() == 0
 
 
@@ -358,23 +358,23 @@ def test_late_frames_leave_it_to_the_next_to_tell_the_surfaces(begin: Begin) -> 
     show.frame(3)
     told: list[tuple[float, Value, list[Message], bool]] = []
 
-    def tell(
+    def publish(
         now: float, values: Mapping[str, Value], heard: Sequence[Message], *, later: bool
     ) -> None:
         told.append((now, values["camera.zoom"], list(heard), later))
 
-    show.app.surfaces.tell = tell  # type: ignore[method-assign, assignment]
-    show.app.pace.behind = lambda *_: True  # type: ignore[method-assign]
+    show.app.controllers.publish = publish  # type: ignore[method-assign, assignment]
+    show.app.frame_pacer.behind = lambda *_: True  # type: ignore[method-assign]
     for zoom in (0.3, 0.5, 0.7):
         show.set("camera.zoom", zoom)
         show.frame()
         late = zoom != 0.5  # never for longer than a tenth of a second
         assert told.pop() == (show.now, zoom, [Set("camera.zoom", zoom)], late)
     show.set("camera.zoom", 0.9)
-    show.app.pace.behind = lambda *_: False  # type: ignore[method-assign]
+    show.app.frame_pacer.behind = lambda *_: False  # type: ignore[method-assign]
     show.frame()
     assert told.pop() == (show.now, 0.9, [Set("camera.zoom", 0.9)], False)
-    show.app.pace.behind = lambda *_: True  # type: ignore[method-assign]
+    show.app.frame_pacer.behind = lambda *_: True  # type: ignore[method-assign]
     show.app.mailbox.put(Trigger("show.quit"))
     show.frame()
     assert told.pop() == (show.now, 0.9, [Trigger("show.quit")], False), "there is no next one"
@@ -383,7 +383,7 @@ def test_late_frames_leave_it_to_the_next_to_tell_the_surfaces(begin: Begin) -> 
 def test_what_is_said_while_a_late_frame_is_drawn_is_for_the_next(begin: Begin) -> None:
     show = begin(lambda *_: grey(0.5))
     lit = show.frame(3).mean()
-    show.app.pace.behind = lambda *_: True  # type: ignore[method-assign]
+    show.app.frame_pacer.behind = lambda *_: True  # type: ignore[method-assign]
     said = iter([None, 0.0])
 
     def rest(seconds: float) -> None:
@@ -401,7 +401,7 @@ def test_what_a_drawn_frame_has_left_makes_its_end_even(begin: Begin) -> None:
     show.frame(3)
     left: list[float] = []
     show.app.frame(show.now + TICK, left.append)
-    assert len(left) == 2 and left[1] <= TICK - show.app.laps.elapsed + 0.01
+    assert len(left) == 2 and left[1] <= TICK - show.app.frame_timer.elapsed + 0.01
 
 
 @pytest.mark.parametrize("refresh", [None, 30.0, 59.94, 60.0, 144.0, 240.0])
@@ -499,14 +499,20 @@ def test_those_who_measure_are_told_of_every_frame(begin: Begin) -> None:
     show = begin()
     told: list[tuple[int, int, set[str]]] = []
     show.app.watchers.append(
-        lambda: told.append((show.app.meter.frames, show.app.dream.ticks, {*show.app.laps.seconds}))
+        lambda: told.append(
+            (
+                show.app.frame_counter.frames,
+                show.app.feedback_loop.ticks,
+                {*show.app.frame_timer.seconds},
+            )
+        )
     )
     show.frame(2)
     show.worker.hold = True
     show.frame(2)
     assert [entry[:2] for entry in told] == [(1, 0), (2, 1), (3, 1), (4, 1)]
     assert "hand-over" in told[2][2] and "ascent" in told[3][2]
-    assert show.app.dream.duration > 0
+    assert show.app.feedback_loop.duration > 0
 
 
 # The governor
@@ -529,19 +535,19 @@ def test_an_ascent_too_slow_gets_fewer_steps_and_then_a_smaller_canvas(
     show = begin()
     show.set("ascent.steps", 3)
     show.frame(2)
-    show.app.dream._worker = slow = Slow()
+    show.app.feedback_loop._worker = slow = Slow()
     for _ in range(100):
         show.frame()
     assert slow.taken[0] == 3 and slow.taken[-1] == 1
     assert show.app.canvas_size == (22, 12)
-    assert show.app.pace.effort == "1 of 3 steps, canvas 0.71"
-    assert show.app.overlay.lines(show.app.surfaces)[2] == show.app.pace.effort
+    assert show.app.frame_pacer.effort == "1 of 3 steps, canvas 0.71"
+    assert show.app.overlay.lines(show.app.controllers)[2] == show.app.frame_pacer.effort
     assert (frozenset({("efficientnet_lite0", "stem")}), (22, 12)) in show.engine.plans
     show.set("show.governor", False)
     show.frame(2)
     assert show.app.canvas_size == CANVAS
     assert show.engine.asked[-1][1].steps == 3
-    assert not any("canvas" in line for line in show.app.overlay.lines(show.app.surfaces))
+    assert not any("canvas" in line for line in show.app.overlay.lines(show.app.controllers))
 
 
 class Slow(ByHand):
@@ -564,7 +570,7 @@ class Slow(ByHand):
 
 def test_a_render_takes_every_step_on_the_whole_canvas(begin: Begin) -> None:
     show = begin(live=False)
-    show.app.dream._worker = Slow()
+    show.app.feedback_loop._worker = Slow()
     show.set("ascent.steps", 3)
     show.frame(60)
     assert show.engine.asked[-1][1].steps == 3
@@ -735,7 +741,7 @@ def test_the_hud_has_a_line_for_the_beat_where_it_is_played_on(begin: Begin) -> 
     show = begin()
 
     def beats() -> list[str]:
-        return [line for line in show.app.overlay.lines(show.app.surfaces) if "bpm" in line]
+        return [line for line in show.app.overlay.lines(show.app.controllers) if "bpm" in line]
 
     show.frame(2)
     assert beats() == []
@@ -744,7 +750,7 @@ def test_the_hud_has_a_line_for_the_beat_where_it_is_played_on(begin: Begin) -> 
     assert beats() == ["120.0 bpm  bar 1 of 4, beat 1 of 4  own\tat the bar: preset plumage"]
     show.frame(round(2 / TICK))
     assert beats() == ["120.0 bpm  bar 2 of 4, beat 1 of 4  own"]
-    assert show.flight.looks.preset == "plumage"
+    assert show.flight.preset_player.preset == "plumage"
 
 
 @pytest.mark.parametrize(("key", "name"), [("i", "show.hud"), ("h", "show.help")])
@@ -771,7 +777,7 @@ def test_the_hud_says_where_we_are_and_what_was_last(begin: Begin) -> None:
     show.frame(100)
     show.flight.reports.add("the cable is out")
     show.frame()
-    assert show.app.overlay.lines(show.app.surfaces) == [
+    assert show.app.overlay.lines(show.app.controllers) == [
         f"{STEM}\t100%",
         "16 frames/s\t32 steps/s\t1 late",
         "2 of 2 steps, canvas 1",
@@ -787,7 +793,7 @@ def test_a_trouble_stays_on_the_hud_for_ten_seconds_after_it_was_last_reported(
 
     def seen(frames: int) -> bool:
         show.frame(frames)
-        return "the cable is out" in show.app.overlay.lines(show.app.surfaces)
+        return "the cable is out" in show.app.overlay.lines(show.app.controllers)
 
     assert not seen(1)
     show.flight.reports.add("the cable is out")
@@ -809,8 +815,8 @@ def test_the_hud_leaves_out_what_is_not_excited(begin: Begin) -> None:
         show.set(key, value)
     show.frame(60)
     assert show.flight.mix().keys() == set(corners)
-    assert show.app.overlay.lines(show.app.surfaces)[0] == f"{corners[3]}\t100%"
-    assert not any("\t0%" in line for line in show.app.overlay.lines(show.app.surfaces))
+    assert show.app.overlay.lines(show.app.controllers)[0] == f"{corners[3]}\t100%"
+    assert not any("\t0%" in line for line in show.app.overlay.lines(show.app.controllers))
 
 
 def test_escape_closes_help_and_only_then_ends_the_flight(begin: Begin) -> None:
@@ -834,7 +840,7 @@ def test_the_hud_says_what_is_being_prepared(begin: Begin) -> None:
         show.frame()
     engine.gate.clear()
     show.flight.apply([Set("mix.target", "vgg16:conv4_1:17")])
-    assert "preparing vgg16:conv4_1:17 ..." in show.app.overlay.lines(show.app.surfaces)
+    assert "preparing vgg16:conv4_1:17 ..." in show.app.overlay.lines(show.app.controllers)
     engine.gate.set()
 
 
@@ -904,7 +910,7 @@ def test_run_flies_until_it_is_ended(begin: Begin) -> None:
     show.app.output = stage = Impatient(show.stage.ctx, (8, 4), False)
     run(show.app, 1000)
     assert len(stage.shown) == 4
-    assert show.app.meter.frames == 4
+    assert show.app.frame_counter.frames == 4
 
 
 def test_run_ends_when_it_is_asked_to(begin: Begin) -> None:
@@ -1015,8 +1021,8 @@ def started(ctx: moderngl.Context, live: bool = True, **options: object) -> App:
 
 def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> None:
     with closing(started(ctx, live=False, canvas=CANVAS)) as app:
-        assert app.flight.looks.preset == presets.DEFAULT
-        assert [type(one) for one in app.surfaces.opened] == [Sight]
+        assert app.flight.preset_player.preset == presets.DEFAULT
+        assert [type(one) for one in app.controllers.opened] == [Sight]
         for number in range(3):
             app.frame(number / 60)
         assert len(engine.asked) == 2
@@ -1078,7 +1084,7 @@ def test_a_busy_osc_port_is_reported_and_the_flight_goes_on(
         taken = other.getsockname()[1]
         app = started(ctx, canvas=CANVAS, osc_port=taken)
     with closing(app):
-        assert not any(isinstance(surface, OscInput) for surface in app.surfaces.opened)
+        assert not any(isinstance(surface, OscInput) for surface in app.controllers.opened)
         assert f"localhost:{taken}" in app.flight.reports.last
         assert app.flight.reports.last.endswith("flying on without, and trying again")
         assert len(caplog.records) == 1
@@ -1087,7 +1093,9 @@ def test_a_busy_osc_port_is_reported_and_the_flight_goes_on(
             app.frame(number / 60)
         for number in range(3):
             app.frame(number / 60 + 1)
-        assert app.dream.ticks or app.dream._worker.wait(60)  # a busy machine takes its time
+        assert app.feedback_loop.ticks or app.feedback_loop._worker.wait(
+            60
+        )  # a busy machine takes its time
         assert engine.asked
 
 
@@ -1095,7 +1103,7 @@ def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: Fak
     with udp_socket() as other:
         free = other.getsockname()[1]
     with closing(started(ctx, canvas=CANVAS, osc_port=free)) as app:
-        osc = app.surfaces.opened[1]
+        osc = app.controllers.opened[1]
         assert isinstance(osc, OscInput)
         message = OscMessageBuilder("/liveflight/camera/rotation/raw")
         message.add_arg(45.0)
@@ -1103,7 +1111,7 @@ def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: Fak
         osc.receive(b"\xff\xfe nonsense", ("127.0.0.1", 5))
         app.frame(0.0)
         assert app.flight.controls.setting("camera.rotation") == 45.0
-        assert app.overlay.lines(app.surfaces)[-1] == "1 OSC messages refused"
+        assert app.overlay.lines(app.controllers)[-1] == "1 OSC messages refused"
     app.close()
     with udp_socket(free):
         """The port is given back."""

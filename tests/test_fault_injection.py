@@ -43,32 +43,32 @@ class Part(NamedTuple):
 
 PARTS = {
     "controllers": Part("fader", "poll"),
-    "telling a controller": Part("fader", "tell", spoils=False),
+    "telling a controller": Part("fader", "publish", spoils=False),
     "a controller's lines": Part("fader", "lines", spoils=False),
     "a message": Part("flight", "_apply"),
-    "what is awaited": Part("flight.looks", "arrive"),
-    "the next target": Part("flight.course", "arrive"),
+    "what is awaited": Part("flight.preset_player", "arrive"),
+    "the next target": Part("flight.target_selector", "arrive"),
     "cues": Part("flight.cues", "advance"),
     "the autopilot": Part("flight", "_pilot"),
     "the beat": Part("flight.tempo", "advance"),
     "glides": Part("flight.controls", "advance"),
-    "morphs": Part("flight.looks", "advance"),
+    "morphs": Part("flight.preset_player", "advance"),
     "modulation": Part("flight.modulation", "advance"),
-    "looking ahead": Part("flight.course", "look_ahead"),
-    "the governor": Part("app.pace", "displayed"),
-    "the canvas's size": Part("app.pace", "fit_canvas"),
+    "looking ahead": Part("flight.target_selector", "prefetch_next"),
+    "the governor": Part("app.frame_pacer", "displayed"),
+    "the canvas's size": Part("app.frame_pacer", "fit_canvas"),
     "the camera's motion": Part("app._camera", "warp"),
-    "the camera's picture": Part("app._seeding", "look"),
-    "the dream moves": Part("app.dream", "move"),
-    "the dream begins": Part("app.dream", "begin"),
-    "the dream arrives": Part("app.dream", "arrive"),
-    "the dream grows": Part("app.dream", "grow"),
-    "the dream is looked at": Part("app.dream", "view"),
-    "the canvas is warped": Part("app.dream._feedback", "warp", lines=2),
-    "the canvas is read": Part("app.dream", "_read"),
-    "the canvas is renewed": Part("app.dream._feedback", "renew"),
+    "the camera's picture": Part("app._image_source", "look"),
+    "the dream moves": Part("app.feedback_loop", "move"),
+    "the dream begins": Part("app.feedback_loop", "begin"),
+    "the dream arrives": Part("app.feedback_loop", "arrive"),
+    "the dream grows": Part("app.feedback_loop", "grow"),
+    "the dream is looked at": Part("app.feedback_loop", "view"),
+    "the canvas is warped": Part("app.feedback_loop._feedback", "warp", lines=2),
+    "the canvas is read": Part("app.feedback_loop", "_read"),
+    "the canvas is renewed": Part("app.feedback_loop._feedback", "renew"),
     "the engine": Part("engine", "step"),
-    "present": Part("app._screen._present", "draw", draws=True),
+    "present": Part("app._presenter._present", "draw", draws=True),
     "overlay": Part("app.overlay", "draw"),
     "the output's events": Part("stage", "events"),
     "the output": Part("stage", "show", draws=True),
@@ -86,7 +86,7 @@ class Fader:
     def poll(self, now: float) -> None:
         self.mailbox.put(Nudge("colour.hue", 1e-6))
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         pass
 
     def lines(self) -> list[str]:
@@ -125,7 +125,7 @@ def begin(
     def begin(live: bool = True) -> Show:
         show = Show(Stage(ctx, (64, 36), bottom_up=True), FakeEngine(), live=live)
         show.fader = Fader()  # type: ignore[attr-defined]
-        show.app.surfaces.add(show.fader, "the fader")  # type: ignore[attr-defined]
+        show.app.controllers.add(show.fader, "the fader")  # type: ignore[attr-defined]
         for key, value in {"camera.pan_x": 0.5, "show.hud": True}.items():
             show.flight.controls.set(key, value)
         show.flight.controls.set("ascent.noise", 0.0)
@@ -291,14 +291,14 @@ def test_a_frame_that_fails_outside_its_parts_is_survived_by_the_loop(
             return [Quit()] if len(self.shown) == 3 else []
 
     show.app.output = stage = Ending(show.stage.ctx, (8, 4), False)
-    tick, calls = show.app.meter.tick, iter(range(1000))
+    tick, calls = show.app.frame_counter.tick, iter(range(1000))
 
     def sometimes(*given: Any, **named: Any) -> float:
         if next(calls) % 2:
             raise ZeroDivisionError(FAULT)
         return tick(*given, **named)
 
-    monkeypatch.setattr(show.app.meter, "tick", sometimes)
+    monkeypatch.setattr(show.app.frame_counter, "tick", sometimes)
     run(show.app, 1000)
     assert len(stage.shown) == 4
     assert f"a frame failed: {FAULT}" in show.flight.reports.counts
@@ -363,7 +363,7 @@ def test_no_thread_is_started_in_mid_show(
     begin: Callable[..., Show], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show = begin()
-    show.app.dream._worker.close(1)
+    show.app.feedback_loop._worker.close(1)
     show.frame(2)
 
     def refuse(thread: threading.Thread) -> None:
@@ -438,9 +438,9 @@ def test_a_larger_canvas_without_memory_for_it_leaves_the_one_there_is(
     short = Short(show.stage.ctx, monkeypatch)
     short.most = 32 * 18
     size = show.app.canvas_size
-    monkeypatch.setattr(show.app.pace, "fit_canvas", lambda: None)
-    monkeypatch.setattr(show.app.pace, "out_of_memory", lambda: False)  # nothing is smaller
-    show.flight.course.size = (64, 36)
+    monkeypatch.setattr(show.app.frame_pacer, "fit_canvas", lambda: None)
+    monkeypatch.setattr(show.app.frame_pacer, "out_of_memory", lambda: False)  # nothing is smaller
+    show.flight.target_selector.size = (64, 36)
     asked = len(show.engine.asked)
     pictures = [show.frame(4) for _ in range(4)]
     assert show.app.canvas_size == size and len(show.engine.asked) > asked
@@ -479,6 +479,6 @@ def test_an_engine_that_never_begins_leaves_a_picture_however_long_it_flies(
     show.canvas = pink(show.app.canvas_size, 3)
     Broken(show, PARTS["the dream begins"], monkeypatch).error = RuntimeError(FAULT)
     show.frame(seconds(60))
-    matrix = show.app.dream._pending.matrix
+    matrix = show.app.feedback_loop._pending.matrix
     assert np.isfinite(matrix).all() and abs(matrix[0, 0]) > 0.1
     assert np.isfinite(show.canvas.astype(np.float32)).all()

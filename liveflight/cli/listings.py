@@ -9,7 +9,7 @@ from liveflight import networks as registry
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import ROWS
 from liveflight.storage import cue_lists
-from liveflight.storage import presets as shelf
+from liveflight.storage import presets as preset_bank
 
 if TYPE_CHECKING:
     from liveflight.show.filter_ranking import Found
@@ -78,9 +78,9 @@ def found(filters: Sequence[Found]) -> Rows:
 
 def presets() -> Rows:
     rows: Rows = [("SLOT", "PRESET", "NETWORK", "WHAT IT IS")]
-    for name in shelf.names():
+    for name in preset_bank.names():
         try:
-            preset = shelf.find(name)
+            preset = preset_bank.find(name)
         except LiveflightError as error:
             rows.append(("", name, "", str(error)))
             continue

@@ -65,7 +65,7 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     return Options(**{**given, **more, "settings": settings})
 
 
-def surfaces(args: argparse.Namespace) -> dict[str, object]:
+def controllers(args: argparse.Namespace) -> dict[str, object]:
     """The Options of the control surfaces that were asked for."""
     port = args.osc_port if args.oscquery_port is None else args.oscquery_port
     return {

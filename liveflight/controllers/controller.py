@@ -22,7 +22,7 @@ class Controller(Protocol):
         a show): the moment to say what changes with time itself, as a running clock does."""
         ...
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Once per frame, in their order: what every control that has a value is set to, by key,
         and the messages of the frame that began at `now`. Of one that was late it may come with the
         next, after that one's `poll`."""

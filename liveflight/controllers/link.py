@@ -54,7 +54,7 @@ class LinkInput:
             if math.isfinite(beats) and math.isfinite(tempo):
                 self._mailbox.put(Beat(beats, tempo, origin=ORIGIN))
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._quantum = float(values["tempo.beats_per_bar"])
         if wanted := self._wanted(values, heard):
             session, micros = self._session()

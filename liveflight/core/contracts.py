@@ -206,7 +206,7 @@ class Engine(Protocol):
         """The number format of the network's convolutions here, such as `float32` or `bfloat16`."""
         ...
 
-    def living(self, network: str, layer: str) -> Sequence[int]:
+    def active_filters(self, network: str, layer: str) -> Sequence[int]:
         """The filters of a prepared network's layer that answer to anything at all."""
         ...
 

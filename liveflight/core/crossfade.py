@@ -127,11 +127,11 @@ class Autopilot:
         return self._stops
 
     def onward(
-        self, here: Target, living: Sequence[int], likeness: Sequence[float] | None = None
+        self, here: Target, active_filters: Sequence[int], likeness: Sequence[float] | None = None
     ) -> Target:
         """The next stop; without a list, where wandering leads."""
         if not self._stops:
-            return self.wander(here, living, likeness)
+            return self.wander(here, active_filters, likeness)
         for _ in self._stops:
             stop, self._next = self._stops[self._next], (self._next + 1) % len(self._stops)
             if stop != here:
@@ -139,13 +139,13 @@ class Autopilot:
         return here
 
     def wander(
-        self, here: Target, living: Sequence[int], likeness: Sequence[float] | None = None
+        self, here: Target, active_filters: Sequence[int], likeness: Sequence[float] | None = None
     ) -> Target:
         """Another living filter of the same layer, none of the last ones as far as there are
         others, or `here` where there is none: of a random handful the best neighbour, by how alike
         (-1..1) each filter is to `here`; None takes the first."""
         self._seen.append(here)
-        others = [number for number in living if number != here.filter]
+        others = [number for number in active_filters if number != here.filter]
         if not others:
             return here
         place = here.network, here.layer

@@ -61,11 +61,11 @@ class Row:
 
 
 _SHAPES: Mapping[str, Callable[[float, int], float]] = {
-    "sine": lambda course, seed: math.sin(math.tau * course),
-    "triangle": lambda course, seed: 1 - 4 * abs((course + 0.25) % 1 - 0.5),
-    "saw": lambda course, seed: 2 * (course % 1) - 1,
-    "square": lambda course, seed: 1.0 if course % 1 < 0.5 else -1.0,
-    "random": lambda course, seed: _dice(seed, math.floor(course)),
+    "sine": lambda target_selector, seed: math.sin(math.tau * target_selector),
+    "triangle": lambda target_selector, seed: 1 - 4 * abs((target_selector + 0.25) % 1 - 0.5),
+    "saw": lambda target_selector, seed: 2 * (target_selector % 1) - 1,
+    "square": lambda target_selector, seed: 1.0 if target_selector % 1 < 0.5 else -1.0,
+    "random": lambda target_selector, seed: _dice(seed, math.floor(target_selector)),
 }
 """From the course an LFO has run, in whole turns and parts, to -1 to 1. `random` is sample and
 hold: another place at random every turn."""
@@ -208,12 +208,14 @@ class Modulation:
                 yield self._smoothed[number]
 
     def _source(self, number: int, row: Row, dt: float, beats: float, controls: Controls) -> float:
-        course = row.phase + (self._seconds * row.hertz if row.hertz else beats / row.beats)
+        target_selector = row.phase + (
+            self._seconds * row.hertz if row.hertz else beats / row.beats
+        )
         match row.source:
             case "lfo":
-                return _SHAPES[row.shape](course, self._seed + number)
+                return _SHAPES[row.shape](target_selector, self._seed + number)
             case "walk":
-                return _walk(self._seed + number, course)
+                return _walk(self._seed + number, target_selector)
             case "sound":
                 return controls.number(f"sound.{row.band}")
             case "onset":
@@ -232,10 +234,10 @@ class Modulation:
         return height
 
 
-def _walk(seed: int, course: float) -> float:
+def _walk(seed: int, target_selector: float) -> float:
     """From one place at random to the next, evenly rounded: the same at every frame rate."""
-    turn = math.floor(course)
-    part = course - turn
+    turn = math.floor(target_selector)
+    part = target_selector - turn
     eased = part * part * (3 - 2 * part)
     here, there = _dice(seed, turn), _dice(seed, turn + 1)
     return here + (there - here) * eased

@@ -67,7 +67,7 @@ def examine(osc_port: int) -> Iterator[Finding]:
 
         devices = tried("devices")
         graphics = tried("graphics", output="headless")
-        surfaces = {name: tried(function) for name, function in _SURFACES.items()}
+        controllers = {name: tried(function) for name, function in _SURFACES.items()}
         providers = tried("providers")
         stepping = {
             name: tried("engine", name=name, device="auto")
@@ -83,7 +83,7 @@ def examine(osc_port: int) -> Iterator[Finding]:
     yield from _weights()
     yield from _folders()
     yield osc(osc_port)
-    for name, trial in surfaces.items():
+    for name, trial in controllers.items():
         yield _surface(name, _answer(trial))
 
 

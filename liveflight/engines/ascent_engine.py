@@ -96,7 +96,7 @@ class AscentEngine:
             for network, names in _by_network(layers).items()
         )
 
-    def living(self, network: str, layer: str) -> list[int]:
+    def active_filters(self, network: str, layer: str) -> list[int]:
         spread = self._spreads[network][layer]
         return torch.nonzero(spread > 0.05 * spread.median()).flatten().tolist()
 

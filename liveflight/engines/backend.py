@@ -80,7 +80,7 @@ class Backend(Protocol):
 
 def excitation(weights: Mapping[int | None, float], spread: Tensor, objective: str) -> Objective:
     """Of one layer's filters (None: the whole layer) and their weights. `spread`: float32 (C,), see
-    `spreads`; each filter is measured in it, so that weights mean the same in every layer and
+    `response_stds`; each filter is measured in it, so that weights mean the same in every layer and
     network."""
     floor = 0.01 * float(spread.median()) + 1e-12
     factors = torch.zeros_like(spread)
@@ -115,7 +115,7 @@ def normalised(picture: Tensor, known: Network) -> Tensor:
 
 
 @torch.no_grad()
-def spreads(known: Network, module: Features) -> dict[str, Tensor]:
+def response_stds(known: Network, module: Features) -> dict[str, Tensor]:
     """Each filter's standard deviation over two pictures of noise, by layer: float32 (C,), on the
     CPU."""
     return {name: spread for name, (spread, _) in responses(known, module).items()}
@@ -123,7 +123,7 @@ def spreads(known: Network, module: Features) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def responses(known: Network, module: Features) -> dict[str, tuple[Tensor, np.ndarray]]:
-    """By layer, each filter's spread (see `spreads`) and where in the noise it answers, as float32
+    """By layer, each filter's spread (see `response_stds`) and where in the noise it answers, as float32
     (C, 32): its signature, mean 0 and length 1, of which the product of two filters' is how alike
     they are, -1..1. All 0 of a filter that answers alike everywhere."""
     noise = np.stack([pink(NOISE_SIZE, seed, deviation=NOISE_DEVIATION) for seed in (1, 2)])

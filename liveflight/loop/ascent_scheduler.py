@@ -29,14 +29,19 @@ class AscentScheduler:
     def __init__(
         self,
         flight: Flight,
-        dream: FeedbackLoop,
-        pace: FramePacer,
-        laps: FrameTimer,
+        feedback_loop: FeedbackLoop,
+        frame_pacer: FramePacer,
+        frame_timer: FrameTimer,
         listen: Callable[[], None],
         guard: FaultGuard,
     ) -> None:
         """`listen` has the flight hear what was asked of it until now."""
-        self._flight, self._dream, self._pace, self._laps = flight, dream, pace, laps
+        self._flight, self._feedback_loop, self._frame_pacer, self._frame_timer = (
+            flight,
+            feedback_loop,
+            frame_pacer,
+            frame_timer,
+        )
         self._listen = listen
         self._guard = guard
         self._longest = 0.0
@@ -45,30 +50,35 @@ class AscentScheduler:
     def spare(self) -> float:
         """Seconds that this frame has left, but for a tick that begins in it and may fit: with as
         much as the slower ones take, for one that just misses its frame is seen a frame later."""
-        left = self._pace.patience(self._laps.elapsed)
-        return left if self._dream.ticking else left - self._longest
+        left = self._frame_pacer.patience(self._frame_timer.elapsed)
+        return left if self._feedback_loop.ticking else left - self._longest
 
-    def tend(self) -> bool:
+    def poll_ascent(self) -> bool:
         """Waits for the tick of an earlier frame for as long as there is time, and begins another
         as soon as it has arrived; whether it did. All of it before the controls are read: what a
         performer does then reaches the screen without having waited for the ascent."""
         began = False
-        while self._dream.ticking and self._arrived() and not began and self._dream.since:
+        while (
+            self._feedback_loop.ticking
+            and self._arrived()
+            and not began
+            and self._feedback_loop.since
+        ):
             self._listen()
-            self._laps.end("control")
+            self._frame_timer.end("control")
             began = self._flight.flying and self._begin()
         if began:
-            parts = self._laps.seconds
-            self._pace.turned(parts.get("hand-over", 0.0) + parts.get("warp", 0.0))
+            parts = self._frame_timer.seconds
+            self._frame_pacer.turned(parts.get("hand-over", 0.0) + parts.get("warp", 0.0))
         return began
 
     def ascend(self, dt: float, began: bool) -> None:
         """The tick of this frame, unless one has begun in it; seen at once if it fits."""
-        if not (began or self._dream.ticking) and self._begin():
+        if not (began or self._feedback_loop.ticking) and self._begin():
             self._arrived()
-        if self._dream.since > _ADRIFT and not self._dream.ticking:
-            self._guard.run("the motion of the canvas", self._dream.settle)
-        self._guard.run("the growth of the picture", self._dream.grow, dt)
+        if self._feedback_loop.since > _ADRIFT and not self._feedback_loop.ticking:
+            self._guard.run("the motion of the canvas", self._feedback_loop.settle)
+        self._guard.run("the growth of the picture", self._feedback_loop.grow, dt)
 
     def _begin(self) -> bool:
         """Whether a tick could begin. Not for a while after one that failed."""
@@ -76,50 +86,52 @@ class AscentScheduler:
 
     def _start(self) -> bool:
         """Whether a tick could begin: not while the canvas is too large for the memory."""
-        engine, size = self._flight.loader.engine, self._flight.course.size
-        if engine is None or size is None or self._pace.halted:
+        engine, size = self._flight.loader.engine, self._flight.target_selector.size
+        if engine is None or size is None or self._frame_pacer.halted:
             return False
-        seconds = min(self._dream.since, max(LONGEST, self._pace.interval))
-        settings = ascent(self._flight.controls, seconds, self._pace.steps)
-        if slower := self._dream.couple(engine):
+        seconds = min(self._feedback_loop.since, max(LONGEST, self._frame_pacer.interval))
+        settings = ascent(self._flight.controls, seconds, self._frame_pacer.steps)
+        if slower := self._feedback_loop.couple(engine):
             self._flight.reports.add(slower)
         if not self._fits(size):
             return False
-        self._dream.begin(engine, self._flight.mix(), settings, self._dream.size)
+        self._feedback_loop.begin(engine, self._flight.mix(), settings, self._feedback_loop.size)
         return True
 
     def _fits(self, size: Size) -> bool:
         """Give the canvas that size; whether a tick can begin on what it has come to. Where the
         graphics memory has no room for it, a smaller one is prepared, or else it stays as it is."""
         try:
-            self._dream.resize(size)
+            self._feedback_loop.resize(size)
         except LiveflightError as error:
             if not self._guard.live:
                 raise
             self._flight.reports.add(error)
-            return not self._pace.out_of_memory()
+            return not self._frame_pacer.out_of_memory()
         return True
 
     def _arrived(self) -> bool:
         """Whether the tick in flight has come to an end; one that failed is reported, and the last
         good picture moves on."""
-        return bool(self._guard.run(_STEP, self._take)) or not self._dream.ticking
+        return bool(self._guard.run(_STEP, self._take)) or not self._feedback_loop.ticking
 
     def _take(self) -> bool:
         try:
-            if not self._dream.arrive(self._pace.patience(self._laps.elapsed)):
+            if not self._feedback_loop.arrive(
+                self._frame_pacer.patience(self._frame_timer.elapsed)
+            ):
                 return False
-            self._longest = max(self._dream.duration, _FORGETTING * self._longest)
-            self._pace.ticked(self._dream.duration, self._dream.steps)
+            self._longest = max(self._feedback_loop.duration, _FORGETTING * self._longest)
+            self._frame_pacer.ticked(self._feedback_loop.duration, self._feedback_loop.steps)
         except FloatingPointError as error:
-            self._dream.reseed()
+            self._feedback_loop.reseed()
             said = f"{error}: starting again from noise"
             if not self._guard.live:
                 self._flight.reports.add(said)
             else:
                 self._guard.failed(_STEP, error, said)
         except (OutOfMemoryError, MemoryError) as error:
-            if not (self._guard.live and self._pace.out_of_memory()):
+            if not (self._guard.live and self._frame_pacer.out_of_memory()):
                 raise
             self._flight.reports.add(f"{error}: going on with a smaller canvas")
         return True

@@ -75,20 +75,22 @@ class FramePacer:
             return
         scale = self.governor.scale if self.governed else self.governor.ceiling
         size = canvas(self._options, engine.device, scale)
-        course = self._flight.course
-        if course.size in (None, size) or course.ready_at(size):
-            course.size, self.scale = size, scale
+        target_selector = self._flight.target_selector
+        if target_selector.size in (None, size) or target_selector.ready_at(size):
+            target_selector.size, self.scale = size, scale
             smaller = self.governor.smaller if self.governed else ()
             if engine.device == "cpu":  # has no memory of its own that a canvas may not fit into
                 smaller = smaller[:1]
-            course.refuges = [canvas(self._options, engine.device, each) for each in smaller]
-        course.hurried = self.governed and self.governor.pressed
+            target_selector.refuges = [
+                canvas(self._options, engine.device, each) for each in smaller
+            ]
+        target_selector.hurried = self.governed and self.governor.pressed
 
     def patience(self, elapsed: float) -> float:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
         return self.interval - elapsed - self._turning - self._drawing - _MARGIN
 
-    def respite(self, elapsed: float) -> float:
+    def time_until_present(self, elapsed: float) -> float:
         """Seconds that a frame which is drawn may wait, as even as can be, until it is shown."""
         return self.interval - elapsed - self.showing - _MARGIN
 

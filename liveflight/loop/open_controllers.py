@@ -22,9 +22,8 @@ from liveflight.controllers.replay.recorder import FlightRecorder
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.fault_guard import FaultGuard, Report
 from liveflight.core.mailbox import Mailbox, Message
-from liveflight.show import start_flight
 from liveflight.show.flight import Flight
-from liveflight.show.start_flight import Options
+from liveflight.show.start_flight import Options, start_flight
 from liveflight.system.worker import Worker
 
 _FIRST, _LONGEST = 3.0, 30.0
@@ -63,10 +62,10 @@ class OpenControllers:
         self._trying: _Absent | None = None
         self._work: Worker[None] = Worker(background, niceness=5)
 
-    def open(self, surfaces: Iterable[Named]) -> None:
+    def open(self, controllers: Iterable[Named]) -> None:
         """Adds those that can be opened, each before the next is asked for; the others are tried
         again for as long as the show lasts."""
-        for name, surface in surfaces:
+        for name, surface in controllers:
             try:
                 self.add(surface, name)
             except Exception as error:
@@ -88,7 +87,7 @@ class OpenControllers:
         for surface in self.opened:
             self._guard.run(self._names[surface], surface.poll, now)
 
-    def tell(
+    def publish(
         self,
         now: float,
         values: Mapping[str, Value],
@@ -123,7 +122,7 @@ class OpenControllers:
         while self._owed:
             frame = self._owed.popleft()
             for surface in self.opened:
-                self._aside.run(self._names[surface], surface.tell, *frame)
+                self._aside.run(self._names[surface], surface.publish, *frame)
 
     def _keep(self, surface: Controller, name: str) -> None:
         self.opened.append(surface)
@@ -164,17 +163,17 @@ def _why(name: str, error: Exception) -> str:
     )
 
 
-def take_off(flight: Flight, options: Options) -> list[Named]:
+def start(flight: Flight, options: Options) -> list[Named]:
     """The flight begins; the surfaces that record it, and that play what was recorded.
 
     Raises LiveflightError for names that do not exist."""
-    score = start_flight.take_off(flight, options)
+    score = start_flight(flight, options)
     scores: list[Named] = []
     if options.replay:
         scores.append(("the replay", RecordingPlayer(options.replay)))
     if options.record:
         recorder = FlightRecorder(options.record, score)
-        flight.looks.shelf.heard = recorder.note
+        flight.preset_player.preset_bank.heard = recorder.note
         scores.append(("the recording", recorder))
     if score.cues:
         flight.cues.start(score.cues)

@@ -34,13 +34,13 @@ class Overlay:
         self,
         output: Output,
         flight: Flight,
-        meter: FrameCounter,
-        pace: FramePacer,
+        frame_counter: FrameCounter,
+        frame_pacer: FramePacer,
         mailbox: Mailbox,
         *,
         background: bool,
     ) -> None:
-        self.browser = AtlasBrowser(mailbox, lambda: flight.course.flown)
+        self.browser = AtlasBrowser(mailbox, lambda: flight.target_selector.flown)
         self.search = Search(mailbox, self.browser)
         self._view = AtlasOverlay(output.ctx, background)
         self._view.warm_up(output.framebuffer)
@@ -50,7 +50,7 @@ class Overlay:
         """What was said and reported when the atlas was last drawn."""
         self._toast, self._spoken = "", 0.0
         """What came of that since it was opened, and how many seconds ago."""
-        self._flight, self._meter, self._pace = flight, meter, pace
+        self._flight, self._frame_counter, self._frame_pacer = flight, frame_counter, frame_pacer
         self._hud = Hud(output.ctx, background)
         self._hud.warm_up(output.framebuffer)
         self._lines: list[str] = []
@@ -61,7 +61,7 @@ class Overlay:
         """Seconds since the last one."""
 
     def draw(
-        self, output: Output, surfaces: OpenControllers, picker: ControlPicker, dt: float
+        self, output: Output, controllers: OpenControllers, picker: ControlPicker, dt: float
     ) -> None:
         """Over the output's finished frame, as far as the flight's controls want it or a download
         keeps everybody waiting."""
@@ -76,39 +76,39 @@ class Overlay:
         waiting = self._flight.loader.downloading and not self._flight.mix()
         if (controls.flag("show.hud") or waiting) and not self.search.open:
             if self._age >= EVERY or not dt:
-                self._age, self._lines = 0.0, self.lines(surfaces)
+                self._age, self._lines = 0.0, self.lines(controllers)
             indent = self._thumbnail(output)
             self._hud.draw(self._lines, where, size, bottom_up=up, indent=indent)
         if self.search.open:
             self._hud.draw(self.search.lines(), where, size, bottom_up=up, place="centre")
         elif picker.open:
             listed = picker.lines(self._flight.values())
-            listed += surfaces.lines()  # what a knob that learns waits for: it lies over the HUD
+            listed += controllers.lines()  # what a knob that learns waits for: it lies over the HUD
             self._hud.draw(listed, where, size, bottom_up=up, place="centre")
         elif controls.flag("show.help"):
             self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
 
-    def lines(self, surfaces: OpenControllers) -> list[str]:
+    def lines(self, controllers: OpenControllers) -> list[str]:
         """Targets, rates, late frames, what the governor chose, what is being prepared, the last
         message and trouble."""
-        flight, meter, pace = self._flight, self._meter, self._pace
+        flight, frame_counter, frame_pacer = self._flight, self._frame_counter, self._frame_pacer
         mix = [pair for pair in flight.mix().items() if pair[1] >= 0.005]
         shown = [f"{described(target)}\t{weight:.0%}" for target, weight in mix]
-        steps = pace.step_rate.value
+        steps = frame_pacer.step_rate.value
         lines = [
             *(shown or [flight.loader.downloading or "loading ..."]),
-            f"{meter.rate:.0f} frames/s\t{steps:.0f} steps/s\t{meter.late} late",
+            f"{frame_counter.rate:.0f} frames/s\t{steps:.0f} steps/s\t{frame_counter.late} late",
         ]
         if flight.tempo.used or flight.modulation.on_the_beat:
             lines.append(flight.tempo.line())
         awaited = flight.loader.downloading or f"preparing {flight.awaited} ..."
         said = [
-            pace.effort if pace.governed else "",
+            frame_pacer.effort if frame_pacer.governed else "",
             awaited if flight.awaited else "",
             flight.last_message,
             flight.reports.last if self._quiet < FADE else "",
         ]
-        return [*lines, *filter(None, said), *surfaces.lines()]
+        return [*lines, *filter(None, said), *controllers.lines()]
 
     def _atlas(self, output: Output, dt: float) -> bool:
         """Draw the atlas over everything; whether it is open."""
@@ -144,10 +144,10 @@ class Overlay:
 
     def _thumbnail(self, output: Output) -> int:
         """Draw what the flown filter looks like; how many pixels that takes from the HUD's line."""
-        course = self._flight.course
-        if not course.goal:
+        target_selector = self._flight.target_selector
+        if not target_selector.goal:
             return 0
-        here, find = course.here, self.browser.thumbnails.of
+        here, find = target_selector.here, self.browser.thumbnails.of
         size, up = output.size, output.bottom_up
         return self._view.thumbnail(here, lambda: find(here), output.framebuffer, size, up)
 

@@ -18,9 +18,17 @@ class Presenter:
     """Draws into the output's framebuffer; the output itself is given each time."""
 
     def __init__(
-        self, output: Output, flight: Flight, dream: FeedbackLoop, meter: FrameCounter
+        self,
+        output: Output,
+        flight: Flight,
+        feedback_loop: FeedbackLoop,
+        frame_counter: FrameCounter,
     ) -> None:
-        self._flight, self._dream, self._meter = flight, dream, meter
+        self._flight, self._feedback_loop, self._frame_counter = (
+            flight,
+            feedback_loop,
+            frame_counter,
+        )
         self._present = PresentPass(output.ctx)
         self._present.warm_up(output.framebuffer)
         self._master = self._drawn = 1.0
@@ -31,16 +39,16 @@ class Presenter:
         Return True."""
         controls = self._flight.controls
         fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
-        moved = self._flight.guard.run("the motion of the picture", self._dream.view)
+        moved = self._flight.guard.run("the motion of the picture", self._feedback_loop.view)
         self._drawn = self._faded(dt)
         self._present.draw(
-            moved or self._dream.still(),
+            moved or self._feedback_loop.still(),
             output.framebuffer,
             output.size,
             fit=fit,
             bottom_up=output.bottom_up,
             master=self._drawn,
-            frame=self._meter.frames,
+            frame=self._frame_counter.frames,
         )
         return True
 
@@ -52,7 +60,7 @@ class Presenter:
 
     def picture(self, size: tuple[int, int]) -> np.ndarray:
         """Return what is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""
-        return self._present.picture(self._dream.view(), size)
+        return self._present.picture(self._feedback_loop.view(), size)
 
     def release(self) -> None:
         self._present.release()

@@ -57,16 +57,20 @@ class Sight:
 
     def __init__(
         self,
-        course: TargetSelector,
-        seeding: ImageSource,
+        target_selector: TargetSelector,
+        image_source: ImageSource,
         weights: Mapping[str, Path],
         report: Callable[[object], None],
         background: bool,
     ) -> None:
         """`weights`: files by the network they are for. `report` is told of trouble, once: nothing
         that sight lacks ends a flight, nor a render."""
-        self._course, self._seeding, self._report = course, seeding, report
-        self._background = background and seeding.given
+        self._target_selector, self._image_source, self._report = (
+            target_selector,
+            image_source,
+            report,
+        )
+        self._background = background and image_source.given
         self._eye = _Eye(weights)
         self._worker: Worker[_Look] = Worker(self._background, _NICENESS)
         self._asked: Place = ("", "")
@@ -85,13 +89,13 @@ class Sight:
         self._mailbox = mailbox
 
     def poll(self, now: float) -> None:
-        if self._wanted and self._course.goal:
-            self._look(now, self._course.here)
+        if self._wanted and self._target_selector.goal:
+            self._look(now, self._target_selector.here)
         else:
             self._choose(None)
         self._tell()
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._wanted = bool(values["show.autopilot"]) and values["show.autopilot_mode"] == "sight"
 
     def lines(self) -> list[str]:
@@ -103,7 +107,7 @@ class Sight:
 
     def _look(self, now: float, here: Target) -> None:
         """Take in a look that has ended, and begin another when it is time."""
-        if not self._seeding.given:
+        if not self._image_source.given:
             if not self._blindness_told:
                 self._blindness_told = True
                 self._report("sight needs --camera or --image: wandering")
@@ -115,7 +119,7 @@ class Sight:
             self._choose(here)
         if self._worker.busy or now < self._due or here.network == self._failed:
             return
-        picture = self._seeding.seen()
+        picture = self._image_source.seen()
         if picture is not None:
             self._due = now + _EVERY
             self._asked = here.network, here.layer
@@ -147,9 +151,9 @@ class Sight:
             flown = {
                 each.filter for each in self._flown if (each.network, each.layer) == self._place
             }
-            living = self._course.living()
-            self._strongest = self._target(self._attention.choose(living, ()))
-            self._next = self._target(self._attention.choose(living, flown))
+            active_filters = self._target_selector.active_filters()
+            self._strongest = self._target(self._attention.choose(active_filters, ()))
+            self._next = self._target(self._attention.choose(active_filters, flown))
 
     def _target(self, number: int | None) -> Target | None:
         return None if number is None else Target(*self._place, number)

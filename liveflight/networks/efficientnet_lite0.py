@@ -128,7 +128,7 @@ def _find() -> Path | None:
 
 
 def _load(given: Path | None, progress: Progress | None) -> Layered:
-    from liveflight.networks.layered import furnish
+    from liveflight.networks.layered import load_parameters
 
     path = given or _find()
     if path is None:
@@ -145,7 +145,7 @@ def _load(given: Path | None, progress: Progress | None) -> Layered:
     classes = state["_fc.weight"].detach().float()[:, :, None, None]
     parameters[f"{imagenet.LAYER}.2.weight"] = classes.contiguous()
     parameters[f"{imagenet.LAYER}.2.bias"] = state["_fc.bias"].detach().float()
-    return furnish(_build(), parameters, path)
+    return load_parameters(_build(), parameters, path)
 
 
 def _fold(state: dict[str, Tensor], one: _Convolution) -> tuple[Tensor, Tensor]:

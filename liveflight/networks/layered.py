@@ -78,7 +78,7 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total % 2
 
 
-def furnish(module: Layered, parameters: Mapping[str, Tensor], path: Path) -> Layered:
+def load_parameters(module: Layered, parameters: Mapping[str, Tensor], path: Path) -> Layered:
     """Gives the module its parameters, named `layer...weight` and `layer...bias`, all float32, and
     freezes it. Raises LiveflightError naming `path` where a value is NaN or infinite."""
     refuse_infinite(parameters, path)

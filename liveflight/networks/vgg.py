@@ -109,14 +109,14 @@ def _kept(vgg: _Vgg) -> Path:
 
 
 def _load(vgg: _Vgg, given: Path | None, progress: Progress | None) -> Layered:
-    from liveflight.networks.layered import furnish
+    from liveflight.networks.layered import load_parameters
 
     path, state = (given, _read(vgg, given)) if given else _own(vgg, progress)
     parameters: dict[str, Tensor] = {}
     for stage in vgg.convolutions():
         for part in ("weight", "bias"):
             parameters[f"{stage.name}.{part}"] = _copied(state[f"features.{stage.index}.{part}"])
-    return furnish(_build(vgg), parameters, path)
+    return load_parameters(_build(vgg), parameters, path)
 
 
 def _copied(value: Tensor) -> Tensor:

@@ -12,12 +12,12 @@ from liveflight.storage.cue_lists import Cue, CueList
 
 class CuePlayer:
     def __init__(
-        self, controls: Controls, looks: PresetPlayer, report: Callable[[object], None]
+        self, controls: Controls, preset_player: PresetPlayer, report: Callable[[object], None]
     ) -> None:
         """`report` is told of cues that cannot be flown; they are skipped. One whose look turns out
         to be wrong only once its networks' layers are known is not: the look before it stays for
         its time."""
-        self._controls, self._looks, self._report = controls, looks, report
+        self._controls, self._preset_player, self._report = controls, preset_player, report
         self._cues: tuple[Cue, ...] = ()
         self._here = 0
         self._flown = 0.0
@@ -85,7 +85,9 @@ class CuePlayer:
 
     def _recall(self, cue: Cue) -> None:
         beats = cue.transition_beats * 60 / self._controls.number("tempo.bpm")
-        self._looks.recall(self._looks.shelf.find(cue.preset), beats or cue.transition, cue.curve)
+        self._preset_player.recall(
+            self._preset_player.preset_bank.find(cue.preset), beats or cue.transition, cue.curve
+        )
 
     def _told(self) -> str:
         cue = self._cues[self._here]

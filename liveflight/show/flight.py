@@ -37,13 +37,15 @@ class Flight:
         self.controls = Controls()
         self.reports = FaultReports()
         self.guard = FaultGuard(self.reports.add, live=False)
-        self.course = TargetSelector(loader, self.reports.add)
+        self.target_selector = TargetSelector(loader, self.reports.add)
         self.journey = Autopilot(seed)
         self.tempo = Tempo(self.controls)
         self.modulation = Modulation(seed)
-        self.looks = PresetPlayer(self.controls, self.course, self.journey, self.modulation, seed)
-        self.looks.shelf.passed = self.reports.add
-        self.cues = CuePlayer(self.controls, self.looks, self.reports.add)
+        self.preset_player = PresetPlayer(
+            self.controls, self.target_selector, self.journey, self.modulation, seed
+        )
+        self.preset_player.preset_bank.passed = self.reports.add
+        self.cues = CuePlayer(self.controls, self.preset_player, self.reports.add)
         self.loader = loader
         self.speaker = ""
         """Origin of the message that is being applied."""
@@ -54,21 +56,27 @@ class Flight:
         self._panic = Panic()
         self._piloted = 0.0
         """When the autopilot last chose; it waits a dwell even where nothing came of that."""
-        course = self.course
+        target_selector = self.target_selector
         self._triggers: dict[str, Callable[[], None]] = {
-            "mix.filter_next": lambda: self._turn(target_navigation.filter_beside(course.here, 1)),
+            "mix.filter_next": lambda: self._turn(
+                target_navigation.filter_beside(target_selector.here, 1)
+            ),
             "mix.filter_previous": lambda: self._turn(
-                target_navigation.filter_beside(course.here, -1)
+                target_navigation.filter_beside(target_selector.here, -1)
             ),
-            "mix.layer_deeper": lambda: self._turn(target_navigation.layer_beside(course.here, 1)),
+            "mix.layer_deeper": lambda: self._turn(
+                target_navigation.layer_beside(target_selector.here, 1)
+            ),
             "mix.layer_shallower": lambda: self._turn(
-                target_navigation.layer_beside(course.here, -1)
+                target_navigation.layer_beside(target_selector.here, -1)
             ),
-            "mix.network_next": lambda: self._turn(target_navigation.network_after(course)),
+            "mix.network_next": lambda: self._turn(
+                target_navigation.network_after(target_selector)
+            ),
             "mix.random": lambda: self._turn(self._wander()),
-            "mix.back": lambda: self.aim(course.history.step(-1)),
-            "mix.forth": lambda: self.aim(course.history.step(1)),
-            **self.looks.triggers(),
+            "mix.back": lambda: self.aim(target_selector.history.step(-1)),
+            "mix.forth": lambda: self.aim(target_selector.history.step(1)),
+            **self.preset_player.triggers(),
             **self.cues.triggers(),
             "tempo.tap": self.tempo.tap,
             "tempo.resync": self.tempo.resync,
@@ -96,12 +104,12 @@ class Flight:
 
     def mix(self) -> Mix:
         """What to ascend now; empty while the first network is still being loaded."""
-        return self.course.mix()
+        return self.target_selector.mix()
 
     @property
     def awaited(self) -> str:
         """What the performer waits for, while something else is still flown."""
-        return (self.looks.awaited or self.course.awaited) if self.mix() else ""
+        return (self.preset_player.awaited or self.target_selector.awaited) if self.mix() else ""
 
     @property
     def flying(self) -> bool:
@@ -122,15 +130,15 @@ class Flight:
             self.guard.attempt("what waited for the beat", self._try, message, self._apply)
         self._elapsed += dt
         run("the controls' glide", self.controls.advance, dt)
-        run("the morph", self.looks.advance, dt)
+        run("the morph", self.preset_player.advance, dt)
         run("the modulation", self.modulation.advance, dt, self.tempo.position, self.controls)
         if not self.controls.flag("show.freeze"):
-            self.course.time += dt
-        run("a look that was awaited", self._heed, self.looks.arrive)
-        run("the next target", self._heed, self.course.arrive)
+            self.target_selector.time += dt
+        run("a look that was awaited", self._heed, self.preset_player.arrive)
+        run("the next target", self._heed, self.target_selector.arrive)
         run("the cue list", self._heed, self._play_on, dt)
         run("the autopilot", self._heed, self._pilot)
-        run("what is prepared ahead", self.course.look_ahead)
+        run("what is prepared ahead", self.target_selector.prefetch_next)
 
     def _heed(self, act: Callable[P, None], *given: P.args, **named: P.kwargs) -> None:
         """Do what may turn out not to be possible; that is reported."""
@@ -145,11 +153,11 @@ class Flight:
 
     def _try(self, message: Message, act: Callable[[Message], None]) -> None:
         self.speaker = "" if isinstance(message, Ask) else message.origin
-        self.course.downloads = self.remote_downloads or not _asks_from_afar(message)
+        self.target_selector.downloads = self.remote_downloads or not _asks_from_afar(message)
         try:
             self._heed(act, message)
         finally:
-            self.speaker, self.course.downloads = "", True
+            self.speaker, self.target_selector.downloads = "", True
 
     def _begin(self, message: Message) -> None:
         """Do it now, or hold it for its beat."""
@@ -160,29 +168,38 @@ class Flight:
         """Raise LiveflightError for what cannot be done, as far as that is known at once."""
         match message:
             case Set("show.preset", name):
-                self.course.check(self.looks.shelf.find(str(name)).named)
+                self.target_selector.check(self.preset_player.preset_bank.find(str(name)).named)
             case Set("mix.target" | "pad.a" | "pad.b" | "pad.c" | "pad.d", str() as name) if name:
-                self.course.check([Target.parse(name)])
+                self.target_selector.check([Target.parse(name)])
 
     def _calm(self) -> None:
         self.tempo.drop()
         self.cues.calm()
-        self.looks.calm(self._panic.press(self._elapsed))
+        self.preset_player.calm(self._panic.press(self._elapsed))
 
     def _report(self, error: LiveflightError) -> None:
-        if not (self.course.goal or self.course.waiting):
+        if not (self.target_selector.goal or self.target_selector.waiting):
             raise CannotFlyError(str(error)) from error  # the first network could not be loaded
         self.reports.add(error)
 
     def _pilot(self) -> None:
-        course = self.course
-        if not self.controls.flag("show.autopilot") or course.waiting or not course.goal:
+        target_selector = self.target_selector
+        if (
+            not self.controls.flag("show.autopilot")
+            or target_selector.waiting
+            or not target_selector.goal
+        ):
             return
-        if self.controls.flag("pad.on") or self.looks.awaited:  # the performer's choice stands
+        if (
+            self.controls.flag("pad.on") or self.preset_player.awaited
+        ):  # the performer's choice stands
             return
-        stayed = min(course.schedule.elapsed(course.time), course.time - self._piloted)
+        stayed = min(
+            target_selector.schedule.elapsed(target_selector.time),
+            target_selector.time - self._piloted,
+        )
         if stayed >= self.controls.number("show.dwell") and self.tempo.due:
-            self._piloted = course.time
+            self._piloted = target_selector.time
             self._turn(self._onward())
 
     def aim(self, goal: Mapping[Target, float]) -> None:
@@ -190,24 +207,33 @@ class Flight:
         pad lets go.
 
         Raises LiveflightError for names that do not exist."""
-        self.course.aim(goal, self.controls.number("mix.crossfade"))
-        self.looks.lift_pad()
+        self.target_selector.aim(goal, self.controls.number("mix.crossfade"))
+        self.preset_player.lift_pad()
 
     def _onward(self) -> Target:
         """Where the autopilot goes."""
-        course = self.course
+        target_selector = self.target_selector
         match self.controls.word("show.autopilot_mode"):
             case "journey":
-                return self.journey.onward(course.here, course.living(), course.likeness())
+                return self.journey.onward(
+                    target_selector.here,
+                    target_selector.active_filters(),
+                    target_selector.likeness(),
+                )
             case "sight" if seen := self.controls.word("show.seen"):
                 target = Target.parse(seen)
-                if (target.network, target.layer) == (course.here.network, course.here.layer):
+                if (target.network, target.layer) == (
+                    target_selector.here.network,
+                    target_selector.here.layer,
+                ):
                     return target
         return self._wander()
 
     def _wander(self) -> Target:
-        course = self.course
-        return self.journey.wander(course.here, course.living(), course.likeness())
+        target_selector = self.target_selector
+        return self.journey.wander(
+            target_selector.here, target_selector.active_filters(), target_selector.likeness()
+        )
 
     def _turn(self, target: Target) -> None:
         self.aim({target: 1.0})
@@ -215,32 +241,32 @@ class Flight:
     def _wish(self, name: str) -> None:
         """Goes there, unless what is awaited does. No name is what a flight says that excites
         several: one that follows it has them from its preset or its pad."""
-        if name and not self.looks.brings(target := Target.parse(name)):
+        if name and not self.preset_player.brings(target := Target.parse(name)):
             self._turn(target)
 
     def _add(self, target: Target) -> None:
         """Fly one more target, first of all: where there are too many, another has to go."""
-        mix = {one: weight for one, weight in self.course.goal.items() if weight > 0}
+        mix = {one: weight for one, weight in self.target_selector.goal.items() if weight > 0}
         share = sum(mix.values()) / len(mix) if mix else 1.0
         self.aim({target: mix.pop(target, 0.0) + share, **mix})
 
     def _extend(self, target: Target) -> None:
         count = self.journey.add(target)
-        self.course.foresee(self.journey.stops)
+        self.target_selector.prefetch(self.journey.stops)
         self.note(f"{target} is stop {count} of the journey")
 
     def recall(self, preset: Preset) -> None:
         """Takes over a preset: see `PresetPlayer.recall`."""
-        self.looks.recall(preset)
+        self.preset_player.recall(preset)
 
     def as_preset(self, name: str) -> Preset:
         """What is flown now, to be saved under this name."""
-        return self.looks.current(name)
+        return self.preset_player.current(name)
 
     def _apply(self, message: Message) -> None:
         match message:
             case Set("show.preset", name):
-                self.recall(self.looks.shelf.find(str(name)))
+                self.recall(self.preset_player.preset_bank.find(str(name)))
             case Set("mix.target", name):
                 self._wish(str(name))
             case Set(key, name) if key in self._orders:
@@ -274,15 +300,17 @@ class Flight:
         self.last_message = _described(message, self.controls)
 
     def _touched(self, key: str) -> None:
-        self.looks.touched(key)
+        self.preset_player.touched(key)
         if key == "pad.on" or (key in CORNERS and self.controls.flag("pad.on")):
-            self.looks.press_pad()
+            self.preset_player.press_pad()
 
     def values(self) -> dict[str, Value]:
         """What every control that has a value is set to, by key."""
         values = self.controls.settings()
-        values["mix.target"] = str(self.course.here) if len(self.course.goal) == 1 else ""
-        values["show.preset"] = self.looks.preset
+        values["mix.target"] = (
+            str(self.target_selector.here) if len(self.target_selector.goal) == 1 else ""
+        )
+        values["show.preset"] = self.preset_player.preset
         return values
 
 

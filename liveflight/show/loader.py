@@ -76,7 +76,7 @@ class Loader:
         self._collect()  # nobody may wait any more for what was under way
         return self._work.busy and not self._tidying
 
-    def acquainted(self, names: Iterable[str]) -> bool:
+    def layers_known(self, names: Iterable[str]) -> bool:
         """Whether it is known which layers all these networks have; starts to find it out for the
         first of which it is not.
 
@@ -117,12 +117,12 @@ class Loader:
                 self._raise_failure(plan)
         return True
 
-    def foresee(self, mixes: Iterable[Layers]) -> None:
+    def prefetch(self, mixes: Iterable[Layers]) -> None:
         """What is likely to be flown later, the likeliest first, in place of what was foreseen
-        before: loaded and planned by `look_ahead`."""
+        before: loaded and planned by `prefetch_next`."""
         self._ahead = list(dict.fromkeys(mixes))
 
-    def look_ahead(self, size: Size) -> None:
+    def prefetch_next(self, size: Size) -> None:
         """Starts with something foreseen, if nothing is under way. What cannot be loaded is left
         until somebody wants it."""
         if self._untidy and self._patience:

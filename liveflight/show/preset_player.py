@@ -28,17 +28,17 @@ class PresetPlayer:
     def __init__(
         self,
         controls: Controls,
-        course: TargetSelector,
+        target_selector: TargetSelector,
         journey: Autopilot,
         modulation: Modulation,
         seed: int,
     ) -> None:
-        self.shelf = PresetBank()
+        self.preset_bank = PresetBank()
         self.preset = ""
         """The name of the one recalled last."""
         self.awaited = ""
         """What cannot be flown before it is known which layers its networks have."""
-        self._controls, self._course, self._journey = controls, course, journey
+        self._controls, self._target_selector, self._journey = controls, target_selector, journey
         self._modulation = modulation
         self._rng = np.random.default_rng((seed, 99))  # not the journey's numbers
         self._morph = Morph()
@@ -79,10 +79,10 @@ class PresetPlayer:
         before, self.awaited = self.awaited, ""
         try:
             again = partial(self.recall, preset, seconds, curve)
-            if self._course.goal and self._waits(preset.name, preset.named, again):
+            if self._target_selector.goal and self._waits(preset.name, preset.named, again):
                 self._look = preset
                 return
-            self._course.check(preset.named)
+            self._target_selector.check(preset.named)
             journey = [networks.resolve(stop) for stop in preset.journey]
             corners = [networks.resolve(corner) for corner in preset.corners]
             goal = {networks.resolve(target): each for target, each in preset.targets.items()}
@@ -91,8 +91,8 @@ class PresetPlayer:
             raise LiveflightError(f"preset {preset.name}: {error}") from error
         wanted = {**_DEFAULTS, **preset.settings}
         goal = dict.fromkeys(corners, 1.0) or goal or dict.fromkeys(journey[:1], 1.0)
-        self._course.loader.ready(sorted({target.network for target in goal}))
-        self._before = self._flown() if self._course.goal else None
+        self._target_selector.loader.ready(sorted({target.network for target in goal}))
+        self._before = self._flown() if self._target_selector.goal else None
         self._calmed = False
         self.preset = self._place = preset.name
         seconds = self._seconds() if seconds is None else seconds
@@ -106,15 +106,17 @@ class PresetPlayer:
         self._corners = corners
         if goal:  # the pad's weights are `advance`'s: what is aimed at is all four
             crossfade = seconds or self._controls.number("mix.crossfade")
-            self._course.aim(goal, crossfade, curve if seconds else "smooth")
-        self._course.foresee(journey)
+            self._target_selector.aim(goal, crossfade, curve if seconds else "smooth")
+        self._target_selector.prefetch(journey)
 
     def current(self, name: str) -> Preset:
         """What is flown now, to be saved under this name."""
         settings = {key: self._controls.setting(key) for key in _DEFAULTS}
         corners = tuple(self._named()) if self._controls.flag("pad.on") else ()
         rows = self._modulation.rows
-        targets = {target: weight for target, weight in self._course.goal.items() if weight > 0}
+        targets = {
+            target: weight for target, weight in self._target_selector.goal.items() if weight > 0
+        }
         return Preset(name, targets, settings, self._journey.stops, rows, corners)
 
     def calm(self, safe: Mapping[str, Value]) -> None:
@@ -165,18 +167,18 @@ class PresetPlayer:
         Raises LiveflightError, once, where it names what does not exist."""
         if self.awaited:
             self.awaited = ""
-            self._course.downloads = self._downloads
+            self._target_selector.downloads = self._downloads
             try:
                 self._again()
             finally:
-                self._course.downloads = True
+                self._target_selector.downloads = True
 
     def advance(self, dt: float) -> None:
         """Morphs on for `dt` seconds; the pad's mix follows its finger."""
         for key, value in self._morph.advance(dt).items():
             self._controls.place(key, value)
         if self._controls.flag("pad.on") and self._corners:
-            self._course.weigh(self._blend())
+            self._target_selector.weigh(self._blend())
 
     def press_pad(self) -> None:
         """The pad takes over, as soon as its four targets are prepared together; once it is
@@ -193,14 +195,16 @@ class PresetPlayer:
             if self._waits("the pad", named, self.press_pad):
                 self._look = None
                 return
-            self._course.check(named)
+            self._target_selector.check(named)
             corners = [networks.resolve(corner) for corner in named]
         except LiveflightError:
             self.lift_pad()
             raise
         self._corners = corners
-        self._course.aim(dict.fromkeys(corners, 1.0), self._controls.number("mix.crossfade"))
-        self._course.weigh(self._blend())
+        self._target_selector.aim(
+            dict.fromkeys(corners, 1.0), self._controls.number("mix.crossfade")
+        )
+        self._target_selector.weigh(self._blend())
 
     def lift_pad(self) -> None:
         """Something else is flown from now on, and nothing awaited any more."""
@@ -220,7 +224,7 @@ class PresetPlayer:
 
     def _wander(self) -> None:
         """Recall any other preset; from one that cannot be flown on to the next that can."""
-        if not self._tried(self.shelf.another(self.preset, float(self._rng.random()))):
+        if not self._tried(self.preset_bank.another(self.preset, float(self._rng.random()))):
             self._walk(1)
 
     def _walk(self, step: int) -> None:
@@ -228,7 +232,7 @@ class PresetPlayer:
 
         Raises LiveflightError where none can, once each has been tried."""
         failed: set[str] = set()
-        while (preset := self.shelf.beside(self._place, step)).name not in failed:
+        while (preset := self.preset_bank.beside(self._place, step)).name not in failed:
             if self._tried(preset):
                 return
             failed.add(preset.name)
@@ -240,7 +244,7 @@ class PresetPlayer:
         try:
             self.recall(preset)
         except LiveflightError as error:
-            self.shelf.passed(error)
+            self.preset_bank.passed(error)
             return False
         return True
 
@@ -262,10 +266,10 @@ class PresetPlayer:
     def _waits(self, what: str, named: Iterable[Target], again: Callable[[], None]) -> bool:
         """Whether something has yet to be found out about these targets' networks: a second or two
         each, beside the show. `again` is then called until it does not wait."""
-        if self._course.loader.acquainted(sorted({target.network for target in named})):
+        if self._target_selector.loader.layers_known(sorted({target.network for target in named})):
             return False
         self.awaited, self._again = what or "the look before", again
-        self._downloads = self._course.downloads
+        self._downloads = self._target_selector.downloads
         return True
 
     def _named(self) -> list[Target]:

@@ -61,7 +61,7 @@ def _snapshot(flight: Flight, remote: _RemoteSaves) -> None:
 
 
 def _like(flight: Flight) -> None:
-    name = flight.looks.preset
+    name = flight.preset_player.preset
     liked = favourites.toggle(name)
     alone = ", the only one: F3, F4 and G go through all presets until there are two"
     told = f"{name} is {'a favourite' if liked else 'no favourite any more'}"

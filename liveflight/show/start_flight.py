@@ -126,7 +126,7 @@ def weights_of(options: Options) -> dict[str, Path]:
     return {named.pop(): options.weights}
 
 
-def take_off(flight: Flight, options: Options) -> Recording:
+def start_flight(flight: Flight, options: Options) -> Recording:
     """Recalls the preset, then what was asked for beside it; the score of a flight that begins so.
     Its cues are left to whoever has begun to listen.
 
@@ -134,7 +134,7 @@ def take_off(flight: Flight, options: Options) -> Recording:
     preset = _preset(options)
     flight.remote_downloads = options.remote_downloads
     if options.replay:
-        flight.looks.shelf = RecordedPresetBank(options.replay.answers)
+        flight.preset_player.preset_bank = RecordedPresetBank(options.replay.answers)
     target = None if options.replay else _target(options, preset)
     if target:  # before anything is loaded: the preset's own network may not be wanted
         stay: dict[str, Value] = {"show.autopilot": False}
@@ -144,7 +144,7 @@ def take_off(flight: Flight, options: Options) -> Recording:
     for key, value in options.settings.items():
         flight.controls.set(key, value)
     flight.controls.jump()
-    flight.looks.press_pad()
+    flight.preset_player.press_pad()
     begun = {row.key: flight.controls.setting(row.key) for row in ROWS if row.settable}
     listed = _cues(options)
     return Recording(preset, begun, options.seed, options.fps, options.canvas, listed)

@@ -34,13 +34,13 @@ def layer_beside(here: Target, step: int) -> Target:
     return Target(here.network, layer.name, number)
 
 
-def network_after(course: TargetSelector) -> Target:
+def network_after(target_selector: TargetSelector) -> Target:
     """The next named network whose weights are at hand, at the layer where flights through it
     begin: a show downloads nothing. Raises LiveflightError where there is no other."""
-    names, here = networks.names(), course.here
+    names, here = networks.names(), target_selector.here
     after = names.index(here.network) + 1 if here.network in names else 0
     for name in (*names[after:], *names[:after]):
-        if name != here.network and course.at_hand(name):
+        if name != here.network and target_selector.at_hand(name):
             layer = networks.network(name).beginning
             return Target(name, layer.name, min(here.filter or 0, layer.channels - 1))
     raise LiveflightError(

@@ -133,7 +133,7 @@ class TargetSelector:
         asked, self._asked = self._asked, None
         goal, crossfade, curve, downloads = asked
         try:
-            if not self.loader.acquainted(sorted({target.network for target in goal})):
+            if not self.loader.layers_known(sorted({target.network for target in goal})):
                 self._asked, self._begun = asked, self._begun or asked
                 return
             self._check(goal, downloads)
@@ -163,36 +163,36 @@ class TargetSelector:
             self._report(error)
             return False
 
-    def foresee(self, journey: Sequence[Target]) -> None:
+    def prefetch(self, journey: Sequence[Target]) -> None:
         """Prepares in spare time what the autopilot will ascend: each crossfade from stop to stop,
         and each stop. A network that would have to be downloaded is not foreseen."""
         here = {target.network for target in self.goal}
         reach = [stop for stop in journey if stop.network in here or self.at_hand(stop.network)]
         stops = [_layers([stop]) for stop in reach]
         onward = zip(stops, stops[1:] + stops[:1], strict=True)
-        self.loader.foresee(mix for one, other in onward for mix in (one | other, other))
+        self.loader.prefetch(mix for one, other in onward for mix in (one | other, other))
 
-    def look_ahead(self) -> None:
+    def prefetch_next(self) -> None:
         """Prepares refuges and what is foreseen, unless the performer waits for something else."""
         if self.size is None or self.waiting or self.hurried:
             return
         # A crossfade would be over by the time that it is planned on other canvases.
         crossing = _layers(self.mix()) != _layers(self.schedule.goal)
         if crossing or all(map(self.ready_at, self.refuges)):
-            self.loader.look_ahead(self.size)
+            self.loader.prefetch_next(self.size)
 
     def at_hand(self, network: str) -> bool:
         """Whether the network can be loaded without a download."""
         engine = self.loader.engine
         return bool((engine and engine.ready(network)) or networks.network(network).find_weights())
 
-    def living(self) -> Sequence[int]:
+    def active_filters(self) -> Sequence[int]:
         """The filters of the layer `here` that answer to anything; none as long as they are not
         known."""
         engine = self.loader.engine
         if engine is None or not engine.ready(self.here.network):
             return ()
-        return engine.living(self.here.network, self.here.layer)
+        return engine.active_filters(self.here.network, self.here.layer)
 
     def likeness(self) -> Sequence[float] | None:
         """How alike each filter of the layer `here` is to the one that is flown, -1..1; None as

@@ -392,7 +392,7 @@ def test_what_there_is_of_a_render_that_fails_is_named(
     fly = app.App.frame
 
     def frame(self: app.App, now: float) -> None:
-        if self.meter.frames == 3:
+        if self.frame_counter.frames == 3:
             raise LiveflightError("the cable is out")
         fly(self, now)
 
@@ -691,7 +691,7 @@ from liveflight import app
 from liveflight.__main__ import program
 fly = app.App.frame
 def frame(self, now):
-    if self.meter.frames == 12:
+    if self.frame_counter.frames == 12:
         signal.raise_signal(signal.SIGINT)
     fly(self, now)
 app.App.frame = frame

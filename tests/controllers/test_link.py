@@ -83,7 +83,7 @@ def test_it_is_enabled_half_a_second_after_it_was_made(session: Session) -> None
 def test_alone_the_session_has_our_tempo_and_ours_is_left_alone(session: Session) -> None:
     surface, link, mailbox = session
     surface.poll(1.0)
-    surface.tell(1.0, {**VALUES, "tempo.bpm": 97.0}, [])
+    surface.publish(1.0, {**VALUES, "tempo.bpm": 97.0}, [])
     assert link.bpm == 97.0
     assert mailbox.drain() == []
 
@@ -92,7 +92,7 @@ def test_a_session_joined_between_poll_and_tell_keeps_its_tempo(session: Session
     surface, link, _ = session
     surface.poll(1.0)
     link.bpm = 90.0
-    surface.tell(1.0, VALUES, [])
+    surface.publish(1.0, VALUES, [])
     assert link.bpm == 90.0
 
 
@@ -100,7 +100,7 @@ def test_with_others_their_beat_is_told_and_their_tempo_kept(session: Session) -
     surface, link, mailbox = session
     link.bpm, link.peers, link.micros_now = 90.0, 1, 2_000_000
     surface.poll(1.0)
-    surface.tell(1.0, VALUES, [])
+    surface.publish(1.0, VALUES, [])
     assert mailbox.drain() == [Beat(3.0, 90.0)]
     assert link.bpm == 90.0
 
@@ -116,7 +116,7 @@ def test_what_a_performer_sets_is_set_for_all(
     surface, link, _ = session
     link.bpm, link.peers = 90.0, 1
     surface.poll(1.0)
-    surface.tell(1.0, VALUES, [message])
+    surface.publish(1.0, VALUES, [message])
     assert link.bpm == pytest.approx(bpm)
 
 
@@ -124,7 +124,9 @@ def test_steps_said_together_add_up(session: Session) -> None:
     surface, link, _ = session
     link.bpm, link.peers = 90.0, 1
     surface.poll(1.0)
-    surface.tell(1.0, VALUES, [Nudge("tempo.bpm", 0.1), Beat(0.0, 90.0), Nudge("tempo.bpm", 0.1)])
+    surface.publish(
+        1.0, VALUES, [Nudge("tempo.bpm", 0.1), Beat(0.0, 90.0), Nudge("tempo.bpm", 0.1)]
+    )
     assert link.bpm == pytest.approx(146.0)
 
 
@@ -141,14 +143,14 @@ def test_two_real_peers_agree() -> None:
 
         def heard() -> Beat | None:
             surface.poll(time.monotonic())
-            surface.tell(time.monotonic(), VALUES, [])
+            surface.publish(time.monotonic(), VALUES, [])
             found = [each for each in mailbox.drain() if isinstance(each, Beat)]
             return found[-1] if found else None
 
         if not _within(15.0, lambda: heard() is not None):
             pytest.skip("no two Link peers meet on this machine")
         assert _within(15.0, lambda: (beat := heard()) is not None and abs(beat.bpm - 97) < 0.01)
-        surface.tell(0.0, VALUES, [Set("tempo.bpm", 133.0)])
+        surface.publish(0.0, VALUES, [Set("tempo.bpm", 133.0)])
         assert _within(15.0, lambda: abs(other.captureSessionState().tempo() - 133.0) < 0.01)
         beat = heard()
         assert beat is not None and beat.bpm == pytest.approx(133.0, abs=0.01)

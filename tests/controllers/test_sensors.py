@@ -74,7 +74,7 @@ def test_one_wild_sample_of_a_file_moves_nothing_out_of_range(
     times = np.arange(44100 * 2) / 44100
     sound = 0.5 * np.sin(2 * np.pi * 440 * times)
     sound[[11025, 33075]] = sample
-    show.app.surfaces.add(SoundInput(str(floats(tmp_path / "wild.wav", sound))), "sound")
+    show.app.controllers.add(SoundInput(str(floats(tmp_path / "wild.wav", sound))), "sound")
     pictures = []
     for _ in range(round(1.5 / TICK)):
         pictures.append(show.frame())
@@ -132,7 +132,7 @@ def test_a_log_s_wild_meters_and_beats_move_nothing_out_of_range(
     steps = [["Nudge", row.key, sign * 1e299] for sign in (1, -1) for row in ROWS
              if row.settable and row.kind != "text"]  # fmt: skip
     log = played(tmp_path / "wild.log", *meters, *beats, *steps)
-    show.app.surfaces.add(RecordingPlayer(log), "the replay")
+    show.app.controllers.add(RecordingPlayer(log), "the replay")
     for _ in range(round(log.seconds / TICK) + 4):
         show.frame()
         assert in_range(show.flight.controls)
@@ -201,7 +201,7 @@ def test_a_link_session_without_a_time_is_passed_over(
     surface.poll(1.0)
     assert mailbox.drain() == []
     values = {"tempo.bpm": 120.0, "tempo.beats_per_bar": 4}
-    surface.tell(1.0, values, [Nudge("tempo.bpm", 0.1)])
+    surface.publish(1.0, values, [Nudge("tempo.bpm", 0.1)])
     assert all(20 <= bpm <= 300 for bpm in told)
 
 

@@ -217,10 +217,10 @@ def test_a_journey_of_one_place_stays_there(stops: list[Target]) -> None:
 
 def test_without_a_list_it_wanders_among_the_living() -> None:
     journey = Autopilot(0)
-    here, living = A, [1, 4, 7, 9]
+    here, active_filters = A, [1, 4, 7, 9]
     for _ in range(50):
-        there = journey.onward(here, living)
-        assert there.filter in living and there != here
+        there = journey.onward(here, active_filters)
+        assert there.filter in active_filters and there != here
         assert (there.network, there.layer) == ("vgg16", "conv4_1")
         here = there
 
@@ -234,9 +234,9 @@ def test_wandering_from_a_whole_layer_finds_a_filter() -> None:
     assert Autopilot(0).wander(target(None), [5]) == target(5)
 
 
-@pytest.mark.parametrize("living", [[], [1]])
-def test_where_nothing_else_lives_it_stays(living: list[int]) -> None:
-    assert Autopilot(0).wander(A, living) == A
+@pytest.mark.parametrize("active_filters", [[], [1]])
+def test_where_nothing_else_lives_it_stays(active_filters: list[int]) -> None:
+    assert Autopilot(0).wander(A, active_filters) == A
 
 
 def test_a_seed_gives_the_same_way_and_another_seed_another() -> None:
@@ -260,12 +260,15 @@ def test_wandering_keeps_away_from_the_last_places_of_this_layer_alone() -> None
     assert {journey.wander(elsewhere, [5, 1, 2, 3, 4]).filter for _ in range(50)} == {1, 2, 3, 4}
 
 
-@pytest.mark.parametrize("living", [2, 3, 6, 12])
-def test_among_few_filters_it_makes_rounds(living: int) -> None:
+@pytest.mark.parametrize("active_filters", [2, 3, 6, 12])
+def test_among_few_filters_it_makes_rounds(active_filters: int) -> None:
     journey, here = Autopilot(1), target(0)
-    likeness = [0.4 if number < 2 else 0.9 for number in range(living)]
-    way = [here := journey.wander(here, range(living), likeness) for _ in range(10 * living)]
-    counts = [way.count(target(number)) for number in range(living)]
+    likeness = [0.4 if number < 2 else 0.9 for number in range(active_filters)]
+    way = [
+        here := journey.wander(here, range(active_filters), likeness)
+        for _ in range(10 * active_filters)
+    ]
+    counts = [way.count(target(number)) for number in range(active_filters)]
     assert min(counts) >= 8
 
 

@@ -156,7 +156,7 @@ def test_a_folder_in_which_nothing_can_be_kept_is_named(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(doctor.folders, "caches", lambda: tmp_path / "file" / "liveflight")
-    monkeypatch.setattr(doctor.folders, "picture_overlay", lambda: tmp_path / "pictures")
+    monkeypatch.setattr(doctor.folders, "pictures", lambda: tmp_path / "pictures")
     found = examined()
     kernels = found["measurements, kernels"]
     assert kernels.said == f"cannot be kept: {tmp_path / 'file'} is not a folder"

@@ -23,7 +23,7 @@ from liveflight.core.noise import opaque, pink
 from liveflight.engines import devices
 from liveflight.engines.ascent_engine import AscentEngine, agreement
 from liveflight.engines.autograd import AutogradBackend
-from liveflight.engines.backend import spreads
+from liveflight.engines.backend import response_stds
 from liveflight.networks import Layer
 from liveflight.networks.layered import Layered
 
@@ -348,7 +348,7 @@ def test_octaves_leave_no_side_under_48_pixels(engine):
 
 
 def test_a_dead_filter_does_not_live(engine):
-    assert engine.living("tiny", "shapes") == [n for n in range(8) if n != DEAD]
+    assert engine.active_filters("tiny", "shapes") == [n for n in range(8) if n != DEAD]
 
 
 def test_a_filter_that_hardly_stirs_does_not_live(monkeypatch):
@@ -357,7 +357,7 @@ def test_a_filter_that_hardly_stirs_does_not_live(monkeypatch):
     register(monkeypatch, "tiny", lambda: module)
     engine = engines.load("autograd", "cpu")
     engine.prepare("tiny")
-    assert engine.living("tiny", "deep") == [0, 1, 2, 3, 4, 5, 6, 8, 9]
+    assert engine.active_filters("tiny", "deep") == [0, 1, 2, 3, 4, 5, 6, 8, 9]
 
 
 @pytest.mark.parametrize("ascent", [PLAIN, SHOW], ids=["plain", "show"])
@@ -419,7 +419,7 @@ def loaded(module: Layered, dtype: torch.dtype) -> AutogradBackend:
 
 def agreed(backend: AutogradBackend, exact: AutogradBackend, module: Layered) -> float:
     known, cpu = networks.network("tiny"), torch.device("cpu")
-    return agreement(known, spreads(known, module), backend, cpu, exact)
+    return agreement(known, response_stds(known, module), backend, cpu, exact)
 
 
 def test_agreement_tells_formats_that_agree_from_those_that_do_not(module):

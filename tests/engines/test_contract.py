@@ -117,7 +117,7 @@ def test_an_unknown_network_is_refused_and_the_engine_goes_on(engine, canvas):
 
 @pytest.mark.parametrize("layer", ["stem", "block5", "block14_expand"])
 def test_living_filters_are_filters_of_the_layer(engine, layer):
-    alive = list(engine.living(NETWORK, layer))
+    alive = list(engine.active_filters(NETWORK, layer))
     channels = networks.network(NETWORK).layer(layer).channels
     assert alive == sorted(set(alive))
     assert set(alive) <= set(range(channels))
@@ -330,7 +330,7 @@ def test_networks_that_are_graphs_are_ascended_alike_and_without_a_word(
     engine.prepare(graph)
     engine.prepare(NETWORK)
     layer = networks.network(graph).beginning.name
-    begins = Target(graph, layer, engine.living(graph, layer)[-1])
+    begins = Target(graph, layer, engine.active_filters(graph, layer)[-1])
     mix = {begins: 0.5, first: 0.3, SHALLOW: 0.2}
     engine.plan([(target.network, target.layer) for target in mix], (WIDTH, HEIGHT))
     after = engine.ascend(canvas, mix, PLAIN)

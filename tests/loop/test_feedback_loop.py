@@ -29,33 +29,38 @@ DT = 1 / 32
 class Flown:
     """A dream, and a loop as the app's, whose ticks take a number of frames each."""
 
-    def __init__(self, dream: FeedbackLoop, worker: ByHand, engine: FakeEngine) -> None:
-        self.dream, self.worker, self.engine = dream, worker, engine
+    def __init__(self, feedback_loop: FeedbackLoop, worker: ByHand, engine: FakeEngine) -> None:
+        self.feedback_loop, self.worker, self.engine = feedback_loop, worker, engine
         self._age = 0
 
     def frame(self, warp: Warp, frames: int) -> np.ndarray:
         """The picture after one more frame; ticks arrive `frames` frames after they began."""
-        dream, began = self.dream, False
+        feedback_loop, began = self.feedback_loop, False
         self.worker.hold = frames > 0
         self._age += 1
-        if dream.ticking and self._age >= frames:
+        if feedback_loop.ticking and self._age >= frames:
             self.worker.finish()
-        while dream.ticking and dream.arrive(0.0) and not began and dream.since:
+        while (
+            feedback_loop.ticking
+            and feedback_loop.arrive(0.0)
+            and not began
+            and feedback_loop.since
+        ):
             self._begin()
             began = True
-        dream.move(warp, DT)
-        if not (dream.ticking or began):
+        feedback_loop.move(warp, DT)
+        if not (feedback_loop.ticking or began):
             self._begin()
-            dream.arrive(0.0)
-        dream.grow(DT)
-        return HostCopy().read(dream.view()).astype(np.float64)[..., :3]
+            feedback_loop.arrive(0.0)
+        feedback_loop.grow(DT)
+        return HostCopy().read(feedback_loop.view()).astype(np.float64)[..., :3]
 
     def _begin(self) -> None:
-        self.dream.begin(self.engine, MIX, Ascent(0.0, 1), self.dream.size)
+        self.feedback_loop.begin(self.engine, MIX, Ascent(0.0, 1), self.feedback_loop.size)
         self._age = 0
 
     def show(self, canvas: Canvas) -> None:
-        self.dream._put(canvas, seen=True)
+        self.feedback_loop._put(canvas, seen=True)
 
 
 Begin = Callable[..., Flown]
@@ -73,8 +78,8 @@ def begin(ctx: moderngl.Context) -> Iterator[Begin]:
         return Flown(dreams[-1], worker, engine)
 
     yield begin
-    for dream in dreams:
-        dream.close()
+    for feedback_loop in dreams:
+        feedback_loop.close()
 
 
 def blob(x: float, y: float, radius: float = 0.07) -> Canvas:
@@ -176,11 +181,11 @@ def test_a_tick_within_its_frame_is_seen_in_it(begin: Begin) -> None:
 def test_from_slow_to_quick_nothing_jumps(begin: Begin) -> None:
     flown = begin(brighter)
     flown.show(opaque(np.full((81, 144, 3), 0.0)))
-    pace = [4] * 9 + [0] * 4 + [3] * 7 + [0] * 3
-    shown = [flown.frame(STILL, frames)[20, 30, 0] for frames in pace]
+    frame_pacer = [4] * 9 + [0] * 4 + [3] * 7 + [0] * 3
+    shown = [flown.frame(STILL, frames)[20, 30, 0] for frames in frame_pacer]
     for before, after in itertools.pairwise(shown):
         assert 0 <= after - before <= 3 / 16
-    assert shown[-1] == pytest.approx(flown.dream.ticks / 16, abs=0.01)
+    assert shown[-1] == pytest.approx(flown.feedback_loop.ticks / 16, abs=0.01)
 
 
 def test_a_moving_picture_neither_flickers_nor_ghosts(begin: Begin) -> None:
@@ -217,13 +222,13 @@ def test_a_tick_gets_the_canvas_where_the_camera_is(begin: Begin) -> None:
 def test_reseeding_forgets_the_tick_in_flight(begin: Begin) -> None:
     flown = begin(brighter)
     flown.frame(STILL, 3)
-    assert flown.dream.ticking
-    flown.dream.reseed()
-    noise = HostCopy().read(flown.dream.view()).copy()
+    assert flown.feedback_loop.ticking
+    flown.feedback_loop.reseed()
+    noise = HostCopy().read(flown.feedback_loop.view()).copy()
     np.testing.assert_array_equal(noise, pink(SIZE, 6))
     flown.worker.finish()
-    assert flown.dream.arrive(0.0)
-    np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), noise)
+    assert flown.feedback_loop.arrive(0.0)
+    np.testing.assert_array_equal(HostCopy().read(flown.feedback_loop.view()), noise)
 
 
 def test_new_noise_is_made_beside_the_show(begin: Begin) -> None:
@@ -231,19 +236,19 @@ def test_new_noise_is_made_beside_the_show(begin: Begin) -> None:
     beside.hold = True
     flown = begin(noise=beside)
     flown.show(blob(0.0, 0.0))
-    shown = HostCopy().read(flown.dream.view()).copy()
+    shown = HostCopy().read(flown.feedback_loop.view()).copy()
     for _ in range(3):
-        flown.dream.reseed()
-    np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), shown)
+        flown.feedback_loop.reseed()
+    np.testing.assert_array_equal(HostCopy().read(flown.feedback_loop.view()), shown)
     beside.finish()
-    np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), pink(SIZE, 6))
-    flown.dream.reseed()
+    np.testing.assert_array_equal(HostCopy().read(flown.feedback_loop.view()), pink(SIZE, 6))
+    flown.feedback_loop.reseed()
     beside.finish()
-    flown.dream.begin(flown.engine, MIX, Ascent(0.0, 1), (48, 26))
-    assert flown.dream.arrive(0.0)
-    flown.dream.view()
+    flown.feedback_loop.begin(flown.engine, MIX, Ascent(0.0, 1), (48, 26))
+    assert flown.feedback_loop.arrive(0.0)
+    flown.feedback_loop.view()
     beside.finish()
-    np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), pink((48, 26), 8))
+    np.testing.assert_array_equal(HostCopy().read(flown.feedback_loop.view()), pink((48, 26), 8))
 
 
 def test_a_failed_tick_leaves_the_picture(begin: Begin) -> None:
@@ -252,12 +257,12 @@ def test_a_failed_tick_leaves_the_picture(begin: Begin) -> None:
 
     flown = begin(fail)
     flown.show(blob(0.0, 0.0))
-    flown.dream.move(STILL, DT)
-    flown.dream.begin(flown.engine, MIX, Ascent(0.0, 1), SIZE)
+    flown.feedback_loop.move(STILL, DT)
+    flown.feedback_loop.begin(flown.engine, MIX, Ascent(0.0, 1), SIZE)
     with pytest.raises(RuntimeError, match="out of luck"):
-        flown.dream.arrive(0.0)
-    assert flown.dream.ticks == 1 and not flown.dream.ticking
-    np.testing.assert_array_equal(HostCopy().read(flown.dream.view()), blob(0.0, 0.0))
+        flown.feedback_loop.arrive(0.0)
+    assert flown.feedback_loop.ticks == 1 and not flown.feedback_loop.ticking
+    np.testing.assert_array_equal(HostCopy().read(flown.feedback_loop.view()), blob(0.0, 0.0))
 
 
 def test_the_canvas_takes_another_size_as_a_tick_begins(begin: Begin) -> None:
@@ -269,15 +274,15 @@ def test_the_canvas_takes_another_size_as_a_tick_begins(begin: Begin) -> None:
 
     flown = begin(look)
     for size in (SIZE, (48, 26), SIZE):
-        flown.dream.begin(flown.engine, MIX, Ascent(0.0, 1), size)
-        assert flown.dream.arrive(0.0)
+        flown.feedback_loop.begin(flown.engine, MIX, Ascent(0.0, 1), size)
+        assert flown.feedback_loop.arrive(0.0)
     assert given == [(81, 144, 4), (26, 48, 4), (81, 144, 4)]
 
 
 def test_a_closed_dream_may_be_closed_again(begin: Begin) -> None:
     flown = begin()
     for _ in range(2):
-        flown.dream.close()
+        flown.feedback_loop.close()
 
 
 # The hand-over
@@ -289,10 +294,10 @@ def test_a_canvas_that_cannot_stay_on_the_gpu_goes_by_the_host_and_says_why_once
     flown = begin()
     other = FakeEngine()
     other.device = "cuda"  # where the tests draw, OpenGL is Mesa's, which CUDA cannot share
-    assert flown.dream.couple(flown.engine) == ""
-    reason = flown.dream.couple(other)
+    assert flown.feedback_loop.couple(flown.engine) == ""
+    reason = flown.feedback_loop.couple(other)
     assert reason.startswith("the picture goes through the host's memory: ")
-    assert flown.dream.couple(other) == ""
+    assert flown.feedback_loop.couple(other) == ""
 
 
 class Broken(HostCopy):
@@ -316,13 +321,13 @@ def test_a_hand_over_that_breaks_is_replaced_and_the_picture_stays(
     begin: Begin, where: str
 ) -> None:
     flown = begin(lambda canvas, mix, ascent: opaque(1 - canvas[..., :3].astype(np.float32)))
-    flown.dream._hand_over = broken = Broken()
+    flown.feedback_loop._hand_over = broken = Broken()
     before = flown.frame(STILL, 0)
     broken.broken = where
     if where == "write":
         with pytest.raises(InteropError):
             flown.frame(STILL, 0)
-        assert np.array_equal(HostCopy().read(flown.dream.view())[..., :3], before)
+        assert np.array_equal(HostCopy().read(flown.feedback_loop.view())[..., :3], before)
         after = flown.frame(STILL, 0)
     else:
         after = flown.frame(STILL, 0)
@@ -336,12 +341,14 @@ def test_it_starts_and_starts_again_from_what_is_given(ctx: moderngl.Context) ->
         asked.append((size, seed))
         return opaque(np.full((size[1], size[0], 3), len(asked) / 4))
 
-    dream = FeedbackLoop(ctx, SIZE, 5, Worker(False), Worker(False), lambda part: None, start)
-    assert np.frombuffer(dream.view().read(), np.float16)[0] == 0.25
-    dream.reseed()
-    assert np.frombuffer(dream.view().read(), np.float16)[0] == 0.5
+    feedback_loop = FeedbackLoop(
+        ctx, SIZE, 5, Worker(False), Worker(False), lambda part: None, start
+    )
+    assert np.frombuffer(feedback_loop.view().read(), np.float16)[0] == 0.25
+    feedback_loop.reseed()
+    assert np.frombuffer(feedback_loop.view().read(), np.float16)[0] == 0.5
     assert asked == [(SIZE, 5), (SIZE, 6)]
-    dream.close()
+    feedback_loop.close()
 
 
 def test_what_is_laid_over_it_counts_the_seconds_of_each_tick(ctx: moderngl.Context) -> None:
@@ -351,15 +358,19 @@ def test_what_is_laid_over_it_counts_the_seconds_of_each_tick(ctx: moderngl.Cont
         laid.append(round(seconds, 6))
         framebuffer.clear(0.75, 0.75, 0.75, 1.0)
 
-    dream = FeedbackLoop(ctx, SIZE, 5, Worker(False), Worker(False), lambda part: None, pink, lay)
+    feedback_loop = FeedbackLoop(
+        ctx, SIZE, 5, Worker(False), Worker(False), lambda part: None, pink, lay
+    )
     engine = FakeEngine()
     engine.prepare("vgg16")
     for frames in (1, 3):
         for _ in range(frames):
-            dream.move(STILL, 0.1)
-        dream.begin(engine, MIX, Ascent(0.0, 1), SIZE)
-        assert dream.arrive(0.0)
-        dream.grow(10.0)
+            feedback_loop.move(STILL, 0.1)
+        feedback_loop.begin(engine, MIX, Ascent(0.0, 1), SIZE)
+        assert feedback_loop.arrive(0.0)
+        feedback_loop.grow(10.0)
     assert laid == [0.1, 0.3]
-    assert (np.frombuffer(dream.view().read(), np.float16).reshape(-1, 4)[:, :3] == 0.75).all()
-    dream.close()
+    assert (
+        np.frombuffer(feedback_loop.view().read(), np.float16).reshape(-1, 4)[:, :3] == 0.75
+    ).all()
+    feedback_loop.close()

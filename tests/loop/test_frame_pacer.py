@@ -20,12 +20,12 @@ def flight() -> Flight:
     return flight
 
 
-def pace(flight: Flight, live: bool = True) -> FramePacer:
+def frame_pacer(flight: Flight, live: bool = True) -> FramePacer:
     return FramePacer(flight, Options(canvas=(160, 90), fps=50), live=live)
 
 
 def test_a_frame_waits_until_it_has_to_be_drawn(flight: Flight) -> None:
-    waits = pace(flight)
+    waits = frame_pacer(flight)
     assert waits.patience(0.0) == pytest.approx(0.019)
     for number in range(100):
         waits.displayed(number / 50, 1 / 50, drawing=0.006)
@@ -38,11 +38,11 @@ def test_a_frame_waits_until_it_has_to_be_drawn(flight: Flight) -> None:
 
 
 def test_a_frame_that_is_drawn_waits_until_it_has_to_be_shown(flight: Flight) -> None:
-    waits = pace(flight)
+    waits = frame_pacer(flight)
     for number in range(100):
         waits.displayed(number / 50, 1 / 50, drawing=0.006, showing=0.002)
-    assert waits.respite(0.01) == pytest.approx(0.007, abs=1e-4)
-    assert waits.respite(0.1) < 0
+    assert waits.time_until_present(0.01) == pytest.approx(0.007, abs=1e-4)
+    assert waits.time_until_present(0.1) < 0
 
 
 @pytest.mark.parametrize(
@@ -53,26 +53,26 @@ def test_a_frame_that_is_drawn_waits_until_it_has_to_be_shown(flight: Flight) ->
 def test_a_frame_is_behind_by_what_is_wanted_and_what_is_usual(
     elapsed: float, rate: float, behind: bool, flight: Flight
 ) -> None:
-    assert pace(flight).behind(elapsed, rate) is behind
-    assert not pace(flight, live=False).behind(elapsed, rate)
+    assert frame_pacer(flight).behind(elapsed, rate) is behind
+    assert not frame_pacer(flight, live=False).behind(elapsed, rate)
 
 
 def test_the_canvas_is_planned_before_it_is_taken(flight: Flight) -> None:
-    fitting = pace(flight)
-    assert flight.course.size is None
+    fitting = frame_pacer(flight)
+    assert flight.target_selector.size is None
     fitting.fit_canvas()
-    assert flight.course.size == (160, 90)
+    assert flight.target_selector.size == (160, 90)
     assert fitting.out_of_memory()
     assert fitting.halted and fitting.scale == 1.0
     fitting.fit_canvas()
-    assert flight.course.size == (134, 76)
+    assert flight.target_selector.size == (134, 76)
     assert not fitting.halted and fitting.scale == 0.84
     assert flight.loader.engine is not None
     assert flight.loader.engine.planned({(STEM.network, STEM.layer)}, (134, 76))
 
 
 def test_smaller_canvases_are_planned_before_they_are_needed(flight: Flight) -> None:
-    fitting = pace(flight)
+    fitting = frame_pacer(flight)
     engine = flight.loader.engine
     assert isinstance(engine, FakeEngine)
     layers = {(STEM.network, STEM.layer)}
@@ -84,7 +84,7 @@ def test_smaller_canvases_are_planned_before_they_are_needed(flight: Flight) -> 
     fitting.fit_canvas()
     flight.advance(0.0)
     assert engine.planned(layers, (134, 76)), "one notch down"
-    assert flight.course.size == (160, 90) and fitting.scale == 1.0
+    assert flight.target_selector.size == (160, 90) and fitting.scale == 1.0
 
 
 def test_a_canvas_that_is_planned_is_taken_whatever_else_is_waited_for() -> None:
@@ -95,7 +95,7 @@ def test_a_canvas_that_is_planned_is_taken_whatever_else_is_waited_for() -> None
     work = flight.loader._work
     assert work.wait(60)
     flight.advance(0.0)
-    fitting = pace(flight)
+    fitting = frame_pacer(flight)
     fitting.fit_canvas()
     for _ in range(2):
         flight.advance(0.0)  # begins to plan a smaller one
@@ -104,7 +104,7 @@ def test_a_canvas_that_is_planned_is_taken_whatever_else_is_waited_for() -> None
     flight.aim({Target("vgg16", "conv1_1", 0): 1.0})
     assert fitting.out_of_memory()
     fitting.fit_canvas()
-    assert flight.course.size == (134, 76) and not fitting.halted
+    assert flight.target_selector.size == (134, 76) and not fitting.halted
     engine.gate.set()
     flight.loader.close()
 
@@ -115,7 +115,7 @@ def test_ticks_beside_its_own_planning_do_not_shrink_the_canvas() -> None:
     flight.aim({STEM: 1.0})
     assert flight.loader._work.wait(60)
     flight.advance(0.0)
-    governed = pace(flight)
+    governed = frame_pacer(flight)
     engine.planning.clear()
     governed.fit_canvas()
     flight.advance(0.0)  # begins to plan a smaller one
@@ -137,7 +137,7 @@ def test_ticks_beside_its_own_planning_do_not_shrink_the_canvas() -> None:
 
 def test_a_render_and_a_governor_that_is_off_hold_nothing_back(flight: Flight) -> None:
     for live in (False, True):
-        one = pace(flight, live=live)
+        one = frame_pacer(flight, live=live)
         flight.controls.set("show.governor", not live)
         for number in range(100):
             one.ticked(0.5, one.steps)
@@ -148,7 +148,7 @@ def test_a_render_and_a_governor_that_is_off_hold_nothing_back(flight: Flight) -
 
 
 def test_what_is_given_of_what_was_asked_is_told(flight: Flight) -> None:
-    governed = pace(flight)
+    governed = frame_pacer(flight)
     for number in range(100):
         governed.ticked(0.01 * governed.steps, governed.steps)
         governed.displayed(number / 50, 1 / 50, drawing=0.001)

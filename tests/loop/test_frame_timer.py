@@ -4,22 +4,22 @@ from liveflight.loop.frame_timer import FrameTimer
 
 
 def test_parts_add_up_to_the_frame_and_begin_anew_with_it() -> None:
-    laps = FrameTimer(lambda: None)
-    laps.start()
+    frame_timer = FrameTimer(lambda: None)
+    frame_timer.start()
     for part in ("warp", "ascent", "warp"):
-        laps.end(part)
-    assert list(laps.seconds) == ["warp", "ascent"]
-    assert 0 <= sum(laps.seconds.values()) <= laps.elapsed
-    laps.start()
-    assert laps.seconds == {}
+        frame_timer.end(part)
+    assert list(frame_timer.seconds) == ["warp", "ascent"]
+    assert 0 <= sum(frame_timer.seconds.values()) <= frame_timer.elapsed
+    frame_timer.start()
+    assert frame_timer.seconds == {}
 
 
 def test_exact_ones_wait_for_the_gpu() -> None:
     finished: list[int] = []
-    laps = FrameTimer(lambda: finished.append(1))
-    laps.start()
-    laps.end("warp")
+    frame_timer = FrameTimer(lambda: finished.append(1))
+    frame_timer.start()
+    frame_timer.end("warp")
     assert not finished
-    laps.exact = True
-    laps.end("ascent")
+    frame_timer.exact = True
+    frame_timer.end("ascent")
     assert len(finished) == 1

@@ -59,70 +59,70 @@ def level(surface: RenderTarget) -> float:
 
 
 def test_without_anything_it_starts_from_noise_and_changes_nothing(ctx, controls, surface) -> None:
-    seeding = ImageSource(ctx, controls, None, None)
-    np.testing.assert_array_equal(seeding.start(SIZE, 7), pink(SIZE, 7))
-    seeding.look(0.0)
-    seeding.lay(surface.framebuffer, 1.0)
+    image_source = ImageSource(ctx, controls, None, None)
+    np.testing.assert_array_equal(image_source.start(SIZE, 7), pink(SIZE, 7))
+    image_source.look(0.0)
+    image_source.lay(surface.framebuffer, 1.0)
     assert level(surface) == 0.0
-    seeding.close()
+    image_source.close()
 
 
 def test_it_starts_from_the_image_whatever_the_seed(ctx, controls, image) -> None:
-    seeding = ImageSource(ctx, controls, image, None)
-    assert (seeding.start((8, 2), 7) == 1).all()
-    assert seeding.start((8, 2), 8).shape == (2, 8, 4)
-    seeding.close()
+    image_source = ImageSource(ctx, controls, image, None)
+    assert (image_source.start((8, 2), 7) == 1).all()
+    assert image_source.start((8, 2), 8).shape == (2, 8, 4)
+    image_source.close()
 
 
 @pytest.mark.parametrize("frames", [1, 4, 60])
 def test_the_pull_is_the_same_at_every_rate(ctx, controls, image, surface, frames) -> None:
     controls.set("seed.amount", 2.0)
     controls.jump()
-    seeding = ImageSource(ctx, controls, image, None)
+    image_source = ImageSource(ctx, controls, image, None)
     for _ in range(frames):
-        seeding.lay(surface.framebuffer, 0.5 / frames)
+        image_source.lay(surface.framebuffer, 0.5 / frames)
     assert level(surface) == pytest.approx(1 - np.exp(-1), abs=0.01)
-    seeding.close()
+    image_source.close()
 
 
 def test_an_amount_of_zero_is_off(ctx, controls, image, surface) -> None:
     controls.set("seed.amount", 0.0)
     controls.jump()
-    seeding = ImageSource(ctx, controls, image, None)
-    seeding.lay(surface.framebuffer, 100.0)
+    image_source = ImageSource(ctx, controls, image, None)
+    image_source.lay(surface.framebuffer, 100.0)
     assert level(surface) == 0.0
-    seeding.close()
+    image_source.close()
 
 
 def test_a_camera_replaces_the_image_as_its_frames_come(ctx, controls, image, surface) -> None:
     reel = Reel(None, plain(51), None)
-    seeding = ImageSource(ctx, controls, image, reel)
+    image_source = ImageSource(ctx, controls, image, reel)
     for expected in (1.0, 0.2, 0.2):
-        seeding.look(0.0)
-        seeding.lay(surface.framebuffer, 100.0)
+        image_source.look(0.0)
+        image_source.lay(surface.framebuffer, 100.0)
         assert level(surface) == pytest.approx(expected, abs=0.002)
-    assert (seeding.start(SIZE, 0) == 1).all(), "the image is what it starts from"
-    seeding.close()
+    assert (image_source.start(SIZE, 0) == 1).all(), "the image is what it starts from"
+    image_source.close()
     assert reel.closed == 1
 
 
 def test_a_camera_alone_is_started_from_once_it_sees(ctx, controls) -> None:
-    seeding = ImageSource(ctx, controls, None, Reel(plain(51)))
-    np.testing.assert_array_equal(seeding.start(SIZE, 7), pink(SIZE, 7))
-    seeding.look(0.0)
-    np.testing.assert_allclose(seeding.start(SIZE, 7)[..., :3], 0.2, atol=1e-3)
-    seeding.close()
+    image_source = ImageSource(ctx, controls, None, Reel(plain(51)))
+    np.testing.assert_array_equal(image_source.start(SIZE, 7), pink(SIZE, 7))
+    image_source.look(0.0)
+    np.testing.assert_allclose(image_source.start(SIZE, 7)[..., :3], 0.2, atol=1e-3)
+    image_source.close()
 
 
 def test_all_of_a_picture_leaves_a_margin(ctx, controls, tmp_path, surface) -> None:
     Image.fromarray(np.full((4, 2, 3), 255, np.uint8)).save(tmp_path / "a.png")
     controls.set("seed.fit", "contain")
     controls.jump()
-    seeding = ImageSource(ctx, controls, tmp_path / "a.png", None)
-    seeding.lay(surface.framebuffer, 100.0)
+    image_source = ImageSource(ctx, controls, tmp_path / "a.png", None)
+    image_source.lay(surface.framebuffer, 100.0)
     rows = np.frombuffer(surface.texture.read(), np.float16).reshape(4, 6, 4)[..., 0]
     assert (rows == [0, 0, 1, 1, 0, 0]).all()
-    seeding.close()
+    image_source.close()
 
 
 def test_a_missing_image_is_refused(ctx, controls, tmp_path) -> None:

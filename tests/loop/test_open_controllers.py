@@ -43,7 +43,7 @@ class Fader:
             raise OSError("unplugged")
         self.mailbox.put(Set("camera.zoom", now))
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         if self.trouble == "tell":
             raise OSError("unplugged")
         self.told.append((now, values, heard))
@@ -62,121 +62,121 @@ class Fader:
 def opened(*faders: Fader) -> tuple[OpenControllers, Mailbox, list[str]]:
     reports: list[str] = []
     mailbox = Mailbox()
-    surfaces = OpenControllers(
+    controllers = OpenControllers(
         mailbox, lambda trouble, cause=None: reports.append(str(trouble)), background=False
     )
-    surfaces.open((f"fader {number}", fader) for number, fader in enumerate(faders))
-    return surfaces, mailbox, reports
+    controllers.open((f"fader {number}", fader) for number, fader in enumerate(faders))
+    return controllers, mailbox, reports
 
 
 def test_each_is_asked_and_told_and_closed_once() -> None:
     one, other = Fader(), Fader()
-    surfaces, mailbox, reports = opened(one, other)
-    surfaces.poll(1.5)
+    controllers, mailbox, reports = opened(one, other)
+    controllers.poll(1.5)
     assert mailbox.drain() == [Set("camera.zoom", 1.5)]
-    surfaces.tell(1.5, {"camera.zoom": 1.5}, [Trigger("mix.random")])
+    controllers.publish(1.5, {"camera.zoom": 1.5}, [Trigger("mix.random")])
     assert one.told == other.told == [(1.5, {"camera.zoom": 1.5}, [Trigger("mix.random")])]
-    surfaces.close()
-    surfaces.close()
+    controllers.close()
+    controllers.close()
     assert (one.closed, other.closed, reports) == (1, 1, [])
 
 
 def test_what_is_told_later_is_told_frame_by_frame_and_at_the_latest_at_the_end() -> None:
     fader = Fader()
-    surfaces, _, _ = opened(fader)
+    controllers, _, _ = opened(fader)
     frames: list[tuple[float, Mapping[str, Value], Sequence[Message]]] = [
         (now, {"camera.zoom": now}, [Set("camera.zoom", now)]) for now in (1.0, 2.0, 3.0, 4.0)
     ]
-    surfaces.tell(*frames[0], later=True)
-    surfaces.tell(*frames[1], later=True)
+    controllers.publish(*frames[0], later=True)
+    controllers.publish(*frames[1], later=True)
     assert fader.told == []
-    surfaces.tell(*frames[2])
+    controllers.publish(*frames[2])
     assert fader.told == frames[:3]
-    surfaces.tell(*frames[3], later=True)
-    surfaces.close()
+    controllers.publish(*frames[3], later=True)
+    controllers.close()
     assert fader.told == frames
 
 
 def test_one_that_cannot_be_opened_is_reported_and_left_out() -> None:
     broken, whole = Fader("open"), Fader()
-    surfaces, _, reports = opened(broken, whole)
-    assert surfaces.opened == [whole]
+    controllers, _, reports = opened(broken, whole)
+    assert controllers.opened == [whole]
     assert reports == ["no such fader; flying on without, and trying again"]
 
 
 def test_one_that_is_indispensable_is_missed_aloud() -> None:
-    surfaces, _, reports = opened()
+    controllers, _, reports = opened()
     with pytest.raises(LiveflightError, match="no such fader"):
-        surfaces.add(Fader("open"))
+        controllers.add(Fader("open"))
     whole = Fader()
-    surfaces.add(whole)
-    assert surfaces.opened == [whole] and reports == []
+    controllers.add(whole)
+    assert controllers.opened == [whole] and reports == []
 
 
 def test_one_that_fails_holds_up_no_other() -> None:
     for trouble in ("poll", "tell"):
         broken, whole = Fader(trouble), Fader()
-        surfaces, mailbox, reports = opened(broken, whole)
-        surfaces.poll(2.0)
-        surfaces.tell(2.0, {}, [])
+        controllers, mailbox, reports = opened(broken, whole)
+        controllers.poll(2.0)
+        controllers.publish(2.0, {}, [])
         assert len(mailbox.drain()) == 1 and len(whole.told) == 1
         assert reports == ["fader 0 failed: OSError('unplugged')"]
-        assert surfaces.lines() == [f"fader {trouble}"]
+        assert controllers.lines() == [f"fader {trouble}"]
 
 
 def test_one_that_fails_as_it_opens_is_left_out() -> None:
-    surfaces, _, reports = opened(Fader("network"))
-    assert surfaces.opened == []
+    controllers, _, reports = opened(Fader("network"))
+    assert controllers.opened == []
     assert reports == [
         "fader 0 cannot be opened: OSError('unplugged'); flying on without, and trying again"
     ]
 
 
 def test_one_that_has_nothing_to_show_for_itself_hides_no_other() -> None:
-    surfaces, _, reports = opened(Fader("lines"), Fader("poll"))
-    assert surfaces.lines() == ["fader poll"]
+    controllers, _, reports = opened(Fader("lines"), Fader("poll"))
+    assert controllers.lines() == ["fader poll"]
     assert reports == ["fader 0's lines failed: OSError('unplugged')"]
 
 
 def test_one_that_cannot_be_closed_keeps_no_other_open() -> None:
     whole, broken = Fader(), Fader("close")
-    surfaces, _, reports = opened(whole, broken)
-    surfaces.close()
+    controllers, _, reports = opened(whole, broken)
+    controllers.close()
     assert (whole.closed, broken.closed) == (1, 1)
     assert reports == ["fader 1 failed: OSError('disk full')"]
 
 
 def test_one_that_cannot_be_closed_is_reported_and_the_others_are_closed() -> None:
     first, broken, last = Fader(), Fader("close"), Fader()
-    surfaces, _, reports = opened(first, broken, last)
-    surfaces.drop(last)
-    assert (surfaces.opened, last.closed) == ([first, broken], 1)
-    surfaces.close()
+    controllers, _, reports = opened(first, broken, last)
+    controllers.drop(last)
+    assert (controllers.opened, last.closed) == ([first, broken], 1)
+    controllers.close()
     assert (first.closed, broken.closed, last.closed) == (1, 1, 1)
     assert reports == ["fader 1 failed: OSError('disk full')"]
 
 
 def test_one_that_fails_is_asked_ever_more_seldom() -> None:
     broken, asked = Fader("poll"), []
-    surfaces, mailbox, _ = opened(broken)
+    controllers, mailbox, _ = opened(broken)
     poll = broken.poll
     broken.poll = lambda now: (asked.append(now), poll(now))[1]  # type: ignore[assignment, func-returns-value]
     for frame in range(480):
-        surfaces._guard.now = frame / 8
-        surfaces.poll(frame / 8)
+        controllers._guard.now = frame / 8
+        controllers.poll(frame / 8)
     apart = [after - before for before, after in pairwise(asked)]
     assert apart == sorted(apart) and len(asked) < 14
     assert apart[-1] == 10.0
     broken.trouble = ""
     for frame in range(480, 576):
-        surfaces._guard.now = frame / 8
-        surfaces.poll(frame / 8)
+        controllers._guard.now = frame / 8
+        controllers.poll(frame / 8)
     assert mailbox.drain() and asked[-2:] == [574 / 8, 575 / 8]
 
 
 def test_one_that_is_absent_is_tried_again_and_said_once() -> None:
     absent, whole = Fader("network"), Fader()
-    surfaces, mailbox, reports = opened(absent, whole)
+    controllers, mailbox, reports = opened(absent, whole)
     tried: list[float] = []
     open = absent.open
 
@@ -187,18 +187,18 @@ def test_one_that_is_absent_is_tried_again_and_said_once() -> None:
     absent.open = reopened  # type: ignore[method-assign]
     for second in range(120):
         now = float(second)
-        surfaces.poll(now)
+        controllers.poll(now)
     assert len(reports) == 1, "it is said once"
     apart = [after - before for before, after in pairwise(tried)]
     assert tried[0] == 3 and apart == sorted(apart) and apart[0] <= 7 and 30 <= apart[-1] <= 32
-    assert surfaces.opened == [whole]
+    assert controllers.opened == [whole]
     absent.trouble = ""
     for second in range(120, 160):
         now = float(second)
-        surfaces.poll(now)
-    assert surfaces.opened == [whole, absent] and reports[1:] == ["fader 0 is there now"]
+        controllers.poll(now)
+    assert controllers.opened == [whole, absent] and reports[1:] == ["fader 0 is there now"]
     assert mailbox.drain()
-    surfaces.close()
+    controllers.close()
     assert absent.closed == 1
 
 
@@ -210,25 +210,25 @@ def test_looking_for_one_that_is_absent_holds_up_no_frame() -> None:
             super().open(mailbox)
 
     gate, slow, mailbox, reports = threading.Event(), Slow("open"), Mailbox(), []
-    surfaces = OpenControllers(
+    controllers = OpenControllers(
         mailbox, lambda trouble, cause=None: reports.append(trouble), background=True
     )
-    surfaces.open([("the slow one", slow)])
+    controllers.open([("the slow one", slow)])
     slow.trouble = ""
     for second in range(10):
-        surfaces.poll(float(second))
-    assert surfaces.opened == []
+        controllers.poll(float(second))
+    assert controllers.opened == []
     gate.set()
-    assert surfaces._work.wait(60)
-    surfaces.poll(10.0)
-    assert surfaces.opened == [slow]
-    surfaces.close()
+    assert controllers._work.wait(60)
+    controllers.poll(10.0)
+    assert controllers.opened == [slow]
+    controllers.close()
 
 
 def test_one_that_stays_absent_is_closed_with_the_others() -> None:
     absent = Fader("open")
-    surfaces, _, _ = opened(absent)
-    surfaces.close()
+    controllers, _, _ = opened(absent)
+    controllers.close()
     assert absent.closed == 1
 
 
@@ -251,40 +251,40 @@ def test_feedback_to_a_host_that_is_not_known_silences_no_other(
     reports: list[str] = []
     with udp() as one, udp() as other:
         places = (("stage.test", one.getsockname()[1]), ("127.0.0.1", other.getsockname()[1]))
-        surfaces = OpenControllers(
+        controllers = OpenControllers(
             Mailbox(), lambda trouble, cause=None: reports.append(str(trouble)), background=False
         )
-        surfaces.open(asked_for(Options(osc_feedback=places)))
+        controllers.open(asked_for(Options(osc_feedback=places)))
         for now in range(4):
-            surfaces.poll(float(now))
-            surfaces.tell(float(now), {"camera.zoom": 1.0}, [])
+            controllers.poll(float(now))
+            controllers.publish(float(now), {"camera.zoom": 1.0}, [])
         other.settimeout(10)
         assert b"/liveflight/camera/zoom" in other.recv(9999)
         assert len(reports) == 1 and "no host is called 'stage.test'" in reports[0]
         known = True
         for now in range(4, 12):
-            surfaces.poll(float(now))
-            surfaces.tell(float(now), {"camera.zoom": 1.0}, [])
+            controllers.poll(float(now))
+            controllers.publish(float(now), {"camera.zoom": 1.0}, [])
         one.settimeout(10)
         assert b"/liveflight/camera/zoom" in one.recv(9999)
-        surfaces.close()
+        controllers.close()
 
 
 def test_a_port_that_is_taken_at_the_start_is_ours_once_it_is_free() -> None:
     with udp() as other:
         taken = other.getsockname()[1]
-        surfaces = OpenControllers(Mailbox(), lambda trouble, cause=None: None, background=False)
+        controllers = OpenControllers(Mailbox(), lambda trouble, cause=None: None, background=False)
         given = Options(osc_port=taken, oscquery_port=0, osc_feedback=(("127.0.0.1", taken),))
-        surfaces.open(asked_for(given))
-        assert [type(each) for each in surfaces.opened] == [OscFeedback, MidiUnavailable]
+        controllers.open(asked_for(given))
+        assert [type(each) for each in controllers.opened] == [OscFeedback, MidiUnavailable]
     for now in (0.0, 3.0, 4.0, 9.0, 10.0):
-        surfaces.poll(now)
-    assert any(isinstance(each, OscInput) for each in surfaces.opened)
-    feedback = surfaces.opened[0]
+        controllers.poll(now)
+    assert any(isinstance(each, OscInput) for each in controllers.opened)
+    feedback = controllers.opened[0]
     assert isinstance(feedback, OscFeedback)
-    surfaces.tell(10.0, {"camera.zoom": 1.0}, [])
+    controllers.publish(10.0, {"camera.zoom": 1.0}, [])
     assert feedback._targets == [], "it would come back here now"
-    surfaces.close()
+    controllers.close()
 
 
 def _no_thread(self: threading.Thread) -> None:

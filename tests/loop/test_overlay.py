@@ -75,15 +75,17 @@ def test_it_opens_over_the_picture_and_closes_again(show: Show) -> None:
 
 def test_keys_of_one_frame_are_played_in_their_order(show: Show) -> None:
     pressed(show, "o", "right", "right", "return")
-    assert show.flight.course.here == Target(LITE, "stem", 0)
+    assert show.flight.target_selector.here == Target(LITE, "stem", 0)
     pressed(show, "right")
-    assert show.flight.course.here == Target(LITE, "stem", 1), "it is closed: the next filter"
+    assert show.flight.target_selector.here == Target(LITE, "stem", 1), (
+        "it is closed: the next filter"
+    )
 
 
 def test_a_filter_goes_into_mix_pad_and_journey_and_gets_a_star(show: Show) -> None:
     pressed(show, "o", "right", "shift+return", "2", "j", "v")
     added = Target(LITE, "stem", 30)
-    assert show.flight.course.goal == {STEM: 0.5, added: 0.5}
+    assert show.flight.target_selector.goal == {STEM: 0.5, added: 0.5}
     assert show.flight.controls.word("pad.b") == str(added)
     assert show.flight.controls.word("pad.a") == "" and not show.flight.controls.flag("pad.on")
     assert show.flight.journey.stops == (added,) and stars.read() == (added,)
@@ -98,7 +100,7 @@ def test_the_pad_that_is_on_follows_the_corner_that_is_changed(show: Show) -> No
     pressed(show, "o", "3")
     assert show.flight.controls.flag("pad.on")
     assert show.flight.controls.word("pad.c") == f"{LITE}:stem:0", "the strongest, as all are alike"
-    assert {target.filter for target in show.flight.course.goal} == {0, 1, 3}
+    assert {target.filter for target in show.flight.target_selector.goal} == {0, 1, 3}
 
 
 def test_the_mouse_points_and_flies(show: Show) -> None:
@@ -110,7 +112,7 @@ def test_the_mouse_points_and_flies(show: Show) -> None:
     assert (np.abs(shown - (top, left)).max(1) < 4).any(), "the cursor has followed"
     show.stage.waiting += [Pointer("left", left + 3, top + 3)]
     show.frame()
-    assert show.flight.course.here == Target(LITE, "stem", 12)
+    assert show.flight.target_selector.here == Target(LITE, "stem", 12)
     assert not show.app.overlay.browser.open
 
 
@@ -123,7 +125,7 @@ def test_the_list_of_controls_lets_a_target_be_chosen(show: Show) -> None:
     pressed(show, "return", "right", "return")
     assert show.flight.controls.word("pad.d") == f"{LITE}:stem:30"
     assert picker.open and not show.app.overlay.browser.open, "back in the list"
-    assert show.flight.course.here == STEM
+    assert show.flight.target_selector.here == STEM
 
 
 def test_escape_closes_the_topmost_alone(show: Show) -> None:
@@ -145,13 +147,15 @@ def test_the_search_lies_over_the_picture_and_flies_to_a_class(show: Show) -> No
     middle = slice(100, 170), slice(220, 260)
     assert pressed(show, "/", *"jellyf")[middle].mean() < before[middle].mean() * 0.6
     pressed(show, "return")
-    assert show.flight.course.here == Target(LITE, "class", 107)
-    assert f"{LITE}:class:107 jellyfish\t100%" in show.app.overlay.lines(show.app.surfaces)
+    assert show.flight.target_selector.here == Target(LITE, "class", 107)
+    assert f"{LITE}:class:107 jellyfish\t100%" in show.app.overlay.lines(show.app.controllers)
 
 
 def test_typing_plays_no_keys(show: Show) -> None:
     pressed(show, "/", *"brxn15mo", "space", "escape")
-    assert not show.flight.controls.flag("show.blackout") and show.flight.course.here == STEM
+    assert (
+        not show.flight.controls.flag("show.blackout") and show.flight.target_selector.here == STEM
+    )
     assert show.flight.controls.word("warp.mirror") == "off"
     assert not show.app.overlay.browser.open
 
@@ -182,7 +186,7 @@ def test_a_damaged_sheet_is_reported_once_and_numbers_are_shown(show: Show, fold
     (trouble,) = show.flight.reports.counts
     assert "make it again" in trouble
     pressed(show, "right", "return")
-    assert show.flight.course.here == Target(LITE, "stem", 30)
+    assert show.flight.target_selector.here == Target(LITE, "stem", 30)
 
 
 def test_the_hud_has_the_thumbnail_of_what_is_flown_beside_its_name(show: Show) -> None:

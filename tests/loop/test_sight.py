@@ -60,10 +60,10 @@ class Show:
     def __init__(self, flight: Flight, eyes: Eyes, *, background: bool = False) -> None:
         self.flight, self.eyes, self.now = flight, eyes, 0.0
         self.mailbox = Mailbox()
-        self.surfaces = OpenControllers(self.mailbox, flight.reports.add, background=False)
+        self.controllers = OpenControllers(self.mailbox, flight.reports.add, background=False)
         report = flight.reports.add
-        self.sight = Sight(flight.course, eyes, {}, report, background)  # type: ignore[arg-type]
-        self.surfaces.add(self.sight)
+        self.sight = Sight(flight.target_selector, eyes, {}, report, background)  # type: ignore[arg-type]
+        self.controllers.add(self.sight)
         self.set("show.autopilot", True)
         self.set("show.autopilot_mode", "sight")
         self.set("show.dwell", 2.0)
@@ -73,10 +73,10 @@ class Show:
         self.mailbox.put(Set(key, value))  # type: ignore[arg-type]
 
     def frame(self) -> None:
-        self.surfaces.poll(self.now)
+        self.controllers.poll(self.now)
         self.flight.apply(self.mailbox.drain())
         self.flight.advance(0.25)
-        self.surfaces.tell(self.now, self.flight.values(), [])
+        self.controllers.publish(self.now, self.flight.values(), [])
         self.now += 0.25
 
     def fly(self, seconds: float) -> list[int]:
@@ -84,7 +84,7 @@ class Show:
         flown: list[int] = []
         for _ in range(round(seconds * 4)):
             self.frame()
-            number = self.flight.course.here.filter
+            number = self.flight.target_selector.here.filter
             assert number is not None
             if flown[-1:] != [number]:
                 flown.append(number)
@@ -120,8 +120,8 @@ def test_it_goes_to_what_is_held_up(aloft: Flight) -> None:
     assert first and set(first) <= set(best("stripes"))
     show.eyes.picture = dots()
     show.fly(3.5)  # a dwell and a second or two
-    assert show.flight.course.here.filter in best("dots")
-    assert show.flight.course.here.filter not in best("stripes")
+    assert show.flight.target_selector.here.filter in best("dots")
+    assert show.flight.target_selector.here.filter not in best("stripes")
     assert not show.flight.reports.counts
 
 
@@ -143,13 +143,13 @@ def test_what_is_seen_is_said_by_name(flight: Flight, engine: FakeEngine) -> Non
     flight.aim({Target(LITE, "class", 107): 1.0})
     show = Show(flight, Eyes(dots()))
     show.fly(2)
-    (line,) = show.surfaces.lines()
+    (line,) = show.controllers.lines()
     assert line.startswith(f"sees {LITE}:class:")
     (found,) = filter_ranking.find(LITE, dots(), ["class"], 1)
     assert line.endswith(f":{found.target.filter} {found.name}")
     show.set("show.autopilot", False)
     show.fly(0.5)
-    assert show.surfaces.lines() == [] and flight.values()["show.seen"] == ""
+    assert show.controllers.lines() == [] and flight.values()["show.seen"] == ""
 
 
 def test_another_layer_is_looked_at_with_its_own_filters(aloft: Flight) -> None:
@@ -157,7 +157,7 @@ def test_another_layer_is_looked_at_with_its_own_filters(aloft: Flight) -> None:
     show.fly(3)
     show.set("mix.target", str(STEM))
     show.fly(1.5)
-    assert show.flight.course.here == STEM
+    assert show.flight.target_selector.here == STEM
     assert str(show.flight.values()["show.seen"]).startswith(f"{LITE}:stem:")
 
 
@@ -300,7 +300,7 @@ def rendered(frames: int, **given: object) -> tuple[list[Target], list[np.ndarra
     with closing(building.build(options, output, live=False)) as app:
         for number in range(frames):
             app.frame(number / 10)
-            here.append(app.flight.course.here)
+            here.append(app.flight.target_selector.here)
     return here, pictures
 
 

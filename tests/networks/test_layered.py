@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.networks.layered import Layered, SameConv2d, furnish
+from liveflight.networks.layered import Layered, SameConv2d, load_parameters
 
 
 def three_stages() -> Layered:
@@ -87,7 +87,7 @@ def test_a_furnished_module_is_frozen_and_ready():
         "conv.weight": torch.full((2, 1, 1, 1), 3.0),
         "conv.bias": torch.tensor([0.0, 1.0]),
     }
-    module = furnish(one_convolution(), parameters, Path("a.pth"))
+    module = load_parameters(one_convolution(), parameters, Path("a.pth"))
     assert not module.training
     assert not any(parameter.requires_grad for parameter in module.parameters())
     out = module(torch.full((1, 1, 1, 2), 2.0), ["conv"])["conv"]
@@ -98,7 +98,7 @@ def test_a_furnished_module_is_frozen_and_ready():
 def test_weights_that_are_not_finite_are_refused(bad):
     parameters = {"conv.weight": torch.zeros(2, 1, 1, 1), "conv.bias": torch.tensor([0.0, bad])}
     with pytest.raises(LiveflightError) as caught:
-        furnish(one_convolution(), parameters, Path("a.pth"))
+        load_parameters(one_convolution(), parameters, Path("a.pth"))
     assert str(caught.value) == (
         "a.pth holds values that are not finite, in conv.bias: get the file anew"
     )

@@ -33,18 +33,18 @@ def numbered() -> np.ndarray:
 
 
 def test_canvas_survives_the_round_trip(texture: moderngl.Texture) -> None:
-    hand_over: CanvasTransfer = HostCopy()
-    hand_over.write(texture, numbered())
-    read = hand_over.read(texture)
+    canvas_transfer: CanvasTransfer = HostCopy()
+    canvas_transfer.write(texture, numbered())
+    read = canvas_transfer.read(texture)
     assert read.dtype == np.float16
     np.testing.assert_array_equal(read, numbered())
-    hand_over.release()
+    canvas_transfer.release()
 
 
 def test_writes_any_memory_layout(texture: moderngl.Texture) -> None:
-    hand_over = HostCopy()
-    hand_over.write(texture, numbered()[::-1, ::-1])
-    np.testing.assert_array_equal(hand_over.read(texture), numbered()[::-1, ::-1])
+    canvas_transfer = HostCopy()
+    canvas_transfer.write(texture, numbered()[::-1, ::-1])
+    np.testing.assert_array_equal(canvas_transfer.read(texture), numbered()[::-1, ::-1])
 
 
 def test_row_0_is_the_texture_s_first_row(texture: moderngl.Texture) -> None:
@@ -56,11 +56,11 @@ def test_row_0_is_the_texture_s_first_row(texture: moderngl.Texture) -> None:
 def test_reads_into_the_same_memory_until_the_size_changes(
     ctx: moderngl.Context, texture: moderngl.Texture
 ) -> None:
-    hand_over = HostCopy()
-    first = hand_over.read(texture)
-    assert hand_over.read(texture) is first
+    canvas_transfer = HostCopy()
+    first = canvas_transfer.read(texture)
+    assert canvas_transfer.read(texture) is first
     other = ctx.texture((4, 3), 4, dtype="f2")
-    assert hand_over.read(other).shape == (3, 4, 4)
+    assert canvas_transfer.read(other).shape == (3, 4, 4)
     other.release()
 
 
@@ -70,11 +70,11 @@ def test_reads_into_the_same_memory_until_the_size_changes(
     ids=["turned", "no alpha", "float64"],
 )
 def test_refuses_another_size_or_type(texture: moderngl.Texture, canvas: np.ndarray) -> None:
-    hand_over = HostCopy()
-    hand_over.write(texture, numbered())
+    canvas_transfer = HostCopy()
+    canvas_transfer.write(texture, numbered())
     with pytest.raises(ValueError, match=r"the texture takes float16 \(5, 7, 4\)"):
-        hand_over.write(texture, canvas)
-    np.testing.assert_array_equal(hand_over.read(texture), numbered())
+        canvas_transfer.write(texture, canvas)
+    np.testing.assert_array_equal(canvas_transfer.read(texture), numbered())
 
 
 def test_read_picture_has_the_top_first(ctx: moderngl.Context) -> None:
@@ -111,8 +111,8 @@ def cudart(nvidia: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> FakeCud
 
 @pytest.mark.parametrize("device", ["cpu", "mps"])
 def test_other_devices_take_the_host_and_say_nothing(cudart: FakeCudart, device: str) -> None:
-    hand_over, reason = choose(cudart.ctx, device, 0)
-    assert (type(hand_over), reason) == (HostCopy, "")
+    canvas_transfer, reason = choose(cudart.ctx, device, 0)
+    assert (type(canvas_transfer), reason) == (HostCopy, "")
     assert not cudart.calls
 
 
@@ -120,16 +120,16 @@ def test_the_gpu_s_own_way_is_taken_where_a_picture_survives_it(
     cudart: FakeCudart, texture: moderngl.Texture
 ) -> None:
     cudart.devices = [2, 1]
-    hand_over, reason = choose(cudart.ctx, "cuda", 77, 1)
-    assert (type(hand_over), reason) == (CudaImage, "")
+    canvas_transfer, reason = choose(cudart.ctx, "cuda", 77, 1)
+    assert (type(canvas_transfer), reason) == (CudaImage, "")
     assert cudart.of("cudaSetDevice") == [(1,)]
     assert cudart.of("cudaGraphicsMapResources")[0][-1] == 77
     assert not cudart.registered, "the probe's textures are gone"
-    hand_over.write(texture, numbered())
-    hand_over.write(texture, hand_over.read(texture))
+    canvas_transfer.write(texture, numbered())
+    canvas_transfer.write(texture, canvas_transfer.read(texture))
     np.testing.assert_array_equal(HostCopy().read(texture), numbered())
-    hand_over.forget()
-    hand_over.release()
+    canvas_transfer.forget()
+    canvas_transfer.release()
 
 
 def flipped(pixels: np.ndarray) -> np.ndarray:
@@ -164,8 +164,8 @@ def test_any_failure_leaves_the_host_and_names_the_cause(
 ) -> None:
     for name, value in changed.items():
         setattr(cudart, name, value)
-    hand_over, reason = choose(cudart.ctx, "cuda", 77)
-    assert type(hand_over) is HostCopy
+    canvas_transfer, reason = choose(cudart.ctx, "cuda", 77)
+    assert type(canvas_transfer) is HostCopy
     assert reason.startswith("the picture goes through the host's memory: ")
     assert cause in reason and "\n" not in reason
     assert not cudart.registered and not cudart.mapped and not cudart.memory
@@ -189,8 +189,8 @@ def test_another_driver_is_named(
 ) -> None:
     monkeypatch.setitem(ctx.info, "GL_VENDOR", "Mesa/X.org")
     monkeypatch.setattr(platform, "uname", lambda: SimpleNamespace(release=release))
-    hand_over, reason = choose(ctx, "cuda", 0)
-    assert type(hand_over) is HostCopy
+    canvas_transfer, reason = choose(ctx, "cuda", 0)
+    assert type(canvas_transfer) is HostCopy
     assert "'Mesa/X.org'" in reason and remedy in reason
 
 
@@ -198,15 +198,15 @@ def test_missing_bindings_are_named_with_the_line_that_installs_them(
     nvidia: moderngl.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "cuda.bindings", None)
-    hand_over, reason = choose(nvidia, "cuda", 0)
-    assert type(hand_over) is HostCopy
+    canvas_transfer, reason = choose(nvidia, "cuda", 0)
+    assert type(canvas_transfer) is HostCopy
     assert "pip install 'cuda-bindings" in reason
 
 
 def test_what_nobody_foresaw_leaves_the_host_too(cudart: FakeCudart) -> None:
     cudart.devices = None  # type: ignore[assignment]
-    hand_over, reason = choose(cudart.ctx, "cuda", 0)
-    assert type(hand_over) is HostCopy
+    canvas_transfer, reason = choose(cudart.ctx, "cuda", 0)
+    assert type(canvas_transfer) is HostCopy
     assert "TypeError" in reason
 
 
@@ -220,8 +220,8 @@ def has_device() -> bool:
 def test_the_true_bindings_without_a_device_leave_the_host(nvidia: moderngl.Context) -> None:
     if has_device():
         pytest.skip("there is a CUDA device here")
-    hand_over, reason = choose(nvidia, "cuda", 0)
-    assert type(hand_over) is HostCopy
+    canvas_transfer, reason = choose(nvidia, "cuda", 0)
+    assert type(canvas_transfer) is HostCopy
     assert "cudaGLGetDevices failed" in reason
 
 
@@ -231,7 +231,7 @@ def test_a_true_gpu_keeps_every_bit(ctx: moderngl.Context) -> None:
         pytest.skip("there is no CUDA device here")
     torch = pytest.importorskip("torch")
     stream = torch.cuda.Stream()
-    hand_over, reason = choose(ctx, "cuda", stream.cuda_stream)
+    canvas_transfer, reason = choose(ctx, "cuda", stream.cuda_stream)
     if reason:
         pytest.skip(reason)
     # Every pattern of bits that is a finite half.
@@ -242,11 +242,11 @@ def test_a_true_gpu_keeps_every_bit(ctx: moderngl.Context) -> None:
     with torch.cuda.stream(stream):
         for turn in range(3):
             source.write(np.roll(picture, turn, axis=1).tobytes())
-            seen = torch.as_tensor(hand_over.read(source), device="cuda")
-            hand_over.write(target, seen.flip(0).contiguous())
+            seen = torch.as_tensor(canvas_transfer.read(source), device="cuda")
+            canvas_transfer.write(target, seen.flip(0).contiguous())
             expected = np.roll(picture, turn, axis=1)[::-1]
             read = np.frombuffer(target.read(), np.uint16)
             np.testing.assert_array_equal(read, expected.ravel().view(np.uint16))
-    hand_over.release()
+    canvas_transfer.release()
     for texture in (source, target):
         texture.release()

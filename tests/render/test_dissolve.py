@@ -43,7 +43,7 @@ def recalled(before: Preset, after: Preset, fps: int, seconds: float) -> np.ndar
     try:
         for frame in range(BEGUN + round(fps * (1 + seconds)) + 1):
             if frame == BEGUN:
-                flight.looks.recall(after, seconds)
+                flight.preset_player.recall(after, seconds)
             app.frame(frame / fps)
     finally:
         app.close()

@@ -62,7 +62,7 @@ def test_whatever_is_drawn_is_kept_before_something_else_is_drawn_into(
 ) -> None:
     done: list[tuple[str, int]] = []
     monkeypatch.setattr(ctx, "extra", lambda: done.append(("kept", ctx.fbo.glo)))
-    surfaces = [RenderTarget(ctx, (6, 4)), RenderTarget(ctx, (6, 4))]
+    controllers = [RenderTarget(ctx, (6, 4)), RenderTarget(ctx, (6, 4))]
     dim = Pass(ctx, "dim.frag")
     drawn = moderngl.VertexArray.render
 
@@ -71,9 +71,9 @@ def test_whatever_is_drawn_is_kept_before_something_else_is_drawn_into(
         drawn(*args, **kinds)  # type: ignore[arg-type]
 
     monkeypatch.setattr(moderngl.VertexArray, "render", render)
-    for surface in surfaces:
+    for surface in controllers:
         dim.draw(surface.framebuffer, (0, 0, 6, 4), None, {"factor": 0.5})
-    places = [surface.framebuffer.glo for surface in surfaces]
+    places = [surface.framebuffer.glo for surface in controllers]
     assert done == [(what, place) for place in places for what in ("drawn", "kept")]
-    for part in (*surfaces, dim):
+    for part in (*controllers, dim):
         part.release()

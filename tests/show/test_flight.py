@@ -26,7 +26,7 @@ from liveflight.storage.presets import Preset
 
 def test_it_begins_at_its_first_target_at_once(flight: Flight, engine: FakeEngine) -> None:
     assert flight.mix() == {STEM: 1.0}
-    assert flight.course.here == STEM
+    assert flight.target_selector.here == STEM
     assert engine.prepared == [LITE]
 
 
@@ -34,7 +34,7 @@ def test_the_next_target_grows_over_the_crossfade(flight: Flight) -> None:
     flight.controls.set("mix.crossfade", 2.0)
     flight.apply([Set("mix.target", str(DEEP))])
     assert flight.mix() == {STEM: 1.0}
-    assert flight.course.here == DEEP
+    assert flight.target_selector.here == DEEP
     flight.advance(1.0)
     assert flight.mix() == pytest.approx({STEM: 0.5, DEEP: 0.5})
     flight.advance(1.0)
@@ -43,12 +43,12 @@ def test_the_next_target_grows_over_the_crossfade(flight: Flight) -> None:
 
 def test_here_is_the_strongest_of_a_mix(flight: Flight) -> None:
     flight.aim({STEM: 1.0, VGG: 3.0, DEEP: 2.0})
-    assert flight.course.here == VGG
+    assert flight.target_selector.here == VGG
 
 
 def test_a_target_by_any_of_its_names(flight: Flight) -> None:
     flight.apply([Set("mix.target", " VGG16:features.17:17 ")])
-    assert flight.course.here == VGG
+    assert flight.target_selector.here == VGG
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_wrong_target_is_reported_and_the_flight_goes_on(
 ) -> None:
     flight.apply([Set("mix.target", text), Trigger("mix.filter_next")])
     assert reason in flight.reports.last
-    assert flight.course.here == Target(LITE, "stem", 4)
+    assert flight.target_selector.here == Target(LITE, "stem", 4)
 
 
 def test_a_drummed_key_is_one_step_each(flight: Flight) -> None:
@@ -77,7 +77,10 @@ def test_a_drummed_key_is_one_step_each(flight: Flight) -> None:
 def test_random_is_another_living_filter_of_the_layer(flight: Flight, engine: FakeEngine) -> None:
     seen = {fire(flight, "random").filter for _ in range(40)}
     assert seen == set(engine.alive)
-    assert (flight.course.here.network, flight.course.here.layer) == (LITE, "stem")
+    assert (flight.target_selector.here.network, flight.target_selector.here.layer) == (
+        LITE,
+        "stem",
+    )
 
 
 # Controls and questions
@@ -138,7 +141,7 @@ def test_every_trigger_of_the_mix_is_the_flights_own(flight: Flight, weights: se
 
 
 def test_panic_is_a_safe_look_at_once_and_twice_black(flight: Flight) -> None:
-    here = flight.course.here
+    here = flight.target_selector.here
     disorder: dict[str, Value] = {
         "camera.rotation": 180.0,
         "warp.kaleidoscope": 12,
@@ -156,7 +159,7 @@ def test_panic_is_a_safe_look_at_once_and_twice_black(flight: Flight) -> None:
     assert not flight.controls.flag("show.freeze") and not flight.controls.flag("show.blackout")
     assert flight.controls.flag("show.governor")
     assert flight.controls.whole("warp.kaleidoscope") == 0
-    assert (flight.controls.number("tempo.bpm"), flight.course.here) == (90.0, here)
+    assert (flight.controls.number("tempo.bpm"), flight.target_selector.here) == (90.0, here)
     flight.advance(1.9)
     flight.apply([Trigger("show.panic")])
     assert flight.controls.flag("show.blackout")
@@ -171,7 +174,7 @@ def test_nothing_that_waited_for_the_beat_comes_after_a_panic(flight: Flight) ->
     flight.apply([Trigger("show.panic")])
     assert flight.values()["tempo.waiting"] == ""
     flight.advance(10.0)
-    assert flight.course.here == STEM
+    assert flight.target_selector.here == STEM
 
 
 def test_questions_are_answered_and_are_no_message(flight: Flight) -> None:
@@ -187,7 +190,7 @@ def test_questions_are_answered_and_are_no_message(flight: Flight) -> None:
 
 
 @pytest.fixture
-def shelf(monkeypatch: pytest.MonkeyPatch) -> dict[str, Preset]:
+def preset_bank(monkeypatch: pytest.MonkeyPatch) -> dict[str, Preset]:
     """The presets there are."""
     known: dict[str, Preset] = {}
 
@@ -201,12 +204,12 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> dict[str, Preset]:
 
 
 def test_a_preset_sets_everything_it_says_and_the_rest_to_default(
-    flight: Flight, shelf: dict[str, Preset]
+    flight: Flight, preset_bank: dict[str, Preset]
 ) -> None:
     settings: dict[str, Value] = {"camera.zoom": 2.5, "warp.mirror": "both", "mix.crossfade": 4.0}
-    shelf["look"] = Preset("look", {VGG: 1.0, DEEP: 1.0}, settings, journey=(STEM, DEEP))
+    preset_bank["look"] = Preset("look", {VGG: 1.0, DEEP: 1.0}, settings, journey=(STEM, DEEP))
     flight.apply([Set("colour.hue", 90.0), Set("show.hud", True), Set("show.preset", "look")])
-    assert flight.looks.preset == "look"
+    assert flight.preset_player.preset == "look"
     for row in ROWS:
         if row.saved:
             assert flight.controls.setting(row.key) == settings.get(row.key, row.default)
@@ -221,9 +224,9 @@ def test_a_preset_sets_everything_it_says_and_the_rest_to_default(
 
 def test_a_preset_without_targets_begins_its_journey_or_stays(flight: Flight) -> None:
     flight.recall(Preset("journey", {}, journey=(DEEP, STEM)))
-    assert flight.course.here == DEEP
+    assert flight.target_selector.here == DEEP
     flight.recall(Preset("look", {}, {"camera.zoom": 2.0}))
-    assert flight.course.here == DEEP
+    assert flight.target_selector.here == DEEP
     assert flight.journey.stops == ()
 
 
@@ -238,20 +241,22 @@ def test_a_preset_without_targets_begins_its_journey_or_stays(flight: Flight) ->
     ids=["filter", "network", "stop", "weights"],
 )
 def test_a_preset_that_cannot_fly_changes_nothing(
-    preset: Preset, flight: Flight, engine: FakeEngine, shelf: dict[str, Preset]
+    preset: Preset, flight: Flight, engine: FakeEngine, preset_bank: dict[str, Preset]
 ) -> None:
     engine.missing.add("vgg16")
-    shelf["bad"] = preset
+    preset_bank["bad"] = preset
     flight.apply([Set("camera.zoom", 2.0), Set("show.preset", "bad")])
     assert sum(flight.reports.counts.values()) == 1
     assert flight.controls.setting("camera.zoom") == 2.0
     assert flight.mix() == {STEM: 1.0}
-    assert flight.looks.preset == ""
+    assert flight.preset_player.preset == ""
     assert flight.journey.stops == ()
     assert flight.last_message == "camera.zoom 2 x/s"
 
 
-def test_a_preset_that_is_not_there_is_reported(flight: Flight, shelf: dict[str, Preset]) -> None:
+def test_a_preset_that_is_not_there_is_reported(
+    flight: Flight, preset_bank: dict[str, Preset]
+) -> None:
     flight.apply([Set("show.preset", "nix")])
     assert flight.reports.counts == {"there is no preset 'nix'": 1}
 
@@ -270,14 +275,18 @@ def test_a_preset_that_is_not_there_is_reported(flight: Flight, shelf: dict[str,
     ],
 )
 def test_the_last_preset_that_there_is_wins(
-    names: tuple[str, ...], recalled: str, reported: int, flight: Flight, shelf: dict[str, Preset]
+    names: tuple[str, ...],
+    recalled: str,
+    reported: int,
+    flight: Flight,
+    preset_bank: dict[str, Preset],
 ) -> None:
-    shelf |= {name: Preset(name, {DEEP: 1.0}) for name in ("good", "better")}
+    preset_bank |= {name: Preset(name, {DEEP: 1.0}) for name in ("good", "better")}
     mailbox = Mailbox()
     for name in names:
         mailbox.put(Set("show.preset", name))
     flight.apply(mailbox.drain())
-    assert (flight.looks.preset, len(flight.reports.counts)) == (recalled, reported)
+    assert (flight.preset_player.preset, len(flight.reports.counts)) == (recalled, reported)
 
 
 def test_the_last_target_that_there_is_wins_and_a_mistyped_one_leaves_the_pad_on(
@@ -293,7 +302,7 @@ def test_the_last_target_that_there_is_wins_and_a_mistyped_one_leaves_the_pad_on
     assert flight.controls.flag("pad.on") and flight.controls.setting("pad.b") == str(DEEP)
     mailbox.put(Set("mix.target", str(DEEP)), Set("mix.target", "nix"))
     flight.apply(mailbox.drain())
-    assert flight.course.here == DEEP and not flight.controls.flag("pad.on")
+    assert flight.target_selector.here == DEEP and not flight.controls.flag("pad.on")
 
 
 # What the network may not
@@ -303,10 +312,10 @@ AFAR = "osc:10.0.0.5:9000"
 
 
 def test_nothing_is_downloaded_for_the_network_unless_that_is_allowed(
-    flight: Flight, engine: FakeEngine, weights: set[str], shelf: dict[str, Preset]
+    flight: Flight, engine: FakeEngine, weights: set[str], preset_bank: dict[str, Preset]
 ) -> None:
-    shelf["far"] = Preset("far", {VGG: 1.0}, {"camera.zoom": 3.0})
-    shelf["farther"] = Preset("farther", {DEEP: 1.0}, journey=(DEEP, VGG))
+    preset_bank["far"] = Preset("far", {VGG: 1.0}, {"camera.zoom": 3.0})
+    preset_bank["farther"] = Preset("farther", {DEEP: 1.0}, journey=(DEEP, VGG))
     before = flight.values()
     asked = [Set("show.preset", "far", AFAR), Set("show.preset", "farther", AFAR),
         Set("mix.target", str(VGG), AFAR), Set("pad.a", str(VGG), "oscquery:::1:5")]  # fmt: skip
@@ -332,9 +341,9 @@ def test_a_performer_may_have_weights_downloaded(
 
 
 def test_what_the_network_asked_for_taints_nothing_that_comes_later(
-    flight: Flight, engine: FakeEngine, weights: set[str], shelf: dict[str, Preset]
+    flight: Flight, engine: FakeEngine, weights: set[str], preset_bank: dict[str, Preset]
 ) -> None:
-    shelf["far"] = Preset("far", {VGG: 1.0})
+    preset_bank["far"] = Preset("far", {VGG: 1.0})
     flight.cues.start(CueList("cues", (Cue("far", seconds=9.0),)))
     engine.prepared.clear()
     flight.apply([Set("camera.zoom", 2.0, AFAR), Trigger("cue.go", AFAR)])
@@ -369,21 +378,25 @@ def follow(leader: Flight, flight: Flight) -> None:
 
 @pytest.mark.usefixtures("at_hand")
 def test_who_follows_flies_all_targets_of_a_preset(
-    leader: Flight, flight: Flight, shelf: dict[str, Preset]
+    leader: Flight, flight: Flight, preset_bank: dict[str, Preset]
 ) -> None:
-    shelf["many"] = Preset("many", {STEM: 2.0, DEEP: 1.0, VGG: 1.0})
+    preset_bank["many"] = Preset("many", {STEM: 2.0, DEEP: 1.0, VGG: 1.0})
     leader.apply([Set("show.preset", "many")])
     follow(leader, flight)
-    assert flight.course.goal == leader.course.goal == {STEM: 0.5, DEEP: 0.25, VGG: 0.25}
+    assert (
+        flight.target_selector.goal
+        == leader.target_selector.goal
+        == {STEM: 0.5, DEEP: 0.25, VGG: 0.25}
+    )
     leader.apply([Set("mix.target", str(STEM))])
     follow(leader, flight)
-    assert flight.course.goal == {STEM: 1.0}
+    assert flight.target_selector.goal == {STEM: 1.0}
 
 
 def test_who_follows_takes_as_long_to_cross_over(
-    leader: Flight, flight: Flight, shelf: dict[str, Preset]
+    leader: Flight, flight: Flight, preset_bank: dict[str, Preset]
 ) -> None:
-    shelf["look"] = Preset("look", {DEEP: 1.0})
+    preset_bank["look"] = Preset("look", {DEEP: 1.0})
     leader.apply([Set("morph.time", 8.0), Set("show.preset", "look")])
     flight.apply([Set("morph.time", 8.0)])
     follow(leader, flight)
@@ -394,9 +407,9 @@ def test_who_follows_takes_as_long_to_cross_over(
 
 @pytest.mark.usefixtures("at_hand")
 def test_who_follows_has_the_pad_wherever_its_finger_goes(
-    leader: Flight, flight: Flight, shelf: dict[str, Preset]
+    leader: Flight, flight: Flight, preset_bank: dict[str, Preset]
 ) -> None:
-    shelf["look"] = Preset("look", {DEEP: 1.0})
+    preset_bank["look"] = Preset("look", {DEEP: 1.0})
     corners = zip(CORNERS, (STEM, DEEP, VGG, STEM), strict=True)
     leader.apply([Set("show.preset", "look"), *(Set(key, str(one)) for key, one in corners)])
     leader.apply([Set("pad.on", True)])
@@ -408,7 +421,7 @@ def test_who_follows_has_the_pad_wherever_its_finger_goes(
             leader.advance(2.0)
             flight.advance(2.0)
         assert flight.controls.flag("pad.on")
-        assert flight.course.goal == pytest.approx(leader.course.goal, abs=0.01)
+        assert flight.target_selector.goal == pytest.approx(leader.target_selector.goal, abs=0.01)
 
 
 def test_what_is_flown_can_be_saved_and_recalled(flight: Flight) -> None:
@@ -443,10 +456,10 @@ def test_a_preset_brings_its_modulation_and_takes_it_away(flight: Flight) -> Non
 def test_a_step_waits_for_the_bar(flight: Flight) -> None:
     flight.apply([Set("tempo.quantise", "bar"), Trigger("mix.filter_next")])
     flight.advance(1.9)
-    assert flight.course.here == STEM
+    assert flight.target_selector.here == STEM
     assert flight.values()["tempo.waiting"] == "at the bar: filter next"
     flight.advance(0.2)
-    assert flight.course.here == Target(LITE, "stem", 4)
+    assert flight.target_selector.here == Target(LITE, "stem", 4)
     assert flight.last_message == "mix.filter_next"
 
 
@@ -456,19 +469,19 @@ def test_what_cannot_be_done_is_reported_at_once_and_takes_nothings_place(flight
         flight.apply([Set("mix.target", bad)])
     assert len(flight.reports.counts) == 3
     flight.advance(0.6)
-    assert flight.course.here == DEEP
+    assert flight.target_selector.here == DEEP
 
 
 def test_a_mistyped_preset_leaves_the_one_that_waits_for_its_beat(
-    flight: Flight, shelf: dict[str, Preset]
+    flight: Flight, preset_bank: dict[str, Preset]
 ) -> None:
-    shelf["good"] = Preset("good", {DEEP: 1.0})
-    shelf["broken"] = Preset("broken", {Target(LITE, "stme", 3): 1.0})
+    preset_bank["good"] = Preset("good", {DEEP: 1.0})
+    preset_bank["broken"] = Preset("broken", {Target(LITE, "stme", 3): 1.0})
     flight.apply([Set("tempo.quantise", "bar"), Set("show.preset", "good")])
     flight.apply([Set("show.preset", "goood"), Set("show.preset", "broken")])
     assert len(flight.reports.counts) == 2
     flight.advance(2.1)
-    assert (flight.looks.preset, flight.course.here) == ("good", DEEP)
+    assert (flight.preset_player.preset, flight.target_selector.here) == ("good", DEEP)
 
 
 def test_taps_resync_and_outside_clocks_reach_the_tempo(flight: Flight) -> None:
@@ -503,7 +516,7 @@ def flown(flight: Flight, seconds: int) -> list[Target]:
     for _ in range(seconds):
         for _ in range(4):
             flight.advance(0.25)
-        seen.append(flight.course.here)
+        seen.append(flight.target_selector.here)
     return seen
 
 
@@ -587,11 +600,11 @@ def test_frozen_time_stands_still(flight: Flight) -> None:
     autopilot(flight, 1.0)
     flight.aim({VGG: 1.0})
     flight.advance(0.25)
-    mix, now = flight.mix(), flight.course.time
+    mix, now = flight.mix(), flight.target_selector.time
     assert len(mix) == 2
     flight.apply([Set("show.freeze", True)])
     assert set(flown(flight, 30)) == {VGG}
-    assert (flight.mix(), flight.course.time) == (mix, now)
+    assert (flight.mix(), flight.target_selector.time) == (mix, now)
     flight.apply([Set("show.freeze", False)])
     flight.advance(0.25)
     assert flight.mix() == {VGG: 1.0}
@@ -657,20 +670,20 @@ def test_nonsense_from_the_network_is_logged_once(
 
 def test_a_target_is_added_as_strong_as_the_others_and_again_stronger(flight: Flight) -> None:
     flight.apply([Set("mix.target_add", str(DEEP))])
-    assert flight.course.goal == {STEM: 0.5, DEEP: 0.5}
+    assert flight.target_selector.goal == {STEM: 0.5, DEEP: 0.5}
     flight.apply([Set("mix.target_add", f"{LITE}:STEM:7")])
-    assert flight.course.goal == pytest.approx(
+    assert flight.target_selector.goal == pytest.approx(
         {STEM: 1 / 3, DEEP: 1 / 3, Target(LITE, "stem", 7): 1 / 3}
     )
     flight.apply([Set("mix.target_add", str(DEEP))])
-    assert flight.course.goal[DEEP] == pytest.approx(0.5)
+    assert flight.target_selector.goal[DEEP] == pytest.approx(0.5)
     assert not flight.reports.counts
 
 
 def test_one_more_than_a_mix_holds_takes_the_place_of_another(flight: Flight) -> None:
     added = [Target(LITE, "stem", number) for number in range(10, 20)]
     flight.apply([Set("mix.target_add", str(target)) for target in added])
-    assert len(flight.course.goal) == 6 and added[-1] in flight.course.goal
+    assert len(flight.target_selector.goal) == 6 and added[-1] in flight.target_selector.goal
 
 
 def test_adding_to_the_pad_s_mix_lets_go_of_the_pad(flight: Flight) -> None:
@@ -681,7 +694,7 @@ def test_adding_to_the_pad_s_mix_lets_go_of_the_pad(flight: Flight) -> None:
     flight.apply([Set("pad.on", True)])
     flight.advance(5.0)
     flight.apply([Set("mix.target_add", str(DEEP))])
-    assert flight.course.goal == {DEEP: 0.5, Target(LITE, "stem", 1): 0.5}
+    assert flight.target_selector.goal == {DEEP: 0.5, Target(LITE, "stem", 1): 0.5}
     assert not flight.controls.flag("pad.on")
 
 
@@ -717,7 +730,7 @@ def test_what_is_no_target_changes_nothing(
 ) -> None:
     flight.order("mix.star", lambda target: pytest.fail(f"{target} is starred"))
     flight.apply([Set(key, name)])
-    assert flight.course.goal == {STEM: 1.0} and flight.journey.stops == ()
+    assert flight.target_selector.goal == {STEM: 1.0} and flight.journey.stops == ()
     assert reason in flight.reports.last and bool(reason) == bool(flight.reports.counts)
     assert flight.values()[key] == ""
 
@@ -730,7 +743,7 @@ def test_back_and_forth_through_what_was_flown(flight: Flight) -> None:
     places = [fire(flight, key) for key in ("back", "back", "forth", "forth")]
     assert places == [DEEP, STEM, DEEP, VGG]
     flight.apply([Trigger("mix.forth")])
-    assert flight.course.here == VGG and "nothing was flown after" in flight.reports.last
+    assert flight.target_selector.here == VGG and "nothing was flown after" in flight.reports.last
 
 
 def test_what_the_autopilot_flew_counts_and_drummed_keys_do_not(flight: Flight) -> None:
@@ -739,10 +752,10 @@ def test_what_the_autopilot_flew_counts_and_drummed_keys_do_not(flight: Flight) 
     for _ in range(2):
         flight.advance(1.0)
     flight.apply([Set("show.autopilot", False)])
-    assert flight.course.here != STEM
-    seen = {flight.course.here, fire(flight, "back"), fire(flight, "back")}
+    assert flight.target_selector.here != STEM
+    seen = {flight.target_selector.here, fire(flight, "back"), fire(flight, "back")}
     assert seen == {STEM, DEEP, VGG}
     flight.advance(1.0)
-    here = flight.course.here
+    here = flight.target_selector.here
     fire(flight, *["filter_next"] * 9)
     assert fire(flight, "back") == here

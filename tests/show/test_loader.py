@@ -125,23 +125,23 @@ def test_of_a_row_of_hasty_wishes_the_newest_wins(loader: Loader, engine: FakeEn
 
 
 def test_what_is_foreseen_comes_last(loader: Loader, engine: FakeEngine) -> None:
-    loader.foresee([B, C, B])
+    loader.prefetch([B, C, B])
     engine.planning.clear()
     assert not loader.planned([A], SIZE)
-    loader.look_ahead(SIZE)
+    loader.prefetch_next(SIZE)
     engine.planning.set()
     assert loader._work.wait(60) and loader.planned([A], SIZE)
     for _ in range(4):
-        loader.look_ahead(SIZE)
+        loader.prefetch_next(SIZE)
         assert not loader._work.busy or loader._work.wait(60)
     assert planned(engine) == [A, B, C]
 
 
 def test_a_new_outlook_replaces_the_old(loader: Loader, engine: FakeEngine) -> None:
-    loader.foresee([A, B])
-    loader.foresee([C])
+    loader.prefetch([A, B])
+    loader.prefetch([C])
     for _ in range(3):
-        loader.look_ahead(SIZE)
+        loader.prefetch_next(SIZE)
         assert not loader._work.busy or loader._work.wait(60)
     assert planned(engine) == [C]
 
@@ -151,9 +151,9 @@ def test_foreseeing_loads_networks_and_passes_over_what_it_cannot(
 ) -> None:
     engine.missing.add("vgg19")
     elsewhere = frozenset({("vgg19", "conv1_1")}), frozenset({("other", "stem")})
-    loader.foresee([*elsewhere, A])
+    loader.prefetch([*elsewhere, A])
     for _ in range(6):
-        loader.look_ahead(SIZE)
+        loader.prefetch_next(SIZE)
         assert not loader._work.busy or loader._work.wait(60)
     assert engine.prepared == ["vgg16", "other"]
     assert planned(engine) == [elsewhere[1], A]
@@ -268,18 +268,18 @@ def test_what_is_foreseen_waits_for_the_tidying_up_but_not_for_ever(
     loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow_to_tidy(engine, monkeypatch).set()
-    loader.foresee([A, B])
+    loader.prefetch([A, B])
     engine.planning.clear()
-    loader.look_ahead(SIZE)
+    loader.prefetch_next(SIZE)
     loader.tidy()  # could not
     engine.planning.set()
     assert loader._work.wait(60)
-    loader.look_ahead(SIZE)
-    loader.look_ahead(SIZE)
+    loader.prefetch_next(SIZE)
+    loader.prefetch_next(SIZE)
     assert planned(engine) == [A]
     loader.tidy()
     assert loader._work.wait(60) and engine.tidied == 1
     for _ in range(20):  # no rest comes any more
-        loader.look_ahead(SIZE)
+        loader.prefetch_next(SIZE)
         loader._work.wait(0.1)
     assert planned(engine) == [A, B]

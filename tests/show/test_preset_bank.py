@@ -25,15 +25,15 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_name_and_a_slot_find_the_same_and_every_answer_is_heard() -> None:
-    shelf = PresetBank()
+    preset_bank = PresetBank()
     heard: list[tuple[str, str]] = []
-    shelf.heard = lambda question, preset: heard.append((question, preset.name))
-    assert shelf.find("b").name == shelf.find("7").name == "b"
-    shelf.beside("b", 1)
-    shelf.another("b", 0.0)
+    preset_bank.heard = lambda question, preset: heard.append((question, preset.name))
+    assert preset_bank.find("b").name == preset_bank.find("7").name == "b"
+    preset_bank.beside("b", 1)
+    preset_bank.another("b", 0.0)
     assert heard == [("b", "b"), ("7", "b"), ("+1", "c"), ("?", "a")]
     with pytest.raises(LiveflightError, match="there is no preset 'nix'"):
-        shelf.find("nix")
+        preset_bank.find("nix")
     assert len(heard) == 4
 
 
@@ -83,20 +83,20 @@ def test_beside_goes_past_what_is_broken(folders: Path) -> None:
 
 def test_any_other_goes_past_what_is_broken_and_says_so(folders: Path) -> None:
     (folders / "b.toml").write_text("nonsense")
-    shelf, passed = PresetBank(), []
-    shelf.passed = passed.append
-    assert {shelf.another("a", luck / 10).name for luck in range(10)} == {"c"}
+    preset_bank, passed = PresetBank(), []
+    preset_bank.passed = passed.append
+    assert {preset_bank.another("a", luck / 10).name for luck in range(10)} == {"c"}
     assert {str(each).partition(":")[0] for each in passed} == {f"preset {folders / 'b.toml'}"}
     passed.clear()
-    assert shelf.beside("a", 1).name == "c"
+    assert preset_bank.beside("a", 1).name == "c"
     assert len(passed) == 1
 
 
 def test_favourites_that_cannot_be_read_are_said_and_all_presets_walked(folders: Path) -> None:
     favourites.path().mkdir()
-    shelf, passed = PresetBank(), []
-    shelf.passed = passed.append
-    assert [shelf.beside("a", 1).name, shelf.another("a", 0.9).name] == ["b", "c"]
+    preset_bank, passed = PresetBank(), []
+    preset_bank.passed = passed.append
+    assert [preset_bank.beside("a", 1).name, preset_bank.another("a", 0.9).name] == ["b", "c"]
     assert all("favourites" in str(each) for each in passed) and len(passed) == 2
 
 
@@ -116,12 +116,12 @@ def test_an_only_preset_is_its_own_neighbour(folders: Path) -> None:
 
 def test_a_recorded_shelf_answers_from_the_log_alone_each_question_in_its_order() -> None:
     first, second, third = (Preset(name, {}) for name in ("x", "y", "z"))
-    shelf = RecordedPresetBank([("+1", first), ("look", second), ("+1", third)])
+    preset_bank = RecordedPresetBank([("+1", first), ("look", second), ("+1", third)])
     heard: list[tuple[str, str]] = []
-    shelf.heard = lambda question, preset: heard.append((question, preset.name))
-    assert shelf.beside("a", 1) is first
-    assert shelf.beside("anywhere", 1) is third
-    assert shelf.find("look") is shelf.find("look") is second, "the last answer stands"
+    preset_bank.heard = lambda question, preset: heard.append((question, preset.name))
+    assert preset_bank.beside("a", 1) is first
+    assert preset_bank.beside("anywhere", 1) is third
+    assert preset_bank.find("look") is preset_bank.find("look") is second, "the last answer stands"
     assert heard == [("+1", "x"), ("+1", "z"), ("look", "y"), ("look", "y")]
     with pytest.raises(LiveflightError, match="the log has no answer to 'a'"):
-        shelf.find("a")
+        preset_bank.find("a")

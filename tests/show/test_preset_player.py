@@ -27,7 +27,7 @@ LOOK = Preset("look", {DEEP: 1.0}, {"camera.zoom": 4.8, "ascent.steps": 5})
 
 
 @pytest.fixture
-def shelf(monkeypatch: pytest.MonkeyPatch) -> None:
+def preset_bank(monkeypatch: pytest.MonkeyPatch) -> None:
     def find(text: str) -> Preset:
         if text == "look":
             return LOOK
@@ -57,7 +57,7 @@ def test_undo_goes_back_and_forth(flight: Flight) -> None:
     for zoom, here in ((2.0, STEM), (4.8, DEEP), (2.0, STEM)):
         flight.apply([Trigger("show.undo")])
         assert flight.controls.setting("camera.zoom") == zoom
-        assert flight.course.here == here
+        assert flight.target_selector.here == here
 
 
 def test_the_pad_takes_over_follows_its_finger_and_lets_go(flight: Flight) -> None:
@@ -87,7 +87,7 @@ def test_the_pad_takes_over_follows_its_finger_and_lets_go(flight: Flight) -> No
 def test_a_pad_at_a_corner_takes_over_and_is_left_through_layers_that_are_planned(
     flight: Flight, engine: FakeEngine, begun: bool
 ) -> None:
-    flight.course.size = (64, 36)
+    flight.target_selector.size = (64, 36)
     corners = (DEEP, VGG, STEM, DEEP)
     place: dict[str, Value] = {"pad.x": 0.0, "pad.y": 0.0, "mix.crossfade": 1.0}
     if begun:
@@ -156,7 +156,7 @@ def test_undo_of_a_panic_that_only_made_it_black_brings_the_light(flight: Flight
     look = flight.as_preset("now")
     flight.apply([Trigger("show.panic"), Trigger("show.panic"), Trigger("show.undo")])
     assert not flight.controls.flag("show.blackout")
-    assert flight.as_preset("now") == look and flight.looks.preset == "safe"
+    assert flight.as_preset("now") == look and flight.preset_player.preset == "safe"
 
 
 def test_nor_does_it_take_a_preset_to_bring_it(flight: Flight) -> None:
@@ -180,7 +180,7 @@ def test_undo_takes_back_a_panic_on_the_pad(flight: Flight) -> None:
 
 @pytest.mark.parametrize("away", [Trigger("show.panic"), Set("show.preset", "look")])
 def test_undo_in_the_middle_of_a_morph_goes_where_the_morph_went(
-    flight: Flight, shelf: None, away: Trigger | Set
+    flight: Flight, preset_bank: None, away: Trigger | Set
 ) -> None:
     flight.apply([Set("morph.time", 4.0)])
     flight.recall(Preset("far", {DEEP: 1.0}, {"camera.zoom": 3.0, "warp.mirror": "both"}))
@@ -190,7 +190,9 @@ def test_undo_in_the_middle_of_a_morph_goes_where_the_morph_went(
     assert flight.controls.word("warp.mirror") == "both"
 
 
-def test_cues_follow_one_another_skip_what_is_broken_and_hold(flight: Flight, shelf: None) -> None:
+def test_cues_follow_one_another_skip_what_is_broken_and_hold(
+    flight: Flight, preset_bank: None
+) -> None:
     flight.cues.start(CueList("set", (Cue("look", beats=4), Cue("nix", 3), Cue("look", hold=True))))
     flight.advance(1.0)
     assert flight.controls.setting("cue.now") == "1 of 3: look, 2 beats"
@@ -203,7 +205,7 @@ def test_cues_follow_one_another_skip_what_is_broken_and_hold(flight: Flight, sh
     assert flight.controls.setting("cue.now") == "1 of 3: look, 4 beats"
 
 
-def test_a_panic_holds_the_cue_list_until_go(flight: Flight, shelf: None) -> None:
+def test_a_panic_holds_the_cue_list_until_go(flight: Flight, preset_bank: None) -> None:
     flight.cues.start(CueList("set", (Cue("look", 10), Cue("look", 5), Cue("look", 5))))
     flight.apply([Trigger("show.panic")])
     flight.advance(60.0)
@@ -217,7 +219,7 @@ def test_a_panic_holds_the_cue_list_until_go(flight: Flight, shelf: None) -> Non
 
 
 def test_cues_that_all_are_broken_leave_the_look_and_are_tried_again(
-    flight: Flight, shelf: None, monkeypatch: pytest.MonkeyPatch
+    flight: Flight, preset_bank: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flight.cues.start(CueList("set", (Cue("look", 2.0),)))
     with monkeypatch.context() as broken:
@@ -225,14 +227,14 @@ def test_cues_that_all_are_broken_leave_the_look_and_are_tried_again(
         for _ in range(5):
             flight.advance(1.0)
         assert flight.reports.counts["no cue of the list can be flown"] == 2
-        assert flight.course.here == DEEP
+        assert flight.target_selector.here == DEEP
     flight.apply([Set("camera.zoom", 2.0)])
     flight.advance(2.0)
     assert flight.controls.setting("camera.zoom") == 4.8
 
 
 def test_cues_in_beats_stay_on_the_beat_whatever_the_tempo_and_the_rate(
-    flight: Flight, shelf: None
+    flight: Flight, preset_bank: None
 ) -> None:
     flight.cues.start(CueList("set", (Cue("look", beats=1), Cue("look", beats=2))))
     seen = []
@@ -245,7 +247,7 @@ def test_cues_in_beats_stay_on_the_beat_whatever_the_tempo_and_the_rate(
     assert changes == pytest.approx(beats / 3 * 2, abs=1)
 
 
-def test_a_cue_list_that_does_not_loop_holds_its_last(flight: Flight, shelf: None) -> None:
+def test_a_cue_list_that_does_not_loop_holds_its_last(flight: Flight, preset_bank: None) -> None:
     flight.apply([Set("cue.loop", False)])
     flight.cues.start(CueList("set", (Cue("look", 1), Cue("look", 1))))
     flight.advance(1.0)
@@ -263,18 +265,18 @@ def test_a_cue_list_that_does_not_loop_holds_its_last(flight: Flight, shelf: Non
 def test_walking_goes_past_a_look_that_cannot_be_flown(
     flight: Flight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = {"a": DEEP, "b": Target("vgg16", "nowhere", 1), "c": VGG}
-    monkeypatch.setattr(presets, "names", lambda: tuple(looks))
-    monkeypatch.setattr(presets, "find", lambda name: Preset(name, {looks[name]: 1.0}))
+    preset_player = {"a": DEEP, "b": Target("vgg16", "nowhere", 1), "c": VGG}
+    monkeypatch.setattr(presets, "names", lambda: tuple(preset_player))
+    monkeypatch.setattr(presets, "find", lambda name: Preset(name, {preset_player[name]: 1.0}))
     monkeypatch.setattr(favourites, "read", lambda: ())
     flight.apply([Trigger("show.preset_next")])
-    assert (flight.looks.preset, flight.course.here) == ("a", DEEP)
+    assert (flight.preset_player.preset, flight.target_selector.here) == ("a", DEEP)
     flight.apply([Trigger("show.preset_next")])
-    assert (flight.looks.preset, flight.course.here) == ("c", VGG)
+    assert (flight.preset_player.preset, flight.target_selector.here) == ("c", VGG)
     assert "preset b" in flight.reports.last
     for _ in range(9):
         flight.apply([Trigger("show.preset_random")])
-        assert flight.looks.preset in "ac"
+        assert flight.preset_player.preset in "ac"
 
 
 def test_where_no_look_can_be_flown_the_walk_ends_and_the_look_stays(
@@ -285,15 +287,15 @@ def test_where_no_look_can_be_flown_the_walk_ends_and_the_look_stays(
     monkeypatch.setattr(presets, "find", lambda name: Preset(name, nowhere))
     monkeypatch.setattr(favourites, "read", lambda: ())
     flight.apply([Trigger("show.preset_next"), Trigger("show.preset_random")])
-    assert flight.course.here == STEM
+    assert flight.target_selector.here == STEM
     assert (
         flight.reports.counts["no preset here can be flown; `liveflight presets` lists them"] == 2
     )
     # What a log of another machine answers may have no end of its own.
     answers = [("+1", Preset(name, nowhere)) for name in "xyz"]
-    flight.looks.shelf = RecordedPresetBank(answers)
+    flight.preset_player.preset_bank = RecordedPresetBank(answers)
     flight.apply([Trigger("show.preset_next")])
-    assert flight.course.here == STEM
+    assert flight.target_selector.here == STEM
 
 
 # Networks whose layers nobody has asked for yet
@@ -351,12 +353,12 @@ def test_a_look_in_an_unlisted_network_is_crossed_over_to_when_that_is_known(
     aloft.recall(Preset("far", {FAR: 1.0}, {"camera.zoom": 4.8}))
     aloft.advance(0.1)
     assert aloft.awaited == "far"
-    assert aloft.mix() == {STEM: 1.0} and aloft.looks.preset != "far"
+    assert aloft.mix() == {STEM: 1.0} and aloft.preset_player.preset != "far"
     assert aloft.controls.setting("camera.zoom") != 4.8
     finding.gate.set()
     settle(aloft.loader)
     aloft.advance(0.1)
-    assert aloft.looks.preset == "far" and aloft.awaited == str(FAR), "now it is loaded"
+    assert aloft.preset_player.preset == "far" and aloft.awaited == str(FAR), "now it is loaded"
     arrive(aloft, finding)
     assert aloft.awaited == "" and FAR in aloft.mix()
     assert aloft.controls.setting("camera.zoom") == 4.8
@@ -380,7 +382,7 @@ def test_a_newer_wish_is_not_overtaken_by_a_look(
     aloft.apply([wish])
     arrive(aloft, finding)
     assert aloft.awaited == ""
-    assert aloft.looks.preset != "far" and FAR not in aloft.course.goal
+    assert aloft.preset_player.preset != "far" and FAR not in aloft.target_selector.goal
 
 
 @pytest.mark.parametrize("text", ["nix", "vgg61:conv4_1:3", f"{STEM.network}:stme:3"])
@@ -392,7 +394,7 @@ def test_a_mistyped_wish_takes_nothing_away_that_is_awaited(
     with pytest.raises(LiveflightError):
         aloft.recall(Preset("broken", {Target(STEM.network, "stme", 3): 1.0}))
     arrive(aloft, finding)
-    assert aloft.looks.preset == "far" and FAR in aloft.course.goal
+    assert aloft.preset_player.preset == "far" and FAR in aloft.target_selector.goal
     assert sum(aloft.reports.counts.values()) == 1
 
 
@@ -402,13 +404,15 @@ def test_a_mistyped_target_takes_no_target_away_that_is_awaited(
 ) -> None:
     aloft.apply([Set("mix.target", str(FAR)), Set("mix.target", text)])
     arrive(aloft, finding)
-    assert FAR in aloft.course.goal and len(aloft.reports.counts) == 1
+    assert FAR in aloft.target_selector.goal and len(aloft.reports.counts) == 1
 
 
 def test_what_the_network_asks_for_is_not_downloaded_once_it_is_known_what_it_is(
     aloft: Flight, finding: FindingOut, weights: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aloft.looks.shelf, "find", lambda name: Preset(name, {FAR: 1.0}))
+    monkeypatch.setattr(
+        aloft.preset_player.preset_bank, "find", lambda name: Preset(name, {FAR: 1.0})
+    )
     for message in (
         Set("show.preset", "far", "osc:::1:5"),
         Set("mix.target", str(FAR), "osc:::1:5"),
@@ -416,10 +420,10 @@ def test_what_the_network_asks_for_is_not_downloaded_once_it_is_known_what_it_is
         aloft.apply([message])
         arrive(aloft, finding)
         assert "only with --allow-remote-downloads" in aloft.reports.last
-        assert aloft.awaited == "" and aloft.course.goal == {STEM: 1.0}
+        assert aloft.awaited == "" and aloft.target_selector.goal == {STEM: 1.0}
     aloft.apply([Set("show.preset", "far", "key")])
     arrive(aloft, finding)
-    assert FAR in aloft.course.goal
+    assert FAR in aloft.target_selector.goal
 
 
 def test_a_pad_with_an_unlisted_corner_takes_over_when_that_is_known(
@@ -476,9 +480,9 @@ def test_the_autopilot_leaves_a_look_that_is_awaited_alone(
     aloft.recall(Preset("far", {FAR: 1.0}))
     for _ in range(20):
         aloft.advance(0.1)
-    assert aloft.awaited == "far" and aloft.course.here == STEM
+    assert aloft.awaited == "far" and aloft.target_selector.here == STEM
     arrive(aloft, finding)
-    assert aloft.looks.preset == "far"
+    assert aloft.preset_player.preset == "far"
 
 
 def test_undo_takes_back_a_look_that_is_awaited(aloft: Flight, finding: FindingOut) -> None:
@@ -486,9 +490,9 @@ def test_undo_takes_back_a_look_that_is_awaited(aloft: Flight, finding: FindingO
     aloft.recall(Preset("far", {FAR: 1.0}))
     aloft.apply([Trigger("show.undo")])
     arrive(aloft, finding)
-    assert aloft.awaited == "" and aloft.looks.preset == "near"
+    assert aloft.awaited == "" and aloft.preset_player.preset == "near"
     aloft.apply([Trigger("show.undo")])
-    assert aloft.course.here == STEM and not aloft.reports.counts
+    assert aloft.target_selector.here == STEM and not aloft.reports.counts
 
 
 def test_undo_takes_back_a_pad_that_is_awaited(aloft: Flight, finding: FindingOut) -> None:
@@ -514,15 +518,15 @@ def test_undo_brings_back_a_pad_that_was_awaited(aloft: Flight, finding: Finding
     aloft.recall(Preset("near", {STEM: 1.0}))
     aloft.apply([Trigger("show.undo")])
     arrive(aloft, finding)
-    assert aloft.controls.flag("pad.on") and FAR in aloft.course.goal
+    assert aloft.controls.flag("pad.on") and FAR in aloft.target_selector.goal
 
 
 def test_a_walk_goes_on_from_where_an_awaited_look_was_taken_back(
     aloft: Flight, finding: FindingOut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = {"a": FAR, "b": STEM}
-    monkeypatch.setattr(presets, "names", lambda: tuple(looks))
-    monkeypatch.setattr(presets, "find", lambda name: Preset(name, {looks[name]: 1.0}))
+    preset_player = {"a": FAR, "b": STEM}
+    monkeypatch.setattr(presets, "names", lambda: tuple(preset_player))
+    monkeypatch.setattr(presets, "find", lambda name: Preset(name, {preset_player[name]: 1.0}))
     monkeypatch.setattr(favourites, "read", lambda: ())
     steps = ["show.preset_next", "show.undo", "show.preset_next"]
     aloft.apply([Trigger(step) for step in steps])
@@ -539,4 +543,4 @@ def test_a_wish_for_what_an_awaited_look_brings_leaves_it_awaited(
     aloft.recall(preset)
     aloft.apply([Set("mix.target", str(FAR))])
     arrive(aloft, finding)
-    assert aloft.looks.preset == "far" and FAR in aloft.mix()
+    assert aloft.preset_player.preset == "far" and FAR in aloft.mix()

@@ -9,7 +9,7 @@ from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.controls import ROWS
 from liveflight.show.flight import Flight, Loader
-from liveflight.show.start_flight import PRESET_OF, Options, canvas, take_off
+from liveflight.show.start_flight import PRESET_OF, Options, canvas, start_flight
 from liveflight.storage import presets
 
 LITE = "efficientnet_lite0"
@@ -29,7 +29,7 @@ autopilot = true""",
 
 
 @pytest.fixture(autouse=True)
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def preset_bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The presets there are, in place of the shipped ones and of the user's."""
     folder = tmp_path / "presets"
     folder.mkdir()
@@ -43,13 +43,13 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def begun(engine: FakeEngine | None = None, **options: object) -> Flight:
     there = engine or FakeEngine()
     flight = Flight(Loader(lambda: there, background=False), seed=0)
-    take_off(flight, Options(**options))  # type: ignore[arg-type]
+    start_flight(flight, Options(**options))  # type: ignore[arg-type]
     return flight
 
 
 def test_without_a_wish_it_is_the_default_flight() -> None:
     flight = begun()
-    assert flight.looks.preset == presets.DEFAULT == "ai-flight"
+    assert flight.preset_player.preset == presets.DEFAULT == "ai-flight"
     assert flight.mix() == {HOME: 1.0}
 
 
@@ -65,14 +65,14 @@ def test_settings_go_before_the_presets() -> None:
 
 
 @pytest.mark.parametrize("wish", ["mixed", "MIXED.toml", "1"])
-def test_a_preset_by_name_file_or_slot(wish: str, shelf: Path, tmp_path: Path) -> None:
+def test_a_preset_by_name_file_or_slot(wish: str, preset_bank: Path, tmp_path: Path) -> None:
     if wish.endswith(".toml"):
-        wish = str((shelf / "mixed.toml").rename(tmp_path / wish))
+        wish = str((preset_bank / "mixed.toml").rename(tmp_path / wish))
     flight = begun(preset=wish)
     if wish == "1":
-        assert (flight.looks.preset, flight.course.here) == ("ai-flight", HOME)
+        assert (flight.preset_player.preset, flight.target_selector.here) == ("ai-flight", HOME)
     else:
-        assert flight.looks.preset.lower() == "mixed"
+        assert flight.preset_player.preset.lower() == "mixed"
         assert len(flight.mix()) == 2
         assert flight.controls.flag("show.autopilot")
 
@@ -89,8 +89,8 @@ def test_the_autopilots_journey_begins_at_its_first_stop() -> None:
 @pytest.mark.parametrize("network", networks.names())
 def test_a_network_alone_is_its_own_preset(network: str) -> None:
     flight = begun(network=network.upper())
-    assert flight.looks.preset == PRESET_OF.get(network, presets.DEFAULT)
-    assert flight.course.here.network == network
+    assert flight.preset_player.preset == PRESET_OF.get(network, presets.DEFAULT)
+    assert flight.target_selector.here.network == network
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_named_target_is_flown_alone_and_stays(options: dict[str, str], target
 
 def test_a_named_target_keeps_the_rest_of_the_preset() -> None:
     flight = begun(preset="reef", filter="7")
-    assert flight.looks.preset == "reef"
+    assert flight.preset_player.preset == "reef"
     assert flight.controls.number("camera.zoom") == 2.0
 
 
@@ -135,7 +135,7 @@ def test_the_presets_own_network_named_again_changes_nothing() -> None:
 
 
 def test_another_network_than_the_presets_begins_deep_in_it() -> None:
-    there = begun(preset="reef", network="vgg19").course.here
+    there = begun(preset="reef", network="vgg19").target_selector.here
     layers = [layer.name for layer in networks.network("vgg19").layers]
     assert there.network == "vgg19"
     assert layers.index(there.layer) > len(layers) / 2
@@ -143,8 +143,8 @@ def test_another_network_than_the_presets_begins_deep_in_it() -> None:
 
 def test_a_preset_without_targets_begins_somewhere() -> None:
     flight = begun(preset="bare")
-    assert flight.course.here.network == networks.names()[0]
-    assert networks.resolve(flight.course.here) == flight.course.here
+    assert flight.target_selector.here.network == networks.names()[0]
+    assert networks.resolve(flight.target_selector.here) == flight.target_selector.here
     assert flight.controls.number("camera.zoom") == 3.0
 
 

@@ -64,4 +64,4 @@ def test_where_no_other_network_is_here_it_says_so(flight: Flight, weights: set[
     weights.add(LITE)
     flight.apply([Trigger("mix.network_next")])
     assert "no network but efficientnet_lite0 has its weights here" in flight.reports.last
-    assert flight.course.here == STEM
+    assert flight.target_selector.here == STEM

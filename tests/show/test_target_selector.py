@@ -25,10 +25,10 @@ def test_a_show_begins_while_its_network_is_still_loading(show: Flight, engine: 
     show.aim({STEM: 1.0})
     show.advance(0.5)
     assert show.mix() == {}
-    assert show.course.here == STEM
+    assert show.target_selector.here == STEM
     assert show.loader.engine is None
     show.apply([Trigger("mix.filter_next"), Set("show.autopilot", True), Trigger("mix.random")])
-    assert show.course.here == Target(LITE, "stem", 4)
+    assert show.target_selector.here == Target(LITE, "stem", 4)
     assert not show.reports.counts
     engine.gate.set()
     settle(show.loader)
@@ -125,12 +125,12 @@ def test_a_network_that_cannot_be_loaded_later_is_reported_and_the_flight_goes_o
             show.advance(0.1)
         assert show.reports.counts == {"no weights for vgg16": times}
         assert show.mix() == {STEM: 1.0}
-        assert show.course.here == STEM
+        assert show.target_selector.here == STEM
     engine.missing.clear()
     show.apply([Set("mix.target", str(VGG))])
     settle(show.loader)
     show.advance(0.1)
-    assert show.course.here == VGG
+    assert show.target_selector.here == VGG
     show.advance(9.0)
     assert show.mix() == {VGG: 1.0}
 
@@ -178,7 +178,7 @@ def aloft(show: Flight) -> Flight:
     """At `STEM`, planned, on a canvas of `SIZE`."""
     show.aim({STEM: 1.0})
     settle(show.loader)
-    show.course.size = SIZE
+    show.target_selector.size = SIZE
     fly_until_planned(show)
     assert show.mix() == {STEM: 1.0}
     return show
@@ -194,7 +194,7 @@ def fly_until_planned(flight: Flight) -> None:
 def test_another_filter_of_a_planned_layer_needs_no_plan(aloft: Flight, engine: FakeEngine) -> None:
     plans = list(engine.plans)
     aloft.apply([Trigger("mix.filter_next")])
-    assert aloft.course.schedule.goal == {Target(LITE, "stem", 4): 1.0}
+    assert aloft.target_selector.schedule.goal == {Target(LITE, "stem", 4): 1.0}
     assert engine.plans == plans
 
 
@@ -206,10 +206,10 @@ def test_another_layer_is_planned_while_the_flight_goes_on(
     for _ in range(50):
         aloft.advance(0.1)
         assert aloft.mix() == {STEM: 1.0}
-    assert aloft.course.here == DEEP
+    assert aloft.target_selector.here == DEEP
     engine.planning.set()
     fly_until_planned(aloft)
-    assert aloft.course.schedule.goal == {DEEP: 1.0}
+    assert aloft.target_selector.schedule.goal == {DEEP: 1.0}
     assert engine.plans[-2:] == [(STEM_LAYER | DEEP_LAYER, SIZE), (DEEP_LAYER, SIZE)]
 
 
@@ -252,7 +252,7 @@ def test_a_layer_that_cannot_be_planned_is_reported_and_flown(
     engine.impossible.add(DEEP.layer)
     aloft.apply([Set("mix.target", str(DEEP))])
     fly_until_planned(aloft)
-    assert aloft.course.schedule.goal == {DEEP: 1.0}
+    assert aloft.target_selector.schedule.goal == {DEEP: 1.0}
     assert sum(aloft.reports.counts.values()) == 2
 
 
@@ -261,9 +261,9 @@ def test_a_canvas_of_another_size_is_planned_after_what_the_performer_wants(
 ) -> None:
     smaller = (16, 9)
     aloft.apply([Set("mix.target", str(DEEP))])
-    assert not aloft.course.ready_at(smaller)
+    assert not aloft.target_selector.ready_at(smaller)
     fly_until_planned(aloft)
-    while not aloft.course.ready_at(smaller):
+    while not aloft.target_selector.ready_at(smaller):
         settle(aloft.loader)
     sizes = [size for _, size in engine.plans]
     assert smaller in sizes and sizes == sorted(sizes, reverse=True)
@@ -286,7 +286,7 @@ def test_the_journey_of_a_preset_is_planned_ahead(
 def test_what_a_flight_may_fall_back_on_is_planned_before_what_is_foreseen(
     aloft: Flight, engine: FakeEngine
 ) -> None:
-    aloft.course.refuges = [(16, 9), (24, 14)]
+    aloft.target_selector.refuges = [(16, 9), (24, 14)]
     aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
     fly_until_planned(aloft)
     assert engine.plans[1:4] == [
@@ -300,11 +300,11 @@ def test_nothing_is_planned_ahead_while_there_is_too_little_time(
     aloft: Flight, engine: FakeEngine
 ) -> None:
     plans = list(engine.plans)
-    aloft.course.refuges, aloft.course.hurried = [(16, 9)], True
+    aloft.target_selector.refuges, aloft.target_selector.hurried = [(16, 9)], True
     aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
     fly_until_planned(aloft)
     assert engine.plans == plans
-    aloft.course.hurried = False
+    aloft.target_selector.hurried = False
     fly_until_planned(aloft)
     assert len(engine.plans) > len(plans)
 
@@ -315,7 +315,7 @@ def test_a_job_under_way_as_time_gets_short_comes_to_its_end(
     engine.planning.clear()
     aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
     aloft.advance(0.0)
-    aloft.course.hurried = True
+    aloft.target_selector.hurried = True
     assert aloft.loader.busy
     engine.planning.set()
     settle(aloft.loader)
@@ -359,10 +359,10 @@ def test_an_unlisted_network_is_found_out_about_beside_the_show(
         lambda name: (threads.append(threading.current_thread()), found(name))[1],
     )
     show.apply([Set("mix.target", f"{unknown}:layer3.1:7")])
-    assert show.course.here == STEM and show.course.waiting
+    assert show.target_selector.here == STEM and show.target_selector.waiting
     settle(show.loader)
     show.advance(0.1)
-    assert show.course.here == Target(unknown, "layer3.1", 7)
+    assert show.target_selector.here == Target(unknown, "layer3.1", 7)
     settle(show.loader)
     show.advance(0.1)
     assert engine.prepared == [LITE, unknown]
@@ -376,7 +376,7 @@ def test_what_it_lacks_is_reported_then_and_the_flight_goes_on(show: Flight, unk
     show.apply([Set("mix.target", f"{unknown}:nowhere:7")])
     settle(show.loader)
     show.advance(0.1)
-    assert show.mix() == {STEM: 1.0} and not show.course.waiting
+    assert show.mix() == {STEM: 1.0} and not show.target_selector.waiting
     assert f"{unknown} has no layer 'nowhere'" in show.reports.last
 
 
@@ -418,4 +418,4 @@ def test_the_next_wish_is_not_overtaken_by_it(show: Flight, unknown: str) -> Non
     show.apply([Set("mix.target", f"{unknown}:layer3.1:7"), Set("mix.target", f"{LITE}:stem:9")])
     settle(show.loader)
     show.advance(0.1)
-    assert show.course.goal == {Target(LITE, "stem", 9): 1.0}
+    assert show.target_selector.goal == {Target(LITE, "stem", 9): 1.0}

@@ -59,7 +59,7 @@ class FakeEngine:
     def precision(self, network: str) -> str:
         return "float32"
 
-    def living(self, network: str, layer: str) -> Sequence[int]:
+    def active_filters(self, network: str, layer: str) -> Sequence[int]:
         assert self.ready(network)
         return self.alive
 

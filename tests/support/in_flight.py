@@ -17,7 +17,7 @@ def fire(flight: Flight, *keys: str) -> Target:
     """Where the flight goes after these triggers of the mix."""
     flight.apply([Trigger(f"mix.{key}") for key in keys])
     assert not flight.reports.counts
-    return flight.course.here
+    return flight.target_selector.here
 
 
 def settle(loader: Loader) -> None:

@@ -72,7 +72,7 @@ class Show:
         options = Options(canvas=CANVAS, seed=seed, fps=1 / TICK)
         self.worker = ByHand()
         self.app = App(stage, self.flight, options, live=live, worker=self.worker)
-        self.app.pace.behind = lambda *_: False  # type: ignore[method-assign]  # at any speed
+        self.app.frame_pacer.behind = lambda *_: False  # type: ignore[method-assign]  # at any speed
         self.now = 100.0
 
     def frame(self, frames: int = 1) -> np.ndarray:
@@ -97,9 +97,9 @@ class Show:
 
     @property
     def canvas(self) -> Canvas:
-        texture = self.app.dream._feedback.texture
+        texture = self.app.feedback_loop._feedback.texture
         return np.frombuffer(texture.read(), np.float16).reshape(*texture.size[::-1], 4).copy()
 
     @canvas.setter
     def canvas(self, canvas: Canvas) -> None:
-        self.app.dream._feedback.texture.write(canvas)
+        self.app.feedback_loop._feedback.texture.write(canvas)

@@ -89,7 +89,7 @@ class SoundInput:
             self._heard = replace(self._heard, onset=0.0)
         self._show()
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._gain = None if values["sound.auto"] else float(values["sound.gain"])
         if self._background and not self._work.busy:
             self._work.submit(partial(self._hear, self._now))

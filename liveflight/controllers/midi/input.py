@@ -88,7 +88,7 @@ class MidiInput:
         if place:
             self._mailbox.put(Beat(*place, origin="MIDI clock"))
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         with self._lock:
             self._knobs.told(values, heard)
             for message in heard:

@@ -30,7 +30,7 @@ class MidiUnavailable:
     def poll(self, now: float) -> None:
         self._now = now
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         if self._there():
             return
         if any(isinstance(each, Set) and each.key == "midi.learn" and each.value for each in heard):

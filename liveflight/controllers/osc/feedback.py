@@ -83,7 +83,7 @@ class OscFeedback:
     def poll(self, now: float) -> None:
         self._now = self._frame = now
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._frame = now
         if self._osc and self._osc.listening != self._heard_here:
             self._heard_here = self._osc.listening
@@ -94,7 +94,7 @@ class OscFeedback:
                 target.echo.forget()
             target.hear(now, heard)
             if now >= self._now:  # else what has been said since may be the surface's own
-                target.tell(now, values)
+                target.publish(now, values)
 
     def _comes_back(self, target: _Target) -> bool:
         osc = self._osc
@@ -143,7 +143,7 @@ class _Target:
                     own = self.alone or port == self.port
                     self.echo.heard(now, message.key, message.value, own)
 
-    def tell(self, now: float, values: Mapping[str, Value]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value]) -> None:
         if now < self._next:
             return
         due = self.echo.due(now, values)

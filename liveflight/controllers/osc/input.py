@@ -115,7 +115,7 @@ class OscInput:
     def poll(self, now: float) -> None:
         """Nothing: messages come by themselves."""
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Everything, to those who asked for it in this frame."""
         askers = {m.origin for m in heard if isinstance(m, Trigger) and m.key == SYNC}
         for speaker in list(self._speakers.values()) if askers else ():

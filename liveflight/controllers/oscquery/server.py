@@ -151,7 +151,7 @@ class Server:
         await ours.prepare(request)
         client = Client(ours, request)
         self.clients.add(client)
-        telling = asyncio.ensure_future(client.tell(self))
+        telling = asyncio.ensure_future(client.publish(self))
         try:
             async for said in ours:
                 if said.type is WSMsgType.BINARY:
@@ -219,7 +219,7 @@ class Client:
         else:
             self.listens = {key: self.listens[key] for key in self.listens if key not in rows}
 
-    async def tell(self, server: Server) -> None:
+    async def publish(self, server: Server) -> None:
         """Sends answers, and what has changed, for as long as the websocket is there."""
         while True:
             await asyncio.sleep(EVERY)

@@ -62,7 +62,7 @@ class OscQuery:
     def poll(self, now: float) -> None:
         """Nothing: messages come by themselves."""
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """What is served from now on."""
         server = self._server
         if server is None:

@@ -47,7 +47,7 @@ class RecordingPlayer:
         self._mailbox.put(*heights.values())
         self._after = [meter for key, meter in meters.items() if meter != heights[key]]
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Nothing: it only speaks."""
 
     def lines(self) -> list[str]:

@@ -63,7 +63,7 @@ class FlightRecorder:
             self._began = now
         self._flown = now - self._began
 
-    def tell(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+    def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Raises LiveflightError, once, where the disk is full or gone: a log with a hole in it is
         none, so that one ends there."""
         answers, self._answers = self._answers, []
@@ -80,7 +80,7 @@ class FlightRecorder:
         return []
 
     def close(self) -> None:
-        """Raises LiveflightError as `tell` does."""
+        """Raises LiveflightError as `publish` does."""
         writer, self._writer = self._writer, None
         if writer is None:
             return

@@ -57,10 +57,10 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
         now = time.perf_counter()
         if not begun:
             begun = now
-            goal.append(flight.flight.course.here)  # the autopilot goes on
+            goal.append(flight.flight.target_selector.here)  # the autopilot goes on
         if now - begun >= EVERY * len(pictures):
             pictures.append((now - begun, flight.picture()))
-            steps.append((now - begun, flight.pace.step_rate.value))
+            steps.append((now - begun, flight.frame_pacer.step_rate.value))
 
     watched.after_show = shown
     watched.over = lambda: bool(begun) and time.perf_counter() - begun > given["seconds"]

@@ -40,9 +40,9 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     engine = app.flight.loader.engine
     assert engine is not None
     answer: dict[str, Any] = {
-        "target": str(app.flight.course.here),
+        "target": str(app.flight.target_selector.here),
         "device": engine.device,
-        "precision": engine.precision(app.flight.course.here.network),
+        "precision": engine.precision(app.flight.target_selector.here.network),
         "canvas": app.canvas_size,
         "size": app.output.size,
         "start": {
@@ -67,13 +67,13 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
 
 def _parts(flown: Any, seconds: float) -> dict[str, list[float]]:
     """Seconds of each part in each frame."""
-    laps = flown.app.laps
+    frame_timer = flown.app.frame_timer
     frames: list[dict[str, float]] = []
     # Kept while the frame's last part still runs, read when all is over.
-    flown.watched.after_show = lambda: frames.append(laps.seconds)
-    laps.exact = True
+    flown.watched.after_show = lambda: frames.append(frame_timer.seconds)
+    frame_timer.exact = True
     flown.run_for(seconds)
-    laps.exact = False
+    frame_timer.exact = False
     parts: dict[str, list[float]] = {}
     for frame in frames:
         for part, taken in frame.items():

@@ -44,7 +44,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     engine = engines.load(given["engine"], given["device"], 0, {NETWORK: weights})
     engine.prepare(NETWORK)
     finish = finisher(engine.device)
-    alive = engine.living(NETWORK, LAYER)
+    alive = engine.active_filters(NETWORK, LAYER)
     number = alive[len(alive) // 2]
     model = _model(weights, engine.device)
     features, side = model.features, given["side"]

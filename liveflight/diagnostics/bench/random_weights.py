@@ -31,10 +31,10 @@ def housed(names: Collection[str], seconds: float = 120.0) -> Iterator[dict[str,
         yield {}
         return
     with tempfile.TemporaryDirectory(prefix="liveflight-bench-") as folder:
-        shelf = Path(folder, "hub", "checkpoints")
-        shelf.mkdir(parents=True)
+        preset_bank = Path(folder, "hub", "checkpoints")
+        preset_bank.mkdir(parents=True)
         for name, url in _URLS.items():
-            path = shelf / hub_file(url).name
+            path = preset_bank / hub_file(url).name
             if name in names:
                 ask(f"{__name__}:write", {"network": name, "path": str(path)}, seconds)
             elif hub_file(url).is_file():

@@ -83,7 +83,7 @@ def _case(
 def subject(engine: Engine, case: dict[str, Any]) -> tuple[Any, Target]:
     """A canvas and a filter of this layer of a network that is ready."""
     network, layer = case["network"], case["layer"]
-    alive = engine.living(network, layer)
+    alive = engine.active_filters(network, layer)
     canvas = handed(engine, pink(tuple(case["canvas"]), 7))
     return canvas, Target(network, layer, alive[len(alive) // 2])
 

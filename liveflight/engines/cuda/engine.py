@@ -183,7 +183,7 @@ class StaticEngine(AscentEngine):
     @torch.no_grad()
     def _plan(self, layers: Layers, size: Size) -> None:
         with self._runner.preparing():  # left before captures, whose memory comes on top of its own
-            self._rehearse(layers, size)
+            self._warm_up(layers, size)
         if self._latest is None:  # later the flight would have to wait for it, too
             self._runner.clear()
         with self._runner.preparing():
@@ -197,16 +197,16 @@ class StaticEngine(AscentEngine):
                 run = self._step_of(step, canvas.stage, self._excited).run
                 canvas.steps[step] = self._runner.captured(run)
 
-    def _rehearse(self, layers: Layers, size: Size) -> None:
+    def _warm_up(self, layers: Layers, size: Size) -> None:
         """On buffers of its own: those of the flight may be in use."""
         stage = Stage(size, self._device, self._seed)
         excited: dict[tuple[str, str], Excited] = {}
         canvas = self._canvases.get(size)
         if canvas is None:
             canvas = _Canvas(stage, stage.finish)
-            self._runner.rehearse(canvas.finish)
+            self._runner.warm_up(canvas.finish)
         for step in self._missing(canvas, layers):
-            self._runner.rehearse(self._step_of(step, stage, excited).run)
+            self._runner.warm_up(self._step_of(step, stage, excited).run)
 
     def _make_room(self) -> None:
         dropped = []

@@ -36,7 +36,7 @@ class Runner(Protocol):
         complete when it is left."""
         ...
 
-    def rehearse(self, run: Run) -> None:
+    def warm_up(self, run: Run) -> None:
         """Has to come before `captured` of the same operations on other buffers, within `preparing`
         and on the same thread."""
         ...
@@ -61,7 +61,7 @@ class EagerRunner:
     def preparing(self) -> AbstractContextManager[object]:
         return nullcontext()
 
-    def rehearse(self, run: Run) -> None:
+    def warm_up(self, run: Run) -> None:
         """There is nothing to plan for."""
 
     def clear(self) -> None:
@@ -91,7 +91,7 @@ class CudaGraphs:
     def preparing(self) -> AbstractContextManager[object]:
         return _Completed(self._preparations)
 
-    def rehearse(self, run: Run) -> None:
+    def warm_up(self, run: Run) -> None:
         """cuDNN keeps by thread what it planned and measured."""
         for _ in range(_WARM_UPS):
             run()

@@ -80,7 +80,7 @@ def make(
     folder = place(known.name, folder)
     there = {} if outdated(folder) else atlas.read(folder)
     engine.prepare(known.name)
-    total = sum(len(engine.living(known.name, layer.name)) for layer in wanted)
+    total = sum(len(engine.active_filters(known.name, layer.name)) for layer in wanted)
     made: dict[str, tuple[Sequence[int], np.ndarray]] = {}
     done = 0
     for layer in wanted:
@@ -90,7 +90,7 @@ def make(
             if progress:
                 progress(name, before + number, total)
 
-        filters = list(engine.living(known.name, name))
+        filters = list(engine.active_filters(known.name, name))
         thumbnails = _layer(engine, known.name, layer, filters, recipe, count)
         order = alike(thumbnails)
         made[name] = ([filters[place] for place in order], thumbnails[order])

@@ -49,7 +49,7 @@ def listened(path: Path, seconds: float, fps: int = 30, **settings: Value) -> li
     }
     frames = []
     for frame in range(round(seconds * fps)):
-        sound.tell(0.0, values, [])
+        sound.publish(0.0, values, [])
         sound.poll(100.0 + frame / fps)
         frames.append(mailbox.drain())
     sound.close()
@@ -67,7 +67,7 @@ def test_in_a_show_a_frame_waits_for_no_sound(tmp_path: Path) -> None:
     for frame in range(20):
         sound.poll(frame / 30)
         frames.append(mailbox.drain())
-        sound.tell(frame / 30, {"sound.auto": True, "sound.gain": 0.0}, [])
+        sound.publish(frame / 30, {"sound.auto": True, "sound.gain": 0.0}, [])
         if frame == 2:
             done.set()
         if done.is_set():
@@ -88,7 +88,7 @@ def test_after_a_late_frame_all_that_sounded_is_heard(tmp_path: Path) -> None:
     sound.poll(0.1)
     sound.poll(0.2)
     for now in (0.1, 0.2):
-        sound.tell(now, {"sound.auto": True, "sound.gain": 0.0}, [])
+        sound.publish(now, {"sound.auto": True, "sound.gain": 0.0}, [])
     assert sound._work.wait(10)
     sound.close()
     assert heard == [0.2]

@@ -60,8 +60,8 @@ class Desk:
         self.midi.rescan()
         self.values: dict[str, Value] = {row.key: row.default for row in ROWS}
 
-    def tell(self, *heard: Message) -> None:
-        self.midi.tell(0.0, self.values, heard)
+    def publish(self, *heard: Message) -> None:
+        self.midi.publish(0.0, self.values, heard)
 
     def said(self, *packets: Sequence[int]) -> list[Message]:
         for packet in packets:
@@ -70,10 +70,10 @@ class Desk:
 
 
 def learn(desk: Desk, key: str, number: int, port: str) -> None:
-    desk.tell(Set("midi.learn", key))
+    desk.publish(Set("midi.learn", key))
     for value in range(20, 120, 7):
         desk.plugs.say(0xB0, number, value, port=port)
-    desk.tell(*desk.mailbox.drain())
+    desk.publish(*desk.mailbox.drain())
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_a_program_change_recalls_the_preset_of_its_slot(desk: Desk) -> None:
 
 def test_a_knob_is_learned_saved_and_played(desk: Desk) -> None:
     assert desk.said([0xB0, 7, 10], [0xB0, 7, 60]) == []
-    desk.tell(Set("midi.learn", "camera.rotation"))
+    desk.publish(Set("midi.learn", "camera.rotation"))
     assert "camera.rotation" in desk.midi.lines()[0]
     assert desk.said(*([0xB2, 21, 60 + 3 * n] for n in range(4))) == [Set("midi.learn", "")]
     assert desk.midi.lines() == []
@@ -140,20 +140,20 @@ def test_what_is_learned_while_the_file_is_written_at_the_end_is_kept(
 
 def test_a_pad_learns_a_text_with_what_it_is_set_to(desk: Desk) -> None:
     desk.values["show.preset"] = "plumage"
-    desk.tell(Set("midi.learn", "show.preset"))
+    desk.publish(Set("midi.learn", "show.preset"))
     assert desk.said([0x99, 36, 100], [0x89, 36, 0]) == [Set("midi.learn", "")]
     assert desk.said([0x99, 36, 100], [0x89, 36, 0]) == [Set("show.preset", "plumage")]
 
 
 def test_what_is_armed_may_be_freed_or_laid_aside(desk: Desk) -> None:
-    desk.tell(Set("midi.learn", "mix.random"))
+    desk.publish(Set("midi.learn", "mix.random"))
     desk.said([0x90, 40, 90])
     assert desk.said([0x90, 40, 90]) == [Trigger("mix.random")]
-    desk.tell(Set("midi.learn", "mix.random"), Trigger("midi.forget"))
+    desk.publish(Set("midi.learn", "mix.random"), Trigger("midi.forget"))
     assert desk.mailbox.drain() == [Set("midi.learn", "")]
     assert desk.said([0x90, 40, 90]) == []
-    desk.tell(Set("midi.learn", "mix.random"))
-    desk.tell(Set("midi.learn", ""))
+    desk.publish(Set("midi.learn", "mix.random"))
+    desk.publish(Set("midi.learn", ""))
     assert desk.midi.lines() == [] and desk.said([0x90, 40, 90]) == []
 
 
@@ -170,7 +170,7 @@ def test_what_cannot_be_learned_is_said_once(
 ) -> None:
     caplog.clear()
     for _ in range(3):
-        desk.tell(Set("midi.learn", key))
+        desk.publish(Set("midi.learn", key))
     assert desk.midi.lines() == []
     assert [trouble in record.message for record in caplog.records] == [True]
 
@@ -300,7 +300,7 @@ def test_a_system_without_midi_is_reported_once(
 def test_every_control_that_can_be_moved_or_fired_learns_a_pad(row: Control, desk: Desk) -> None:
     if row.kind == "text":
         desk.values[row.key] = "reef"
-    desk.tell(Set("midi.learn", row.key))
+    desk.publish(Set("midi.learn", row.key))
     assert desk.said([0x90, 40, 127], [0x80, 40, 0]) == [Set("midi.learn", "")]
     (message,) = desk.said([0x90, 40, 127], [0x80, 40, 0])
     assert isinstance(message, Set | Nudge | Trigger) and message.key == row.key

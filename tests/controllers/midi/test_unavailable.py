@@ -17,9 +17,9 @@ def test_whoever_wants_to_learn_is_told_what_to_do(caplog: pytest.LogCaptureFixt
     assert midi.lines() == []
     for now in (5.0, 50.0):
         midi.poll(now)
-        midi.tell(now, {}, [Set("camera.zoom", 1.0), Set("midi.learn", "camera.zoom")])
+        midi.publish(now, {}, [Set("camera.zoom", 1.0), Set("midi.learn", "camera.zoom")])
         assert mailbox.drain() == [Set("midi.learn", "")], "nothing is armed any more"
-        midi.tell(now, {}, [Set("midi.learn", "")])
+        midi.publish(now, {}, [Set("midi.learn", "")])
         assert mailbox.drain() == []
         midi.poll(now + SHOWN - 0.1)
         assert midi.lines() == [FAILED]
@@ -43,7 +43,7 @@ def test_it_says_whether_midi_was_not_wanted_or_failed(
     opened.open(open_controllers.asked_for(Options(midi=midi, osc_port=0, oscquery_port=0)))
     assert [type(each) for each in opened.opened] == [MidiUnavailable]
     assert [str(broken) in str(each) for each in reports] == [True] * (midi is not None)
-    opened.tell(0.0, {}, [Set("midi.learn", "camera.zoom")])
+    opened.publish(0.0, {}, [Set("midi.learn", "camera.zoom")])
     assert opened.lines() == [said]
     opened.close()
 
@@ -66,9 +66,9 @@ def test_it_holds_its_tongue_once_midi_has_come() -> None:
     there = False
     mailbox, absent = Mailbox(), MidiUnavailable(FAILED, lambda: there)
     absent.open(mailbox)
-    absent.tell(0.0, {}, [Set("midi.learn", "camera.zoom")])
+    absent.publish(0.0, {}, [Set("midi.learn", "camera.zoom")])
     assert mailbox.drain() == [Set("midi.learn", "")]
     there = True
-    absent.tell(20.0, {}, [Set("midi.learn", "camera.zoom")])
+    absent.publish(20.0, {}, [Set("midi.learn", "camera.zoom")])
     absent.poll(20.0)
     assert mailbox.drain() == [] and absent.lines() == []

@@ -54,7 +54,7 @@ def feedback(ear: Ear) -> Iterator[OscFeedback]:
     """Has told everything at 0 s."""
     feedback = OscFeedback([("127.0.0.1", ear.port)])
     feedback.open(Mailbox())
-    feedback.tell(0.0, START, [])
+    feedback.publish(0.0, START, [])
     assert set(ear.heard()) == {row.address for row in TOLD}
     yield feedback
     feedback.close()
@@ -65,13 +65,13 @@ def told(
 ) -> dict[str, list]:
     """What the surface hears at `now` where zoom, pan_x and so on have changed."""
     values = {**START, **{f"camera.{name}": value for name, value in changed.items()}}
-    feedback.tell(now, values, heard)
+    feedback.publish(now, values, heard)
     return ear.heard()
 
 
 def test_only_changes_are_told_in_one_bundle(feedback: OscFeedback, ear: Ear) -> None:
     assert told(feedback, ear, 1.0) == {}
-    feedback.tell(2.0, {**START, "camera.pan_x": 0.5, "show.preset": "reef"}, [])
+    feedback.publish(2.0, {**START, "camera.pan_x": 0.5, "show.preset": "reef"}, [])
     (datagram,) = ear.datagrams()
     assert [decode(message) for message in elements(datagram)] == [
         ("/liveflight/show/preset", ["reef"]),
@@ -88,7 +88,7 @@ def test_changes_are_gathered(feedback: OscFeedback, ear: Ear) -> None:
 
 def test_at_most_thirty_bundles_a_second(feedback: OscFeedback, ear: Ear) -> None:
     for frame in range(120):
-        feedback.tell(1 + frame / 60, {**START, "show.fps": float(frame)}, [])
+        feedback.publish(1 + frame / 60, {**START, "show.fps": float(frame)}, [])
     assert len(ear.datagrams()) == 60
 
 
@@ -160,16 +160,16 @@ def test_a_surface_that_comes_later_is_told_everything(ear: Ear) -> None:
     feedback.open(Mailbox())
     try:
         for frame in range(10):
-            feedback.tell(frame * EVERY, {**START, "show.fps": float(frame)}, [])
+            feedback.publish(frame * EVERY, {**START, "show.fps": float(frame)}, [])
         assert feedback.lines() == [f"OSC feedback to 127.0.0.1:{port} failed 1 times"]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
             late.bind(("127.0.0.1", port))
             late.setblocking(False)
             ear.socket = late
-            feedback.tell(10 * EVERY + RETRY, START, [])
+            feedback.publish(10 * EVERY + RETRY, START, [])
             assert set(ear.heard()) == {row.address for row in TOLD}
             assert feedback.lines() != []
-            feedback.tell(10 + RETRY, {**START, "show.fps": 9.0}, [])
+            feedback.publish(10 + RETRY, {**START, "show.fps": 9.0}, [])
             assert feedback.lines() == [], "what is over is no trouble"
     finally:
         feedback.close()
@@ -180,11 +180,11 @@ def test_every_place_hears_for_itself(ear: Ear, monkeypatch: pytest.MonkeyPatch)
     other = Ear()
     feedback = OscFeedback([("127.0.0.1", ear.port), ("localhost", other.port)])
     feedback.open(Mailbox())
-    feedback.tell(0.0, START, [])
+    feedback.publish(0.0, START, [])
     assert ear.heard() == other.heard() != {}
     said = Set("camera.pan_x", 0.5, f"osc:127.0.0.1:{ear.port}")
-    feedback.tell(1.0, {**START, "camera.pan_x": 0.5}, [said])
-    feedback.tell(1.0 + HOLD, {**START, "camera.pan_x": 0.5}, [])
+    feedback.publish(1.0, {**START, "camera.pan_x": 0.5}, [said])
+    feedback.publish(1.0 + HOLD, {**START, "camera.pan_x": 0.5}, [])
     assert (ear.heard(), other.heard()) == ({}, {"/liveflight/camera/pan_x": [0.75]})
     feedback.close()
     other.socket.close()
@@ -197,11 +197,11 @@ def test_all_that_comes_from_a_lone_tablet_is_its_own(
     monkeypatch.setattr(osc_feedback, "is_loopback", lambda host: False)
     feedback = OscFeedback([("127.0.0.1", ear.port)])
     feedback.open(Mailbox())
-    feedback.tell(0.0, START, [])
+    feedback.publish(0.0, START, [])
     ear.heard()
     said = Set("camera.pan_x", 0.5, "osc:127.0.0.1:1")
-    feedback.tell(1.0, {**START, "camera.pan_x": 0.5}, [said])
-    feedback.tell(1.0 + HOLD, {**START, "camera.pan_x": 0.5}, [])
+    feedback.publish(1.0, {**START, "camera.pan_x": 0.5}, [said])
+    feedback.publish(1.0 + HOLD, {**START, "camera.pan_x": 0.5}, [])
     assert ear.heard() == {}
     feedback.close()
 
@@ -225,7 +225,7 @@ def test_a_surface_on_localhost_is_told_at_either_number(
         feedback = OscFeedback([("localhost", surface.getsockname()[1])])
         feedback.open(Mailbox())
         for frame in range(10):
-            feedback.tell(frame * EVERY, {**START, "show.fps": float(frame)}, [])
+            feedback.publish(frame * EVERY, {**START, "show.fps": float(frame)}, [])
         assert surface.recv(9999).startswith(b"#bundle")
         assert feedback.lines() == [], "nobody at its other number is no trouble"
         feedback.close()
@@ -251,7 +251,7 @@ def test_a_surface_that_echoes_late_swings_no_fader(late: int, ear: Ear) -> None
             if isinstance(said, Set) and said.key == "camera.pan_x":
                 pan = float(said.value)
         path.append(pan)
-        feedback.tell(frame * EVERY, {**START, "camera.pan_x": pan}, heard)
+        feedback.publish(frame * EVERY, {**START, "camera.pan_x": pan}, heard)
         echoes.append(ear.datagrams())
     feedback.close()
     osc.close()
@@ -288,9 +288,9 @@ def test_a_network_that_comes_later_is_waited_for(
     with monkeypatch.context() as patched:
         patched.setattr(osc_feedback, "datagrams_to", unreachable)
         feedback.open(Mailbox())
-        feedback.tell(0.0, START, [])
+        feedback.publish(0.0, START, [])
         assert feedback.lines() == [f"OSC feedback to 127.0.0.1:{ear.port} failed 1 times"]
-    feedback.tell(RETRY, START, [])
+    feedback.publish(RETRY, START, [])
     assert set(ear.heard()) == {row.address for row in TOLD}
     feedback.close()
 
@@ -303,7 +303,7 @@ def test_a_surface_that_says_again_what_it_is_told_comes_to_rest(
     said: list[Message] = [Set("show.preset", "plumage", "key")]
     recalls = 0
     for frame in range(60):
-        feedback.tell(frame * EVERY, values, said)
+        feedback.publish(frame * EVERY, values, said)
         heard = ear.heard().get("/liveflight/show/preset", [])
         said = [Set("show.preset", name, "osc:127.0.0.1:5000") for name in heard]
         recalls += len(said)

@@ -748,12 +748,12 @@ def test_who_asks_for_everything_gets_it_once_a_frame(
     surface.send_message("/sync", 1)
     heard = box.wait() + box.wait()
     assert heard == [Trigger("show.sync")] * 2
-    osc.tell(1.0, values, heard)
+    osc.publish(1.0, values, heard)
     got: list[bytes] = []
     while len(got) < len(dump(values)):
         got.append(surface.receive())
     assert got == dump(values)
-    osc.tell(1.1, values, [Trigger("show.sync", "key"), Trigger("show.sync", "osc:192.0.2.7:9")])
+    osc.publish(1.1, values, [Trigger("show.sync", "key"), Trigger("show.sync", "osc:192.0.2.7:9")])
     surface.send_message("/camera/zoom", "?")
     box.wait()[0].reply(1.0)  # type: ignore[union-attr]
     assert OscMessage(surface.receive()).address == "/liveflight/camera/zoom", "nothing between"
@@ -808,7 +808,7 @@ def test_a_surface_of_ipv4_is_answered_where_ipv6_is_heard_too(box: Box) -> None
             heard = box.drain()
         port = surface.getsockname()[1]
         assert [getattr(one, "origin", "") for one in heard] == [f"osc:127.0.0.1:{port}"]
-        osc.tell(0.0, {"camera.zoom": 1.0}, heard)
+        osc.publish(0.0, {"camera.zoom": 1.0}, heard)
         assert surface.recv(4096).startswith(b"#bundle")
     osc.close()
 

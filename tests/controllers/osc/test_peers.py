@@ -88,7 +88,7 @@ def test_what_we_tell_is_understood_by_liblo() -> None:
         now, said = 0.0, dict[str, str]()
         end = time.monotonic() + PATIENCE
         while not select.select([listening.stdout], [], [], 0.05)[0]:
-            feedback.tell(now, VALUES, [Trigger("show.sync")])  # until it listens
+            feedback.publish(now, VALUES, [Trigger("show.sync")])  # until it listens
             now += 2 * RETRY
             assert time.monotonic() < end
         while len(said) < len(TOLD):
@@ -112,7 +112,7 @@ def test_python_osc_asks_and_is_answered(osc: OscInput, mailbox: Mailbox) -> Non
     answer = OscMessage(client.receive(PATIENCE))
     assert (answer.address, answer.params) == ("/liveflight/camera/pan_x", [0.75])
     client.send_message("/liveflight/sync", [])
-    osc.tell(1.0, VALUES, drained(mailbox))
+    osc.publish(1.0, VALUES, drained(mailbox))
     contents = [OscBundle(client.receive(PATIENCE)).num_contents for _ in dump(VALUES)]
     assert sum(contents) == len(TOLD)
     client.close()

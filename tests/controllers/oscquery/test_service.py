@@ -50,11 +50,11 @@ class Show:
         self.query.open(self.mailbox)
         self.get("/")  # until it serves
         self.until(lambda: self.query._server)
-        self.tell(0.0)
+        self.publish(0.0)
 
-    def tell(self, now: float, *heard: Message, **camera: Value) -> None:
+    def publish(self, now: float, *heard: Message, **camera: Value) -> None:
         values = {**START, **{f"camera.{name}": value for name, value in camera.items()}}
-        self.query.tell(now, values, heard)
+        self.query.publish(now, values, heard)
 
     def get(self, target: str, method: str = "GET", **headers: str) -> tuple[int, bytes, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.query.port, timeout=PATIENCE)
@@ -91,7 +91,7 @@ def served() -> Iterator[Show]:
 @pytest.fixture
 def show(served: Show) -> Show:
     served.mailbox.drain()
-    served.tell(0.0)
+    served.publish(0.0)
     return served
 
 
@@ -131,7 +131,7 @@ def test_the_tree(show: Show) -> None:
 
 def test_values_are_those_of_the_latest_frame(show: Show) -> None:
     assert show.json(f"{ZOOM}?VALUE") == {"VALUE": [0.5]}
-    show.tell(1.0, pan_x=0.5)
+    show.publish(1.0, pan_x=0.5)
     assert show.json(f"{ZOOM}?VALUE") == {"VALUE": [0.75]}
 
 
@@ -294,12 +294,12 @@ def test_who_listens_is_told_where_it_stands_and_what_changes(show: Show) -> Non
     async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
         await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
         assert await heard(client) == (ZOOM, [0.5])
-        show.tell(1.0, pan_x=0.5, pan_y=1.0)
+        show.publish(1.0, pan_x=0.5, pan_y=1.0)
         assert await heard(client) == (ZOOM, [0.75])
         await client.send_json({"COMMAND": "IGNORE", "DATA": ZOOM})
         await client.send_json({"COMMAND": "LISTEN", "DATA": "/liveflight/warp/mirror"})
         assert await heard(client) == ("/liveflight/warp/mirror", ["off"])
-        show.tell(2.0, pan_x=-1.0)
+        show.publish(2.0, pan_x=-1.0)
         await client.send_json({"COMMAND": "LISTEN", "DATA": "/liveflight/show/freeze"})
         assert await heard(client) == ("/liveflight/show/freeze", [False])
 
@@ -330,7 +330,7 @@ def test_who_listens_to_a_container_or_a_pattern_is_told_of_all_in_it(
         assert {(await heard(client))[0] for _ in told} == told
         await client.send_json({"COMMAND": "IGNORE", "DATA": path})
         await client.send_json({"COMMAND": "LISTEN", "DATA": "/liveflight/warp/mirror"})
-        show.tell(1.0, pan_x=0.75)
+        show.publish(1.0, pan_x=0.75)
         assert (await heard(client))[0] == "/liveflight/warp/mirror"
 
     talk(show, talked)
@@ -352,9 +352,9 @@ def test_who_says_late_what_it_was_told_is_not_followed(show: Show) -> None:
     async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
         await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
         for pan in (0.0, 0.5):
-            show.tell(pan, pan_x=pan)
+            show.publish(pan, pan_x=pan)
             assert (await heard(client))[0] == ZOOM
-        show.tell(0.9, pan_x=1.0)
+        show.publish(0.9, pan_x=1.0)
         await client.send_bytes(encode(ZOOM, 0.5))
         show.osc.receive(encode(ZOOM, 0.5), ("127.0.0.1", 5))
         await client.send_bytes(encode(ZOOM, 0.1))
@@ -370,11 +370,11 @@ def test_frames_of_osc_move_controls_and_are_not_echoed_under_the_finger(show: S
         await client.send_bytes(encode(ZOOM, 0.75))
         (said,) = await until(show.mailbox.drain)
         assert said == Set("camera.pan_x", 0.5) and said.origin.startswith("oscquery:127.0.0.1:")
-        show.tell(1.0, said, pan_x=0.5)
-        show.tell(1.1 + HOLD, pan_x=0.5)
+        show.publish(1.0, said, pan_x=0.5)
+        show.publish(1.1 + HOLD, pan_x=0.5)
         await client.send_json({"COMMAND": "LISTEN", "DATA": "/liveflight/show/freeze"})
         assert await heard(client) == ("/liveflight/show/freeze", [False]), "it knew of the pan"
-        show.tell(1.2 + HOLD, pan_x=1.0)
+        show.publish(1.2 + HOLD, pan_x=1.0)
         assert await heard(client) == (ZOOM, [1.0])
 
     talk(show, talked)
@@ -392,7 +392,7 @@ def test_questions_pings_and_dumps_over_a_websocket(show: Show) -> None:
         assert (await heard(client))[0] == "/liveflight/pong"
         await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
         assert await heard(client) == (ZOOM, [0.5])
-        show.tell(1.0, Trigger("show.sync"))
+        show.publish(1.0, Trigger("show.sync"))
         assert await heard(client) == (ZOOM, [0.5])
 
     talk(show, talked)

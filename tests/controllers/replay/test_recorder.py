@@ -36,12 +36,12 @@ def test_what_is_said_is_read_again_with_its_time(path: Path) -> None:
     recorder.note("look", LOOK)  # a cue, before the first frame
     recorder.open(Mailbox())
     recorder.poll(50.0)
-    recorder.tell(50.0, {}, [Set("camera.zoom", 3.0, "osc:x"), Ask("camera.zoom", print)])
+    recorder.publish(50.0, {}, [Set("camera.zoom", 3.0, "osc:x"), Ask("camera.zoom", print)])
     recorder.poll(50.25)
-    recorder.tell(50.25, {}, [])
+    recorder.publish(50.25, {}, [])
     recorder.poll(50.5)
     recorder.note("+1", LOOK)
-    recorder.tell(50.5, {}, [Trigger("show.preset_next"), Trigger("show.quit")])
+    recorder.publish(50.5, {}, [Trigger("show.preset_next"), Trigger("show.quit")])
     recorder.poll(51.0)
     recorder.close()
     recorder.close()
@@ -59,8 +59,8 @@ def test_a_frame_that_is_told_late_keeps_its_time(path: Path) -> None:
     recorder = begun(path)
     for now in (7.0, 7.5, 8.0):
         recorder.poll(now)
-    recorder.tell(7.5, {}, [Set("camera.zoom", 2.0)])
-    recorder.tell(8.0, {}, [Set("camera.zoom", 3.0)])
+    recorder.publish(7.5, {}, [Set("camera.zoom", 2.0)])
+    recorder.publish(8.0, {}, [Set("camera.zoom", 3.0)])
     recorder.close()
     assert [(seconds, list(said)) for seconds, said in recording.read(path).said] == [
         (0.5, [Set("camera.zoom", 2.0)]),
@@ -79,7 +79,7 @@ def test_frames_that_are_told_late_as_the_log_is_synchronised_do_not_go_back_in_
         for now in frames[first : first + late]:
             recorder.poll(now)
         for now in frames[first : first + late]:
-            recorder.tell(now, {}, [Set("camera.zoom", 1 + now / 100)])
+            recorder.publish(now, {}, [Set("camera.zoom", 1 + now / 100)])
             assert recorder._disk.wait(60)
     recorder.close()
     read = recording.read(path)
@@ -91,7 +91,7 @@ def test_no_more_than_a_second_is_lost_whatever_happens(path: Path) -> None:
     recorder = begun(path)
     for tenth in range(40):
         recorder.poll(tenth / 10)
-        recorder.tell(tenth / 10, {}, [Set("camera.zoom", 1 + tenth / 100)])
+        recorder.publish(tenth / 10, {}, [Set("camera.zoom", 1 + tenth / 100)])
         assert recorder._disk.wait(60)
     killed = recording.read(path)
     recorder.close()
@@ -102,7 +102,7 @@ def test_a_killed_show_in_which_nothing_was_said_is_as_long_as_it_was(path: Path
     recorder = begun(path)
     for second in range(40):
         recorder.poll(second)
-        recorder.tell(second, {}, [])
+        recorder.publish(second, {}, [])
         assert recorder._disk.wait(60)
     killed = recording.read(path)
     recorder.close()
@@ -138,7 +138,7 @@ def test_a_full_disk_ends_the_log_once_and_nothing_else(path: Path) -> None:
     for second in range(5):
         recorder.poll(second)
         try:
-            recorder.tell(second, {}, [Set("camera.zoom", 3.0)])
+            recorder.publish(second, {}, [Set("camera.zoom", 3.0)])
         except LiveflightError as error:
             said.append(str(error))
         assert recorder._ended or recorder._disk.wait(60)
@@ -158,8 +158,8 @@ def test_a_disk_that_does_not_answer_holds_up_no_frame(
     with pytest.raises(LiveflightError, match=r"a\.log ends at \d+ s: the disk does not answer$"):
         for second in range(100):
             recorder.poll(second)
-            recorder.tell(second, {}, [Set("camera.zoom", 3.0)])
-    recorder.tell(101.0, {}, [Set("camera.zoom", 3.0)])
+            recorder.publish(second, {}, [Set("camera.zoom", 3.0)])
+    recorder.publish(101.0, {}, [Set("camera.zoom", 3.0)])
     gate.set()
     assert recorder._disk.wait(60)
     recorder.close()
@@ -178,7 +178,7 @@ recorder = FlightRecorder(__import__("pathlib").Path(sys.argv[1]), score.Recordi
 recorder.open(Mailbox())
 for second in range(20):
     recorder.poll(second)
-    recorder.tell(second, {}, [Set("camera.zoom", 1.0 + second / 10)])
+    recorder.publish(second, {}, [Set("camera.zoom", 1.0 + second / 10)])
     recorder._disk.wait(60)
 print("written", flush=True)
 sys.stdin.read()

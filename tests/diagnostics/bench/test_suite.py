@@ -33,7 +33,11 @@ class Answers:
         seconds: float,
         environment: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        name = function.removeprefix("liveflight.diagnostics.").removeprefix("bench.").replace(":", "_")
+        name = (
+            function.removeprefix("liveflight.diagnostics.")
+            .removeprefix("bench.")
+            .replace(":", "_")
+        )
         self.asked.append((name, given))
         json.dumps(given)
         if name not in self.prepared:

@@ -40,7 +40,7 @@ class Counting(EagerRunner):
         self.clearings: list[int] = []
         """How much had been captured by then."""
 
-    def rehearse(self, run: Run) -> None:
+    def warm_up(self, run: Run) -> None:
         run()
 
     def clear(self) -> None:

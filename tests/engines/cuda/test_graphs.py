@@ -79,7 +79,7 @@ DEFAULT, FLIGHT, PREPARATIONS = 1, 2, 3
 def test_captures_what_was_rehearsed_and_replays_it(cuda: FakeCuda) -> None:
     graphs = CudaGraphs(torch.device("cuda"))
     with graphs.preparing():
-        graphs.rehearse(lambda: cuda.said("rehearsal"))
+        graphs.warm_up(lambda: cuda.said("rehearsal"))
     assert cuda.log == [
         ("wait", PREPARATIONS, DEFAULT),
         ("enter", PREPARATIONS),
@@ -156,7 +156,7 @@ def test_plainly_runs_what_it_is_given_and_rehearses_nothing() -> None:
     log: list[str] = []
     plainly = EagerRunner()
     with plainly.preparing(), plainly.flying():
-        plainly.rehearse(lambda: log.append("rehearsal"))
+        plainly.warm_up(lambda: log.append("rehearsal"))
         run = plainly.captured(lambda: log.append("run"))
     assert not log
     run()
