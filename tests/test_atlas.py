@@ -131,6 +131,32 @@ def test_what_is_damaged_is_passed_over_or_named(tmp_path):
     assert not atlas.recipe(folder)
 
 
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def garble(path: Path) -> None:
+    path.write_bytes(b"RIFF")
+
+
+@pytest.mark.parametrize("spoil", [remove, garble])
+def test_a_sheet_that_is_not_whole_keeps_no_other_from_being_made(spoil, caplog):
+    making.make(FakeEngine(paint), "vgg16", layers=["conv1_1", "conv1_2"])
+    folder = atlas.user_folder("vgg16")
+    spoil(folder / "conv1_1.webp")
+    making.make(FakeEngine(paint), "vgg16", layers=["conv2_1"])
+    assert set(atlas.read(folder)) == {"conv1_2", "conv2_1"}
+    assert "conv1_1.webp" in caplog.text and "left out" in caplog.text
+
+
+def test_a_folder_that_may_not_be_written_is_said_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("liveflight.folders.unwritable", lambda folder: f"{folder} is closed")
+    engine = FakeEngine(paint)
+    with pytest.raises(LiveflightError, match=r"is closed; name one by --out"):
+        making.make(engine, "vgg16", tmp_path / "a", ["conv1_1"])
+    assert not engine.plans
+
+
 def test_it_is_said_where_it_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LiveflightError, match=r"cannot be written.*--out"):
