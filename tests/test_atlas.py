@@ -157,6 +157,20 @@ def test_a_folder_that_may_not_be_written_is_said_before_the_work(tmp_path, monk
     assert not engine.plans
 
 
+@pytest.mark.parametrize(
+    ("layer", "filters"), [("conv1_1", [3, 64]), ("conv9_9", [1]), ("conv5_3", [999_999])]
+)
+def test_sheets_of_filters_that_there_are_not_are_passed_over(layer, filters):
+    folder = atlas.user_folder("vgg16")
+    making.make(FakeEngine(paint), "vgg16", layers=["conv1_2"])
+    index = json.loads((folder / "atlas.json").read_text())
+    index["layers"][layer] = filters
+    (folder / "atlas.json").write_text(json.dumps(index))
+    found = atlas.find("vgg16")
+    assert found["conv1_2"].path.parent == folder
+    assert layer not in found or found[layer].path.parent != folder
+
+
 def test_it_is_said_where_it_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LiveflightError, match=r"cannot be written.*--out"):
