@@ -31,6 +31,9 @@ _KERAS = re.compile(r"block(\d)_conv(\d)")
 _CAFFE_NAMES = re.compile(r"block1_conv1|(^|[/_])conv1_1([_./:]|$)")
 _TORCH_NAMES = re.compile(r"(^|[./])features\.0\.weight$|^vgg0_conv0_weight$")
 
+_MOST_NUMBERS = 4 * 512 * 512 * 9
+"""Numbers that a tensor is read for: a few bytes of HDF5 can claim any."""
+
 Convolutions = list[tuple["Tensor", "Tensor"]]
 """Weight (out, in, 3, 3) and bias (out,) of each convolution, in the network's order."""
 
@@ -83,6 +86,10 @@ def _hdf5(path: Path) -> Convolutions:
         with h5py.File(path, "r") as file:
             for name, data in _datasets(file, h5py):
                 if place := _KERAS.search(name):
+                    if data.size > _MOST_NUMBERS:
+                        raise LiveflightError(
+                            f"{path} has a tensor of {data.shape}, too large for VGG16 and VGG19"
+                        )
                     number = int(place[1]), int(place[2])
                     (kernels if data.ndim == 4 else biases)[number] = data[()]
     except LiveflightError:
@@ -98,7 +105,7 @@ def _hdf5(path: Path) -> Convolutions:
         )
     order = sorted(kernels)
     pairs = [(_kernel(kernels[at], path), biases[at]) for at in order]
-    return _for_torchvision(pairs)
+    return _for_torchvision(pairs, path)
 
 
 def _datasets(file: Any, h5py: Any) -> Iterator[tuple[str, Any]]:
@@ -148,9 +155,9 @@ def _onnx(path: Path) -> Convolutions:
             f"{path} begins with a convolution of {pairs[0][0].shape}: VGG's is (64, 3, 3, 3)"
         )
     if any(_CAFFE_NAMES.search(name) for name in named[:2]):
-        return _for_torchvision(pairs)
+        return _for_torchvision(pairs, path)
     if any(_TORCH_NAMES.search(name) for name in named[:2]):
-        return _tensors(pairs)
+        return _tensors(pairs, path)
     raise LiveflightError(
         f"{path} calls its first convolution {named[0][:60]!r}, which does not tell the input it "
         "expects; known are torchvision's features.0.weight, Keras' block1_conv1, Caffe's conv1_1"
@@ -172,24 +179,42 @@ def _initialiser(tensor: Any, path: Path) -> np.ndarray:
         raise LiveflightError(f"{path} holds a damaged tensor {tensor.name[:60]!r}") from error
 
 
-def _tensors(pairs: list[Any]) -> Convolutions:
+def _tensors(pairs: list[Any], path: Path) -> Convolutions:
     import numpy as np
     import torch
 
-    return [
-        tuple(torch.from_numpy(np.array(part, np.float32)) for part in pair)  # type: ignore[misc]
-        for pair in pairs
-    ]
+    _refuse_strange(pairs, path)
+    with np.errstate(over="ignore"):  # what is not finite is refused with the network's name
+        return [
+            tuple(torch.from_numpy(np.array(part, np.float32)) for part in pair)  # type: ignore[misc]
+            for pair in pairs
+        ]
 
 
-def _for_torchvision(pairs: list[Any]) -> Convolutions:
+def _for_torchvision(pairs: list[Any], path: Path) -> Convolutions:
     """Fold Caffe's input into the first convolution: channel order, scale and mean."""
     import numpy as np
 
+    _refuse_strange(pairs, path)
     weight, bias = (np.asarray(part, np.float64) for part in pairs[0])
-    if weight.ndim == 4 and weight.shape[1] == 3:
+    if weight.shape[1] == 3:
         weight = weight[:, ::-1]
         shift = 255 * np.array(MEAN) - _CAFFE_MEAN
         bias = bias + (weight * shift[None, :, None, None]).sum((1, 2, 3))
         weight = weight * (255 * np.array(STD))[None, :, None, None]
-    return _tensors([(weight, bias), *pairs[1:]])
+    return _tensors([(weight, bias), *pairs[1:]], path)
+
+
+def _refuse_strange(pairs: list[Any], path: Path) -> None:
+    """Raise LiveflightError for tensors that are no convolution's weight and bias."""
+    for weight, bias in pairs:
+        if weight.ndim != 4 or bias.shape != weight.shape[:1]:
+            raise LiveflightError(
+                f"{path} has a convolution of {weight.shape} with a bias of {bias.shape}: "
+                "not VGG16 or VGG19"
+            )
+        for part in (weight, bias):
+            if part.dtype.kind != "f":
+                raise LiveflightError(
+                    f"{path} has a convolution in {part.dtype}, not plain floating point"
+                )

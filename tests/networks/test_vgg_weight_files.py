@@ -188,7 +188,47 @@ def computed(path: Path, state: dict[str, Tensor]) -> None:
     onnx.save(model, path)
 
 
+def strange_graph(dtype: str, biases: int = 64) -> Callable[[Path, dict[str, Tensor]], None]:
+    def write(path: Path, state: dict[str, Tensor]) -> None:
+        model = graph(path, state, "torchvision")
+        first, second = model.graph.initializer[:2]
+        values = np.ones((64, 3, 3, 3)).astype(dtype)
+        values = values.astype(object) if values.dtype.kind == "U" else values
+        first.CopyFrom(numpy_helper.from_array(values, first.name))
+        second.CopyFrom(numpy_helper.from_array(np.ones(biases, np.float32), second.name))
+        onnx.save(model, path)
+
+    return write
+
+
+def strange_keras(dtype: str, biases: int = 64) -> Callable[[Path, dict[str, Tensor]], None]:
+    def write(path: Path, state: dict[str, Tensor]) -> None:
+        keras(path, state, "new")
+        with h5py.File(path, "r+") as file:
+            group = file["block1_conv1/block1_conv1"]
+            del group["kernel:0"], group["bias:0"]
+            group["kernel:0"] = np.ones((3, 3, 3, 64), dtype)
+            group["bias:0"] = np.ones(biases, np.float32)
+
+    return write
+
+
+def claimed(path: Path, state: dict[str, Tensor]) -> None:
+    """A few bytes that claim to be 130 GB."""
+    with h5py.File(path, "w") as file:
+        shape = 3, 3, 60_000, 60_000
+        file.create_dataset("block1_conv1/kernel:0", shape, "f4", chunks=(3, 3, 64, 64))
+        file["block1_conv1/bias:0"] = np.ones(64, np.float32)
+
+
 REFUSED = {
+    "claimed.h5": (claimed, "too large for VGG16 and VGG19"),
+    "text.h5": (strange_keras("S4"), "not plain floating point"),
+    "complex.h5": (strange_keras("complex64"), "not plain floating point"),
+    "biases.h5": (strange_keras("f4", 5), "with a bias of (5,): not VGG16 or VGG19"),
+    "text.onnx": (strange_graph("U4"), "not plain floating point"),
+    "complex.onnx": (strange_graph("complex64"), "not plain floating point"),
+    "biases.onnx": (strange_graph("f4", 5), "with a bias of (5,): not VGG16 or VGG19"),
     "external.onnx": (external, "keeps its weights in other files"),
     "truncated.onnx": (truncated_graph, "cannot be read as ONNX: it is truncated or damaged"),
     "truncated.h5": (truncated_keras, "cannot be read as HDF5: it is truncated or damaged"),

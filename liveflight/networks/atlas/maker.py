@@ -21,6 +21,7 @@ from liveflight.core.contracts import Ascent, Canvas, Engine, LiveflightError, T
 from liveflight.core.noise import pink
 from liveflight.networks import Layer
 from liveflight.networks.atlas import sheets as atlas
+from liveflight.networks.atlas.sheets import Sheet
 from liveflight.system import folders
 
 log = logging.getLogger("liveflight.networks.atlas.maker")
@@ -95,7 +96,7 @@ def make(
         order = alike(thumbnails)
         made[name] = ([filters[place] for place in order], thumbnails[order])
         done += len(filters)
-    kept = {name: sheet for name, sheet in there.items() if name not in made}
+    kept = {name: sheet for name, sheet in there.items() if name not in made and _whole(sheet)}
     try:
         atlas.write(folder, made, recipe.name, kept)
     except OSError as error:
@@ -103,12 +104,24 @@ def make(
     return folder
 
 
+def _whole(sheet: Sheet) -> bool:
+    try:
+        sheet.picture()
+    except LiveflightError as error:
+        log.warning("%s; this layer is left out", error)
+        return False
+    return True
+
+
 def place(network: str, folder: Path | None = None) -> Path:
     """Return where a network's atlas goes: `folder`, or by default the user's own.
 
-    Raises LiveflightError for a folder that holds anything but an atlas."""
+    Raises LiveflightError for a folder that holds anything but an atlas, or that this user may not
+    write."""
     folder = Path(os.path.realpath(folder or atlas.user_folder(network)))
     atlas.check(folder)
+    if why := folders.unwritable(folder.parent):
+        raise LiveflightError(f"the atlas cannot be written to {folder}: {why}; name one by --out")
     return folder
 
 

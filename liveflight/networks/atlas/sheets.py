@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from liveflight import networks
 from liveflight.core.contracts import LiveflightError
 from liveflight.networks.network import Layer, Network
 from liveflight.system import folders, resources
@@ -103,8 +104,15 @@ def user_folder(network: str) -> Path:
 
 def find(network: str) -> Atlas:
     """Return a network's atlas, may be empty: of each layer the user's own sheet, else the one of
-    the installation."""
-    return {**read(resources.folder("atlas") / network), **read(user_folder(network))}
+    the installation. Sheets of filters that the network does not have are passed over."""
+    known = networks.network(network)
+    channels = {layer.name: layer.channels for layer in known.layers}
+    return {
+        name: sheet
+        for folder in (resources.folder("atlas") / network, user_folder(network))
+        for name, sheet in read(folder).items()
+        if max(sheet.filters) < channels.get(name, 0)
+    }
 
 
 def recipe(folder: Path) -> str:

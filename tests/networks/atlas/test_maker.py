@@ -131,6 +131,46 @@ def test_what_is_damaged_is_passed_over_or_named(tmp_path):
     assert not sheets.recipe(folder)
 
 
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def garble(path: Path) -> None:
+    path.write_bytes(b"RIFF")
+
+
+@pytest.mark.parametrize("spoil", [remove, garble])
+def test_a_sheet_that_is_not_whole_keeps_no_other_from_being_made(spoil, caplog):
+    making.make(FakeEngine(paint), "vgg16", layers=["conv1_1", "conv1_2"])
+    folder = atlas.user_folder("vgg16")
+    spoil(folder / "conv1_1.webp")
+    making.make(FakeEngine(paint), "vgg16", layers=["conv2_1"])
+    assert set(sheets.read(folder)) == {"conv1_2", "conv2_1"}
+    assert "conv1_1.webp" in caplog.text and "left out" in caplog.text
+
+
+def test_a_folder_that_may_not_be_written_is_said_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("liveflight.system.folders.unwritable", lambda folder: f"{folder} is closed")
+    engine = FakeEngine(paint)
+    with pytest.raises(LiveflightError, match=r"is closed; name one by --out"):
+        making.make(engine, "vgg16", tmp_path / "a", ["conv1_1"])
+    assert not engine.plans
+
+
+@pytest.mark.parametrize(
+    ("layer", "filters"), [("conv1_1", [3, 64]), ("conv9_9", [1]), ("conv5_3", [999_999])]
+)
+def test_sheets_of_filters_that_there_are_not_are_passed_over(layer, filters):
+    folder = atlas.user_folder("vgg16")
+    making.make(FakeEngine(paint), "vgg16", layers=["conv1_2"])
+    index = json.loads((folder / "atlas.json").read_text())
+    index["layers"][layer] = filters
+    (folder / "atlas.json").write_text(json.dumps(index))
+    found = sheets.find("vgg16")
+    assert found["conv1_2"].path.parent == folder
+    assert layer not in found or found[layer].path.parent != folder
+
+
 def test_it_is_said_where_it_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LiveflightError, match=r"cannot be written.*--out"):
