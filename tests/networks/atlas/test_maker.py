@@ -142,7 +142,7 @@ def garble(path: Path) -> None:
 @pytest.mark.parametrize("spoil", [remove, garble])
 def test_a_sheet_that_is_not_whole_keeps_no_other_from_being_made(spoil, caplog):
     making.make(FakeEngine(paint), "vgg16", layers=["conv1_1", "conv1_2"])
-    folder = atlas.user_folder("vgg16")
+    folder = sheets.user_folder("vgg16")
     spoil(folder / "conv1_1.webp")
     making.make(FakeEngine(paint), "vgg16", layers=["conv2_1"])
     assert set(sheets.read(folder)) == {"conv1_2", "conv2_1"}
@@ -161,7 +161,7 @@ def test_a_folder_that_may_not_be_written_is_said_before_the_work(tmp_path, monk
     ("layer", "filters"), [("conv1_1", [3, 64]), ("conv9_9", [1]), ("conv5_3", [999_999])]
 )
 def test_sheets_of_filters_that_there_are_not_are_passed_over(layer, filters):
-    folder = atlas.user_folder("vgg16")
+    folder = sheets.user_folder("vgg16")
     making.make(FakeEngine(paint), "vgg16", layers=["conv1_2"])
     index = json.loads((folder / "atlas.json").read_text())
     index["layers"][layer] = filters
