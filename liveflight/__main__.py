@@ -23,7 +23,7 @@ from liveflight.cli.arguments import Size
 from liveflight.core.contracts import LiveflightError
 from liveflight.storage import new_files
 from liveflight.system import child_process, folders, logs, terminal
-from liveflight.system.worker import THREAD, beside
+from liveflight.system.worker import BUSY_NAME, start_thread
 
 if TYPE_CHECKING:
     from liveflight.app import App
@@ -92,7 +92,7 @@ def _started(args: argparse.Namespace) -> tuple[App, float]:
     from liveflight.loop import frame_pacer
     from liveflight.outputs.window import Window
 
-    beside(engines.preload, THREAD)
+    start_thread(engines.preload, BUSY_NAME)
     window = Window(args.size or SIZE, fullscreen=args.fullscreen, display=args.display)
     fps = args.fps or frame_pacer.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.controllers(args))
@@ -291,7 +291,7 @@ def program() -> None:
     code = main()
     sys.stdout.flush()
     signals.end_at_once(code)  # all is closed; libraries' own ends would say a traceback
-    if any(thread.name == THREAD for thread in threading.enumerate()):
+    if any(thread.name == BUSY_NAME for thread in threading.enumerate()):
         # A thread within torch's own code would abort the process as Python is taken down.
         logging.shutdown()
         terminal.drain()

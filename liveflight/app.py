@@ -34,7 +34,7 @@ from liveflight.show.loader import Loader, Shown
 from liveflight.show.start_flight import Options, canvas, is_dense, weights_of
 from liveflight.storage import presets
 from liveflight.system import gc_control
-from liveflight.system.worker import Worker, beside
+from liveflight.system.worker import Worker, start_thread
 
 WAITING = 0.1
 """Seconds per frame until there is something to ascend: the time is better spent on loading it."""
@@ -155,7 +155,10 @@ class App:
             run("what is laid over the picture", self._finish, dt, rest)
             if self.output.vsync:
                 run(
-                    "tidying up", gc_control.tidy, self.frame_pacer.showing, self.flight.loader.tidy
+                    "tidying up",
+                    gc_control.collect,
+                    self.frame_pacer.showing,
+                    self.flight.loader.tidy,
                 )
             run("the output", self.output.show)
         self.frame_timer.end("show")
@@ -296,12 +299,12 @@ def build(options: Options, output: Output, *, live: bool, shown: Shown | None =
         raise
     if live:
         # A preset that is read for the first time as it is recalled takes milliseconds of a frame.
-        beside(presets.names)
+        start_thread(presets.names)
         app.controllers.open(open_controllers.asked_for(options))
     return app
 
 
-@gc_control.taken_over()
+@gc_control.manual_collection()
 def run(app: App, fps: float, asked: Callable[[], bool] = lambda: False) -> None:
     """Flies live, at most `fps` frames per second, until the performer ends it, or somebody has
     `asked` for its end. The rate that the governor keeps, and for which frames wait for the ascent,
@@ -311,7 +314,7 @@ def run(app: App, fps: float, asked: Callable[[], bool] = lambda: False) -> None
 
     def sleep(until: float) -> None:
         left = until - time.perf_counter()
-        app.guard.run("tidying up", gc_control.tidy, left, app.flight.loader.tidy)
+        app.guard.run("tidying up", gc_control.collect, left, app.flight.loader.tidy)
         time.sleep(max(0.0, until - time.perf_counter()))
 
     def rest(seconds: float) -> None:

@@ -46,7 +46,7 @@ def load(
     chosen = devices.choose("cpu" if (name, device) == (ON_PROCESSOR, "auto") else device)
     autotuning.here().repeatable = repeatable
     if chosen.type == "cpu":
-        malloc_tuning.keep_freed()
+        malloc_tuning.keep_freed_memory()
     if chosen.type == "cuda" and name in ("auto", "torch"):
         from liveflight.engines.cuda.engine import StaticEngine
 
@@ -149,7 +149,7 @@ NAMES = tuple(_BACKENDS)
 
 def _set_up() -> None:
     """Has to come before torch is imported."""
-    malloc_tuning.keep_apart()
+    malloc_tuning.one_arena_per_thread()
     _calm_threads()
     # Maps of all sizes come and go: kept apart by size, they take a third more of the GPU's memory.
     if sys.platform == "linux":

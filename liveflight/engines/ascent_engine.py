@@ -75,7 +75,7 @@ class AscentEngine:
         self._formats[known.name] = self._load(known, module, spread)
         _warm_up(self._backend, known, self._device)
         del module
-        malloc_tuning.give_back_freed()
+        malloc_tuning.return_freed_memory()
         self._signatures[known.name] = {name: one for name, (_, one) in answers.items()}
         self._spreads[known.name] = spread
 

@@ -79,7 +79,9 @@ class AudioFile:
         self._first = self._bytes(_WIDTH)
         if not self._first:
             said.seek(0)
-            words = said.read(ffmpeg.SAID).decode(errors="replace").splitlines() or ["it is empty"]
+            words = said.read(ffmpeg.MAX_MESSAGE_BYTES).decode(errors="replace").splitlines() or [
+                "it is empty"
+            ]
             reason = words[0].rpartition("] ")[2]
             self.close()
             raise LiveflightError(f"sound {path!r} cannot be heard: {reason}")
@@ -133,7 +135,7 @@ class AudioFile:
             return
         why = f"ended with code {code}"
         if self._watch and self._watch.killed:
-            why = f"gave nothing for {ffmpeg.PATIENCE:g} s"
+            why = f"gave nothing for {ffmpeg.STALL_LIMIT_S:g} s"
         said = f"sound {str(self._path)!r} broke off: ffmpeg {why}"
         if not self._live:
             raise LiveflightError(said)
@@ -155,13 +157,13 @@ class AudioFile:
         assert self._process.stdout is not None
         first, self._first = self._first[:count], self._first[count:]
         assert self._watch and self._said
-        ffmpeg.trim(self._said)
+        ffmpeg.trim_messages(self._said)
         with self._watch:
             return first + self._process.stdout.read(count - len(first))
 
 
 def _command(program: str, path: Path, rate: int, *, loop: bool) -> list[str]:
-    mono = f"{ffmpeg.MEAN},aresample={rate}"
+    mono = f"{ffmpeg.MEAN_OF_CHANNELS},aresample={rate}"
     # "file:" keeps a name like "http:x.wav" a name.
     return [
         *(program, "-hide_banner", "-loglevel", "error"),

@@ -156,7 +156,7 @@ class OfflineVideo:
             if frame is None:
                 reason = self._stream.reason()
                 if self._watch.killed:
-                    reason = f"no picture for {ffmpeg.PATIENCE:g} s"
+                    reason = f"no picture for {ffmpeg.STALL_LIMIT_S:g} s"
                 raise LiveflightError(f"camera {self._source!r}: {reason}")
             self._read += 1
         return frame
@@ -194,14 +194,14 @@ class Stream:
     def read(self) -> np.ndarray | None:
         """The next frame, uint8 (H, W, 3); None where there are no more."""
         assert self._process.stdout is not None
-        ffmpeg.trim(self._said)
+        ffmpeg.trim_messages(self._said)
         return _ppm(self._process.stdout)
 
     def reason(self) -> str:
         """Why it ended."""
         self._process.wait()
         self._said.seek(0)
-        said = self._said.read(ffmpeg.SAID).decode(errors="replace")
+        said = self._said.read(ffmpeg.MAX_MESSAGE_BYTES).decode(errors="replace")
         return ffmpeg_errors.explained(said, self._source)
 
     def stop(self) -> None:

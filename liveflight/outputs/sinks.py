@@ -180,7 +180,7 @@ class VideoFile(FrameSink):
         # The first line is the cause, the others follow from it; "[mp4 @ 0x...]" is for its makers.
         reason = lines[0].rpartition("] ")[2] if lines else f"exit code {self._process.returncode}"
         if self._watch.killed:
-            reason = f"it hung for {ffmpeg.PATIENCE:g} s and was ended"
+            reason = f"it hung for {ffmpeg.STALL_LIMIT_S:g} s and was ended"
         if self.path.exists() and not self.path.stat().st_size:
             self._draft.drop()
         return LiveflightError(

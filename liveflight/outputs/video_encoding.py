@@ -55,7 +55,7 @@ def _mixed(program: str, path: Path) -> str:
     """The filters that make of a sound what AAC can carry, found by trying: its own channels,
     ffmpeg's stereo, or the mean of all channels. As whole numbers first: AAC refuses samples that
     are not finite."""
-    for layout in ("", "aformat=channel_layouts=stereo,", f"{ffmpeg.MEAN},"):
+    for layout in ("", "aformat=channel_layouts=stereo,", f"{ffmpeg.MEAN_OF_CHANNELS},"):
         mixed = f"aformat=sample_fmts=s32,{layout}"
         trial = [
             *(program, "-loglevel", "quiet", "-i", f"file:{path.absolute()}", "-map", "0:a:0"),
@@ -79,11 +79,11 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-            timeout=ffmpeg.PATIENCE,
+            timeout=ffmpeg.STALL_LIMIT_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise LiveflightError(
-            f"ffmpeg {command[0]!r} gave no answer within {ffmpeg.PATIENCE:g} s"
+            f"ffmpeg {command[0]!r} gave no answer within {ffmpeg.STALL_LIMIT_S:g} s"
         ) from error
     except OSError as error:
         why = (error.strerror or str(error)).lower()

@@ -14,7 +14,7 @@ from liveflight import networks
 from liveflight.core.contracts import Engine, LiveflightError
 from liveflight.system import worker
 
-THREAD = worker.THREAD
+BUSY_NAME = worker.BUSY_NAME
 
 _GRACE = 1.0
 """Seconds that `close` waits for a load to notice that nobody wants it any more."""

@@ -10,26 +10,26 @@ from fractions import Fraction
 from typing import IO
 
 from liveflight.system import child_process
-from liveflight.system.worker import beside
+from liveflight.system.worker import start_thread
 
-PATIENCE = 60.0
+STALL_LIMIT_S = 60.0
 """Seconds without progress after which an ffmpeg that is waited for is ended."""
 
 _MOST_CHANNELS = 64
 """Channels of a sound that ffmpeg's filters take."""
 
-MEAN = "pan=mono|c0<" + "+".join(f"c{number}" for number in range(_MOST_CHANNELS))
+MEAN_OF_CHANNELS = "pan=mono|c0<" + "+".join(f"c{number}" for number in range(_MOST_CHANNELS))
 """A filter: the mean of all channels, however many there are and whether or not it is known where
 each of them belongs. ffmpeg's own mono is louder than any of them, and needs to know."""
 
-SAID = 1 << 16
+MAX_MESSAGE_BYTES = 1 << 16
 """Bytes of an ffmpeg's messages that are looked at."""
 
 _MOST_SAID = 1 << 20
 """Bytes of them that are kept: a damaged file that loops gives hundreds of megabytes a day."""
 
 _LOOKS = 60
-"""How often PATIENCE is divided: where this process was stopped and goes on, its ffmpeg has then
+"""How often STALL_LIMIT_S is divided: where this process was stopped and goes on, its ffmpeg has then
 lost one part of it, not all."""
 
 
@@ -49,7 +49,7 @@ def rate(fps: float) -> Fraction:
     return Fraction(fps).limit_denominator(100_000)
 
 
-def trim(said: IO[bytes]) -> None:
+def trim_messages(said: IO[bytes]) -> None:
     """Empty a file that an ffmpeg writes its messages into, where it has grown too large."""
     if os.fstat(said.fileno()).st_size > _MOST_SAID:
         os.lseek(said.fileno(), 0, os.SEEK_SET)  # ffmpeg's place in it too: it is the same file
@@ -57,7 +57,7 @@ def trim(said: IO[bytes]) -> None:
 
 
 class Watch:
-    """Kills a process that keeps its caller waiting without progress for PATIENCE seconds: what the
+    """Kills a process that keeps its caller waiting without progress for STALL_LIMIT_S seconds: what the
     caller waits for then ends as with any that died. `with watch:` around what may wait: each time
     that it is over is progress."""
 
@@ -69,7 +69,7 @@ class Watch:
         self._waiting, self._waits = False, 0
         self._ended = threading.Event()
         self.killed = False
-        beside(self._run, "ffmpeg's watch")
+        start_thread(self._run, "ffmpeg's watch")
 
     def __enter__(self) -> None:
         self._waiting = True
@@ -84,7 +84,7 @@ class Watch:
 
     def _run(self) -> None:
         idle, before = 0, self._state()
-        while not self._ended.wait(PATIENCE / _LOOKS):
+        while not self._ended.wait(STALL_LIMIT_S / _LOOKS):
             now = self._state()
             idle = idle + 1 if self._waiting and now == before else 0
             before = now

@@ -22,8 +22,8 @@ _OVERDUE = 50
 
 
 @contextmanager
-def taken_over() -> Iterator[None]:
-    """Meanwhile no garbage is collected but by `tidy`, and threads take short turns."""
+def manual_collection() -> Iterator[None]:
+    """Meanwhile no garbage is collected but by `collect`, and threads take short turns."""
     interval, collecting = sys.getswitchinterval(), gc.isenabled()
     sys.setswitchinterval(_SWITCH)
     gc.disable()
@@ -35,12 +35,12 @@ def taken_over() -> Iterator[None]:
             gc.enable()
 
 
-def tidy(seconds: float, let_go: Callable[[], None]) -> None:
+def collect(seconds: float, let_go: Callable[[], None]) -> None:
     """For a frame that has so many seconds left to wait for anyway. `let_go` is, or begins,
     what else keeps Python waiting, some milliseconds at most."""
     if seconds > _ENOUGH:
         let_go()
-        malloc_tuning.sort_freed()
+        malloc_tuning.consolidate_freed_memory()
     counts, most = gc.get_count(), gc.get_threshold()
     if gc.isenabled() or (seconds <= _ENOUGH and counts[0] < _OVERDUE * most[0]):
         return

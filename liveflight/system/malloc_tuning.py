@@ -16,7 +16,7 @@ _MOST = 1024
 """Heaps: more than there ever are threads."""
 
 
-def keep_apart() -> None:
+def one_arena_per_thread() -> None:
     """Gives each thread a heap of its own, where by default they share eight per core. Before there
     are many threads.
 
@@ -26,14 +26,14 @@ def keep_apart() -> None:
     _mallopt(_ARENA_MAX, _MOST)
 
 
-def keep_freed() -> None:
+def keep_freed_memory() -> None:
     """Keeps what one ascent step frees for the next. By default some 20 MB are handed back to the
     system after each and have to be mapped and zeroed anew: a fifth of the step."""
     _mallopt(_TRIM_THRESHOLD, 256 << 20)
     _mallopt(_MMAP_THRESHOLD, 32 << 20)  # the most that glibc accepts
 
 
-def sort_freed() -> None:
+def consolidate_freed_memory() -> None:
     """Has what this thread's heap was given back put in order now, while Python goes on. glibc puts
     that off to the next request of more than 1 KiB, which may then take 20 ms, wherever it comes
     from (malloc_consolidate, the unsorted chunks)."""
@@ -43,7 +43,7 @@ def sort_freed() -> None:
         free(malloc(_LARGE))
 
 
-def give_back_freed() -> None:
+def return_freed_memory() -> None:
     """Hands what is freed back to the system after all, once: what a network's loading took for
     the moment is a multiple of what steps take."""
     trim = _of_glibc("malloc_trim")

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
-THREAD = "at work beside the show"
+BUSY_NAME = "at work beside the show"
 """What a thread is called while it is at a job: one that is within a runtime's own code as Python
 is taken down would abort the process."""
 
@@ -35,7 +35,7 @@ class Worker(Generic[T]):
         self._done = threading.Event()
         self._outcome: list[T] = []
         self._error: BaseException | None = None
-        self._thread = beside(self._work) if background else None
+        self._thread = start_thread(self._work) if background else None
 
     def submit(self, job: Callable[[], T]) -> None:
         """Begins a job; not while `busy`."""
@@ -72,7 +72,7 @@ class Worker(Generic[T]):
         thread = threading.current_thread()
         idle = thread.name
         while job := self._jobs.get():
-            thread.name = THREAD
+            thread.name = BUSY_NAME
             self._do(job)
             thread.name = idle
 
@@ -84,7 +84,7 @@ class Worker(Generic[T]):
         self._done.set()
 
 
-def beside(job: Callable[[], object], name: str | None = None) -> threading.Thread | None:
+def start_thread(job: Callable[[], object], name: str | None = None) -> threading.Thread | None:
     """Start a daemon thread. Return None, with a line in the log, where the system gives none."""
     thread = threading.Thread(target=job, name=name, daemon=True)
     try:

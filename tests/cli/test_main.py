@@ -18,7 +18,7 @@ from PIL import Image
 
 from liveflight import __main__ as cli
 from liveflight import __version__, app, networks, outputs
-from liveflight.__main__ import THREAD, main
+from liveflight.__main__ import BUSY_NAME, main
 from liveflight.cli import arguments
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import ROWS
@@ -666,8 +666,8 @@ def test_being_told_to_end_is_like_ctrl_c(
 
 def test_a_program_ends_though_a_thread_is_still_at_work(elsewhere: Path) -> None:
     code = (
-        "import threading, time; from liveflight.__main__ import THREAD, program; "
-        "threading.Thread(target=time.sleep, args=(60,), name=THREAD).start(); program()"
+        "import threading, time; from liveflight.__main__ import BUSY_NAME, program; "
+        "threading.Thread(target=time.sleep, args=(60,), name=BUSY_NAME).start(); program()"
     )
     child = subprocess.run(
         [sys.executable, "-c", code, "presets"], capture_output=True, timeout=30, check=False
@@ -678,7 +678,7 @@ def test_a_program_ends_though_a_thread_is_still_at_work(elsewhere: Path) -> Non
 
 def test_who_calls_main_goes_on_though_a_thread_is_still_at_work() -> None:
     done = threading.Event()
-    thread = threading.Thread(target=done.wait, name=THREAD)
+    thread = threading.Thread(target=done.wait, name=BUSY_NAME)
     thread.start()
     assert main(["presets"]) == 0
     done.set()

@@ -100,7 +100,7 @@ def test_a_render_without_its_source_ends_with_the_reason(source, opened) -> Non
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_source_that_hangs_ends_a_render_with_the_reason(film, opened, monkeypatch) -> None:
-    monkeypatch.setattr(ffmpeg, "PATIENCE", 0.5)
+    monkeypatch.setattr(ffmpeg, "STALL_LIMIT_S", 0.5)
     footage = opened(OfflineVideo(str(film), 10.0))
     assert footage.newest(0.0) is not None
     footage._stream._process.send_signal(signal.SIGSTOP)
@@ -109,7 +109,7 @@ def test_a_source_that_hangs_ends_a_render_with_the_reason(film, opened, monkeyp
 
 
 def test_a_source_that_is_slow_all_the_time_ends_no_render(film, opened, monkeypatch) -> None:
-    monkeypatch.setattr(ffmpeg, "PATIENCE", 1.2)
+    monkeypatch.setattr(ffmpeg, "STALL_LIMIT_S", 1.2)
     footage = opened(OfflineVideo(str(film), 10.0))
     read = footage._stream.read
 

@@ -273,7 +273,7 @@ def test_a_full_disk_is_named(tmp_path: Path, count: int, monkeypatch: pytest.Mo
 def test_an_ffmpeg_that_hangs_is_ended_and_named(
     tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ffmpeg, "PATIENCE", 1.0)
+    monkeypatch.setattr(ffmpeg, "STALL_LIMIT_S", 1.0)
     sink = VideoFile(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30)
     sink.write(picture(0))
     (process,) = (child for child in psutil.Process().children() if "ffmpeg" in child.name())

@@ -10,7 +10,7 @@ import pytest
 from fake_engine import FakeEngine
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.show.loader import THREAD, Layers, Loader
+from liveflight.show.loader import BUSY_NAME, Layers, Loader
 
 
 class Downloading(FakeEngine):
@@ -213,7 +213,7 @@ def test_what_plans_left_is_let_go_of_by_who_made_it_when_nothing_else_is_to_be_
         assert loader._work.wait(60)
     loader.tidy()
     assert not loader.busy
-    assert who == [THREAD, THREAD], "nothing more is left"
+    assert who == [BUSY_NAME, BUSY_NAME], "nothing more is left"
     engine.planning.clear()
     assert not loader.planned([A], SIZE)
     loader.tidy()

@@ -21,7 +21,7 @@ def test_what_a_step_frees_serves_the_next() -> None:
         del tensors
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-    malloc_tuning.keep_freed()
+    malloc_tuning.keep_freed_memory()
     for _ in range(8):  # until the heap has found its shape
         step()
     pages = 5 * (20 << 20) // resource.getpagesize()
@@ -40,7 +40,7 @@ libc.malloc_info(0, stream)  # takes the stream's buffer
 for number in range(0, len(pieces), 2):
     libc.free(pieces[number])
 libc.malloc_info(0, stream)
-heaps.sort_freed()
+heaps.consolidate_freed_memory()
 libc.malloc_info(0, stream)
 libc.fflush(stream)
 """
@@ -57,7 +57,7 @@ COUNTED = """
 import ctypes, os, threading
 from liveflight.system import malloc_tuning as heaps
 if {apart}:
-    heaps.keep_apart()
+    heaps.one_arena_per_thread()
 libc = ctypes.CDLL(None)
 count = 8 * os.cpu_count() + 24
 here = threading.Barrier(count + 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from liveflight.system.worker import THREAD, Worker
+from liveflight.system.worker import BUSY_NAME, Worker
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_job_runs_beside_and_its_result_is_fetched(beside: Worker[object]) -> 
     gate.set()
     assert beside.wait(60) and beside.busy
     first = beside.result()
-    assert isinstance(first, tuple) and first[0] != threading.get_ident() and first[1] == THREAD
+    assert isinstance(first, tuple) and first[0] != threading.get_ident() and first[1] == BUSY_NAME
     assert not beside.busy
     beside.submit(threading.get_ident)
     assert beside.wait(60)
@@ -83,7 +83,7 @@ def test_closing_waits_no_longer_than_it_may() -> None:
     worker.submit(work)
     assert begun.wait(60)
     worker.close(0.001)
-    assert THREAD in {thread.name for thread in threading.enumerate()}
+    assert BUSY_NAME in {thread.name for thread in threading.enumerate()}
     gate.set()
     assert worker.wait(60)
     worker.close(60)

@@ -137,7 +137,7 @@ class OnnxBackend:
     def tidy(self) -> bool:
         with suppress(IndexError):
             self._dropped.popleft()
-            malloc_tuning.sort_freed()
+            malloc_tuning.consolidate_freed_memory()
         return bool(self._dropped)
 
     def close(self) -> None:

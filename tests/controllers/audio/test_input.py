@@ -238,7 +238,7 @@ def test_a_decoder_that_breaks_off_ends_a_render(tmp_path: Path) -> None:
 def test_a_decoder_that_hangs_ends_a_render_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ffmpeg, "PATIENCE", 0.5)
+    monkeypatch.setattr(ffmpeg, "STALL_LIMIT_S", 0.5)
     source = AudioFile(stored(tmp_path / "a.wav", tone(60.0)))
     source.open()
     source.read(0.0)
