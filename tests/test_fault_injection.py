@@ -386,7 +386,7 @@ def test_without_a_thread_to_be_had_what_it_would_do_is_done_in_the_frame(
         patch.setattr(threading.Thread, "start", refuse)
         show = begin()
     assert {record.message for record in caplog.records} == {
-        "can't start new thread: what would run beside the show holds it up"
+        "can't start new thread: background work now delays the show"
     }
     before = show.frame(4)
     show.press("r")

@@ -1,1 +1,1 @@
-"""Parse the command line and print: the only place that prints."""
+"""Parse the command line, run its commands and print; nothing else in the package prints."""

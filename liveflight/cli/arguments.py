@@ -1,5 +1,7 @@
-"""What stands behind an option on the command line, read and checked. Each raises
-argparse.ArgumentTypeError naming the value and what is allowed."""
+"""Read and check the values of command-line options.
+
+Each reader raises argparse.ArgumentTypeError, which names the value and what is allowed.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +16,24 @@ from liveflight.core.controls import find
 Size = tuple[int, int]
 """Width and height in pixels."""
 
-SMALLEST, LARGEST = 16, 16384
+_MIN_SIDE_PX, _MAX_SIDE_PX = 16, 16384
 
 
 def size(text: str, example: str = "320x180") -> Size:
+    """Read `WIDTHxHEIGHT` in pixels; `example` is shown in the error."""
     width, cross, height = text.lower().partition("x")
     if not (cross and width.isdecimal() and height.isdecimal()):
         raise ArgumentTypeError(f"{text!r} is not of the form WIDTHxHEIGHT, such as {example}")
     sides = int(width[:9]), int(height[:9])
-    if not all(SMALLEST <= side <= LARGEST for side in sides):
-        raise ArgumentTypeError(f"{text!r}: each side is from {SMALLEST} to {LARGEST} pixels")
+    if not all(_MIN_SIDE_PX <= side <= _MAX_SIDE_PX for side in sides):
+        allowed = f"{_MIN_SIDE_PX} to {_MAX_SIDE_PX} pixels"
+        raise ArgumentTypeError(f"{text!r}: each side is from {allowed}")
     return sides
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
+    """Return a reader of numbers from `low` to `high`."""
+
     def read(text: str) -> float:
         try:
             value = float(text)
@@ -41,8 +47,11 @@ def number(low: float, high: float) -> Callable[[str], float]:
 
 
 def rate(text: str) -> float:
-    """Frames per second: a number, or a fraction such as 30000/1001. The decimals in use for 24,
-    30, 60 ... times 1000/1001, such as 23.976 and 29.97, are taken for those."""
+    """Read frames per second: a number from 1 to 1000, or a fraction such as 30000/1001.
+
+    The usual decimals of 24, 30, 60 ... times 1000/1001, such as 23.976 and 29.97, stand for the
+    exact fractions.
+    """
     above, slash, below = text.partition("/")
     try:
         if slash and above.isdecimal() and below.isdecimal() and int(below):
@@ -59,6 +68,8 @@ def rate(text: str) -> float:
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `low` to `high`."""
+
     def read(text: str) -> int:
         if not (text.isdecimal() and len(text) < 12 and low <= int(text) <= high):
             raise ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
@@ -68,6 +79,8 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def choice(allowed: Sequence[str]) -> Callable[[str], str]:
+    """Return a reader of one of these lower-case names, in any case."""
+
     def read(text: str) -> str:
         if text.lower() not in allowed:
             near = nearest(text, allowed)
@@ -78,29 +91,29 @@ def choice(allowed: Sequence[str]) -> Callable[[str], str]:
 
 
 def file(text: str) -> Path:
-    """A file or folder to read or to write."""
+    """Read the path of a file or folder."""
     return Path(local(text))
 
 
 def local(text: str) -> str:
-    """A name, or a path, of which `~` and `~user` are expanded: not every shell does after `=`."""
+    """Read a name or path, expanding `~` and `~user`: not every shell does so after `=`."""
     if "://" in text:
-        raise ArgumentTypeError(f"{text!r} is an address: download it, and name the file")
+        raise ArgumentTypeError(f"{text!r} is a web address: download it, and give the file")
     return os.path.expanduser(text)
 
 
 def camera(text: str) -> str:
-    """A camera, a video file or a test source."""
+    """Read a camera, a video file or a test source."""
     if "://" in text:
         raise ArgumentTypeError(
-            f"{text!r} is an address: download the video, or bring a live stream in by a virtual"
+            f"{text!r} is a web address: download the video, or feed a live stream through a virtual"
             " camera, such as OBS has"
         )
     return os.path.expanduser(text)
 
 
 def sound(text: str) -> str:
-    """A file that a render can hear: it has no time for devices."""
+    """Read an existing sound file: a render cannot listen to devices."""
     text = local(text)
     if text and not os.path.isfile(text):
         raise ArgumentTypeError(f"{text!r}: there is no such file")
@@ -108,7 +121,7 @@ def sound(text: str) -> str:
 
 
 def setting(key: str) -> Callable[[str], Value]:
-    """Reads a control's value as a preset would write it."""
+    """Return a reader of a control's value as a preset writes it."""
 
     def read(text: str) -> Value:
         value: object = {"true": True, "false": False}.get(text.lower(), text)
@@ -127,6 +140,7 @@ def setting(key: str) -> Callable[[str], Value]:
 
 
 def assignment(text: str) -> tuple[str, Value]:
+    """Read `GROUP.NAME=VALUE`: a control's key and its value in its unit."""
     key, equals, value = text.partition("=")
     try:
         control = find(key.strip())
@@ -135,12 +149,14 @@ def assignment(text: str) -> tuple[str, Value]:
     if not equals:
         raise ArgumentTypeError(f"{text!r} is not of the form GROUP.NAME=VALUE")
     if control.kind in ("text", "trigger"):
-        raise ArgumentTypeError(f"{control.key} holds no number or choice that could be set")
+        raise ArgumentTypeError(
+            f"{control.key} is a {control.kind}: --set takes numbers, switches and choices"
+        )
     return control.key, setting(control.key)(value.strip())
 
 
-def place(text: str) -> tuple[str, int]:
-    """A host and a port, `HOST:PORT`."""
+def host_and_port(text: str) -> tuple[str, int]:
+    """Read `HOST:PORT`."""
     host, _, port = text.rpartition(":")
     if not (host and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
         raise ArgumentTypeError(f"{text!r} is not of the form HOST:PORT, such as 192.168.1.20:9001")

@@ -1,5 +1,6 @@
-"""Tables and progress bars on the terminal, by Rich. Imported at first use alone: it takes a tenth
-of a second.
+"""Draw tables and progress bars on the terminal with Rich.
+
+Import this module only where it is used: Rich takes a tenth of a second to load.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from liveflight.diagnostics.bench.tables import Table, markdown
 
 
 def draw(table: Table, plain: bool) -> None:
-    """Print a table; where it is to be `plain`, in Markdown."""
+    """Print a table, in Markdown where `plain`."""
     if plain:
         print(markdown(table), flush=True)
         return
-    # Into a file or a pipe as wide as it comes: a cell broken in two cannot be pasted.
+    # A file or a pipe gets wide lines: a cell broken in two cannot be pasted.
     out = Console(width=None if sys.stdout.isatty() else 240)
     drawn = DrawnTable(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
     for number, column in enumerate(table.columns):
@@ -41,7 +42,7 @@ def draw(table: Table, plain: bool) -> None:
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar with the time left, on standard error."""
+    """Show a bar with the time left, on standard error; yield a function that advances it by 1."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=total)
@@ -50,8 +51,10 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def named() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar with the time left, on standard error. What is yielded takes what is being made,
-    how many are done and of how many."""
+    """Show a named bar with the time left, on standard error.
+
+    The yielded function takes the name of the current item, how many are done, and their total.
+    """
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)
@@ -59,7 +62,9 @@ def named() -> Iterator[Callable[[str, int, int], None]]:
 
         def count(name: str, number: int, total: int) -> None:
             nonlocal done
-            if number > done + 1 or not done:  # kept from an earlier run: says nothing of the speed
+            if (
+                number > done + 1 or not done
+            ):  # kept from an earlier run, and no measure of the speed
                 bar.reset(task, total=total, completed=number)
             bar.update(task, description=name, completed=number, total=total)
             done = number
@@ -68,7 +73,7 @@ def named() -> Iterator[Callable[[str, int, int], None]]:
 
 
 class Downloads:
-    """A bar for weights being downloaded, on standard error; nothing where none are."""
+    """Show a bar on standard error while weights are downloaded."""
 
     def __init__(self) -> None:
         self._bar: Progress | None = None

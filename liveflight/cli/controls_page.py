@@ -1,5 +1,8 @@
-"""The page of all controls (docs/controls.md) and Open Stage Control's session
-(docs/open-stage-control.json): made from the table, so that they never fall behind it."""
+"""Write docs/controls.md and docs/open-stage-control.json from the table of controls.
+
+The first is the page of all controls, the second a session for Open Stage Control. A test compares
+both files with the table.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ _COLUMNS = ("control", "what it does", "allowed", "default", "keys", "OSC and OS
 
 
 def markdown() -> str:
-    """The page, a table per group."""
+    """Return the page of all controls, with a table per group."""
     parts = [_HEAD]
     for group in dict.fromkeys(row.group for row in ROWS):
         lines = [_line(_cells(row)) for row in ROWS if row.group == group]
@@ -74,13 +77,15 @@ def _addresses(row: Control) -> str:
 
 # Open Stage Control
 
-_WIDTH, _HEIGHT, _ROW = 90, 240, 12
-"""A widget's size in pixels, and how many stand beside each other."""
+_WIDTH_PX, _HEIGHT_PX, _COLUMNS_PER_ROW = 90, 240, 12
+"""A widget's size, and the number of widgets side by side."""
 
 
 def stage_control() -> str:
-    """The session, as JSON: a tab per group; a fader per number, a button per switch or trigger, a
-    drop-down per choice, a text per text."""
+    """Return the session as JSON, with a tab per group.
+
+    A number is a fader, a switch or trigger a button, a choice a drop-down, a text a text field.
+    """
     groups = dict.fromkeys(row.group for row in ROWS if row.remote)
     tabs = [_tab(group, [r for r in ROWS if r.remote and r.group == group]) for group in groups]
     session = {
@@ -100,9 +105,9 @@ def _tab(group: str, rows: list[Control]) -> dict[str, Any]:
             "label": row.name.replace("_", " "),
             "comments": row.help,
             "address": row.address,
-            "left": place % _ROW * (_WIDTH + 10) + 10,
-            "top": place // _ROW * (_HEIGHT + 10) + 10,
-            "width": _WIDTH,
+            "left": place % _COLUMNS_PER_ROW * (_WIDTH_PX + 10) + 10,
+            "top": place // _COLUMNS_PER_ROW * (_HEIGHT_PX + 10) + 10,
+            "width": _WIDTH_PX,
         }
         for place, row in enumerate(rows)
     ]
@@ -116,7 +121,7 @@ def _widget(row: Control) -> dict[str, Any]:
             steps = round(row.maximum - row.minimum) if row.kind == "int" else 0
             return {
                 "type": "fader",
-                "height": _HEIGHT,
+                "height": _HEIGHT_PX,
                 "range": {"min": 0, "max": 1},
                 "steps": steps or False,
                 "default": round(start, 4),

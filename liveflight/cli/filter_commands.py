@@ -1,4 +1,4 @@
-"""The commands that look for filters: `find` by a picture, `atlas` for thumbnails of all."""
+"""Run the commands that look for filters: `find` by a picture, `atlas` by thumbnails of all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from liveflight.cli import listings
 
 
 def find(args: argparse.Namespace) -> list[str]:
-    """List the filters that answer to a picture most. Return the options that fly the first."""
+    """List the filters that respond most to a picture; return the options that fly the first."""
     from rich.console import Console
 
     from liveflight import engines
@@ -40,16 +40,16 @@ def find(args: argparse.Namespace) -> list[str]:
 
 
 def atlas(args: argparse.Namespace) -> int:
-    """Make a thumbnail of every living filter of a network, or go on with it; the exit code."""
+    """Make or continue the thumbnails of a network's active filters; return the exit code."""
     from liveflight import engines
     from liveflight.cli import console
-    from liveflight.networks.atlas import maker as making
+    from liveflight.networks.atlas import maker
 
     known = networks.network(args.name)
-    known.sorted(args.layers)  # a wrong name is found now, not after the engine is up
-    folder = making.place(known.name, args.out)
-    if making.outdated(folder):
-        print(f"the atlas in {folder} was made by an earlier recipe: it is made again")
+    known.sorted(args.layers)  # reports a wrong name before the engine starts
+    folder = maker.place(known.name, args.out)
+    if maker.outdated(folder):
+        print(f"the atlas in {folder} was made with other settings: it is made again")
     reached = "nothing is made yet"
     try:
         engine = engines.load(args.engine, args.device, repeatable=True)
@@ -58,14 +58,14 @@ def atlas(args: argparse.Namespace) -> int:
             def progress(layer: str, done: int, total: int) -> None:
                 nonlocal reached
                 reached = (
-                    f"{done} of {total} are made and kept: the same command goes on from there"
+                    f"{done} of {total} are made and kept: the same command continues from there"
                 )
                 count(layer, done, total)
 
             engine.prepare(known.name, partial(console.Downloads(), known.name))
-            making.make(engine, known.name, folder, args.layers, progress)
+            maker.make(engine, known.name, folder, args.layers, progress)
     except KeyboardInterrupt:
         print(f"stopped: {reached}")
         return 130
-    print(making.summary(folder))
+    print(maker.summary(folder))
     return 0

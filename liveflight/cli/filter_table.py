@@ -1,7 +1,7 @@
-"""Found filters as a terminal shows them: a block per layer, thumbnails side by side.
+"""Draw found filters on a terminal: a block per layer, thumbnails side by side.
 
-A character cell shows two pixels, one above the other: the upper half block (U+2580) in the colour
-of the one on the colour of the other.
+A character cell shows two pixels, one above the other. The upper half block (U+2580) has the colour
+of the upper pixel, its background the colour of the lower one.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from liveflight.show.filter_ranking import Found
 log = logging.getLogger("liveflight.filters")
 
 _HALF = "\u2580"
-_WIDEST, _NARROWEST = 24, 8
+_MAX_WIDTH, _MIN_WIDTH = 24, 8
 """Cells across a thumbnail."""
 _GAP = 2
-"""Cells between two."""
+"""Cells between two thumbnails."""
 
 
 def fits(console: Console) -> bool:
-    """Return whether a terminal can show thumbnails: in enough colours, and by the half block."""
+    """Return whether a terminal can show thumbnails: it has enough colours and the half block."""
     try:
         _HALF.encode(console.encoding)
     except UnicodeError:
@@ -43,12 +43,14 @@ def fits(console: Console) -> bool:
 
 
 def blocks(found: Sequence[Found], width: int) -> Iterator[RenderableType]:
-    """Yield what is to be printed, in `width` cells: of each layer its name, thumbnails where the
-    network's atlas has some, and under each the filter's number, its score and its name."""
+    """Yield what to print, in `width` cells: for each layer its name and its found filters.
+
+    Each filter has its number, score and name, below a thumbnail where the network's atlas has one.
+    """
     for layer, group in groupby(found, lambda each: (each.target.network, each.target.layer)):
         filters = list(group)
         yield Text(":".join(layer), style="bold")
-        across = max(min(width // len(filters) - _GAP, _WIDEST), _NARROWEST)
+        across = max(min(width // len(filters) - _GAP, _MAX_WIDTH), _MIN_WIDTH)
         pairs = list(zip(filters, _thumbnails(*layer, filters), strict=True))
         most = max(width // (across + _GAP), 1)
         for first in range(0, len(pairs), most):
@@ -66,8 +68,10 @@ def _row(pairs: Sequence[tuple[Found, np.ndarray | None]], across: int) -> Table
 
 
 def half_blocks(picture: np.ndarray | None, across: int) -> Text:
-    """Return a square picture, uint8 (H, W, 3), in so many cells across, in half as many lines;
-    nothing where there is none."""
+    """Return a square picture, uint8 (H, W, 3), `across` cells wide and half as many lines high.
+
+    The text is empty without a picture.
+    """
     text = Text()
     if picture is None:
         return text
@@ -106,6 +110,9 @@ def _thumbnails(network: str, layer: str, filters: Iterable[Found]) -> list[np.n
 
 
 def _edge(stride: int) -> int:
-    """Return how many pixels of a thumbnail's rim are left out: a shallow filter's pattern is small
-    and repeats itself, and would be lost where all of it is reduced to a few cells."""
+    """Return how many pixels of a thumbnail's rim to crop.
+
+    A shallow filter's pattern is small and repeats. It would be lost if the whole thumbnail were
+    reduced to a few cells.
+    """
     return {1: 20, 2: 20, 4: 16, 8: 12}.get(stride, 0) * sheets.TILE // 64

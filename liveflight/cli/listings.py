@@ -1,4 +1,4 @@
-"""What `liveflight controls`, `networks` and `presets` list: rows of cells, the headings first."""
+"""Make the lists that the commands print: rows of cells, the headings first."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ Rows = list[tuple[str, ...]]
 
 
 def controls() -> Rows:
+    """Return every control with its address, kind, default, allowed values and help."""
     rows: Rows = [("OSC ADDRESS", "KIND", "DEFAULT", "ALLOWED", "WHAT IT DOES")]
     for row in ROWS:
         address = row.alias or row.address if row.remote else f"(keys only) {row.key}"
@@ -29,23 +30,27 @@ def controls() -> Rows:
 
 
 def networks(everything: bool = False) -> Rows:
-    """The named networks, or the further ones too, whose layers are found out only by name."""
+    """Return the networks, with `everything` torchvision's others too.
+
+    The layers of the others are known only once one of them is asked for by name.
+    """
     rows: Rows = [("NETWORK", "LAYERS", "FILTERS", "WEIGHTS")]
     for name in registry.names():
         network = registry.network(name)
         filters = sum(layer.channels for layer in network.layers)
         here = network.find_weights()
-        weights = f"at hand: {here}" if here else "downloaded at first use, or --weights FILE"
+        weights = f"found: {here}" if here else "downloaded at first use, or --weights FILE"
         if network.included:
-            weights = "with the installation" if here else "missing: install liveflight anew"
+            weights = "with the installation" if here else "missing: reinstall liveflight"
         rows.append((name, str(len(network.layers)), str(filters), weights))
     if everything:
-        told = "; its layers: liveflight networks "
-        rows += [(name, "", "", f"torchvision's{told}{name}") for name in registry.others()]
+        shown = "torchvision's; its layers: liveflight networks "
+        rows += [(name, "", "", f"{shown}{name}") for name in registry.others()]
     return rows
 
 
 def layers(network: registry.Network) -> Rows:
+    """Return a network's layers with their filters, strides and other names."""
     also: dict[str, list[str]] = {}
     for alias, canonical in network.aliases.items():
         also.setdefault(canonical, []).append(alias)
@@ -57,9 +62,10 @@ def layers(network: registry.Network) -> Rows:
 
 
 def filters(network: registry.Network, layer: str) -> Rows:
-    """The filters of a layer whose filters have names.
+    """Return the filters of a layer whose filters have names.
 
-    Raises LiveflightError for other layers."""
+    Raises LiveflightError for other layers.
+    """
     name = network.layer(layer).name
     if name not in network.filter_names:
         raise LiveflightError(
@@ -71,13 +77,14 @@ def filters(network: registry.Network, layer: str) -> Rows:
 
 
 def found(filters: Sequence[Found]) -> Rows:
-    """What `liveflight find` found."""
+    """Return the filters that `liveflight find` found, with their scores."""
     rows: Rows = [("TARGET", "DEVIATIONS", "NAME")]
     return rows + [(str(each.target), f"{each.score:.1f}", each.name) for each in filters]
 
 
 def presets() -> Rows:
-    rows: Rows = [("SLOT", "PRESET", "NETWORK", "WHAT IT IS")]
+    """Return the presets; a broken one has its error for a description."""
+    rows: Rows = [("SLOT", "PRESET", "NETWORK", "DESCRIPTION")]
     for name in preset_bank.names():
         try:
             preset = preset_bank.find(name)
@@ -90,7 +97,8 @@ def presets() -> Rows:
 
 
 def cues() -> Rows:
-    rows: Rows = [("CUE LIST", "CUES", "WHAT IT IS")]
+    """Return the cue lists; a broken one has its error for a description."""
+    rows: Rows = [("CUE LIST", "CUES", "DESCRIPTION")]
     for name in cue_lists.names():
         try:
             known = cue_lists.find(name)
@@ -102,7 +110,7 @@ def cues() -> Rows:
 
 
 def lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows in columns."""
+    """Return the rows as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

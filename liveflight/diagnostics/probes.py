@@ -1,5 +1,8 @@
-"""What `doctor` and `bench` try out in processes of their own (`liveflight.system.child_process`): each takes and
-gives JSON, and raises where it does not work here."""
+"""Try out parts of the machine, for `doctor` and `bench`, in processes of their own.
+
+`liveflight.system.child_process` runs the probes. Each takes and returns JSON, and raises where the
+part does not work here.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def graphics(given: dict[str, Any]) -> dict[str, Any]:
-    """Who draws for `output` (`headless` or `window`)."""
+    """Return the vendor, renderer and version of GL for `output` (`headless` or `window`)."""
     output = _output(given["output"])
     info = output.ctx.info
     answer = {name: info[f"GL_{name.upper()}"] for name in ("vendor", "renderer", "version")}
@@ -18,9 +21,12 @@ def graphics(given: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def hand_over(given: dict[str, Any]) -> dict[str, Any]:
-    """`why` pictures do not stay on the GPU between GL for `output` and the ascent on `device`:
-    the cause and, after a semicolon, what to do; empty where they do."""
+def picture_transfer(given: dict[str, Any]) -> dict[str, Any]:
+    """Return `why` pictures cannot stay on the GPU between GL and the ascent; empty if they can.
+
+    GL draws for `output`, the ascent runs on `device`. The text is the cause and, after a
+    semicolon, what to do.
+    """
     from liveflight import engines
     from liveflight.render import canvas_transfer
 
@@ -43,9 +49,12 @@ def _output(kind: str) -> Output:
 
 
 def devices(given: dict[str, Any]) -> dict[str, Any]:
-    """`cuda`, `mps` and `cpu`: a device's name, or why it is not here after `no: `; `chosen`. And
-    what the engine `auto` chose among on the processor: `seconds` by network and engine, the chosen
-    one first; `remembers`: whether the next flight will know."""
+    """Return the devices, and what the engine `auto` chose among on the processor.
+
+    `cuda`, `mps` and `cpu` are names, or `no: ` and why the device is missing; `chosen` is one of
+    them. `seconds` are the measured times by network and engine, the chosen engine first.
+    `remembers` says whether the next flight will know them.
+    """
     import torch
 
     from liveflight import engines, networks
@@ -73,7 +82,7 @@ def _cuda(torch: Any) -> str:
 
 
 def engine(given: dict[str, Any]) -> dict[str, Any]:
-    """Takes one step with the engine `name` on the embedded network."""
+    """Take one step with the engine `name` on the embedded network."""
     import time
 
     from liveflight import engines, networks
@@ -96,15 +105,17 @@ def engine(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def providers(given: dict[str, Any]) -> dict[str, Any]:
-    """Those ONNX Runtime was built with, which says nothing about what loads."""
+    """Return the providers that ONNX Runtime was built with; not all of them may load."""
     import onnxruntime
 
     return {"names": onnxruntime.get_available_providers(), "version": onnxruntime.__version__}
 
 
 def provider(given: dict[str, Any]) -> dict[str, Any]:
-    """Runs the smallest model on the provider `name`. Where it cannot, ONNX Runtime says why on
-    standard error and goes on with another one."""
+    """Run the smallest model on the provider `name`.
+
+    Where the provider cannot load, ONNX Runtime says why on standard error and uses another one.
+    """
     import numpy as np
     import onnxruntime
 
@@ -118,7 +129,7 @@ def provider(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _identity() -> bytes:
-    """An ONNX model of one Identity node from x to y, float32 (1,)."""
+    """Return an ONNX model of one Identity node from x to y, float32 (1,)."""
     from onnx import TensorProto, helper
 
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
@@ -129,8 +140,7 @@ def _identity() -> bytes:
 
 
 def midi(given: dict[str, Any]) -> dict[str, Any]:
-    """What MIDI goes through, and the names of the ports there are; raises where there can be
-    none."""
+    """Return the MIDI system and the names of its ports; raise where there can be none."""
     from liveflight.controllers.midi.ports import system_ports
 
     ports = system_ports()
@@ -138,7 +148,7 @@ def midi(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def sound(given: dict[str, Any]) -> dict[str, Any]:
-    """PortAudio's version, and the names of the devices that hear."""
+    """Return PortAudio's version and the names of the input devices."""
     from liveflight.controllers.audio.device_process import hearing, library
 
     portaudio = library()
@@ -147,7 +157,7 @@ def sound(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def link(given: dict[str, Any]) -> dict[str, Any]:
-    """The version of the package that Ableton Link comes in. Joins no session."""
+    """Return the version of Ableton Link's package, without joining a session."""
     from importlib.metadata import version
 
     from liveflight.controllers.link import LinkInput
@@ -157,15 +167,15 @@ def link(given: dict[str, Any]) -> dict[str, Any]:
     return {"version": version("LinkPython-extern")}
 
 
-def announcing(given: dict[str, Any]) -> dict[str, Any]:
-    """Zeroconf's version; raises where it is missing, or multicast is not to be had."""
+def zeroconf(given: dict[str, Any]) -> dict[str, Any]:
+    """Return zeroconf's version; raise where it is missing or multicast does not work."""
     from liveflight.core.contracts import LiveflightError
 
     try:
-        import zeroconf
+        import zeroconf as library
     except ImportError:
         raise LiveflightError(
-            'OSCQuery is announced by zeroconf: pip install "liveflight[zeroconf]"'
+            'zeroconf announces OSCQuery: pip install "liveflight[zeroconf]"'
         ) from None
-    zeroconf.Zeroconf().close()
-    return {"version": zeroconf.__version__}
+    library.Zeroconf().close()
+    return {"version": library.__version__}

@@ -1,5 +1,7 @@
-"""Other processes: how they are started, and how a function of this package is asked in one of its
-own, for what may hang, crash, load much, or has to begin from nothing. JSON there and back.
+"""Start other processes, and call functions of this package in a process of their own.
+
+`ask` is for functions that may hang, crash, load much or need a fresh process. Arguments and
+answers travel as JSON.
 
     python -m liveflight.system.child_process liveflight.module:function < given.json > answer.json
 """
@@ -19,13 +21,15 @@ from typing import Any, TextIO
 
 from liveflight.system import terminal
 
-_SAID = 4000
-"""How many of the last characters on standard error are kept."""
+_KEPT_STDERR_CHARACTERS = 4000
+"""Length of the end of standard error that is kept."""
 
 
 class ChildError(Exception):
-    """The process gave no answer: the last line it said, or what became of it. `said`: the end of
-    its standard error."""
+    """Report that a process gave no answer.
+
+    The text is the last line it wrote, or how it ended. `said` is the end of its standard error.
+    """
 
     def __init__(self, text: str, said: str = "") -> None:
         super().__init__(text)
@@ -33,21 +37,28 @@ class ChildError(Exception):
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs a module of this package: without the current folder on its
-    path, where anybody's json.py may lie. Not `-I`, which would leave out the user's packages."""
+    """Return the command that runs a module of this package.
+
+    The current folder is not on its path, since anybody's json.py may lie there. `-I` would do too
+    much: it leaves out the user's packages.
+    """
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment for another: neither it nor what it starts takes modules
-    or programs from the current folder."""
+    """Return this process's environment for a child.
+
+    Neither the child nor what it starts takes modules or programs from the current folder.
+    """
     safe = {"PYTHONSAFEPATH": "1", "NoDefaultCurrentDirectoryInExePath": "1"}
     return {**os.environ, **safe, "PATH": os.pathsep.join(_folders())}
 
 
 def program(name: str) -> str | None:
-    """Return the absolute path of a program: on PATH, never in the current folder, unless `name`
-    says where. None where there is none."""
+    """Return the absolute path of a program on PATH, or None where there is none.
+
+    The current folder is never searched. A `name` with a folder in it is taken as it is.
+    """
     if os.path.dirname(name):
         return shutil.which(name)
     file = f"{name}.exe" if sys.platform == "win32" and not name.endswith(".exe") else name
@@ -56,14 +67,16 @@ def program(name: str) -> str | None:
 
 
 def _folders() -> list[str]:
-    """Those of PATH, without relative and empty ones, which are in the current folder."""
+    """Return the folders of PATH without the relative and empty ones: they depend on the caller."""
     listed = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return [folder for folder in listed if os.path.isabs(folder)]
 
 
 def start(command: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
-    """Runs a program with these `stdin`, `stdout` and `stderr`, in a group of its own: Ctrl-C at
-    the terminal reaches us alone, and we end it. Raises OSError."""
+    """Start a program with these `stdin`, `stdout` and `stderr`, in a process group of its own.
+
+    Ctrl-C at the terminal then reaches this process alone, which ends the program. Raises OSError.
+    """
     group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
@@ -71,8 +84,10 @@ def start(command: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
 
 
 def end(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Closes the standard input of one that ends with it, and kills it where that takes longer than
-    `seconds`. One that a driver does not let go of even so is left. May be called twice."""
+    """Close the standard input of a process that ends with it, and kill it after `seconds`.
+
+    A process that a driver keeps alive even so is left alone. May be called twice.
+    """
     assert process.stdin
     with suppress(OSError):
         process.stdin.close()
@@ -86,8 +101,10 @@ def end(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 @contextmanager
 def standard_output() -> Iterator[TextIO]:
-    """This process's, from now on for what is written here alone: what libraries write to it goes
-    to standard error."""
+    """Yield standard output for the caller alone.
+
+    From now on, what libraries write to standard output goes to standard error.
+    """
     terminal.secure(queued=False)
     own = os.dup(1)
     os.dup2(2, 1)
@@ -101,10 +118,11 @@ def ask(
     seconds: float,
     more: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What `function` (`liveflight.module:function`) answers to `given`. `more` is added to this
-    process's environment.
+    """Return the answer of `function` (`liveflight.module:function`) to `given`.
 
-    Raises ChildError where it raises, ends otherwise or takes longer than `seconds`."""
+    `more` is added to this process's environment. Raises ChildError where the function raises, its
+    process ends otherwise, or it takes longer than `seconds`.
+    """
     command = python("liveflight.system.child_process", function)
     try:
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
@@ -134,7 +152,7 @@ def ask(
 def _end(said: Any) -> str:
     said.seek(0)
     text: str = said.read()
-    return text[-_SAID:]
+    return text[-_KEPT_STDERR_CHARACTERS:]
 
 
 def _answer(function: str) -> None:
@@ -142,7 +160,7 @@ def _answer(function: str) -> None:
         given = json.load(sys.stdin)
         module, _, name = function.partition(":")
         json.dump(getattr(importlib.import_module(module), name)(given), out)
-    # As libraries' threads are taken down, some abort the process.
+    # Threads of some libraries abort the process while Python shuts down.
     sys.stderr.flush()
     os._exit(0)
 

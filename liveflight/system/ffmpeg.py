@@ -1,4 +1,4 @@
-"""Where ffmpeg is, the one that imageio-ffmpeg carries or the system's, and how it is spoken to."""
+"""Find ffmpeg, and watch over its processes."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from liveflight.system import child_process
 from liveflight.system.worker import start_thread
 
 STALL_LIMIT_S = 60.0
-"""Seconds without progress after which an ffmpeg that is waited for is ended."""
+"""Seconds without progress after which an ffmpeg that somebody waits for is killed."""
 
-_MOST_CHANNELS = 64
+_MAX_CHANNELS = 64
 """Channels of a sound that ffmpeg's filters take."""
 
-MEAN_OF_CHANNELS = "pan=mono|c0<" + "+".join(f"c{number}" for number in range(_MOST_CHANNELS))
-"""A filter: the mean of all channels, however many there are and whether or not it is known where
-each of them belongs. ffmpeg's own mono is louder than any of them, and needs to know."""
+MEAN_OF_CHANNELS = "pan=mono|c0<" + "+".join(f"c{number}" for number in range(_MAX_CHANNELS))
+"""A filter that takes the mean of all channels, in any number and without a known layout.
+
+ffmpeg's own mono is louder than each channel, and needs to know the layout.
+"""
 
 MAX_MESSAGE_BYTES = 1 << 16
-"""Bytes of an ffmpeg's messages that are looked at."""
+"""Bytes of an ffmpeg's messages that are read."""
 
-_MOST_SAID = 1 << 20
-"""Bytes of them that are kept: a damaged file that loops gives hundreds of megabytes a day."""
+_MAX_KEPT_BYTES = 1 << 20
+"""Bytes of messages that are kept: a damaged file that loops gives hundreds of megabytes a day."""
 
-_LOOKS = 60
-"""How often STALL_LIMIT_S is divided: where this process was stopped and goes on, its ffmpeg has then
-lost one part of it, not all."""
+_CHECKS = 60
+"""Progress checks within STALL_LIMIT_S.
+
+Where this process was stopped and goes on, its ffmpeg has lost one check, not all of them.
+"""
 
 
 def find() -> str | None:
-    """The program's path; None where there is none."""
+    """Return the path of imageio-ffmpeg's program or the system's; None where there is none."""
     try:
         import imageio_ffmpeg
 
@@ -45,31 +49,33 @@ def find() -> str | None:
 
 
 def rate(fps: float) -> Fraction:
-    """Frames per second as the fraction that they were given as, such as 30000/1001."""
+    """Return frames per second as a fraction such as 30000/1001."""
     return Fraction(fps).limit_denominator(100_000)
 
 
 def trim_messages(said: IO[bytes]) -> None:
-    """Empty a file that an ffmpeg writes its messages into, where it has grown too large."""
-    if os.fstat(said.fileno()).st_size > _MOST_SAID:
-        os.lseek(said.fileno(), 0, os.SEEK_SET)  # ffmpeg's place in it too: it is the same file
+    """Empty the file that an ffmpeg writes its messages into, once it is too large."""
+    if os.fstat(said.fileno()).st_size > _MAX_KEPT_BYTES:
+        os.lseek(said.fileno(), 0, os.SEEK_SET)  # moves ffmpeg's position too: it is the same file
         os.ftruncate(said.fileno(), 0)
 
 
 class Watch:
-    """Kills a process that keeps its caller waiting without progress for STALL_LIMIT_S seconds: what the
-    caller waits for then ends as with any that died. `with watch:` around what may wait: each time
-    that it is over is progress."""
+    """Kill a process that keeps its caller waiting without progress for STALL_LIMIT_S seconds.
+
+    What the caller waits for then ends as with any process that died. Put `with watch:` around
+    each call that may wait: its end counts as progress.
+    """
 
     def __init__(
         self, process: subprocess.Popen[bytes], progress: Callable[[], object] = lambda: None
     ) -> None:
-        """`progress` returns anything that changes while the process works."""
+        """Watch `process`; `progress` returns anything that changes while it works."""
         self._process, self._progress = process, progress
         self._waiting, self._waits = False, 0
         self._ended = threading.Event()
         self.killed = False
-        start_thread(self._run, "ffmpeg's watch")
+        start_thread(self._run, "ffmpeg watch")
 
     def __enter__(self) -> None:
         self._waiting = True
@@ -84,11 +90,11 @@ class Watch:
 
     def _run(self) -> None:
         idle, before = 0, self._state()
-        while not self._ended.wait(STALL_LIMIT_S / _LOOKS):
+        while not self._ended.wait(STALL_LIMIT_S / _CHECKS):
             now = self._state()
             idle = idle + 1 if self._waiting and now == before else 0
             before = now
-            if idle >= _LOOKS:
+            if idle >= _CHECKS:
                 self.killed = True
                 self._process.kill()
                 return

@@ -1,8 +1,8 @@
-"""The user's own folders, and what may be trusted in them.
+"""Find the user's own folders, and keep their content safe from others.
 
-What is loaded as code or as a graph from the cache has to be ours: nobody but this user and root
-may have been able to write it. Each folder on the way to it is looked at, since whoever can write
-one can put another in the place of what lies there.
+Code and graphs are loaded from the cache only where nobody but this user and root could have
+written them. Every folder on the path is checked: whoever can write to one can replace what lies
+below it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ log = logging.getLogger("liveflight.system.folders")
 
 _NAME = "liveflight"
 _HOMELESS = Path(os.devnull, _NAME)
-"""Stands for a folder of a user who has no home. Nothing can lie there, or be made."""
+"""The folder of a user without a home. Nothing can exist or be made there."""
 _NO_HOME = "there is no home folder: set HOME"
-_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def config() -> Path:
@@ -40,12 +40,12 @@ def pictures() -> Path:
 
 
 def caches() -> Path:
-    """Return the folder of what is measured and built for this machine."""
+    """Return the folder of measurements and builds for this machine."""
     return _folder(lambda: Path(platformdirs.user_cache_dir(_NAME)))
 
 
 def data() -> Path:
-    """Return the folder of atlases that were made here."""
+    """Return the folder of atlases made on this machine."""
     return _folder(lambda: platformdirs.user_data_path(_NAME))
 
 
@@ -59,7 +59,8 @@ def _folder(asked: Callable[[], Path]) -> Path:
 def make(folder: Path) -> None:
     """Make a folder and those above it, each for this user alone (0700 whatever the umask).
 
-    Raises OSError."""
+    Raises OSError.
+    """
     if _HOMELESS in (folder, *folder.parents):
         raise FileNotFoundError(errno.ENOENT, _NO_HOME, str(folder))
     missing = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
@@ -71,7 +72,7 @@ def make(folder: Path) -> None:
 
 
 def unwritable(folder: Path) -> str:
-    """Return why nothing can be kept in a folder, which need not be there; empty where it can."""
+    """Return why a folder, existing or not, cannot be written to; empty where it can."""
     if _HOMELESS in (folder, *folder.parents):
         return _NO_HOME
     there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
@@ -80,8 +81,8 @@ def unwritable(folder: Path) -> str:
     return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written to"
 
 
-def kept() -> dict[str, Path]:
-    """Return the user's folders by what is kept in them."""
+def by_content() -> dict[str, Path]:
+    """Return the user's folders by what they hold."""
     return {
         "presets, MIDI bindings": config(),
         "measurements, kernels": caches(),
@@ -89,23 +90,24 @@ def kept() -> dict[str, Path]:
     }
 
 
-def unkept() -> Iterator[str]:
-    """Say what of a flight cannot be kept, and why: a line for each folder."""
-    for what, folder in kept().items():
+def warnings() -> Iterator[str]:
+    """Yield a line for each folder that cannot be written to: what it would hold, and why."""
+    for content, folder in by_content().items():
         if why := unwritable(folder):
-            yield f"{what} cannot be kept: {why}"
+            yield f"{content} cannot be saved: {why}"
 
 
 def private(folder: Path) -> Path:
-    """Return the folder with all links resolved, made if it is missing, where this user and root
-    alone can write to it and to those above it. One of our own that others could write to is
-    closed to them.
+    """Return a folder, made if missing and with links resolved, that others cannot write to.
 
-    Raises OSError; PermissionError, with a line in the log, where others can write."""
+    Only this user and root may be able to write to it and to those above it. A folder of our own
+    that others could write to is closed to them. Raises OSError; PermissionError, with a line in
+    the log, where others can write.
+    """
     make(folder)
     found, ours = Path(os.path.realpath(folder)), Path(os.path.realpath(caches()))
     for each in (found, *found.parents):
-        if each in (found, ours):  # another that is called liveflight may be a team's
+        if each in (found, ours):  # another folder named liveflight may belong to a team
             _close(each)
     if why := _foreign(found):
         _say_foreign(folder, why)
@@ -115,7 +117,7 @@ def private(folder: Path) -> Path:
 
 @contextmanager
 def temporary() -> Iterator[Path]:
-    """A folder that only this user can write to, removed afterwards. Raises OSError."""
+    """Yield a folder that only this user can write to, and remove it afterwards. Raises OSError."""
     with tempfile.TemporaryDirectory(prefix=f"{_NAME}-") as name:
         found = Path(os.path.realpath(name))
         if why := _foreign(found):
@@ -126,19 +128,21 @@ def temporary() -> Iterator[Path]:
 def read(path: Path, most: int) -> bytes:
     """Return the content of a file in a private folder.
 
-    Raises OSError: PermissionError where others could have written to it (it may have come there
-    while the folder was open to them), or it has more than `most` bytes."""
+    Raises OSError; PermissionError where others could have written to the file (it may date from a
+    time when the folder was open to them) or it has more than `most` bytes.
+    """
     with open(path, "rb", opener=_unfollowing) as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or _others(status) or status.st_size > most:
+        if not stat.S_ISREG(status.st_mode) or _writable_by_others(status) or status.st_size > most:
             raise PermissionError(errno.EPERM, "it is not a file of ours", str(path))
         return file.read(most)
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a whole file, for this user alone (0600 whatever the umask), or none. Raises OSError.
+    """Write a whole file, for this user alone (0600 whatever the umask), or nothing.
 
-    Other programs may write the same file at the same time."""
+    Other programs may write the same file at the same time. Raises OSError.
+    """
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         with open(part, "xb", opener=_owned) as file:
@@ -154,36 +158,40 @@ def _owned(path: str, flags: int) -> int:
 
 
 def _unfollowing(path: str, flags: int) -> int:
-    # Not waiting either: a pipe of that name would never open.
+    # Without blocking: a pipe of that name would never open.
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _close(folder: Path) -> None:
-    """Take away from others what they may write in a folder of ours."""
+    """Take write permission in a folder of ours away from others."""
     status = folder.stat()
-    if os.name == "posix" and status.st_uid == os.geteuid() and status.st_mode & _OTHERS:
+    if (
+        os.name == "posix"
+        and status.st_uid == os.geteuid()
+        and status.st_mode & _WRITABLE_BY_OTHERS
+    ):
         folder.chmod(0o700)
 
 
 def _foreign(found: Path) -> str:
     """Return why others could write in a folder whose links are resolved; empty where none can."""
-    if os.name != "posix":  # the system's own lists keep others out of the profile
+    if os.name != "posix":  # Windows' access lists keep others out of the profile
         inside = found.is_relative_to(os.path.realpath(Path.home()))
         return "" if inside else f"{found} is not in the user's profile"
     for each in (found, *found.parents):
         status = each.stat()
         if status.st_uid not in (0, os.geteuid()):
             return f"{each} belongs to another user"
-        if status.st_mode & _OTHERS and not status.st_mode & stat.S_ISVTX:
+        if status.st_mode & _WRITABLE_BY_OTHERS and not status.st_mode & stat.S_ISVTX:
             return f"others can write to {each}"
     return ""
 
 
-def _others(status: os.stat_result) -> bool:
-    """Whether others may have written a file."""
+def _writable_by_others(status: os.stat_result) -> bool:
+    """Return whether others may have written a file."""
     if os.name != "posix":
         return False
-    return status.st_uid not in (0, os.geteuid()) or bool(status.st_mode & _OTHERS)
+    return status.st_uid not in (0, os.geteuid()) or bool(status.st_mode & _WRITABLE_BY_OTHERS)
 
 
 @cache

@@ -1,5 +1,7 @@
-"""What Python does for itself, and keeps every thread waiting for: in a show, the frame loop says
-when."""
+"""Collect garbage while a frame waits, never in the middle of one.
+
+A collection stops every Python thread, so in a show the frame loop says when it runs.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +12,21 @@ from contextlib import contextmanager
 
 from liveflight.system import malloc_tuning
 
-_SWITCH = 0.001
-"""Seconds after which a thread that computes in Python lets another one: the frame loop must not
-wait for it."""
+_SWITCH_INTERVAL_S = 0.001
+"""Seconds after which a thread that computes in Python gives way: the frame loop must not wait."""
 
-_ENOUGH = 0.005
-"""Seconds of rest in which there is time for it."""
+_MIN_IDLE_S = 0.005
+"""Seconds of waiting time that a collection needs."""
 
 _OVERDUE = 50
-"""Times Python's own threshold, at which garbage is collected in the midst of a frame."""
+"""Multiple of Python's own threshold above which garbage is collected within a frame."""
 
 
 @contextmanager
 def manual_collection() -> Iterator[None]:
-    """Meanwhile no garbage is collected but by `collect`, and threads take short turns."""
+    """Leave garbage to `collect`, and make threads take short turns, until the context ends."""
     interval, collecting = sys.getswitchinterval(), gc.isenabled()
-    sys.setswitchinterval(_SWITCH)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.disable()
     try:
         yield
@@ -36,13 +37,15 @@ def manual_collection() -> Iterator[None]:
 
 
 def collect(seconds: float, let_go: Callable[[], None]) -> None:
-    """For a frame that has so many seconds left to wait for anyway. `let_go` is, or begins,
-    what else keeps Python waiting, some milliseconds at most."""
-    if seconds > _ENOUGH:
+    """Collect garbage in a frame that has this many seconds left to wait.
+
+    `let_go` frees, or starts freeing, what else keeps Python waiting; a few milliseconds at most.
+    """
+    if seconds > _MIN_IDLE_S:
         let_go()
         malloc_tuning.consolidate_freed_memory()
     counts, most = gc.get_count(), gc.get_threshold()
-    if gc.isenabled() or (seconds <= _ENOUGH and counts[0] < _OVERDUE * most[0]):
+    if gc.isenabled() or (seconds <= _MIN_IDLE_S and counts[0] < _OVERDUE * most[0]):
         return
     due = [generation for generation in range(3) if counts[generation] > most[generation] > 0]
     if due:

@@ -1,4 +1,4 @@
-"""How this program's log is written: to standard error, each kind of line once a minute."""
+"""Write the program's log to standard error, each kind of line once a minute."""
 
 from __future__ import annotations
 
@@ -10,43 +10,44 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_PERIOD = 60.0
+_PERIOD_S = 60.0
 """Seconds in which a kind of line is written once."""
 
-_MOST_KINDS = 60
-"""Lines within a period; what comes beyond is one more kind."""
+_MAX_KINDS = 60
+"""Kinds of lines within a period; all further lines count as one more kind."""
 
 _VARIES = re.compile(r"0x[0-9a-f]+|\d+", re.IGNORECASE)
-"""What differs between lines of one kind: counts, ports, addresses."""
+"""The parts in which lines of one kind differ: counts, ports, addresses."""
 
 
 @dataclass
 class _Kind:
     since: float
-    """When a line of it was written."""
+    """When its line was written, in the limit's seconds."""
     line: str
     more: int = 0
-    """Lines of it since then, not written."""
+    """Further lines since then, not written."""
 
 
 class Limit:
-    """Passes one line of each kind in a period, and then says how many more there were.
+    """Pass one line of each kind per period, and then say how many more there were.
 
-    Two lines are of one kind where they differ in numbers alone."""
+    Two lines are of one kind if they differ only in numbers.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: in seconds, never set back."""
+        """Start without lines. `clock` returns seconds and never goes back."""
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
 
     def passed(self, text: str) -> list[str]:
-        """Return what to write now that this came."""
+        """Return the lines to write now that `text` was logged."""
         now = self._clock()
-        over = [name for name, kind in self._kinds.items() if now - kind.since >= _PERIOD]
+        over = [name for name, kind in self._kinds.items() if now - kind.since >= _PERIOD_S]
         written = [line for name in over for line in _rest(self._kinds.pop(name))]
         name = _VARIES.sub("#", text)
-        if name not in self._kinds and len(self._kinds) >= _MOST_KINDS:
-            name, text = "", "much more is going wrong: it is counted, no longer written"
+        if name not in self._kinds and len(self._kinds) >= _MAX_KINDS:
+            name, text = "", "too many different messages: further ones are counted, not shown"
         if known := self._kinds.get(name):
             known.more += 1
             return written
@@ -54,7 +55,7 @@ class Limit:
         return [*written, text]
 
     def rest(self) -> list[str]:
-        """Return the counts that were not told yet."""
+        """Return the counts that were not written yet."""
         kinds, self._kinds = list(self._kinds.values()), {}
         return [line for kind in kinds for line in _rest(kind)]
 
@@ -65,7 +66,7 @@ def _rest(kind: _Kind) -> list[str]:
 
 
 class Handler(logging.Handler):
-    """Writes a limited log to whatever is standard error now."""
+    """Write a limited log to the current standard error."""
 
     def __init__(self, limit: Limit | None = None) -> None:
         super().__init__()
@@ -78,7 +79,7 @@ class Handler(logging.Handler):
             self.handleError(record)
 
     def close(self) -> None:
-        """Tells what was counted; called as logging is shut down."""
+        """Write the remaining counts; called as logging shuts down."""
         self._write(self._limit.rest())
         super().close()
 
@@ -88,11 +89,13 @@ class Handler(logging.Handler):
 
 
 def start() -> None:
-    """Log warnings, ours and Python's, unless whoever called this program has a log already."""
+    """Log warnings, ours and Python's, unless the caller has set up logging already."""
     if logging.getLogger().hasHandlers():
         return
     logging.basicConfig(
         level=logging.WARNING, format="liveflight: %(message)s", handlers=[Handler()]
     )
     logging.captureWarnings(True)
-    atexit.register(logging.shutdown)  # before standard error is drained, so after it here
+    atexit.register(
+        logging.shutdown
+    )  # runs before standard error is drained: exit functions run in reverse

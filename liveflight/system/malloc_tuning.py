@@ -1,4 +1,4 @@
-"""The C library's memory, as far as glibc lets us say how it is kept. Elsewhere nothing is done."""
+"""Tune glibc's memory allocator. With another C library, nothing is done."""
 
 from __future__ import annotations
 
@@ -9,43 +9,50 @@ from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # from malloc.h
 
-_LARGE = 1 << 16
-"""Bytes that the C library neither has in a cache nor maps by themselves."""
+_CONSOLIDATING_BYTES = 1 << 16
+"""Size of a request that glibc serves neither from a cache nor by a mapping of its own."""
 
-_MOST = 1024
-"""Heaps: more than there ever are threads."""
+_MAX_ARENAS = 1024
+"""More heaps than there ever are threads."""
 
 
 def one_arena_per_thread() -> None:
-    """Gives each thread a heap of its own, where by default they share eight per core. Before there
-    are many threads.
+    """Give each thread a heap of its own; call this before there are many threads.
 
-    What ends a session or a plan frees tens of thousands of pieces, and whoever then asks the same
-    heap for more than 1 KiB has them all put in order (malloc_consolidate): milliseconds of the
-    frame loop's time, for a string."""
-    _mallopt(_ARENA_MAX, _MOST)
+    By default threads share eight heaps per core. Ending a session or a plan frees tens of
+    thousands of pieces. The next request for more than 1 KiB from that heap sorts them all
+    (malloc_consolidate), which can cost the frame loop milliseconds for a string.
+    """
+    _mallopt(_ARENA_MAX, _MAX_ARENAS)
 
 
 def keep_freed_memory() -> None:
-    """Keeps what one ascent step frees for the next. By default some 20 MB are handed back to the
-    system after each and have to be mapped and zeroed anew: a fifth of the step."""
+    """Keep what one ascent step frees for the next.
+
+    By default some 20 MB go back to the system after each step and have to be mapped and zeroed
+    again, which takes a fifth of the step.
+    """
     _mallopt(_TRIM_THRESHOLD, 256 << 20)
     _mallopt(_MMAP_THRESHOLD, 32 << 20)  # the most that glibc accepts
 
 
 def consolidate_freed_memory() -> None:
-    """Has what this thread's heap was given back put in order now, while Python goes on. glibc puts
-    that off to the next request of more than 1 KiB, which may then take 20 ms, wherever it comes
-    from (malloc_consolidate, the unsorted chunks)."""
+    """Sort the freed pieces of this thread's heap now, while Python goes on.
+
+    glibc puts that off to the next request for more than 1 KiB, which may then take 20 ms wherever
+    it comes from (malloc_consolidate, the unsorted chunks).
+    """
     malloc, free = _of_glibc("malloc"), _of_glibc("free")
     if malloc is not None:
         malloc.restype, free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
-        free(malloc(_LARGE))
+        free(malloc(_CONSOLIDATING_BYTES))
 
 
 def return_freed_memory() -> None:
-    """Hands what is freed back to the system after all, once: what a network's loading took for
-    the moment is a multiple of what steps take."""
+    """Return freed memory to the system, once.
+
+    Loading a network needs, for a moment, several times the memory of its steps.
+    """
     trim = _of_glibc("malloc_trim")
     if trim is not None:
         trim(0)
@@ -59,6 +66,8 @@ def _mallopt(parameter: int, value: int) -> None:
 
 @cache
 def _of_glibc(name: str) -> Any:
-    """A function; None where the C library is another. To look it up takes twenty times what frames
-    call it for."""
+    """Return a function of glibc, or None where the C library is another.
+
+    Cached: the look-up takes twenty times as long as the call.
+    """
     return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

@@ -1,8 +1,8 @@
-"""Signals that ask the program to end: none is lost, from the first millisecond on.
+"""Handle the signals that ask the program to end, from the first millisecond on.
 
-A KeyboardInterrupt that comes while a library is imported or called back may be swallowed there. So
-while a show starts a signal ends the process at once, there being nothing to close yet; once it
-flies, the frame loop looks whether one has come.
+A KeyboardInterrupt raised while a library is imported or called back may be swallowed there. So a
+signal ends the process at once while a show starts and nothing is open yet. Later the frame loop
+checks whether one has come.
 """
 
 from __future__ import annotations
@@ -17,57 +17,60 @@ from types import FrameType
 INTERRUPTED = 130
 """The exit code after Ctrl-C, and after any other of these signals."""
 
-_PATIENCE = 5.0
-"""Seconds after a signal that was taken note of in which more of them are of no effect: a second
-Ctrl-C must not keep a show from closing what it has open. After that, one ends the process."""
+CLOSING_TIME_S = 5.0
+"""Seconds after a deferred signal in which further ones have no effect.
+
+A second Ctrl-C must not keep a show from closing what it has open. After that time a signal ends
+the process.
+"""
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 Asked = Callable[[], bool]
-"""Whether a signal has come."""
-
+"""Returns whether a signal has come."""
 
 _came: list[int] = []
 """Signals that a KeyboardInterrupt was raised for, since the last `check`."""
 
 
-def listen() -> None:
-    """From now on these signals raise KeyboardInterrupt."""
+def raise_interrupts() -> None:
+    """Make these signals raise KeyboardInterrupt from now on."""
     _came.clear()
     _install(_interrupt)
 
 
-def end_at_once(code: int = INTERRUPTED) -> None:
-    """From now on these signals end the process, with this exit code: while it has nothing to
-    close."""
+def exit_at_once(code: int = INTERRUPTED) -> None:
+    """Make these signals end the process with this exit code, while it has nothing to close."""
     _install(lambda signum, frame: os._exit(code))
 
 
-def note() -> Asked:
-    """From now on a signal is taken note of only: what is being closed is closed to its end. Return
-    what says whether one has come."""
+def defer() -> Asked:
+    """Only note signals from now on, so that closing is not cut off.
+
+    Return a function that says whether one has come.
+    """
     came: list[float] = []
 
-    def noted(signum: int, frame: object) -> None:
+    def note(signum: int, frame: object) -> None:
         came.append(time.monotonic())
-        if came[-1] - came[0] > _PATIENCE:
+        if came[-1] - came[0] > CLOSING_TIME_S:
             os._exit(INTERRUPTED)
 
-    _install(noted)
+    _install(note)
     return lambda: bool(came)
 
 
 @contextmanager
-def noted() -> Iterator[Asked]:
-    """Do as `note` does, meanwhile."""
+def deferred() -> Iterator[Asked]:
+    """Defer signals as `defer` does until the context ends."""
     try:
-        yield note()
+        yield defer()
     finally:
-        listen()
+        raise_interrupts()
 
 
 def check() -> None:
-    """Raise the KeyboardInterrupt of a signal that has come, if some library swallowed it."""
+    """Raise KeyboardInterrupt again if a library swallowed the first one."""
     if _came:
         _came.clear()
         raise KeyboardInterrupt
@@ -76,7 +79,7 @@ def check() -> None:
 def _install(handler: Callable[[int, FrameType | None], object]) -> None:
     for name in _NAMES:
         number = getattr(signal, name, None)
-        # What whoever started us has switched off, as nohup does, stays so.
+        # A signal that the caller switched off, as nohup does, stays off.
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 

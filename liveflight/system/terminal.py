@@ -1,7 +1,7 @@
-"""Standard output and error that never fail, and standard error that never waits.
+"""Make standard output and error unable to fail, and standard error unable to block.
 
-Whoever reads them may be closed, gone, full, stopped (Ctrl-S) or of an encoding that lacks a
-character. None of that ends or delays a show: what cannot be written is dropped.
+Their reader may be closed, gone, full or stopped (Ctrl-S), or its encoding may lack a character.
+None of that ends or delays a show: what cannot be written is dropped.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import threading
 from queue import SimpleQueue
 from typing import Any, TextIO
 
-_MOST_QUEUED = 1000
-"""Writes that wait for standard error to take them; more are dropped and counted."""
+_MAX_QUEUED_WRITES = 1000
+"""Writes that wait for standard error; more are dropped and counted."""
 
-_GRACE = 1.0
-"""Seconds for which the end of the program waits for standard error."""
+_MAX_DRAIN_S = 1.0
+"""Seconds that the end of the program waits for standard error."""
 
 
 class _Unfailing(io.RawIOBase):
-    """The bytes' end of a stream. Drops what cannot be written, and keeps the first reason."""
+    """Write a stream's bytes, drop what cannot be written, and keep the first error."""
 
     def __init__(self, raw: Any) -> None:
         self.name = raw.name
@@ -56,30 +56,32 @@ class _Unfailing(io.RawIOBase):
 
 
 class _Queued(_Unfailing):
-    """Writes on a thread of its own: `write` only puts the bytes on a queue."""
+    """Write on a thread of its own: `write` only puts the bytes on a queue."""
 
     def __init__(self, raw: Any) -> None:
         super().__init__(raw)
         self._dropped = self._reported = 0
         self._process = os.getpid()
         self._ended = False
-        # Not Queue: a signal handler may write while the thread it interrupts is within `put`.
+        # Queue would deadlock: a signal handler may write while the interrupted thread is in `put`.
         self._queue: SimpleQueue[bytes | threading.Event] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="standard error", daemon=True)
         self._thread.start()
 
     def write(self, data: Any) -> int:
-        if self._ended or os.getpid() != self._process:  # a fork has no such thread
+        if self._ended or os.getpid() != self._process:  # a forked process lacks the thread
             return super().write(data)
-        if self._queue.qsize() < _MOST_QUEUED:
+        if self._queue.qsize() < _MAX_QUEUED_WRITES:
             self._queue.put(bytes(data))
         else:
             self._dropped += 1
         return len(data)
 
     def drain(self, seconds: float) -> None:
-        """Wait until all is written, for so many seconds at most. What still comes after that is
-        written at once, for the thread ends with the program."""
+        """Wait until all is written, for this many seconds at most.
+
+        Later writes go out directly, since the thread ends with the program.
+        """
         written = threading.Event()
         self._queue.put(written)
         self._ended = written.wait(seconds)
@@ -94,12 +96,15 @@ class _Queued(_Unfailing):
             dropped = self._dropped - self._reported
             if dropped and self._queue.empty():
                 self._reported += dropped
-                self._put(f"liveflight: {dropped} lines dropped: nothing took them\n".encode())
+                self._put(f"liveflight: {dropped} lines dropped: nobody read them\n".encode())
 
 
 def secure(*, queued: bool) -> None:
-    """Make this process's standard output and error unfailing; `queued`: and standard error never
-    wait, by a thread that is started now. For a program of its own, before it opens anything."""
+    """Make this process's standard output and error unable to fail.
+
+    With `queued`, a thread is started that keeps standard error from blocking. Call this in a
+    program of its own, before it opens anything.
+    """
     for number in range(3):
         _occupy(number)
     sys.stdout = _stream(sys.stdout, 1, _Unfailing)
@@ -111,10 +116,10 @@ def secure(*, queued: bool) -> None:
 
 
 def drain() -> None:
-    """Wait for standard error as long as the end of a program may."""
+    """Wait until standard error is written, for _MAX_DRAIN_S seconds at most."""
     sys.stderr.flush()
     if isinstance(raw := _raw(sys.stderr), _Queued):
-        raw.drain(_GRACE)
+        raw.drain(_MAX_DRAIN_S)
 
 
 def reader_gone() -> bool:
@@ -124,14 +129,16 @@ def reader_gone() -> bool:
 
 
 def undelivered() -> str:
-    """Return why standard output was not written, empty where it was, or nobody wanted more."""
+    """Return why standard output was not written; empty where it was, or its reader had enough."""
     error = getattr(_raw(sys.stdout), "error", None)
     return "" if error is None or reader_gone() else getattr(error, "strerror", "") or str(error)
 
 
 def _occupy(number: int) -> None:
-    """Open a descriptor that was closed as the null device: else the next file that is opened gets
-    its number, and what libraries print goes into that file."""
+    """Open a closed descriptor as the null device.
+
+    Otherwise the next file to be opened gets its number, and receives what libraries print.
+    """
     try:
         os.fstat(number)
     except OSError:
@@ -140,8 +147,10 @@ def _occupy(number: int) -> None:
 
 
 def _stream(stream: TextIO | None, number: int, kind: type[_Unfailing]) -> TextIO:
-    """The stream, or the descriptor where there is none, through that kind of end. It is called
-    `backslashreplace`, since a file's name may hold any character and any byte."""
+    """Return the stream, or the descriptor where there is none, written through `kind`.
+
+    Its errors are `backslashreplace`: a file's name may hold any character and any byte.
+    """
     if stream is None:
         raw: Any = io.FileIO(number, "w", closefd=False)
         return _text(kind(raw), "utf-8")

@@ -1,4 +1,4 @@
-"""A thread beside the frame loop that does one thing at a time."""
+"""Run one job at a time on a thread beside the frame loop."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from typing import Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
-BUSY_NAME = "at work beside the show"
-"""What a thread is called while it is at a job: one that is within a runtime's own code as Python
-is taken down would abort the process."""
+BUSY_NAME = "busy worker"
+"""The name of a thread during a job.
+
+A thread that is inside a runtime's native code while Python shuts down would abort the process.
+"""
 
 T = TypeVar("T")
 
 
 class Worker(Generic[T]):
-    """Does one job at a time: on a thread of its own, or, without `background`, within `submit`, so
-    that a render comes out the same every time. The thread is started at once: later the system
-    may have none left, or no memory for it. Where there is none now, jobs are done in `submit`.
+    """Do one job at a time, on a thread of its own or within `submit`.
 
-    `niceness`: how far the thread, and those that a runtime starts from it, stand back behind the
-    frame loop where cores are few; 0 to 19, heeded on Linux."""
+    Without `background`, jobs run within `submit`, so that a render is the same every time. The
+    thread is started at once: later the system may have none left, or no memory for it. Where it
+    has none now, jobs run within `submit` too. `niceness` (0 to 19, used on Linux) lowers the
+    priority of the thread, and of those that a runtime starts from it, below the frame loop's.
+    """
 
     def __init__(self, background: bool, niceness: int = 0) -> None:
         self.busy = False
@@ -38,7 +41,7 @@ class Worker(Generic[T]):
         self._thread = start_thread(self._work) if background else None
 
     def submit(self, job: Callable[[], T]) -> None:
-        """Begins a job; not while `busy`."""
+        """Start a job; not allowed while `busy`."""
         self.busy = True
         if self._thread:
             self._jobs.put(job)
@@ -46,11 +49,11 @@ class Worker(Generic[T]):
             self._do(job)
 
     def wait(self, seconds: float = 0.0) -> bool:
-        """Whether the job is done, waiting for at most that long."""
+        """Return whether the job is done, waiting for this many seconds at most."""
         return self._done.is_set() or (seconds > 0 and self._done.wait(seconds))
 
     def result(self) -> T:
-        """What the job that is done came to. Raises what it raised."""
+        """Return the result of the finished job, or raise what it raised."""
         self._done.clear()
         self.busy = False
         error, self._error = self._error, None
@@ -59,7 +62,7 @@ class Worker(Generic[T]):
         return self._outcome.pop()
 
     def close(self, grace: float) -> None:
-        """Ends the thread, waiting at most `grace` seconds for the job it is at."""
+        """End the thread, waiting at most `grace` seconds for its current job."""
         if self._thread:
             self._jobs.put(None)
             self._thread.join(grace)
@@ -79,7 +82,7 @@ class Worker(Generic[T]):
     def _do(self, job: Callable[[], T]) -> None:
         try:
             self._outcome.append(job())
-        except Exception as error:  # it is the frame loop's to judge
+        except Exception as error:  # `result` raises it in the frame loop
             self._error = error
         self._done.set()
 
@@ -90,6 +93,6 @@ def start_thread(job: Callable[[], object], name: str | None = None) -> threadin
     try:
         thread.start()
     except (RuntimeError, MemoryError) as error:
-        log.warning("%s: what would run beside the show holds it up", error)
+        log.warning("%s: background work now delays the show", error)
         return None
     return thread

@@ -16,10 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from liveflight import __main__ as cli
 from liveflight import __version__, app, networks, outputs
 from liveflight.__main__ import BUSY_NAME, main
-from liveflight.cli import arguments
+from liveflight.cli import arguments, commands
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import ROWS
 from liveflight.diagnostics import doctor
@@ -114,7 +113,7 @@ def test_presets_lists_them_and_where_ones_own_go(
     for name in presets.names():
         assert re.search(rf"\b{name}\b", out)
     assert "broken.toml: version = 3: allowed is 1" in out
-    assert out.endswith(f"\nYour own go into {own}\n")
+    assert out.endswith(f"\nYour own are saved in {own}\n")
 
 
 @pytest.mark.parametrize(
@@ -237,8 +236,8 @@ def test_the_doctor_says_what_it_finds_and_whether_it_can_fly(
         (["--set", "camera.zoom=6"], "camera.zoom = '6': allowed is 0.2 to 5 x/s"),
         (["--set", "warp.mirror=up"], "warp.mirror = 'up': allowed is off, horizontal, vertical"),
         (["--set", "show.hud=2"], "show.hud = '2': allowed is true or false"),
-        (["--set", "mix.target=a:b:1"], "mix.target holds no number or choice"),
-        (["--set", "show.reseed=1"], "show.reseed holds no number or choice"),
+        (["--set", "mix.target=a:b:1"], "mix.target is a text: --set takes numbers"),
+        (["--set", "show.reseed=1"], "show.reseed is a trigger: --set takes"),
         (["render", "--engine", "steam"], "argument --engine: 'steam' is none of auto, torch"),
         (["bench", "--display-fps", "0"], "'0' is not a number from 1 to 1000"),
         (["bench", "--json", "no/such/file"], "cannot write 'no/such/file': there is no folder"),
@@ -400,7 +399,7 @@ def test_what_there_is_of_a_render_that_fails_is_named(
     assert main([*TINY, *STEM, "--out", "flight.mp4"]) == 2
     left = elsewhere / "flight.unfinished.mp4"
     assert capsys.readouterr().err.splitlines()[-1] == (
-        f"liveflight: the cable is out; what there is of it is in {left}"
+        f"liveflight: the cable is out; the frames so far are in {left}"
     )
     assert len(decoded(left)) == 3
 
@@ -460,7 +459,7 @@ def test_too_little_memory_is_one_line(
     def full(*given: object) -> int:
         raise MemoryError("cannot allocate 9 GiB")
 
-    monkeypatch.setattr(cli, "_render", full)
+    monkeypatch.setattr(commands, "render_video", full)
     said = refused(capsys, "render")
     assert said == "out of memory (cannot allocate 9 GiB): try a smaller --canvas"
 
@@ -488,7 +487,9 @@ def test_as_a_program_it_refuses_in_one_line() -> None:
 def test_without_a_display_ten_seconds_are_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[tuple[object, ...]] = []
     monkeypatch.setattr(outputs, "has_display", lambda: False)
-    monkeypatch.setattr(cli, "_render", lambda *given, said: rendered.append((*given, said)) or 0)
+    monkeypatch.setattr(
+        commands, "render_video", lambda *given, notice: rendered.append((*given, notice)) or 0
+    )
     assert main(["--seed", "5", "--fps", "50"]) == 0
     Path("flight.mp4").touch()
     assert main(["--seed", "5", "--fps", "50"]) == 0
@@ -521,7 +522,7 @@ def test_without_a_display_a_render_can_be_declined(
 
 def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[tuple[object, ...]] = []
-    monkeypatch.setattr(cli, "_render", lambda *given: rendered.append(given) or 0)
+    monkeypatch.setattr(commands, "render_video", lambda *given: rendered.append(given) or 0)
     given = (
         "render --preset reef --network vgg16 --layer conv4_1 --filter 17 --weights w.pth "
         "--canvas 64x48 --size 96x64 --steps 3 --seed 7 --device cpu --seconds 1.5 --fps 25 "
@@ -659,7 +660,9 @@ def test_a_render_whose_sound_is_none_says_so_and_leaves_no_file(
 def test_being_told_to_end_is_like_ctrl_c(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_render", lambda *given: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(
+        commands, "render_video", lambda *given: signal.raise_signal(signal.SIGTERM)
+    )
     assert main(["render"]) == 130
     assert capsys.readouterr() == ("", "")
 

@@ -96,7 +96,7 @@ def test_all_is_all_three() -> None:
 ])  # fmt: skip
 def test_what_a_log_says_cannot_be_said_beside_it(given: str, tmp_path: Path) -> None:
     args = parser.parse(f"render --replay {tmp_path / 'a.log'} {given}".split())
-    with pytest.raises(LiveflightError, match=f"{given.split()[0]} is what the log says: leave it"):
+    with pytest.raises(LiveflightError, match=f"{given.split()[0]} comes from the recording: leave"):
         parser.options(args)
 
 
@@ -214,7 +214,7 @@ def test_other_users_homes_are_found_and_unknown_users_left_as_they_are() -> Non
 
 @pytest.mark.parametrize("given", ["image", "camera", "preset", "sound", "weights"])
 def test_an_address_is_no_file(given: str) -> None:
-    with pytest.raises(LiveflightError, match=rf"argument --{given}: 'https://a/b' is an address"):
+    with pytest.raises(LiveflightError, match=rf"argument --{given}: 'https://a/b' is a web address"):
         parser.parse([f"--{given}", "https://a/b"])
 
 

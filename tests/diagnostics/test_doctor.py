@@ -26,14 +26,14 @@ def healthy(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
     answers: dict[str, dict[str, Any]] = {
         "devices": DEVICES,
         "graphics": GRAPHICS,
-        "hand_over": {"why": ""},
+        "picture_transfer": {"why": ""},
         "engine": {"device": "cpu", "precision": "float32", "seconds": 0.1},
         "providers": {"names": ["CPUExecutionProvider"], "version": "1.31"},
         "provider": {},
         "midi": {"through": "rtmidi LINUX_ALSA", "ports": ["Launch Control"]},
         "sound": {"through": "PortAudio V19.7.0", "devices": ["Line", "Camera"]},
         "link": {"version": "1.3.0"},
-        "announcing": {"version": "0.154.0"},
+        "zeroconf": {"version": "0.154.0"},
     }
     return answers[function]
 
@@ -62,18 +62,18 @@ def test_a_healthy_machine_flies(examined: Callable[..., dict[str, Finding]]) ->
     found = examined()
     assert doctor.can_fly(list(found.values()))
     assert doctor.verdict(list(found.values())) == "liveflight can fly here"
-    assert found["device cpu"].said == "2 threads (chosen)"
-    assert found["GL in a window"].said == "RTX (NVIDIA, 4.6)"
+    assert found["device cpu"].detail == "2 threads (chosen)"
+    assert found["GL in a window"].detail == "RTX (NVIDIA, 4.6)"
     assert {f"engine {name}" for name in engines.NAMES if name != "auto"} <= set(found)
 
 
 def test_what_auto_takes_and_why(examined: Callable[..., dict[str, Finding]]) -> None:
     found = examined()
-    assert found["auto vgg16"].said == "onnx (onnx 12.3 ms, torch 200.0 ms)"
-    assert found["auto vgg19"].said == "measured by its first flight"
+    assert found["auto vgg16"].detail == "onnx (onnx 12.3 ms, torch 200.0 ms)"
+    assert found["auto vgg19"].detail == "measured by its first flight"
     assert "auto's choice" not in found
     forgetful = examined(devices={**DEVICES, "remembers": False})["auto's choice"]
-    assert not forgetful.well and "XDG_CACHE_HOME" in forgetful.remedy
+    assert not forgetful.ok and "XDG_CACHE_HOME" in forgetful.remedy
     crashed = examined(devices=ChildError("it crashed"))
     assert not any(name.startswith("auto") for name in crashed)
     graphic = examined(devices={**DEVICES, "cuda": "RTX", "chosen": "cuda"})
@@ -92,32 +92,32 @@ def test_what_auto_takes_and_why(examined: Callable[..., dict[str, Finding]]) ->
 def test_what_a_show_may_do_without_is_named(
     name: str, said: str, examined: Callable[..., dict[str, Finding]]
 ) -> None:
-    assert examined()[name].said == said
+    assert examined()[name].detail == said
 
 
 @pytest.mark.parametrize(
     ("name", "trial"),
-    [("MIDI", "midi"), ("sound", "sound"), ("Ableton Link", "link"), ("zeroconf", "announcing")],
+    [("MIDI", "midi"), ("sound", "sound"), ("Ableton Link", "link"), ("zeroconf", "zeroconf")],
 )
 def test_what_a_show_may_do_without_says_what_it_lacks(
     name: str, trial: str, examined: Callable[..., dict[str, Finding]]
 ) -> None:
     failed = ChildError('LiveflightError: it needs a package: pip install "liveflight[x]"')
     found = examined(**{trial: failed})
-    assert (found[name].well, found[name].said) == (True, "not to be had")
+    assert (found[name].ok, found[name].detail) == (True, "not available")
     assert found[name].remedy == 'pip install "liveflight[x]"'
     assert doctor.can_fly(list(found.values()))
 
 
 def test_nothing_plugged_in_is_said(examined: Callable[..., dict[str, Finding]]) -> None:
     found = examined(midi={"through": "m", "ports": []}, sound={"through": "p", "devices": []})
-    assert found["MIDI"].said == "m: no port is plugged in"
-    assert found["sound"].said == "p: no device that hears"
+    assert found["MIDI"].detail == "m: no port is plugged in"
+    assert found["sound"].detail == "p: no input device"
 
 
 def test_no_driver_is_no_reason_not_to_fly(examined: Callable[..., dict[str, Finding]]) -> None:
     cuda = examined()["device cuda"]
-    assert (cuda.well, cuda.needed) == (False, False)
+    assert (cuda.ok, cuda.needed) == (False, False)
     assert cuda.remedy == "with an NVIDIA card: install its driver"
 
 
@@ -138,11 +138,11 @@ def test_what_nothing_flies_without(
 @pytest.mark.parametrize(
     ("failed", "remedy"),
     [
-        ("ModuleNotFoundError: No module named 'torch'", "install it again"),
-        ("ImportError: libtorch_cpu.so: cannot open shared object file", "install it again"),
-        ("OSError: [WinError 126] The specified module could not be found", "install it again"),
-        ("RuntimeError: could not determine the home directory", "see all that it says"),
-        ("it ended with code -9", "see all that it says"),
+        ("ModuleNotFoundError: No module named 'torch'", "reinstall it"),
+        ("ImportError: libtorch_cpu.so: cannot open shared object file", "reinstall it"),
+        ("OSError: [WinError 126] The specified module could not be found", "reinstall it"),
+        ("RuntimeError: could not determine the home directory", "see its full error"),
+        ("it ended with code -9", "see its full error"),
     ],
 )
 def test_torch_is_to_be_installed_again_where_that_is_the_cause(
@@ -159,9 +159,9 @@ def test_a_folder_in_which_nothing_can_be_kept_is_named(
     monkeypatch.setattr(doctor.folders, "pictures", lambda: tmp_path / "pictures")
     found = examined()
     kernels = found["measurements, kernels"]
-    assert kernels.said == f"cannot be kept: {tmp_path / 'file'} is not a folder"
+    assert kernels.detail == f"cannot be saved: {tmp_path / 'file'} is not a folder"
     assert "HOME" in kernels.remedy and not kernels.needed
-    assert found["screenshots"].well and found["screenshots"].said == str(tmp_path / "pictures")
+    assert found["screenshots"].ok and found["screenshots"].detail == str(tmp_path / "pictures")
 
 
 def test_without_a_display_it_renders(
@@ -180,10 +180,10 @@ def test_a_provider_that_does_not_load_is_no_reason_not_to_fly(
 ) -> None:
     log = "libonnxruntime_providers_cuda.so failed: libcurand.so.10: cannot open shared object file"
     found = examined(provider=ChildError("it did not load", log))
-    assert found["ONNX CPU"].said == "it needs libcurand.so.10, which is not here"
+    assert found["ONNX CPU"].detail == "it needs libcurand.so.10, which is missing"
     assert doctor.can_fly(list(found.values()))
     found = examined(providers=ChildError("No module named 'onnxruntime'"))
-    assert not found["ONNX Runtime"].well and "pip install" in found["ONNX Runtime"].remedy
+    assert not found["ONNX Runtime"].ok and "pip install" in found["ONNX Runtime"].remedy
 
 
 @pytest.mark.parametrize(
@@ -202,16 +202,16 @@ def test_the_hand_over_and_its_cause(
     examined: Callable[..., dict[str, Finding]],
 ) -> None:
     devices = {**DEVICES, "cuda": "H200", "chosen": "cuda"}
-    finding = examined(devices=devices, hand_over=answer)["hand-over of pictures"]
-    assert (finding.well, finding.said, finding.remedy) == (well, said, remedy)
+    finding = examined(devices=devices, picture_transfer=answer)["picture transfer"]
+    assert (finding.ok, finding.detail, finding.remedy) == (well, said, remedy)
     assert not finding.needed
 
 
 def test_without_cuda_there_is_no_hand_over_to_try(
     examined: Callable[..., dict[str, Finding]],
 ) -> None:
-    found = examined(hand_over=ChildError("asked without need"))
-    assert found["hand-over of pictures"].well
+    found = examined(picture_transfer=ChildError("asked without need"))
+    assert found["picture transfer"].ok
 
 
 @pytest.mark.parametrize(
@@ -246,9 +246,9 @@ def test_the_osc_port(number: str) -> None:
             pytest.skip("there is no IPv6 here")
         port = other.getsockname()[1]
         taken = doctor.osc(port)
-    assert not taken.well and "--osc-port" in taken.remedy and "in use" in taken.said
-    assert doctor.osc(port).well
-    assert doctor.osc(0).said == "not wanted"
+    assert not taken.ok and "--osc-port" in taken.remedy and "in use" in taken.detail
+    assert doctor.osc(port).ok
+    assert doctor.osc(0).detail == "switched off"
 
 
 @pytest.mark.gl

@@ -27,7 +27,7 @@ def test_who_draws() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA here")
 def test_the_hand_over_says_why_or_nothing() -> None:
-    assert set(probes.hand_over({"output": "headless", "device": "cuda"})) == {"why"}
+    assert set(probes.picture_transfer({"output": "headless", "device": "cuda"})) == {"why"}
 
 
 def test_what_there_is_to_compute_on() -> None:
@@ -72,7 +72,7 @@ def test_onnx_runtime_runs_the_smallest_model_on_the_cpu() -> None:
     [
         ("sounddevice", probes.sound, "through"),
         ("link", probes.link, "version"),
-        ("zeroconf", probes.announcing, "version"),
+        ("zeroconf", probes.zeroconf, "version"),
     ],
 )
 def test_what_a_show_may_do_without(

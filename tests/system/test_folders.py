@@ -1,4 +1,4 @@
-"""What may be trusted in the user's folders, and what is said where there are none."""
+"""Test which of the user's folders are trusted, and the messages where there are none."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_without_a_home_there_are_the_shipped_presets_and_nothing_is_kept(
     ):
         with pytest.raises(LiveflightError, match="there is no home folder: set HOME"):
             keep()
-    assert len(list(folders.unkept())) == 3
+    assert len(list(folders.warnings())) == 3
     assert not weights.hub_file("https://x/a.pth").exists()
     with pytest.raises(LiveflightError, match="there is no home folder: set HOME"):
         weights.cached_or_downloaded("vgg16", "https://x/a.pth", None)
@@ -185,8 +185,8 @@ def test_what_cannot_be_kept_is_said_with_the_folder_to_blame(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setattr(folders.platformdirs, "user_pictures_path", lambda: tmp_path / "pictures")
     if sys.platform == "linux":
-        (line,) = folders.unkept()
-        assert line == f"measurements, kernels cannot be kept: {tmp_path / 'file'} is not a folder"
+        (line,) = folders.warnings()
+        assert line == f"measurements, kernels cannot be saved: {tmp_path / 'file'} is not a folder"
     monkeypatch.setattr(os, "access", lambda path, how: False)
     assert folders.unwritable(tmp_path / "a" / "b") == f"{tmp_path} cannot be written to"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]

@@ -30,7 +30,7 @@ def test_what_a_step_frees_serves_the_next() -> None:
 
 FREED = """
 import ctypes
-from liveflight.system import malloc_tuning as heaps
+from liveflight.system import malloc_tuning
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
 libc.fdopen.restype = ctypes.c_void_p
@@ -40,7 +40,7 @@ libc.malloc_info(0, stream)  # takes the stream's buffer
 for number in range(0, len(pieces), 2):
     libc.free(pieces[number])
 libc.malloc_info(0, stream)
-heaps.consolidate_freed_memory()
+malloc_tuning.consolidate_freed_memory()
 libc.malloc_info(0, stream)
 libc.fflush(stream)
 """
@@ -55,9 +55,9 @@ def test_what_was_freed_can_be_sorted_at_once() -> None:
 
 COUNTED = """
 import ctypes, os, threading
-from liveflight.system import malloc_tuning as heaps
+from liveflight.system import malloc_tuning
 if {apart}:
-    heaps.one_arena_per_thread()
+    malloc_tuning.one_arena_per_thread()
 libc = ctypes.CDLL(None)
 count = 8 * os.cpu_count() + 24
 here = threading.Barrier(count + 1)
@@ -77,7 +77,7 @@ here.wait()
 
 
 def test_each_thread_has_a_heap_of_its_own() -> None:
-    """Elsewhere: how many there may be is decided once in a process."""
+    """Run in other processes: the number of arenas is decided once per process."""
     counts = []
     for apart in (True, False):
         code = COUNTED.format(apart=apart)

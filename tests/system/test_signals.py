@@ -1,4 +1,4 @@
-"""Signals that ask for the end, in processes of their own."""
+"""Test the signals that end the program, in processes of their own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SWALLOW = """
 import os, signal, weakref
 class Thing: pass
 def swallow():
-    "Raises the signal where whatever is raised gets lost: importlib does much in such callbacks."
+    "Send the signal where an exception gets lost, as in many callbacks of importlib."
     thing = Thing()
     kept = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.{signal}))
     del thing
@@ -37,10 +37,10 @@ def python(code: str, *options: str, **environment: str) -> subprocess.Completed
 @pytest.mark.parametrize("name", BOTH)
 def test_one_that_a_library_swallowed_is_raised_at_the_next_look(name: str) -> None:
     code = SWALLOW.format(signal=name) + (
-        "from liveflight.system import signals as stopping\n"
-        "stopping.listen()\nswallow()\nprint('swallowed')\n"
-        "try:\n    stopping.check()\nexcept KeyboardInterrupt:\n    print('raised')\n"
-        "stopping.check()\nprint('once')"
+        "from liveflight.system import signals\n"
+        "signals.raise_interrupts()\nswallow()\nprint('swallowed')\n"
+        "try:\n    signals.check()\nexcept KeyboardInterrupt:\n    print('raised')\n"
+        "signals.check()\nprint('once')"
     )
     assert python(code).stdout.split() == ["swallowed", "raised", "once"]
 
@@ -48,8 +48,8 @@ def test_one_that_a_library_swallowed_is_raised_at_the_next_look(name: str) -> N
 @pytest.mark.parametrize("name", [*BOTH, "SIGHUP"])
 def test_in_flight_they_are_taken_note_of_however_many_come(name: str) -> None:
     code = (
-        "import os, signal\nfrom liveflight.system import signals as stopping\n"
-        "with stopping.noted() as asked:\n    print(asked())\n"
+        "import os, signal\nfrom liveflight.system import signals\n"
+        "with signals.deferred() as asked:\n    print(asked())\n"
         f"    for _ in range(3): os.kill(os.getpid(), signal.{name})\n    print(asked())"
     )
     assert python(code).stdout.split() == ["False", "True"]
@@ -57,8 +57,9 @@ def test_in_flight_they_are_taken_note_of_however_many_come(name: str) -> None:
 
 def test_one_that_comes_long_after_the_first_ends_what_hangs() -> None:
     code = (
-        "import os, signal\nfrom liveflight.system import signals as stopping\nstopping._PATIENCE = -1.0\n"
-        "with stopping.noted():\n    os.kill(os.getpid(), signal.SIGTERM)\n    print('hangs')"
+        "import os, signal\nfrom liveflight.system import signals\n"
+        "signals.CLOSING_TIME_S = -1.0\n"
+        "with signals.deferred():\n    os.kill(os.getpid(), signal.SIGTERM)\n    print('hangs')"
     )
     done = python(code)
     assert (done.returncode, done.stdout) == (130, "")
@@ -103,8 +104,8 @@ def test_a_video_that_is_being_closed_is_closed_to_its_end(
 
 def test_one_that_comes_when_all_is_done_leaves_the_exit_code_what_it_is() -> None:
     code = (
-        "import os, signal\nfrom liveflight.system import signals as stopping\n"
-        "stopping.end_at_once(2)\nos.kill(os.getpid(), signal.SIGTERM)\nprint('it went on')"
+        "import os, signal\nfrom liveflight.system import signals\n"
+        "signals.exit_at_once(2)\nos.kill(os.getpid(), signal.SIGTERM)\nprint('it went on')"
     )
     done = python(code)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
@@ -112,8 +113,8 @@ def test_one_that_comes_when_all_is_done_leaves_the_exit_code_what_it_is() -> No
 
 def test_what_nohup_switched_off_stays_off() -> None:
     code = (
-        "import os, signal\nfrom liveflight.system import signals as stopping\n"
-        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\nstopping.listen()\n"
+        "import os, signal\nfrom liveflight.system import signals\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\nsignals.raise_interrupts()\n"
         "os.kill(os.getpid(), signal.SIGHUP)\nprint('on')"
     )
     assert python(code).stdout == "on\n"

@@ -1,4 +1,4 @@
-"""Output on any terminal, pipe, closed stream or full device, by real programs."""
+"""Test output on any terminal, pipe, closed stream or full device, with real programs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def run(code: str, redirect: str = "", **named: object) -> subprocess.CompletedP
 
 def program(*given: str, before: str = "pass") -> str:
     """The code of `liveflight` with these arguments."""
-    start = "from liveflight import __main__ as cli"
+    start = "from liveflight import __main__ as cli; from liveflight.cli import commands"
     return f"import sys; {start}; {before}; sys.argv[1:] = {list(given)!r}; cli.program()"
 
 
-RENDERED = "cli._render = lambda *given: print('4 frames in', 'caf\\udce9 \\u591c') or 0"
+RENDERED = "commands.render_video = lambda *given: print('4 frames in', 'caf\\udce9 \\u591c') or 0"
 """Stands for a good render into a file of that name."""
 
 
@@ -125,7 +125,7 @@ def test_standard_error_that_nobody_reads_delays_nothing_and_drops_are_counted()
     assert child.wait(60) == 0
     came = [line for line in said if line.startswith("line ")]
     assert came[0].startswith("line 0000")
-    dropped = re.fullmatch(r"liveflight: (\d+) lines dropped: nothing took them", said[-1])
+    dropped = re.fullmatch(r"liveflight: (\d+) lines dropped: nobody read them", said[-1])
     assert dropped and len(came) + int(dropped[1]) == LINES
 
 

@@ -11,7 +11,7 @@ from liveflight.system.worker import BUSY_NAME, Worker
 
 
 @pytest.fixture
-def beside() -> Iterator[Worker[object]]:
+def worker() -> Iterator[Worker[object]]:
     worker: Worker[object] = Worker(background=True, niceness=3)
     yield worker
     worker.close(60)
@@ -26,24 +26,24 @@ def test_without_a_background_the_job_is_done_when_submit_returns() -> None:
     worker.close(0)
 
 
-def test_a_job_runs_beside_and_its_result_is_fetched(beside: Worker[object]) -> None:
+def test_a_job_runs_beside_and_its_result_is_fetched(worker: Worker[object]) -> None:
     gate = threading.Event()
 
     def job() -> tuple[int, str]:
         assert gate.wait(60)
         return threading.get_ident(), threading.current_thread().name
 
-    assert not beside.busy
-    beside.submit(job)
-    assert beside.busy and not beside.wait() and not beside.wait(0.001) and not beside.wait(-1)
+    assert not worker.busy
+    worker.submit(job)
+    assert worker.busy and not worker.wait() and not worker.wait(0.001) and not worker.wait(-1)
     gate.set()
-    assert beside.wait(60) and beside.busy
-    first = beside.result()
+    assert worker.wait(60) and worker.busy
+    first = worker.result()
     assert isinstance(first, tuple) and first[0] != threading.get_ident() and first[1] == BUSY_NAME
-    assert not beside.busy
-    beside.submit(threading.get_ident)
-    assert beside.wait(60)
-    assert beside.result() == first[0], "runtimes keep their threads by the thread that calls them"
+    assert not worker.busy
+    worker.submit(threading.get_ident)
+    assert worker.wait(60)
+    assert worker.result() == first[0], "runtimes keep their threads by the thread that calls them"
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -62,13 +62,13 @@ def test_what_a_job_raises_comes_out_with_its_result_once(background: bool) -> N
     worker.close(60)
 
 
-def test_closing_ends_the_thread(beside: Worker[object]) -> None:
-    beside.submit(threading.current_thread)
-    assert beside.wait(60)
-    thread = beside.result()
+def test_closing_ends_the_thread(worker: Worker[object]) -> None:
+    worker.submit(threading.current_thread)
+    assert worker.wait(60)
+    thread = worker.result()
     assert isinstance(thread, threading.Thread)
     for _ in range(2):
-        beside.close(60)
+        worker.close(60)
         assert not thread.is_alive()
 
 
@@ -90,8 +90,8 @@ def test_closing_waits_no_longer_than_it_may() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has no niceness of its own")
-def test_it_stands_back_behind_the_frame_loop(beside: Worker[object]) -> None:
-    beside.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-    assert beside.wait(60)
+def test_it_stands_back_behind_the_frame_loop(worker: Worker[object]) -> None:
+    worker.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    assert worker.wait(60)
     own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert beside.result() == min(own + 3, 19)
+    assert worker.result() == min(own + 3, 19)
