@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 from liveflight import app
 from liveflight.cli import arguments
-from liveflight.diagnostics.bench.measured_flight import Watched
+from liveflight.diagnostics.bench.measured_flight import TimedOutput
 from liveflight.outputs.window import Window
 from liveflight.render import mesa_fences
 from liveflight.show.start_flight import Options
@@ -40,7 +40,7 @@ def fly(seconds: float, footage: str, *, kept: bool) -> None:
         sys.exit(f"drawn by {renderer}, not by llvmpipe: set LIBGL_ALWAYS_SOFTWARE=1")
     if not kept:
         mesa_fences.needed = lambda ctx: False
-    watched, end = Watched(window), time.perf_counter() + seconds
+    watched, end = TimedOutput(window), time.perf_counter() + seconds
     watched.over = lambda: time.perf_counter() > end
     show = app.build(Options(preset="reef", fps=FPS, camera=footage), watched, live=True)
     app.run(show, FPS)

@@ -106,8 +106,8 @@ def camera(text: str) -> str:
     """Read a camera, a video file or a test source."""
     if "://" in text:
         raise ArgumentTypeError(
-            f"{text!r} is a web address: download the video, or feed a live stream through a virtual"
-            " camera, such as OBS has"
+            f"{text!r} is a web address: download the video, or feed a live stream through a"
+            " virtual camera, such as OBS has"
         )
     return os.path.expanduser(text)
 

@@ -1,4 +1,4 @@
-"""Statistics of measured times, and how figures are written. Pure. Times are in seconds."""
+"""Compute statistics of measured times, and write figures. Pure. Times are in seconds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from itertools import pairwise
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile, `share` in 0..1: the smallest value that so many are at or
-    below. Of fewer than a hundred values the 0.99 is the largest."""
+    """Return the nearest-rank percentile, with `share` in 0..1.
+
+    It is the smallest value that this share of the values does not exceed. Of fewer than a hundred
+    values, the 0.99 percentile is the largest.
+    """
     if not values:
         raise ValueError("there are no values")
     rank = math.ceil(share * len(values))
@@ -17,23 +20,24 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def median(values: Sequence[float]) -> float:
+    """Return the middle value, or the mean of the two middle ones."""
     ordered, middle = sorted(values), len(values) // 2
     return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def intervals(moments: Sequence[float]) -> list[float]:
-    """From each moment to the next."""
+    """Return the time from each moment to the next."""
     return [later - earlier for earlier, later in pairwise(moments)]
 
 
 def share_above(values: Iterable[float], limit: float) -> float:
-    """Which part of the values, 0..1, lies above the limit."""
+    """Return the share of the values above the limit, 0..1."""
     above = [value > limit for value in values]
     return sum(above) / len(above) if above else 0.0
 
 
 def three_digits(value: float) -> str:
-    """Three significant digits, never in powers of ten: 0.0123, 1.23, 12.3, 123, 1234."""
+    """Write three significant digits, without powers of ten: 0.0123, 1.23, 12.3, 123, 1234."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
@@ -41,19 +45,22 @@ def three_digits(value: float) -> str:
 
 
 def ms(seconds: float) -> str:
+    """Write seconds as milliseconds, such as 12.3 ms."""
     return f"{three_digits(1e3 * seconds)} ms"
 
 
 def times(ratio: float) -> str:
+    """Write a ratio, such as 4.50x."""
     return f"{three_digits(ratio)}x"
 
 
 def percent(part: float) -> str:
+    """Write a share of 1, such as 88 %."""
     return f"{100 * part:.0f} %" if part >= 0.1 or part == 0 else f"{100 * part:.2g} %"
 
 
 def quantity(value: float, unit: str) -> str:
-    """With the unit's prefix: 12.3 GFLOP/s."""
+    """Write a value with a prefixed unit, such as 12.3 GFLOP/s."""
     for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= factor:
             return f"{three_digits(value / factor)} {prefix}{unit}"
@@ -61,4 +68,5 @@ def quantity(value: float, unit: str) -> str:
 
 
 def mebibytes(size: float) -> str:
+    """Write bytes as MiB."""
     return f"{size / 2**20:.0f} MiB"

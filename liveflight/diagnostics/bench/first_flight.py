@@ -1,9 +1,8 @@
-"""What someone sees who starts the program: the default flight at the display's rate, with the
-governor, from the first displayed frame on, and how soon another implementation of the network
-recognises the filter that is flown.
+"""Measure the default flight as a new user sees it, from the first displayed frame on.
 
-The judge is torchvision's VGG16 with the same weights. It is shown the displayed picture, reduced
-to the canvas's size, and ranks the filter among all of its layer by their mean activations in
+It runs at the display's rate, with the governor. A judge says how soon it recognises the filter
+that is flown: torchvision's VGG16 with the same weights. The judge sees the displayed picture,
+reduced to the canvas's size, and ranks the filter among all of its layer by mean activation, in
 standard deviations over noise.
 """
 
@@ -28,21 +27,21 @@ if TYPE_CHECKING:
 
     from liveflight.core.contracts import Target
 
-EVERY = 0.5
-"""Seconds between two pictures that are judged."""
-FIRST = 0.02
-"""The part of its layer among which a filter has to be to count as recognised."""
-_NOISES = 32
+_JUDGED_EVERY_S = 0.5
+"""Seconds between two judged pictures."""
+_RECOGNISED_SHARE = 0.02
+"""A filter counts as recognised if it ranks within this share of its layer."""
+_NOISE_PICTURES = 32
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """`given`: output, size, device, engine, fps, and seconds, from the first frame on."""
+    """Fly and judge. `given`: output, size, device, engine, fps, seconds after the first frame."""
     from liveflight import app
     from liveflight.core.contracts import Output
-    from liveflight.diagnostics.bench.measured_flight import Watched, opened
+    from liveflight.diagnostics.bench.measured_flight import TimedOutput, open_output
     from liveflight.show.start_flight import Options
 
-    watched = Watched(opened(given["output"], (given["size"][0], given["size"][1])))
+    watched = TimedOutput(open_output(given["output"], (given["size"][0], given["size"][1])))
     options = Options(device=given["device"], engine=given["engine"], fps=given["fps"])
     flight = app.build(options, cast(Output, watched), live=True)
     pictures: list[tuple[float, np.ndarray]] = []
@@ -57,8 +56,8 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
         now = time.perf_counter()
         if not begun:
             begun = now
-            goal.append(flight.flight.target_selector.here)  # the autopilot goes on
-        if now - begun >= EVERY * len(pictures):
+            goal.append(flight.flight.target_selector.here)  # the autopilot changes it later
+        if now - begun >= _JUDGED_EVERY_S * len(pictures):
             pictures.append((now - begun, flight.picture()))
             steps.append((now - begun, flight.frame_pacer.step_rate.value))
 
@@ -83,7 +82,10 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
 def _ranks(
     target: Target, pictures: list[np.ndarray], canvas: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    """The filter's rank in each picture, from 1, and of how many filters; empty without a judge."""
+    """Return the filter's rank in each picture, from 1, and its layer's number of filters.
+
+    The list is empty for targets that the judge does not know.
+    """
     import numpy as np
     from PIL import Image
 
@@ -96,7 +98,8 @@ def _ranks(
         for picture in pictures
     ]
     noise = [
-        pink(canvas, seed, deviation=0.22)[..., :3].astype(np.float32) for seed in range(_NOISES)
+        pink(canvas, seed, deviation=0.22)[..., :3].astype(np.float32)
+        for seed in range(_NOISE_PICTURES)
     ]
     still = np.stack([_means(target.layer, picture) for picture in noise])
     ranks = []
@@ -107,7 +110,7 @@ def _ranks(
 
 
 def _means(layer: str, picture: np.ndarray) -> np.ndarray:
-    """The mean activation of each filter of a layer by torchvision's module."""
+    """Return the mean activation of each filter of a layer in torchvision's module."""
     import torch
 
     from liveflight import networks
@@ -123,7 +126,7 @@ def _means(layer: str, picture: np.ndarray) -> np.ndarray:
 
 @cache
 def _judge() -> Any:
-    """torchvision's VGG16 with the weights that are flown."""
+    """Return torchvision's VGG16 with the weights that are flown."""
     from safetensors.torch import load_file
     from torchvision.models import vgg16
 
@@ -138,16 +141,17 @@ def _judge() -> Any:
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:
+    """Return the table of the first flight."""
     columns = ("target", "canvas", "frames/s", "held", "late", "steps/s", "recognised")
     if "failed" in raw:
         return [Table("The first flight", columns, [], [raw["failed"]])]
     frames, fps = raw["frames"], raw["fps"]
     ranked = list(zip(raw["seconds"], raw["ranks"], strict=False))
-    # Twice in a row: noise too has a filter that it excites most.
+    # Twice in a row: noise, too, has a filter that it excites most.
     found = [
         seconds
         for (seconds, (rank, count)), (_, (after, _)) in pairwise(ranked)
-        if max(rank, after) <= FIRST * count
+        if max(rank, after) <= _RECOGNISED_SHARE * count
     ]
     row = (
         raw["target"],
@@ -158,11 +162,10 @@ def tables(raw: dict[str, Any]) -> list[Table]:
         three_digits(sum(raw["steps"]) / len(raw["steps"])),
         f"{found[0]:.1f} s" if found else "not",
     )
-    said = ", ".join(f"{seconds:.1f} s: {rank}" for seconds, (rank, _) in ranked)
     note = (
-        "what plain `liveflight` shows, from the first displayed frame on; recognised: from when "
-        "on torchvision's VGG16 finds the filter among the first 2 % of its layer, twice in a row"
+        "plain `liveflight`, from the first displayed frame on; recognised: the time after which "
+        "torchvision's VGG16 ranks the filter in the first 2 % of its layer, twice in a row"
     )
-    return [
-        Table("The first flight", columns, [row], [note, *([f"ranks: {said}"] if said else [])])
-    ]
+    ranks = ", ".join(f"{seconds:.1f} s: {rank}" for seconds, (rank, _) in ranked)
+    notes = [note, f"ranks: {ranks}"] if ranks else [note]
+    return [Table("The first flight", columns, [row], notes)]

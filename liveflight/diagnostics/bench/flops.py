@@ -1,11 +1,11 @@
-"""How much arithmetic one ascent step is, counted from the shapes of its convolutions.
+"""Count the arithmetic of one ascent step from the shapes of its convolutions.
 
 Counted are the forward pass and the gradient with respect to the input, which is as much work
-again, both as direct convolutions with two operations (a multiplication and an addition) per
-weight and place. Not counted: weight gradients, which no step needs; activations, pooling and
-conditioning, which are small; and what an implementation saves by computing fewer filters of the
-last layer or by a transform such as Winograd's, so that its share of a matmul rate may exceed
-100 %.
+again. Both count as direct convolutions with two operations (a multiplication and an addition) per
+weight and output position. Not counted are weight gradients, which no step needs, and activations,
+pooling and conditioning, which are small. Savings are not subtracted: an implementation may compute
+fewer filters of the last layer or use a transform such as Winograd's, so that its share of a matmul
+rate may exceed 100 %.
 """
 
 from __future__ import annotations
@@ -19,37 +19,45 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Convolution:
+class CountedConvolution:
+    """The shape of one convolution that a step runs."""
+
     inputs: int
     outputs: int
     kernel: tuple[int, int]
     groups: int
     size: tuple[int, int]
-    """Width and height of what comes out."""
+    """Width and height of the output."""
 
     @property
     def multiplications(self) -> int:
+        """Return the multiplications of the forward pass."""
         taps = self.kernel[0] * self.kernel[1] * (self.inputs // self.groups)
         return taps * self.outputs * self.size[0] * self.size[1]
 
 
-def step_flops(convolutions: Sequence[Convolution]) -> int:
-    """Operations of one step: two per multiplication, forward and back."""
+def step_flops(convolutions: Sequence[CountedConvolution]) -> int:
+    """Return the operations of one step: two per multiplication, forward and backward."""
     return 4 * sum(each.multiplications for each in convolutions)
 
 
-def convolutions_to(module: nn.Module, layer: str, size: tuple[int, int]) -> list[Convolution]:
-    """Those a `networks.layered.Layered` runs for this layer on a picture of this width and height.
-    The module is moved to torch's meta device, where nothing is computed, and stays there."""
+def convolutions_to(
+    module: nn.Module, layer: str, size: tuple[int, int]
+) -> list[CountedConvolution]:
+    """Return the convolutions that `module` runs for a layer on a picture of this width and height.
+
+    `module` is a `networks.layered.Layered`. It is moved to torch's meta device, where nothing is
+    computed, and stays there.
+    """
     import torch
     from torch import nn
 
-    found: list[Convolution] = []
+    found: list[CountedConvolution] = []
 
     def seen(each: nn.Module, _: object, output: Tensor) -> None:
         assert isinstance(each, nn.Conv2d)
         found.append(
-            Convolution(
+            CountedConvolution(
                 each.in_channels,
                 each.out_channels,
                 (each.kernel_size[0], each.kernel_size[1]),

@@ -1,9 +1,9 @@
-"""Whole frames of a real flight, in a process of its own: how soon the first picture is there, how
-many are shown in a second, where a frame's time goes, what it takes of memory.
+"""Measure whole frames of a real flight: the start, the rate, the parts of a frame, the memory.
 
-The rate is that of a run as fast as it goes. The parts are measured in a second run, in which the
+The rate is that of a run as fast as possible. The parts are measured in a second run, in which the
 GPU finishes each part before the clock is read, so that they add up. A third run is held at the
-display's rate and says which part of its frames came late."""
+display's rate and counts its late frames.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from liveflight.diagnostics.bench.figures import (
 from liveflight.diagnostics.bench.tables import Table
 
 LATE = 1.5
-"""An interval longer than this many wanted ones is a late frame, as in core.frame_counter."""
+"""A frame is late if its interval exceeds this multiple of the wanted one, as in `loop`."""
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """`given` as for `flown.Flown`, with seconds for each run, and fps, the display's rate."""
+    """Measure a flight. `given`: as for MeasuredFlight, `seconds` per run, `fps` of the display."""
     import psutil
 
     started = psutil.Process().create_time()
-    from liveflight.diagnostics.bench.measured_flight import Flown, resident
+    from liveflight.diagnostics.bench.measured_flight import MeasuredFlight, resident_bytes
 
     imported = time.time()
-    flown = Flown(given)
+    flown = MeasuredFlight(given)
     first, dreamed = flown.until_dreaming()
     app, seconds = flown.app, given["seconds"]
     engine = app.flight.loader.engine
@@ -59,18 +59,18 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     answer["ascents"] = [[each.steps, each.seconds] for each in flown.ascents]
     answer["parts"] = _parts(flown, seconds)
     answer["paced"] = _paced(flown, given["fps"], seconds)
-    answer["resident"] = resident()
+    answer["resident"] = resident_bytes()
     answer |= _device_memory(engine.device)
     app.close()
     return answer
 
 
 def _parts(flown: Any, seconds: float) -> dict[str, list[float]]:
-    """Seconds of each part in each frame."""
+    """Return the seconds of each part in each frame."""
     frame_timer = flown.app.frame_timer
     frames: list[dict[str, float]] = []
-    # Kept while the frame's last part still runs, read when all is over.
-    flown.watched.after_show = lambda: frames.append(frame_timer.seconds)
+    # The frame's last part still runs now; the dict is read when all is over.
+    flown.output.after_show = lambda: frames.append(frame_timer.seconds)
     frame_timer.exact = True
     flown.run_for(seconds)
     frame_timer.exact = False
@@ -99,13 +99,14 @@ def _device_memory(device: str) -> dict[str, int]:
 
 
 def held(fps: float, frames: list[float]) -> bool:
-    """Whether the rate was held: on average within 2 % of it, and under 1 % of frames late."""
+    """Return whether the rate was held: within 2 % on average, with under 1 % of frames late."""
     if not frames:
         return False
     return len(frames) / sum(frames) >= 0.98 * fps and share_above(frames, LATE / fps) < 0.01
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:
+    """Return the tables of rates, of a frame's parts and of the held rate."""
     flights = [flight for flight in raw["flights"] if "failed" not in flight]
     failed = [f"{each['title']}: {each['failed']}" for each in raw["flights"] if "failed" in each]
     made = [_rates(flights, failed)]
@@ -141,9 +142,9 @@ def _rates(flights: list[dict[str, Any]], failed: list[str]) -> Table:
     )
     notes = [
         *failed,
-        "as fast as it goes, each waiting for its ascent as long as the display's rate allows; "
-        "first picture and first dreamed one after the process began; "
-        "memory: resident, and on CUDA what torch reserved there",
+        "as fast as possible, each waiting for its ascent as long as the display's rate allows; "
+        "first picture and first dreamed one: time since the process began; "
+        "memory: resident, and on CUDA what torch has reserved",
     ]
     return Table("Whole frames", columns, rows, notes)
 
@@ -158,7 +159,7 @@ def _split(flights: list[dict[str, Any]]) -> Table:
         cells = [ms(median(parts[name])) if name in parts else "" for name in names]
         rows.append((flight["title"], *cells, ms(sum(median(each) for each in parts.values()))))
     note = "medians of a run in which the GPU finishes each part before the clock is read"
-    return Table("Where a frame goes", ("flight", *names, "sum"), rows, [note])
+    return Table("Parts of a frame", ("flight", *names, "sum"), rows, [note])
 
 
 def _held(flights: list[dict[str, Any]]) -> Table:
@@ -182,7 +183,7 @@ def _held(flights: list[dict[str, Any]]) -> Table:
         )
     columns = ("flight", "asked", "held", "frames/s", "late", "frame p50", "p99", "margin")
     note = (
-        "held: on average within 2 %, under 1 % of the frames late (an interval over 1.5 of those "
-        "asked for); margin: how far the slowest frame but for 1 % of them stays from being late"
+        "held: within 2 % on average, under 1 % of frames late (over 1.5 times the wanted "
+        "interval); margin: from the p99 to a late frame"
     )
     return Table("At the display's rate", columns, rows, [note])

@@ -1,6 +1,8 @@
-"""A step of the engine that flies beside one of plain autograd, channels last, truncated at the
-layer, in the same process and in turns: the speed of a shared machine changes within seconds, and
-with it every ratio of what was measured one after the other."""
+"""Compare the flying engine's step with one of plain autograd, in turns in the same process.
+
+Autograd runs channels last and is truncated at the layer. The speed of a shared machine changes
+within seconds, so a ratio of two runs one after the other would mean little.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,16 @@ from liveflight.diagnostics.bench.figures import median, ms, times
 from liveflight.diagnostics.bench.machine import finisher
 from liveflight.diagnostics.bench.tables import Table
 
-_EACH = 3
-"""Steps of one before it is the other's turn."""
-_FEWEST = 4
-"""Rounds."""
+_STEPS_PER_TURN = 3
+_MIN_ROUNDS = 4
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """`engine`, `device`; `cases`: dicts of network, layer, canvas; `weights`: files by network;
-    `seconds` for each case bare, and again as flown."""
+    """Measure both engines.
+
+    `given`: `engine`; `device`; `cases`, dicts of network, layer and canvas; `weights`, files by
+    network; `seconds` for each case bare, and again as flown.
+    """
     from liveflight import engines
 
     weights = {name: Path(path) for name, path in given["weights"].items()}
@@ -57,17 +60,21 @@ def _case(both: dict[str, Engine], case: dict[str, Any], seconds: float) -> dict
             step(name)
         taken: dict[str, list[float]] = {name: [] for name in both}
         rounds, end = 0, time.perf_counter() + seconds
-        while rounds < _FEWEST or time.perf_counter() < end:
+        while rounds < _MIN_ROUNDS or time.perf_counter() < end:
             for name in both:
-                taken[name] += [step(name) for _ in range(_EACH)]
+                taken[name] += [step(name) for _ in range(_STEPS_PER_TURN)]
             rounds += 1
         answer[kind] = taken
     return answer
 
 
+_TITLE = "Compared with autograd"
+
+
 def tables(raw: dict[str, Any]) -> list[Table]:
+    """Return the table that compares both engines."""
     if "failed" in raw:
-        return [Table("In turns with autograd", (), (), [raw["failed"]])]
+        return [Table(_TITLE, (), (), [raw["failed"]])]
     rows = []
     for case in raw["cases"]:
         row = [f"{case['network']} {case['layer']}", "x".join(map(str, case["canvas"]))]
@@ -76,16 +83,16 @@ def tables(raw: dict[str, Any]) -> list[Table]:
             row += [ms(ours), ms(other), times(other / ours)]
         rows.append((*row, *case["formats"].values()))
     columns = (
-        *("layer", "canvas", "step p50", "autograd's", "times as long"),
-        *("as flown p50", "autograd's as flown", "times as long", "format", "autograd's format"),
+        *("layer", "canvas", "step p50", "autograd's", "ratio"),
+        *("as flown p50", "autograd's as flown", "ratio", "format", "autograd's format"),
     )
     fewest = min(len(case[kind]["ours"]) for case in raw["cases"] for kind in ("bare", "flown"))
     notes = [
         f"on {raw['device']}; liveflight's engine is {raw['engine']}; autograd: plain and eager, "
         "channels last, nothing past the layer, no gradients of weights",
-        f"in one process, a few steps each in turns, {fewest} of each at least; as flown, both see "
+        f"in one process, a few steps each in turns, at least {fewest} of each; as flown, both see "
         "the same random scales",
     ]
     if raw["random"]:
         notes.append(f"random weights: {', '.join(raw['random'])}; speed does not depend on them")
-    return [Table("In turns with autograd", columns, rows, notes)]
+    return [Table(_TITLE, columns, rows, notes)]

@@ -1,14 +1,14 @@
-"""From an OSC packet leaving a socket to the first displayed frame that differs because of it.
+"""Measure the time from an OSC packet to the first displayed frame that differs because of it.
 
-Whether a frame differs is read from the picture about to be shown. For that to be certain in a
-flight that never stands still, the ascent's result is painted over: every step is computed, on
-noise, at full cost, and then the canvas it hands back is made one level of grey, which tells the
-target it was asked for. So a frame of another grey is the first that shows a step on another
-target, however the loop hands canvases on; and one that is a little darker or brighter is the first
-that shows another `show.master`, which is applied as the frame is drawn, past the ascent.
+A change is read from the picture about to be shown. A flight never stands still, so the ascent's
+result is painted over: every step is computed on noise, at full cost, and then its canvas is filled
+with one level of grey that stands for the requested target. The first frame of another grey is thus
+the first that shows a step on the other target. The first frame that is a little darker or brighter
+is the first with another `show.master`, which is applied as the frame is drawn, after the ascent.
 
 Packets leave at random moments of a frame, from a thread of their own, over the loopback. A frame
-counts as displayed when showing it has returned."""
+counts as displayed once `show` has returned.
+"""
 
 from __future__ import annotations
 
@@ -32,28 +32,32 @@ from liveflight.diagnostics.bench.figures import (
 from liveflight.diagnostics.bench.tables import Table
 
 _GREYS = (0.4, 0.6)
-"""The canvas while the first or the second filter is asked for."""
-_DIFFERENT = 0.006
-"""By how much of the range a frame has to be brighter or darker: one and a half of 255 levels; the
-dither of the patch that is read is far below."""
-_PATCH = 8
-"""Pixels of the middle that are read back, each way."""
-_LONGEST = 3.0
-"""Seconds after which a packet counts as lost."""
-_SETTLED = 0.1
-"""Seconds from one packet to the next at least."""
-_STILL = 6
-"""Frames alike after which the last packet's change has come to rest."""
+"""The canvas while the first or the second filter is requested."""
+_MIN_DIFFERENCE = 0.006
+"""Change in brightness, as a share of the range, that counts as a different frame.
+
+It is one and a half of 255 levels; the dither in the patch is far below that.
+"""
+_PATCH_PX = 8
+"""Side of the patch in the middle of the frame that is read back."""
+_LOST_AFTER_S = 3.0
+_MIN_GAP_S = 0.1
+"""Seconds between two packets."""
+_STILL_FRAMES = 6
+"""Similar frames after which the last packet's change is complete."""
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """`given` as for `flown.Flown`, with fps, packets (of each kind), seconds (after which
-    no more of a kind are sent) and filters, the two numbers to go between."""
-    from liveflight.diagnostics.bench.measured_flight import Flown, free_port
+    """Measure a flight.
+
+    `given`: as for MeasuredFlight, with `fps`, `packets` of each kind, `seconds` after which no
+    more of a kind are sent, and `filters`, the two numbers to switch between.
+    """
+    from liveflight.diagnostics.bench.measured_flight import MeasuredFlight, free_port
 
     settings = {**given["settings"], "mix.crossfade": 0.0}
     port = free_port()
-    flown = Flown({**given, "settings": settings}, osc_port=port)
+    flown = MeasuredFlight({**given, "settings": settings}, osc_port=port)
     flown.until_dreaming()
     place = f"{given['network']}:{given['layer']}"
     first, second = (f"{place}:{number}" for number in given["filters"])
@@ -66,7 +70,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
         ("filter", "/liveflight/target", (second, first)),
         ("master", "/liveflight/show/master/raw", (0.85, 1.0)),
     ):
-        watch = _Watch(flown.watched)
+        watch = _BrightnessWatch(flown.output)
         flown.run_for(1.0, given["fps"])
         end = time.perf_counter() + given["seconds"]
         sender = _Sender(watch, port, address, values, given["packets"], end)
@@ -78,14 +82,14 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-class _Watch:
-    """Reads the level of the frame about to be shown; once it is shown, says so to `seen`."""
+class _BrightnessWatch:
+    """Read the brightness of the frame about to be shown, and call `seen` once it is shown."""
 
     def __init__(self, watched: Any) -> None:
         self.level = 0.0
         self.shown = 0
         self.still = 0
-        """How many frames in a row were about as bright as the one before."""
+        """Number of frames in a row that were about as bright as the one before."""
         self.seen: Callable[[], None] = lambda: None
         self._output = watched.output
         watched.before_show = self._read
@@ -93,10 +97,10 @@ class _Watch:
 
     def _read(self) -> None:
         width, height = self._output.size
-        where = ((width - _PATCH) // 2, (height - _PATCH) // 2, _PATCH, _PATCH)
+        where = ((width - _PATCH_PX) // 2, (height - _PATCH_PX) // 2, _PATCH_PX, _PATCH_PX)
         pixels = self._output.framebuffer.read(where, components=3)
         before, self.level = self.level, float(np.frombuffer(pixels, np.uint8).mean()) / 255
-        self.still = self.still + 1 if abs(self.level - before) < _DIFFERENT / 4 else 0
+        self.still = self.still + 1 if abs(self.level - before) < _MIN_DIFFERENCE / 4 else 0
 
     def _show(self) -> None:
         self.shown += 1
@@ -104,11 +108,11 @@ class _Watch:
 
 
 class _Sender(threading.Thread):
-    """Sends one packet after the other, each at a random moment once the last was seen."""
+    """Send one packet after the other, each at a random moment once the last was seen."""
 
     def __init__(
         self,
-        watch: _Watch,
+        watch: _BrightnessWatch,
         port: int,
         address: str,
         values: tuple[str, str] | tuple[float, float],
@@ -131,11 +135,11 @@ class _Sender(threading.Thread):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for number in range(self._packets):
                 self._arrived.clear()
-                while self._watch.still < _STILL and time.perf_counter() < self._end:
-                    self._arrived.wait(_SETTLED / 10)
+                while self._watch.still < _STILL_FRAMES and time.perf_counter() < self._end:
+                    self._arrived.wait(_MIN_GAP_S / 10)
                 if time.perf_counter() > self._end:
                     break
-                self._arrived.wait(_SETTLED + self._rng.random() / 10)
+                self._arrived.wait(_MIN_GAP_S + self._rng.random() / 10)
                 message = OscMessageBuilder(self._address)
                 message.add_arg(self._values[number % 2])
                 packet = message.build().dgram
@@ -143,12 +147,12 @@ class _Sender(threading.Thread):
                 self._left = time.perf_counter()
                 self._waiting = True
                 sender.sendto(packet, ("127.0.0.1", self._port))
-                if not self._arrived.wait(_LONGEST):
+                if not self._arrived.wait(_LOST_AFTER_S):
                     self._waiting = False
                     self.lost += 1
 
     def _seen(self) -> None:
-        if self._waiting and abs(self._watch.level - self._reference) > _DIFFERENT:
+        if self._waiting and abs(self._watch.level - self._reference) > _MIN_DIFFERENCE:
             self.seconds.append(time.perf_counter() - self._left)
             self.frames.append(self._watch.shown - self._frame)
             self._waiting = False
@@ -168,8 +172,10 @@ class _Sender(threading.Thread):
 
 
 def _painted(ascend: Callable[..., Any], second: str, stream: int) -> Callable[..., Any]:
-    """Ascends noise, and gives back a grey canvas of the kind it was given. `stream`: the CUDA
-    stream that canvases on a device are worked on."""
+    """Return an `ascend` that ascends noise and returns a grey canvas of the kind it was given.
+
+    `stream` is the CUDA stream for canvases on a device.
+    """
     noise: dict[tuple[int, ...], Any] = {}
 
     def painted(canvas: Any, mix: Any, ascent: Any) -> Any:
@@ -198,7 +204,7 @@ def _like(canvas: Any) -> Any:
 
 
 def _filled(canvas: Any, grey: float, stream: int) -> Any:
-    """A canvas of that grey, alpha 1, of the same kind and in the same place."""
+    """Return a canvas of that grey, alpha 1, of the same kind and on the same device."""
     if isinstance(canvas, np.ndarray):
         filled = np.full_like(canvas, grey)
         filled[..., 3] = 1.0
@@ -211,6 +217,7 @@ def _filled(canvas: Any, grey: float, stream: int) -> Any:
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:
+    """Return the table of latencies."""
     if "failed" in raw:
         return [Table("From OSC to the picture", (), (), [f"{raw['title']}: {raw['failed']}"])]
     rows = []
@@ -236,14 +243,14 @@ def tables(raw: dict[str, Any]) -> list[Table]:
             )
         )
     columns = (
-        *("what the packet asks for", "packets", "p50", "p99", "worst"),
+        *("the packet's request", "packets", "p50", "p99", "worst"),
         *("frames p50", "frames p99", "p99 / interval", "lost"),
     )
     frames = raw["frames"]
     held = f"frame p50 {ms(median(frames))}, p99 {ms(percentile(frames, 0.99))}" if frames else "-"
     notes = [
         f"{raw['title']}, held at {raw['fps']:g} frames per second ({held})",
-        "from the packet leaving its socket to the end of showing the first frame that differs; "
+        "from the packet leaving its socket until the first different frame has been shown; "
         "1 frame is the next one shown",
     ]
     if unsent := raw["filter"]["unsent"] + raw["master"]["unsent"]:

@@ -1,5 +1,7 @@
-"""What is measured on: the machine, its drivers, the versions, and how fast it multiplies and
-copies, measured in this run, because the ascent's speed means little without."""
+"""Describe the machine, its drivers and versions, and measure how fast it multiplies and copies.
+
+The rates are measured in the same run, because the ascent's speed means little without them.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +25,17 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("torch", "torchvision", "onnxruntime-gpu", "onnxruntime", "moderngl", "pygame")
 _FORMATS = ("float32", "bfloat16", "float16")
-_SIDE = {"cpu": 1536, "mps": 4096, "cuda": 8192}
-"""Of the square matrices that are multiplied."""
-_COPY = {"cpu": 256 << 20, "mps": 512 << 20, "cuda": 2 << 30}
-"""Bytes."""
-_BUSY = 0.15
-"""Use of the processor by others, 0..1, from which on it is remarked upon."""
-_PATIENCE = 0.25
-"""Seconds for one product: a number format that would take longer is left at smaller matrices."""
+MATRIX_SIDE = {"cpu": 1536, "mps": 4096, "cuda": 8192}
+"""Side of the largest square matrices that are multiplied, by device."""
+COPY_BYTES = {"cpu": 256 << 20, "mps": 512 << 20, "cuda": 2 << 30}
+_NOTED_LOAD = 0.15
+"""Use of the processor by other programs, 0..1, above which a note is added."""
+_MAX_PRODUCT_S = 0.25
+"""Seconds for one product: a slower number format stays at smaller matrices."""
 
 
 def facts(given: dict[str, Any]) -> dict[str, Any]:
-    """The machine, in words; `busy`, the part of its processor that others use, 0..1."""
+    """Return the machine's `facts` as texts, and `busy`: other programs' share of its CPU, 0..1."""
     import psutil
 
     busy = psutil.cpu_percent(interval=1.0) / 100
@@ -65,8 +66,11 @@ def _cpu() -> str:
 
 
 def rates(given: dict[str, Any]) -> dict[str, Any]:
-    """`device` and what it does per second: `matmul` in operations by number format, `copy` in
-    bytes read and written, on CUDA also `upload` and `download` of pinned memory."""
+    """Return the `device` and its rates per second.
+
+    `matmul` is in operations, by number format. `copy` is in bytes read and written. On CUDA there
+    are also `upload` and `download` of pinned memory.
+    """
     import torch
 
     from liveflight.engines import devices
@@ -84,7 +88,7 @@ def rates(given: dict[str, Any]) -> dict[str, Any]:
         for name in _FORMATS
         if (flops := _matmul(torch, device, getattr(torch, name), seconds, finish))
     }
-    size = _COPY[device.type]
+    size = COPY_BYTES[device.type]
     source = torch.ones(size // 4, device=device)
     target = torch.empty_like(source)
     answer["copy"] = 2 * size / _best(lambda: target.copy_(source), seconds, finish)
@@ -97,7 +101,7 @@ def rates(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def finisher(device: str) -> Callable[[], None]:
-    """Waits until the device has done what it was given."""
+    """Return a function that waits until the device has finished its work."""
     import torch
 
     return {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(device, _nothing)
@@ -126,22 +130,22 @@ def _matmul(
     seconds: float,
     finish: Callable[[], None],
 ) -> float:
-    """Operations per second, the best of the products; 0 where the format is too slow to matter."""
+    """Return the operations per second of the fastest product; 0 if the format does not work."""
     side = 192
     while True:
         try:
             left, right = (
                 torch_.randn(side, side, device=device).to(dtype) / side**0.5 for _ in range(2)
             )
-            left @ right  # plans and libraries are loaded by the first
+            left @ right  # the first loads plans and libraries
             finish()
             one = _best(partial(torch_.matmul, left, right), 0.0, finish)
         except RuntimeError:
             return 0.0
-        if side == _SIDE[device.type]:
+        if side == MATRIX_SIDE[device.type]:
             break
-        larger = min(2 * side, _SIDE[device.type])
-        if one * (larger / side) ** 3 > _PATIENCE:
+        larger = min(2 * side, MATRIX_SIDE[device.type])
+        if one * (larger / side) ** 3 > _MAX_PRODUCT_S:
             break
         side = larger
     best = min(one, _best(partial(torch_.matmul, left, right), seconds, finish))
@@ -149,7 +153,7 @@ def _matmul(
 
 
 def _best(work: Callable[[], object], seconds: float, finish: Callable[[], None]) -> float:
-    """The shortest time in seconds that `work` took, done again and again for so long."""
+    """Return the shortest time in seconds that `work` took, repeated for this many seconds."""
     best, end = float("inf"), time.perf_counter() + seconds
     while True:
         start = time.perf_counter()
@@ -162,11 +166,12 @@ def _best(work: Callable[[], object], seconds: float, finish: Callable[[], None]
 
 
 def best_rate(raw: dict[str, Any]) -> float:
-    """The highest matmul rate of this run, in operations per second."""
+    """Return the highest matmul rate of this run, in operations per second."""
     return max(raw["matmul"].values(), default=0.0)
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:
+    """Return the table of the machine and its rates."""
     rows = [(name, value) for name, value in raw["facts"].items()]
     rows += [(name, raw[name]) for name in ("GPU", "driver") if name in raw]
     rows.append(("computes on", f"{raw['device']} ({raw['threads']} threads)"))
@@ -176,11 +181,11 @@ def tables(raw: dict[str, Any]) -> list[Table]:
         if name in raw:
             rows.append((name, quantity(raw[name], "B/s")))
     missing = [name for name in _FORMATS if name not in raw["matmul"]]
-    notes = [f"{', '.join(missing)}: cannot be multiplied here"] if missing else []
-    if raw["busy"] > _BUSY:
+    notes = [f"{', '.join(missing)}: no matrix product on this machine"] if missing else []
+    if raw["busy"] > _NOTED_LOAD:
         notes.append(
-            f"other programs use {percent(raw['busy'])} of the processor: all that follows is "
-            "slower than it could be"
+            f"other programs use {percent(raw['busy'])} of the processor: all results are "
+            "slower than they could be"
         )
-    notes.append("the best products of square matrices; copies count what is read and written")
+    notes.append("the fastest products of square matrices; copies count bytes read and written")
     return [Table("Machine", ("", ""), rows, notes)]

@@ -1,5 +1,8 @@
-"""A real flight under the clock: the program's own loop, on an output that notes when each frame
-began and was shown, and an engine that notes each ascent."""
+"""Run a real flight and measure it.
+
+The program's own loop runs with an output that notes when each frame began and was shown, and an
+engine that notes each ascent.
+"""
 
 from __future__ import annotations
 
@@ -17,27 +20,26 @@ from liveflight import app, engines
 from liveflight.core.contracts import Event, LiveflightError, Output, Quit
 from liveflight.show.start_flight import Options
 
-UNPACED = 1000.0
-"""Frames per second at most, where none are to be held back."""
-PATIENCE = 120.0
-"""Seconds a flight may take until it dreams."""
+_UNPACED_FPS = 1000.0
+"""The highest frame rate, where no frame is to be held back."""
+_START_LIMIT_S = 120.0
+"""Seconds that a flight may take until its first ascended picture."""
 
 
 @dataclass
-class Shown:
-    """One frame's moments, in seconds of time.perf_counter."""
+class FrameTimes:
+    """When a frame began and was shown, in seconds of time.perf_counter."""
 
     begun: float
     shown: float = 0.0
 
 
-class Watched:
-    """An output that shows what another shows, keeps the time of its frames, and ends the loop
-    when `over` says so."""
+class TimedOutput:
+    """Wrap an output, note the times of its frames, and end the loop once `over` returns true."""
 
     def __init__(self, output: Output) -> None:
         self.output = output
-        self.frames: list[Shown] = []
+        self.frames: list[FrameTimes] = []
         self.over: Callable[[], bool] = lambda: False
         self.before_show: Callable[[], None] = lambda: None
         self.after_show: Callable[[], None] = lambda: None
@@ -46,7 +48,7 @@ class Watched:
         return getattr(self.output, name)
 
     def events(self) -> Sequence[Event]:
-        self.frames.append(Shown(time.perf_counter()))
+        self.frames.append(FrameTimes(time.perf_counter()))
         events = self.output.events()
         return [*events, Quit()] if self.over() else events
 
@@ -58,62 +60,69 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Ascended:
+class AscentTime:
+    """One call of the engine."""
+
     steps: int
     seconds: float
-    ended: float
 
 
-class Flown:
-    """A flight that has been built and can be run for a while, again and again.
+class MeasuredFlight:
+    """A flight that can be run for a while, again and again.
 
     `given`: network, layer, filter, canvas, size, output (`headless` or `window`), device, engine,
-    seed, settings, weights (a file or None). Raises LiveflightError where it does not come to
-    dream."""
+    seed, settings, weights (a file or None).
+    """
 
     def __init__(self, given: dict[str, Any], osc_port: int = 0) -> None:
         threading.Thread(target=engines.preload, daemon=True).start()
-        options = options_of(given, osc_port)
-        self.watched = Watched(opened(given["output"], (given["size"][0], given["size"][1])))
+        options = _options(given, osc_port)
+        size = given["size"][0], given["size"][1]
+        self.output = TimedOutput(open_output(given["output"], size))
         self.opened = time.time()
-        self.app = app.build(options, cast(Output, self.watched), live=True)
-        self.ascents: list[Ascended] = []
+        self.app = app.build(options, cast(Output, self.output), live=True)
+        self.ascents: list[AscentTime] = []
         self._wrapped: object = None
-        self.watched.after_show = self._wrap
+        self.output.after_show = self._wrap
 
     def until_dreaming(self) -> tuple[float, float]:
-        """Flies until the first ascended picture is shown: when the first picture was, and when
-        that one, as seconds since 1970."""
+        """Fly until the first ascended picture is shown.
+
+        Return when the first picture and when that one was shown, in seconds since 1970. Raises
+        LiveflightError where nothing is ascended within 120 seconds.
+        """
         first = 0.0
-        end = time.perf_counter() + PATIENCE
+        end = time.perf_counter() + _START_LIMIT_S
 
         def shown() -> None:
             nonlocal first
             first = first or time.time()
             self._wrap()
 
-        self.watched.after_show = shown
+        self.output.after_show = shown
         frames = self.run(lambda: bool(self.ascents) or time.perf_counter() > end)
-        self.watched.after_show = self._wrap
+        self.output.after_show = self._wrap
         if not self.ascents:
-            said = self.app.flight.reports.last
-            raise LiveflightError(f"nothing was ascended within {PATIENCE:.0f} s {said}".strip())
+            last = self.app.flight.reports.last
+            limit = f"{_START_LIMIT_S:.0f} s"
+            raise LiveflightError(f"nothing was ascended within {limit} {last}".strip())
         return first, time.time() - (time.perf_counter() - frames[-1].shown)
 
-    def run(self, over: Callable[[], bool], fps: float = UNPACED) -> list[Shown]:
-        """The frames shown by the program's loop until `over`, asked as each begins."""
-        self.watched.frames = []
-        self.watched.over = over
+    def run(self, over: Callable[[], bool], fps: float = _UNPACED_FPS) -> list[FrameTimes]:
+        """Return the frames that the program's loop shows until `over`, asked as each begins."""
+        self.output.frames = []
+        self.output.over = over
         self.app.running = True
         app.run(self.app, fps)
-        return [frame for frame in self.watched.frames if frame.shown]
+        return [frame for frame in self.output.frames if frame.shown]
 
-    def run_for(self, seconds: float, fps: float = UNPACED) -> list[Shown]:
+    def run_for(self, seconds: float, fps: float = _UNPACED_FPS) -> list[FrameTimes]:
+        """Return the frames that the program's loop shows in this many seconds."""
         end = time.perf_counter() + seconds
         return self.run(lambda: time.perf_counter() >= end, fps)
 
     def replace_ascend(self, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-        """The engine's `ascend` becomes what `make` makes of it."""
+        """Replace the engine's `ascend` by what `make` returns for it."""
         engine = self.app.flight.loader.engine
         assert engine is not None
         setattr(engine, "ascend", make(engine.ascend))  # noqa: B010
@@ -129,14 +138,13 @@ class Flown:
         def counted(canvas: Any, mix: Any, ascent: Any) -> Any:
             start = time.perf_counter()
             new = ascend(canvas, mix, ascent)
-            ended = time.perf_counter()
-            self.ascents.append(Ascended(ascent.steps, ended - start, ended))
+            self.ascents.append(AscentTime(ascent.steps, time.perf_counter() - start))
             return new
 
         return counted
 
 
-def options_of(given: dict[str, Any], osc_port: int = 0) -> Options:
+def _options(given: dict[str, Any], osc_port: int) -> Options:
     return Options(
         network=given["network"],
         layer=given["layer"],
@@ -152,7 +160,8 @@ def options_of(given: dict[str, Any], osc_port: int = 0) -> Options:
     )
 
 
-def opened(kind: str, size: tuple[int, int]) -> Output:
+def open_output(kind: str, size: tuple[int, int]) -> Output:
+    """Open a `headless` output or a `window`."""
     if kind == "headless":
         from liveflight.outputs.offscreen import Offscreen
 
@@ -163,12 +172,12 @@ def opened(kind: str, size: tuple[int, int]) -> Output:
 
 
 def free_port() -> int:
-    """A UDP port of the loopback that nobody listens on."""
+    """Return a free UDP port of the loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def resident() -> int:
-    """Bytes of this process in memory."""
+def resident_bytes() -> int:
+    """Return the resident memory of this process."""
     return int(psutil.Process().memory_info().rss)

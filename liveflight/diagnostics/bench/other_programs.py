@@ -1,13 +1,16 @@
-"""The same ascent as others do it, beside liveflight's: VGG16, one filter of conv4_1, 224x224, the
-same weights, device and starting picture, all warmed up, waited for, and timed in turns.
+"""Compare liveflight's ascent with other programs: VGG16, one filter of conv4_1, 224x224.
 
-Twice: milliseconds per step; and seconds until the picture excites the filter as much as lucent's
-does after 64 steps (where it is not installed, the recipe's). The activation is measured by one
-forward pass for all, torchvision's, on the whole picture and outside of the times. Every tool takes
-the steps it is known for; only torchvision's in-place ReLUs are made plain for all, because behind
-a hook they would have the others ascend the activation after its ReLU. liveflight is there twice:
-with the conditioning of a flight, which trades activation for a picture without noise, and plain,
-the bare gradient at the same length of step, which is what the recipe does too."""
+All use the same weights, device and starting picture. All are warmed up, waited for, and timed in
+turns. Two things are measured: milliseconds per step, and seconds until the picture excites the
+filter as much as lucent's does after 64 steps (as the common recipe's, where lucent is missing).
+
+The activation is measured by one forward pass of torchvision's network for all programs, on the
+whole picture and outside of the times. Every program takes its usual steps. Only torchvision's
+in-place ReLUs are replaced for all: behind a hook they would make the others ascend the activation
+after its ReLU. liveflight takes part twice. As flown, its conditioning trades activation for a
+picture without noise. Plain, it follows the bare gradient at the same step length, as the common
+recipe does.
+"""
 
 from __future__ import annotations
 
@@ -15,30 +18,36 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from liveflight.diagnostics.bench.figures import median, ms, percentile, times
 from liveflight.diagnostics.bench.tables import Table
 
+if TYPE_CHECKING:
+    from liveflight.diagnostics.bench.recipes import Climber
+
 NETWORK, LAYER, PLACE = "vgg16", "conv4_1", 17
 _OURS = ("plain", "flown")
 SEED = 3
 STEPS = 64
-"""After which lucent's activation is the goal."""
-_CAP = 192
-"""Steps after which the others' climb is given up."""
+"""Steps after which lucent's activation is the goal."""
+_MAX_STEPS = 192
+"""Steps after which the other programs give up."""
 INSTALL = "pip install torch-lucent"
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """`engine`, `device`, `weights` (a file, or None for what is at hand), `side` of the picture,
-    `rounds`, `steps` (of the goal) and `seconds`, the most that one climb may take together
-    with the looks at what it reached, which its own seconds are without."""
+    """Measure all programs.
+
+    `given`: `engine`; `device`; `weights`, a file, or None for those of this machine; `side` of the
+    picture; `rounds`; `steps` of the goal; `seconds`, a limit for one climb including the
+    measurements of its activation, which its own seconds leave out.
+    """
     from liveflight import engines, networks
     from liveflight.diagnostics.bench.machine import finisher
-    from liveflight.diagnostics.bench.recipes import Recipe, Truncated
+    from liveflight.diagnostics.bench.recipes import CommonRecipe, TruncatedRecipe
 
     weights = Path(given["weights"] or networks.network(NETWORK).find_weights() or "")
     engine = engines.load(given["engine"], given["device"], 0, {NETWORK: weights})
@@ -46,15 +55,16 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     finish = finisher(engine.device)
     alive = engine.active_filters(NETWORK, LAYER)
     number = alive[len(alive) // 2]
-    model = _model(weights, engine.device)
+    model = torchvision_vgg16(weights, engine.device)
     features, side = model.features, given["side"]
-    lucent = _lucent(model, number, side, engine.device)
-    start = lucent.start(SEED) if lucent else _noise(side)
+    lucent = load_lucent(model, number, side, engine.device)
+    start = lucent.start(SEED) if lucent else start_noise(side)
 
-    def make(name: str) -> Any:
+    def make(name: str) -> Climber:
         if name in _OURS:
             return _Ours(engine, number, start, name == "plain")
-        return {"recipe": Recipe, "truncated": Truncated}[name](features, PLACE, number, start)
+        recipe = CommonRecipe if name == "recipe" else TruncatedRecipe
+        return recipe(features, PLACE, number, start)
 
     names = (*_OURS, "truncated", "recipe")
     answer = {
@@ -79,7 +89,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Ours:
-    """liveflight's engine, one step at full size with the conditioning of a flight, or plain."""
+    """Ascend with liveflight's engine at full size, plain or with the conditioning of a flight."""
 
     def __init__(self, engine: Any, number: int, start: np.ndarray, plain: bool) -> None:
         from liveflight.core.contracts import Target
@@ -102,8 +112,8 @@ class _Ours:
         return np.asarray(canvas)[..., :3].astype(np.float32)
 
 
-def _model(weights: Path, device: str) -> Any:
-    """torchvision's VGG16 with these weights; a classifier that they lack is all zeros."""
+def torchvision_vgg16(weights: Path, device: str) -> Any:
+    """Return torchvision's VGG16 with these weights; a missing classifier is all zeros."""
     import torch
     from torch import nn
     from torchvision.models import vgg16
@@ -122,27 +132,29 @@ def _model(weights: Path, device: str) -> Any:
     return model.to(device).eval()
 
 
-def _lucent(model: Any, number: int, side: int, device: str) -> Any:
+def load_lucent(model: Any, number: int, side: int, device: str) -> Any:
+    """Return lucent's ascent, or None where it is not installed or cannot use the device."""
     from liveflight.diagnostics.bench.recipes import Lucent
 
     if device not in ("cpu", "cuda"):
-        return None  # it knows no other
+        return None
     try:
         return Lucent(model, PLACE, number, side)
     except ImportError:
         return None
 
 
-def _noise(side: int) -> np.ndarray:
+def start_noise(side: int) -> np.ndarray:
+    """Return the starting picture without lucent: float32 (side, side, 3) in 0..1."""
     from liveflight.core.noise import pink
 
     return pink((side, side), SEED)[..., :3].astype(np.float32)
 
 
 def _turns(
-    climbers: dict[str, Any], lucent: Any, rounds: int, finish: Callable[[], None]
+    climbers: dict[str, Climber], lucent: Any, rounds: int, finish: Callable[[], None]
 ) -> dict[str, list[float]]:
-    """Seconds of each step, in rounds: first everybody's, then again everybody's."""
+    """Return the seconds of each step; in every round, each program takes some steps."""
     for climber in climbers.values():
         climber.step()
         climber.step()
@@ -158,20 +170,20 @@ def _turns(
                 finish()
                 taken[name].append(time.perf_counter() - begun)
         if lucent:
-            # Its first step of a run sets up what the others have set up already.
+            # The first step of each of its runs includes a set-up that the others have done.
             taken.setdefault("lucent", []).extend(lucent.run(3, SEED, finish)[0][1:])
     return taken
 
 
 def _climbs(
-    make: Callable[[str], Any],
+    make: Callable[[str], Climber],
     names: tuple[str, ...],
     lucent: Any,
     seen: Callable[[np.ndarray], float],
     given: dict[str, Any],
     finish: Callable[[], None],
 ) -> dict[str, Any]:
-    """Per tool the seconds and steps to the goal, and the activation reached."""
+    """Return each program's seconds and steps to the goal, and the activation it reached."""
     climbs: dict[str, Any] = {}
     if lucent:
         taken, picture = lucent.run(given["steps"], SEED, finish)
@@ -182,13 +194,13 @@ def _climbs(
         goal = climbs["recipe"]["reached"]
     for name in names:
         if name not in climbs:
-            climbs[name] = _climb(make(name), goal, _CAP, seen, given["seconds"], finish)
+            climbs[name] = _climb(make(name), goal, _MAX_STEPS, seen, given["seconds"], finish)
     climbs["goal"] = goal
     return climbs
 
 
 def _climb(
-    climber: Any,
+    climber: Climber,
     goal: float,
     most: int,
     seen: Callable[[np.ndarray], float],
@@ -206,6 +218,7 @@ def _climb(
     return {"seconds": sum(taken), "steps": len(taken), "reached": reached}
 
 
+_TITLE = "Compared with other programs"
 _TITLES = {
     "plain": "liveflight, plain",
     "flown": "liveflight, conditioned as in a flight",
@@ -216,8 +229,9 @@ _TITLES = {
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:
+    """Return the table that compares the programs."""
     if "failed" in raw:
-        return [Table("Beside others", (), (), [raw["failed"]])]
+        return [Table(_TITLE, (), (), [raw["failed"]])]
     ours = median(raw["steps"]["plain"])
     own = raw["climb"]["plain"]
     goal = raw["climb"]["goal"]
@@ -241,17 +255,17 @@ def tables(raw: dict[str, Any]) -> list[Table]:
     notes = [
         f"{NETWORK} {LAYER}, filter {raw['filter']}, {side}x{side}, on {raw['device']}; "
         f"liveflight's engine is {raw['engine']} in {raw['precision']}; "
-        "to plain: how many times as long",
-        f"the goal: the mean activation that {by} has after its steps ({goal:.3g}, from "
+        "to plain: times as long as plain",
+        f"the goal: the mean activation of {by} after its steps ({goal:.3g}, from "
         f"{raw['start']:.3g} at the start)",
-        "lucent shows the network its padded and transformed picture (about 248x248), which is how "
-        "it is used; all begin with the picture that its parametrisation begins with",
+        "lucent shows the network its padded and transformed picture (about 248x248), as it is "
+        "usually run; all start from the picture that its parametrisation starts from",
     ]
     if not raw["lucent"]:
-        notes[2] = f"lucent is not installed (or not made for {raw['device']}): {INSTALL}"
+        notes[2] = f"lucent is not installed (or does not run on {raw['device']}): {INSTALL}"
     if raw["random"]:
         notes.append(
-            "random weights: speed does not depend on them, how soon a goal is reached does: "
-            "random filters answer to noise, which conditioning keeps out of the picture"
+            "random weights: the speed does not depend on them, but the time to the goal does: "
+            "random filters respond to noise, which conditioning keeps out of the picture"
         )
-    return [Table("Beside others", columns, rows, notes)]
+    return [Table(_TITLE, columns, rows, notes)]

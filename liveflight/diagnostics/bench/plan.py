@@ -1,4 +1,4 @@
-"""What a run of the bench measures on this machine, before anything is measured."""
+"""Decide what a run of the bench measures on this machine."""
 
 from __future__ import annotations
 
@@ -14,38 +14,40 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for. Empty and None leave the choice to the device."""
+    """Hold what was asked for. Empty and None leave the choice to the device."""
 
     quick: bool = False
     peers: bool = False
     switches: bool = False
     latency: bool = False
     engines: tuple[str, ...] = ()
-    """Those whose steps are measured; the first one flies."""
+    """Engines whose steps are measured; the first one flies."""
     display_fps: float | None = None
     size: Size = (640, 360)
     flight: Options = field(default_factory=Options)
 
     @property
     def seconds(self) -> float:
-        """How long one thing is measured, about."""
+        """Return about how long one thing is measured."""
         return 1.0 if self.quick else 4.0
 
     @property
     def narrowed(self) -> bool:
-        """Whether a flight of its own was asked for, in place of the usual ones."""
+        """Return whether a flight was asked for, in place of the usual ones."""
         return bool(self.flight.network or self.flight.layer or self.flight.canvas)
 
 
 @dataclass(frozen=True)
-class Flight:
+class BenchFlight:
+    """A flight to measure."""
+
     network: str
     layer: str
     filter: int
     canvas: Size
     steps: int = 1
     size: Size | None = None
-    """What is shown; None leaves it to the plan."""
+    """Size of the output; None leaves it to the plan."""
 
 
 _EMBEDDED = "efficientnet_lite0"
@@ -62,28 +64,29 @@ _ON_GPU = (
 )
 _FLIGHTS = {
     "cpu": (
-        Flight(_EMBEDDED, "block14_expand", 22, (320, 180)),
-        Flight("vgg16", "conv4_1", 100, (256, 144)),
+        BenchFlight(_EMBEDDED, "block14_expand", 22, (320, 180)),
+        BenchFlight("vgg16", "conv4_1", 100, (256, 144)),
     ),
     "gpu": (
-        Flight("vgg16", "conv4_1", 100, (1920, 1080), 2, (1920, 1080)),
-        Flight(_EMBEDDED, "block14_expand", 22, (960, 540)),
+        BenchFlight("vgg16", "conv4_1", 100, (1920, 1080), 2, (1920, 1080)),
+        BenchFlight(_EMBEDDED, "block14_expand", 22, (960, 540)),
     ),
 }
 _RATE = {"cpu": 30.0, "gpu": 60.0}
-"""Displayed frames per second that are asked for where nobody said."""
+"""Default of the displayed frames per second."""
 
 
-def kind(device: str) -> str:
+def _kind(device: str) -> str:
     return "cpu" if device == "cpu" else "gpu"
 
 
 def display_fps(plan: Plan, device: str) -> float:
-    return plan.display_fps or _RATE[kind(device)]
+    """Return the frame rate to hold."""
+    return plan.display_fps or _RATE[_kind(device)]
 
 
 def cases(plan: Plan, device: str) -> list[dict[str, Any]]:
-    """The networks, layers and canvases whose steps are measured."""
+    """Return the networks, layers and canvases whose steps are measured."""
     if plan.narrowed:
         flight = flights(plan, device)[0]
         return [{"network": flight.network, "layer": flight.layer, "canvas": flight.canvas}]
@@ -94,16 +97,16 @@ def cases(plan: Plan, device: str) -> list[dict[str, Any]]:
     return [kept[2], kept[-1]] if plan.quick and device == "cpu" else kept
 
 
-def flights(plan: Plan, device: str) -> tuple[Flight, ...]:
-    """What is flown. The first is the one that is switched, and that OSC plays."""
+def flights(plan: Plan, device: str) -> tuple[BenchFlight, ...]:
+    """Return the flights; the first is also measured with switches and with OSC."""
     from liveflight import networks
 
-    usual = _FLIGHTS[kind(device)]
+    usual = _FLIGHTS[_kind(device)]
     if not plan.narrowed:
         return usual
     asked = plan.flight
     network = networks.network(asked.network or usual[0].network)
-    other = Flight(network.name, "", 0, usual[0].canvas)
+    other = BenchFlight(network.name, "", 0, usual[0].canvas)
     home = next((each for each in usual if each.network == network.name), other)
     deep = home.layer or network.layers[len(network.layers) * 3 // 4].name
     layer = network.layer(asked.layer or deep)
@@ -116,16 +119,16 @@ def flights(plan: Plan, device: str) -> tuple[Flight, ...]:
             )
         number = int(asked.filter)
     canvas = asked.canvas or home.canvas
-    return (Flight(network.name, layer.name, number, canvas, home.steps, home.size),)
+    return (BenchFlight(network.name, layer.name, number, canvas, home.steps, home.size),)
 
 
-def flown(
-    plan: Plan, flight: Flight, output: str, device: str, weights: Mapping[str, str]
+def flight_settings(
+    plan: Plan, flight: BenchFlight, output: str, device: str, weights: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What `flown.Flown` is given for this flight."""
+    """Return the `given` of MeasuredFlight for this flight."""
     settings: dict[str, Value] = {
         "show.autopilot": False,
-        "show.governor": False,  # the canvas and the steps are to be those of the table
+        "show.governor": False,  # keeps the canvas and the steps of the table
         "ascent.steps": flight.steps,
     }
     settings |= plan.flight.settings
@@ -146,9 +149,12 @@ def flown(
     }
 
 
-def places(flight: Flight, random: Collection[str]) -> list[tuple[str, str]]:
-    """Between which layers a flight is switched: all of its network's and, where their weights
-    are here, those of the other kind of network that cost no more than the flown ones."""
+def places(flight: BenchFlight, random: Collection[str]) -> list[tuple[str, str]]:
+    """Return the layers that a flight is switched between.
+
+    They are all layers of its network and, where the weights are here, those of the other kind of
+    network that cost no more than the flown ones.
+    """
     from liveflight import networks
 
     chosen = [(flight.network, layer.name) for layer in networks.network(flight.network).layers]

@@ -1,5 +1,7 @@
-"""Random weights in torchvision's file format, for networks whose own are not on this machine:
-speed does not depend on the values."""
+"""Write random weights in torchvision's file format, for networks whose own are missing here.
+
+Speed does not depend on the values.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +21,25 @@ _URLS = {"vgg16_torchvision": VGG16_URL, "vgg19": VGG19_URL}
 
 
 def missing(names: Collection[str]) -> list[str]:
-    """Those of these networks that need a stand-in."""
+    """Return those of these networks that need random weights."""
     return [name for name in names if name in _URLS and not networks.network(name).find_weights()]
 
 
 @contextmanager
-def housed(names: Collection[str], seconds: float = 120.0) -> Iterator[dict[str, str]]:
-    """The environment in which children find stand-ins for these networks, and the real weights of
-    the others, for as long as it is entered. Raises ChildError where they cannot be written."""
+def installed(names: Collection[str], seconds: float = 120.0) -> Iterator[dict[str, str]]:
+    """Yield an environment in which child processes find random weights for these networks.
+
+    The other networks keep their real weights. The files are removed as the context ends. Raises
+    ChildError where they cannot be written, or not within `seconds` each.
+    """
     if not names:
         yield {}
         return
     with tempfile.TemporaryDirectory(prefix="liveflight-bench-") as folder:
-        preset_bank = Path(folder, "hub", "checkpoints")
-        preset_bank.mkdir(parents=True)
+        checkpoints = Path(folder, "hub", "checkpoints")
+        checkpoints.mkdir(parents=True)
         for name, url in _URLS.items():
-            path = preset_bank / hub_file(url).name
+            path = checkpoints / hub_file(url).name
             if name in names:
                 ask(f"{__name__}:write", {"network": name, "path": str(path)}, seconds)
             elif hub_file(url).is_file():
@@ -43,8 +48,10 @@ def housed(names: Collection[str], seconds: float = 120.0) -> Iterator[dict[str,
 
 
 def write(given: dict[str, Any]) -> dict[str, Any]:
-    """Writes `network`'s to the file `path`: convolutions He-initialised (normal, variance
-    2 / fan-in), biases 0, from a fixed seed."""
+    """Write weights for `network` to the file `path`, from a fixed seed.
+
+    Convolutions are He-initialised (normal, variance 2 / fan-in), biases are 0.
+    """
     import torch
 
     known = networks.network(given["network"])

@@ -1,5 +1,7 @@
-"""How others ascend, as they do it: what `peers` measures liveflight beside. Each takes
-torchvision's VGG, one of its layers by its place in `features`, and a filter."""
+"""Ascend as other programs do, for `bench --peers`.
+
+Each class takes torchvision's VGG, the position of a layer in its `features`, and a filter.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,22 @@ _RATE = 0.1
 
 
 class Climber(Protocol):
-    """What can be stepped, and looked at between steps."""
+    """An ascent whose picture can be read between steps."""
 
-    def step(self) -> None: ...
+    def step(self) -> None:
+        """Take one step."""
 
     def picture(self) -> np.ndarray:
-        """float32 (H, W, 3), in 0..1."""
+        """Return the picture: float32 (H, W, 3) in 0..1."""
         ...
 
 
-class Recipe:
-    """The common forty lines: the whole stack of features, a forward hook on the layer, gradients
-    of weights on as torchvision leaves them, Adam on the normalised picture, float32."""
+class CommonRecipe:
+    """Ascend as the common forty-line recipe does.
+
+    It runs the whole stack of features with a forward hook on the layer, leaves the gradients of
+    the weights on as torchvision does, and applies Adam to the normalised picture, in float32.
+    """
 
     def __init__(self, features: nn.Module, place: int, number: int, start: np.ndarray) -> None:
         self._features = copy.deepcopy(features).requires_grad_(True)
@@ -53,9 +59,11 @@ class Recipe:
         return _picture(self._image)
 
 
-class Truncated:
-    """The same with what a careful hand changes first: nothing past the layer, no gradients of
-    weights. Plain eager autograd, float32."""
+class TruncatedRecipe:
+    """Ascend with the recipe's first two improvements, in plain eager autograd and float32.
+
+    Nothing runs past the layer, and weights have no gradients.
+    """
 
     def __init__(self, features: nn.Module, place: int, number: int, start: np.ndarray) -> None:
         layers = list(copy.deepcopy(features).children())[: place + 1]
@@ -74,18 +82,21 @@ class Truncated:
 
 
 class Lucent:
-    """`lucent.optvis.render.render_vis` with its own defaults: Fourier parametrisation with
-    decorrelated colours, its standard transforms, which pad the picture by 12 pixels, Adam at
-    0.05, the whole model with its classifier. Raises ImportError where it is not installed."""
+    """Ascend with `lucent.optvis.render.render_vis` and its own defaults.
+
+    Those are a Fourier parametrisation with decorrelated colours, the standard transforms, which
+    pad the picture by 12 pixels, Adam at 0.05, and the whole model with its classifier. Raises
+    ImportError where lucent is not installed.
+    """
 
     def __init__(self, model: nn.Module, place: int, number: int, side: int) -> None:
-        with warnings.catch_warnings(action="ignore"):  # it is as old as it is
+        with warnings.catch_warnings(action="ignore"):  # lucent uses deprecated calls
             from lucent.optvis import param, render
         self._param, self._render = param, render
         self._model, self._goal, self._side = model, f"features_{place}:{number}", side
 
     def start(self, seed: int) -> np.ndarray:
-        """The picture that a run from this seed begins with."""
+        """Return the picture that a run from this seed starts from."""
         torch.manual_seed(seed)
         _, image = self._param.image(self._side)
         with torch.no_grad():
@@ -94,7 +105,7 @@ class Lucent:
     def run(
         self, steps: int, seed: int, finish: Callable[[], None]
     ) -> tuple[list[float], np.ndarray]:
-        """So many steps from the start: seconds of each, and the picture."""
+        """Take this many steps from the start; return the seconds of each, and the picture."""
         taken: list[float] = []
 
         class Timed(torch.optim.Adam):
@@ -117,7 +128,7 @@ class Lucent:
                 progress=False,
                 show_image=False,
             )
-        for module in self._model.modules():  # it leaves its hooks, and would run them again
+        for module in self._model.modules():  # lucent leaves its hooks behind
             module._forward_hooks.clear()
         return taken, pictures[0][0]
 
@@ -144,7 +155,7 @@ def _picture(image: Tensor) -> np.ndarray:
 
 @torch.no_grad()
 def activation(features: nn.Module, place: int, number: int, picture: np.ndarray) -> float:
-    """The filter's mean over the layer, before its ReLU, by torchvision's own modules."""
+    """Return the filter's mean over the layer before its ReLU, by torchvision's own modules."""
     seen = _normalised(picture, features)
     for layer in list(features.children())[: place + 1]:
         seen = layer(seen)

@@ -1,4 +1,4 @@
-"""The figures of a run as a file, for comparing runs."""
+"""Write the figures of a run to a file, for comparing runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSION = 1
 
 
 def check(path: Path) -> None:
-    """Raises LiveflightError where a run's figures could not be written in the end."""
+    """Raise LiveflightError if a run's figures could not be written in the end."""
     folder = os.path.isdir(path)
     if folder or not os.path.isdir(path.absolute().parent):
         why = "it is a folder" if folder else f"there is no folder {str(path.parent)!r}"
@@ -26,10 +26,11 @@ def check(path: Path) -> None:
 
 
 def write(path: Path, topics: Sequence[Topic], if_taken: IfTaken = "next") -> Path:
-    """JSON: every figure by topic; times in seconds, sizes in bytes, rates per second. Whole or not
-    at all; the path written.
+    """Write all figures by topic as JSON, completely or not at all, and return the path.
 
-    Raises LiveflightError where it cannot be written."""
+    Times are in seconds, sizes in bytes, rates per second. Raises LiveflightError where the file
+    cannot be written.
+    """
     figures = {
         "version": VERSION,
         "liveflight": __version__,

@@ -1,5 +1,7 @@
-"""Whether a flight that is played for long grows without end: the program's own loop, played by
-OSC packets over the loopback, its memory, open files and threads noted each second."""
+"""Find out whether memory, open files or threads keep growing during a long flight.
+
+The program's own loop is played by OSC packets over the loopback, and sampled each second.
+"""
 
 from __future__ import annotations
 
@@ -22,25 +24,24 @@ from liveflight.diagnostics.bench.tables import Table
 from liveflight.storage import presets
 
 _WARM_UP = 0.2
-"""The part of the samples that are not judged: a flight fills what it keeps."""
-_STEEPEST, _LARGEST = 1.0, 32.0
-"""MiB a minute and MiB in all that memory may grow by; what grows by more of both is a leak."""
-_FEWEST = 25
-"""Samples that can be judged."""
-_EVERY = 2.0
-"""Seconds from one change of target to the next."""
+"""The share of samples that is left out: a flight first fills its caches."""
+_MAX_SLOPE, _MAX_GROWTH = 1.0, 32.0
+"""MiB a minute and MiB in all that memory may grow by; more than both is a leak."""
+_MIN_SAMPLES = 25
+_CHANGED_EVERY_S = 2.0
+"""Seconds between two changes of target."""
 _TRIGGERS = (
     *(row.key for row in ROWS if row.kind == "trigger" and row.group == "mix"),
     "show.reseed",
 )
 _NAMES = {"resident": "memory, MiB", "files": "open files", "threads": "threads"}
 _FADERS = ("camera", "warp", "colour")
-"""The groups whose numbers are moved in each frame."""
+"""Groups of controls whose numbers are moved, one in each frame."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Of one moment of a process."""
+    """The state of a process at one moment."""
 
     seconds: float
     resident: float
@@ -51,8 +52,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Trend:
-    """How a figure went on: medians of the first and the last fifth, and the least-squares slope
-    a minute."""
+    """The course of a figure: medians of its first and last fifth, and its slope per minute.
+
+    The slope is fitted by least squares.
+    """
 
     name: str
     first: float
@@ -62,13 +65,14 @@ class Trend:
 
 
 def trends(samples: Sequence[Sample]) -> list[Trend]:
-    """Of memory, files and threads, without the warm-up. Files and threads grow where there are
-    usually more of them in the last fifth than there ever were in the first.
+    """Return the trends of memory, files and threads, without the warm-up.
 
-    Raises LiveflightError where there are too few samples."""
-    if len(samples) < _FEWEST:
+    Files and threads grow where the median of the last fifth exceeds the maximum of the first.
+    Raises LiveflightError where there are too few samples.
+    """
+    if len(samples) < _MIN_SAMPLES:
         raise LiveflightError(
-            f"{len(samples)} samples are too few to judge by: at least {_FEWEST} are needed"
+            f"{len(samples)} samples are too few: at least {_MIN_SAMPLES} are needed"
         )
     judged = samples[int(len(samples) * _WARM_UP) :]
     fifth = len(judged) // 5
@@ -79,7 +83,7 @@ def trends(samples: Sequence[Sample]) -> list[Trend]:
         first, last = median(values[:fifth]), median(values[-fifth:])
         slope = float(np.polyfit(minutes, values, 1)[0])
         if name == "resident":
-            grows = slope > _STEEPEST and last - first > _LARGEST
+            grows = slope > _MAX_SLOPE and last - first > _MAX_GROWTH
         else:
             grows = last > max(values[:fifth])
         found.append(Trend(name, first, last, slope, grows))
@@ -87,12 +91,15 @@ def trends(samples: Sequence[Sample]) -> list[Trend]:
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """`given` as for `flown.Flown`, with fps, minutes and csv: a file into which the samples go as
-    they come, or None."""
-    from liveflight.diagnostics.bench.measured_flight import Flown, free_port
+    """Fly and sample.
+
+    `given`: as for MeasuredFlight, with `fps`, `minutes` and `csv`, a file that gets the samples as
+    they come, or None.
+    """
+    from liveflight.diagnostics.bench.measured_flight import MeasuredFlight, free_port
 
     port = free_port()
-    flown = Flown(given, osc_port=port)
+    flown = MeasuredFlight(given, osc_port=port)
     flown.until_dreaming()
     player = _Player(port, given["seed"])
     samples: list[Sample] = []
@@ -131,15 +138,17 @@ def _sample(seconds: float) -> Sample:
 
 
 def _append(log: Path, sample: Sample) -> None:
-    # Opened anew each time: what is there is on disk if the flight crashes, and no file is ours.
+    # Opened anew each time: samples are safe if the flight crashes, and no open file is counted.
     with log.open("a", encoding="utf-8") as lines:
         seconds, resident, *counts = astuple(sample)
         lines.write(f"{seconds:.1f},{resident:.1f},{','.join(map(str, counts))}\n")
 
 
 class _Player:
-    """Moves a fader in each frame, and every few seconds asks for another target, layer, network
-    or preset, by UDP as a performer's desk does."""
+    """Play by UDP, as a performer's surface does.
+
+    A fader moves in each frame. Every few seconds comes another target, layer, network or preset.
+    """
 
     def __init__(self, port: int, seed: int) -> None:
         self.packets = self.changes = self.frames = 0
@@ -159,10 +168,10 @@ class _Player:
         ]
 
     def play(self, now: float) -> None:
-        """What is sent at `now`, in seconds of the flight; once per frame."""
+        """Send what is due at `now`, in seconds of the flight; call this once per frame."""
         self.frames += 1
         self._send(self._any(self._faders), float(self._rng.random()))
-        if now >= self.changes * _EVERY:
+        if now >= self.changes * _CHANGED_EVERY_S:
             self.changes += 1
             self._change()
 
@@ -193,6 +202,7 @@ class _Player:
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:
+    """Return the table of trends."""
     rows = []
     for trend in trends([Sample(*sample) for sample in raw["samples"]]):
         digits = 0 if trend.name != "resident" else 1
@@ -207,9 +217,9 @@ def tables(raw: dict[str, Any]) -> list[Table]:
     notes = [
         f"{raw['title']}, {raw['minutes']:g} minutes: {raw['frames']} frames, {raw['packets']} "
         f"packets, {raw['changes']} changes of target, layer, network or preset",
-        f"the first {_WARM_UP:.0%} left out, medians of a fifth of the rest; memory grows where "
-        f"it is by more than {_STEEPEST:g} MiB a minute and {_LARGEST:g} MiB in all",
+        f"without the first {_WARM_UP:.0%}; medians of a fifth of the rest; memory grows if it "
+        f"gains over {_MAX_SLOPE:g} MiB a minute and {_MAX_GROWTH:g} MiB in all",
     ]
     notes += [f"{count} times: {text}" for text, count in raw["troubles"].items()]
-    columns = ("", "first fifth", "last fifth", "a minute", "")
-    return [Table("Played for long", columns, rows, notes)]
+    columns = ("", "first fifth", "last fifth", "per minute", "")
+    return [Table("Long run", columns, rows, notes)]

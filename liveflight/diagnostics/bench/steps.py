@@ -1,8 +1,9 @@
-"""How long one ascent step takes, by engine, network, depth and canvas, through `Engine.ascend`.
+"""Measure one ascent step by engine, network, depth and canvas, through `Engine.ascend`.
 
-Each is timed twice: bare, with every conditioning at its neutral value, so that what remains is the
-gradient and the canvas' way in and out; and as flown, with the controls' defaults, which shows the
-network a picture up to three quarters of an octave smaller."""
+Each is timed twice. Bare, all conditioning is at its neutral value, so that only the gradient and
+the canvas's way in and out remain. As flown, the controls have their defaults, which show the
+network a picture up to three quarters of an octave smaller.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +28,18 @@ BARE = Ascent(
     decorrelation=0.0,
 )
 _FPS = 30.0
-"""The rate at which a flown step counts as one frame's."""
-_FEWEST = 5
-_WARM, _WARM_SECONDS = 10, 0.4
-"""Steps before the clock runs, or as many as fit into so long."""
+"""The frame rate that a flown step is scaled for."""
+_MIN_STEPS = 5
+_WARM_UP_STEPS, _WARM_UP_S = 10, 0.4
+"""Steps before the clock runs, or as many as fit into this many seconds."""
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """One engine's. `cases`: dicts of network, layer, canvas, begun while `budget` seconds last;
-    `weights`: files by network."""
+    """Measure one engine.
+
+    `given`: `engine`; `device`; `cases`, dicts of network, layer and canvas; `budget`, the seconds
+    in which a case may start; `seconds` for each; `weights`, files by network.
+    """
     from liveflight import engines
 
     weights = {name: Path(path) for name, path in given["weights"].items()}
@@ -81,7 +85,7 @@ def _case(
 
 
 def subject(engine: Engine, case: dict[str, Any]) -> tuple[Any, Target]:
-    """A canvas and a filter of this layer of a network that is ready."""
+    """Return a canvas and a filter of this layer of a network that is ready."""
     network, layer = case["network"], case["layer"]
     alive = engine.active_filters(network, layer)
     canvas = handed(engine, pink(tuple(case["canvas"]), 7))
@@ -89,7 +93,7 @@ def subject(engine: Engine, case: dict[str, Any]) -> tuple[Any, Target]:
 
 
 def as_flown() -> Ascent:
-    """What the controls' defaults make of a frame."""
+    """Return the ascent settings of a frame with the controls' defaults."""
     from liveflight.core.ascent import ascent
     from liveflight.core.controls import Controls
 
@@ -98,7 +102,7 @@ def as_flown() -> Ascent:
 
 
 def handed(engine: Engine, canvas: Canvas) -> Any:
-    """The canvas where a flight has it: on the device, where the engine leaves it there."""
+    """Return the canvas where a flight has it: on the device if the engine keeps it there."""
     if engine.stream:
         import torch
 
@@ -107,16 +111,16 @@ def handed(engine: Engine, canvas: Canvas) -> Any:
 
 
 def timings(step: Callable[[], object], seconds: float, finish: Callable[[], None]) -> list[float]:
-    """How long `step` took each time, device and all, repeated for so many seconds once warm."""
-    warm = time.perf_counter() + min(_WARM_SECONDS, seconds)
-    for _ in range(_WARM):
+    """Return the duration of each `step` with its device work, for this many seconds once warm."""
+    warm = time.perf_counter() + min(_WARM_UP_S, seconds)
+    for _ in range(_WARM_UP_STEPS):
         step()
         finish()
         if time.perf_counter() > warm:
             break
     taken: list[float] = []
     end = time.perf_counter() + seconds
-    while len(taken) < _FEWEST or time.perf_counter() < end:
+    while len(taken) < _MIN_STEPS or time.perf_counter() < end:
         start = time.perf_counter()
         step()
         finish()
@@ -125,7 +129,10 @@ def timings(step: Callable[[], object], seconds: float, finish: Callable[[], Non
 
 
 def tables(raw: dict[str, Any], best: float) -> list[Table]:
-    """`best`: the highest matmul rate in operations per second; 0 where it is not known."""
+    """Return the table of steps.
+
+    `best` is the highest matmul rate in operations per second, 0 if unknown.
+    """
     rows, notes = [], []
     for engine in raw["engines"]:
         if "failed" in engine:
@@ -156,10 +163,10 @@ def tables(raw: dict[str, Any], best: float) -> list[Table]:
         *("of matmul", "as flown p50", "p99"),
     )
     notes += [
-        "step: the gradient and the canvas' way in and out; as flown: with all conditioning, "
+        "step: the gradient and the canvas's way in and out; as flown: with all conditioning, "
         "at the random scales of a flight",
         "counted: forward and input gradient as direct convolutions, two operations per weight "
-        "and place; of matmul: of the best matmul rate above",
+        "and position; of matmul: share of the best matmul rate above",
     ]
     if raw["random"]:
         notes.append(f"random weights: {', '.join(raw['random'])}; speed does not depend on them")

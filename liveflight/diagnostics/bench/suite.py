@@ -1,4 +1,4 @@
-"""The topics in their order, each measured in processes of its own."""
+"""Run the topics in their order, each measured in processes of its own."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from liveflight.diagnostics.bench import (
     steps,
     switches,
 )
-from liveflight.diagnostics.bench.plan import Flight, Plan
+from liveflight.diagnostics.bench.plan import BenchFlight, Plan
 from liveflight.diagnostics.bench.tables import Table
 from liveflight.system.child_process import ChildError, ask
 
-_LIMIT = 240.0
+_MEASUREMENT_LIMIT_S = 240.0
 """Seconds after which a measurement is given up."""
-_WHOLE = 590.0
-"""Seconds after which the whole run is over, whatever is still to be measured."""
-
-_SHORTEST = 15.0
-"""Seconds of which a measurement could make something: half of them go into importing torch."""
-_STEPS = 150.0
+_RUN_LIMIT_S = 590.0
+"""Seconds after which no measurement starts any more."""
+_MIN_MEASUREMENT_S = 15.0
+"""Seconds that a measurement needs at least: half of them go into importing torch."""
+_STEPS_BUDGET_S = 150.0
 """Seconds for the steps of all engines together."""
 
 Say = Callable[[str], None]
@@ -39,6 +38,8 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Topic:
+    """The results of one topic."""
+
     name: str
     raw: dict[str, Any]
     """Every figure, in seconds, bytes and operations; fit for JSON."""
@@ -46,10 +47,11 @@ class Topic:
 
 
 def run(plan: Plan, say: Say) -> Iterator[Topic]:
-    """Measures one topic after the other; `say` is told what is being measured.
+    """Measure one topic after the other, and report each measurement to `say`.
 
-    Raises LiveflightError where a network or layer that was asked for does not exist, ChildError
-    where not even the machine answers."""
+    Raises LiveflightError where a requested network or layer does not exist, ChildError where no
+    measurement can run at all.
+    """
     bench = Bench(plan, say)
     yield bench.machine()
     wanted = {case["network"] for case in bench.cases} | {each.network for each in bench.flights}
@@ -57,40 +59,42 @@ def run(plan: Plan, say: Say) -> Iterator[Topic]:
     own = set(bench.weights)
     say("weights")
     bench.random = random_weights.missing(sorted(wanted - own))
-    with random_weights.housed(bench.random) as bench.environment:
+    with random_weights.installed(bench.random) as bench.environment:
         yield bench.steps()
         yield bench.frames()
         for asked, topic in (
             (not plan.narrowed, bench.first_flight),
-            (plan.peers and bench.flying != "autograd", bench.turns),
+            (plan.peers and bench.engine != "autograd", bench.turns),
             (plan.switches, bench.switches),
             (plan.latency, bench.latency),
-            (plan.peers, bench.peers),  # the longest
+            (plan.peers, bench.peers),  # takes longest
         ):
             if asked:
                 yield topic()
 
 
 class Bench:
+    """Measure the topics of a plan; each method returns one topic."""
+
     def __init__(self, plan: Plan, say: Say) -> None:
         self.plan, self._say = plan, say
         self.device = plan.flight.device
         self.random: list[str] = []
         self.environment: dict[str, str] = {}
         self.best = 0.0
-        self._end = time.perf_counter() + _WHOLE
+        self._end = time.perf_counter() + _RUN_LIMIT_S
 
     @property
     def cases(self) -> list[dict[str, Any]]:
         return plan.cases(self.plan, self.device)
 
     @property
-    def flights(self) -> tuple[Flight, ...]:
+    def flights(self) -> tuple[BenchFlight, ...]:
         return plan.flights(self.plan, self.device)
 
     @property
     def weights(self) -> dict[str, str]:
-        """What was given by --weights, by network."""
+        """Return the files given by --weights, by network."""
         from liveflight.show.start_flight import weights_of
 
         return {name: str(path) for name, path in weights_of(self.plan.flight).items()}
@@ -106,7 +110,7 @@ class Bench:
             raw["facts"]["GL"] = f"none: {error}"
         self._say("machine: matmul and copy rates")
         given = {"device": self.device, "seconds": self.plan.seconds / 2}
-        raw |= ask(f"{module}:rates", given, _LIMIT)
+        raw |= ask(f"{module}:rates", given, _MEASUREMENT_LIMIT_S)
         self.device = raw["device"]
         self.best = machine.best_rate(raw)
         return Topic("machine", raw, machine.tables(raw))
@@ -116,7 +120,7 @@ class Bench:
         for engine in self._engines():
             self._say(f"steps: {engine}")
             given = {"engine": engine, "cases": self.cases, "seconds": self.plan.seconds * 0.3}
-            given["budget"] = _STEPS / len(self._engines())
+            given["budget"] = _STEPS_BUDGET_S / len(self._engines())
             answer = self._ask(steps.__name__, given)
             raw["engines"].append({"engine": engine, **answer})
         return Topic("steps", raw, steps.tables(raw, self.best))
@@ -139,7 +143,7 @@ class Bench:
         given = {
             "output": output,
             "size": (1280, 720),
-            "engine": self.flying,
+            "engine": self.engine,
             "fps": plan.display_fps(self.plan, self.device),
             "seconds": 8.0 if self.plan.quick else 15.0,
         }
@@ -152,7 +156,7 @@ class Bench:
             {"network": each.network, "layer": each.layer, "canvas": each.canvas}
             for each in self.flights
         ]
-        given = {"engine": self.flying, "cases": cases, "seconds": 1 + self.plan.seconds / 2}
+        given = {"engine": self.engine, "cases": cases, "seconds": 1 + self.plan.seconds / 2}
         raw = self._ask(interleaved.__name__, given) | {"random": self._random(cases)}
         return Topic("turns", raw, interleaved.tables(raw))
 
@@ -160,7 +164,7 @@ class Bench:
         self._say("peers: liveflight, truncated autograd, the recipe, lucent")
         quick = self.plan.quick
         given = {
-            "engine": self.flying,
+            "engine": self.engine,
             "weights": self.weights.get(other_programs.NETWORK),
             "side": 224,
             "rounds": 2 if quick else 3,
@@ -196,13 +200,13 @@ class Bench:
         return Topic("latency", raw, latency.tables(raw))
 
     def _random(self, cases: Sequence[dict[str, Any]]) -> list[str]:
-        """Of which networks among these the weights are random ones."""
+        """Return the networks of these cases that have random weights."""
         used = {case["network"] for case in cases}
         return [name for name in self.random if name in used]
 
     @property
-    def flying(self) -> str:
-        """The engine."""
+    def engine(self) -> str:
+        """Return the engine that flies."""
         return self.plan.engines[0] if self.plan.engines else "auto"
 
     def _engines(self) -> tuple[str, ...]:
@@ -211,18 +215,20 @@ class Bench:
         unfit = ["auto"] if self.device == "cpu" else ["auto", engines.ON_PROCESSOR]
         return self.plan.engines or tuple(name for name in engines.NAMES if name not in unfit)
 
-    def _flown(self, flight: Flight, output: str) -> dict[str, Any]:
-        return plan.flown(self.plan, flight, output, self.device, self.weights)
+    def _flown(self, flight: BenchFlight, output: str) -> dict[str, Any]:
+        return plan.flight_settings(self.plan, flight, output, self.device, self.weights)
 
     def _ask(self, module: str, given: dict[str, Any]) -> dict[str, Any]:
-        """What its `measure` answers; `failed` and why where it does not."""
+        """Return the answer of the module's `measure`, or why it `failed`."""
         given = {"device": self.device, "weights": self.weights, **given}
         begun = time.perf_counter()
         left = self._end - begun
-        if left < _SHORTEST:
-            return {"failed": f"left out: the bench has taken {_WHOLE:.0f} seconds already"}
+        if left < _MIN_MEASUREMENT_S:
+            return {"failed": f"skipped: the bench has already taken {_RUN_LIMIT_S:.0f} seconds"}
         try:
-            answer = ask(f"{module}:measure", given, min(_LIMIT, left), self.environment)
+            answer = ask(
+                f"{module}:measure", given, min(_MEASUREMENT_LIMIT_S, left), self.environment
+            )
         except ChildError as error:
             return {"failed": str(error)}
         return answer | {"took": time.perf_counter() - begun}
@@ -235,7 +241,7 @@ def _best_output() -> str:
 
 
 def described(given: dict[str, Any]) -> str:
-    """A flight in a few words."""
+    """Describe a flight in a few words."""
     steps = given["settings"]["ascent.steps"]
     return (
         f"{given['network']} {given['layer']}, canvas {'x'.join(map(str, given['canvas']))}, "

@@ -1,6 +1,9 @@
-"""Whether a change of target stalls the picture: a flight held at the display's rate, a thousand
-changes of the filter inside one layer, one a frame, then two hundred of the layer or the network,
-all through the mailbox, with the crossfades of a show."""
+"""Measure whether a change of target stalls the picture.
+
+A flight is held at the display's rate. A thousand changes of the filter inside one layer come, one
+a frame, then two hundred of the layer or the network, all through the mailbox, with the crossfades
+of a show.
+"""
 
 from __future__ import annotations
 
@@ -17,40 +20,50 @@ from liveflight.diagnostics.bench.figures import (
 )
 from liveflight.diagnostics.bench.tables import Table
 
-_EVERY = 6
-"""Frames from one change of layer to the next."""
+_FRAMES_PER_CHANGE = 6
+"""Frames between two changes of layer."""
 
 
 def measure(given: dict[str, Any]) -> dict[str, Any]:
-    """`given` as for `flown.Flown`, with fps, filters and layers (how many changes), places
-    ([network, layer] pairs to change between) and seconds, the most that each phase may take."""
+    """Measure a flight.
+
+    `given`: as for MeasuredFlight, with `fps`; `filters` and `layers`, the numbers of changes;
+    `places`, pairs of network and layer to change between; `seconds`, a limit for each phase.
+    """
     import numpy as np
 
-    from liveflight.diagnostics.bench.measured_flight import Flown, resident
+    from liveflight.diagnostics.bench.measured_flight import MeasuredFlight, resident_bytes
 
-    flown = Flown(given)
+    flown = MeasuredFlight(given)
     flown.until_dreaming()
     fps, seconds = given["fps"], given["seconds"]
     quiet = flown.run_for(min(5.0, seconds), fps)
     rng = np.random.default_rng(given["seed"])
-    before = resident()
+    before = resident_bytes()
     here = [[given["network"], given["layer"]]]
-    filters = _phase(flown, _targets(rng, here), given["filters"], 1, fps, seconds)
-    layers = _phase(flown, _targets(rng, given["places"]), given["layers"], _EVERY, fps, seconds)
+    filters = _phase(flown, random_targets(rng, here), given["filters"], 1, fps, seconds)
+    layers = _phase(
+        flown,
+        random_targets(rng, given["places"]),
+        given["layers"],
+        _FRAMES_PER_CHANGE,
+        fps,
+        seconds,
+    )
     answer = {
         "fps": fps,
         "quiet": intervals([frame.shown for frame in quiet]),
         "filters": filters,
         "layers": layers,
-        "resident": [before, resident()],
+        "resident": [before, resident_bytes()],
         "troubles": dict(flown.app.flight.reports.counts),
     }
     flown.app.close()
     return answer
 
 
-def _targets(rng: Any, places: list[list[str]]) -> Iterator[str]:
-    """Random filters of these layers; with several layers, never twice the same one in a row."""
+def random_targets(rng: Any, places: list[list[str]]) -> Iterator[str]:
+    """Yield random filters of these layers; with several layers, never one twice in a row."""
     from liveflight import networks
 
     last = -1
@@ -87,6 +100,7 @@ def _phase(
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:
+    """Return the table of changes."""
     if "failed" in raw:
         return [Table("Changes of target", (), (), [f"{raw['title']}: {raw['failed']}"])]
     interval = 1 / raw["fps"]

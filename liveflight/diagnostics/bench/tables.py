@@ -1,4 +1,4 @@
-"""A topic's table, before anybody draws it, and its form for a README."""
+"""Hold a topic's table, and write it in Markdown."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Table:
+    """A table with notes, not drawn yet."""
+
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     notes: Sequence[str] = ()
-    """What has to be known to read it: what was counted, what differs, what could not be done."""
+    """Lines below the table: what was counted, what differs, what could not be measured."""
 
 
 def markdown(table: Table) -> str:
-    """GitHub's form, the title in bold above and the notes below."""
+    """Return the table in GitHub's Markdown, with a bold title above and the notes below."""
     lines = [f"**{table.title}**", ""]
     if table.rows:
         lines.append(_row(table.columns))

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from liveflight.diagnostics.bench.flops import Convolution, convolutions_to, step_flops
+from liveflight.diagnostics.bench.flops import CountedConvolution, convolutions_to, step_flops
 from liveflight.diagnostics.bench.random_weights import write
 from liveflight.networks import network
 from liveflight.networks.layered import Layered
 
 
 def test_operations_of_one_convolution() -> None:
-    dense = Convolution(64, 128, (3, 3), 1, (10, 7))
+    dense = CountedConvolution(64, 128, (3, 3), 1, (10, 7))
     assert dense.multiplications == 9 * 64 * 128 * 70
-    depthwise = Convolution(64, 64, (5, 5), 64, (10, 7))
+    depthwise = CountedConvolution(64, 64, (5, 5), 64, (10, 7))
     assert depthwise.multiplications == 25 * 64 * 70
     assert step_flops([dense, depthwise]) == 4 * (9 * 64 * 128 + 25 * 64) * 70
 
@@ -22,7 +22,7 @@ def test_operations_of_one_convolution() -> None:
 def test_only_what_runs_for_a_layer_is_counted() -> None:
     stages = {"a": nn.Conv2d(3, 4, 3, stride=2, padding=1), "b": nn.Conv2d(4, 5, 1)}
     found = convolutions_to(Layered(stages), "a", (20, 12))
-    assert found == [Convolution(3, 4, (3, 3), 1, (10, 6))]
+    assert found == [CountedConvolution(3, 4, (3, 3), 1, (10, 6))]
     assert len(convolutions_to(Layered(stages), "b", (20, 12))) == 2
 
 
@@ -42,5 +42,5 @@ def test_vgg16_by_hand(layer: str, per_pixel: int, tmp_path: Path) -> None:
 def test_the_embedded_networks_strides_are_followed() -> None:
     module = network("efficientnet_lite0").load()
     found = convolutions_to(module, "block5", (321, 179))
-    assert found[0] == Convolution(3, 32, (3, 3), 1, (161, 90))
+    assert found[0] == CountedConvolution(3, 32, (3, 3), 1, (161, 90))
     assert all(each.weight.is_meta for each in module.modules() if isinstance(each, nn.Conv2d))

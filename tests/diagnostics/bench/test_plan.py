@@ -5,7 +5,7 @@ import pytest
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.diagnostics.bench import plan
-from liveflight.diagnostics.bench.plan import Flight, Plan
+from liveflight.diagnostics.bench.plan import BenchFlight, Plan
 from liveflight.show.start_flight import Options
 
 
@@ -32,7 +32,7 @@ def test_a_cpu_gets_smaller_canvases_and_a_lower_rate() -> None:
 
 def test_a_flight_that_was_asked_for_is_the_only_one() -> None:
     asked = Plan(flight=Options(network="VGG16", layer="features.17", canvas=(96, 64)))
-    assert plan.flights(asked, "cpu") == (Flight("vgg16", "conv4_1", 100, (96, 64)),)
+    assert plan.flights(asked, "cpu") == (BenchFlight("vgg16", "conv4_1", 100, (96, 64)),)
     assert plan.cases(asked, "cpu") == [
         {"network": "vgg16", "layer": "conv4_1", "canvas": (96, 64)}
     ]
@@ -43,7 +43,9 @@ def test_what_was_not_asked_for_is_filled_in() -> None:
     (flight,) = plan.flights(asked, "cpu")
     networks.resolve(Target(flight.network, flight.layer, flight.filter))
     asked = Plan(flight=Options(layer="stem", filter="31"))
-    assert plan.flights(asked, "cpu") == (Flight("efficientnet_lite0", "stem", 31, (320, 180)),)
+    assert plan.flights(asked, "cpu") == (
+        BenchFlight("efficientnet_lite0", "stem", 31, (320, 180)),
+    )
 
 
 @pytest.mark.parametrize("number", ["32", "*", "-1", "9" * 99])
@@ -54,7 +56,9 @@ def test_a_filter_that_does_not_exist_is_refused(number: str) -> None:
 
 def test_a_flight_is_held_at_its_target_and_takes_what_was_set() -> None:
     asked = Plan(engines=("autograd",), flight=Options(seed=5, settings={"ascent.steps": 3}))
-    given = plan.flown(asked, plan.flights(asked, "cpu")[0], "headless", "cpu", {"vgg16": "w"})
+    given = plan.flight_settings(
+        asked, plan.flights(asked, "cpu")[0], "headless", "cpu", {"vgg16": "w"}
+    )
     assert given["settings"]["show.autopilot"] is False
     assert given["settings"]["ascent.steps"] == 3
     assert (given["engine"], given["seed"], given["weights"]) == ("autograd", 5, None)

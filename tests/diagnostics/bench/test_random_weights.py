@@ -39,7 +39,7 @@ def test_children_find_stand_ins_and_the_real_ones(
     own.parent.mkdir(parents=True)
     own.write_bytes(b"the real one")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with random_weights.housed(["vgg16_torchvision"]) as environment:
+    with random_weights.installed(["vgg16_torchvision"]) as environment:
         monkeypatch.setenv("TORCH_HOME", environment["TORCH_HOME"])
         random = networks.network("vgg16_torchvision").find_weights()
         real = networks.network("vgg19").find_weights()
@@ -49,6 +49,6 @@ def test_children_find_stand_ins_and_the_real_ones(
     assert own.exists()
 
 
-def test_nothing_missing_needs_no_house() -> None:
-    with random_weights.housed([]) as environment:
+def test_nothing_missing_needs_no_files() -> None:
+    with random_weights.installed([]) as environment:
         assert environment == {}

@@ -1,4 +1,4 @@
-"""Every topic measured for real, at sizes that take a moment; and its tables."""
+"""Measure every topic for real, at small sizes, and make its tables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
 @pytest.fixture(scope="module")
 def vgg16(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A file of random weights."""
+    """Return a file of random weights."""
     path = tmp_path_factory.mktemp("weights") / "vgg16.pth"
     random_weights.write({"network": "vgg16", "path": str(path)})
     return str(path)
@@ -54,7 +54,7 @@ def flight(**more: Any) -> dict[str, Any]:
 
 
 def through_json(raw: dict[str, Any]) -> dict[str, Any]:
-    """As the parent process gets it."""
+    """Return the figures as the parent process gets them."""
     copied: dict[str, Any] = json.loads(json.dumps(raw))
     return copied
 
@@ -66,8 +66,8 @@ def filled(tables: list[Table]) -> list[Table]:
 
 
 def test_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_SIDE", {"cpu": 192})
-    monkeypatch.setattr(machine, "_COPY", {"cpu": 1 << 20})
+    monkeypatch.setattr(machine, "MATRIX_SIDE", {"cpu": 192})
+    monkeypatch.setattr(machine, "COPY_BYTES", {"cpu": 1 << 20})
     raw = machine.facts({}) | machine.rates({"device": "cpu", "seconds": 0.05})
     raw = through_json(raw)
     assert raw["device"] == "cpu"
@@ -168,7 +168,7 @@ def test_switches() -> None:
 
 def test_targets_are_of_the_places_and_never_twice_in_one() -> None:
     places = [["efficientnet_lite0", "stem"], ["vgg16", "conv1_1"]]
-    targets = switches._targets(np.random.default_rng(1), places)
+    targets = switches.random_targets(np.random.default_rng(1), places)
     drawn = [next(targets).rpartition(":") for _ in range(50)]
     assert all(one[0] != other[0] for one, other in pairwise(drawn))
     assert all(0 <= int(number) < 64 for _, _, number in drawn)
@@ -206,7 +206,7 @@ def test_packets_that_there_is_no_time_for_are_not_sent() -> None:
 
 
 def test_peers(vgg16: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_programs, "_lucent", lambda *given: None)
+    monkeypatch.setattr(other_programs, "load_lucent", lambda *given: None)
     given = {
         "engine": "autograd",
         "device": "cpu",
@@ -231,12 +231,12 @@ def test_peers(vgg16: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_recipes_climb_the_same_activation(vgg16: str) -> None:
-    from liveflight.diagnostics.bench.recipes import Recipe, Truncated, activation
+    from liveflight.diagnostics.bench.recipes import CommonRecipe, TruncatedRecipe, activation
 
-    features = other_programs._model(Path(vgg16), "cpu").features
-    start = other_programs._noise(40)
+    features = other_programs.torchvision_vgg16(Path(vgg16), "cpu").features
+    start = other_programs.start_noise(40)
     recipe, truncated = (
-        kind(features, other_programs.PLACE, 7, start) for kind in (Recipe, Truncated)
+        kind(features, other_programs.PLACE, 7, start) for kind in (CommonRecipe, TruncatedRecipe)
     )
     np.testing.assert_allclose(recipe.picture(), start, atol=1e-6)
     for climber in (recipe, truncated):
@@ -250,7 +250,9 @@ def test_all_recipes_climb_the_same_activation(vgg16: str) -> None:
 
 def test_lucent_begins_with_the_picture_it_is_said_to(vgg16: str) -> None:
     pytest.importorskip("lucent")
-    lucent = other_programs._lucent(other_programs._model(Path(vgg16), "cpu"), 7, 32, "cpu")
+    lucent = other_programs.load_lucent(
+        other_programs.torchvision_vgg16(Path(vgg16), "cpu"), 7, 32, "cpu"
+    )
     start = lucent.start(other_programs.SEED)
     taken, picture = lucent.run(1, other_programs.SEED, lambda: None)
     assert len(taken) == 1
