@@ -1,4 +1,4 @@
-"""Draws contact sheets of whole flights: a row per preset, its pictures at even times.
+"""Draw a contact sheet of whole flights: a row per preset, its pictures at even times.
 
 python benchmarks/contact_sheets.py [--presets NAME ...] [--seconds 32] [--columns 6]
 """
@@ -22,7 +22,7 @@ FPS = 30.0
 
 
 def row(name: str, seconds: float, columns: int, size: tuple[int, int], seed: int) -> np.ndarray:
-    """One flight's pictures side by side: uint8 (H, columns * W, 3), the last at `seconds`."""
+    """Return a flight's pictures side by side, uint8 (H, columns * W, 3), the last at `seconds`."""
     kept: list[np.ndarray] = []
     output = Offscreen(size, lambda picture: kept.append(picture.copy()) if wanted else None)
     options = Options(preset=name, canvas=(320, 180), seed=seed, fps=FPS)
@@ -39,7 +39,7 @@ def row(name: str, seconds: float, columns: int, size: tuple[int, int], seed: in
 
 
 def flyable() -> list[str]:
-    """The presets whose networks have their weights here."""
+    """Return the presets whose networks have their weights here."""
     found = []
     for name in presets.names():
         preset = presets.find(name)
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/presets.jpg"))
     args = parser.parse_args()
     if args.out.suffix.lower() not in Image.registered_extensions():
-        parser.error(f"--out {args.out}: a picture's name is needed, such as sheet.jpg")
+        parser.error(f"--out {args.out} is not a picture's name, such as sheet.jpg")
     size = (args.width, args.width * 9 // 16)
     rows = []
     for name in args.presets or flyable():

@@ -1,13 +1,12 @@
-"""Random and mutated input against everything that reads from outside: nothing but clear errors,
-and none slow.
+"""Feed random and mutated input to everything that reads from outside.
 
     python benchmarks/fuzz.py [--seed 7] [--only osc ...]
 
-For each kind of input: cases, how many were refused, and how long the reading call took, as
-processor time of its thread and by the clock. Ends with 1 where a case raised anything but a
-LiveflightError, took more than 2 ms of the processor (logs, which no show waits for: 100 ms), or
-changed what it must not change. A busy machine shows by the clock. What took more at first, which
-may be the processor's caches, is told, and read twice more: it counts where it took more each time.
+Prints for each kind of input the number of cases, how many were refused, and the time of the
+reading call: processor time of its thread, and elapsed time, which shows a busy machine. Exits with
+1 if a case raised anything but a LiveflightError, took more than 2 ms of processor time (100 ms for
+recordings, which no show waits for), or changed what it must not change. A case that is too slow at
+first, perhaps because of cold caches, is read twice more, and counts if it was too slow each time.
 """
 
 from __future__ import annotations
@@ -40,29 +39,32 @@ class Subject(Protocol):
     name: str
     cases: int
     slowest: float
-    """Seconds of the processor that one case may take."""
+    """Seconds of processor time that one case may take."""
 
     def case(self, chance: random.Random) -> bytes:
-        """An input, mostly bad."""
+        """Return an input, mostly invalid."""
         ...
 
     def lay(self, case: bytes) -> None:
-        """Where it is to be found, if it is to be found somewhere."""
+        """Put the input where the show finds it, if it is a file."""
 
     def read(self, case: bytes) -> Any:
-        """What the show finds in it; this is timed. Raises LiveflightError for what is refused."""
+        """Return what the show reads; this is timed. Raise LiveflightError if it is refused."""
         ...
 
     def check(self, found: Any) -> None:
-        """What `read` found, or None where it was refused. Raises AssertionError where that is
-        nothing to fly with, or something has changed that must not."""
+        """Check what `read` returned, or None where it refused.
+
+        Raise AssertionError if it cannot be used or something changed that must not.
+        """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Clean up."""
 
 
 def mutated(valid: bytes, chance: random.Random) -> bytes:
-    """With a few bytes changed, cut out or put in."""
+    """Return the bytes with a few changed, removed or inserted."""
     data = bytearray(valid)
     for _ in range(chance.randint(1, 6)):
         place = chance.randint(0, len(data))
@@ -71,7 +73,7 @@ def mutated(valid: bytes, chance: random.Random) -> bytes:
 
 
 class OscPackets:
-    """Datagrams to the OSC port, as from this machine."""
+    """Send datagrams to the OSC port, as from this machine."""
 
     name = "osc"
     cases = 20000
@@ -119,7 +121,7 @@ class OscPackets:
                 return mutated(self._message(chance), chance)
 
     def lay(self, case: bytes) -> None:
-        """A datagram is read as it comes."""
+        """Do nothing: a datagram is read as it comes."""
 
     def read(self, case: bytes) -> bool:
         self._bundled = case.startswith(b"#")
@@ -130,7 +132,7 @@ class OscPackets:
         return True
 
     def check(self, found: bool | None) -> None:
-        """A bad message of a bundle leaves the others; a bad message by itself leaves nothing."""
+        """Check that a bad message changes nothing, and spoils no other message of a bundle."""
         messages = self._mailbox.drain()
         for message in messages:
             _check(message)
@@ -149,7 +151,7 @@ class OscPackets:
         return encode(chance.choice(self._addresses), *given)
 
     def _typed(self, chance: random.Random) -> bytes:
-        """A known address, any types and any payload."""
+        """Return a message with a known address, any types and any payload."""
         tags = "".join(chance.choices(self._TAGS, k=chance.randint(0, 18)))
         head = encode(chance.choice(self._addresses))[:-4]
         tail = ("," + tags).encode()
@@ -165,10 +167,10 @@ class OscPackets:
 
 
 def _check(message: Message) -> None:
-    """Whether a control can take it."""
-    assert not isinstance(message, Beat), "no clock speaks OSC"
+    """Check that a control can take the message."""
+    assert not isinstance(message, Beat), "OSC sends no clock"
     row = CONTROLS[message.key]
-    assert row.remote, "a control of the keyboard's"
+    assert row.remote, "a control for the keyboard only"
     match message:
         case Set(_, value):
             assert row.check(value) == value
@@ -182,7 +184,7 @@ SUBJECTS: tuple[type[Subject], ...] = (OscPackets, Presets, CueLists, MidiBindin
 
 
 def fuzz(subject: Subject, seed: int) -> Iterator[str]:
-    """Reads all its cases; a line for every fault, the summary last."""
+    """Read all cases of a subject; yield a line for every fault, and the summary last."""
     chance = random.Random(seed)
     busy, passed, refused, faults, over = [], [], 0, 0, 0
     for number in range(subject.cases):
@@ -215,7 +217,7 @@ def _spread(seconds: list[float]) -> str:
 
 
 def _read(subject: Subject, case: bytes) -> tuple[float, float, Exception | None]:
-    """Seconds of the processor and by the clock, and what was raised."""
+    """Return the processor time, the elapsed time, and what was raised."""
     subject.lay(case)
     found, error = None, None
     clock, busy = time.perf_counter(), time.thread_time()
@@ -232,7 +234,7 @@ def _read(subject: Subject, case: bytes) -> tuple[float, float, Exception | None
 
 
 class _Formatted(logging.Handler):
-    """Makes the text of what is logged, as a show would, and drops it."""
+    """Format the log's lines, as a show would, and drop them."""
 
     def emit(self, record: logging.LogRecord) -> None:
         record.getMessage()
@@ -245,7 +247,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     args = parser.parse_args()
     logging.basicConfig(handlers=[_Formatted()])
-    gc.freeze()  # imports are nobody's case
+    gc.freeze()  # imported modules belong to no case
     well = True
     for subject in SUBJECTS:
         if subject.name in args.only:

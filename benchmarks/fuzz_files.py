@@ -1,5 +1,8 @@
-"""The files that `fuzz.py` tries: presets, recalled in a flight, cue lists, MIDI bindings and logs,
-random or mutated from real ones, in a user's folder of their own."""
+"""Make the files that `fuzz.py` reads: presets, cue lists, MIDI bindings and recordings.
+
+They are random or mutated from real ones, and lie in a user's folder of their own. Presets are
+recalled in a flight.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +44,14 @@ _WORDS = (*CONTROLS, *{row.group for row in ROWS}, "version", "targets", "", "x"
 _CODECS = ("utf-8-sig", "utf-16", "utf-16-be", "utf-32")
 
 _changed: list[str] = []
-"""Places outside the user's folder that were written to."""
+"""Paths outside the user's folder that were written to."""
 _allowed = tempfile.gettempdir()
 _watching: list[bool] = []
-"""Hooks cannot be taken away: one for all subjects."""
+"""Not empty once the audit hook, which cannot be removed, is installed for all subjects."""
 
 
 def _watch(event: str, given: tuple[Any, ...]) -> None:
-    """An audit hook: what is written to must lie in the folder that is allowed."""
+    """Note each write outside the allowed folder; this is an audit hook."""
     writes = event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate") or (
         event == "open" and (given[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
     )
@@ -58,7 +61,7 @@ def _watch(event: str, given: tuple[Any, ...]) -> None:
 
 
 class _Still:
-    """An engine at which every network is loaded and planned."""
+    """Stand in for an engine with every network loaded and planned."""
 
     device, stream = "cpu", 0
 
@@ -79,7 +82,7 @@ class _Still:
 
 
 class Files:
-    """One kind of file. Cases are bytes that `read` finds in a file of the user's folder."""
+    """One kind of file, whose cases are bytes in a file of the user's folder."""
 
     name = ""
     cases = 600
@@ -137,13 +140,13 @@ class Files:
         raise NotImplementedError
 
     def _prepare(self) -> None:
-        """What a show has done before it comes to the file."""
+        """Do what a show does before it reads the file."""
 
     def _find(self) -> Any:
         raise NotImplementedError
 
     def _fly(self, found: Any) -> None:
-        """With what was found; None: it was refused."""
+        """Use what was found; None if it was refused."""
         raise NotImplementedError
 
     def _restructured(self, real: bytes, chance: random.Random) -> bytes:
@@ -151,7 +154,7 @@ class Files:
 
 
 def _mutant(tree: dict[str, Any], chance: random.Random) -> dict[str, Any]:
-    """With some entries of another value, name or number, or gone."""
+    """Return the tree with some entries changed, renamed, repeated or removed."""
     for _ in range(chance.randint(1, 3)):
         node: Any = tree
         while True:
@@ -180,7 +183,7 @@ def _change(node: Any, key: Any, chance: random.Random) -> None:
 
 
 class Presets(Files):
-    """Recalled by name while another look is flown, which stays where the preset is refused."""
+    """Recall presets by name; the previous preset stays if one is refused."""
 
     name = "preset"
     cases = 800
@@ -192,7 +195,7 @@ class Presets(Files):
         return [path.read_bytes() for path in folder("presets").glob("*.toml")]
 
     def _prepare(self) -> None:
-        for name in presets.names():  # a network that torchvision makes takes seconds to trace
+        for name in presets.names():  # tracing torchvision's networks takes seconds
             for target in presets.find(name).named:
                 networks.resolve(target)
         self._flight = _flight()
@@ -200,7 +203,7 @@ class Presets(Files):
 
     def lay(self, case: bytes) -> None:
         super().lay(case)
-        self._before = _look(self._flight)
+        self._before = _state(self._flight)
 
     def _find(self) -> bool:
         flight = self._flight
@@ -211,7 +214,7 @@ class Presets(Files):
         return True
 
     def _fly(self, found: bool | None) -> None:
-        assert found or _look(self._flight) == self._before, "refused, and yet the look has changed"
+        assert found or _state(self._flight) == self._before, "refused, but the flight changed"
 
 
 class CueLists(Files):
@@ -262,7 +265,7 @@ class MidiBindings(Files):
 
 
 class Logs(Files):
-    """Read, and what is said in them is done in a flight."""
+    """Read recordings, and apply their messages to a flight."""
 
     name = "log"
     cases = 500
@@ -311,8 +314,7 @@ def _flight() -> Flight:
     return Flight(Loader(cast(Callable[[], Engine], _Still), background=False), seed=7)
 
 
-def _look(flight: Flight) -> tuple[object, ...]:
-    """All that a preset changes."""
-    return (
-        flight.values(), dict(flight.target_selector.goal), flight.journey.stops, flight.modulation.rows,
-    )  # fmt: skip
+def _state(flight: Flight) -> tuple[object, ...]:
+    """Return everything that a preset changes."""
+    goal = dict(flight.target_selector.goal)
+    return flight.values(), goal, flight.journey.stops, flight.modulation.rows

@@ -1,21 +1,22 @@
-"""A set of so many minutes, played by machine on the real program: a window, UDP, MIDI by JACK's
-virtual ports, a sound file; presets and morphs, faders, pads, plugs pulled. Says whether a frame
-came late because of what was played, beside a flight that is left alone, and keeps the set's log.
+"""Play a set by machine on the real program, and count the frames that are late because of it.
 
     python benchmarks/rehearsal.py --minutes 10 --log set.jsonl
 
-needs a display, JACK (a server is started where none runs) and the extra `midi`.
+The set has a window, UDP, MIDI through JACK's virtual ports and a sound file, with presets, morphs,
+faders, pads and pulled plugs. It is compared with a flight that nobody plays, and recorded. Needs a
+display, JACK (a server is started if none runs) and the extra `midi`.
 
-Control handling is what a frame does to hear and to answer, the laps `control` and `publish`: messages
-drained and applied, glides, morphs and modulation moved on, surfaces polled and told, the log
-written. What counts is the time for which it keeps the frame loop's thread busy, or waiting for a
-lock, for a file or for Python itself. What does not is the time for which that thread could go on
-but the system had another one run, or the machine another system, which happens as often with
-nobody playing. Linux tells: the delay in the run queue, in schedstat; and a thread that never let
-go of its processor, by the count of its context switches, was kept by nothing but its own work,
-whatever time passed. A frame is late where more than 1.5 of the wanted intervals
-pass until the next one begins, and late because of control handling where it would not have been if
-that had taken no longer than it takes, in the median, with nobody playing.
+Control handling is the parts `control` and `tell` of a frame: messages are drained and applied,
+glides, morphs and modulation advance, surfaces are polled and updated, the recording is written.
+The time counts in which this keeps the frame loop's thread busy or waiting for a lock, a file or
+Python itself. The time does not count in which the thread could run but the system ran another one,
+or the machine another system: that happens as often with nobody playing. Linux reports it: the
+delay in the run queue is in schedstat, and a thread without a context switch was kept only by its
+own work, whatever time passed.
+
+A frame is late if more than 1.5 times the wanted interval passes until the next one begins. It is
+late because of control handling if it would have been on time with the median handling time of the
+flight that nobody plays.
 """
 
 from __future__ import annotations
@@ -59,12 +60,11 @@ from liveflight.show.start_flight import Options
 from liveflight.storage import presets
 
 OSC = 2000
-"""Messages of a whole set."""
+"""OSC messages of a whole set."""
 FADERS = [row for row in ROWS if row.kind == "float" and row.group in ("camera", "warp", "colour")]
-RECALLS = 12.0
-"""Seconds from one preset to the next."""
-PLUGS = 30.0
-"""Seconds from one pull or push of the MIDI box's plug to the next."""
+PRESET_EVERY_S = 12.0
+PLUG_EVERY_S = 30.0
+"""Seconds between pulling and pushing the MIDI box's plug."""
 
 _C = ctypes.PyDLL(None)
 
@@ -73,7 +73,7 @@ Frames = list[tuple[float, tuple[float, float, float]]]
 
 @contextmanager
 def jack() -> Iterator[None]:
-    """A server with a made-up sound card."""
+    """Run a JACK server with a dummy sound card."""
     command = ["jackd", "--no-realtime", "-d", "dummy"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         time.sleep(1.0)
@@ -86,7 +86,7 @@ def jack() -> Iterator[None]:
 
 
 class Box:
-    """A MIDI controller whose plug can be pulled."""
+    """Stand in for a MIDI controller whose plug can be pulled."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -110,8 +110,10 @@ class Box:
 
 
 class Performer:
-    """Plays: what is due, when it is due. In a process of its own, as performers are: opening a
-    MIDI port stops all of Python for several frames."""
+    """Play each gesture when it is due.
+
+    It runs in a process of its own: opening a MIDI port stops all of Python for several frames.
+    """
 
     def __init__(self, port: int, seconds: float) -> None:
         self._port, self._seconds = port, seconds
@@ -131,10 +133,10 @@ class Performer:
         begun = time.perf_counter()
         doings: list[tuple[float, Callable[[int], None]]] = [
             (self._seconds / OSC, self._fade),
-            (RECALLS, self._recall),
+            (PRESET_EVERY_S, self._recall),
             (0.05, self._turn),
             (60 / 125 / 24, self._tick),
-            (PLUGS, self._plug),
+            (PLUG_EVERY_S, self._plug),
             (7.0, self._press),
         ]
         due = [(every, 0, doing) for every, doing in doings]
@@ -185,16 +187,15 @@ def _networks(name: str) -> set[str]:
 
 
 def play(port: int, seconds: float) -> dict[str, int]:
-    """What was done."""
+    """Play a set and return what was done."""
     return Performer(port, seconds).play()
 
 
 class Handling(FrameTimer):
-    """Laps that tell apart, of the parts that are control handling, what the frame loop's thread
-    was kept by and what it was kept from. Keeps each frame's, once it has ended."""
+    """Measure for each frame what control handling costs the frame loop's thread."""
 
     frames: list[tuple[float, float, float]]
-    """Seconds of each: busy on the processor, kept, kept from."""
+    """Seconds of each frame: on the processor, kept by handling, kept from running."""
 
     def __init__(self, finish: Callable[[], None]) -> None:
         super().__init__(finish)
@@ -221,10 +222,9 @@ class Handling(FrameTimer):
             self._sums = [sum(each) for each in zip(self._sums, added, strict=True)]
 
     def _read(self) -> tuple[float, float, float, int]:
-        """Of this thread, seconds on the processor, in all and waiting for a processor, and how
-        often it let go of its processor."""
-        # As `os.pread`, but without letting another thread have Python, which costs a frame more
-        # than all that is measured here.
+        """Return this thread's processor time, elapsed time, queueing time and context switches."""
+        # Like `os.pread`, but without releasing Python's lock, which would cost a frame more than
+        # everything measured here.
         assert _C.pread(self._queue, self._text, 99, 0) > 0
         queued = int(self._text.value.split()[1]) / 1e9
         gone = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
@@ -234,8 +234,10 @@ class Handling(FrameTimer):
 def perform(
     seconds: float, log: Path | None, sound: Path | None, pool: ProcessPoolExecutor | None
 ) -> tuple[float, Frames]:
-    """Flies for so long; where there is a `pool`, somebody plays. The rate that was wanted, and of
-    each frame the interval to the next and what `Handling` tells."""
+    """Fly for this many seconds, with somebody playing if there is a `pool`.
+
+    Return the wanted rate, and for each frame the interval to the next and `Handling`'s seconds.
+    """
     threading.Thread(target=engines.preload, daemon=True).start()
     window = Window((640, 360))
     fps = usual_rate(window.ctx.info["GL_RENDERER"])
@@ -262,7 +264,7 @@ def perform(
     if played:
         print(f"  played: {played.result()}")
     show.close()
-    # Of a frame, its interval is known as the next one begins.
+    # A frame's interval is known only once the next one begins.
     return fps, list(zip(intervals, show.frame_timer.frames, strict=True))[1:]
 
 
@@ -271,7 +273,7 @@ def _until(events: Callable[[], Any], end: float) -> Callable[[], Any]:
 
 
 def _figures(frames: Frames, fps: float, usual: float) -> dict[str, Any]:
-    """`usual`: seconds that control handling takes with nobody playing."""
+    """Return the figures; `usual` is the handling time in seconds with nobody playing."""
     limit = 1.5 / fps
     late = [(interval, kept) for interval, (_, kept, _) in frames if interval > limit]
     caused = [each for each in late if each[0] - max(each[1] - usual, 0.0) <= limit]
@@ -299,7 +301,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--log", type=Path, help="the set's log, for liveflight render --replay")
-    parser.add_argument("--sound", type=Path, help="an audio file to be heard")
+    parser.add_argument("--sound", type=Path, help="an audio file as sound input")
     args = parser.parse_args()
     with TemporaryDirectory() as home, jack():
         os.environ["XDG_CONFIG_HOME"] = home
@@ -307,7 +309,7 @@ def main() -> None:
         write(dump(MidiMap([knob])), default_path())
         app.FrameTimer = Handling  # type: ignore[misc]
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            pool.submit(int).result()  # there before it is needed
+            pool.submit(int).result()  # starts the process before it is needed
             usual: float | None = None
             for title, player in (("left alone", None), ("played", pool)):
                 seconds = args.minutes * 60 if player else min(args.minutes * 60, 60)

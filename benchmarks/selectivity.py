@@ -1,14 +1,15 @@
-"""Do flights excite the filters they were flown for? Renders ten filters per layer with the command
-line and judges each last frame by an independent implementation of the network.
+"""Measure how selectively flights excite the filters they are flown for.
 
     python benchmarks/selectivity.py [--network vgg16] [--layers conv3_3 ...] [--filters 10]
                                      [--keep FOLDER]
 
-For each layer: how many of the flights excite their own filter more than any other flight's last
-frame does, and each filter's rank among all filters of its layer (mean activation, standardised
-over 64 pictures of noise). For each picture: mean brightness, pixels with any colour at its limit,
-and the dot grid: the strongest peak of the brightness spectrum at the network's strides against its
-surroundings, which stays below 20 for regular textures and rises far above it for a grid.
+Renders ten filters per layer with the command line, and judges each last frame with an independent
+implementation of the network. Prints for each layer how many flights excite their own filter more
+than any other flight does, and each filter's rank in its layer (mean activation, standardised over
+64 pictures of noise). Prints for each picture its mean brightness, the share of pixels with a
+colour at its limit, and the dot grid: the strongest peak of the brightness spectrum at the
+network's strides, relative to its surroundings. It stays below 20 for regular textures and is far
+higher for a grid.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ NOISE = 64
 
 
 class Judge:
-    """An implementation of a network that is not liveflight's."""
+    """Judge pictures by an independent implementation of a network."""
 
     def __init__(self, name: str) -> None:
         self.known = network(name)
@@ -50,7 +51,7 @@ class Judge:
 
     @torch.no_grad()
     def means(self, layer: str, pictures: np.ndarray) -> np.ndarray:
-        """Mean activation of every filter: (N, C) of pictures (N, H, W, 3) in 0..1."""
+        """Return each filter's mean activation (N, C) for pictures (N, H, W, 3) in 0..1."""
         found: list[Tensor] = []
         hook = self._place(layer).register_forward_hook(
             lambda module, given, out: found.append(out.clone())
@@ -93,7 +94,7 @@ def _vgg16() -> nn.Sequential:
 def last_frame(
     judge: Judge, target: tuple[str, int], seconds: float, folder: Path, more: list[str]
 ) -> np.ndarray:
-    """Flies one target into a video; its last frame, at canvas size: (H, W, 3) in 0..1."""
+    """Render one target; return the last frame at canvas size, (H, W, 3) in 0..1."""
     layer, number = target
     video = folder / f"{layer}-{number}.mp4"
     command = [sys.executable, "-m", "liveflight", "render", "--network", judge.known.name]
@@ -111,8 +112,10 @@ def last_frame(
 
 
 def dot_grid(picture: np.ndarray) -> float:
-    """The strongest peak of the brightness spectrum at the frequency of a stride (2, 4, 8 or 16
-    pixels) against the median of its surroundings, as a ratio."""
+    """Return the strongest peak of the brightness spectrum at the frequency of a stride.
+
+    Strides are 2, 4, 8 and 16 pixels. The peak is a ratio to the median of its surroundings.
+    """
     grey = picture.mean(2)
     spectrum = np.abs(np.fft.fft2(grey - grey.mean()))
     height, width = spectrum.shape
@@ -158,6 +161,7 @@ def main() -> None:
 def report(
     layer: str, filters: list[int], frames: np.ndarray, judge: Judge, noise: np.ndarray
 ) -> None:
+    """Print a line per filter of a layer."""
     still = judge.means(layer, noise)
     scores = (judge.means(layer, frames) - still.mean(0)) / (still.std(0) + 1e-6)
     own_wins = 0

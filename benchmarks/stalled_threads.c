@@ -1,5 +1,5 @@
-// Preloaded by stalled_threads.py: stops each of llvmpipe's threads for a moment where it has told that a picture
-// is drawn and still holds that picture's lock, and counts the locks that are taken down while they are held.
+// Preloaded by stalled_threads.py. Stops each of llvmpipe's threads for a moment after it has signalled that a picture
+// is drawn, while it still holds that picture's lock. Counts the locks that are destroyed while they are held.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -9,8 +9,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-// Microseconds, of which the system makes some 60. Not more: a thread that is stopped for longer has the program wait
-// for it, which is what does no harm.
+// Microseconds; the system makes about 60 of one. With a longer stop the program waits for the thread, which is
+// harmless.
 enum { MOMENT = 1 };
 
 static unsigned long taken_down, held;
@@ -23,7 +23,7 @@ static int drawing(void) {
 
 int pthread_cond_broadcast(pthread_cond_t *condition) {
     static int (*next)(pthread_cond_t *);
-    // Its default version; x86-64 has an older one besides, which dlsym would find.
+    // The default version: dlsym would find the older one that x86-64 also has.
     if (!next) next = (int (*)(pthread_cond_t *))dlvsym(RTLD_NEXT, "pthread_cond_broadcast", "GLIBC_2.3.2");
     if (!next) next = (int (*)(pthread_cond_t *))dlsym(RTLD_NEXT, "pthread_cond_broadcast");
     int result = next(condition);
@@ -37,10 +37,10 @@ int pthread_mutex_destroy(pthread_mutex_t *mutex) {
     __atomic_add_fetch(&taken_down, 1, __ATOMIC_RELAXED);
     volatile int *lock = &mutex->__data.__lock;
     if (*lock) __atomic_add_fetch(&held, 1, __ATOMIC_RELAXED);
-    while (*lock) usleep(MOMENT);  // or memory would be damaged from here on
+    while (*lock) usleep(MOMENT);  // otherwise memory would be damaged from here on
     return next(mutex);
 }
 
-__attribute__((destructor)) static void tell(void) {
+__attribute__((destructor)) static void report(void) {
     dprintf(STDERR_FILENO, "locks taken down: %lu, while held: %lu\n", taken_down, held);
 }

@@ -1,11 +1,11 @@
-"""Whether Mesa's software driver, drawing a show, frees what a thread of its own still writes to,
-where those threads are stopped at the worst moment: see `liveflight.render.mesa_fences`.
+"""Count what Mesa's software driver frees while a thread of its own still writes to it.
 
     python benchmarks/stalled_threads.py [--seconds 60] [--unkept]
 
-needs a display, glibc, cc and ffmpeg. `--unkept`: without what `fences` does about it, for
-comparison. Ends with 1 where anything was freed so. A picture of another size is not among what is
-drawn here: its mipmaps are made by the driver once, unkept.
+The driver draws a show while its threads are stopped at the worst moment; see
+`liveflight.render.mesa_fences`. Needs a display, glibc, cc and ffmpeg. `--unkept` runs without the
+workaround, for comparison. Exits with 1 if anything was freed too early. No picture changes its
+size here: the driver makes the first mipmaps of a new size without the workaround.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ FPS = 30.0
 
 
 def fly(seconds: float, footage: str, *, kept: bool) -> None:
-    """A show in a window that grows on footage as on a camera's pictures."""
+    """Fly in a window, with the footage in place of a camera."""
     window = Window((640, 360))
     renderer = window.ctx.info["GL_RENDERER"]
     if not mesa_fences.needed(window.ctx):
-        sys.exit(f"drawn by {renderer}, not by llvmpipe: set LIBGL_ALWAYS_SOFTWARE=1")
+        sys.exit(f"GL is {renderer}, not llvmpipe: set LIBGL_ALWAYS_SOFTWARE=1")
     if not kept:
         mesa_fences.needed = lambda ctx: False
     watched, end = TimedOutput(window), time.perf_counter() + seconds
@@ -74,7 +74,7 @@ def main() -> None:
         shown = subprocess.run(
             command, env=preloaded, stderr=subprocess.PIPE, text=True, timeout=args.seconds + 60
         )
-    # Of the show, and of each program that it starts.
+    # One line comes from the show and one from each program that it starts.
     counts = re.findall(r"locks taken down: (\d+), while held: (\d+)", shown.stderr)
     if shown.returncode or not counts:
         sys.exit(shown.stderr)

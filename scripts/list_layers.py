@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Writes down the layers of networks/catalogue.py's named networks as this torchvision has them."""
+"""Write networks/*.tsv anew: the layers of the named networks in this torchvision."""
 
 from pathlib import Path
 

