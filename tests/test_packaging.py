@@ -1,4 +1,4 @@
-"""What travels in the wheel, and that it runs from there with the checkout out of sight."""
+"""Test the wheel's content, and that it runs without the checkout."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 
 def uv(*arguments: str | Path, cwd: Path) -> str:
-    # Everything that is needed is installed already: a network must not be.
+    # Everything needed is installed already, and there may be no network.
     return run(sys.executable, "-m", "uv", "--offline", *arguments, cwd=cwd)
 
 

@@ -1,4 +1,4 @@
-"""scripts/fly and scripts/test without a network: a stand-in for Python notes what it is asked."""
+"""Test scripts/fly and scripts/test without a network; a stand-in for Python notes its calls."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the scripts are for a POSIX shell")
 
-# Makes an environment by copying itself. Fails, or kills the script that called it, at a command
-# that has the words in the file beside the log.
+# Makes an environment by copying itself. Fails, or kills the calling script, at a command that has
+# the words of the file LOG.fail or LOG.kill.
 STAND_IN = """#!/bin/bash
 echo "$*" >>"$LOG"
 case "$*" in
@@ -29,7 +29,7 @@ esac
 
 
 class Checkout:
-    """A copy of the scripts in a folder with a space in its name, and a python3 that pretends."""
+    """A copy of the scripts in a folder with a space in its name, and a stand-in for python3."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "my flight"
@@ -47,7 +47,7 @@ class Checkout:
         self.environment = {**os.environ, "PATH": path, "LOG": str(self.log)}
 
     def run(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The script's outcome; `asked` then holds what Python was asked for in that run."""
+        """Run a script; `asked` then holds the calls of Python in that run."""
         self.log.unlink(missing_ok=True)
         done = subprocess.run(
             [self.root / "scripts" / script, *arguments],

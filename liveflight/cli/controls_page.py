@@ -18,15 +18,15 @@ _HEAD = """# Every control
 
 Made by `liveflight controls --markdown`; do not edit.
 
-A plain OSC address takes and tells a fader position 0 to 1; the address and `/raw` the unit listed;
-the address and `/add` a signed step; `?` is answered. A choice is taken by its name, by its number
-as an int or by a fader position, and at `/raw` by its number, int or float: a surface that only
-sends floats chooses there. A trigger takes nothing or 1. Slashes at an address's end do not count.
-The OSCQuery node is the plain address. Whatever has no key of its own is picked from the list of
-all controls (C) and moved with the arrows. MIDI learn takes every control that can be moved or
-fired.
+A plain OSC address takes and reports a fader position from 0 to 1. With `/raw` at its end, an address
+uses the listed unit; with `/add` it takes a signed step; `?` asks for the value. A choice is set by its
+name, by its number as an int, or by a fader position. At `/raw` it is set by its number, as an int or a
+float, since some surfaces only send floats. A trigger takes nothing or 1. Slashes at an address's end
+are ignored. The OSCQuery node is the plain address. A control without a key of its own is picked from
+the list of all controls (C) and moved with the arrows. MIDI learn works for every control that can be
+moved or fired.
 
-A preset writes a switch that is on as `true`, one that is off as `false`.
+A preset writes a switch as `true` or `false`.
 """
 _COLUMNS = ("control", "what it does", "allowed", "default", "keys", "OSC and OSCQuery", "MIDI")
 
@@ -45,18 +45,21 @@ def _line(cells: tuple[str, ...]) -> str:
 
 
 def _cells(row: Control) -> tuple[str, ...]:
-    told = row.kind in ("told", "meter")
-    default = "" if told or row.kind in ("trigger", "text") else row.shown(row.default)
-    allowed = {"trigger": "", "meter": f"tells {row.unit or 'a number'}", "told": "tells a text"}
-    moved = "it tells" if told else "yes"
+    read_only = row.kind in ("told", "meter")
+    default = "" if read_only or row.kind in ("trigger", "text") else row.shown(row.default)
+    allowed = {
+        "trigger": "",
+        "meter": f"reports {row.unit or 'a number'}",
+        "told": "reports a text",
+    }
     return (
         f"`{row.key}`",
         row.help,
         allowed.get(row.kind, row.range) + (f"; `/raw` {row.indices}" if row.choices else ""),
         default,
-        "it tells" if told else _keys(row),
+        "read only" if read_only else _keys(row),
         _addresses(row),
-        moved,
+        "read only" if read_only else "yes",
     )
 
 
@@ -71,7 +74,7 @@ def _keys(row: Control) -> str:
 
 def _addresses(row: Control) -> str:
     if not row.remote:
-        return "from no network"
+        return "keys only"
     return ", ".join(f"`{address}`" for address in (row.address, row.alias) if address)
 
 

@@ -1,4 +1,4 @@
-"""`liveflight atlas` and `liveflight find`, from the command line to files and terminals."""
+"""Test `liveflight atlas` and `liveflight find`, from the command line to files and terminals."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from tiny_network import register, tiny_module
 from liveflight import engines
 from liveflight.__main__ import main
 from liveflight.cli import commands, filter_table
-from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
-from liveflight.networks.atlas import maker as making
-from liveflight.networks.atlas import sheets
+from liveflight.core.contracts import Ascent, Canvas, Mix
+from liveflight.networks.atlas import maker, sheets
 
 LITE = "efficientnet_lite0"
 RED, BLUE = (200, 30, 10), (10, 20, 220)
@@ -32,7 +31,7 @@ RED, BLUE = (200, 30, 10), (10, 20, 220)
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The user's folders, and an empty working folder."""
+    """Return a folder with the user's folders and an empty working folder in it."""
     for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     (tmp_path / "here").mkdir()
@@ -53,7 +52,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 @pytest.fixture
 def photo(home: Path) -> Path:
-    """Stripes, not square."""
+    """Return a picture of stripes, not square."""
     wave = np.sin(np.arange(90) * 0.9) * 100 + 128
     picture = np.broadcast_to(wave[None, :, None], (60, 90, 3)).astype(np.uint8)
     Image.fromarray(picture).save(home / "stripes.png")
@@ -104,7 +103,7 @@ def test_an_atlas_by_an_earlier_recipe_is_made_again(
     assert main(["atlas", "vgg16", "--layers", "conv1_2"]) == 0
     assert "was made with other settings: it is made again\n" in capsys.readouterr().out
     assert list(sheets.read(index.parent)) == ["conv1_2"]
-    assert sheets.recipe(index.parent) == making.Recipe().name
+    assert sheets.recipe(index.parent) == maker.Recipe().name
 
 
 def nothing_else(folder: Path) -> None:
@@ -325,7 +324,7 @@ sys.exit(cli.main(sys.argv[2:]))
 
 
 def on_a_terminal(home: Path, *given: str) -> str:
-    """What a terminal of 60 columns gets of a command."""
+    """Return what a command writes to a terminal of 60 columns."""
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (40, 60))

@@ -35,7 +35,7 @@ STEM = ["--network", "efficientnet_lite0", "--layer", "stem", "--filter", "3"]
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty working folder, with the user's own folders and torch's cache in it."""
+    """Return an empty working folder, with the user's own folders and torch's cache in it."""
     for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TORCH_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -49,7 +49,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def refused(capsys: pytest.CaptureFixture[str], *given: str) -> str:
-    """The one line on stderr of a command that ends with exit code 2."""
+    """Return the one line on stderr of a command that ends with exit code 2."""
     assert main(given) == 2
     out, error = capsys.readouterr()
     assert out == ""
@@ -551,13 +551,12 @@ def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch
     assert rendered == [(options, 1.5, (96, 64), Path("there.mp4"), "next")]
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.kind == "float"], ids=lambda r: r.key)
-def test_a_setting_is_read_as_a_preset_would_write_it(row: object) -> None:
-    control = next(one for one in ROWS if one is row)
-    for value in (control.minimum, control.default, control.maximum):
-        read = arguments.assignment(f" {control.key} = {value} ")
-        assert read == (control.key, value)
-        assert type(read[1]) is float
+def test_a_setting_is_read_as_a_preset_would_write_it() -> None:
+    for row in (row for row in ROWS if row.kind == "float"):
+        for value in (row.minimum, row.default, row.maximum):
+            read = arguments.assignment(f" {row.key} = {value} ")
+            assert read == (row.key, value), row.key
+            assert type(read[1]) is float, row.key
 
 
 @pytest.mark.parametrize("text", ["320x180", "320X180", "00320x0180"])
@@ -575,7 +574,7 @@ def test_other_sizes_are_refused(text: str) -> None:
 
 
 def decoded(path: Path) -> np.ndarray:
-    """All pictures of a 96x64 video."""
+    """Return all pictures of a 96x64 video."""
     import imageio_ffmpeg
 
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(path)]

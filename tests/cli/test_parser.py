@@ -5,13 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from fake_engine import FakeEngine
 
 from liveflight import engines
 from liveflight.cli import parser
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.diagnostics.bench.plan import Plan
-from liveflight.show import start_flight
-from liveflight.show.start_flight import Options
+from liveflight.show.flight import Flight
+from liveflight.show.loader import Loader
+from liveflight.show.start_flight import Options, start_flight
 from liveflight.storage import recording
 from liveflight.storage.cue_lists import Cue, CueList
 from liveflight.storage.presets import Preset
@@ -96,7 +98,9 @@ def test_all_is_all_three() -> None:
 ])  # fmt: skip
 def test_what_a_log_says_cannot_be_said_beside_it(given: str, tmp_path: Path) -> None:
     args = parser.parse(f"render --replay {tmp_path / 'a.log'} {given}".split())
-    with pytest.raises(LiveflightError, match=f"{given.split()[0]} comes from the recording: leave"):
+    with pytest.raises(
+        LiveflightError, match=f"{given.split()[0]} comes from the recording: leave"
+    ):
         parser.options(args)
 
 
@@ -214,16 +218,23 @@ def test_other_users_homes_are_found_and_unknown_users_left_as_they_are() -> Non
 
 @pytest.mark.parametrize("given", ["image", "camera", "preset", "sound", "weights"])
 def test_an_address_is_no_file(given: str) -> None:
-    with pytest.raises(LiveflightError, match=rf"argument --{given}: 'https://a/b' is a web address"):
+    with pytest.raises(
+        LiveflightError, match=rf"argument --{given}: 'https://a/b' is a web address"
+    ):
         parser.parse([f"--{given}", "https://a/b"])
+
+
+def started(*given: str) -> recording.Recording:
+    """Return how a flight with these options starts."""
+    flight = Flight(Loader(FakeEngine, background=False), seed=1)
+    return start_flight(flight, parser.options(parser.parse(["--canvas", "64x36", *given])))
 
 
 @pytest.mark.parametrize("name", ["SHOUT.TOML", "Notepad.toml.txt"])
 def test_a_preset_or_cue_list_is_a_file_by_its_suffix(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text('version = 1\ntargets = ["vgg16:conv4_1:17"]\n')
-    given = parser.options(parser.parse(["--preset", str(path)]))
-    assert start_flight._preset(given).name == name.partition(".")[0]
+    assert started("--preset", str(path)).preset.name == name.partition(".")[0]
     path.write_text('version = 1\n[[cue]]\npreset = "reef"\nhold = true\n')
-    given = parser.options(parser.parse(["--cues", str(path)]))
-    assert start_flight._cues(given) == CueList(name.partition(".")[0], (Cue("reef", hold=True),))
+    cues = started("--cues", str(path)).cues
+    assert cues == CueList(name.partition(".")[0], (Cue("reef", hold=True),))

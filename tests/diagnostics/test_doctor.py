@@ -40,7 +40,7 @@ def healthy(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def examined(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Finding]]:
-    """The findings by name, where trials answer as `healthy` does, or as is said."""
+    """Return the findings by name; trials answer as `healthy` does unless told otherwise."""
     monkeypatch.setattr(doctor, "has_display", lambda: True)
     monkeypatch.setattr(doctor.platform, "system", lambda: "Linux")
 

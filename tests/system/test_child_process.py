@@ -46,7 +46,7 @@ def stuck(given):
 
 @pytest.fixture
 def functions(tmp_path: Path) -> dict[str, str]:
-    """The environment in which a child finds the module `functions`."""
+    """Return the environment in which a child finds the module `functions`."""
     (tmp_path / "functions.py").write_text(textwrap.dedent(FUNCTIONS))
     path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     return {"PYTHONPATH": path, "WORD": "grüße"}
@@ -97,7 +97,7 @@ def test_where_no_process_can_be_started_the_cause_is_said(
 
 @pytest.fixture
 def stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current folder with modules that leave a file behind when they are run."""
+    """Return a current folder with modules that leave a file behind when they are run."""
     folder = tmp_path / "stick"
     folder.mkdir()
     for name in ("json", "argparse", "link", "sounddevice", "rtmidi", "numpy"):
@@ -132,7 +132,8 @@ def test_a_checkout_that_is_not_installed_flies_from_its_own_folder(tmp_path: Pa
     (tmp_path / "liveflight").symlink_to(Path(liveflight.__file__).parent)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[0] = '-m'; import liveflight;"
-        "from liveflight.system.child_process import ask; ask('liveflight.diagnostics.probes:link', {}, 60);"
+        "from liveflight.system.child_process import ask;"
+        "ask('liveflight.diagnostics.probes:link', {}, 60);"
         "print(liveflight.__file__, sys.path[-1])"
     )
     started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -163,8 +164,10 @@ def test_programs_of_the_current_folder_are_not_found(
     monkeypatch.setenv("PATH", f"{listed}{os.pathsep}{elsewhere}")
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    assert child_process.program("cc") == kernels._found() == str(elsewhere / "cc")
+    assert child_process.program("cc") == str(elsewhere / "cc") and kernels.has_compiler()
     assert ffmpeg.find() == str(elsewhere / "ffmpeg")
     assert child_process.environment()["PATH"] == str(elsewhere)
-    assert child_process.program("./cc") == "./cc"  # who says where is served
+    assert child_process.program("./cc") == "./cc"  # a path is taken as it is
     assert child_process.program("no-such-program") is None
+    monkeypatch.setenv("PATH", listed)
+    assert child_process.program("cc") is None and not kernels.has_compiler()

@@ -114,7 +114,7 @@ def test_a_folder_of_our_own_is_closed_and_what_others_could_write_is_not_read(
 def test_a_teams_folder_that_is_called_as_we_are_stays_open(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A checkout, or a user's home."""
+    """The folder may be a checkout, or a user's home."""
     team = tmp_path / "liveflight"
     caches = team / place
     monkeypatch.setattr(folders, "caches", lambda: caches)
@@ -143,7 +143,7 @@ def test_temporary_files_are_ours_alone_too(
 
 @pytest.fixture
 def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for a user number without HOME and without an entry in the system's list."""
+    """Act as for a user without HOME and without an entry in the system's list."""
 
     def unknown(*given: object) -> Path:
         raise RuntimeError("could not determine the home directory")

@@ -125,7 +125,7 @@ def test_what_nohup_switched_off_stays_off() -> None:
 def test_one_that_comes_while_libraries_load_ends_a_start(
     name: str, module: str, tmp_path: Path
 ) -> None:
-    """In place of the library, something that sends it and swallows what is raised."""
+    """Replace the library by a module that sends the signal and swallows the exception."""
     fake = SWALLOW.format(signal=name) + "swallow()\nprint('it went on', flush=True)\nos._exit(7)"
     (tmp_path / f"{module}.py").write_text(fake)
     given = ["-m", "liveflight", "--osc-port", "0"]

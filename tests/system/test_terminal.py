@@ -16,19 +16,19 @@ SHELL = 'exec "$0" "$@"'
 
 
 def run(code: str, redirect: str = "", **named: object) -> subprocess.CompletedProcess[bytes]:
-    """A program of this Python, with a shell's redirection."""
+    """Run code in this Python with a shell's redirection."""
     command = ["sh", "-c", f"{SHELL} {redirect}", sys.executable, "-c", code]
     return subprocess.run(command, capture_output=True, timeout=120, check=False, **named)  # type: ignore[call-overload, no-any-return]
 
 
 def program(*given: str, before: str = "pass") -> str:
-    """The code of `liveflight` with these arguments."""
+    """Return code that runs `liveflight` with these arguments."""
     start = "from liveflight import __main__ as cli; from liveflight.cli import commands"
     return f"import sys; {start}; {before}; sys.argv[1:] = {list(given)!r}; cli.program()"
 
 
 RENDERED = "commands.render_video = lambda *given: print('4 frames in', 'caf\\udce9 \\u591c') or 0"
-"""Stands for a good render into a file of that name."""
+"""Replaces the render by one that succeeds, with a file of that name."""
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ISO-8859-1", "utf-8"])

@@ -1,4 +1,4 @@
-"""What a soak is judged by, and one real flight of a second."""
+"""Test how a soak is judged, and run one real flight of a second."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def samples(
     threads: Callable[[int], int] = lambda second: 40,
     minutes: float = MINUTES,
 ) -> list[Sample]:
-    """One a second."""
+    """Return one sample a second."""
     return [
         Sample(float(second), resident(second / 60), files(second), threads(second))
         for second in range(int(60 * minutes))
