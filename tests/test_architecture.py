@@ -10,6 +10,7 @@ engines import networks. Imports inside functions count; those for type checkers
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,6 +81,8 @@ HEAVY = [
     "aiohttp", "sounddevice", "link",
 ]  # fmt: skip
 MOST_LINES = 320
+PROSE = ("liveflight", "scripts", "benchmarks")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def module_name(path: Path) -> str:
@@ -208,6 +211,18 @@ def test_the_core_reads_no_clock_and_starts_no_thread(module: str) -> None:
 def test_modules_stay_small(module: str) -> None:
     lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
     assert lines <= MOST_LINES, f"{module} has {lines} lines: split it by noun"
+
+
+def test_docstrings_say_what_the_code_does() -> None:
+    """Find what ruff's D401 passes over, such as a module's "What ..." in place of a sentence."""
+    found = []
+    for path in sorted(path for name in PROSE for path in (ROOT / name).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, DOCUMENTED) and (text := ast.get_docstring(node)):
+                first = text.splitlines()[0]
+                if re.match(r"(What|Whether|How|Why|Where|Who)\b", first):
+                    found.append(f"{path.relative_to(ROOT)}:{node.body[0].lineno}: {first}")
+    assert not found, "begin these with a verb:\n" + "\n".join(found)
 
 
 @pytest.mark.parametrize(

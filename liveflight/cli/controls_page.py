@@ -18,13 +18,13 @@ _HEAD = """# Every control
 
 Made by `liveflight controls --markdown`; do not edit.
 
-A plain OSC address takes and reports a fader position from 0 to 1. With `/raw` at its end, an address
-uses the listed unit; with `/add` it takes a signed step; `?` asks for the value. A choice is set by its
-name, by its number as an int, or by a fader position. At `/raw` it is set by its number, as an int or a
-float, since some surfaces only send floats. A trigger takes nothing or 1. Slashes at an address's end
-are ignored. The OSCQuery node is the plain address. A control without a key of its own is picked from
-the list of all controls (C) and moved with the arrows. MIDI learn works for every control that can be
-moved or fired.
+A plain OSC address takes and reports a fader position from 0 to 1. With `/raw` at its end, an
+address uses the listed unit; with `/add` it takes a signed step; `?` asks for the value. A choice
+is set by its name, by its number as an int, or by a fader position. At `/raw` it is set by its
+number, as an int or a float, since some surfaces only send floats. A trigger takes nothing or 1.
+Slashes at an address's end are ignored. The OSCQuery node is the plain address. A control without
+a key of its own is picked from the list of all controls (C) and moved with the arrows. MIDI learn
+works for every control that can be moved or fired.
 
 A preset writes a switch as `true` or `false`.
 """
