@@ -64,7 +64,6 @@ HOMES = {
     "zeroconf": {"controllers.oscquery.announcement", "diagnostics.probes"},
     "ifaddr": {"controllers.oscquery.announcement"},
     "mido": {"controllers.midi.input"},
-    "tomlkit": {"storage.presets", "controllers.midi.bindings"},
     "rtoml": {"storage.toml_text"},
     "platformdirs": {"system.folders"},
     "rtmidi": {"controllers.midi.ports"},

@@ -14,13 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import tomlkit
 
 from liveflight.core import modulation
 from liveflight.core.contracts import LiveflightError, Target, Value, nearest
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.storage import library
+from liveflight.storage import library, toml_text
 from liveflight.system.resources import folder
 
 VERSION = 1
@@ -175,16 +174,10 @@ def table(preset: Preset) -> dict[str, Any]:
 
 def dump(preset: Preset) -> str:
     """The preset as TOML text; weights are rounded to what a reader cares for."""
-    document = tomlkit.document()
-    for key, value in table(preset).items():
-        if key == "targets":
-            value = [{**one, "weight": float(f"{one['weight']:.4g}")} for one in value]
-        if key == "modulation":
-            rows = document[key] = tomlkit.aot()
-            rows.extend(tomlkit.item(row) for row in value)
-        else:
-            document[key] = value
-    return tomlkit.dumps(document)
+    data = table(preset)
+    for entry in data["targets"]:
+        entry["weight"] = float(f"{entry['weight']:.4g}")
+    return toml_text.dump(data)
 
 
 def _files() -> dict[str, Path]:

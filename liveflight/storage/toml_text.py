@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import rtoml
@@ -111,6 +112,11 @@ def parse(text: str) -> dict[str, Any]:
         if "recurs" in str(error):
             raise RecursionError from error
         raise LiveflightError(_explained(text, str(error))) from error
+
+
+def dump(data: Mapping[str, Any]) -> str:
+    """Return the TOML text of a table; values come before the tables in it."""
+    return rtoml.dumps(data)
 
 
 def _explained(text: str, complaint: str) -> str:
