@@ -14,7 +14,6 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
-
 from liveflight import networks
 from liveflight.controllers.midi import bindings
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Source

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-
 from liveflight.core.contracts import LiveflightError, nearest
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS
