@@ -49,7 +49,7 @@ class Preset:
     """Control key -> value in the control's unit; what is missing is the control's default."""
     journey: tuple[Target, ...] = ()
     """Where the autopilot goes, in order."""
-    modulation: tuple[modulation.Row, ...] = ()
+    modulation: tuple[modulation.ModulationRow, ...] = ()
     """What moves its controls."""
     corners: tuple[Target, ...] = ()
     """The XY pad's four targets; empty: the pad is off."""
