@@ -158,12 +158,12 @@ def test_only_a_version_is_a_preset_that_leaves_the_targets_alone() -> None:
 
 DEEP = "[" * 5000 + "]" * 5000
 BAD_TEXT = {
-    "empty": ("", "it says no version: write version = 1 in its first line"),
-    "no version": ('title = "x"', "it says no version: write version = 1 in its first line"),
+    "empty": ("", "it has no version: write version = 1 in its first line"),
+    "no version": ('title = "x"', "it has no version: write version = 1 in its first line"),
     "wrong version": ("version = 2", "version = 2: allowed is 1: a newer liveflight wrote it"),
     "version as text": ('version = "1"', "version = '1': allowed is 1: write version = 1"),
     "version mistyped": ("verison = 1", "no 'verison'; did you mean 'version'?"),
-    "version in a table": ("[camera]\nversion = 1", "it says no version: write version = 1"),
+    "version in a table": ("[camera]\nversion = 1", "it has no version: write version = 1"),
     "a cue list": (
         'version = 1\n[[cue]]\npreset = "reef"',
         "there is no 'cue': the file is a cue list, for --cues",
