@@ -24,7 +24,7 @@ from liveflight import app as app_module
 from liveflight import engines
 from liveflight.app import App, build, run
 from liveflight.controllers.osc.input import OscInput
-from liveflight.core.ascent import LONGEST
+from liveflight.core.ascent import LONGEST_TICK_S
 from liveflight.core.contracts import (
     Ascent,
     Canvas,
@@ -477,7 +477,7 @@ def test_after_a_long_tick_the_picture_does_not_leap(begin: Begin) -> None:
     show.worker.finish()
     show.worker.hold = False
     show.frame()
-    assert show.engine.asked[-1][1].amount == pytest.approx(0.9 * LONGEST)
+    assert show.engine.asked[-1][1].amount == pytest.approx(0.9 * LONGEST_TICK_S)
 
 
 def test_freezing_holds_the_tick_in_flight(begin: Begin) -> None:
