@@ -10,11 +10,8 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from liveflight.core.contracts import LiveflightError, Value, nearest
+from liveflight.core.contracts import LiveflightError, Size, Value, nearest
 from liveflight.core.controls import find
-
-Size = tuple[int, int]
-"""Width and height in pixels."""
 
 _MIN_SIDE_PX, _MAX_SIDE_PX = 16, 16384
 

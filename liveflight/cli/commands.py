@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from liveflight.cli import filter_commands, listings, parser
-from liveflight.cli.arguments import Size
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.storage import new_files
 from liveflight.system import folders, signals, terminal
 from liveflight.system.worker import BUSY_NAME, start_thread

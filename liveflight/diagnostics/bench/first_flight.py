@@ -25,7 +25,7 @@ from liveflight.diagnostics.bench.tables import Table
 if TYPE_CHECKING:
     import numpy as np
 
-    from liveflight.core.contracts import Target
+    from liveflight.core.contracts import Size, Target
 
 _JUDGED_EVERY_S = 0.5
 """Seconds between two judged pictures."""
@@ -79,9 +79,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ranks(
-    target: Target, pictures: list[np.ndarray], canvas: tuple[int, int]
-) -> list[tuple[int, int]]:
+def _ranks(target: Target, pictures: list[np.ndarray], canvas: Size) -> list[tuple[int, int]]:
     """Return the filter's rank in each picture, from 1, and its layer's number of filters.
 
     The list is empty for targets that the judge does not know.

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from liveflight.core.contracts import Size
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -26,8 +28,8 @@ class CountedConvolution:
     outputs: int
     kernel: tuple[int, int]
     groups: int
-    size: tuple[int, int]
-    """Width and height of the output."""
+    size: Size
+    """Of the output."""
 
     @property
     def multiplications(self) -> int:
@@ -41,9 +43,7 @@ def step_flops(convolutions: Sequence[CountedConvolution]) -> int:
     return 4 * sum(each.multiplications for each in convolutions)
 
 
-def convolutions_to(
-    module: nn.Module, layer: str, size: tuple[int, int]
-) -> list[CountedConvolution]:
+def convolutions_to(module: nn.Module, layer: str, size: Size) -> list[CountedConvolution]:
     """Return the convolutions that `module` runs for a layer on a picture of this width and height.
 
     `module` is a `networks.layered.Layered`. It is moved to torch's meta device, where nothing is

@@ -17,7 +17,7 @@ from typing import Any, cast
 import psutil
 
 from liveflight import app, engines
-from liveflight.core.contracts import Event, LiveflightError, Output, Quit
+from liveflight.core.contracts import Event, LiveflightError, Output, Quit, Size
 from liveflight.show.start_flight import Options
 
 _UNPACED_FPS = 1000.0
@@ -160,7 +160,7 @@ def _options(given: dict[str, Any], osc_port: int) -> Options:
     )
 
 
-def open_output(kind: str, size: tuple[int, int]) -> Output:
+def open_output(kind: str, size: Size) -> Output:
     """Open a `headless` output or a `window`."""
     if kind == "headless":
         from liveflight.outputs.offscreen import Offscreen

@@ -6,10 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.contracts import LiveflightError, Size, Value
 from liveflight.show.start_flight import Options
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
