@@ -56,7 +56,7 @@ def rate(text: str) -> float:
         elif slash:
             above = text
         fps = number(1, 1000)(above)
-    except (ArgumentTypeError, ValueError, OverflowError):  # hundreds of digits
+    except (ArgumentTypeError, ValueError, OverflowError):  # also for hundreds of digits
         raise ArgumentTypeError(f"{text!r} is not a number from 1 to 1000, or 30000/1001") from None
     nominal = round(fps * 1.001)
     exact, digits = nominal * 1000 / 1001, len(text.partition(".")[2])

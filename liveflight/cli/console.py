@@ -62,9 +62,8 @@ def named() -> Iterator[Callable[[str, int, int], None]]:
 
         def count(name: str, number: int, total: int) -> None:
             nonlocal done
-            if (
-                number > done + 1 or not done
-            ):  # kept from an earlier run, and no measure of the speed
+            # Items kept from an earlier run say nothing about the speed.
+            if number > done + 1 or not done:
                 bar.reset(task, total=total, completed=number)
             bar.update(task, description=name, completed=number, total=total)
             done = number

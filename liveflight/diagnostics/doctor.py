@@ -100,7 +100,7 @@ def _answer(trial: Future[dict[str, Any]]) -> dict[str, Any]:
     try:
         return trial.result()
     except ChildError as error:
-        return {"failed": str(error), "log": error.said}
+        return {"failed": str(error), "log": error.messages}
 
 
 def _devices(found: Mapping[str, Any]) -> Iterator[Finding]:

@@ -75,7 +75,7 @@ def _cuda(torch: Any) -> str:
     try:
         torch.cuda.init()
         free, total = torch.cuda.mem_get_info()
-    except Exception as error:  # a driver's words come in many types
+    except Exception as error:  # drivers raise many types
         return f"no: {str(error).splitlines()[0]}"
     name = torch.cuda.get_device_name()
     return f"{name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free, CUDA {torch.version.cuda}"

@@ -28,12 +28,13 @@ _KEPT_STDERR_CHARACTERS = 4000
 class ChildError(Exception):
     """Report that a process gave no answer.
 
-    The text is the last line it wrote, or how it ended. `said` is the end of its standard error.
+    The text is the last line it wrote, or how it ended. `messages` is the end of its standard
+    error.
     """
 
-    def __init__(self, text: str, said: str = "") -> None:
+    def __init__(self, text: str, messages: str = "") -> None:
         super().__init__(text)
-        self.said = said
+        self.messages = messages
 
 
 def python(module: str, *arguments: str) -> list[str]:
@@ -125,21 +126,23 @@ def ask(
     """
     command = python("liveflight.system.child_process", function)
     try:
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as messages:
             try:
                 child = subprocess.run(
                     command,
                     input=json.dumps(given),
                     stdout=subprocess.PIPE,
-                    stderr=said,
+                    stderr=messages,
                     text=True,
                     timeout=seconds,
                     check=False,
                     env={**environment(), **(more or {})},
                 )
             except subprocess.TimeoutExpired:
-                raise ChildError(f"no answer within {seconds:.0f} seconds", _end(said)) from None
-            text = _end(said)
+                raise ChildError(
+                    f"no answer within {seconds:.0f} seconds", _end(messages)
+                ) from None
+            text = _end(messages)
     except OSError as error:  # no temporary folder, no more processes
         raise ChildError(f"no process can be started: {error}") from error
     if child.returncode != 0 or not child.stdout:
@@ -149,9 +152,9 @@ def ask(
     return answer
 
 
-def _end(said: Any) -> str:
-    said.seek(0)
-    text: str = said.read()
+def _end(messages: Any) -> str:
+    messages.seek(0)
+    text: str = messages.read()
     return text[-_KEPT_STDERR_CHARACTERS:]
 
 

@@ -96,6 +96,5 @@ def start() -> None:
         level=logging.WARNING, format="liveflight: %(message)s", handlers=[Handler()]
     )
     logging.captureWarnings(True)
-    atexit.register(
-        logging.shutdown
-    )  # runs before standard error is drained: exit functions run in reverse
+    # Exit functions run in reverse: this one before standard error is drained.
+    atexit.register(logging.shutdown)

@@ -65,7 +65,7 @@ def test_what_libraries_print_does_not_spoil_the_answer(functions: dict[str, str
 def test_a_failure_is_its_last_line_and_all_that_was_said(functions: dict[str, str]) -> None:
     with pytest.raises(ChildError, match=r"^RuntimeError: it did not load$") as failed:
         ask("functions:lost", {}, 60, functions)
-    assert failed.value.said.startswith("the library cannot be found\n")
+    assert failed.value.messages.startswith("the library cannot be found\n")
 
 
 def test_a_crash_is_said(functions: dict[str, str]) -> None:

@@ -69,7 +69,7 @@ def _parts(flown: Any, seconds: float) -> dict[str, list[float]]:
     """Return the seconds of each part in each frame."""
     frame_timer = flown.app.frame_timer
     frames: list[dict[str, float]] = []
-    # The frame's last part still runs now; the dict is read when all is over.
+    # The last part of the frame is still running: the dict is read after the run.
     flown.output.after_show = lambda: frames.append(frame_timer.seconds)
     frame_timer.exact = True
     flown.run_for(seconds)

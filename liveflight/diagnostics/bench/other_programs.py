@@ -120,7 +120,7 @@ def torchvision_vgg16(weights: Path, device: str) -> Any:
 
     from liveflight.networks import weights as files
 
-    with torch.device("meta"):  # where random weights for the classifier would take seconds
+    with torch.device("meta"):  # random weights for the classifier would take seconds
         model = vgg16(weights=None, init_weights=False)
     model = model.to_empty(device="cpu")
     for parameter in model.classifier.parameters():
