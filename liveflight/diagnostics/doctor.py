@@ -63,7 +63,8 @@ def verdict(findings: Sequence[Finding]) -> str:
 
 def examine(osc_port: int) -> Iterator[Finding]:
     """Yield all findings, the most important first."""
-    yield Finding("liveflight", True, f"{__version__}, {_system()}")
+    python = f"Python {platform.python_version()}"
+    yield Finding("liveflight", True, f"{__version__}, {python}, {platform.platform()}")
     with ThreadPoolExecutor(_PARALLEL_TRIALS) as pool:
 
         def tried(function: str, **given: Any) -> Future[dict[str, Any]]:
@@ -89,10 +90,6 @@ def examine(osc_port: int) -> Iterator[Finding]:
     yield osc(osc_port)
     for name, trial in optional.items():
         yield _optional(name, _answer(trial))
-
-
-def _system() -> str:
-    return f"Python {platform.python_version()}, {platform.platform()}"
 
 
 def _answer(trial: Future[dict[str, Any]]) -> dict[str, Any]:

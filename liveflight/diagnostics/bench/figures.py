@@ -19,12 +19,6 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(rank, 1) - 1]
 
 
-def median(values: Sequence[float]) -> float:
-    """Return the middle value, or the mean of the two middle ones."""
-    ordered, middle = sorted(values), len(values) // 2
-    return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
 def intervals(moments: Sequence[float]) -> list[float]:
     """Return the time from each moment to the next."""
     return [later - earlier for earlier, later in pairwise(moments)]

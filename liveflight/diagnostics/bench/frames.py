@@ -8,12 +8,12 @@ display's rate and counts its late frames.
 from __future__ import annotations
 
 import time
+from statistics import median
 from typing import Any
 
 from liveflight.diagnostics.bench.figures import (
     intervals,
     mebibytes,
-    median,
     ms,
     percent,
     percentile,

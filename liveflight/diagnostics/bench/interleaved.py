@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from liveflight.core.contracts import Engine
 from liveflight.diagnostics.bench import steps
-from liveflight.diagnostics.bench.figures import median, ms, times
+from liveflight.diagnostics.bench.figures import ms, times
 from liveflight.diagnostics.bench.machine import finisher
 from liveflight.diagnostics.bench.tables import Table
 
@@ -42,7 +43,7 @@ def _case(both: dict[str, Engine], case: dict[str, Any], seconds: float) -> dict
         if not engine.ready(case["network"]):
             engine.prepare(case["network"])
         engine.plan([(case["network"], case["layer"])], tuple(case["canvas"]))
-    subjects = {name: steps.subject(engine, case) for name, engine in both.items()}
+    subjects = {name: steps.canvas_and_target(engine, case) for name, engine in both.items()}
     finish = finisher(both["ours"].device)
     answer: dict[str, Any] = {
         "formats": {name: engine.precision(case["network"]) for name, engine in both.items()}

@@ -17,18 +17,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import numpy as np
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from liveflight.diagnostics.bench.figures import (
-    intervals,
-    median,
-    ms,
-    percentile,
-    three_digits,
-)
+from liveflight.diagnostics.bench.figures import intervals, ms, percentile, three_digits
 from liveflight.diagnostics.bench.tables import Table
 
 _GREYS = (0.4, 0.6)

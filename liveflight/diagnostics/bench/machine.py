@@ -104,11 +104,7 @@ def finisher(device: str) -> Callable[[], None]:
     """Return a function that waits until the device has finished its work."""
     import torch
 
-    return {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(device, _nothing)
-
-
-def _nothing() -> None:
-    pass
+    return {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(device, lambda: None)
 
 
 def _driver() -> str:

@@ -18,11 +18,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from liveflight.diagnostics.bench.figures import median, ms, percentile, times
+from liveflight.diagnostics.bench.figures import ms, percentile, times
 from liveflight.diagnostics.bench.tables import Table
 
 if TYPE_CHECKING:
@@ -94,13 +95,13 @@ class _Ours:
     def __init__(self, engine: Any, number: int, start: np.ndarray, plain: bool) -> None:
         from liveflight.core.contracts import Target
         from liveflight.core.noise import opaque
-        from liveflight.diagnostics.bench.steps import BARE, as_flown, handed
+        from liveflight.diagnostics.bench.steps import BARE, as_flown, to_device
 
         self._engine = engine
         self._mix = {Target(NETWORK, LAYER, number): 1.0}
         flown = replace(as_flown(), steps=1, octaves=0.0)
         self._ascent = replace(BARE, amount=flown.amount, normalise=True) if plain else flown
-        self._canvas = handed(engine, opaque(start))
+        self._canvas = to_device(engine, opaque(start))
         engine.plan([(NETWORK, LAYER)], (start.shape[1], start.shape[0]))
 
     def step(self) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.diagnostics.bench.figures import median
 from liveflight.diagnostics.bench.tables import Table
 from liveflight.storage import presets
 

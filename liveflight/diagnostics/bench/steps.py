@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from liveflight.core.contracts import Ascent, Canvas, Engine, Target
 from liveflight.core.noise import pink
-from liveflight.diagnostics.bench.figures import median, ms, percent, percentile, quantity
+from liveflight.diagnostics.bench.figures import ms, percent, percentile, quantity
 from liveflight.diagnostics.bench.machine import finisher
 from liveflight.diagnostics.bench.tables import Table
 
@@ -65,7 +66,7 @@ def _case(
 
     network, layer = case["network"], case["layer"]
     width, height = case["canvas"]
-    canvas, target = subject(engine, case)
+    canvas, target = canvas_and_target(engine, case)
     begun = time.perf_counter()
     engine.plan([(network, layer)], (width, height))
     planned = time.perf_counter() - begun
@@ -84,11 +85,11 @@ def _case(
     }
 
 
-def subject(engine: Engine, case: dict[str, Any]) -> tuple[Any, Target]:
+def canvas_and_target(engine: Engine, case: dict[str, Any]) -> tuple[Any, Target]:
     """Return a canvas and a filter of this layer of a network that is ready."""
     network, layer = case["network"], case["layer"]
     alive = engine.active_filters(network, layer)
-    canvas = handed(engine, pink(tuple(case["canvas"]), 7))
+    canvas = to_device(engine, pink(tuple(case["canvas"]), 7))
     return canvas, Target(network, layer, alive[len(alive) // 2])
 
 
@@ -101,7 +102,7 @@ def as_flown() -> Ascent:
     return ascent(controls, 1 / _FPS, controls.whole("ascent.steps"))
 
 
-def handed(engine: Engine, canvas: Canvas) -> Any:
+def to_device(engine: Engine, canvas: Canvas) -> Any:
     """Return the canvas where a flight has it: on the device if the engine keeps it there."""
     if engine.stream:
         import torch

@@ -9,15 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
-from liveflight.diagnostics.bench.figures import (
-    intervals,
-    mebibytes,
-    median,
-    ms,
-    percentile,
-)
+from liveflight.diagnostics.bench.figures import intervals, mebibytes, ms, percentile
 from liveflight.diagnostics.bench.tables import Table
 
 _FRAMES_PER_CHANGE = 6

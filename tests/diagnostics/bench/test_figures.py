@@ -29,11 +29,6 @@ def test_a_percentile_of_nothing_is_refused() -> None:
         figures.percentile([], 0.5)
 
 
-def test_medians() -> None:
-    assert figures.median([9.0, 1.0, 2.0]) == 2.0
-    assert figures.median([9.0, 1.0, 2.0, 4.0]) == 3.0
-
-
 def test_intervals_and_what_is_above() -> None:
     assert figures.intervals([1.0, 3.0, 3.5]) == [2.0, 0.5]
     assert figures.intervals([1.0]) == []
