@@ -27,7 +27,7 @@ from liveflight.system.worker import THREAD, beside
 
 if TYPE_CHECKING:
     from liveflight.app import App
-    from liveflight.show.start_flight import Options
+    from liveflight.show.options import Options
     from liveflight.storage.new_files import IfTaken
 
 SIZE = (1280, 720)

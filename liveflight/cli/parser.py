@@ -17,7 +17,7 @@ from liveflight.core.contracts import LiveflightError, Value
 
 if TYPE_CHECKING:
     from liveflight.diagnostics.bench.plan import Plan
-    from liveflight.show.start_flight import Options
+    from liveflight.show.options import Options
 
 RENDERED = 30.0
 """Frames per second of a video, where nobody asked for another rate."""
@@ -51,7 +51,7 @@ def parse(given: list[str]) -> argparse.Namespace:
 
 def options(args: argparse.Namespace, **more: object) -> Options:
     """How the flight begins that was asked for."""
-    from liveflight.show.start_flight import Options
+    from liveflight.show.options import Options
 
     settings: dict[str, Value] = dict(args.set)
     if args.steps is not None:
@@ -93,7 +93,7 @@ def files(args: argparse.Namespace) -> list[tuple[str, Path]]:
 
 
 def _again(args: argparse.Namespace, given: Mapping[str, Any]) -> Options:
-    from liveflight.show.start_flight import Options
+    from liveflight.show.options import Options
     from liveflight.storage import recording
 
     for name in ("preset", "network", "layer", "filter", "cues", "set", "steps", "seed"):

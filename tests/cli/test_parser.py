@@ -11,7 +11,7 @@ from liveflight.cli import parser
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.diagnostics.bench.plan import Plan
 from liveflight.show import start_flight
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 from liveflight.storage import recording
 from liveflight.storage.cue_lists import Cue, CueList
 from liveflight.storage.presets import Preset

@@ -20,7 +20,7 @@ from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
 from liveflight.loop.open_controllers import OpenControllers, asked_for
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 
 
 class Fader:

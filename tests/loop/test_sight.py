@@ -26,7 +26,7 @@ from liveflight.loop.sight import Sight
 from liveflight.outputs.offscreen import Offscreen
 from liveflight.show import filter_ranking
 from liveflight.show.flight import Flight
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 from liveflight.storage.recording import read
 from liveflight.system import ffmpeg
 

@@ -15,7 +15,7 @@ import psutil
 
 from liveflight import app, engines
 from liveflight.core.contracts import Event, LiveflightError, Output, Quit
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 
 UNPACED = 1000.0
 """Frames per second at most, where none are to be held back."""

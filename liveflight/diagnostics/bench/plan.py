@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from liveflight.core.contracts import LiveflightError, Value
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 
 Size = tuple[int, int]
 

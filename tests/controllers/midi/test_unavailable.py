@@ -8,7 +8,7 @@ from liveflight.controllers.midi.unavailable import FAILED, NOT_WANTED, SHOWN, M
 from liveflight.core.mailbox import Mailbox, Set
 from liveflight.loop import open_controllers
 from liveflight.loop.open_controllers import OpenControllers
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 
 
 def test_whoever_wants_to_learn_is_told_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
