@@ -255,7 +255,7 @@ class Flight:
         self.target_selector.prefetch(self.journey.stops)
         self.note(f"{target} is stop {count} of the journey")
 
-    # What goes on by itself
+    # Cues and autopilot
 
     def _advance_cues(self, dt: float) -> None:
         if self.mix():  # no cue's time runs while the first network is still being loaded

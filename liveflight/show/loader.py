@@ -74,7 +74,7 @@ class Loader:
     @property
     def busy(self) -> bool:
         """Return whether something is being loaded or planned."""
-        self._collect()  # nobody may wait any more for what was under way
+        self._collect()  # a job may have ended that nobody waits for any more
         return self._work.busy and not self._tidying
 
     def layers_known(self, names: Iterable[str]) -> bool:

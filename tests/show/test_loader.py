@@ -258,11 +258,16 @@ def test_tidying_up_waits_for_what_was_wanted_meanwhile(
 def test_tidying_up_goes_on_where_nobody_wants_it_any_more(
     loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow_to_tidy(engine, monkeypatch).set()
-    loader._tidy_wait = 6
-    for _ in range(7):
+    done = slow_to_tidy(engine, monkeypatch)
+    loader.tidy()
+    assert not loader.planned([A], SIZE), "wanted, but only just now"
+    done.set()
+    settle(loader)
+    for _ in range(6):
         loader.tidy()
     assert settle(loader) and engine.tidied == 1
+    loader.tidy()
+    assert settle(loader) and engine.tidied == 2
 
 
 def test_what_is_foreseen_waits_for_the_tidying_up_but_not_for_ever(
