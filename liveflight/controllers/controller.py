@@ -28,7 +28,7 @@ class Controller(Protocol):
         next, after that one's `poll`."""
         ...
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         """What the performer should see of it on the HUD, trouble above all; mostly nothing."""
         ...
 

@@ -83,7 +83,7 @@ class LinkInput:
     def _session(self) -> tuple[Any, int]:
         return self._link.captureSessionState(), self._link.clock().micros()
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         return []
 
     def close(self) -> None:

@@ -48,8 +48,8 @@ class Fader:
             raise OSError("unplugged")
         self.told.append((now, values, heard))
 
-    def lines(self) -> list[str]:
-        if self.trouble == "lines":
+    def status_lines(self) -> list[str]:
+        if self.trouble == "status_lines":
             raise OSError("unplugged")
         return [f"fader {self.trouble}"] if self.trouble else []
 
@@ -121,7 +121,7 @@ def test_one_that_fails_holds_up_no_other() -> None:
         controllers.publish(2.0, {}, [])
         assert len(mailbox.drain()) == 1 and len(whole.told) == 1
         assert reports == ["fader 0 failed: OSError('unplugged')"]
-        assert controllers.lines() == [f"fader {trouble}"]
+        assert controllers.status_lines() == [f"fader {trouble}"]
 
 
 def test_one_that_fails_as_it_opens_is_left_out() -> None:
@@ -133,9 +133,9 @@ def test_one_that_fails_as_it_opens_is_left_out() -> None:
 
 
 def test_one_that_has_nothing_to_show_for_itself_hides_no_other() -> None:
-    controllers, _, reports = opened(Fader("lines"), Fader("poll"))
-    assert controllers.lines() == ["fader poll"]
-    assert reports == ["fader 0's lines failed: OSError('unplugged')"]
+    controllers, _, reports = opened(Fader("status_lines"), Fader("poll"))
+    assert controllers.status_lines() == ["fader poll"]
+    assert reports == ["fader 0's status lines failed: OSError('unplugged')"]
 
 
 def test_one_that_cannot_be_closed_keeps_no_other_open() -> None:

@@ -75,7 +75,7 @@ class Device:
             return np.zeros(round((now - before) * self.rate), np.float32)
         return samples
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         return [f"sound: {self._name} is lost"] if self.lost else []
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ class Source(Protocol):
         """What has sounded since the last call, `now` in the loop's seconds."""
         ...
 
-    def lines(self) -> list[str]: ...
+    def status_lines(self) -> list[str]: ...
 
     def close(self) -> None:
         """May be called twice, and without `open`."""
@@ -94,8 +94,8 @@ class SoundInput:
         if self._background and not self._work.busy:
             self._work.submit(partial(self._hear, self._now))
 
-    def lines(self) -> list[str]:
-        return self._source.lines()
+    def status_lines(self) -> list[str]:
+        return self._source.status_lines()
 
     def close(self) -> None:
         self._work.close(_GRACE)

@@ -98,7 +98,7 @@ class MidiInput:
                     case Trigger("midi.forget"):
                         self._forget()
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         """What is armed, and which knob has to be picked up."""
         with self._lock:
             said = []

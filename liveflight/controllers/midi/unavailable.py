@@ -39,7 +39,7 @@ class MidiUnavailable:
                 log.warning("%s", self._said)
             self._until = now + SHOWN
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         shown = self._until is not None and self._now < self._until
         return [self._said] if shown else []
 

@@ -100,7 +100,7 @@ class OscFeedback:
         osc = self._osc
         return bool(osc and osc.listening and target.port == osc.port and is_own(target.place))
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         """Where nothing arrives: at none of a host's addresses."""
         failed: dict[str, int] = {}
         for target in self._targets:

@@ -123,9 +123,9 @@ class OscInput:
                 for datagram in dump(values):
                     speaker.reply(datagram)
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         """The last message refused, how many were, and how many were others' business."""
-        return self._reader.lines()
+        return self._reader.status_lines()
 
     def close(self) -> None:
         """Ends the thread. May be called twice, and without `open`."""

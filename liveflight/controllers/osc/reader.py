@@ -152,7 +152,7 @@ class Reader:
         if len(self._reported) == CAUSES:
             log.warning("%d kinds of bad packet were said; more are only counted", CAUSES)
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         """The last message refused, how many were, and how many were others' business."""
         last = self.last_message if "refused" in self.last_message else ""
         ignored = f"{self.ignored} OSC messages to other addresses" if self.ignored else ""

@@ -71,9 +71,9 @@ class OscQuery:
         if server.clients and heard:
             self._loop.call_soon_threadsafe(server.hear, now, heard)
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         """What was refused, or why nothing is served any more."""
-        refused = self._server.reader.lines() if self._server else []
+        refused = self._server.reader.status_lines() if self._server else []
         return [*filter(None, [self._trouble]), *refused]
 
     def close(self) -> None:

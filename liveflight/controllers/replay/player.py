@@ -50,7 +50,7 @@ class RecordingPlayer:
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Nothing: it only speaks."""
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         return []
 
     def close(self) -> None:

@@ -76,7 +76,7 @@ class FlightRecorder:
         if self._flown - self._saved >= _EVERY:
             self._save(self._writer)
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         return []
 
     def close(self) -> None:

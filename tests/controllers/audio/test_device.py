@@ -75,11 +75,11 @@ def test_a_silent_device_is_opened_again_with_a_line_per_change(
     device.read(0.1)
     device.read(1.0)
     assert not device.lost
-    assert device.lines() == []
+    assert device.status_lines() == []
     plugs.plugged = False
     device.read(1.2)
     assert device.lost and len(caplog.records) == 1
-    assert device.lines() == ["sound: default is lost"]
+    assert device.status_lines() == ["sound: default is lost"]
     assert device.read(1.3).tolist() == [0.0] * 4800, "lost is silent, not stuck"
     tried = []
     for tenth in range(20, 400):

@@ -90,9 +90,9 @@ def test_a_program_change_recalls_the_preset_of_its_slot(desk: Desk) -> None:
 def test_a_knob_is_learned_saved_and_played(desk: Desk) -> None:
     assert desk.said([0xB0, 7, 10], [0xB0, 7, 60]) == []
     desk.publish(Set("midi.learn", "camera.rotation"))
-    assert "camera.rotation" in desk.midi.lines()[0]
+    assert "camera.rotation" in desk.midi.status_lines()[0]
     assert desk.said(*([0xB2, 21, 60 + 3 * n] for n in range(4))) == [Set("midi.learn", "")]
-    assert desk.midi.lines() == []
+    assert desk.midi.status_lines() == []
     assert desk.said([0xB2, 21, 127]) == [Set("camera.rotation", 180.0)]
     desk.midi.close()
     assert list(midi_map.read(desk.path)) == [
@@ -106,7 +106,7 @@ def test_no_frame_waits_while_bindings_are_made_into_text(
     waited: list[bool] = []
 
     def dump(bindings: MidiMap) -> str:
-        frame = threading.Thread(target=lambda: (desk.midi.lines(), desk.midi.poll(0.0)))
+        frame = threading.Thread(target=lambda: (desk.midi.status_lines(), desk.midi.poll(0.0)))
         frame.start()
         frame.join(2.0)
         waited.append(frame.is_alive())
@@ -154,7 +154,7 @@ def test_what_is_armed_may_be_freed_or_laid_aside(desk: Desk) -> None:
     assert desk.said([0x90, 40, 90]) == []
     desk.publish(Set("midi.learn", "mix.random"))
     desk.publish(Set("midi.learn", ""))
-    assert desk.midi.lines() == [] and desk.said([0x90, 40, 90]) == []
+    assert desk.midi.status_lines() == [] and desk.said([0x90, 40, 90]) == []
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_what_cannot_be_learned_is_said_once(
     caplog.clear()
     for _ in range(3):
         desk.publish(Set("midi.learn", key))
-    assert desk.midi.lines() == []
+    assert desk.midi.status_lines() == []
     assert [trouble in record.message for record in caplog.records] == [True]
 
 

@@ -14,7 +14,7 @@ from liveflight.show.start_flight import Options
 def test_whoever_wants_to_learn_is_told_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
     mailbox, midi = Mailbox(), MidiUnavailable(FAILED)
     midi.open(mailbox)
-    assert midi.lines() == []
+    assert midi.status_lines() == []
     for now in (5.0, 50.0):
         midi.poll(now)
         midi.publish(now, {}, [Set("camera.zoom", 1.0), Set("midi.learn", "camera.zoom")])
@@ -22,9 +22,9 @@ def test_whoever_wants_to_learn_is_told_what_to_do(caplog: pytest.LogCaptureFixt
         midi.publish(now, {}, [Set("midi.learn", "")])
         assert mailbox.drain() == []
         midi.poll(now + SHOWN - 0.1)
-        assert midi.lines() == [FAILED]
+        assert midi.status_lines() == [FAILED]
         midi.poll(now + SHOWN)
-        assert midi.lines() == []
+        assert midi.status_lines() == []
     assert [record.getMessage() for record in caplog.records] == [FAILED]
     midi.close()
 
@@ -44,7 +44,7 @@ def test_it_says_whether_midi_was_not_wanted_or_failed(
     assert [type(each) for each in opened.opened] == [MidiUnavailable]
     assert [str(broken) in str(each) for each in reports] == [True] * (midi is not None)
     opened.publish(0.0, {}, [Set("midi.learn", "camera.zoom")])
-    assert opened.lines() == [said]
+    assert opened.status_lines() == [said]
     opened.close()
 
 
@@ -71,4 +71,4 @@ def test_it_holds_its_tongue_once_midi_has_come() -> None:
     there = True
     absent.publish(20.0, {}, [Set("midi.learn", "camera.zoom")])
     absent.poll(20.0)
-    assert mailbox.drain() == [] and absent.lines() == []
+    assert mailbox.drain() == [] and absent.status_lines() == []

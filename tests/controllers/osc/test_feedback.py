@@ -161,16 +161,16 @@ def test_a_surface_that_comes_later_is_told_everything(ear: Ear) -> None:
     try:
         for frame in range(10):
             feedback.publish(frame * EVERY, {**START, "show.fps": float(frame)}, [])
-        assert feedback.lines() == [f"OSC feedback to 127.0.0.1:{port} failed 1 times"]
+        assert feedback.status_lines() == [f"OSC feedback to 127.0.0.1:{port} failed 1 times"]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
             late.bind(("127.0.0.1", port))
             late.setblocking(False)
             ear.socket = late
             feedback.publish(10 * EVERY + RETRY, START, [])
             assert set(ear.heard()) == {row.address for row in TOLD}
-            assert feedback.lines() != []
+            assert feedback.status_lines() != []
             feedback.publish(10 + RETRY, {**START, "show.fps": 9.0}, [])
-            assert feedback.lines() == [], "what is over is no trouble"
+            assert feedback.status_lines() == [], "what is over is no trouble"
     finally:
         feedback.close()
         feedback.close()
@@ -227,7 +227,7 @@ def test_a_surface_on_localhost_is_told_at_either_number(
         for frame in range(10):
             feedback.publish(frame * EVERY, {**START, "show.fps": float(frame)}, [])
         assert surface.recv(9999).startswith(b"#bundle")
-        assert feedback.lines() == [], "nobody at its other number is no trouble"
+        assert feedback.status_lines() == [], "nobody at its other number is no trouble"
         feedback.close()
 
 
@@ -289,7 +289,7 @@ def test_a_network_that_comes_later_is_waited_for(
         patched.setattr(osc_feedback, "datagrams_to", unreachable)
         feedback.open(Mailbox())
         feedback.publish(0.0, START, [])
-        assert feedback.lines() == [f"OSC feedback to 127.0.0.1:{ear.port} failed 1 times"]
+        assert feedback.status_lines() == [f"OSC feedback to 127.0.0.1:{ear.port} failed 1 times"]
     feedback.publish(RETRY, START, [])
     assert set(ear.heard()) == {row.address for row in TOLD}
     feedback.close()

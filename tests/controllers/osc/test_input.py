@@ -480,7 +480,7 @@ def test_addresses_of_other_programs_are_passed_over_in_silence(
     for other in others:
         osc.receive(other, SURFACE)
     assert (box.drain(), osc.refused, caplog.records) == ([], 0, [])
-    assert osc.lines() == ["12 OSC messages to other addresses"]
+    assert osc.status_lines() == ["12 OSC messages to other addresses"]
 
 
 def test_framing_that_is_broken_refuses_the_datagram(osc: OscInput, box: Box) -> None:

@@ -416,7 +416,7 @@ def test_nonsense_over_a_websocket_harms_nobody(show: Show) -> None:
 
     talk(show, talked)
     assert show.mailbox.drain() == []
-    assert show.query.lines()[-1] == f"{refused + 4} OSC messages refused"
+    assert show.query.status_lines()[-1] == f"{refused + 4} OSC messages refused"
     show.until(lambda: not cast(Any, show.query._server).clients)
 
 
