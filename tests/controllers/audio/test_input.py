@@ -61,8 +61,8 @@ def test_in_a_show_a_frame_waits_for_no_sound(tmp_path: Path) -> None:
     mailbox, sound = Mailbox(), SoundInput(str(stored(tmp_path / "a.wav", clicks)), background=True)
     sound.open(mailbox)
     done = threading.Event()
-    hear = sound._hear
-    sound._hear = lambda now: (done.wait(10), hear(now))[1]  # type: ignore[method-assign]
+    hear = sound._analyse
+    sound._analyse = lambda now: (done.wait(10), hear(now))[1]  # type: ignore[method-assign]
     frames = []
     for frame in range(20):
         sound.poll(frame / 30)
@@ -83,8 +83,8 @@ def test_after_a_late_frame_all_that_sounded_is_heard(tmp_path: Path) -> None:
     sound = SoundInput(str(stored(tmp_path / "a.wav", tone(1.0))), background=True)
     sound.open(Mailbox())
     heard: list[float] = []
-    hear = sound._hear
-    sound._hear = lambda now: (heard.append(now), hear(now))[1]  # type: ignore[method-assign, func-returns-value]
+    hear = sound._analyse
+    sound._analyse = lambda now: (heard.append(now), hear(now))[1]  # type: ignore[method-assign, func-returns-value]
     sound.poll(0.1)
     sound.poll(0.2)
     for now in (0.1, 0.2):
