@@ -150,7 +150,7 @@ def test_a_full_disk_ends_the_log_once_and_nothing_else(path: Path) -> None:
 def test_a_disk_that_does_not_answer_holds_up_no_frame(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(score_recorder, "_MOST", 1000)
+    monkeypatch.setattr(score_recorder, "_MAX_PENDING_CHARS", 1000)
     gate = threading.Event()
     recorder = begun(path)
     assert recorder._disk.wait(60) and recorder._writer
