@@ -1,4 +1,4 @@
-"""The surface over ports that a test plugs and unplugs; real ports: test_inputs_midi_ports."""
+"""MIDI input over ports that a test plugs and unplugs; test_ports has real ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jack_box import until
 from liveflight.controllers.midi import bindings as midi_map
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
 from liveflight.controllers.midi.input import MidiInput
-from liveflight.controllers.midi.ports import AudioFeatures
+from liveflight.controllers.midi.ports import MidiListener
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
@@ -26,7 +26,7 @@ class Plugs:
 
     def __init__(self) -> None:
         self.there = ["Box"]
-        self.heard: dict[str, AudioFeatures] = {}
+        self.heard: dict[str, MidiListener] = {}
         self.broken = False
 
     def names(self) -> list[str]:
@@ -34,7 +34,7 @@ class Plugs:
             raise RuntimeError("no sequencer")
         return list(self.there)
 
-    def open(self, name: str, heard: AudioFeatures) -> None:
+    def open(self, name: str, heard: MidiListener) -> None:
         if name == "Busy":
             raise OSError(f"MIDI port {name!r} cannot be opened: busy")
         self.heard[name] = heard

@@ -18,7 +18,7 @@ def source(number: int = 7, sort: Sort = "cc", channel: int = 1) -> Source:
 def learned(
     values: Iterable[int], at: Source | None = None, key: str = "camera.zoom"
 ) -> Binding | None:
-    """What is bound once all of these were heard, half a frame apart."""
+    """Return what is bound once all of these were heard, half a frame apart."""
     learner = Learner(CONTROLS[key])
     for number, value in enumerate(values):
         binding = learner.hear(at or source(), value, number * 0.01)
