@@ -242,12 +242,12 @@ def test_feedback_to_a_host_that_is_not_known_silences_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = False
-    look_up = osc_feedback.looked_up
+    look_up = osc_feedback.look_up
 
-    def looked_up(host: str, port: int) -> sockets.Place:
+    def looked_up(host: str, port: int) -> sockets.Endpoint:
         return look_up("127.0.0.1" if host == "stage.test" and known else host, port)
 
-    monkeypatch.setattr(osc_feedback, "looked_up", looked_up)
+    monkeypatch.setattr(osc_feedback, "look_up", looked_up)
     reports: list[str] = []
     with udp() as one, udp() as other:
         places = (("stage.test", one.getsockname()[1]), ("127.0.0.1", other.getsockname()[1]))
@@ -283,7 +283,7 @@ def test_a_port_that_is_taken_at_the_start_is_ours_once_it_is_free() -> None:
     feedback = controllers.opened[0]
     assert isinstance(feedback, OscFeedback)
     controllers.publish(10.0, {"camera.zoom": 1.0}, [])
-    assert feedback._targets == [], "it would come back here now"
+    assert feedback._destinations == [], "it would come back here now"
     controllers.close()
 
 

@@ -18,8 +18,8 @@ from liveflight.system import folders
 Sort = Literal["cc", "cc14", "note", "pitch"]
 """Kind of MIDI message.
 
-`cc`: a controller of 7 bits. `cc14`: one of 14 bits, number n (0..31), its low byte at n +
-32. `note`: a key or pad. `pitch`: the pitch wheel."""
+`cc`: a controller of 7 bits. `cc14`: one of 14 bits, number n (0..31), its low byte at
+n + 32. `note`: a key or pad. `pitch`: the pitch wheel."""
 
 Turn = Literal["absolute", "offset", "twos", "sign"]
 """Meaning of a controller's value.
@@ -31,7 +31,7 @@ Turn = Literal["absolute", "offset", "twos", "sign"]
 Takeover = Literal["pickup", "jump"]
 """Behaviour of a knob whose control stands elsewhere.
 
-`pickup`: it does nothing until it passes the control's value. `jump`: it sets the control at once."""
+`pickup`: it does nothing until it passes the control's value. `jump`: it sets it at once."""
 
 _SORTS, _TURNS, _TAKEOVERS = get_args(Sort), get_args(Turn), get_args(Takeover)
 _VERSION = 1

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveflight.controllers.osc.addresses import (
-    LONGEST,
-    MOST_WILDCARDS,
+    MAX_ADDRESS_BYTES,
+    MAX_WILDCARDS,
     UnknownAddressError,
     is_pattern,
     resolve,
@@ -160,19 +160,19 @@ def test_brackets_come_in_pairs(part: str) -> None:
 
 def test_an_address_is_bounded() -> None:
     with pytest.raises(LiveflightError, match="at most 256 bytes"):
-        resolve("/camera/" + "a" * LONGEST)
+        resolve("/camera/" + "a" * MAX_ADDRESS_BYTES)
     with pytest.raises(LiveflightError, match="at most 256 bytes"):
-        resolve("/camera/" + "ä" * (LONGEST // 2))
+        resolve("/camera/" + "ä" * (MAX_ADDRESS_BYTES // 2))
     with pytest.raises(UnknownAddressError):
-        resolve("/" + "a" * (LONGEST - 1))
+        resolve("/" + "a" * (MAX_ADDRESS_BYTES - 1))
 
 
 @pytest.mark.parametrize("sign", ["*", "?", "[a]", "{a}"])
 def test_wildcards_are_bounded(sign: str) -> None:
     with pytest.raises(LiveflightError, match="at most 8 wildcards"):
-        resolve("/camera/" + sign * (MOST_WILDCARDS + 1))
+        resolve("/camera/" + sign * (MAX_WILDCARDS + 1))
     with pytest.raises(UnknownAddressError):
-        resolve("/camera/none" + sign * MOST_WILDCARDS)
+        resolve("/camera/none" + sign * MAX_WILDCARDS)
 
 
 def test_alternatives_are_bounded() -> None:
@@ -196,7 +196,7 @@ WORDS = st.text("abz_*?", max_size=6)
 def test_stars_and_question_marks_agree_with_a_regular_expression(word: str) -> None:
     pattern = f"/camera/{word}zo?*{word}"
     expression = re.compile(pattern.replace("*", "[^/]*").replace("?", "[^/]"))
-    if sum(pattern.count(sign) for sign in "*?") > MOST_WILDCARDS:
+    if sum(pattern.count(sign) for sign in "*?") > MAX_WILDCARDS:
         return
     expected = {row.key for row in REMOTE if expression.fullmatch(f"/{row.group}/{row.name}")}
     try:

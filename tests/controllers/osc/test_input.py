@@ -21,8 +21,13 @@ from liveflight import __version__
 from liveflight.controllers.osc.codec import decode
 from liveflight.controllers.osc.echo_suppressor import dump
 from liveflight.controllers.osc.input import OscInput
-from liveflight.controllers.osc.packets import LONGEST, PacketError
-from liveflight.controllers.osc.reader import ANSWERS, CAUSES, DUMP, WORK
+from liveflight.controllers.osc.packets import MAX_PACKET_BYTES, PacketError
+from liveflight.controllers.osc.reader import (
+    ANSWERS_PER_S,
+    BYTES_PER_S,
+    DUMP_COST,
+    MAX_LOGGED_CAUSES,
+)
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
@@ -234,7 +239,7 @@ def test_a_bundle_arrives_in_one_piece_and_in_order(
 def test_too_long_a_datagram_is_refused_and_the_next_one_read(osc: OscInput, box: Box) -> None:
     named = text("/liveflight/preset") + text(",s")
     fits = bundle(*[named + text("x" * 32)] * 255, named + text("x" * 16))
-    assert len(fits) == LONGEST
+    assert len(fits) == MAX_PACKET_BYTES
     osc.receive(fits, SURFACE)
     assert box.wait() == [Set("show.preset", "x" * 32), Set("show.preset", "x" * 16)]
     # What the socket would make of it, were it read no further than the bound, is the bundle above.
@@ -521,7 +526,7 @@ def test_the_log_is_bounded_whatever_comes(osc: OscInput, caplog: pytest.LogCapt
     for number in range(200):
         osc.receive(built(f"/liveflight/nowhere/{number}", 1.0).dgram, SURFACE)
     assert osc.refused == 200
-    assert len(caplog.records) == CAUSES + 1
+    assert len(caplog.records) == MAX_LOGGED_CAUSES + 1
     assert "more are only counted" in caplog.records[-1].message
 
 
@@ -538,9 +543,9 @@ def test_strangers_get_no_answer_unless_they_are_feedback_hosts(box: Box) -> Non
 
 def test_questions_are_capped_per_second(osc: OscInput, box: Box, watch: Watch) -> None:
     question = built("/camera/zoom", "?").dgram
-    for _ in range(ANSWERS + 3):
+    for _ in range(ANSWERS_PER_S + 3):
         osc.receive(question, SURFACE)
-    assert len(box.drain()) == ANSWERS and osc.refused == 3
+    assert len(box.drain()) == ANSWERS_PER_S and osc.refused == 3
     watch.now = 1.0
     osc.receive(question, SURFACE)
     assert len(box.drain()) == 1
@@ -550,7 +555,7 @@ def test_a_flood_is_dropped_and_forgotten_a_second_later(
     osc: OscInput, box: Box, watch: Watch
 ) -> None:
     pan = built("/camera/pan_x", 0.75).dgram
-    for _ in range(WORK // len(pan)):
+    for _ in range(BYTES_PER_S // len(pan)):
         osc.receive(pan, SURFACE)
     assert osc.refused > 0
     assert box.drain() == [Set("camera.pan_x", 0.5)]
@@ -565,9 +570,9 @@ def test_who_floods_locks_nobody_else_out(osc: OscInput, box: Box, watch: Watch)
     tablet, others = ("127.0.0.1", 6000), [("127.0.0.1", 7000 + n) for n in range(100)]
     pan, zoom = built("/camera/pan_x", 0.25).dgram, built("/camera/zoom", 0.5).dgram
     question = built("/camera/zoom", "?").dgram
-    for _ in range(WORK // len(pan)):
+    for _ in range(BYTES_PER_S // len(pan)):
         osc.receive(pan, SURFACE)
-    for _ in range(ANSWERS):
+    for _ in range(ANSWERS_PER_S):
         osc.receive(question, ("127.0.0.1", 6001))
     box.drain()
     refused = osc.refused
@@ -790,7 +795,7 @@ def test_full_dumps_are_capped_per_second(osc: OscInput, box: Box) -> None:
     for _ in range(20):
         osc.receive(message("/sync"), SURFACE)
         dumps += len(box.drain())
-    assert dumps == ANSWERS // DUMP and osc.refused == 20 - ANSWERS // DUMP
+    assert dumps == ANSWERS_PER_S // DUMP_COST and osc.refused == 20 - ANSWERS_PER_S // DUMP_COST
 
 
 def test_a_surface_of_ipv4_is_answered_where_ipv6_is_heard_too(box: Box) -> None:
@@ -889,11 +894,11 @@ def test_forged_senders_without_end_take_no_memory_without_end(
     osc.open(Mailbox())
     osc.close()
     flooded: Any = Flooded()
-    osc._sockets, osc._came = [flooded], {flooded: Counter()}
+    osc._sockets, osc._counts = [flooded], {flooded: Counter()}
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     most = 0
     for _ in range(1000):
         osc._take(flooded)
-        most = max(most, len(osc._came[flooded]), len(osc._speakers))
+        most = max(most, len(osc._counts[flooded]), len(osc._senders))
     assert flooded.count == 16_000
     assert most <= 1024

@@ -22,11 +22,11 @@ from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 
 from liveflight import __version__
 from liveflight.controllers.osc.codec import decode, encode
-from liveflight.controllers.osc.echo_suppressor import HOLD
+from liveflight.controllers.osc.echo_suppressor import HOLD_S
 from liveflight.controllers.osc.input import OscInput
-from liveflight.controllers.osc.packets import LONGEST
-from liveflight.controllers.oscquery.connection_limit import ROOM
-from liveflight.controllers.oscquery.server import LOOKS, MOST_CLIENTS, WHOLE
+from liveflight.controllers.osc.packets import MAX_PACKET_BYTES
+from liveflight.controllers.oscquery.connection_limit import MAX_CONNECTIONS
+from liveflight.controllers.oscquery.server import CONTROLS_PER_S, FOLDER_COST, MAX_CLIENTS
 from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.controllers.oscquery.tree import node
 from liveflight.core.contracts import LiveflightError, Value
@@ -371,10 +371,10 @@ def test_frames_of_osc_move_controls_and_are_not_echoed_under_the_finger(show: S
         (said,) = await until(show.mailbox.drain)
         assert said == Set("camera.pan_x", 0.5) and said.origin.startswith("oscquery:127.0.0.1:")
         show.publish(1.0, said, pan_x=0.5)
-        show.publish(1.1 + HOLD, pan_x=0.5)
+        show.publish(1.1 + HOLD_S, pan_x=0.5)
         await client.send_json({"COMMAND": "LISTEN", "DATA": "/liveflight/show/freeze"})
         assert await heard(client) == ("/liveflight/show/freeze", [False]), "it knew of the pan"
-        show.publish(1.2 + HOLD, pan_x=1.0)
+        show.publish(1.2 + HOLD_S, pan_x=1.0)
         assert await heard(client) == (ZOOM, [1.0])
 
     talk(show, talked)
@@ -411,7 +411,7 @@ def test_nonsense_over_a_websocket_harms_nobody(show: Show) -> None:
             await client.send_bytes(frame)
         await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
         assert await heard(client) == (ZOOM, [0.5])
-        await client.send_bytes(bytes(LONGEST + 1))
+        await client.send_bytes(bytes(MAX_PACKET_BYTES + 1))
         assert (await client.receive()).type is aiohttp.WSMsgType.CLOSE
 
     talk(show, talked)
@@ -424,7 +424,7 @@ def test_there_is_room_for_so_many_clients(show: Show) -> None:
     async def crowd() -> None:
         async with aiohttp.ClientSession() as session:
             url = f"ws://127.0.0.1:{show.query.port}/"
-            inside = [await session.ws_connect(url) for _ in range(MOST_CLIENTS)]
+            inside = [await session.ws_connect(url) for _ in range(MAX_CLIENTS)]
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
                 await session.ws_connect(url)
             assert refused.value.status == 503
@@ -519,14 +519,17 @@ def test_it_is_announced_on_loopback(show: Show) -> None:
 def test_those_who_never_say_a_word_make_room(show: Show) -> None:
     place = ("127.0.0.1", show.query.port)
     with ExitStack() as opened:
-        mute = [opened.enter_context(socket.create_connection(place)) for _ in range(3 * ROOM)]
+        mute = [
+            opened.enter_context(socket.create_connection(place))
+            for _ in range(3 * MAX_CONNECTIONS)
+        ]
         for one in mute:
             with suppress(ConnectionError):  # shown out already
                 one.sendall(b"GET / HTTP/1.1\r\nHo")
         server = show.query._server
         assert server
         # The system may hand over as many at once as wait in its queue.
-        show.until(lambda: len(server._runner.server.connections) < 2 * ROOM)  # type: ignore[union-attr]
+        show.until(lambda: len(server._runner.server.connections) < 2 * MAX_CONNECTIONS)  # type: ignore[union-attr]
         assert show.get("/?HOST_INFO")[0] == 200
         mute[0].settimeout(PATIENCE)
         with suppress(ConnectionError):
@@ -534,7 +537,7 @@ def test_those_who_never_say_a_word_make_room(show: Show) -> None:
 
 
 def test_more_looks_than_are_answered_are_refused(show: Show) -> None:
-    answers = {show.get("/")[0] for _ in range(LOOKS // WHOLE + 20)}
+    answers = {show.get("/")[0] for _ in range(CONTROLS_PER_S // FOLDER_COST + 20)}
     assert answers == {200, 429}
 
 

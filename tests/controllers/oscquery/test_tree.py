@@ -5,7 +5,7 @@ import json
 import pytest
 
 from liveflight.controllers.osc.codec import decode
-from liveflight.controllers.osc.values import meant
+from liveflight.controllers.osc.values import to_message
 from liveflight.controllers.oscquery.tree import ATTRIBUTES, argument, message, node
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
@@ -38,7 +38,7 @@ def test_what_a_node_says_can_be_sent_back(row: Control) -> None:
     found = leaf(row)
     if found["ACCESS"] == 3:
         (said,) = found["VALUE"]
-        assert meant(row, "plain", said).value == pytest.approx(VALUES[row.key])  # type: ignore[union-attr]
+        assert to_message(row, "plain", said).value == pytest.approx(VALUES[row.key])  # type: ignore[union-attr]
         if found["TYPE"] == "f":
             assert found["RANGE"][0]["MIN"] <= said <= found["RANGE"][0]["MAX"]
     else:
