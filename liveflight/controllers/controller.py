@@ -13,7 +13,8 @@ class Controller(Protocol):
     """Move controls from outside, show where they stand, or both.
 
     All calls come from the frame loop and must not block; what has to wait does so on a thread of
-    the controller's own. `controllers/example.py` is a short one to copy."""
+    the controller's own. `poll`, `publish` and `status_lines` are called only while it is open.
+    `controllers/example.py` is a short one to copy."""
 
     def open(self, mailbox: Mailbox) -> None:
         """Begin; from now on messages may come.
@@ -37,7 +38,7 @@ class Controller(Protocol):
         ...
 
     def status_lines(self) -> list[str]:
-        """Return what the HUD shows of it, trouble above all; mostly nothing."""
+        """Return lines for the HUD, trouble above all; mostly none."""
         ...
 
     def close(self) -> None:

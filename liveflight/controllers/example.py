@@ -42,8 +42,8 @@ class ExampleController:
             self._mailbox.put(Set(self._control.key, value, origin="example"))
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        """Send values to the device, or react to what others said. Change neither argument."""
-        for message in heard:  # our own messages come back here, too: tell them by their origin
+        """Send values to the device, or react to others' messages. Change neither argument."""
+        for message in heard:  # our own come back here, too, with our origin
             if isinstance(message, Set | Nudge) and message.key == self._control.key:
                 self._taken |= message.origin != "example"
 

@@ -75,7 +75,7 @@ class OscFeedback:
         for destination in destinations:
             if self._comes_back(destination):
                 raise LiveflightError(
-                    f"OSC feedback to {destination.name} would come back here, where OSC is heard: "
+                    f"OSC feedback to {destination.name} would come back here, where we listen for OSC: "
                     "give the port on which the surface listens"
                 )
         hosts = [destination.host for destination in destinations]
