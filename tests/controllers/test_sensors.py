@@ -106,8 +106,9 @@ def test_a_meter_is_where_a_sensor_can_be() -> None:
 
 def test_a_control_without_a_glide_is_at_once_where_it_goes() -> None:
     controls = Controls()
-    controls._now["sound.level"] = math.nan
-    controls._set["sound.level"] = 0.5
+    controls.place("sound.level", math.nan)  # never equal to itself, so it always glides
+    controls.advance(0.1)
+    controls.set("sound.level", 0.5)
     controls.advance(0.1)
     assert controls.number("sound.level") == 0.5
 

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +33,9 @@ def portaudio() -> None:
 
 
 @pytest.mark.usefixtures("jack", "portaudio")
-def test_what_is_heard_comes_at_the_rate_that_is_said() -> None:
+def test_what_is_heard_comes_at_the_rate_that_is_said(
+    started: list[subprocess.Popen[bytes]],
+) -> None:
     capture = CaptureProcess("system")
     assert capture.rate == 48000
     until(lambda: len(capture.take()) > 0)
@@ -49,7 +50,7 @@ def test_what_is_heard_comes_at_the_rate_that_is_said() -> None:
     capture.close()
     capture.close()
     assert capture.ended
-    assert capture._process.returncode == 0
+    assert started[-1].returncode == 0
 
 
 @pytest.mark.usefixtures("jack", "portaudio")
@@ -95,19 +96,15 @@ def test_a_show_outlives_the_sound_server_and_hears_the_next(
     ],
 )
 def test_a_library_that_fails_in_its_own_way_is_an_error_and_leaves_nothing_behind(
-    does: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    does: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[subprocess.Popen[bytes]],
 ) -> None:
     (tmp_path / "sounddevice.py").write_text(does)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(device_process, "_OPEN_TIMEOUT_S", 5.0)
-    started: list[subprocess.Popen[bytes]] = []
-    start = child_process.start
-
-    def remembered(*given: Any, **named: Any) -> subprocess.Popen[bytes]:
-        started.append(start(*given, **named))
-        return started[-1]
-
-    monkeypatch.setattr(device_process.child_process, "start", remembered)
     threads = threading.active_count()
     with pytest.raises(LiveflightError, match=said):
         CaptureProcess("Line")

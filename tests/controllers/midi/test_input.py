@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from each import each
 from jack_box import until
 
 from liveflight.controllers.midi import bindings as midi_map
@@ -294,9 +295,7 @@ def test_a_system_without_midi_is_reported_once(
         desk.midi.rescan()
 
 
-@pytest.mark.parametrize(
-    "row", [r for r in ROWS if r.settable or r.kind == "trigger"], ids=lambda row: row.key
-)
+@each([r for r in ROWS if r.settable or r.kind == "trigger"])
 def test_every_control_that_can_be_moved_or_fired_learns_a_pad(row: Control, desk: Desk) -> None:
     if row.kind == "text":
         desk.values[row.key] = "reef"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from each import each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def keys(address: str) -> set[str]:
     return {control.key for control in controls}
 
 
-@pytest.mark.parametrize("row", REMOTE, ids=lambda row: row.key)
+@each(REMOTE)
 def test_every_remote_control_is_at_its_address_in_every_form(row: Control) -> None:
     for address in filter(None, (row.address, row.alias)):
         short = address.removeprefix("/liveflight")
@@ -35,7 +36,7 @@ def test_every_remote_control_is_at_its_address_in_every_form(row: Control) -> N
             assert resolve(spelling + "/ADD") == ([row], "add")
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if not row.remote], ids=lambda row: row.key)
+@each([row for row in ROWS if not row.remote])
 def test_the_network_cannot_quit_save_or_leave_full_screen(row: Control) -> None:
     with pytest.raises(UnknownAddressError):
         resolve(row.address)

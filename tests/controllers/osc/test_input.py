@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from each import each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
@@ -124,10 +125,6 @@ def nested(levels: int) -> bytes:
     return packet
 
 
-def every(rows: list[Control]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("row", rows, ids=lambda row: row.key)
-
-
 # Over the wire
 
 
@@ -174,7 +171,7 @@ def test_what_is_only_told_is_answered_and_cannot_be_set(
     assert osc.refused == 1
 
 
-@every([row for row in REMOTE if row.settable])
+@each([row for row in REMOTE if row.settable])
 def test_every_control_answers_questions(
     row: Control, osc: OscInput, box: Box, surface: SimpleUDPClient
 ) -> None:

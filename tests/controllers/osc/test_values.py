@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from each import each
 
 from liveflight.controllers.osc.addresses import Form
 from liveflight.controllers.osc.values import LARGEST_STEP, Argument, to_argument, to_message
@@ -19,17 +20,13 @@ TEXTS = [row for row in REMOTE if row.kind == "text"]
 FORMS: list[Form] = ["plain", "raw", "add"]
 
 
-def every(rows: list[Control]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("row", rows, ids=lambda row: row.key)
-
-
 def value(key: str, form: Form, argument: Argument) -> object:
     message = to_message(CONTROLS[key], form, argument)
     assert isinstance(message, Set) and message.key == key
     return message.value
 
 
-@every(FADERS)
+@each(FADERS)
 def test_the_plain_address_takes_a_fader_position(row: Control) -> None:
     for unit in (0.0, 0.25, 0.5, 1.0):
         assert to_message(row, "plain", unit) == Set(row.key, row.from_unit(unit))
@@ -37,13 +34,13 @@ def test_the_plain_address_takes_a_fader_position(row: Control) -> None:
     assert to_message(row, "plain", -0.001) == Set(row.key, row.from_unit(0.0))
 
 
-@every([row for row in FADERS if row.kind != "enum"])
+@each([row for row in FADERS if row.kind != "enum"])
 def test_a_position_beyond_the_ends_is_the_end(row: Control) -> None:
     assert to_message(row, "plain", 9.5) == Set(row.key, row.from_unit(1.0))
     assert to_message(row, "plain", -9.5) == Set(row.key, row.from_unit(0.0))
 
 
-@every([row for row in FADERS if row.kind == "enum"])
+@each([row for row in FADERS if row.kind == "enum"])
 def test_floats_choose_by_number_at_raw_and_are_told_so(row: Control) -> None:
     for number, choice in enumerate(row.choices):
         assert to_message(row, "raw", float(number)) == Set(row.key, choice)
@@ -54,7 +51,7 @@ def test_floats_choose_by_number_at_raw_and_are_told_so(row: Control) -> None:
         to_message(row, "raw", float(len(row.choices)))
 
 
-@every([row for row in FADERS if row.kind != "enum"])
+@each([row for row in FADERS if row.kind != "enum"])
 def test_whole_numbers_and_truth_stand_for_the_ends_of_a_fader(row: Control) -> None:
     for argument in (1, True, 2**62):
         assert to_message(row, "plain", argument) == Set(row.key, row.from_unit(1.0))
@@ -97,7 +94,7 @@ def test_an_index_beyond_the_choices_is_refused_with_all_of_them(index: int) -> 
         to_message(CONTROLS["warp.mirror"], "plain", index)
 
 
-@every(TEXTS)
+@each(TEXTS)
 def test_texts_are_taken_as_they_are_and_whole_numbers_by_their_digits(row: Control) -> None:
     for form in ("plain", "raw"):
         assert value(row.key, form, "vgg16:conv4_1:7") == "vgg16:conv4_1:7"
@@ -108,7 +105,7 @@ def test_texts_are_taken_as_they_are_and_whole_numbers_by_their_digits(row: Cont
                 to_message(row, form, refused)
 
 
-@every(TRIGGERS)
+@each(TRIGGERS)
 def test_triggers_fire_on_a_press_and_not_on_a_release(row: Control) -> None:
     for form in ("plain", "raw"):
         for press in (None, True, 1, 1.0, 0.3, -1):
@@ -119,7 +116,7 @@ def test_triggers_fire_on_a_press_and_not_on_a_release(row: Control) -> None:
             to_message(row, form, "now")
 
 
-@every(FADERS)
+@each(FADERS)
 def test_add_is_a_step(row: Control) -> None:
     assert to_message(row, "add", 0.125) == Nudge(row.key, 0.125)
     assert to_message(row, "add", -2) == Nudge(row.key, -2.0)
@@ -131,13 +128,13 @@ def test_add_is_a_step(row: Control) -> None:
             to_message(row, "add", refused)
 
 
-@every(TEXTS + TRIGGERS)
+@each(TEXTS + TRIGGERS)
 def test_there_is_no_step_of_a_text_or_a_trigger(row: Control) -> None:
     with pytest.raises(LiveflightError, match="no step"):
         to_message(row, "add", 1)
 
 
-@every(TOLD)
+@each(TOLD)
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_only_told_takes_nothing(row: Control, form: Form) -> None:
     for argument in (0.5, 1, True, "text", None):
@@ -147,7 +144,7 @@ def test_what_is_only_told_takes_nothing(row: Control, form: Form) -> None:
     assert to_argument(row, "plain", value) == to_argument(row, "raw", value) == value
 
 
-@every(REMOTE)
+@each(REMOTE)
 @pytest.mark.parametrize("form", FORMS)
 def test_no_control_takes_what_is_not_finite(row: Control, form: Form) -> None:
     for number in (math.nan, math.inf, -math.inf):
@@ -156,14 +153,14 @@ def test_no_control_takes_what_is_not_finite(row: Control, form: Form) -> None:
         assert str(refused.value).startswith(f"{row.key} = {number}: allowed is ")
 
 
-@every([row for row in FADERS if row.kind != "enum"])
+@each([row for row in FADERS if row.kind != "enum"])
 def test_a_text_that_looks_like_a_number_is_none(row: Control) -> None:
     for form in FORMS:
         with pytest.raises(LiveflightError, match=f"{row.key} = '0.5': allowed is "):
             to_message(row, form, "0.5")
 
 
-@every(FADERS + TEXTS)
+@each(FADERS + TEXTS)
 def test_what_needs_a_value_refuses_none(row: Control) -> None:
     with pytest.raises(LiveflightError, match=f"{row.key} = no value: allowed is "):
         to_message(row, "plain", None)
@@ -176,7 +173,7 @@ def test_a_refusal_says_what_is_allowed() -> None:
         to_message(CONTROLS["camera.zoom"], "plain", "fast")
 
 
-@every(FADERS + TEXTS)
+@each(FADERS + TEXTS)
 @pytest.mark.parametrize("form", ["plain", "raw"])
 def test_an_answer_sent_back_changes_nothing(row: Control, form: Form) -> None:
     settings = [row.default] if row.kind == "text" else [row.from_unit(u) for u in (0, 0.3, 1)]

@@ -26,7 +26,7 @@ from liveflight.controllers.osc.echo_suppressor import HOLD_S
 from liveflight.controllers.osc.input import OscInput
 from liveflight.controllers.osc.packets import MAX_PACKET_BYTES
 from liveflight.controllers.oscquery.connection_limit import MAX_CONNECTIONS
-from liveflight.controllers.oscquery.server import CONTROLS_PER_S, FOLDER_COST, MAX_CLIENTS
+from liveflight.controllers.oscquery.server import CONTROLS_PER_S, FOLDER_COST, MAX_CLIENTS, Server
 from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.controllers.oscquery.tree import node
 from liveflight.core.contracts import LiveflightError, Value
@@ -51,6 +51,12 @@ class Show:
         self.get("/")  # until it serves
         self.until(lambda: self.query._server)
         self.publish(0.0)
+
+    @property
+    def server(self) -> Server:
+        """The running server, to count what it refuses and who is connected."""
+        assert self.query._server
+        return self.query._server
 
     def publish(self, now: float, *heard: Message, **camera: Value) -> None:
         values = {**START, **{f"camera.{name}": value for name, value in camera.items()}}
@@ -339,11 +345,11 @@ def test_who_listens_to_a_container_or_a_pattern_is_told_of_all_in_it(
 @pytest.mark.parametrize("path", ["/nowhere", "/liveflight/camera/zom", "/liveflight/\ud800", "["])
 def test_what_cannot_be_listened_to_is_refused_aloud(path: str, show: Show) -> None:
     async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
-        refused = cast(Any, show.query._server).reader.refused
+        refused = show.server.reader.refused
         await client.send_json({"COMMAND": "LISTEN", "DATA": path})
         await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
         assert await heard(client) == (ZOOM, [0.5])
-        assert cast(Any, show.query._server).reader.refused == refused + 1
+        assert show.server.reader.refused == refused + 1
 
     talk(show, talked)
 
@@ -399,7 +405,7 @@ def test_questions_pings_and_dumps_over_a_websocket(show: Show) -> None:
 
 
 def test_nonsense_over_a_websocket_harms_nobody(show: Show) -> None:
-    refused = cast(Any, show.query._server).reader.refused
+    refused = show.server.reader.refused
 
     async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
         for text in ("", "[", "[]", "7", '{"COMMAND": "LISTEN"}', "[" * 5000,
@@ -417,7 +423,7 @@ def test_nonsense_over_a_websocket_harms_nobody(show: Show) -> None:
     talk(show, talked)
     assert show.mailbox.drain() == []
     assert show.query.status_lines()[-1] == f"{refused + 4} OSC messages refused"
-    show.until(lambda: not cast(Any, show.query._server).clients)
+    show.until(lambda: not show.server.clients)
 
 
 def test_there_is_room_for_so_many_clients(show: Show) -> None:
@@ -432,7 +438,7 @@ def test_there_is_room_for_so_many_clients(show: Show) -> None:
                 await client.close()
 
     asyncio.run(crowd())
-    show.until(lambda: not cast(Any, show.query._server).clients)
+    show.until(lambda: not show.server.clients)
 
 
 # Beginning and end
@@ -526,8 +532,7 @@ def test_those_who_never_say_a_word_make_room(show: Show) -> None:
         for one in mute:
             with suppress(ConnectionError):  # shown out already
                 one.sendall(b"GET / HTTP/1.1\r\nHo")
-        server = show.query._server
-        assert server
+        server = show.server
         # The system may hand over as many at once as wait in its queue.
         show.until(lambda: len(server._runner.server.connections) < 2 * MAX_CONNECTIONS)  # type: ignore[union-attr]
         assert show.get("/?HOST_INFO")[0] == 200

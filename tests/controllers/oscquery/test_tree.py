@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from each import each
 
 from liveflight.controllers.osc.codec import decode
 from liveflight.controllers.osc.values import to_message
@@ -21,7 +22,7 @@ def leaf(row: Control) -> dict:
     return found
 
 
-@pytest.mark.parametrize("row", REMOTE, ids=lambda row: row.key)
+@each(REMOTE)
 def test_every_remote_control_is_a_node_that_can_be_found_from_the_root(row: Control) -> None:
     found = node("/", VALUES)
     for name in row.address.split("/")[1:]:
@@ -33,7 +34,7 @@ def test_every_remote_control_is_a_node_that_can_be_found_from_the_root(row: Con
     assert row.help in found["DESCRIPTION"]
 
 
-@pytest.mark.parametrize("row", REMOTE, ids=lambda row: row.key)
+@each(REMOTE)
 def test_what_a_node_says_can_be_sent_back(row: Control) -> None:
     found = leaf(row)
     if found["ACCESS"] == 3:
@@ -45,7 +46,7 @@ def test_what_a_node_says_can_be_sent_back(row: Control) -> None:
         assert found["ACCESS"] == (2 if row.kind == "trigger" else 1)
 
 
-@pytest.mark.parametrize("row", list(VALUES))
+@each(list(VALUES))
 def test_listeners_are_told_in_the_nodes_own_type(row: str) -> None:
     control = CONTROLS[row]
     address, (said,) = decode(message(control, VALUES[row]))
