@@ -41,7 +41,7 @@ HEARD: list[Message] = [
 
 
 class NoPorts:
-    """A system with MIDI and without a device."""
+    """Stand in for a system with MIDI but without a device."""
 
     def names(self) -> list[str]:
         return []
@@ -111,7 +111,7 @@ def test_a_controller_opens_runs_and_closes_without_a_thread_left(controller: Co
         assert isinstance(lines, list) and all(isinstance(line, str) for line in lines)
     controller.close()
     controller.close()
-    # Link's own threads are none of Python's.
+    # Link's own threads are not Python's.
     left = set(threading.enumerate()) - threads
     assert not left, left
     for message in found:

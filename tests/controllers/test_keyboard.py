@@ -224,7 +224,7 @@ def test_what_lies_above_is_asked_first_in_its_order() -> None:
 
 
 def test_the_list_takes_the_keys_that_go_to_its_ends() -> None:
-    """The end of a list is no panic."""
+    """Check that End in a list does not panic."""
     mailbox = Mailbox()
     keyboard = Keyboard(mailbox, Controls())
     keyboard.press(KeyPress("c"))

@@ -1,4 +1,4 @@
-"""With lines that are handed their samples; real ones are `test_inputs_sound_process`'s."""
+"""Devices over fake captures; test_device_process has real ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FakeLine:
 
 
 class Plugs:
-    """Makes lines for as long as the device is plugged in."""
+    """Open captures for as long as the device is plugged in."""
 
     def __init__(self) -> None:
         self.plugged = True
@@ -45,7 +45,7 @@ class Plugs:
 
 
 def settled(device: Device, now: float) -> None:
-    """After an attempt on the thread beside."""
+    """Wait for the attempt on the worker's thread, and take its result."""
     assert device._worker.wait(10)
     device.read(now)
 

@@ -25,7 +25,7 @@ from liveflight.system import child_process
 
 @pytest.fixture(scope="module")
 def portaudio() -> None:
-    """Not loaded here: it aborts a process whose JACK server ended first."""
+    """Skip without PortAudio, tried in a child: it aborts a process whose JACK server ends."""
     try:
         child_process.ask("liveflight.diagnostics.probes:sound", {}, 30)
     except child_process.ChildError as error:

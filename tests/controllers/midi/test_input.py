@@ -23,7 +23,7 @@ from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Set, Trigger
 
 
 class Plugs:
-    """Ports that come and go as the test wants it."""
+    """Stand in for ports that the test plugs and unplugs."""
 
     def __init__(self) -> None:
         self.there = ["Box"]
@@ -51,7 +51,7 @@ class Plugs:
 
 
 class Desk:
-    """An open surface, its thread waiting for a plug that the test pulls itself."""
+    """Hold an open input; the test triggers each scan for ports itself."""
 
     def __init__(self, path: Path, wanted: str = "") -> None:
         self.plugs, self.mailbox, self.time = Plugs(), Mailbox(), 0.0

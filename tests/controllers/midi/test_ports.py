@@ -21,7 +21,7 @@ from liveflight.core.mailbox import Mailbox, Set
 
 @pytest.fixture
 def ports(jack: ModuleType) -> Iterator[midi_ports.Ports]:
-    """python-rtmidi's. The JACK in rtmidi2's wheels does not speak with other versions' servers."""
+    """Yield python-rtmidi's ports: the JACK in rtmidi2's wheels needs a server of its version."""
     opened = midi_ports.RtMidiPorts(jack, [jack.API_UNIX_JACK])
     yield opened
     opened.close_all()
@@ -58,7 +58,7 @@ def test_two_alike_have_names_of_their_own(jack: ModuleType, ports: midi_ports.P
 
 
 class Listed:
-    """A library that lists what the test says."""
+    """Stand in for a library that lists given names."""
 
     def __init__(self, *listed: str) -> None:
         self.listed = list(listed)
@@ -89,7 +89,7 @@ def test_a_box_that_is_plugged_in_again_has_its_name_again(
     assert ports.names() == []
     library.listed = [again]
     assert ports.names() == ports.names() == [name]
-    library.listed = [listed]  # within one look: it is gone first, for it has to be opened anew
+    library.listed = [listed]  # between two scans: missing once, so that it is opened again
     assert ports.names() == []
     assert ports.names() == [name]
 

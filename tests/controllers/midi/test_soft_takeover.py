@@ -32,7 +32,7 @@ def knobs(
     value: str = "",
     at: Value = 0.0,
 ) -> SoftTakeover:
-    """One bound knob, its control standing at `at`."""
+    """Return one bound knob whose control stands at `at`."""
     bound = SoftTakeover(MidiMap([Binding(source(sort=sort), key, turn, takeover, value)]))
     bound.update({key: at}, [])
     return bound

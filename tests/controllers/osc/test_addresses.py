@@ -183,7 +183,7 @@ def test_alternatives_are_bounded() -> None:
 
 
 def test_24_stars_are_refused_before_they_are_matched() -> None:
-    """With this address python-osc's matcher, which backtracks, is busy for seconds."""
+    """Match an address that keeps python-osc's backtracking matcher busy for seconds."""
     with pytest.raises(LiveflightError, match="at most 8 wildcards"):
         resolve("/" + "*" * 24 + "!")
 

@@ -56,7 +56,7 @@ def test_a_neighbour_on_the_same_machine_is_told_in_the_end() -> None:
 
 
 def moved(positions: list[float], every: float = 0.04) -> EchoSuppressor:
-    """An echo whose listener was told of these positions, one after the other."""
+    """Return a suppressor whose listener was sent these positions in turn."""
     echo = EchoSuppressor()
     for number, position in enumerate(positions):
         echo.note_sent("camera.zoom", ZOOM.from_unit(position), number * every)

@@ -21,7 +21,7 @@ ZOOM = CONTROLS["camera.zoom"]
 
 
 class Ear:
-    """A surface's UDP port."""
+    """Listen on a surface's UDP port."""
 
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -30,7 +30,7 @@ class Ear:
         self.port: int = self.socket.getsockname()[1]
 
     def datagrams(self) -> list[bytes]:
-        """What has come. On loopback, what was sent is there."""
+        """Return what has come; on loopback, whatever was sent is there at once."""
         found = []
         while True:
             try:
@@ -51,7 +51,7 @@ def ear() -> Iterator[Ear]:
 
 @pytest.fixture
 def feedback(ear: Ear) -> Iterator[OscFeedback]:
-    """Has told everything at 0 s."""
+    """Yield a feedback that has sent everything at 0 s."""
     feedback = OscFeedback([("127.0.0.1", ear.port)])
     feedback.open(Mailbox())
     feedback.publish(0.0, START, [])
@@ -63,7 +63,7 @@ def feedback(ear: Ear) -> Iterator[OscFeedback]:
 def told(
     feedback: OscFeedback, ear: Ear, now: float, *heard: Message, **changed: Value
 ) -> dict[str, list]:
-    """What the surface hears at `now` where zoom, pan_x and so on have changed."""
+    """Return what the surface receives at `now` after zoom, pan_x and so on have changed."""
     values = {**START, **{f"camera.{name}": value for name, value in changed.items()}}
     feedback.publish(now, values, heard)
     return ear.heard()
@@ -195,7 +195,7 @@ def test_every_place_hears_for_itself(ear: Ear, monkeypatch: pytest.MonkeyPatch)
 def test_all_that_comes_from_a_lone_tablet_is_its_own(
     ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A surface speaks from another port than it listens on."""
+    """Cover a surface that sends from another port than it listens on."""
     monkeypatch.setattr(osc_feedback, "is_loopback", lambda host: False)
     feedback = OscFeedback([("127.0.0.1", ear.port)])
     feedback.open(Mailbox())
@@ -235,7 +235,7 @@ def test_a_surface_on_localhost_is_told_at_either_number(
 
 @pytest.mark.parametrize("late", [2, 15, 30])
 def test_a_surface_that_echoes_late_swings_no_fader(late: int, ear: Ear) -> None:
-    """A key moves the fader for a second; `late` frames after it was told the surface says so."""
+    """Move a fader by key for a second; the surface echoes each update `late` frames later."""
     osc, mailbox = OscInput(port=0), Mailbox()
     osc.open(mailbox)
     feedback = OscFeedback([("127.0.0.1", ear.port)], osc)
@@ -300,7 +300,7 @@ def test_a_network_that_comes_later_is_waited_for(
 def test_a_surface_that_says_again_what_it_is_told_comes_to_rest(
     feedback: OscFeedback, ear: Ear
 ) -> None:
-    """As Chataigne's automatic feedback does: the preset that it says is recalled again."""
+    """Echo a preset as Chataigne's automatic feedback does."""
     values = {**START, "show.preset": "plumage"}
     said: list[Message] = [Set("show.preset", "plumage", "key")]
     recalls = 0

@@ -32,7 +32,7 @@ def udp(host: str = "127.0.0.1") -> socket.socket:
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
 def sockets(request: pytest.FixtureRequest) -> Iterator[list[socket.socket]]:
-    """Where everybody is heard, who floods, and who does not."""
+    """Yield the common socket, a flooding sender and a quiet one."""
     try:
         three = [udp(request.param) for _ in range(3)]
     except OSError:

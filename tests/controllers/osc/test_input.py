@@ -40,7 +40,7 @@ STRANGER = ("192.0.2.7", 5005)
 
 
 class Watch:
-    """A clock that stands still until it is moved."""
+    """Stand still until the test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -50,7 +50,7 @@ class Watch:
 
 
 class Box(Mailbox):
-    """A mailbox that one can wait at."""
+    """Let a test wait for messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Box(Mailbox):
         self.arrival.release()
 
     def wait(self) -> list[Message]:
-        """What one datagram brought."""
+        """Return the messages of one datagram."""
         assert self.arrival.acquire(timeout=10), "nothing came"
         return self.drain()
 
@@ -92,7 +92,7 @@ def surface(osc: OscInput) -> Iterator[SimpleUDPClient]:
 
 
 def text(word: str | bytes) -> bytes:
-    """An OSC string."""
+    """Return an OSC string."""
     encoded = word.encode() if isinstance(word, str) else word
     return encoded + bytes(4 - len(encoded) % 4)
 
@@ -239,7 +239,7 @@ def test_too_long_a_datagram_is_refused_and_the_next_one_read(osc: OscInput, box
     assert len(fits) == MAX_PACKET_BYTES
     osc.receive(fits, SURFACE)
     assert box.wait() == [Set("show.preset", "x" * 32), Set("show.preset", "x" * 16)]
-    # What the socket would make of it, were it read no further than the bound, is the bundle above.
+    # Cut at the limit, it would be the valid bundle above.
     sendto(osc.port, fits + bytes(4), text("/mix/random"))
     assert box.wait() == [Trigger("mix.random")]
     assert osc.refused == 1
@@ -591,7 +591,7 @@ def test_who_floods_locks_nobody_else_out(osc: OscInput, box: Box, watch: Watch)
 
 
 def test_a_busy_show_is_no_flood(osc: OscInput, box: Box) -> None:
-    """Sixty faders sixty times a second, each in a datagram of its own."""
+    """Send sixty faders sixty times a second, each in a datagram of its own."""
     for _ in range(3600):
         osc.receive(built("/liveflight/camera/rotation/raw", 45.0).dgram, SURFACE)
     assert osc.refused == 0
@@ -642,7 +642,7 @@ TYPED = st.tuples(ADDRESSES, st.text("ifhdsScbrmtTFNI[]", max_size=4), st.binary
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A valid datagram with some bytes changed, cut out or put in."""
+    """Return a valid datagram with some bytes changed, removed or inserted."""
     datagram = bytearray(draw(st.sampled_from(VALID)))
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, len(datagram)))
@@ -652,7 +652,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[tuple[OscInput, Mailbox]]:
-    """One input for all examples, whose clock goes on by a second with every look."""
+    """Yield one input for all examples; its clock advances by a second at each reading."""
     mailbox = Mailbox()
     seconds = iter(range(10**9))
     osc = OscInput(port=0, clock=lambda: float(next(seconds)))
@@ -877,7 +877,7 @@ def test_forged_senders_without_end_take_no_memory_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Flooded:
-        """A socket that is never empty, and whose every datagram is another's."""
+        """Stand in for a socket that is never empty and has a new sender in each datagram."""
 
         family = socket.AF_INET
         count = 0

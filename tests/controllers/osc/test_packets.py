@@ -94,7 +94,7 @@ def test_what_is_in_a_message_spoils_no_other() -> None:
 
 
 def test_the_size_of_minus_4_takes_20_bytes() -> None:
-    """The very datagram that python-osc hangs on, spelled out."""
+    """Send the datagram on which python-osc hangs."""
     datagram = b"#bundle\0\0\0\0\0\0\0\0\1\xff\xff\xff\xfc"
     assert len(datagram) == 20
     with pytest.raises(PacketError):

@@ -41,7 +41,7 @@ def osc(mailbox: Mailbox) -> Iterator[OscInput]:
 
 
 def drained(mailbox: Mailbox) -> list[Message]:
-    """What comes next."""
+    """Return the next datagram."""
     end = time.monotonic() + PATIENCE
     while not (found := mailbox.drain()):
         assert time.monotonic() < end, "nothing came"
@@ -119,7 +119,7 @@ def test_python_osc_asks_and_is_answered(osc: OscInput, mailbox: Mailbox) -> Non
 
 
 def test_a_flood_is_one_update_per_control_and_frame(osc: OscInput, mailbox: Mailbox) -> None:
-    """Five thousand messages while frames drain the mailbox, a trigger after every hundred."""
+    """Send 5,000 messages while frames drain the mailbox, a trigger after every hundred."""
     rows = [row for row in ROWS if row.remote and row.kind == "float"][:20]
     last: dict[str, Value] = {}
     fired = 0

@@ -31,7 +31,7 @@ ipv6 = pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 here")
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """Hosts, and the numbers that the system's list has for them, in its order."""
+    """Make the system resolve hosts to these addresses, in this order."""
     known: dict[str, list[str]] = {}
     real = socket.getaddrinfo
 

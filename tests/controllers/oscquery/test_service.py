@@ -40,7 +40,7 @@ PATIENCE = 20
 
 
 class Show:
-    """A served show, and a client's looks at it."""
+    """Hold a served show, and read it as a client."""
 
     def __init__(self) -> None:
         self.mailbox = Mailbox()
@@ -54,7 +54,7 @@ class Show:
 
     @property
     def server(self) -> Server:
-        """The running server, to count what it refuses and who is connected."""
+        """Return the running server, to count what it refuses and who is connected."""
         assert self.query._server
         return self.query._server
 
@@ -102,7 +102,7 @@ def show(served: Show) -> Show:
 
 
 def talk(show: Show, talked: Callable[[aiohttp.ClientWebSocketResponse], Awaitable[None]]) -> None:
-    """One websocket client's talk."""
+    """Run `talked` as one websocket client."""
 
     async def whole() -> None:
         async with (
@@ -505,7 +505,7 @@ def test_it_is_announced_on_loopback(show: Show) -> None:
     wanted = {"_oscjson._tcp": show.query.port, "_osc._udp": show.osc.port}
 
     def ours() -> bool:
-        """Other shows may be announced here too, then under numbered names."""
+        """Expect other shows here, too, announced under numbered names."""
         for name in list(found.names):
             info = zeroconf.get_service_info(name.partition(".")[2], name)
             kind = name.partition(".")[2].removesuffix(".local.")
@@ -530,10 +530,10 @@ def test_those_who_never_say_a_word_make_room(show: Show) -> None:
             for _ in range(3 * MAX_CONNECTIONS)
         ]
         for one in mute:
-            with suppress(ConnectionError):  # shown out already
+            with suppress(ConnectionError):  # closed already
                 one.sendall(b"GET / HTTP/1.1\r\nHo")
         server = show.server
-        # The system may hand over as many at once as wait in its queue.
+        # The system may hand over its whole queue at once.
         show.until(lambda: len(server._runner.server.connections) < 2 * MAX_CONNECTIONS)  # type: ignore[union-attr]
         assert show.get("/?HOST_INFO")[0] == 200
         mute[0].settimeout(PATIENCE)
