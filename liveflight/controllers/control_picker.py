@@ -43,11 +43,9 @@ class ControlPicker:
 
     @property
     def picked(self) -> Control:
-        """Return the control that the cursor is on."""
         return PICKABLE[self._place]
 
     def toggle(self) -> None:
-        """Open or close the list."""
         self.open = not self.open
         self._suggestions = {}  # presets may have come since
 

@@ -93,11 +93,9 @@ class LinkInput:
         return self._link.captureSessionState(), self._link.clock().micros()
 
     def status_lines(self) -> list[str]:
-        """Return nothing: the HUD shows the tempo anyway."""
         return []
 
     def close(self) -> None:
-        """Leave the session. May be called twice."""
         link, self._link = self._link, None
         if link:
             link.enabled = False

@@ -67,7 +67,6 @@ class Device:
         self._closed = False
 
     def open(self) -> None:
-        """Open the device. Raises LiveflightError where it cannot."""
         self._begin(self._make(self._name))
 
     def read(self, now: float) -> Samples:
@@ -86,11 +85,9 @@ class Device:
         return samples
 
     def status_lines(self) -> list[str]:
-        """Return a line while the device is lost."""
         return [f"sound: {self._name} is lost"] if self.lost else []
 
     def close(self) -> None:
-        """Close the device. May be called twice, and without `open`."""
         self._closed = True
         self._worker.close(_CLOSE_TIMEOUT_S)
         if self._worker.busy and self._worker.wait():

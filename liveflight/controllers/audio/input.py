@@ -75,7 +75,6 @@ class SoundInput:
         self._shown: dict[str, float] = {}
 
     def open(self, mailbox: Mailbox) -> None:
-        """Open the source. Raises LiveflightError where it cannot."""
         self._source.open()
         self._mailbox = mailbox
         self._begin()
@@ -98,11 +97,9 @@ class SoundInput:
             self._work.submit(partial(self._analyse, self._now))
 
     def status_lines(self) -> list[str]:
-        """Return the source's trouble."""
         return self._source.status_lines()
 
     def close(self) -> None:
-        """Close the source. May be called twice, and without `open`."""
         self._work.close(_CLOSE_TIMEOUT_S)
         self._source.close()
 

@@ -65,7 +65,6 @@ class MidiInput:
 
     @property
     def listening(self) -> bool:
-        """Return whether it is open."""
         return self._thread is not None
 
     def open(self, mailbox: Mailbox) -> None:

@@ -105,7 +105,6 @@ class SystemPorts(ABC):
         return f"{self._library.__name__} {kind.removeprefix('API_')}".rstrip()
 
     def names(self) -> list[str]:
-        """Return the present ports; see `Ports.names`."""
         present = self._numbered_ports()
         left = {port: name for port, name in self._names.items() if port in present}
         returned = len(left) == len(self._names)
@@ -116,7 +115,6 @@ class SystemPorts(ABC):
         return list(left.values())
 
     def open(self, name: str, heard: MidiListener) -> None:
-        """Open a port of `names`. Raises OSError where it cannot."""
         present = self._numbered_ports()
         places = {self._names.get(port): number for port, number in present.items()}
         if name not in places:
@@ -131,7 +129,6 @@ class SystemPorts(ABC):
         self._opened[name] = client
 
     def close(self, name: str) -> None:
-        """Close a port, which may have vanished."""
         client = self._opened.pop(name, None)
         if client is not None:
             with suppress(Exception):  # closing a port that has vanished may fail
@@ -139,7 +136,6 @@ class SystemPorts(ABC):
                 client.close_port()
 
     def close_all(self) -> None:
-        """Close every port. May be called twice."""
         for name in list(self._opened):
             self.close(name)
 

@@ -56,12 +56,10 @@ class SubprocessPorts:
         return []
 
     def open(self, name: str, heard: MidiListener) -> None:
-        """Open a port. Raises OSError where it cannot."""
         self._listeners[name] = heard
         self._ask("open", name)
 
     def close(self, name: str) -> None:
-        """Close a port, which may have vanished."""
         self._listeners.pop(name, None)
         with suppress(OSError):
             self._ask("close", name)

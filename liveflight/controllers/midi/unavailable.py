@@ -25,13 +25,11 @@ class MidiUnavailable:
         self._reason, self._available = reason, available
 
     def open(self, mailbox: Mailbox) -> None:
-        """Begin."""
         self._mailbox = mailbox
         self._until: float | None = None
         self._now = 0.0
 
     def poll(self, now: float) -> None:
-        """Take the time, for the explanation's end."""
         self._now = now
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:

@@ -75,7 +75,7 @@ class OscFeedback:
         for destination in destinations:
             if self._comes_back(destination):
                 raise LiveflightError(
-                    f"OSC feedback to {destination.name} would come back here, where we listen for OSC: "
+                    f"OSC feedback to {destination.name} would come back here, to our own port: "
                     "give the port on which the surface listens"
                 )
         hosts = [destination.host for destination in destinations]
@@ -92,7 +92,6 @@ class OscFeedback:
             self._osc.listeners.append(self._is_echo)
 
     def poll(self, now: float) -> None:
-        """Take the time."""
         self._now = self._frame = now
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
@@ -100,11 +99,7 @@ class OscFeedback:
         self._frame = now
         if self._osc and self._osc.listening != self._heard_here:
             self._heard_here = self._osc.listening
-            self._destinations = [
-                destination
-                for destination in self._destinations
-                if not self._comes_back(destination)
-            ]
+            self._destinations = [d for d in self._destinations if not self._comes_back(d)]
         everything = needs_full_update(heard)
         for destination in self._destinations:
             if everything:
@@ -139,7 +134,6 @@ class OscFeedback:
         return any(destination.echo.is_echo(self._frame, message) for destination in destinations)
 
     def close(self) -> None:
-        """Close the sockets. May be called twice, and without `open`."""
         if self._osc and self._is_echo in self._osc.listeners:
             self._osc.listeners.remove(self._is_echo)
         while self._destinations:
@@ -194,6 +188,5 @@ class _Destination:
             self.echo.note_sent(row.key, value, now)
 
     def close(self) -> None:
-        """Close the socket."""
         if self._socket:
             self._socket.close()

@@ -75,7 +75,6 @@ class OscInput:
 
     @property
     def listening(self) -> bool:
-        """Return whether it is open."""
         return self._thread is not None
 
     @property
@@ -126,7 +125,6 @@ class OscInput:
                     sender.reply(datagram)
 
     def status_lines(self) -> list[str]:
-        """Return lines for ignored and refused messages, if there were any."""
         return self._reader.status_lines()
 
     def close(self) -> None:

@@ -132,7 +132,7 @@ class Reader:
             controls, form = self.resolved(address, sender)
             argument = _argument(element)
             if bundled and argument != "?" and not any(control.movable for control in controls):
-                return self._follow(sender)
+                return self._ignore_feedback(sender)
             self._last = (controls, form, argument, address)
             return self._messages(controls, form, argument, sender)
         except _LoopError:
@@ -154,9 +154,7 @@ class Reader:
         self._reported.add(cause)
         log.warning("%s refused: %s", f"{origin} {address!r:.80}" if address else origin, error)
         if len(self._reported) == MAX_LOGGED_CAUSES:
-            log.warning(
-                "%d kinds of bad packet were said; more are only counted", MAX_LOGGED_CAUSES
-            )
+            log.warning("%d kinds of bad packet: more are only counted", MAX_LOGGED_CAUSES)
 
     def status_lines(self) -> list[str]:
         """Return lines for ignored and refused messages, if there were any."""
@@ -173,7 +171,7 @@ class Reader:
             return [message] if message else []
         return self._accepted(controls, form, argument, sender)
 
-    def _follow(self, sender: Sender) -> list[Message]:
+    def _ignore_feedback(self, sender: Sender) -> list[Message]:
         """Ignore a read-only control in another liveflight's feedback, which this one follows.
 
         Raises _LoopError if we send feedback there, too: the two would swap values for ever."""

@@ -206,7 +206,6 @@ class Client:
     """Serve one websocket."""
 
     def __init__(self, ours: web.WebSocketResponse, request: web.Request) -> None:
-        """Take an open websocket and its request."""
         assert request.transport
         self.socket, self.handler = ours, request.protocol
         number, port = request.transport.get_extra_info("peername")[:2]

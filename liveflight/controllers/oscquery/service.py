@@ -69,7 +69,6 @@ class OscQuery:
         """Do nothing: the server's thread puts the messages."""
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        """Hand the values and messages to the server."""
         server = self._server
         if server is None:
             return

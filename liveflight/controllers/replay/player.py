@@ -33,7 +33,6 @@ class RecordingPlayer:
         self._mailbox = mailbox
 
     def poll(self, now: float) -> None:
-        """Put the messages that are due."""
         if self._began is None:
             self._began = now
         flown = now - self._began + _TOLERANCE_S
@@ -55,7 +54,6 @@ class RecordingPlayer:
         """Do nothing: a replay only puts messages."""
 
     def status_lines(self) -> list[str]:
-        """Return nothing."""
         return []
 
     def close(self) -> None:

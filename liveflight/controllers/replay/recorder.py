@@ -84,7 +84,6 @@ class FlightRecorder:
             self._save(self._writer)
 
     def status_lines(self) -> list[str]:
-        """Return nothing: trouble is raised by `publish`."""
         return []
 
     def close(self) -> None:
