@@ -13,8 +13,10 @@ import pytest
 
 from liveflight.cli import parser
 from liveflight.controllers.keyboard import KEYS
+from liveflight.controllers.midi import bindings
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import CONTROLS
+from liveflight.storage import cue_lists, presets
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "liveflight"
@@ -189,13 +191,27 @@ def test_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_controls_exist() -> None:
-    groups = {key.partition(".")[0] for key in CONTROLS}
+    groups = {row.group for row in CONTROLS.values()}
     unknown = [
         f"{name(page)}: {quote}"
         for page in OURS
         for quote in quoted(page)
         if (match := re.match(r"([a-z]+)\.([a-z_]+)\b", quote.removeprefix("--set ")))
         if match[1] in groups and match[0] not in CONTROLS and match[2] not in ("toml", "py", "md")
+    ]
+    assert not unknown
+
+
+def test_addresses_exist() -> None:
+    known = {"", "ping", "pong", *(row.group for row in CONTROLS.values())}
+    known |= {key.replace(".", "/") for key in CONTROLS}
+    known |= {row.alias.removeprefix("/liveflight/") for row in CONTROLS.values()}
+    unknown = [
+        f"{name(page)}: {quote}"
+        for page in OURS
+        for quote in quoted(page)
+        if (match := re.match(r"/liveflight(?:/([\w/]+?))?(?:/raw|/add)?(?:[ ?]|$)", quote))
+        if (match[1] or "") not in known
     ]
     assert not unknown
 
@@ -207,6 +223,26 @@ def test_every_key_has_its_row() -> None:
     rows = {labels.get(key, key) for row in table for key in row.split(", ")}
     keys = {key for row in KEYS for key in re.split(r" (?!to )(?<!to )", row.label)}
     assert not keys - rows
+
+
+def test_examples_of_files_are_read(tmp_path: Path) -> None:
+    kinds = Counter[str]()
+    for page in OURS:
+        for block in blocks(page, "toml"):
+            file = tmp_path / "example.toml"
+            head = "" if block.startswith("version") else "version = 1\n"
+            file.write_text(head + block, encoding="utf-8")
+            kind = next((kind for kind in ("binding", "cue") if f"[[{kind}]]" in block), "preset")
+            kinds[kind] += 1
+            match kind:
+                case "binding":
+                    assert [*bindings.read(file)]
+                case "cue":
+                    assert cue_lists.read(file).cues
+                case _:
+                    preset = presets.read(file)
+                    assert preset.targets or preset.modulation
+    assert kinds == {"binding": 1, "cue": 1, "preset": 3}
 
 
 # --- length ----------------------------------------------------------------------------------
