@@ -161,7 +161,7 @@ def test_a_disk_that_does_not_answer_holds_up_no_frame(
     monkeypatch.setattr(replay_recorder, "_MAX_PENDING_CHARS", 1000)
     gate = threading.Event()
     recorder = begun(path)
-    monkeypatch.setattr(replay_recorder.Writer, "write", lambda self, text: gate.wait(60))
+    monkeypatch.setattr(replay_recorder.PartWriter, "write", lambda self, text: gate.wait(60))
     with pytest.raises(LiveflightError, match=r"a\.log ends at \d+ s: the disk does not answer$"):
         for second in range(100):
             recorder.poll(second)
