@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from liveflight import app
 from liveflight.networks import network
 from liveflight.outputs.offscreen import Offscreen
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 from liveflight.storage import presets
 
 FPS = 30.0

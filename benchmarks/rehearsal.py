@@ -56,7 +56,7 @@ from liveflight.core.controls import ROWS
 from liveflight.loop.frame_pacer import usual_rate
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.outputs.window import Window
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 from liveflight.storage import presets
 
 OSC = 2000

@@ -25,7 +25,7 @@ from liveflight.cli import arguments
 from liveflight.diagnostics.bench.measured_flight import TimedOutput
 from liveflight.outputs.window import Window
 from liveflight.render import mesa_fences
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 from liveflight.system import ffmpeg
 
 STOPS = Path(__file__).with_suffix(".c")

@@ -31,7 +31,8 @@ from liveflight.outputs.screenshots import Screenshots
 from liveflight.show import preset_saving
 from liveflight.show.flight import Flight
 from liveflight.show.loader import Loader, Shown
-from liveflight.show.start_flight import Options, canvas, is_dense, weights_of
+from liveflight.show.options import Options, canvas_size
+from liveflight.show.start_flight import is_dense, weights_of
 from liveflight.storage import presets
 from liveflight.system import gc_control
 from liveflight.system.worker import Worker, start_thread
@@ -88,7 +89,7 @@ class App:
         self._image_source = ImageSource(output.ctx, flight.controls, options.image, camera)
         self.feedback_loop = FeedbackLoop(
             output.ctx,
-            canvas(options, "cpu"),
+            canvas_size(options, "cpu"),
             options.seed,
             worker or Worker(live, _NICENESS),
             Worker(live and worker is None, _NICENESS),

@@ -44,9 +44,9 @@ from liveflight.loop import frame_timer, presenter
 from liveflight.loop.sight import Sight
 from liveflight.outputs.offscreen import Offscreen
 from liveflight.outputs.sinks import open_sink
-from liveflight.show import start_flight
+from liveflight.show import options as flight_options
 from liveflight.show.flight import Flight, Loader
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 from liveflight.storage import presets
 
 pytestmark = pytest.mark.gl
@@ -531,7 +531,7 @@ def test_what_the_governor_chose_is_told(begin: Begin) -> None:
 def test_an_ascent_too_slow_gets_fewer_steps_and_then_a_smaller_canvas(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start_flight, "_SMALLEST", 8)
+    monkeypatch.setattr(flight_options, "SMALLEST_SIDE_PX", 8)
     show = begin()
     show.set("ascent.steps", 3)
     show.frame(2)
@@ -581,7 +581,7 @@ def test_a_render_takes_every_step_on_the_whole_canvas(begin: Begin) -> None:
 def test_out_of_memory_lowers_the_canvas_and_the_flight_goes_on(
     trouble: Exception, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start_flight, "_SMALLEST", 8)
+    monkeypatch.setattr(flight_options, "SMALLEST_SIDE_PX", 8)
 
     def greedy(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
         if canvas.shape[1] > 24:
@@ -1031,7 +1031,7 @@ def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> N
 def test_the_canvas_grows_to_what_the_device_can_do(
     ctx: moderngl.Context, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start_flight, "DENSE_CANVAS", {"cpu": (16, 8), "cuda": (48, 20)})
+    monkeypatch.setattr(flight_options, "DENSE_CANVAS", {"cpu": (16, 8), "cuda": (48, 20)})
     monkeypatch.setattr(engine, "device", "cuda")
     with closing(started(ctx, live=False)) as app:
         assert app.canvas_size == (16, 8)

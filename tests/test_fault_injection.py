@@ -44,12 +44,12 @@ class Part(NamedTuple):
 PARTS = {
     "controllers": Part("fader", "poll"),
     "telling a controller": Part("fader", "publish", spoils=False),
-    "a controller's lines": Part("fader", "lines", spoils=False),
+    "a controller's status lines": Part("fader", "status_lines", spoils=False),
     "a message": Part("flight", "_apply"),
-    "what is awaited": Part("flight.preset_player", "arrive"),
-    "the next target": Part("flight.target_selector", "arrive"),
+    "what is awaited": Part("flight.preset_player", "poll"),
+    "the next target": Part("flight.target_selector", "poll"),
     "cues": Part("flight.cues", "advance"),
-    "the autopilot": Part("flight", "_pilot"),
+    "the autopilot": Part("flight", "_advance_autopilot"),
     "the beat": Part("flight.tempo", "advance"),
     "glides": Part("flight.controls", "advance"),
     "morphs": Part("flight.preset_player", "advance"),
@@ -89,7 +89,7 @@ class Fader:
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         pass
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         return []
 
     def close(self) -> None:

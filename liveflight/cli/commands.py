@@ -23,7 +23,7 @@ from liveflight.system.worker import BUSY_NAME, start_thread
 
 if TYPE_CHECKING:
     from liveflight.app import App
-    from liveflight.show.start_flight import Options
+    from liveflight.show.options import Options
     from liveflight.storage.new_files import IfTaken
 
 DEFAULT_SIZE = (1280, 720)

@@ -15,7 +15,7 @@ from liveflight.core.contracts import LiveflightError, Value
 
 if TYPE_CHECKING:
     from liveflight.diagnostics.bench.plan import Plan
-    from liveflight.show.start_flight import Options
+    from liveflight.show.options import Options
 
 RENDER_FPS = 30.0
 """Frames per second of a video without `--fps`."""
@@ -37,7 +37,7 @@ def parse(given: list[str]) -> argparse.Namespace:
 
 def options(args: argparse.Namespace, **more: object) -> Options:
     """Return the options of the flight that was asked for; `more` come from elsewhere."""
-    from liveflight.show.start_flight import Options
+    from liveflight.show.options import Options
 
     settings: dict[str, Value] = dict(args.set)
     if args.steps is not None:
@@ -78,7 +78,7 @@ def files(args: argparse.Namespace) -> list[tuple[str, Path]]:
 
 
 def _replayed(args: argparse.Namespace, given: Mapping[str, Any]) -> Options:
-    from liveflight.show.start_flight import Options
+    from liveflight.show.options import Options
     from liveflight.storage import recording
 
     for name in ("preset", "network", "layer", "filter", "cues", "set", "steps", "seed"):

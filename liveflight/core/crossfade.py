@@ -66,7 +66,7 @@ class Crossfade:
         self._since, self._crossfade = now, crossfade if self._from else 0.0
         self._curve = curve
 
-    def weigh(self, goal: Mapping[Target, float]) -> bool:
+    def reweight(self, goal: Mapping[Target, float]) -> bool:
         """Give the goal's targets other weights, 0 too; return whether `goal` has the same targets.
 
         A crossfade that is under way continues."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from liveflight.core.frame_counter import Rate
 from liveflight.core.governor import Governor
 from liveflight.show.flight import Flight
-from liveflight.show.start_flight import Options, canvas
+from liveflight.show.options import Options, canvas_size
 
 _MARGIN = 0.001
 """Seconds before a frame is due by which waiting for the ascent ends, beside the time to draw."""
@@ -74,17 +74,17 @@ class FramePacer:
         if engine is None:
             return
         scale = self.governor.scale if self.governed else self.governor.ceiling
-        size = canvas(self._options, engine.device, scale)
+        size = canvas_size(self._options, engine.device, scale)
         target_selector = self._flight.target_selector
         if target_selector.size in (None, size) or target_selector.ready_at(size):
             target_selector.size, self.scale = size, scale
             smaller = self.governor.smaller if self.governed else ()
             if engine.device == "cpu":  # has no memory of its own that a canvas may not fit into
                 smaller = smaller[:1]
-            target_selector.refuges = [
-                canvas(self._options, engine.device, each) for each in smaller
+            target_selector.fallback_sizes = [
+                canvas_size(self._options, engine.device, each) for each in smaller
             ]
-        target_selector.hurried = self.governed and self.governor.pressed
+        target_selector.behind = self.governed and self.governor.pressed
 
     def patience(self, elapsed: float) -> float:
         """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""

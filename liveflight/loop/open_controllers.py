@@ -23,7 +23,8 @@ from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.fault_guard import FaultGuard, Report
 from liveflight.core.mailbox import Mailbox, Message
 from liveflight.show.flight import Flight
-from liveflight.show.start_flight import Options, start_flight
+from liveflight.show.options import Options
+from liveflight.show.start_flight import start_flight
 from liveflight.system.worker import Worker
 
 _FIRST, _LONGEST = 3.0, 30.0
@@ -101,9 +102,9 @@ class OpenControllers:
         if not later:
             self._settle()
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         """What all of them have for the HUD."""
-        each = [(f"{self._names[one]}'s lines", one.lines) for one in self.opened]
+        each = [(f"{self._names[one]}'s status lines", one.status_lines) for one in self.opened]
         return [line for part, lines in each for line in self._aside.run(part, lines) or ()]
 
     def close(self) -> None:
@@ -173,7 +174,7 @@ def start(flight: Flight, options: Options) -> list[Named]:
         scores.append(("the replay", RecordingPlayer(options.replay)))
     if options.record:
         recorder = FlightRecorder(options.record, score)
-        flight.preset_player.preset_bank.heard = recorder.note
+        flight.preset_player.preset_bank.on_answer = recorder.note
         scores.append(("the recording", recorder))
     if score.cues:
         flight.cues.start(score.cues)

@@ -1,1 +1,1 @@
-"""Keep the show's state: what flies, which presets and cues play, where targets are found."""
+"""Keep the show's state: what is flown, which presets and cues play, how targets are found."""

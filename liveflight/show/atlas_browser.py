@@ -1,6 +1,6 @@
-"""Find a filter by looking: the atlas over the picture, played with keys and the mouse.
+"""Browse the atlas over the picture, with keys and the mouse, to find a filter.
 
-Says what is to be drawn and puts messages in the mailbox; draws nothing.
+Describes a page to draw and puts messages in the mailbox; draws nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 from textwrap import wrap
 
 from liveflight import networks
-from liveflight.core.contracts import KeyPress, LiveflightError, Pointer, Target
+from liveflight.core.contracts import KeyPress, LiveflightError, Pointer, Size, Target
 from liveflight.core.grid import Grid, Page, letters, type_size, wrapped
 from liveflight.core.mailbox import Mailbox, Set
 from liveflight.core.pad import CORNERS
@@ -23,7 +23,7 @@ from liveflight.show.thumbnails import Thumbnails
 from liveflight.storage import stars
 
 KEY = "o"
-"""The key that opens and closes the atlas."""
+"""Key that opens and closes the atlas."""
 
 HELP = (
     ("Enter", "fly"),
@@ -37,69 +37,70 @@ HELP = (
     ("Esc", "close"),
 )
 
-_NOTCH = 2
+_NOTCH_ROWS = 2
 """Rows that one notch of the wheel scrolls."""
 
 
 class AtlasBrowser:
-    """While it is open it takes its own keys and the mouse; all other keys do what they always do.
+    """Take its own keys and the mouse while open; other keys work as always.
 
-    It shows the layers of a network one at a time, as the network's atlas has them; a layer without
-    a sheet is shown as the numbers of its filters."""
+    Shows the layers of a network one at a time, in the order of the atlas. A layer without a sheet
+    is shown as the numbers of its filters."""
 
     def __init__(self, mailbox: Mailbox, here: Callable[[], Target | None]) -> None:
-        """`here`: the target that is flown, if any."""
+        """Begin closed; `here` returns the target that is flown, if any."""
         self._mailbox, self._flown = mailbox, here
         self.open = False
-        self._sets = "mix.target"
-        """The control that Enter sets."""
+        self._control = "mix.target"
+        """Control that Enter sets."""
         self._network: Network = networks.network(networks.names()[0])
         self._atlas: Atlas = {}
         self._layers: list[Layer] = []
         self._layer = 0
         self._cursors: dict[tuple[str, str], int] = {}
-        """The place of the cursor in each layer that was looked at."""
+        """Index of the cursor in each layer that was visited, by network and layer."""
         self._grid = Grid((1280, 720), 1, sheets.COLUMNS)
         self.thumbnails = Thumbnails()
 
     def choose(self, control: str = "mix.target", value: str = "") -> None:
-        """Open the atlas for the target that a text control is to have, at the one that it has or
-        at what is flown."""
-        self._sets, self.open = control, True
+        """Open the atlas to choose the target of a text control.
+
+        Begins at its current `value`, or at what is flown."""
+        self._control, self.open = control, True
         self._begin(self._network)
         with suppress(LiveflightError):
             self._go_to(known(value) if value else self._flown() or self._target)
 
     def press(self, event: KeyPress) -> bool:
-        """Return whether the key was its own; a closed atlas has one that opens it."""
+        """Return whether the atlas took the key; while closed it takes the one that opens it."""
         if not self.open:
             if event.name != KEY or event.repeat:
                 return False
             self.choose()
             return True
-        if self._moved(event.name):
+        if self._move_cursor(event.name):
             return True
-        done = self._done(event.name)
-        if done and not event.repeat:
-            done()
-        return done is not None
+        action = self._action(event.name)
+        if action and not event.repeat:
+            action()
+        return action is not None
 
     def point(self, event: Pointer) -> None:
-        """Follow the mouse, if the atlas is open."""
+        """Handle the mouse, if the atlas is open."""
         if not self.open:
             return
-        place = self._grid.at(event.x, event.y)
+        tile = self._grid.at(event.x, event.y)
         if event.action == "wheel":
             self._scroll(event)
-        elif place is not None and place < len(self._filters):  # it may be the layer's before
-            self._cursor = place
+        elif tile is not None and tile < len(self._filters):  # the grid may be of another layer
+            self._cursor = tile
             if event.action == "right" or (event.action == "left" and event.shift):
-                self._tell("mix.target_add")
+                self._send("mix.target_add")
             elif event.action == "left":
                 self._choose()
 
-    def page(self, size: tuple[int, int]) -> Page:
-        """Return what is to be drawn on an output of that width and height."""
+    def page(self, size: Size) -> Page:
+        """Return the page to draw on an output of that size."""
         em, room = type_size(size), letters(size)
         title, note = f"{self._network.name}   {self._here.name}", self._note
         beside = len(title) * 1.15 + len(note) + 4 <= room
@@ -125,7 +126,7 @@ class AtlasBrowser:
             picture=partial(self.thumbnails.sheet, sheet) if sheet else None,
         )
 
-    # Where it is
+    # Position
 
     @property
     def _here(self) -> Layer:
@@ -145,14 +146,14 @@ class AtlasBrowser:
         return self._cursors.get((self._network.name, self._here.name), 0)
 
     @_cursor.setter
-    def _cursor(self, place: int) -> None:
-        self._cursors[self._network.name, self._here.name] = place
+    def _cursor(self, tile: int) -> None:
+        self._cursors[self._network.name, self._here.name] = tile
 
     @property
     def _target(self) -> Target:
         return Target(self._network.name, self._here.name, self._filters[self._cursor])
 
-    # What is said
+    # Texts
 
     @property
     def _note(self) -> str:
@@ -163,7 +164,7 @@ class AtlasBrowser:
             return f"no thumbnails of this layer: `liveflight atlas {name}` makes them"
         place = f"layer {self._layer + 1} of {len(self._layers)}"
         note = f"{len(self._filters)} filters   {place}"
-        return note if self._sets == "mix.target" else f"{note}   for {self._sets}"
+        return note if self._control == "mix.target" else f"{note}   for {self._control}"
 
     @property
     def _caption(self) -> tuple[str, ...]:
@@ -179,67 +180,67 @@ class AtlasBrowser:
             if (target.network, target.layer) == (self._network.name, self._here.name)
         }
         filters = self._filters if here else ()
-        return frozenset(place for place, number in enumerate(filters) if number in here)
+        return frozenset(tile for tile, number in enumerate(filters) if number in here)
 
-    # What it does
+    # Actions
 
-    def _moved(self, key: str) -> bool:
-        """Move the cursor; whether the key does that."""
-        place, last = self._cursor, len(self._filters) - 1
-        row, column = divmod(place, sheets.COLUMNS)
+    def _move_cursor(self, key: str) -> bool:
+        """Move the cursor; return whether the key does that."""
+        tile, last = self._cursor, len(self._filters) - 1
+        row, column = divmod(tile, sheets.COLUMNS)
         page = self._grid.down * sheets.COLUMNS
         match key:
             case "left":
-                place -= column > 0
+                tile -= column > 0
             case "right":
-                place += column < sheets.COLUMNS - 1
+                tile += column < sheets.COLUMNS - 1
             case "up":
-                place -= sheets.COLUMNS if row else 0
+                tile -= sheets.COLUMNS if row else 0
             case "down":
-                place += sheets.COLUMNS if row < last // sheets.COLUMNS else 0
+                tile += sheets.COLUMNS if row < last // sheets.COLUMNS else 0
             case "pageup":
-                place = max(place - page, column)
+                tile = max(tile - page, column)
             case "pagedown":
-                place = min(place + page, last // sheets.COLUMNS * sheets.COLUMNS + column)
+                tile = min(tile + page, last // sheets.COLUMNS * sheets.COLUMNS + column)
             case "home" | "end":
-                place = 0 if key == "home" else last
+                tile = 0 if key == "home" else last
             case _:
                 return False
-        self._cursor = min(place, last)
+        self._cursor = min(tile, last)
         return True
 
-    def _done(self, key: str) -> Callable[[], None] | None:
-        """Return what else a key does."""
-        orders: dict[str, Callable[[], None]] = {
+    def _action(self, key: str) -> Callable[[], None] | None:
+        """Return the action of a key that does not move the cursor; None where it has none."""
+        actions: dict[str, Callable[[], None]] = {
             KEY: self._close,
             "escape": self._close,
             "return": self._choose,
-            "shift+return": lambda: self._tell("mix.target_add"),
-            "j": lambda: self._tell("mix.journey_add"),
-            "v": lambda: self._tell("mix.star"),
+            "shift+return": lambda: self._send("mix.target_add"),
+            "j": lambda: self._send("mix.journey_add"),
+            "v": lambda: self._send("mix.star"),
             "s": self._next_star,
             "n": self._next_network,
-            "leftbracket": lambda: self._turn(-1),
-            "rightbracket": lambda: self._turn(1),
+            "leftbracket": lambda: self._change_layer(-1),
+            "rightbracket": lambda: self._change_layer(1),
         }
         if key in ("1", "2", "3", "4"):
-            return lambda: self._tell(CORNERS[int(key) - 1])
-        return orders.get(key)
+            return lambda: self._send(CORNERS[int(key) - 1])
+        return actions.get(key)
 
     def _close(self) -> None:
         self.open = False
 
     def _choose(self) -> None:
-        self._tell(self._sets)
+        self._send(self._control)
         self._close()
 
-    def _tell(self, control: str) -> None:
+    def _send(self, control: str) -> None:
         self._mailbox.put(Set(control, str(self._target)))
 
-    def _turn(self, way: int) -> None:
-        """Go to the layer beside, as far as there is one, to the same place there."""
+    def _change_layer(self, by: int) -> None:
+        """Go to the layer before or after, as far as there is one, keeping the cursor's index."""
         cursor = self._cursor
-        self._layer = min(max(self._layer + way, 0), len(self._layers) - 1)
+        self._layer = min(max(self._layer + by, 0), len(self._layers) - 1)
         self._cursor = min(cursor, len(self._filters) - 1)
 
     def _scroll(self, event: Pointer) -> None:
@@ -247,10 +248,10 @@ class AtlasBrowser:
         right, up = event.wheel
         if event.shift and not right:
             right, up = -up, 0
-        self._grid = grid.scrolled(grid.row - _NOTCH * up, grid.column + _NOTCH * right)
+        self._grid = grid.scrolled(grid.row - _NOTCH_ROWS * up, grid.column + _NOTCH_ROWS * right)
         under = self._grid.at(event.x, event.y)
-        place = self._grid.nearest(self._cursor) if under is None else under
-        self._cursor = min(place, len(self._filters) - 1)
+        tile = self._grid.nearest(self._cursor) if under is None else under
+        self._cursor = min(tile, len(self._filters) - 1)
 
     def _next_network(self) -> None:
         """Go to the next named network that has an atlas."""
@@ -262,11 +263,11 @@ class AtlasBrowser:
                 return
 
     def _next_star(self) -> None:
-        """Go to the star after the one under the cursor, round and round; else to the first."""
+        """Go to the star after the one under the cursor, wrapping round; else to the first."""
         starred, here = _stars(), self._target
         after = starred.index(here) + 1 if here in starred else 0
         for target in (*starred[after:], *starred[:after]):
-            with suppress(LiveflightError):  # a network or filter that there is not here
+            with suppress(LiveflightError):  # a network or filter that does not exist here
                 self._go_to(known(str(target)))
                 return
 
@@ -291,5 +292,5 @@ class AtlasBrowser:
 def _stars() -> tuple[Target, ...]:
     try:
         return stars.read()
-    except LiveflightError:  # starring says what is wrong
+    except LiveflightError:  # reported when a star is set
         return ()

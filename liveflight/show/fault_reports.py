@@ -1,4 +1,4 @@
-"""Troubles of a show: each is logged in full the first time, then counted, and the show goes on."""
+"""Report faults of a show: each is logged in full the first time, then counted."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from liveflight.show.preset_bank import RefusedBeforeError
 
 log = logging.getLogger("liveflight.show.flight")
 
-_MOST_REPORTS = 200
+_MAX_KINDS = 200
+"""Number of different faults that are counted apart."""
 
 
 class FaultReports:
-    """The show goes on: a trouble is logged in full the first time, then counted."""
+    """Log each fault once and count it from then on."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.last = ""
 
     def add(self, trouble: object, cause: BaseException | None = None) -> None:
-        """Log the trouble, with the traceback of its `cause` if there is one, or count it."""
+        """Log the fault, with the traceback of its `cause` if there is one, or count it."""
         if isinstance(trouble, RefusedBeforeError):
             log.info("%s", trouble)
             return
         text = str(trouble) or type(trouble).__name__
         self.last = text.splitlines()[0]
-        if text not in self.counts and len(self.counts) >= _MOST_REPORTS:
+        if text not in self.counts and len(self.counts) >= _MAX_KINDS:
             text = "further troubles"
         self.counts[text] += 1
         if self.counts[text] == 1:

@@ -1,4 +1,4 @@
-"""Find filters by showing a picture: which of a network's filters answer to it most."""
+"""Find the filters of a network that respond most to a picture."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from liveflight import networks
 from liveflight.core.contracts import Target
 from liveflight.networks.atlas import sheets
 
-LONGEST = 224
-"""Pixels of the longer side of the picture that a network is shown, that for which it was made."""
+LONGER_SIDE_PX = 224
+"""Longer side of the picture that a network sees: the size for which it was made."""
 
 
 @dataclass(frozen=True)
 class Found:
+    """Hold a filter and how strongly it responds."""
+
     target: Target
     score: float
     """Standard deviations over noise."""
     name: str = ""
-    """Of a filter that has one."""
+    """Name of the filter, if it has one."""
 
 
 def find(
@@ -33,9 +35,10 @@ def find(
     most: int = 5,
     shown: Callable[[str, int, int], None] | None = None,
 ) -> list[Found]:
-    """Return the `most` filters of each layer that answer to a picture, uint8 (H, W, 3): deep
-    layers first, the strongest first. `layers`: by default all that an atlas shows. `shown` is
-    told of a download: the network, the bytes so far and in all.
+    """Return the `most` strongest filters of each layer for a picture, uint8 (H, W, 3).
+
+    Deep layers come first, in each the strongest filter. `layers` defaults to all that an atlas
+    shows. `shown` is called during a download with the network, the bytes so far and in all.
 
     Raises LiveflightError for unknown names and missing weights."""
     from liveflight.engines.responses import Answers
@@ -58,10 +61,11 @@ def find(
 
 
 def reduced(picture: np.ndarray) -> np.ndarray:
-    """Return a picture, uint8 (H, W, 3), as a network is shown it: float32 in 0..1, the longer side
-    LONGEST pixels, none shorter than 64."""
+    """Return a picture, uint8 (H, W, 3), as a network sees it: float32 in 0..1.
+
+    The longer side has LONGER_SIDE_PX, none less than 64."""
     height, width = picture.shape[:2]
-    scale = LONGEST / max(width, height)
+    scale = LONGER_SIDE_PX / max(width, height)
     size = max(round(width * scale), 64), max(round(height * scale), 64)
     fitted = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
     return np.asarray(fitted, np.float32) / 255

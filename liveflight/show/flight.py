@@ -1,5 +1,6 @@
-"""The state of a flight: where every control stands, what is excited, what the autopilot does.
-Messages in, mix out. Knows nothing of GL, windows or clocks.
+"""Keep the state of a flight: controls, targets, presets, cues, autopilot. Messages in, mix out.
+
+Knows nothing of GL, windows or clocks.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from liveflight.core.modulation import Modulation
 from liveflight.core.pad import CORNERS
 from liveflight.core.panic import Panic
 from liveflight.core.tempo import Tempo
-from liveflight.show import target_navigation
 from liveflight.show.cue_player import CuePlayer
 from liveflight.show.fault_reports import FaultReports
 from liveflight.show.loader import Loader
 from liveflight.show.preset_player import PresetPlayer
+from liveflight.show.target_navigation import filter_beside, known, layer_beside, network_after
 from liveflight.show.target_selector import TargetSelector
 from liveflight.storage.presets import Preset
 
@@ -33,98 +34,89 @@ P = ParamSpec("P")
 
 
 class Flight:
+    """Apply messages to the parts of a show, and advance them once per frame."""
+
     def __init__(self, loader: Loader, seed: int) -> None:
         self.controls = Controls()
         self.reports = FaultReports()
         self.guard = FaultGuard(self.reports.add, live=False)
-        self.target_selector = TargetSelector(loader, self.reports.add)
+        self.target_selector = selector = TargetSelector(loader, self.reports.add)
         self.journey = Autopilot(seed)
         self.tempo = Tempo(self.controls)
         self.modulation = Modulation(seed)
         self.preset_player = PresetPlayer(
-            self.controls, self.target_selector, self.journey, self.modulation, seed
+            self.controls, selector, self.journey, self.modulation, seed
         )
-        self.preset_player.preset_bank.passed = self.reports.add
+        self.preset_player.preset_bank.on_fault = self.reports.add
         self.cues = CuePlayer(self.controls, self.preset_player, self.reports.add)
         self.loader = loader
-        self.speaker = ""
+        self.origin = ""
         """Origin of the message that is being applied."""
         self.remote_downloads = False
-        """Whether the network may have weights downloaded."""
+        """Whether a message from the network may cause a download of weights."""
         self.last_message = ""
         self._elapsed = 0.0
         self._panic = Panic()
-        self._piloted = 0.0
-        """When the autopilot last chose; it waits a dwell even where nothing came of that."""
-        target_selector = self.target_selector
+        self._last_choice = 0.0
+        """Flight time of the autopilot's last choice: it waits a dwell after a failed one too."""
         self._triggers: dict[str, Callable[[], None]] = {
-            "mix.filter_next": lambda: self._turn(
-                target_navigation.filter_beside(target_selector.here, 1)
-            ),
-            "mix.filter_previous": lambda: self._turn(
-                target_navigation.filter_beside(target_selector.here, -1)
-            ),
-            "mix.layer_deeper": lambda: self._turn(
-                target_navigation.layer_beside(target_selector.here, 1)
-            ),
-            "mix.layer_shallower": lambda: self._turn(
-                target_navigation.layer_beside(target_selector.here, -1)
-            ),
-            "mix.network_next": lambda: self._turn(
-                target_navigation.network_after(target_selector)
-            ),
-            "mix.random": lambda: self._turn(self._wander()),
-            "mix.back": lambda: self.aim(target_selector.history.step(-1)),
-            "mix.forth": lambda: self.aim(target_selector.history.step(1)),
+            "mix.filter_next": lambda: self._fly_to(filter_beside(selector.here, 1)),
+            "mix.filter_previous": lambda: self._fly_to(filter_beside(selector.here, -1)),
+            "mix.layer_deeper": lambda: self._fly_to(layer_beside(selector.here, 1)),
+            "mix.layer_shallower": lambda: self._fly_to(layer_beside(selector.here, -1)),
+            "mix.network_next": lambda: self._fly_to(network_after(selector)),
+            "mix.random": lambda: self._fly_to(self._wander()),
+            "mix.back": lambda: self.aim(selector.history.step(-1)),
+            "mix.forth": lambda: self.aim(selector.history.step(1)),
             **self.preset_player.triggers(),
             **self.cues.triggers(),
             "tempo.tap": self.tempo.tap,
             "tempo.resync": self.tempo.resync,
-            "show.panic": self._calm,
-            "show.sync": lambda: None,  # surfaces answer it by themselves
+            "show.panic": self._on_panic,
+            "show.sync": lambda: None,  # controllers answer it by themselves
         }
-        self._orders: dict[str, Callable[[Target], None]] = {
-            "mix.target_add": self._add,
-            "mix.journey_add": self._extend,
+        self._target_actions: dict[str, Callable[[Target], None]] = {
+            "mix.target_add": self._add_target,
+            "mix.journey_add": self._add_stop,
         }
-        """What is done with a target that a text control is told; the control keeps nothing."""
+        """Actions of text controls that take a target; the controls keep no value."""
 
     def on(self, key: str, action: Callable[[], None]) -> None:
-        """What the trigger `key` does, where it is another's business than the flight's."""
+        """Set the action of the trigger `key`, for those that belong to another part."""
         self._triggers[key] = action
 
-    def order(self, key: str, action: Callable[[Target], None]) -> None:
-        """What is done with the target that the text control `key` is told."""
-        self._orders[key] = action
+    def on_target(self, key: str, action: Callable[[Target], None]) -> None:
+        """Set the action of the text control `key` that takes a target."""
+        self._target_actions[key] = action
 
     def note(self, text: str) -> None:
-        """Something the performer should see on the HUD."""
+        """Show the performer a message on the HUD."""
         self.last_message = text
         log.info("%s", text)
 
     def mix(self) -> Mix:
-        """What to ascend now; empty while the first network is still being loaded."""
+        """Return the mix to ascend now; empty while the first network is still being loaded."""
         return self.target_selector.mix()
 
     @property
     def awaited(self) -> str:
-        """What the performer waits for, while something else is still flown."""
+        """Return what the performer waits for, while something else is still flown."""
         return (self.preset_player.awaited or self.target_selector.awaited) if self.mix() else ""
 
     @property
     def flying(self) -> bool:
-        """Whether the picture moves and grows."""
+        """Return whether the picture moves and grows."""
         return bool(self.mix()) and not self.controls.flag("show.freeze")
 
     def apply(self, messages: Sequence[Message]) -> None:
-        """Does what performers asked for, at once or when its beat comes. What cannot be done is
-        reported; the flight goes on."""
+        """Do what performers asked for, at once or on its beat.
+
+        What cannot be done is reported; the flight continues."""
         for message in messages:
-            self._try(message, self._begin)
+            self._try(message, self._apply_or_hold)
 
     def advance(self, dt: float) -> None:
-        """Flies on for `dt` seconds: the beat and what waited for it, glides, modulation, arriving
-        networks, autopilot."""
+        """Advance by `dt` seconds: beat, held messages, glides, modulation, loading, autopilot."""
         run = self.guard.run
         for message in run("the beat", self.tempo.advance, dt) or ():
             self.guard.attempt("what waited for the beat", self._try, message, self._apply)
@@ -134,161 +126,91 @@ class Flight:
         run("the modulation", self.modulation.advance, dt, self.tempo.position, self.controls)
         if not self.controls.flag("show.freeze"):
             self.target_selector.time += dt
-        run("a look that was awaited", self._heed, self.preset_player.arrive)
-        run("the next target", self._heed, self.target_selector.arrive)
-        run("the cue list", self._heed, self._play_on, dt)
-        run("the autopilot", self._heed, self._pilot)
+        run("a look that was awaited", self._report_errors, self.preset_player.poll)
+        run("the next target", self._report_errors, self.target_selector.poll)
+        run("the cue list", self._report_errors, self._advance_cues, dt)
+        run("the autopilot", self._report_errors, self._advance_autopilot)
         run("what is prepared ahead", self.target_selector.prefetch_next)
 
-    def _heed(self, act: Callable[P, None], *given: P.args, **named: P.kwargs) -> None:
-        """Do what may turn out not to be possible; that is reported."""
-        try:
-            act(*given, **named)
-        except LiveflightError as error:
-            self._report(error)
+    def aim(self, goal: Mapping[Target, float]) -> None:
+        """Crossfade to these targets as soon as they are prepared, and switch the pad off.
 
-    def _play_on(self, dt: float) -> None:
-        if self.mix():  # no cue's time runs while the first network is still being loaded
-            self.cues.advance(dt)
+        Raises LiveflightError for names that do not exist."""
+        self.target_selector.aim(goal, self.controls.number("mix.crossfade"))
+        self.preset_player.stop_pad()
+
+    def recall(self, preset: Preset) -> None:
+        """Take over a preset: see `PresetPlayer.recall`."""
+        self.preset_player.recall(preset)
+
+    def as_preset(self, name: str) -> Preset:
+        """Return the current look as a preset of that name."""
+        return self.preset_player.current(name)
+
+    def values(self) -> dict[str, Value]:
+        """Return the setting of every control that has a value, by key."""
+        goal = self.target_selector.goal
+        target = str(self.target_selector.here) if len(goal) == 1 else ""
+        preset = self.preset_player.preset
+        return {**self.controls.settings(), "mix.target": target, "show.preset": preset}
+
+    # Messages
 
     def _try(self, message: Message, act: Callable[[Message], None]) -> None:
-        self.speaker = "" if isinstance(message, Ask) else message.origin
-        self.target_selector.downloads = self.remote_downloads or not _asks_from_afar(message)
+        self.origin = "" if isinstance(message, Ask) else message.origin
+        self.target_selector.downloads = self.remote_downloads or not _from_network(message)
         try:
-            self._heed(act, message)
+            self._report_errors(act, message)
         finally:
-            self.speaker, self.target_selector.downloads = "", True
+            self.origin, self.target_selector.downloads = "", True
 
-    def _begin(self, message: Message) -> None:
-        """Do it now, or hold it for its beat."""
+    def _report_errors(self, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Do what may turn out to be impossible; that is reported."""
+        try:
+            act(*args, **kwargs)
+        except LiveflightError as error:
+            if not (self.target_selector.goal or self.target_selector.waiting):
+                raise CannotFlyError(str(error)) from error  # the first network cannot be loaded
+            self.reports.add(error)
+
+    def _apply_or_hold(self, message: Message) -> None:
         if isinstance(message, Ask | Beat) or not self.tempo.holds(message, self._check):
             self._apply(message)
 
     def _check(self, message: Message) -> None:
-        """Raise LiveflightError for what cannot be done, as far as that is known at once."""
+        """Raise LiveflightError for what is impossible, as far as that is known at once."""
         match message:
             case Set("show.preset", name):
                 self.target_selector.check(self.preset_player.preset_bank.find(str(name)).named)
             case Set("mix.target" | "pad.a" | "pad.b" | "pad.c" | "pad.d", str() as name) if name:
                 self.target_selector.check([Target.parse(name)])
 
-    def _calm(self) -> None:
-        self.tempo.drop()
-        self.cues.calm()
-        self.preset_player.calm(self._panic.press(self._elapsed))
-
-    def _report(self, error: LiveflightError) -> None:
-        if not (self.target_selector.goal or self.target_selector.waiting):
-            raise CannotFlyError(str(error)) from error  # the first network could not be loaded
-        self.reports.add(error)
-
-    def _pilot(self) -> None:
-        target_selector = self.target_selector
-        if (
-            not self.controls.flag("show.autopilot")
-            or target_selector.waiting
-            or not target_selector.goal
-        ):
-            return
-        if (
-            self.controls.flag("pad.on") or self.preset_player.awaited
-        ):  # the performer's choice stands
-            return
-        stayed = min(
-            target_selector.schedule.elapsed(target_selector.time),
-            target_selector.time - self._piloted,
-        )
-        if stayed >= self.controls.number("show.dwell") and self.tempo.due:
-            self._piloted = target_selector.time
-            self._turn(self._onward())
-
-    def aim(self, goal: Mapping[Target, float]) -> None:
-        """Grows into these targets as soon as they are prepared, within the crossfade's time; the
-        pad lets go.
-
-        Raises LiveflightError for names that do not exist."""
-        self.target_selector.aim(goal, self.controls.number("mix.crossfade"))
-        self.preset_player.lift_pad()
-
-    def _onward(self) -> Target:
-        """Where the autopilot goes."""
-        target_selector = self.target_selector
-        match self.controls.word("show.autopilot_mode"):
-            case "journey":
-                return self.journey.onward(
-                    target_selector.here,
-                    target_selector.active_filters(),
-                    target_selector.likeness(),
-                )
-            case "sight" if seen := self.controls.word("show.seen"):
-                target = Target.parse(seen)
-                if (target.network, target.layer) == (
-                    target_selector.here.network,
-                    target_selector.here.layer,
-                ):
-                    return target
-        return self._wander()
-
-    def _wander(self) -> Target:
-        target_selector = self.target_selector
-        return self.journey.wander(
-            target_selector.here, target_selector.active_filters(), target_selector.likeness()
-        )
-
-    def _turn(self, target: Target) -> None:
-        self.aim({target: 1.0})
-
-    def _wish(self, name: str) -> None:
-        """Goes there, unless what is awaited does. No name is what a flight says that excites
-        several: one that follows it has them from its preset or its pad."""
-        if name and not self.preset_player.brings(target := Target.parse(name)):
-            self._turn(target)
-
-    def _add(self, target: Target) -> None:
-        """Fly one more target, first of all: where there are too many, another has to go."""
-        mix = {one: weight for one, weight in self.target_selector.goal.items() if weight > 0}
-        share = sum(mix.values()) / len(mix) if mix else 1.0
-        self.aim({target: mix.pop(target, 0.0) + share, **mix})
-
-    def _extend(self, target: Target) -> None:
-        count = self.journey.add(target)
-        self.target_selector.prefetch(self.journey.stops)
-        self.note(f"{target} is stop {count} of the journey")
-
-    def recall(self, preset: Preset) -> None:
-        """Takes over a preset: see `PresetPlayer.recall`."""
-        self.preset_player.recall(preset)
-
-    def as_preset(self, name: str) -> Preset:
-        """What is flown now, to be saved under this name."""
-        return self.preset_player.current(name)
-
     def _apply(self, message: Message) -> None:
         match message:
             case Set("show.preset", name):
                 self.recall(self.preset_player.preset_bank.find(str(name)))
             case Set("mix.target", name):
-                self._wish(str(name))
-            case Set(key, name) if key in self._orders:
+                self._set_target(str(name))
+            case Set(key, name) if key in self._target_actions:
                 self.last_message = _described(message, self.controls)
-                if name:  # none is what a surface says that has been told of none
-                    self._orders[key](target_navigation.known(str(name)))
+                if name:  # surfaces send an empty name back
+                    self._target_actions[key](known(str(name)))
                 return
             case Set(key, value):
                 if key in CORNERS:
                     self._check(message)
                 self.controls.set(key, value)
                 if CONTROLS[key].kind in ("told", "meter"):
-                    return  # sensed, not said
+                    return  # measured, not set by a performer
                 self._touched(key)
             case Nudge(key, amount):
                 self.controls.nudge(key, amount)
                 self._touched(key)
             case Trigger(key):
                 self.last_message = key
-                if key in self._triggers:  # or it is for a control surface, which is told
+                if key in self._triggers:  # the others are handled by a controller
                     self._triggers[key]()
-                return  # what the trigger had to note stands
+                return  # a message from the trigger stays
             case Ask(key, reply):
                 reply(self.values()[key])
                 return
@@ -302,21 +224,78 @@ class Flight:
     def _touched(self, key: str) -> None:
         self.preset_player.touched(key)
         if key == "pad.on" or (key in CORNERS and self.controls.flag("pad.on")):
-            self.preset_player.press_pad()
+            self.preset_player.start_pad()
 
-    def values(self) -> dict[str, Value]:
-        """What every control that has a value is set to, by key."""
-        values = self.controls.settings()
-        values["mix.target"] = (
-            str(self.target_selector.here) if len(self.target_selector.goal) == 1 else ""
-        )
-        values["show.preset"] = self.preset_player.preset
-        return values
+    def _on_panic(self) -> None:
+        self.tempo.drop()
+        self.cues.panic()
+        self.preset_player.panic(self._panic.press(self._elapsed))
+
+    # Targets
+
+    def _fly_to(self, target: Target) -> None:
+        self.aim({target: 1.0})
+
+    def _set_target(self, name: str) -> None:
+        """Fly to a target, unless an awaited preset flies there anyway.
+
+        An empty name is what a flight reports while it flies several targets. One that follows it
+        gets them from its preset or its pad."""
+        if name and not self.preset_player.will_fly(target := Target.parse(name)):
+            self._fly_to(target)
+
+    def _add_target(self, target: Target) -> None:
+        """Fly one more target; it comes first, so that where there are too many another goes."""
+        mix = {one: weight for one, weight in self.target_selector.goal.items() if weight > 0}
+        share = sum(mix.values()) / len(mix) if mix else 1.0
+        self.aim({target: mix.pop(target, 0.0) + share, **mix})
+
+    def _add_stop(self, target: Target) -> None:
+        count = self.journey.add(target)
+        self.target_selector.prefetch(self.journey.stops)
+        self.note(f"{target} is stop {count} of the journey")
+
+    # Cues and autopilot
+
+    def _advance_cues(self, dt: float) -> None:
+        if self.mix():  # no cue's time runs while the first network is still being loaded
+            self.cues.advance(dt)
+
+    def _advance_autopilot(self) -> None:
+        selector, controls = self.target_selector, self.controls
+        if not controls.flag("show.autopilot") or selector.waiting or not selector.goal:
+            return
+        if controls.flag("pad.on") or self.preset_player.awaited:
+            return  # the performer's choice stands
+        since_choice = selector.time - self._last_choice
+        stayed = min(selector.crossfade.elapsed(selector.time), since_choice)
+        if stayed >= controls.number("show.dwell") and self.tempo.due:
+            self._last_choice = selector.time
+            self._fly_to(self._next_target())
+
+    def _next_target(self) -> Target:
+        """Return where the autopilot goes."""
+        match self.controls.word("show.autopilot_mode"):
+            case "journey":
+                return self._choose(self.journey.onward)
+            case "sight" if seen := self.controls.word("show.seen"):
+                target, here = Target.parse(seen), self.target_selector.here
+                if (target.network, target.layer) == (here.network, here.layer):
+                    return target
+        return self._wander()
+
+    def _wander(self) -> Target:
+        return self._choose(self.journey.wander)
+
+    def _choose(self, choice: Callable[..., Target]) -> Target:
+        selector = self.target_selector
+        return choice(selector.here, selector.active_filters(), selector.likeness())
 
 
-def _asks_from_afar(message: Message) -> bool:
-    """Return whether the network chose what the message asks for. A cue list is the performer's
-    own, whoever goes on in it."""
+def _from_network(message: Message) -> bool:
+    """Return whether the network chose what the message asks for.
+
+    A cue list is the performer's own, whoever steps through it."""
     if isinstance(message, Ask | Beat) or message.key.startswith("cue."):
         return False
     return message.origin.startswith("osc")

@@ -1,6 +1,7 @@
-"""Brings up the engine, its networks and its plans, beside the frame loop in a show, within it in a
-render. One thing at a time; what is asked for while another is under way is asked for again a frame
-later, so that of a row of hasty wishes only the newest costs anything.
+"""Load networks and plan steps, on another thread in a show, within the frame loop in a render.
+
+One job at a time. What is asked for while another job runs is asked for again a frame later, so
+that of several quick requests only the newest costs anything.
 """
 
 from __future__ import annotations
@@ -11,43 +12,40 @@ from functools import partial
 from typing import cast
 
 from liveflight import networks
-from liveflight.core.contracts import Engine, LiveflightError
+from liveflight.core.contracts import Engine, LiveflightError, Size
 from liveflight.system import worker
 
 BUSY_NAME = worker.BUSY_NAME
 
-_GRACE = 1.0
-"""Seconds that `close` waits for a load to notice that nobody wants it any more."""
+_CLOSE_TIMEOUT_S = 1.0
+"""Seconds that `close` waits for a load to notice that it is cancelled."""
 
 _NICENESS = 10
-"""How far loading stands back behind the frame loop: no less than the ascent, which would be slow
-for as long as there is something to plan ahead."""
+"""Niceness of the loading thread.
 
-_PATIENCE = 12
-"""Frames, more than there are sessions in a plan, for which what is foreseen waits for what earlier
-plans left to be let go of, where frames have time for that at all."""
+No higher than that of the ascent, or the ascent would be slow while anything is planned ahead."""
 
-_RESTS = 6
-"""Rests, those of two frames, for which it in turn waits for what was wanted meanwhile."""
+_PREFETCH_WAIT_FRAMES = 12
+"""Frames for which prefetching waits for tidying, if frames have time for that.
+
+More than there are sessions in a plan."""
+
+_TIDY_WAIT_CALLS = 6
+"""Calls of `tidy`, those of two frames, that let a job go first which came while tidying."""
 
 Shown = Callable[[str, int, int], None]
-"""Called while a network's weights are downloaded: its name, the bytes so far and in all (0: not
-known)."""
+"""Called during a download with the network, the bytes so far and in all (0: not known)."""
 
 Layers = frozenset[tuple[str, str]]
 """The (network, layer) pairs that a mix ascends together."""
 
-Size = tuple[int, int]
-"""Width and height of a canvas in pixels."""
 
-
-class _UnwantedError(Exception):
-    """Ends a download that nobody waits for any more."""
+class _CancelledError(Exception):
+    """End a download that nobody waits for any more."""
 
 
 class Loader:
-    """`make_engine` is called at the first network, `shown` during downloads, both on the thread
-    that loads."""
+    """Own the engine; load and plan what a flight asks for."""
 
     def __init__(
         self,
@@ -55,44 +53,46 @@ class Loader:
         background: bool,
         shown: Shown | None = None,
     ) -> None:
+        """Begin without an engine.
+
+        `make_engine` is called at the first network, `shown` during downloads, both on the loading
+        thread."""
         self._make = make_engine
         self._shown = shown
         self._work: worker.Worker[None] = worker.Worker(background, _NICENESS)
         self._failed: dict[object, LiveflightError] = {}
-        self._hopeless: set[tuple[Layers, Size]] = set()
+        self._unplannable: set[tuple[Layers, Size]] = set()
         self._ahead: list[Layers] = []
         self._closing = False
         self._untidy = self._tidying = False
-        self._turned_away = self._patience = 0
-        """Rests for which tidying up still waits for what could not be begun beside it, and frames
-        for which what is foreseen waits for the tidying up."""
+        self._tidy_wait = self._prefetch_wait = 0
+        """Calls of `tidy` that still let a job go first, and frames for which prefetching waits."""
         self.engine: Engine | None = None
         self.downloading = ""
-        """What is being downloaded and how far it is, for the performer."""
+        """Progress of a download, for the performer."""
 
     @property
     def busy(self) -> bool:
-        """Whether something is being loaded or planned."""
-        self._collect()  # nobody may wait any more for what was under way
+        """Return whether something is being loaded or planned."""
+        self._collect()  # a job may have ended that nobody waits for any more
         return self._work.busy and not self._tidying
 
     def layers_known(self, names: Iterable[str]) -> bool:
-        """Whether it is known which layers all these networks have; starts to find it out for the
-        first of which it is not.
+        """Return whether the layers of all these networks are known; start finding the first.
 
-        Raises LiveflightError, once per asking, where it cannot be found out."""
+        Raises LiveflightError, once per request, where they cannot be found."""
         for name in names:
             what = f"{name}'s layers"
             while not networks.at_once(name):
                 self._raise_failure(what)
-                if not self._start(what, partial(_get_acquainted, name)):
+                if not self._start(what, partial(networks.network, name)):
                     return False
         return True
 
     def ready(self, names: Iterable[str]) -> bool:
-        """Whether all these networks can be ascended; starts to load the first that cannot.
+        """Return whether all these networks can be ascended; start loading the first that cannot.
 
-        Raises LiveflightError, once per asking, where one could not be loaded."""
+        Raises LiveflightError, once per request, where one could not be loaded."""
         for name in names:
             while self.engine is None or not self.engine.ready(name):
                 self._raise_failure(name)
@@ -102,31 +102,31 @@ class Loader:
         return True
 
     def planned(self, mixes: Sequence[Layers], size: Size) -> bool:
-        """Whether mixes of these layers of loaded networks, on a canvas of that size, can be
-        ascended without preparing anything; starts to plan the first that cannot.
+        """Return whether all these mixes are planned; start planning the first that is not.
 
-        Raises LiveflightError, once for each, where one cannot be planned; it then counts as
-        planned: the ascent takes the time it needs."""
+        Each is a set of layers of loaded networks, on a canvas of that size. Raises
+        LiveflightError, once for each, where one cannot be planned. It then counts as planned: the
+        ascent prepares it when it comes."""
         assert self.engine is not None
         for layers in mixes:
             plan = layers, size
             self._raise_failure(plan)
-            while not (plan in self._hopeless or self.engine.planned(layers, size)):
+            while not (plan in self._unplannable or self.engine.planned(layers, size)):
                 if not self._start(plan, partial(self.engine.plan, layers, size)):
                     return False
                 self._raise_failure(plan)
         return True
 
     def prefetch(self, mixes: Iterable[Layers]) -> None:
-        """What is likely to be flown later, the likeliest first, in place of what was foreseen
-        before: loaded and planned by `prefetch_next`."""
+        """Replace the list of what `prefetch_next` loads and plans, the likeliest first."""
         self._ahead = list(dict.fromkeys(mixes))
 
     def prefetch_next(self, size: Size) -> None:
-        """Starts with something foreseen, if nothing is under way. What cannot be loaded is left
-        until somebody wants it."""
-        if self._untidy and self._patience:
-            self._patience -= 1
+        """Start loading or planning the next of the list, if no job is under way.
+
+        What cannot be loaded is left until somebody wants it."""
+        if self._untidy and self._prefetch_wait:
+            self._prefetch_wait -= 1
             return
         try:
             while self._ahead:
@@ -139,55 +139,56 @@ class Loader:
             self._ahead.pop(0)
 
     def tidy(self) -> None:
-        """`Engine.tidy`, for a frame that has time; unless something else is under way or wanted.
-        What is foreseen waits for it."""
+        """Call `Engine.tidy` while a frame waits, unless another job runs or is wanted.
+
+        Prefetching waits for it."""
         self._collect()
         if self.engine is None or not self._untidy:
             return
-        if self._turned_away:
-            self._turned_away -= 1
+        if self._tidy_wait:
+            self._tidy_wait -= 1
         elif self._work.busy:
-            self._patience = _PATIENCE
+            self._prefetch_wait = _PREFETCH_WAIT_FRAMES
         else:
-            # On the thread that plans. glibc hands what a thread frees to that thread's next
-            # requests, with the heap that it came from: in the frame loop, lists then grew in the
-            # heap that is full of what plans freed, and waited for it to be put in order.
+            # On the thread that plans. glibc gives the memory that a thread frees to the next
+            # requests of that thread, with the heap that it came from. Freed in the frame loop,
+            # lists there then grew in a heap full of freed plans, and waited for its cleaning.
             self._tidying = True
-            self._work.submit(partial(self._attempt, "what plans left", self._let_go))
+            self._work.submit(partial(self._attempt, "what plans left", self._tidy_engine))
 
     def close(self) -> None:
-        """Ends a download, and the engine."""
+        """Cancel a download, and close the engine."""
         self._closing = True
-        self._work.close(_GRACE)
+        self._work.close(_CLOSE_TIMEOUT_S)
         if self.engine:
             self.engine.close()
-        gc.unfreeze()  # or runtimes complain of what is left as Python ends
+        gc.unfreeze()  # or runtimes complain about leaks as Python ends
 
     def _raise_failure(self, what: object) -> None:
         self._collect()
         if what in self._failed:
             if isinstance(what, tuple):
-                self._hopeless.add(what)
+                self._unplannable.add(what)
             raise self._failed.pop(what)
 
-    def _start(self, what: object, job: Callable[[], None]) -> bool:
-        """Begins with a job unless another is under way; whether one has come to its end."""
+    def _start(self, what: object, job: Callable[[], object]) -> bool:
+        """Start a job unless another runs; return whether one has ended."""
         if not self._work.busy:
-            self._untidy, self._turned_away = True, 0
+            self._untidy, self._tidy_wait = True, 0
             self._work.submit(partial(self._attempt, what, job))
         elif self._tidying:
-            self._turned_away = _RESTS
+            self._tidy_wait = _TIDY_WAIT_CALLS
         return self._collect()
 
     def _collect(self) -> bool:
-        """Takes note of the end of a job; whether there was one."""
+        """Take note of the end of a job; return whether one has ended."""
         if not (self._work.busy and self._work.wait()):
             return False
         self._work.result()
         self._tidying = False
         return True
 
-    def _attempt(self, what: object, job: Callable[[], None]) -> None:
+    def _attempt(self, what: object, job: Callable[[], object]) -> None:
         try:
             job()
         except LiveflightError as error:
@@ -195,15 +196,15 @@ class Loader:
         except Exception as error:
             self._failed[what] = LiveflightError(f"{_named(what)}: {error!r}")
 
-    def _let_go(self) -> None:
+    def _tidy_engine(self) -> None:
         assert self.engine
-        self._untidy = False  # for one that fails, too
+        self._untidy = False  # also where it fails
         self._untidy = self.engine.tidy()
 
     def _prepare(self, name: str) -> None:
         def progress(done: int, total: int) -> None:
             if self._closing:
-                raise _UnwantedError
+                raise _CancelledError
             share = (
                 f"{done / total:.0%} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"
             )
@@ -214,16 +215,12 @@ class Loader:
         try:
             engine = self.engine or self._make()
             engine.prepare(name, progress)
-            # What the runtimes brought stays. Else Python looks through all of it now and then for
-            # what could be let go: 100 ms in which no thread moves.
+            # The runtimes' objects stay. Otherwise Python searches all of them for garbage now and
+            # then: 100 ms in which no thread runs.
             gc.freeze()
             self.engine = engine
         finally:
             self.downloading = ""
-
-
-def _get_acquainted(name: str) -> None:
-    networks.network(name)
 
 
 def _named(what: object) -> str:

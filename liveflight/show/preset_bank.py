@@ -1,5 +1,7 @@
-"""The presets within a performer's reach. What a flight reads from the disk while it flies it asks
-a shelf for; a log of the answers is enough to fly the same again where the files are others.
+"""Look up presets for a flight, or repeat the answers of a recorded one.
+
+A flight reads presets through a bank alone. A log of the bank's answers is enough to fly the same
+again where the files differ.
 """
 
 from __future__ import annotations
@@ -13,41 +15,43 @@ from liveflight.storage.presets import Preset
 
 
 class RefusedBeforeError(LiveflightError):
-    """What is asked for was refused in the recorded flight, and reported there."""
+    """Report that a preset was refused in the recorded flight too, which reported it."""
 
 
 class PresetBank:
-    """Every answer raises LiveflightError where there is no such preset, or it is broken."""
+    """Find presets; every method raises LiveflightError where a preset is missing or broken."""
 
     def __init__(self) -> None:
-        self.heard: Callable[[str, Preset], None] = lambda question, preset: None
-        """Told of each answer."""
-        self.passed: Callable[[object], None] = lambda trouble: None
-        """Told of what is broken and passed over."""
+        self.on_answer: Callable[[str, Preset], None] = lambda question, preset: None
+        """Called with each question and its answer."""
+        self.on_fault: Callable[[object], None] = lambda fault: None
+        """Called with the error of each broken file that is skipped."""
 
     def find(self, text: str) -> Preset:
-        """The preset of that name or slot number."""
+        """Return the preset of that name or slot number."""
         return self._answer(text, lambda: presets.find(text))
 
     def beside(self, name: str, step: int) -> Preset:
-        """`step` on from `name` among the favourites, or among all, round and round; past those
-        that are broken."""
+        """Return the preset `step` after `name`, wrapping round, without broken ones.
+
+        Goes through the favourites, or through all where there are not two."""
 
         def look() -> Preset:
-            names = self._walked()
+            names = self._candidates()
             here = names.index(name) if name in names else (-1 if step > 0 else 0)
             further = [names[(here + n * step) % len(names)] for n in range(1, len(names))]
             return self._first([*further, names[here]])
 
         return self._answer(f"{step:+d}", look)
 
-    def another(self, name: str, luck: float) -> Preset:
-        """Another one than `name` among the favourites, or among all; `luck`, in 0..1, says which;
-        past those that are broken."""
+    def another(self, name: str, chance: float) -> Preset:
+        """Return another preset than `name`, chosen by `chance` in 0..1, without broken ones.
+
+        Chooses among the favourites, or among all where there are not two."""
 
         def look() -> Preset:
-            names = [other for other in self._walked() if other != name] or [name]
-            chosen = int(luck * len(names))
+            names = [other for other in self._candidates() if other != name] or [name]
+            chosen = int(chance * len(names))
             return self._first([*names[chosen:], *names[:chosen]])
 
         return self._answer("?", look)
@@ -58,16 +62,16 @@ class PresetBank:
             try:
                 return presets.find(name)
             except LiveflightError as error:
-                self.passed(error)
+                self.on_fault(error)
         return presets.find(names[-1])
 
-    def _walked(self) -> Sequence[str]:
-        """Return the favourites; all presets where there are not two, or none can be read."""
+    def _candidates(self) -> Sequence[str]:
+        """Return the favourites; all presets where there are not two, or they cannot be read."""
         liked: Sequence[str] = ()
         try:
             liked = favourites.read()
         except LiveflightError as error:
-            self.passed(error)
+            self.on_fault(error)
         names = liked if len(liked) > 1 else presets.names()
         if not names:
             raise LiveflightError("there are no presets")
@@ -75,13 +79,15 @@ class PresetBank:
 
     def _answer(self, question: str, look: Callable[[], Preset]) -> Preset:
         preset = look()
-        self.heard(question, preset)
+        self.on_answer(question, preset)
         return preset
 
 
 class RecordedPresetBank(PresetBank):
-    """Answers what was answered before, and reads nothing. Each question has its own order: at
-    another rate, what was asked within a frame or two may be asked the other way round."""
+    """Repeat the answers of a recorded flight; reads no files.
+
+    Each question has its own order: at another frame rate, questions asked within a frame or two
+    may come in another order."""
 
     def __init__(self, answers: Iterable[tuple[str, Preset]]) -> None:
         super().__init__()
@@ -94,5 +100,5 @@ class RecordedPresetBank(PresetBank):
         if not answers:
             raise RefusedBeforeError(f"the log has no answer to {question[:60]!r}")
         preset = answers.popleft() if len(answers) > 1 else answers[0]
-        self.heard(question, preset)
+        self.on_answer(question, preset)
         return preset

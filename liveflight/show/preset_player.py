@@ -1,4 +1,4 @@
-"""The looks of a flight: presets recalled, morphed into, walked along and undone; the XY pad."""
+"""Recall presets, morph into them, step through them, undo; play the XY pad."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from liveflight.show.target_selector import TargetSelector
 from liveflight.storage.presets import Preset
 
 _DEFAULTS = {row.key: row.default for row in ROWS if row.saved}
-"""Of what a preset holds."""
+"""Defaults of the controls that a preset holds."""
 
 
 class PresetPlayer:
+    """Change the look of a flight: controls, targets, modulation and journey together."""
+
     def __init__(
         self,
         controls: Controls,
@@ -35,52 +37,53 @@ class PresetPlayer:
     ) -> None:
         self.preset_bank = PresetBank()
         self.preset = ""
-        """The name of the one recalled last."""
+        """Name of the preset recalled last."""
         self.awaited = ""
-        """What cannot be flown before it is known which layers its networks have."""
+        """Preset, or the pad, that waits until the layers of its networks are known."""
         self._controls, self._target_selector, self._journey = controls, target_selector, journey
         self._modulation = modulation
         self._rng = np.random.default_rng((seed, 99))  # not the journey's numbers
         self._morph = Morph()
         self._corners: list[Target] = []
-        """The pad's targets that were flown last, by their canonical names."""
+        """Targets of the pad that were flown last, by their canonical names."""
         self._before: Preset | None = None
-        """What undo brings back."""
-        self._darkened = False
-        """Whether a panic has made it black, and nobody has turned that over since."""
-        self._calmed = False
+        """Look that undo brings back."""
+        self._blacked_out = False
+        """Whether a panic has made it black, and nobody has changed that since."""
+        self._panicked = False
         """Whether a panic has changed the look, and nothing was recalled since."""
-        self._again: Callable[[], None] = lambda: None
-        """Does what is awaited."""
+        self._retry: Callable[[], None] = lambda: None
+        """Action that does what is awaited."""
         self._downloads = True
         """Whether weights may be downloaded for it."""
-        self._look: Preset | None = None
-        """The preset that is awaited; None: it is the pad."""
+        self._awaited_preset: Preset | None = None
+        """Preset that is awaited; None where it is the pad."""
         self._place = ""
-        """Where the walk along the shelf is: a look that cannot be flown does not end it."""
+        """Name from which to step on: a preset that cannot be flown does not stop the stepping."""
 
     def triggers(self) -> dict[str, Callable[[], None]]:
-        """What the triggers of looks do."""
+        """Return the actions of the preset triggers, by key."""
         return {
-            "show.preset_next": lambda: self._walk(1),
-            "show.preset_previous": lambda: self._walk(-1),
-            "show.preset_random": self._wander,
+            "show.preset_next": lambda: self._step(1),
+            "show.preset_previous": lambda: self._step(-1),
+            "show.preset_random": self._random,
             "show.undo": self.undo,
         }
 
     def recall(
         self, preset: Preset, seconds: float | None = None, curve: str | None = None
     ) -> None:
-        """Takes over a preset: the controls in the morph's time (`seconds`, or what the controls
-        of the morph say), the targets in the same, once their network is loaded. In mid-flight one
-        of networks whose layers are not known yet waits for `arrive`.
+        """Take over a preset: controls and targets, within the time of a morph.
+
+        The time is `seconds`, or what the morph's controls say; targets follow once their network
+        is loaded. In flight, a preset of networks whose layers are not known yet waits for `poll`.
 
         Raises LiveflightError, having changed nothing, where it names what does not exist."""
         before, self.awaited = self.awaited, ""
         try:
-            again = partial(self.recall, preset, seconds, curve)
-            if self._target_selector.goal and self._waits(preset.name, preset.named, again):
-                self._look = preset
+            retry = partial(self.recall, preset, seconds, curve)
+            if self._target_selector.goal and self._waits(preset.name, preset.named, retry):
+                self._awaited_preset = preset
                 return
             self._target_selector.check(preset.named)
             journey = [networks.resolve(stop) for stop in preset.journey]
@@ -93,24 +96,24 @@ class PresetPlayer:
         goal = dict.fromkeys(corners, 1.0) or goal or dict.fromkeys(journey[:1], 1.0)
         self._target_selector.loader.ready(sorted({target.network for target in goal}))
         self._before = self._flown() if self._target_selector.goal else None
-        self._calmed = False
+        self._panicked = False
         self.preset = self._place = preset.name
         seconds = self._seconds() if seconds is None else seconds
         curve = curve or self._controls.word("morph.curve")
-        self._turn_controls(wanted, seconds, curve)
+        self._move_controls(wanted, seconds, curve)
         self._modulation.follow(preset.modulation)
         self._journey.follow(journey)
         self._controls.set("pad.on", bool(corners))
         for key, corner in zip(CORNERS, corners, strict=False):
             self._controls.set(key, str(corner))
         self._corners = corners
-        if goal:  # the pad's weights are `advance`'s: what is aimed at is all four
+        if goal:  # of a pad all four targets; `advance` sets their weights
             crossfade = seconds or self._controls.number("mix.crossfade")
             self._target_selector.aim(goal, crossfade, curve if seconds else "smooth")
         self._target_selector.prefetch(journey)
 
     def current(self, name: str) -> Preset:
-        """What is flown now, to be saved under this name."""
+        """Return the current look as a preset of that name."""
         settings = {key: self._controls.setting(key) for key in _DEFAULTS}
         corners = tuple(self._named()) if self._controls.flag("pad.on") else ()
         rows = self._modulation.rows
@@ -119,14 +122,15 @@ class PresetPlayer:
         }
         return Preset(name, targets, settings, self._journey.stops, rows, corners)
 
-    def calm(self, safe: Mapping[str, Value]) -> None:
-        """Set the controls to a panic's values at once, end modulation and morph and await nothing
-        any more. Undo brings back what this changes of the look."""
+    def panic(self, safe: Mapping[str, Value]) -> None:
+        """Set the controls to a panic's values at once; end modulation, morph and waiting.
+
+        Undo brings back what this changes of the look."""
         look = self._flown()
         changed = any(SAFE.get(key, value) != value for key, value in look.settings.items())
         if changed or look.modulation or look.corners:  # else it is a second panic
-            self._before, self._calmed = look, True
-        self._darkened = safe["show.blackout"] is True
+            self._before, self._panicked = look, True
+        self._blacked_out = safe["show.blackout"] is True
         self._morph, self.awaited = Morph(), ""
         self._modulation.follow(())
         for key, value in safe.items():
@@ -134,100 +138,101 @@ class PresetPlayer:
         self._controls.jump()
 
     def undo(self) -> None:
-        """Back to the look before the last recall or panic; a second time, forth again. What is
-        awaited is taken back instead, and of a panic that has made a safe look black, the black.
+        """Bring back the look before the last recall or panic; a second time, redo.
 
-        Raises LiveflightError where there has been neither."""
+        Where something is awaited, cancel that instead. After a second panic that made the safe
+        look black, end the black. Raises LiveflightError where there is nothing to undo."""
         if self.awaited:
-            self._take_back()
+            self._cancel()
             return
-        if self._darkened:
-            self._darkened = False
+        if self._blacked_out:
+            self._blacked_out = False
             self._controls.set("show.blackout", False)
-            if not self._calmed:
+            if not self._panicked:
                 return
         if self._before is None:
             raise LiveflightError("nothing to undo: no preset was recalled yet")
         self.recall(self._before)
 
-    def brings(self, target: Target) -> bool:
-        """Whether a preset is awaited that excites this target alone."""
-        if not self.awaited or self._look is None:
+    def will_fly(self, target: Target) -> bool:
+        """Return whether a preset is awaited that has this target alone."""
+        if not self.awaited or self._awaited_preset is None:
             return False
-        return [target] == (list(self._look.targets) or list(self._look.journey[:1]))
+        preset = self._awaited_preset
+        return [target] == (list(preset.targets) or list(preset.journey[:1]))
 
     def touched(self, key: str) -> None:
-        """A performer moved this control: no morph moves it any more."""
+        """Note that a performer moved this control: no morph moves it any more."""
         self._morph.release(key)
-        self._darkened = self._darkened and key != "show.blackout"
+        self._blacked_out = self._blacked_out and key != "show.blackout"
 
-    def arrive(self) -> None:
-        """Does what is awaited, if it can be done by now.
+    def poll(self) -> None:
+        """Do what is awaited, if that is possible by now.
 
         Raises LiveflightError, once, where it names what does not exist."""
         if self.awaited:
             self.awaited = ""
             self._target_selector.downloads = self._downloads
             try:
-                self._again()
+                self._retry()
             finally:
                 self._target_selector.downloads = True
 
     def advance(self, dt: float) -> None:
-        """Morphs on for `dt` seconds; the pad's mix follows its finger."""
+        """Advance the morph by `dt` seconds, and set the weights of the pad's mix."""
         for key, value in self._morph.advance(dt).items():
             self._controls.place(key, value)
         if self._controls.flag("pad.on") and self._corners:
-            self._target_selector.weigh(self._blend())
+            self._target_selector.reweight(self._blend())
 
-    def press_pad(self) -> None:
-        """The pad takes over, as soon as its four targets are prepared together; once it is
-        switched off, its last mix stays.
+    def start_pad(self) -> None:
+        """Fly the pad's four targets, once they are prepared together, if the pad is on.
 
-        Raises LiveflightError where a corner has no target, or one that does not exist."""
+        When it is switched off later, its last mix stays. Raises LiveflightError where a corner has
+        no target, or one that does not exist."""
         if not self._controls.flag("pad.on"):
             return
         self.awaited = ""
         try:
             named = self._named()
             if len(named) < 4:
-                raise LiveflightError("the pad has not four targets: set pad.a, .b, .c and .d")
-            if self._waits("the pad", named, self.press_pad):
-                self._look = None
+                raise LiveflightError("the pad needs four targets: set pad.a, .b, .c and .d")
+            if self._waits("the pad", named, self.start_pad):
+                self._awaited_preset = None
                 return
             self._target_selector.check(named)
             corners = [networks.resolve(corner) for corner in named]
         except LiveflightError:
-            self.lift_pad()
+            self.stop_pad()
             raise
         self._corners = corners
         self._target_selector.aim(
             dict.fromkeys(corners, 1.0), self._controls.number("mix.crossfade")
         )
-        self._target_selector.weigh(self._blend())
+        self._target_selector.reweight(self._blend())
 
-    def lift_pad(self) -> None:
-        """Something else is flown from now on, and nothing awaited any more."""
+    def stop_pad(self) -> None:
+        """Switch the pad off and cancel what is awaited: something else is flown from now on."""
         self.awaited = ""
         self._controls.set("pad.on", False)
 
     def _flown(self) -> Preset:
-        """The look as undo brings it back: of a morph that is under way, where it goes."""
+        """Return the look as undo brings it back: with the goals of a morph under way."""
         look = self.current(self.preset)
         return replace(look, settings={**look.settings, **self._morph.goals})
 
-    def _take_back(self) -> None:
-        """Nothing is awaited any more; what is flown stays, and the walk goes on from there."""
+    def _cancel(self) -> None:
+        """Await nothing any more; what is flown stays, and stepping continues from there."""
         self.awaited, self._place = "", self.preset
-        if self._look is None:
-            self.lift_pad()
+        if self._awaited_preset is None:
+            self.stop_pad()
 
-    def _wander(self) -> None:
-        """Recall any other preset; from one that cannot be flown on to the next that can."""
+    def _random(self) -> None:
+        """Recall a random other preset; where it cannot be flown, the next that can."""
         if not self._tried(self.preset_bank.another(self.preset, float(self._rng.random()))):
-            self._walk(1)
+            self._step(1)
 
-    def _walk(self, step: int) -> None:
+    def _step(self, step: int) -> None:
         """Recall the next preset that can be flown.
 
         Raises LiveflightError where none can, once each has been tried."""
@@ -239,23 +244,23 @@ class PresetPlayer:
         raise LiveflightError("no preset here can be flown; `liveflight presets` lists them")
 
     def _tried(self, preset: Preset) -> bool:
-        """Recall a preset; whether that worked: where not, it is reported and passed over."""
+        """Recall a preset and return whether that worked; a failure is reported."""
         self._place = preset.name
         try:
             self.recall(preset)
         except LiveflightError as error:
-            self.preset_bank.passed(error)
+            self.preset_bank.on_fault(error)
             return False
         return True
 
-    def _turn_controls(self, wanted: Mapping[str, Value], seconds: float, curve: str) -> None:
-        ways = []
+    def _move_controls(self, wanted: Mapping[str, Value], seconds: float, curve: str) -> None:
+        moves = []
         for key, goal in wanted.items():
-            if seconds > 0 and (here := self._controls.now(key)) != goal:
-                ways.append((CONTROLS[key], here, goal))
+            if seconds > 0 and (now := self._controls.now(key)) != goal:
+                moves.append((CONTROLS[key], now, goal))
             else:
                 self._controls.set(key, goal)
-        self._morph = Morph(ways, seconds, curve)
+        self._morph = Morph(moves, seconds, curve)
 
     def _seconds(self) -> float:
         beats = self._controls.number("morph.beats")
@@ -263,17 +268,19 @@ class PresetPlayer:
             return beats * 60 / self._controls.number("tempo.bpm")
         return self._controls.number("morph.time")
 
-    def _waits(self, what: str, named: Iterable[Target], again: Callable[[], None]) -> bool:
-        """Whether something has yet to be found out about these targets' networks: a second or two
-        each, beside the show. `again` is then called until it does not wait."""
+    def _waits(self, what: str, named: Iterable[Target], retry: Callable[[], None]) -> bool:
+        """Return whether the layers of these targets' networks are not known yet.
+
+        Finding them takes a second or two each, on another thread. `poll` then calls `retry` until
+        nothing is missing."""
         if self._target_selector.loader.layers_known(sorted({target.network for target in named})):
             return False
-        self.awaited, self._again = what or "the look before", again
+        self.awaited, self._retry = what or "the look before", retry
         self._downloads = self._target_selector.downloads
         return True
 
     def _named(self) -> list[Target]:
-        """The pad's corners, as far as they have a target."""
+        """Return the targets of the pad's corners that have one."""
         names = [str(self._controls.setting(key)) for key in CORNERS]
         return [Target.parse(name) for name in names if name]
 

@@ -1,4 +1,4 @@
-"""What a performer keeps of a flight: presets, numbered snapshots, favourites, stars."""
+"""Save what a performer keeps of a flight: presets, numbered snapshots, favourites, stars."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from liveflight.core.contracts import LiveflightError, Target
 from liveflight.show.flight import Flight
 from liveflight.storage import favourites, presets, stars
 
-REMOTE = 16
+MAX_REMOTE = 16
 """Snapshots that the network may save in a show, of the 99 slots there are."""
-APART = 2.0
-"""Seconds from one of them to the next, at least."""
+REMOTE_GAP_S = 2.0
+"""Seconds between two of them at least."""
 
 
 def offer(flight: Flight, *, remote: bool, clock: Callable[[], float] = time.monotonic) -> None:
-    """Gives the controls that keep something their meaning. `remote`: whether the network may save
-    snapshots."""
+    """Connect the controls that save something; `remote`: whether the network may save too."""
     flight.on("show.save_preset", partial(_save, flight))
     flight.on("show.snapshot", partial(_snapshot, flight, _RemoteSaves(remote, clock)))
-    flight.on("show.favourite", partial(_like, flight))
-    flight.order("mix.star", partial(_star, flight))
+    flight.on("show.favourite", partial(_toggle_favourite, flight))
+    flight.on_target("mix.star", partial(_toggle_star, flight))
 
 
 def _save(flight: Flight) -> None:
@@ -33,26 +32,27 @@ def _save(flight: Flight) -> None:
 
 
 class _RemoteSaves:
-    """How many snapshots the network has saved, and when it may save another."""
+    """Limit how many snapshots the network saves, and how often."""
 
     def __init__(self, allowed: bool, clock: Callable[[], float]) -> None:
         self._allowed, self._clock = allowed, clock
         self._saved, self._next = 0, -math.inf
 
     def count(self) -> None:
-        """Raise LiveflightError where the network may not save now."""
+        """Count one more. Raises LiveflightError where the network may not save now."""
         if not self._allowed:
             raise LiveflightError("snapshots over the network: start with --allow-remote-save")
-        if self._saved == REMOTE:
-            raise LiveflightError(f"snapshots over the network: {REMOTE} are allowed in a show")
+        if self._saved == MAX_REMOTE:
+            raise LiveflightError(f"snapshots over the network: {MAX_REMOTE} are allowed in a show")
         if self._clock() < self._next:
-            raise LiveflightError(f"snapshots over the network: one in {APART:g} s is allowed")
+            gap = f"one in {REMOTE_GAP_S:g} s"
+            raise LiveflightError(f"snapshots over the network: {gap} is allowed")
         self._saved += 1
-        self._next = self._clock() + APART
+        self._next = self._clock() + REMOTE_GAP_S
 
 
 def _snapshot(flight: Flight, remote: _RemoteSaves) -> None:
-    if flight.speaker.startswith("osc"):
+    if flight.origin.startswith("osc"):
         remote.count()
     slot = presets.free_slot()
     look = flight.as_preset(time.strftime(f"slot {slot} %Y-%m-%d %H.%M.%S"))
@@ -60,14 +60,14 @@ def _snapshot(flight: Flight, remote: _RemoteSaves) -> None:
     flight.note(f"saved as number {slot}")
 
 
-def _like(flight: Flight) -> None:
+def _toggle_favourite(flight: Flight) -> None:
     name = flight.preset_player.preset
-    liked = favourites.toggle(name)
-    alone = ", the only one: F3, F4 and G go through all presets until there are two"
-    told = f"{name} is {'a favourite' if liked else 'no favourite any more'}"
-    flight.note(told + (alone if liked and len(favourites.read()) == 1 else ""))
+    favourite = favourites.toggle(name)
+    only = ", the only one: F3, F4 and G go through all presets until there are two"
+    note = f"{name} is {'a favourite' if favourite else 'no longer a favourite'}"
+    flight.note(note + (only if favourite and len(favourites.read()) == 1 else ""))
 
 
-def _star(flight: Flight, target: Target) -> None:
+def _toggle_star(flight: Flight, target: Target) -> None:
     starred = stars.toggle(target)
-    flight.note(f"{target} {'is starred' if starred else 'has no star any more'}")
+    flight.note(f"{target} {'is starred' if starred else 'is no longer starred'}")

@@ -1,4 +1,4 @@
-"""Find a target by word: classes of the networks that have a classifier, and presets."""
+"""Search for targets by word: classes of networks that have a classifier, and presets."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ KEY = "/"
 
 HELP = ("Enter: fly there   Shift+Enter: add to the mix", "Up Down: pick   Esc: close")
 
-_SHOWN = 12
-"""Names that are seen at a time."""
-_LONGEST = 40
-"""Characters that are looked for."""
-_TYPED = {"space": " ", "minus": "-", "comma": ",", "period": "."}
-"""Keys that type another character than their name."""
+_ROWS = 12
+"""Names shown at a time."""
+_MAX_CHARACTERS = 40
+"""Length of the text that can be typed."""
+_CHARACTERS = {"space": " ", "minus": "-", "comma": ",", "period": "."}
+"""Characters of keys whose name is another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """Hold one name that can be found."""
+
     name: str
     kind: str
-    """What it is, such as `class 107`."""
+    """Kind and number, such as `class 107`."""
     control: str
-    """What picking it sets."""
+    """Control that picking it sets."""
     value: str
 
     @property
@@ -40,11 +42,10 @@ class Entry:
 
 
 class Search:
-    """While it is open it takes what types, the arrows, Enter and Escape; all other keys do what
-    they always do."""
+    """Take typed characters, arrows, Enter and Escape while open; other keys work as always."""
 
     def __init__(self, mailbox: Mailbox, browser: AtlasBrowser) -> None:
-        """The `browser` gives way to it."""
+        """Begin closed; opening the search closes the `browser`."""
         self._mailbox, self._browser = mailbox, browser
         self.open = False
         self._text = ""
@@ -53,14 +54,14 @@ class Search:
         self._place = 0
 
     def press(self, event: KeyPress) -> bool:
-        """Return whether the key was its own; a closed search has one that opens it."""
+        """Return whether the search took the key; while closed it takes the one that opens it."""
         name = event.name
         if not self.open:
             if name != KEY or event.repeat:
                 return False
             self._start()
             return True
-        typed = _TYPED.get(name, name if len(name) == 1 else "")
+        typed = _CHARACTERS.get(name, name if len(name) == 1 else "")
         match name:
             case "escape":
                 self.open = False
@@ -68,41 +69,43 @@ class Search:
                 if not event.repeat:
                     self._pick(adding=name != "return")
             case "backspace":
-                self._look_for(self._text[:-1])
+                self._filter(self._text[:-1])
             case "up" | "down":
                 self._step(1 if name == "down" else -1)
             case "pageup" | "pagedown":
-                self._step(_SHOWN if name == "pagedown" else -_SHOWN)
+                self._step(_ROWS if name == "pagedown" else -_ROWS)
             case "left" | "right":
                 pass
             case _ if typed:
-                self._look_for((self._text + typed)[:_LONGEST])
+                self._filter((self._text + typed)[:_MAX_CHARACTERS])
             case _:
                 return False
         return True
 
     def lines(self) -> list[str]:
-        """Return what was typed, the names around what is picked, and the keys; a tab parts
-        columns."""
-        first = min(max(self._place - _SHOWN // 2, 0), max(len(self._found) - _SHOWN, 0))
+        """Return what was typed, the names around the picked one, and the keys.
+
+        A tab separates columns."""
+        first = min(max(self._place - _ROWS // 2, 0), max(len(self._found) - _ROWS, 0))
         rows = [
             f"{'>' if first + index == self._place else ' '} {entry.name}\t{entry.kind}"
-            for index, entry in enumerate(self._found[first : first + _SHOWN])
+            for index, entry in enumerate(self._found[first : first + _ROWS])
         ]
-        rows += [" "] * (_SHOWN - len(rows))  # so that the panel keeps its place
+        rows += [" "] * (_ROWS - len(rows))  # so that the panel keeps its size
         if not self._found:
-            rows[0] = "  nothing is called so"
+            rows[0] = "  no match"
         return [f"/ {self._text}_\t{len(self._found)} of {len(self._entries)}", *rows, "", *HELP]
 
     def _start(self) -> None:
         self._browser.open, self.open = False, True
         of_presets = [Entry(name, "preset", "show.preset", name) for name in presets.names()]
         self._entries = [*of_presets, *_classes()]
-        self._look_for("")
+        self._filter("")
 
-    def _look_for(self, text: str) -> None:
-        """Narrow the list to the entries that have all words of a text: first those whose name
-        begins with it, then those in which a word does."""
+    def _filter(self, text: str) -> None:
+        """Reduce the list to the entries that contain all words of a text.
+
+        First those whose name begins with it, then those in which a word does."""
         self._text, self._place = text, 0
         words, asked = text.lower().split(), text.lower().strip()
         found = [entry for entry in self._entries if all(word in entry.words for word in words)]
@@ -127,7 +130,7 @@ class Search:
 
 @cache
 def _classes() -> list[Entry]:
-    """The named filters of all named networks."""
+    """Return the named filters of all named networks."""
     return [
         Entry(name, f"{layer} {number}", "mix.target", str(Target(network, layer, number)))
         for network in networks.names()

@@ -1,10 +1,9 @@
-"""How a flight begins: what the command line asked for, brought together with a preset."""
+"""Start a flight: combine a preset with the options of the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from liveflight import networks
@@ -12,6 +11,7 @@ from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import ROWS
 from liveflight.networks import Layer, Network
 from liveflight.show.flight import Flight
+from liveflight.show.options import Options
 from liveflight.show.preset_bank import RecordedPresetBank
 from liveflight.storage import cue_lists, library, presets
 from liveflight.storage.cue_lists import CueList
@@ -24,82 +24,11 @@ PRESET_OF = {
     "vgg19": "ai-flight-vgg19",
     "googlenet": "inception",
 }
-"""The flight of a network where only the network was named; others have the default's, on one
-target."""
-
-CANVAS = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
-"""Width and height of the canvas by device, where nobody asked for another."""
-DENSE_CANVAS = {**CANVAS, "cpu": (256, 144)}
-"""The same for networks of full convolutions, whose steps cost several times as much."""
-
-_SMALLEST = 64
-"""Pixels below which no side of the canvas is lowered: deep layers would have nothing left."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a flight starts with; None and empty leave the choice to the preset."""
-
-    preset: str = ""
-    """A preset's name or slot, or the path of a .toml file."""
-    network: str = ""
-    layer: str = ""
-    filter: str = ""
-    """A number, or * for the whole layer."""
-    weights: Path | None = None
-    settings: Mapping[str, Value] = field(default_factory=dict)
-    """Controls set after the preset, checked."""
-    canvas: tuple[int, int] | None = None
-    """Width and height in pixels; None chooses by the device."""
-    dense: bool = False
-    """Whether the network that it begins with consists of full convolutions."""
-    device: str = "auto"
-    engine: str = "auto"
-    seed: int = 0
-    fps: float = 60.0
-    image: Path | None = None
-    """What the flight starts from, and grows on."""
-    camera: str = ""
-    """What it grows on besides: see `media.video_source`."""
-    osc_host: str = "localhost"
-    osc_port: int = 0
-    """0 is without OSC."""
-    midi: str | None = None
-    """A word in the names of the MIDI ports to listen to; empty: all; None: without MIDI."""
-    sound: str = ""
-    """A file to be heard, part of a sound device's name or `default`."""
-    sound_once: bool = False
-    """Whether a sound file ends in silence, where a live flight would begin it again."""
-    link: bool = False
-    """Whether to join the network's Ableton Link session."""
-    osc_feedback: tuple[tuple[str, int], ...] = ()
-    """Hosts and UDP ports that are told where the controls stand."""
-    oscquery_host: str = "localhost"
-    oscquery_port: int = 0
-    """A TCP port; 0 is without OSCQuery."""
-    cues: str = ""
-    """A cue list's name, or the path of a .toml file."""
-    remote_save: bool = False
-    """Whether the network may save snapshots."""
-    remote_downloads: bool = False
-    """Whether it may have weights downloaded."""
-    record: Path | None = None
-    """The file that what is played is written into."""
-    replay: Recording | None = None
-    """A recorded flight, which then says all of the above but the canvas and how it is made."""
-
-
-def canvas(options: Options, device: str, scale: float = 1.0) -> tuple[int, int]:
-    """Width and height of the canvas on that device, at `scale` times what was asked for."""
-    width, height = options.canvas or (DENSE_CANVAS if options.dense else CANVAS)[device]
-    scale = max(scale, min(1.0, _SMALLEST / min(width, height)))
-    if scale == 1.0:
-        return width, height
-    return max(2 * round(width * scale / 2), 2), max(2 * round(height * scale / 2), 2)
+"""Preset of a network where only that was named; others get the default's, on one target."""
 
 
 def is_dense(options: Options) -> bool:
-    """Return whether the networks that the flight begins with consist of full convolutions.
+    """Return whether the first networks of the flight consist of full convolutions.
 
     Raises LiveflightError for names that do not exist."""
     preset = _preset(options)
@@ -110,9 +39,9 @@ def is_dense(options: Options) -> bool:
 
 
 def weights_of(options: Options) -> dict[str, Path]:
-    """The weights file by the name of the network it is for.
+    """Return the weights file by the name of its network; empty without one.
 
-    Raises LiveflightError where that is not clear."""
+    Raises LiveflightError where the network is not clear."""
     if options.weights is None:
         return {}
     preset = _preset(options)
@@ -127,10 +56,10 @@ def weights_of(options: Options) -> dict[str, Path]:
 
 
 def start_flight(flight: Flight, options: Options) -> Recording:
-    """Recalls the preset, then what was asked for beside it; the score of a flight that begins so.
-    Its cues are left to whoever has begun to listen.
+    """Recall the preset, then apply the options; return the start of a recording.
 
-    Raises LiveflightError for names that do not exist."""
+    The caller starts its cues, once a recorder listens. Raises LiveflightError for names that do
+    not exist."""
     preset = _preset(options)
     flight.remote_downloads = options.remote_downloads
     if options.replay:
@@ -144,7 +73,7 @@ def start_flight(flight: Flight, options: Options) -> Recording:
     for key, value in options.settings.items():
         flight.controls.set(key, value)
     flight.controls.jump()
-    flight.preset_player.press_pad()
+    flight.preset_player.start_pad()
     begun = {row.key: flight.controls.setting(row.key) for row in ROWS if row.settable}
     listed = _cues(options)
     return Recording(preset, begun, options.seed, options.fps, options.canvas, listed)
@@ -170,7 +99,7 @@ def _preset(options: Options) -> Preset:
 
 
 def _target(options: Options, preset: Preset) -> Target | None:
-    """The target that was named, as far as it was; None leaves all to the preset."""
+    """Return the target that the options name, completed; None leaves the choice to the preset."""
     home = next((networks.resolve(stop) for stop in preset.named), None)
     if home and not (options.network or options.layer or options.filter):
         return None
@@ -183,8 +112,9 @@ def _target(options: Options, preset: Preset) -> Target | None:
 
 
 def _network(options: Options, home: Target | None) -> Network:
-    """Return the network that was named, or the first that has the layer that was: the preset's
-    own before others."""
+    """Return the network that the options name, or the first that has the named layer.
+
+    The preset's own network comes before others."""
     first = home.network if home else networks.names()[0]
     if options.network or options.preset or not options.layer:
         return networks.network(options.network or first)

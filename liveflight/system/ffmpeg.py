@@ -27,7 +27,7 @@ ffmpeg's own mono is louder than each channel, and needs to know the layout.
 MAX_MESSAGE_BYTES = 1 << 16
 """Bytes of an ffmpeg's messages that are read."""
 
-_MAX_KEPT_BYTES = 1 << 20
+MAX_KEPT_MESSAGE_BYTES = 1 << 20
 """Bytes of messages that are kept: a damaged file that loops gives hundreds of megabytes a day."""
 
 _CHECKS = 60
@@ -55,7 +55,7 @@ def rate(fps: float) -> Fraction:
 
 def trim_messages(said: IO[bytes]) -> None:
     """Empty the file that an ffmpeg writes its messages into, once it is too large."""
-    if os.fstat(said.fileno()).st_size > _MAX_KEPT_BYTES:
+    if os.fstat(said.fileno()).st_size > MAX_KEPT_MESSAGE_BYTES:
         os.lseek(said.fileno(), 0, os.SEEK_SET)  # moves ffmpeg's position too: it is the same file
         os.ftruncate(said.fileno(), 0)
 

@@ -26,7 +26,7 @@ from liveflight.diagnostics.bench import results_file, suite
 from liveflight.diagnostics.bench.plan import Plan
 from liveflight.diagnostics.bench.tables import Table, markdown
 from liveflight.networks import weights
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 from liveflight.storage import presets
 
 TINY = ["render", "--canvas", "64x48", "--size", "96x64", "--seconds", "0.2", "--fps", "20"]

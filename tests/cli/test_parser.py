@@ -13,7 +13,8 @@ from liveflight.core.contracts import LiveflightError, Target
 from liveflight.diagnostics.bench.plan import Plan
 from liveflight.show.flight import Flight
 from liveflight.show.loader import Loader
-from liveflight.show.start_flight import Options, start_flight
+from liveflight.show.options import Options
+from liveflight.show.start_flight import start_flight
 from liveflight.storage import recording
 from liveflight.storage.cue_lists import Cue, CueList
 from liveflight.storage.presets import Preset

@@ -7,7 +7,7 @@ from liveflight.core.contracts import Target
 from liveflight.loop.frame_pacer import FramePacer, usual_rate
 from liveflight.show.flight import Flight
 from liveflight.show.loader import Loader
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 
 STEM = Target("efficientnet_lite0", "stem", 3)
 

@@ -126,7 +126,7 @@ def test_a_source_that_is_slow_all_the_time_ends_no_render(film, opened, monkeyp
 def test_the_complaints_about_a_damaged_film_that_loops_are_bounded(
     film, opened, monkeypatch
 ) -> None:
-    monkeypatch.setattr(ffmpeg, "_MOST_SAID", 10_000)
+    monkeypatch.setattr(ffmpeg, "MAX_KEPT_MESSAGE_BYTES", 10_000)
     footage = opened(OfflineVideo(str(film), 10.0))
     said = footage._stream._said.fileno()
     for frame in range(100):

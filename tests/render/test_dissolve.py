@@ -13,7 +13,7 @@ from liveflight.core.contracts import Value
 from liveflight.outputs.offscreen import Offscreen
 from liveflight.show.flight import Flight
 from liveflight.show.loader import Loader
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 from liveflight.storage.presets import Preset
 
 pytestmark = pytest.mark.gl

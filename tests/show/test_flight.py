@@ -728,7 +728,7 @@ def test_a_journey_is_no_longer_than_a_preset_holds(flight: Flight) -> None:
 def test_what_is_no_target_changes_nothing(
     key: str, name: str, reason: str, flight: Flight
 ) -> None:
-    flight.order("mix.star", lambda target: pytest.fail(f"{target} is starred"))
+    flight.on_target("mix.star", lambda target: pytest.fail(f"{target} is starred"))
     flight.apply([Set(key, name)])
     assert flight.target_selector.goal == {STEM: 1.0} and flight.journey.stops == ()
     assert reason in flight.reports.last and bool(reason) == bool(flight.reports.counts)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from fake_engine import FakeEngine
+from in_flight import settle
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.show.loader import BUSY_NAME, Layers, Loader
@@ -45,7 +46,7 @@ def test_a_download_is_shown_while_it_lasts() -> None:
     engine.piece.release(2)
     engine.told.acquire()
     engine.told.acquire()
-    assert loader._work.wait(60)
+    settle(loader)
     assert loader.downloading == ""
     assert shown == [("vgg16", part * 1_000_000, 4_000_000) for part in (1, 2, 4)]
     assert loader.ready(["vgg16"])
@@ -63,7 +64,7 @@ def test_closing_ends_a_download() -> None:
         pass
     engine.piece.release()
     closing.join()
-    assert engine.ended == ["_UnwantedError"]
+    assert engine.ended == ["_CancelledError"]
     assert loader.downloading == ""
 
 
@@ -89,7 +90,7 @@ def loader(engine: FakeEngine) -> Iterator[Loader]:
     """With its network loaded."""
     loader = Loader(lambda: engine, background=True)
     assert not loader.ready(["vgg16"])
-    assert loader._work.wait(60) and loader.ready(["vgg16"])
+    assert settle(loader) and loader.ready(["vgg16"])
     yield loader
     engine.planning.set()
     loader.close()
@@ -107,8 +108,8 @@ def test_plans_are_made_one_after_the_other_beside_the_show(
         assert not loader.planned([A | B, B], SIZE)
     assert not engine.plans
     engine.planning.set()
-    assert loader._work.wait(60) and not loader.planned([A | B, B], SIZE)
-    assert loader._work.wait(60) and loader.planned([A | B, B], SIZE)
+    assert settle(loader) and not loader.planned([A | B, B], SIZE)
+    assert settle(loader) and loader.planned([A | B, B], SIZE)
     assert engine.plans == [(A | B, SIZE), (B, SIZE)]
     assert loader.planned([B], SIZE) and not loader.planned([B], (16, 9))
 
@@ -119,8 +120,8 @@ def test_of_a_row_of_hasty_wishes_the_newest_wins(loader: Loader, engine: FakeEn
         assert not loader.planned([layers(f"conv{number}")], SIZE)
     assert not loader.planned([C], SIZE)
     engine.planning.set()
-    assert loader._work.wait(60) and not loader.planned([C], SIZE)
-    assert loader._work.wait(60) and loader.planned([C], SIZE)
+    assert settle(loader) and not loader.planned([C], SIZE)
+    assert settle(loader) and loader.planned([C], SIZE)
     assert planned(engine) == [layers("conv0"), C]
 
 
@@ -130,10 +131,10 @@ def test_what_is_foreseen_comes_last(loader: Loader, engine: FakeEngine) -> None
     assert not loader.planned([A], SIZE)
     loader.prefetch_next(SIZE)
     engine.planning.set()
-    assert loader._work.wait(60) and loader.planned([A], SIZE)
+    assert settle(loader) and loader.planned([A], SIZE)
     for _ in range(4):
         loader.prefetch_next(SIZE)
-        assert not loader._work.busy or loader._work.wait(60)
+        settle(loader)
     assert planned(engine) == [A, B, C]
 
 
@@ -142,7 +143,7 @@ def test_a_new_outlook_replaces_the_old(loader: Loader, engine: FakeEngine) -> N
     loader.prefetch([C])
     for _ in range(3):
         loader.prefetch_next(SIZE)
-        assert not loader._work.busy or loader._work.wait(60)
+        settle(loader)
     assert planned(engine) == [C]
 
 
@@ -154,7 +155,7 @@ def test_foreseeing_loads_networks_and_passes_over_what_it_cannot(
     loader.prefetch([*elsewhere, A])
     for _ in range(6):
         loader.prefetch_next(SIZE)
-        assert not loader._work.busy or loader._work.wait(60)
+        settle(loader)
     assert engine.prepared == ["vgg16", "other"]
     assert planned(engine) == [elsewhere[1], A]
 
@@ -165,10 +166,10 @@ def test_what_cannot_be_planned_is_said_once_and_then_goes_without(background: b
     engine.impossible.add("conv2_1")
     loader = Loader(lambda: engine, background)
     if not loader.ready(["vgg16"]):
-        assert loader._work.wait(60) and loader.ready(["vgg16"])
+        assert settle(loader) and loader.ready(["vgg16"])
     with pytest.raises(LiveflightError, match="no plan for"):
         while not loader.planned([B], SIZE):
-            assert loader._work.wait(60)
+            settle(loader)
     assert loader.planned([B], SIZE)
     loader.close()
 
@@ -182,7 +183,7 @@ def test_a_fault_while_planning_is_one_line_that_names_the_layers(
     monkeypatch.setattr(engine, "plan", broken)
     named = r"^vgg16:conv1_1 \+ vgg16:conv2_1 cannot be planned at 32x18: .*no graph"
     assert not loader.planned([A | B], SIZE)
-    assert loader._work.wait(60)
+    settle(loader)
     with pytest.raises(LiveflightError, match=named) as told:
         loader.planned([A | B], SIZE)
     assert "\n" not in str(told.value)
@@ -210,7 +211,7 @@ def test_what_plans_left_is_let_go_of_by_who_made_it_when_nothing_else_is_to_be_
     monkeypatch.setattr(engine, "tidy", tidy)
     for _ in range(2):
         loader.tidy()
-        assert loader._work.wait(60)
+        settle(loader)
     loader.tidy()
     assert not loader.busy
     assert who == [BUSY_NAME, BUSY_NAME], "nothing more is left"
@@ -218,10 +219,10 @@ def test_what_plans_left_is_let_go_of_by_who_made_it_when_nothing_else_is_to_be_
     assert not loader.planned([A], SIZE)
     loader.tidy()
     engine.planning.set()
-    assert loader._work.wait(60) and loader.planned([A], SIZE)
+    assert settle(loader) and loader.planned([A], SIZE)
     assert len(who) == 2, "something was being planned"
     loader.tidy()
-    assert loader._work.wait(60) and len(who) == 3
+    assert settle(loader) and len(who) == 3
 
 
 def slow_to_tidy(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
@@ -244,24 +245,29 @@ def test_tidying_up_waits_for_what_was_wanted_meanwhile(
     loader.tidy()
     assert not loader.busy and not loader.planned([A], SIZE)
     done.set()
-    assert loader._work.wait(60)
+    settle(loader)
     for _ in range(3):  # the rests of a frame
         loader.tidy()
     assert engine.tidied == 1
     assert not loader.planned([A], SIZE) and loader.busy
-    assert loader._work.wait(60) and loader.planned([A], SIZE)
+    assert settle(loader) and loader.planned([A], SIZE)
     loader.tidy()
-    assert loader._work.wait(60) and engine.tidied == 2
+    assert settle(loader) and engine.tidied == 2
 
 
 def test_tidying_up_goes_on_where_nobody_wants_it_any_more(
     loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow_to_tidy(engine, monkeypatch).set()
-    loader._turned_away = 6
-    for _ in range(7):
+    done = slow_to_tidy(engine, monkeypatch)
+    loader.tidy()
+    assert not loader.planned([A], SIZE), "wanted, but only just now"
+    done.set()
+    settle(loader)
+    for _ in range(6):
         loader.tidy()
-    assert loader._work.wait(60) and engine.tidied == 1
+    assert settle(loader) and engine.tidied == 1
+    loader.tidy()
+    assert settle(loader) and engine.tidied == 2
 
 
 def test_what_is_foreseen_waits_for_the_tidying_up_but_not_for_ever(
@@ -273,13 +279,13 @@ def test_what_is_foreseen_waits_for_the_tidying_up_but_not_for_ever(
     loader.prefetch_next(SIZE)
     loader.tidy()  # could not
     engine.planning.set()
-    assert loader._work.wait(60)
+    settle(loader)
     loader.prefetch_next(SIZE)
     loader.prefetch_next(SIZE)
     assert planned(engine) == [A]
     loader.tidy()
-    assert loader._work.wait(60) and engine.tidied == 1
+    assert settle(loader) and engine.tidied == 1
     for _ in range(20):  # no rest comes any more
         loader.prefetch_next(SIZE)
-        loader._work.wait(0.1)
+        settle(loader)
     assert planned(engine) == [A, B]

@@ -27,7 +27,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_name_and_a_slot_find_the_same_and_every_answer_is_heard() -> None:
     preset_bank = PresetBank()
     heard: list[tuple[str, str]] = []
-    preset_bank.heard = lambda question, preset: heard.append((question, preset.name))
+    preset_bank.on_answer = lambda question, preset: heard.append((question, preset.name))
     assert preset_bank.find("b").name == preset_bank.find("7").name == "b"
     preset_bank.beside("b", 1)
     preset_bank.another("b", 0.0)
@@ -84,7 +84,7 @@ def test_beside_goes_past_what_is_broken(folders: Path) -> None:
 def test_any_other_goes_past_what_is_broken_and_says_so(folders: Path) -> None:
     (folders / "b.toml").write_text("nonsense")
     preset_bank, passed = PresetBank(), []
-    preset_bank.passed = passed.append
+    preset_bank.on_fault = passed.append
     assert {preset_bank.another("a", luck / 10).name for luck in range(10)} == {"c"}
     assert {str(each).partition(":")[0] for each in passed} == {f"preset {folders / 'b.toml'}"}
     passed.clear()
@@ -95,7 +95,7 @@ def test_any_other_goes_past_what_is_broken_and_says_so(folders: Path) -> None:
 def test_favourites_that_cannot_be_read_are_said_and_all_presets_walked(folders: Path) -> None:
     favourites.path().mkdir()
     preset_bank, passed = PresetBank(), []
-    preset_bank.passed = passed.append
+    preset_bank.on_fault = passed.append
     assert [preset_bank.beside("a", 1).name, preset_bank.another("a", 0.9).name] == ["b", "c"]
     assert all("favourites" in str(each) for each in passed) and len(passed) == 2
 
@@ -118,7 +118,7 @@ def test_a_recorded_shelf_answers_from_the_log_alone_each_question_in_its_order(
     first, second, third = (Preset(name, {}) for name in ("x", "y", "z"))
     preset_bank = RecordedPresetBank([("+1", first), ("look", second), ("+1", third)])
     heard: list[tuple[str, str]] = []
-    preset_bank.heard = lambda question, preset: heard.append((question, preset.name))
+    preset_bank.on_answer = lambda question, preset: heard.append((question, preset.name))
     assert preset_bank.beside("a", 1) is first
     assert preset_bank.beside("anywhere", 1) is third
     assert preset_bank.find("look") is preset_bank.find("look") is second, "the last answer stands"

@@ -63,7 +63,7 @@ def test_undo_goes_back_and_forth(flight: Flight) -> None:
 def test_the_pad_takes_over_follows_its_finger_and_lets_go(flight: Flight) -> None:
     corners = [STEM, DEEP, VGG, STEM]
     flight.apply([Set("pad.on", True)])
-    assert "has not four targets" in flight.reports.last
+    assert "needs four targets" in flight.reports.last
     assert not flight.controls.flag("pad.on")
     flight.apply(
         [Set(f"pad.{name}", str(one)) for name, one in zip("abcd", corners, strict=True)]
@@ -467,7 +467,7 @@ def test_a_pad_that_lacks_corners_says_so_before_it_waits_for_the_others(
     aloft: Flight, finding: FindingOut
 ) -> None:
     aloft.apply([Set("pad.a", str(FAR)), Set("pad.d", str(STEM)), Set("pad.on", True)])
-    assert "has not four targets" in aloft.reports.last
+    assert "needs four targets" in aloft.reports.last
     assert aloft.awaited == "" and not aloft.controls.flag("pad.on")
     assert aloft.as_preset("now").corners == ()
 

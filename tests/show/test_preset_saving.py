@@ -87,10 +87,10 @@ def test_the_network_saves_seldom_and_not_for_ever(flight: Flight, own: Path) ->
     for second in range(2, 200, 2):
         now[0] = float(second)
         flight.apply([afar])
-    assert len(list(own.iterdir())) == preset_saving.REMOTE + 1
+    assert len(list(own.iterdir())) == preset_saving.MAX_REMOTE + 1
     assert "16 are allowed in a show" in flight.reports.last
     flight.apply([here])
-    assert len(list(own.iterdir())) == preset_saving.REMOTE + 2
+    assert len(list(own.iterdir())) == preset_saving.MAX_REMOTE + 2
 
 
 def test_favourites_are_of_saved_presets(flight: Flight) -> None:
@@ -107,7 +107,7 @@ def test_favourites_are_of_saved_presets(flight: Flight) -> None:
     flight.apply([Trigger("show.favourite"), Set("show.preset", "ink")])
     assert favourites.read() == ("ink",)
     flight.apply([Trigger("show.favourite")])
-    assert flight.last_message == "ink is no favourite any more"
+    assert flight.last_message == "ink is no longer a favourite"
     assert favourites.read() == ()
 
 
@@ -122,7 +122,7 @@ def test_what_cannot_be_kept_is_reported_and_the_flight_goes_on(flight: Flight, 
 
 def test_a_star_is_kept_and_taken_away_again(flight: Flight, own: Path) -> None:
     preset_saving.offer(flight, remote=False)
-    for said, kept in [("is starred", (DEEP,)), ("has no star any more", ())]:
+    for said, kept in [("is starred", (DEEP,)), ("is no longer starred", ())]:
         flight.apply([Set("mix.star", str(DEEP))])
         assert stars.read() == kept and flight.last_message == f"{DEEP} {said}"
     assert not flight.reports.counts

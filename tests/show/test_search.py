@@ -95,7 +95,7 @@ def test_a_long_list_scrolls_with_what_is_picked(typist: Typist) -> None:
 
 def test_where_nothing_is_called_so_nothing_is_picked(typist: Typist) -> None:
     typist.type("qqqq")
-    assert "nothing is called so" in typist.search.lines()[1]
+    assert "no match" in typist.search.lines()[1]
     assert typist.press("down", "return", "shift+return") == [] and typist.search.open
 
 

@@ -9,7 +9,8 @@ from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.controls import ROWS
 from liveflight.show.flight import Flight, Loader
-from liveflight.show.start_flight import PRESET_OF, Options, canvas, start_flight
+from liveflight.show.options import Options, canvas_size
+from liveflight.show.start_flight import PRESET_OF, start_flight
 from liveflight.storage import presets
 
 LITE = "efficientnet_lite0"
@@ -199,10 +200,10 @@ def test_every_control_that_presets_hold_is_set_or_at_its_default() -> None:
     ],
 )
 def test_a_lowered_canvas_keeps_its_shape_and_what_deep_layers_need(asked, scale, size):
-    assert canvas(Options(canvas=asked), "cpu", scale) == size
+    assert canvas_size(Options(canvas=asked), "cpu", scale) == size
 
 
 def test_a_pad_that_is_on_from_the_start_needs_its_corners() -> None:
-    with pytest.raises(LiveflightError, match="the pad has not four targets"):
+    with pytest.raises(LiveflightError, match="the pad needs four targets"):
         begun(settings={"pad.on": True})
     assert not begun(settings={"pad.x": 0.3}).controls.flag("pad.on")

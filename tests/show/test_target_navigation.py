@@ -63,5 +63,5 @@ def test_a_network_loaded_from_a_given_file_is_one_to_come_back_to(
 def test_where_no_other_network_is_here_it_says_so(flight: Flight, weights: set[str]) -> None:
     weights.add(LITE)
     flight.apply([Trigger("mix.network_next")])
-    assert "no network but efficientnet_lite0 has its weights here" in flight.reports.last
+    assert "only efficientnet_lite0 has its weights on this machine" in flight.reports.last
     assert flight.target_selector.here == STEM

@@ -187,14 +187,14 @@ def aloft(show: Flight) -> Flight:
 def fly_until_planned(flight: Flight) -> None:
     for _ in range(8):
         flight.advance(0.0)
-        assert not flight.loader._work.busy or flight.loader._work.wait(60)
+        settle(flight.loader)
     flight.advance(0.0)
 
 
 def test_another_filter_of_a_planned_layer_needs_no_plan(aloft: Flight, engine: FakeEngine) -> None:
     plans = list(engine.plans)
     aloft.apply([Trigger("mix.filter_next")])
-    assert aloft.target_selector.schedule.goal == {Target(LITE, "stem", 4): 1.0}
+    assert aloft.target_selector.crossfade.goal == {Target(LITE, "stem", 4): 1.0}
     assert engine.plans == plans
 
 
@@ -209,7 +209,7 @@ def test_another_layer_is_planned_while_the_flight_goes_on(
     assert aloft.target_selector.here == DEEP
     engine.planning.set()
     fly_until_planned(aloft)
-    assert aloft.target_selector.schedule.goal == {DEEP: 1.0}
+    assert aloft.target_selector.crossfade.goal == {DEEP: 1.0}
     assert engine.plans[-2:] == [(STEM_LAYER | DEEP_LAYER, SIZE), (DEEP_LAYER, SIZE)]
 
 
@@ -221,8 +221,8 @@ def test_every_mix_of_a_flight_was_planned(aloft: Flight, engine: FakeEngine) ->
         if number % (3 + number // 20) == 0:
             aloft.apply([Set("mix.target", str(next(stops)))])
         aloft.advance(1 / 32)
-        if number % 3 == 0 and aloft.loader._work.busy:
-            assert aloft.loader._work.wait(60)
+        if number % 3 == 0:
+            settle(aloft.loader)
         mix = frozenset((target.network, target.layer) for target in aloft.mix())
         assert engine.planned(mix, SIZE)
     assert not aloft.reports.counts
@@ -239,8 +239,7 @@ def test_every_mix_of_many_targets_was_planned(aloft: Flight, engine: FakeEngine
             some = (every + every)[first : first + 1 + number % 8]
             aloft.aim({target: 1.0 + (3 * place) % 7 for place, target in enumerate(some)})
         aloft.advance(1 / 32)
-        if aloft.loader._work.busy:
-            assert aloft.loader._work.wait(60)
+        settle(aloft.loader)
         mix = frozenset((target.network, target.layer) for target in aloft.mix())
         assert engine.planned(mix, SIZE)
     assert not aloft.reports.counts
@@ -252,7 +251,7 @@ def test_a_layer_that_cannot_be_planned_is_reported_and_flown(
     engine.impossible.add(DEEP.layer)
     aloft.apply([Set("mix.target", str(DEEP))])
     fly_until_planned(aloft)
-    assert aloft.target_selector.schedule.goal == {DEEP: 1.0}
+    assert aloft.target_selector.crossfade.goal == {DEEP: 1.0}
     assert sum(aloft.reports.counts.values()) == 2
 
 
@@ -286,7 +285,7 @@ def test_the_journey_of_a_preset_is_planned_ahead(
 def test_what_a_flight_may_fall_back_on_is_planned_before_what_is_foreseen(
     aloft: Flight, engine: FakeEngine
 ) -> None:
-    aloft.target_selector.refuges = [(16, 9), (24, 14)]
+    aloft.target_selector.fallback_sizes = [(16, 9), (24, 14)]
     aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
     fly_until_planned(aloft)
     assert engine.plans[1:4] == [
@@ -300,11 +299,11 @@ def test_nothing_is_planned_ahead_while_there_is_too_little_time(
     aloft: Flight, engine: FakeEngine
 ) -> None:
     plans = list(engine.plans)
-    aloft.target_selector.refuges, aloft.target_selector.hurried = [(16, 9)], True
+    aloft.target_selector.fallback_sizes, aloft.target_selector.behind = [(16, 9)], True
     aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
     fly_until_planned(aloft)
     assert engine.plans == plans
-    aloft.target_selector.hurried = False
+    aloft.target_selector.behind = False
     fly_until_planned(aloft)
     assert len(engine.plans) > len(plans)
 
@@ -315,7 +314,7 @@ def test_a_job_under_way_as_time_gets_short_comes_to_its_end(
     engine.planning.clear()
     aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
     aloft.advance(0.0)
-    aloft.target_selector.hurried = True
+    aloft.target_selector.behind = True
     assert aloft.loader.busy
     engine.planning.set()
     settle(aloft.loader)

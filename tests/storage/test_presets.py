@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loops import every
 
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target, Value
@@ -68,7 +69,7 @@ def other_value(control: Control) -> Value:
     return control.from_unit(0.3)
 
 
-@pytest.mark.parametrize("row", SAVED, ids=lambda row: row.key)
+@every(SAVED, lambda row: row.key)
 def test_every_control_comes_back(row: Control) -> None:
     value = other_value(row)
     settings = reread(Preset("one", {STEM: 1.0}, {row.key: value})).settings

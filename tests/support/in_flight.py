@@ -20,6 +20,7 @@ def fire(flight: Flight, *keys: str) -> Target:
     return flight.target_selector.here
 
 
-def settle(loader: Loader) -> None:
-    """Waits until what is loaded beside the frame loop has come or failed."""
-    assert loader._work.wait(60)
+def settle(loader: Loader) -> bool:
+    """Wait until nothing is being loaded, planned or tidied; return True."""
+    assert not loader._work.busy or loader._work.wait(60)
+    return True

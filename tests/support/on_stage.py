@@ -13,7 +13,7 @@ from liveflight.core.mailbox import Set
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.show.flight import Flight
 from liveflight.show.loader import Loader
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 
 STEM = Target("efficientnet_lite0", "stem", 3)
 CANVAS = (32, 18)

@@ -39,7 +39,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     from liveflight import app
     from liveflight.core.contracts import Output
     from liveflight.diagnostics.bench.measured_flight import TimedOutput, open_output
-    from liveflight.show.start_flight import Options
+    from liveflight.show.options import Options
 
     watched = TimedOutput(open_output(given["output"], (given["size"][0], given["size"][1])))
     options = Options(device=given["device"], engine=given["engine"], fps=given["fps"])

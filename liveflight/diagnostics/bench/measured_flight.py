@@ -18,7 +18,7 @@ import psutil
 
 from liveflight import app, engines
 from liveflight.core.contracts import Event, LiveflightError, Output, Quit, Size
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 
 _UNPACED_FPS = 1000.0
 """The highest frame rate, where no frame is to be held back."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from liveflight.core.contracts import LiveflightError, Size, Value
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.diagnostics.bench import plan
 from liveflight.diagnostics.bench.plan import BenchFlight, Plan
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])

@@ -11,7 +11,7 @@ from liveflight import networks
 from liveflight.core.contracts import LiveflightError
 from liveflight.diagnostics.bench import results_file, suite
 from liveflight.diagnostics.bench.plan import Plan
-from liveflight.show.start_flight import Options
+from liveflight.show.options import Options
 from liveflight.system.child_process import ChildError
 
 RATES = {"device": "cpu", "threads": 2, "matmul": {"float32": 1e11}, "copy": 1e9}
