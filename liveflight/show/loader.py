@@ -15,8 +15,6 @@ from liveflight import networks
 from liveflight.core.contracts import Engine, LiveflightError, Size
 from liveflight.system import worker
 
-BUSY_NAME = worker.BUSY_NAME
-
 _CLOSE_TIMEOUT_S = 1.0
 """Seconds that `close` waits for a load to notice that it is cancelled."""
 

@@ -43,12 +43,4 @@ def toggle(name: str) -> bool:
     except UnicodeEncodeError as error:
         why = "the name of its file is no UTF-8, so it cannot be a favourite: rename the file"
         raise LiveflightError(f"preset {name!r}: {why}") from error
-    liked = _listed()
-    kept = [one for one in liked if one != name]
-    if len(kept) == len(liked):
-        kept.append(name)
-    try:
-        library.write("".join(f"{one}\n" for one in kept), path())
-    except OSError as error:
-        raise LiveflightError(f"favourites {path()}: {library.why(error)}") from error
-    return name in kept
+    return library.toggle_line("favourites", path(), _listed(), name)

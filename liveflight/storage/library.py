@@ -113,6 +113,19 @@ def write(text: str, path: Path, if_taken: IfTaken = "replace") -> Path:
     return new_files.write(data, path, if_taken)
 
 
+def toggle_line(kind: str, path: Path, lines: Sequence[str], line: str) -> bool:
+    """Write `lines` with `line` removed, or added where it is missing; return whether it is added.
+
+    Raises LiveflightError where the file cannot be written or would grow too large."""
+    kept = [one for one in lines if one != line]
+    added = len(kept) == len(lines)
+    try:
+        write("".join(f"{one}\n" for one in (kept + [line] * added)), path)
+    except OSError as error:
+        raise LiveflightError(f"{kind} {path}: {why(error)}") from error
+    return added
+
+
 def text(path: Path) -> str:
     """Return a whole text file in any usual encoding.
 

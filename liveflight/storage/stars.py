@@ -45,13 +45,6 @@ def toggle(target: Target) -> bool:
     """Star a target or remove its star; return whether it has one now.
 
     Raises LiveflightError where the file cannot be read or written, or would grow too large."""
-    starred = read()
-    kept = tuple(one for one in starred if one != target)
-    if len(kept) == len(starred):
-        kept = (*starred, target)
-    try:
-        library.write("".join(f"{one}\n" for one in kept), path())
-    except OSError as error:
-        raise LiveflightError(f"stars {path()}: {library.why(error)}") from error
+    added = library.toggle_line("stars", path(), list(map(str, read())), str(target))
     _read.cache_clear()  # two changes within the resolution of the clock look alike
-    return target in kept
+    return added

@@ -11,7 +11,8 @@ from fake_engine import FakeEngine
 from in_flight import settle
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.show.loader import BUSY_NAME, Layers, Loader
+from liveflight.show.loader import Layers, Loader
+from liveflight.system.worker import BUSY_NAME
 
 
 class Downloading(FakeEngine):
