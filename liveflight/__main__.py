@@ -122,7 +122,8 @@ def _render(
     from liveflight import app
     from liveflight.cli import console
     from liveflight.outputs.offscreen import Offscreen
-    from liveflight.outputs.sinks import Soundtrack, open_sink
+    from liveflight.outputs.sinks import open_sink
+    from liveflight.outputs.sinks.video_encoding import Soundtrack
 
     frames = max(1, round(seconds * options.fps))
     sound = Soundtrack(Path(options.sound), frames) if options.sound else None
@@ -131,8 +132,13 @@ def _render(
     try:
         with sink:
             try:
-                output = Offscreen(size, sink.write)
-                flight = app.build(options, output, live=False, shown=console.Downloads())
+                flight = app.build(
+                    options,
+                    Offscreen(size),
+                    live=False,
+                    sinks=[sink],
+                    shown=console.Downloads(),
+                )
                 if said:  # what was asked for is there
                     print(said, flush=True)
                 with closing(flight), console.progress(frames) as advance:

@@ -321,7 +321,7 @@ def test_a_hand_over_that_breaks_is_replaced_and_the_picture_stays(
     begin: Begin, where: str
 ) -> None:
     flown = begin(lambda canvas, mix, ascent: opaque(1 - canvas[..., :3].astype(np.float32)))
-    flown.feedback_loop._hand_over = broken = Broken()
+    flown.feedback_loop._transfer = broken = Broken()
     before = flown.frame(STILL, 0)
     broken.broken = where
     if where == "write":

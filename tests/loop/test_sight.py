@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 from in_flight import DEEP, LITE, STEM
+from kept_frames import KeptFrames
 from PIL import Image
 from tiny_network import register, tiny, tiny_module
 
@@ -214,7 +215,7 @@ def test_nothing_is_downloaded_for_it(
     monkeypatch.setattr(networks.Network, "load", lambda *given: pytest.fail("it was loaded"))
     flight.aim({Target("vgg19", "conv4_1", 2): 1.0})
     Show(flight, Eyes(dots())).fly(3)
-    assert flight.reports.counts == {"sight: the weights of vgg19 are not at hand; wandering": 1}
+    assert flight.reports.counts == {"sight: the weights of vgg19 are missing; wandering": 1}
 
 
 @pytest.mark.parametrize(
@@ -295,13 +296,12 @@ def rendered(frames: int, **given: object) -> tuple[list[Target], list[np.ndarra
     """Where it was at each frame of a render at ten a second, and the pictures."""
     options = Options(canvas=(32, 18), fps=10.0, **given)  # type: ignore[arg-type]
     here: list[Target] = []
-    pictures: list[np.ndarray] = []
-    output = Offscreen((32, 18), lambda picture: pictures.append(picture.copy()))
-    with closing(building.build(options, output, live=False)) as app:
+    kept = KeptFrames()
+    with closing(building.build(options, Offscreen((32, 18)), live=False, sinks=[kept])) as app:
         for number in range(frames):
             app.frame(number / 10)
             here.append(app.flight.target_selector.here)
-    return here, pictures
+    return here, list(kept.pictures)
 
 
 SIGHT = {"show.autopilot": True, "show.autopilot_mode": "sight", "show.dwell": 1.0}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import moderngl
 import numpy as np
 from fake_engine import FakeEngine
@@ -10,6 +12,7 @@ from handmade import ByHand
 from liveflight.app import App
 from liveflight.core.contracts import Canvas, Event, KeyPress, Target, Value
 from liveflight.core.mailbox import Set
+from liveflight.core.noise import opaque
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.show.flight import Flight
 from liveflight.show.loader import Loader
@@ -97,9 +100,33 @@ class Show:
 
     @property
     def canvas(self) -> Canvas:
-        texture = self.app.feedback_loop._feedback.texture
+        texture = self.app.feedback_loop._renderer.texture
         return np.frombuffer(texture.read(), np.float16).reshape(*texture.size[::-1], 4).copy()
 
     @canvas.setter
     def canvas(self, canvas: Canvas) -> None:
-        self.app.feedback_loop._feedback.texture.write(canvas)
+        self.app.feedback_loop._renderer.texture.write(canvas)
+
+
+Begin = Callable[..., Show]
+"""Starts a show that ends with the test; see conftest of tests/app."""
+
+
+def grey(level: float, size: tuple[int, int] = CANVAS) -> Canvas:
+    return opaque(np.full((size[1], size[0], 3), level))
+
+
+def sunrise(size: tuple[int, int] = CANVAS) -> Canvas:
+    """Bright above, dark below, reddish at the left: no turn or flip of it is the same."""
+    picture = np.full((size[1], size[0], 3), 0.1)
+    picture[: size[1] // 3] = 0.9
+    picture[:, : size[0] // 4, 1:] = 0.0
+    return opaque(picture)
+
+
+def rises(picture: np.ndarray) -> bool:
+    """Whether a picture, 0..255, is the sunrise, upright."""
+    height, width = picture.shape[:2]
+    green = picture[..., 1].astype(float)
+    above, below = green[: height // 4, width // 2 :], green[height // 2 :, width // 2 :]
+    return bool(above.min() > 200 and below.max() < 50 and green[:, : width // 8].max() < 30)
