@@ -1,4 +1,4 @@
-"""A picture from outside, laid over the canvas for the ascent to grow on."""
+"""Blend a picture from outside into the canvas, for the ascent to grow on."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ Fit = Literal["cover", "contain"]
 
 
 class ImageBlend:
-    """uint8 (H, W, 3), row 0 at the top, of any size; the texture is made at its first `show`."""
+    """A picture of any size and how to draw it; its texture is made at the first `show`."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
         self._pass = Pass(ctx, "seed.frag", smooth=True)
-        self._by_the_driver = not mesa_fences.needed(ctx)
+        self._driver_mipmaps = not mesa_fences.needed(ctx)
         self._texture: moderngl.Texture | None = None
 
     def show(self, picture: np.ndarray) -> None:
-        """From now on this is the picture."""
+        """Take this picture: uint8 (H, W, 3), row 0 at the top."""
         picture = self._reduced(picture)
         size = (picture.shape[1], picture.shape[0])
         new = self._texture is None or self._texture.size != size
         if new:
-            made = self._ctx.texture(size, 3, alignment=1)  # first: the one before may have to stay
+            made = self._ctx.texture(size, 3, alignment=1)  # if this fails, the old one stays
             if self._texture:
                 self._texture.release()
             self._texture = made
         assert self._texture
         self._texture.write(np.ascontiguousarray(picture))
-        if new or self._by_the_driver:  # moderngl has no other way to make room for mipmaps
+        if new or self._driver_mipmaps:  # moderngl has no other way to allocate mipmaps
             self._texture.build_mipmaps()
         else:
             self._write_mipmaps(Image.fromarray(picture))
 
     def lay(self, framebuffer: moderngl.Framebuffer, share: float, fit: Fit) -> None:
-        """What is in the framebuffer goes that part of the way, 0..1, to the picture, which fills
-        it, or is all in it: then the rest stays as it is. Nothing where there is no picture."""
+        """Blend the framebuffer towards the picture by `share`, 0..1; without one, do nothing.
+
+        `cover` fills the framebuffer with the picture; `contain` shows all of it and leaves the
+        rest of the framebuffer unchanged."""
         if self._texture is None or share <= 0:
             return
         width, height = framebuffer.size
@@ -52,7 +54,7 @@ class ImageBlend:
         self._pass.lay(framebuffer, (0, 0, width, height), self._texture, uniforms)
 
     def _reduced(self, picture: np.ndarray) -> np.ndarray:
-        """Return the picture no larger than a texture may be."""
+        """Return the picture, reduced to the largest texture size if necessary."""
         height, width = picture.shape[:2]
         largest = self._ctx.info["GL_MAX_TEXTURE_SIZE"]
         scale = largest / max(width, height)
@@ -62,7 +64,7 @@ class ImageBlend:
         return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
 
     def _write_mipmaps(self, image: Image.Image) -> None:
-        """What the driver would draw, and free the fences of: see `fences`."""
+        """Write the mipmaps from the host: drawing them would need fences, see `mesa_fences`."""
         assert self._texture
         for level in range(1, max(image.size).bit_length()):
             half = (max(image.width // 2, 1), max(image.height // 2, 1))

@@ -1,4 +1,4 @@
-"""The pass that moves, folds and colours a picture, and the mathematics of it."""
+"""Warp a picture on the GPU: move, fold and colour it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from liveflight.core.contracts import Warp
 from liveflight.render.passes import Pass, RenderTarget
 
 _WAVES = np.array(
-    # turns per height (x, y), share of the longest way, radians per second, radians at the start
+    # cycles per height (x, y), share of the largest drift, radians per second, initial radians
     [
         (0.53, 0.31, 0.24, 0.23, 0.0),
         (-0.37, 0.71, 0.20, -0.19, 2.1),
@@ -23,27 +23,29 @@ _WAVES = np.array(
         (2.83, 1.93, 0.05, -0.61, 2.8),
     ]
 )
-"""The drift's stream function: plane waves, long and slow to short and quick, whose directions and
-tempi share no common period."""
+"""Plane waves of the drift's stream function, from long and slow to short and fast.
+
+Their directions and speeds have no common period."""
 
 
 def waves(flow: float, phase: float) -> np.ndarray:
-    """The drift `phase` seconds on, nowhere longer than `flow` heights, as warp.frag takes it:
-    float32 (8, 4), wave vector in radians per height (x, y), longest way over that vector's length,
-    phase in radians."""
+    """Return the drift's waves for warp.frag, `phase` seconds on, at most `flow` heights long.
+
+    float32 (8, 4): wave vector in radians per height (x, y), largest drift divided by that vector's
+    length, phase in radians."""
     vectors = 2 * math.pi * _WAVES[:, :2]
     reach = flow * _WAVES[:, 2] / np.linalg.norm(vectors, axis=1)
-    # Reduced here in float64: after hours in flight a float32 has no small angles left.
+    # Reduced here in float64: after hours a float32 cannot resolve small angles.
     phases = (_WAVES[:, 3] * phase + _WAVES[:, 4]) % (2 * math.pi)
     return np.column_stack([vectors, reach, phases]).astype(np.float32)
 
 
 def folds(mirror_x: bool, mirror_y: bool, kaleidoscope: int) -> np.ndarray:
-    """The lines through the middle that the picture is folded on, one after the other: float32
-    (7, 2), unit vectors across them towards the side that is folded over, 0 where there are fewer.
+    """Return the lines through the centre on which the picture is folded, in order.
 
-    A kaleidoscope's wedges are measured from the upward axis, so it is left-right symmetric;
-    folding the half circle in half as often as it takes leaves one half wedge."""
+    float32 (7, 2): unit normals towards the side that is folded over, padded with zeros. A
+    kaleidoscope's wedges are measured from the upward axis, so it is left-right symmetric. Folding
+    the half circle in half repeatedly leaves one half wedge."""
     lines = [(1.0, 0.0)] * mirror_x + [(0.0, -1.0)] * mirror_y
     if kaleidoscope >= 2:
         lines.append((-1.0, 0.0))
@@ -56,11 +58,11 @@ def folds(mirror_x: bool, mirror_y: bool, kaleidoscope: int) -> np.ndarray:
 
 
 def colour_matrix(hue: float, saturation: float, decay: float) -> np.ndarray:
-    """RGB to RGB, float32 (3, 3), to which `decay / 2` is to be added: a turn by `hue` radians
-    round the grey axis (positive from red over green to blue; Rodrigues' formula), `saturation` as
-    a factor on the distance from the channels' mean, the part `decay` of the way to mid grey.
+    """Return the RGB to RGB matrix, float32 (3, 3), to whose result `decay / 2` is added.
 
-    Exactly the identity for (0, 1, 0)."""
+    `hue`: radians of rotation about the grey axis, positive from red over green to blue (Rodrigues'
+    formula). `saturation`: factor on the distance from the channels' mean. `decay`: fraction of the
+    way to mid grey. The matrix is exactly the identity for (0, 1, 0)."""
     mean = np.full((3, 3), 1 / 3)
     cross = np.array([(0, -1, 1), (1, 0, -1), (-1, 1, 0)]) / math.sqrt(3)
     c, s = math.cos(hue), math.sin(hue)
@@ -70,19 +72,21 @@ def colour_matrix(hue: float, saturation: float, decay: float) -> np.ndarray:
 
 
 class WarpPass:
-    """Draws one picture, moved, into another surface of the same size."""
+    """Draw a warped picture into another render target of the same size."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._still = Pass(ctx, "warp.frag")
         self._flowing = Pass(ctx, "warp.frag", "FLOWING")
 
     def draw(self, onto: RenderTarget, texture: moderngl.Texture, warp: Warp, seed: int) -> None:
-        """`seed` is that of the rounding. An identity leaves every bit as it is. A fold that still
-        dissolves in takes a second pass."""
+        """Draw `texture` into `onto`; an identity leaves every bit unchanged.
+
+        `seed` is the seed of the random rounding. A fold that is still dissolving in needs a second
+        pass."""
         width, height = onto.size
         whole = (0, 0, width, height)
         lines = folds(warp.mirror_x, warp.mirror_y, warp.kaleidoscope)
-        # The shader measures in pixels: a whole step then is whole in floating point, too.
+        # The shader measures in pixels, so that whole steps are exact in floating point.
         to_pixels = np.diag([height, height, 1.0])
         matrix = to_pixels @ warp.matrix @ np.diag([1 / height, 1 / height, 1.0])
         uniforms = {

@@ -38,7 +38,7 @@ def test_hud_and_help_are_drawn_and_go_again(key: str, name: str, begin: Begin) 
     plain = show.frame(2)
     show.press(key)
     show.frame()
-    setting = show.app.overlay._hud._setting
+    setting = show.app.overlay._hud._typesetting
     assert not setting.busy or setting.wait(60)
     covered = show.frame()
     assert show.flight.controls.flag(name)
