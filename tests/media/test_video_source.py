@@ -128,7 +128,7 @@ def test_the_complaints_about_a_damaged_film_that_loops_are_bounded(
 ) -> None:
     monkeypatch.setattr(ffmpeg, "_MOST_SAID", 10_000)
     footage = opened(OfflineVideo(str(film), 10.0))
-    said = footage._stream._said.fileno()
+    said = footage._stream._messages.fileno()
     for frame in range(100):
         os.write(said, b"[ffv1 @ 0x5] a damaged frame\n" * 10)  # as ffmpeg does, where it is
         footage.newest(frame / 10)
@@ -199,7 +199,10 @@ def test_a_show_takes_each_frame_once_and_no_more_than_it_needs(
     every = read(video_source.Stream(source, []), 200)
     order = {frame: n for n, frame in enumerate(dict.fromkeys(every))}
     taken = read(
-        video_source.Stream(source, [], *video_source._EACH_ONCE, rate=video_source._MOST), 6
+        video_source.Stream(
+            source, [], *video_source._RATE_FILTERS, rate=video_source._MAX_RATE_HZ
+        ),
+        6,
     )
     places = [order[frame] for frame in taken]
     assert {b - a for a, b in pairwise(places)} <= further
@@ -250,7 +253,7 @@ def test_a_show_gets_the_newest_frame_once(opened) -> None:
 def test_a_source_that_is_missing_is_said_once_and_once_more_when_it_is_back(
     film, tmp_path, monkeypatch, caplog, opened
 ) -> None:
-    monkeypatch.setattr(video_source, "_PATIENCE", (0.05, 0.1))
+    monkeypatch.setattr(video_source, "_RETRY_S", (0.05, 0.1))
     caplog.set_level(logging.INFO)
     late = tmp_path / "late.mkv"
     moving = opened(Capture(str(late)))
@@ -267,7 +270,7 @@ def test_a_source_that_is_missing_is_said_once_and_once_more_when_it_is_back(
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no way to stop a process here")
 def test_a_source_that_hangs_is_said_once_and_opened_again(monkeypatch, caplog, opened) -> None:
-    monkeypatch.setattr(video_source, "_PATIENCE", (0.01, 0.1))
+    monkeypatch.setattr(video_source, "_RETRY_S", (0.01, 0.1))
     source = "lavfi:testsrc2=size=64x36:rate=50"
     moving = opened(Capture(source))
     for episode in range(2):
@@ -281,9 +284,9 @@ def test_a_source_that_hangs_is_said_once_and_opened_again(monkeypatch, caplog, 
             seen = moving._frames
             time.sleep(0.3)
             moving.newest(100.0 * episode)
-        assert moving.newest(100.0 * episode + video_source.HUNG) is None
+        assert moving.newest(100.0 * episode + video_source.HUNG_S) is None
         assert moving._stream is hanging
-        assert moving.newest(100.0 * episode + video_source.HUNG + 0.1) is None
+        assert moving.newest(100.0 * episode + video_source.HUNG_S + 0.1) is None
         while moving._stream in (hanging, None):
             time.sleep(0.01)
         assert hanging._process.poll() is not None
@@ -299,7 +302,7 @@ def test_a_source_that_hangs_is_said_once_and_opened_again(monkeypatch, caplog, 
 def test_a_source_comes_back_whatever_opening_it_raised(
     error, film, monkeypatch, caplog, opened
 ) -> None:
-    monkeypatch.setattr(video_source, "_PATIENCE", (0.01, 0.05))
+    monkeypatch.setattr(video_source, "_RETRY_S", (0.01, 0.05))
     attempts, start = iter(range(1000)), video_source.child_process.start
 
     def unlucky(*given, **named):
@@ -347,7 +350,7 @@ def test_one_that_a_driver_does_not_let_go_of_keeps_no_show_from_ending(hangs, m
     moving = Capture("/dev/video0")
     assert entered.wait(20)
     moving.newest(0.0)
-    moving.newest(video_source.HUNG + 1)
+    moving.newest(video_source.HUNG_S + 1)
     closing = threading.Thread(target=moving.close, daemon=True)
     closing.start()
     closing.join(20)

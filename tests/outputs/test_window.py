@@ -87,7 +87,7 @@ def handle():
     return pygame.display.get_wm_info()["window"]
 
 def most():
-    return window._most
+    return window._max_size
 
 def close():
     window.close()
@@ -462,8 +462,8 @@ def refused(player: Player) -> str:
 
 
 def test_a_display_that_is_not_there(play: Callable[..., Player]) -> None:
-    assert refused(play(display=1)) == "display 1 is not there: the only one is 0"
-    assert refused(play(display=-1)) == "display -1 is not there: the only one is 0"
+    assert refused(play(display=1)) == "there is no display 1: the only one is 0"
+    assert refused(play(display=-1)) == "there is no display -1: the only one is 0"
 
 
 def test_no_display(play: Callable[..., Player], monkeypatch: pytest.MonkeyPatch) -> None:
