@@ -14,8 +14,6 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
-import tomlkit
-
 from liveflight import networks
 from liveflight.controllers.midi import bindings
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
@@ -26,7 +24,7 @@ from liveflight.core.mailbox import Message, Nudge, Set, Trigger
 from liveflight.show.flight import Flight
 from liveflight.show.loader import Loader
 from liveflight.show.preset_bank import RecordedPresetBank
-from liveflight.storage import cue_lists, presets, recording
+from liveflight.storage import cue_lists, presets, recording, toml_text
 from liveflight.storage.cue_lists import CueList
 from liveflight.storage.recording import Recording
 from liveflight.system.resources import folder
@@ -147,7 +145,7 @@ class Files:
         raise NotImplementedError
 
     def _restructured(self, real: bytes, chance: random.Random) -> bytes:
-        return tomlkit.dumps(_mutant(tomllib.loads(real.decode()), chance)).encode()
+        return toml_text.dump(_mutant(tomllib.loads(real.decode()), chance)).encode()
 
 
 def _mutant(tree: dict[str, Any], chance: random.Random) -> dict[str, Any]:

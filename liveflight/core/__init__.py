@@ -1,2 +1,1 @@
-"""The pure part: standard library and numpy. Reads no clock, starts no thread, opens no file but
-presets."""
+"""Hold the pure part: no clock, no file, no thread; standard library and numpy alone."""

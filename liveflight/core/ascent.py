@@ -1,4 +1,4 @@
-"""From rates per second to one tick's ascent. Pure: time comes in as dt."""
+"""Turn rates per second into the ascent of one tick. Pure: time comes in as dt."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import math
 from liveflight.core.contracts import Ascent
 from liveflight.core.controls import Controls
 
-_STABLE = 0.2
-"""Diffusion to four neighbours starts to ring above a quarter."""
+_MAX_SOFTEN = 0.2
+"""Largest stable share per tick: diffusion to four neighbours starts to ring above a quarter."""
 
-LONGEST = 0.125
-"""Seconds one tick may stand for, unless frames are that slow: a longer way in one step would throw
-the picture about, so below eight ticks a second it grows more slowly than was asked."""
+LONGEST_TICK_S = 0.125
+"""Seconds that one tick may stand for, unless single frames are slower.
+
+A larger step would make the picture jump. Below eight ticks a second it therefore grows more slowly
+than was asked."""
 
 
 def ascent(controls: Controls, dt: float, steps: int) -> Ascent:
-    """What `dt` seconds of ascent in so many steps amount to. Noise adds up by its variance, hence
-    the square root."""
+    """Return the settings for `dt` seconds of ascent in `steps` steps.
+
+    Noise adds up by its variance, hence the square root."""
     return Ascent(
         amount=controls.number("ascent.rate") * dt,
         steps=steps,
@@ -27,7 +30,7 @@ def ascent(controls: Controls, dt: float, steps: int) -> Ascent:
         octaves=controls.number("ascent.octaves"),
         smoothing=controls.number("ascent.smoothing"),
         decorrelation=controls.number("ascent.decorrelation"),
-        soften=min(controls.number("ascent.soften") * dt / 4, _STABLE),
+        soften=min(controls.number("ascent.soften") * dt / 4, _MAX_SOFTEN),
         noise=controls.number("ascent.noise") * math.sqrt(dt),
         brightness=controls.number("colour.brightness"),
         contrast=controls.number("colour.contrast"),

@@ -1,4 +1,4 @@
-"""Which filter stands out of what is seen: against what it usually answers, and what was flown."""
+"""Choose the filter that stands out in a picture, from its usual response and what was flown."""
 
 from __future__ import annotations
 
@@ -7,43 +7,46 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-LATELY = 30.0
-"""Seconds over which a filter's usual answer is an average."""
+AVERAGING_S = 30.0
+"""Time constant in seconds of the average that is a filter's usual response."""
 
-HABIT = 0.8
-"""How much of its usual answer is taken from a filter's answer. Below 1, so that in front of a
-picture that stays the same the filters that answer to it are still the first."""
+HABITUATION = 0.8
+"""Share of its usual response that is subtracted from a filter's response.
 
-_LEAST = 2.0
-"""Standard deviations over noise that a filter has to answer by."""
+Below 1, so that the filters that respond to a picture that never changes still come first."""
 
-_SHARE = 0.5
-"""Of the strongest answer. What answers less is not what is seen, however unusual it is."""
+_LEAST_RESPONSE = 2.0
+"""Standard deviations over noise below which a filter does not count."""
+
+_LEAST_SHARE = 0.5
+"""Share of the strongest response below which a filter is never chosen, however unusual it is."""
 
 
 class Attention:
-    """The answers of a layer's filters, float32 (C,), in standard deviations over noise."""
+    """Follow a layer's filter responses, float32 (C,), in standard deviations over noise."""
 
     def __init__(self) -> None:
-        self._answers: np.ndarray = np.empty(0, np.float32)
-        self._usual = self._answers
+        self._responses: np.ndarray = np.empty(0, np.float32)
+        self._usual = self._responses
 
-    def see(self, answers: np.ndarray, seconds: float) -> None:
-        """Take in what the filters answer now, so many seconds after the last time."""
-        if len(self._usual) != len(answers):
-            self._usual = answers
-        share = np.float32(1 - math.exp(-seconds / LATELY))
-        self._usual = self._usual + share * (answers - self._usual)
-        self._answers = answers
+    def see(self, responses: np.ndarray, seconds: float) -> None:
+        """Take in the responses of now, `seconds` after the last ones."""
+        if len(self._usual) != len(responses):
+            self._usual = responses
+        share = np.float32(1 - math.exp(-seconds / AVERAGING_S))
+        self._usual = self._usual + share * (responses - self._usual)
+        self._responses = responses
 
     def choose(self, among: Sequence[int], flown: Collection[int | None]) -> int | None:
-        """Return which of these filters stands out most: one that was not `flown` lately, unless
-        none of the others answers; None where nothing was seen yet, or nothing answers."""
-        known = [each for each in among if each < len(self._answers)]
+        """Return the filter that stands out most.
+
+        Prefers filters that were not `flown` lately. None where nothing was seen yet, or no filter
+        responds."""
+        known = [each for each in among if each < len(self._responses)]
         if not known:
             return None
-        least = max(_LEAST, _SHARE * float(self._answers[known].max()))
-        out = [each for each in known if self._answers[each] >= least]
-        fresh = [each for each in out if each not in flown] or out
-        salience = self._answers - HABIT * np.maximum(self._usual, 0)
+        least = max(_LEAST_RESPONSE, _LEAST_SHARE * float(self._responses[known].max()))
+        strong = [each for each in known if self._responses[each] >= least]
+        fresh = [each for each in strong if each not in flown] or strong
+        salience = self._responses - HABITUATION * np.maximum(self._usual, 0)
         return max(fresh, key=lambda each: float(salience[each]), default=None)

@@ -1,4 +1,4 @@
-"""From rates per second to this frame's movement; movements added up. Pure: time comes in as dt."""
+"""Turn rates per second into a frame's movement, and add movements. Pure: time comes in as dt."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ import numpy as np
 from liveflight.core.contracts import Warp
 from liveflight.core.controls import Controls
 
-DISSOLVE = 0.5
-"""Seconds in which new mirrors and wedges come in: at once they would be a cut. Taking them away
-changes nothing at once."""
+DISSOLVE_S = 0.5
+"""Seconds in which new mirrors and wedges dissolve in, where a cut would be hard.
+
+Taking them away changes nothing at once."""
 
 STILL = Warp(np.eye(3, dtype=np.float32))
-"""No movement at all."""
+"""A warp without any movement."""
 
 
 def matrix(zoom: float, clockwise: float, right: float, up: float) -> np.ndarray:
-    """Where a place of the new picture was in the old one: float32 (3, 3), homogeneous.
+    """Return the map from places of the new picture to the old one, float32 (3, 3), homogeneous.
 
     The picture grows by the factor `zoom` and turns by `clockwise` radians about its middle while
-    the camera moves by `right` and `up` picture heights, all of it evenly: two halves of a movement
-    after each other are the whole. Coordinates as in `contracts.Warp`."""
-    # On the complex plane the place w flows along w' = growth * w + pan; this is its solution.
+    the camera moves by `right` and `up` picture heights. All of it happens evenly: two halves of a
+    movement after each other are the whole. Coordinates as in `contracts.Warp`."""
+    # On the complex plane the place w moves along w' = growth * w + pan; this is the solution.
     growth = complex(-math.log(zoom), clockwise)
     turn = cmath.exp(growth)
     shift = complex(right, up) * ((turn - 1) / growth if abs(growth) > 1e-9 else 1)
@@ -34,7 +35,7 @@ def matrix(zoom: float, clockwise: float, right: float, up: float) -> np.ndarray
 
 
 def is_still(warp: Warp) -> bool:
-    """Whether it leaves every picture as it is."""
+    """Return whether the warp leaves every picture as it is."""
     colours = (warp.hue, warp.saturation, warp.decay) != (0.0, 1.0, 0.0)
     folds = warp.folded and any(_folds(warp))
     moves = warp.swirl or warp.flow or not np.array_equal(warp.matrix, STILL.matrix)
@@ -42,74 +43,75 @@ def is_still(warp: Warp) -> bool:
 
 
 def then(first: Warp, second: Warp) -> Warp:
-    """One movement for `first` and, after it, `second`.
+    """Return one movement for `first` and, after it, `second`.
 
-    Exact for the matrix and the colours. Swirls and drifts add up, which is right as far as they
-    are small; folds and the drift's phase are those of `second`."""
+    Exact for the matrix and the colours. Swirls and drifts are summed, which is right while they
+    are small. Folds and the drift's phase are those of `second`."""
     same = _folds(first) == _folds(second)
     return replace(
         second,
-        # A place of the newest picture is looked up in the middle one, and from there in the old.
+        # Look a place of the newest picture up in the middle one, and from there in the oldest.
         matrix=(first.matrix.astype(np.float64) @ second.matrix).astype(np.float32),
         swirl=first.swirl + second.swirl,
         flow=first.flow + second.flow,
         hue=first.hue + second.hue,
         saturation=first.saturation * second.saturation,
-        decay=_both(first.decay, second.decay),
-        folded=_both(first.folded, second.folded) if same else second.folded,
+        decay=_combined(first.decay, second.decay),
+        folded=_combined(first.folded, second.folded) if same else second.folded,
     )
 
 
-def _both(first: float, second: float) -> float:
-    """The part of a way that is gone after one part of it, and then a part of the rest."""
+def _combined(first: float, second: float) -> float:
+    """Return the share that is done after one share, and then another share of the rest."""
     return first + second - first * second
 
 
 def _folds(warp: Warp) -> tuple[bool, bool, int]:
-    """The mirrors and wedges; all of them 0 where there are none."""
+    """Return the mirrors and the wedges, 0 where there are none."""
     return warp.mirror_x, warp.mirror_y, warp.kaleidoscope if warp.kaleidoscope >= 2 else 0
 
 
 class Camera:
-    """What moves the canvas. Remembers how far the liquid drift has come, and which folds are
-    still dissolving in."""
+    """Move the canvas: keeps the phase of the liquid drift and the folds that dissolve in."""
 
     def __init__(self) -> None:
         self._phase = 0.0
         self._folds: tuple[bool, bool, int] | None = None
         self._dissolving = 0.0
-        """Seconds until the folds are there."""
+        """Seconds until the folds are complete."""
 
     def warp(self, controls: Controls, dt: float, aspect: float) -> Warp:
-        """The movement of `dt` seconds; `aspect` is width / height of the canvas."""
-        way = dt * controls.number("camera.speed")
-        self._phase += way
+        """Return the movement of `dt` seconds; `aspect` is width / height of the canvas."""
+        moved = dt * controls.number("camera.speed")
+        self._phase += moved
         mirror = controls.word("warp.mirror")
         warp = Warp(
             matrix=matrix(
-                controls.number("camera.zoom") ** way,
-                math.radians(controls.number("camera.rotation")) * way,
-                controls.number("camera.pan_x") * way * aspect,
-                controls.number("camera.pan_y") * way,
+                controls.number("camera.zoom") ** moved,
+                math.radians(controls.number("camera.rotation")) * moved,
+                controls.number("camera.pan_x") * moved * aspect,
+                controls.number("camera.pan_y") * moved,
             ),
             mirror_x=mirror in ("horizontal", "both"),
             mirror_y=mirror in ("vertical", "both"),
             kaleidoscope=controls.whole("warp.kaleidoscope"),
-            swirl=math.radians(controls.number("warp.swirl")) * way,
-            flow=controls.number("warp.flow") * way,
+            swirl=math.radians(controls.number("warp.swirl")) * moved,
+            flow=controls.number("warp.flow") * moved,
             phase=self._phase,
-            hue=math.radians(controls.number("colour.hue")) * way,
+            hue=math.radians(controls.number("colour.hue")) * moved,
             saturation=controls.number("colour.saturation") ** dt,
             decay=1 - math.exp(-controls.number("colour.decay") * dt),
         )
         return replace(warp, folded=self._dissolved(_folds(warp), dt))
 
     def _dissolved(self, folds: tuple[bool, bool, int], dt: float) -> float:
-        """Share of the folded picture for a frame of `dt` seconds, alike at every frame rate. What
-        is not folded yet falls as a square: at the end nothing is left of what grew meanwhile,
-        where an even way would end in a jump. A first picture is folded at once."""
+        """Return the share of the folded picture for a frame of `dt` seconds.
+
+        Alike at every frame rate. The share that is not folded yet falls as a square: at the end
+        nothing is left of what grew meanwhile, where a linear fade would end in a jump. A first
+        picture is folded at once."""
         if folds != self._folds:
-            self._dissolving = DISSOLVE if self._folds is not None else 0.0
+            self._dissolving = DISSOLVE_S if self._folds is not None else 0.0
             self._folds = folds
         left, self._dissolving = self._dissolving, max(self._dissolving - dt, 0.0)
         return 1 - (1 - dt / left) ** 2 if dt < left else 1.0

@@ -1,6 +1,4 @@
-"""What everything passes to everything else: targets and mixes, the ascent's settings, key events,
-and the protocols of engines and outputs. No behaviour of its own beyond parsing a target's name.
-"""
+"""Define the types that all rooms share: targets, mixes, settings of a step, events, protocols."""
 
 from __future__ import annotations
 
@@ -19,26 +17,31 @@ if TYPE_CHECKING:
     import moderngl
 
 Canvas = np.ndarray
-"""The picture being dreamed: float16, (H, W, 4), sRGB-coded RGB in 0..1 with alpha 1, row 0 at the
-top. On the host an array; where the hand-over keeps the picture on a CUDA device, any object with
+"""The picture being dreamed: float16, (H, W, 4), sRGB-coded RGB in 0..1 with alpha 1, row 0 on top.
+
+On the host an array. Where the canvas transfer keeps the picture on a CUDA device, any object with
 `__cuda_array_interface__` of that shape and type."""
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
 
 
 class LiveflightError(Exception):
-    """What a user can cause and mend. Its text is one line (the weights error: three) that names
-    the value, what is allowed and what to do; the command line prints it and exits with 2."""
+    """Report what a user can cause and mend; the command line prints it and exits with 2.
+
+    One line (the weights error: three) that names the value, what is allowed and what to do."""
 
 
 class CannotFlyError(LiveflightError):
-    """There is nothing to fly, now or later: the only error that ends a live flight."""
+    """Report that there is nothing to fly, now or later: the only error that ends a live flight."""
 
 
 class OutOfMemoryError(LiveflightError):
-    """A step at this canvas size does not fit into the device's memory; a smaller one may."""
+    """Report that a step at this canvas size exceeds the device's memory; a smaller one may fit."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The part of an error that offers the known name nearest to a mistyped one; may be empty."""
+    """Return the part of an error that offers the known name nearest to a mistyped one, or ""."""
     close = closest(name, known)
     return f"; did you mean {close!r}?" if close else ""
 
@@ -55,7 +58,7 @@ def closest(name: str, known: Iterable[str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _pairs(text: str) -> frozenset[tuple[str, str]]:
-    """Which letters follow each other."""
+    """Return the pairs of adjacent letters."""
     return frozenset(pairwise(text))
 
 
@@ -68,8 +71,10 @@ _TARGET = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One filter to excite: `network:layer:filter`, filter None meaning the whole layer (`*`), or,
-    where it has a `name`, one whose number the registry has yet to find."""
+    """Name one filter to excite: `network:layer:filter`.
+
+    `filter` None means the whole layer (`*`) or, where there is a `name`, a filter whose number the
+    registry has yet to find."""
 
     network: str
     layer: str
@@ -78,7 +83,7 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Reads `network:layer:filter`; whether the names exist is the registry's business.
+        """Parse `network:layer:filter`; only the registry knows whether the names exist.
 
         Raises LiveflightError for any other form."""
         found = _TARGET.fullmatch(text.strip())
@@ -102,11 +107,10 @@ Mix = Mapping[Target, float]
 
 @dataclass(frozen=True, slots=True)
 class Ascent:
-    """How one frame's ascent is done. Every conditioning can be switched off by its neutral
-    value."""
+    """Hold the settings of one frame's ascent; a neutral value switches a conditioning off."""
 
     amount: float
-    """How far this frame's steps move the picture together, RMS, as a part of the 0..1 range."""
+    """RMS distance by which this frame's steps together move the picture, in the 0..1 range."""
     steps: int
     """How many steps share the amount; 0 leaves the canvas as it is."""
     objective: str = "channel"
@@ -114,14 +118,13 @@ class Ascent:
     normalise: bool = True
     """Divide the gradient by its own RMS."""
     jitter: int = 32
-    """Random circular shift of up to so many pixels before each step; 0 is off."""
+    """Largest random circular shift before each step, pixels; 0 is off."""
     octaves: float = 0.75
-    """Each step looks at the picture at a random scale, up to so many octaves smaller, more of them
-    on large canvases; 0 is off."""
+    """Largest random octaves by which a step sees the picture smaller; more on large canvases."""
     smoothing: float = 1.5
     """Exponent of the 1/f preconditioner; 0 is off."""
     decorrelation: float = 1.0
-    """How much of Lucid's colour correlation is applied to the gradient, 0..1."""
+    """Share of Lucid's colour correlation that is applied to the gradient, 0..1."""
     soften: float = 0.0
     """Diffusion this frame, 0..0.2 of the difference to each neighbour; 0 is off."""
     noise: float = 0.0
@@ -131,49 +134,46 @@ class Ascent:
     contrast: float = 0.22
     """The standard deviation the picture is pulled towards."""
     pull: float = 0.0
-    """How much of the way to that mean and contrast is gone this frame, 0..1; 0 is off."""
+    """Share of the distance to that mean and contrast covered this frame, 0..1; 0 is off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Warp:
-    """How one frame's feedback pass moves and colours the canvas. Everything is already for this
-    frame.
+    """Hold how one frame's feedback pass moves and colours the canvas.
 
-    Picture coordinates: origin in the middle, x to the right, y up, unit one picture height."""
+    All amounts are already those of this frame. Picture coordinates: origin in the middle, x to the
+    right, y up, unit one picture height."""
 
     matrix: np.ndarray
-    """float32 (3, 3), homogeneous: where a place of the new canvas takes its colour from in the old
-    one."""
+    """Map from places of the new canvas to the old one, float32 (3, 3), homogeneous."""
     mirror_x: bool = False
     """The right half shows the left one."""
     mirror_y: bool = False
     """The lower half shows the upper one."""
     kaleidoscope: int = 0
-    """Mirrored wedges round the middle; 0 and 1 are off."""
+    """Number of mirrored wedges round the middle; 0 and 1 are off."""
     swirl: float = 0.0
-    """Radians the middle turns, falling off towards the rim; positive is clockwise."""
+    """Rotation of the middle in radians, falling off towards the rim; positive is clockwise."""
     flow: float = 0.0
-    """Largest way of the liquid drift, in heights."""
+    """Largest displacement by the liquid drift, picture heights."""
     phase: float = 0.0
-    """Where the liquid drift is in its course, seconds."""
+    """Phase of the liquid drift, seconds."""
     hue: float = 0.0
-    """Radians the colours turn round the grey axis."""
+    """Rotation of the colours round the grey axis, radians."""
     saturation: float = 1.0
     """Factor on the distance from grey."""
     decay: float = 0.0
-    """How much of the way to mid grey is gone, 0..1."""
+    """Share of the distance to mid grey that is covered, 0..1."""
     folded: float = 1.0
-    """Share of the folded picture, 0..1; the rest is the same movement without mirrors and wedges.
-    Below 1 while a new fold dissolves in."""
+    """Share of the folded picture in the unfolded one, 0..1; below 1 while folds dissolve in."""
 
 
 Progress = Callable[[int, int], None]
-"""Called while weights are downloaded with the bytes so far and in all (0: not known). What it
-raises ends the download."""
+"""Called with the bytes downloaded and in all (0: not known); what it raises ends the download."""
 
 
 class Engine(Protocol):
-    """What takes ascent steps. Owns networks and device; knows nothing of GL, time or controls."""
+    """Take ascent steps. Owns networks and device; knows nothing of GL, time or controls."""
 
     device: str
     """`cpu`, `cuda`, `mps`."""
@@ -181,59 +181,65 @@ class Engine(Protocol):
     """The CUDA stream that `ascend` works on, a cudaStream_t as a number; 0 elsewhere."""
 
     def prepare(self, network: str, progress: Progress | None = None) -> None:
-        """Loads a network and learns which of its filters live. Slow: seconds. May be called from
-        another thread while `ascend` runs on networks prepared earlier.
+        """Load a network and find its active filters.
+
+        Slow: seconds. May be called from another thread while `ascend` runs on networks prepared
+        earlier.
 
         Raises LiveflightError where the weights are missing, truncated or foreign."""
         ...
 
     def ready(self, network: str) -> bool:
-        """Whether `ascend` may be given targets of this network."""
+        """Return whether `ascend` may be given targets of this network."""
         ...
 
-    def plan(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> None:
-        """Prepares steps on exactly these layers together, each (network, layer) of a network that
-        is ready, at this canvas width and height. Slow where the runtime compiles or captures. May
-        be called from another thread while `ascend` runs; `ascend` also takes what is not planned,
-        in its own time."""
+    def plan(self, layers: Collection[tuple[str, str]], size: Size) -> None:
+        """Prepare steps on exactly these layers together at this canvas size.
+
+        Each is a (network, layer) of a network that is ready. Slow where the runtime compiles or
+        captures. May be called from another thread while `ascend` runs. `ascend` also takes layers
+        that are not planned, but then takes the time to prepare them."""
         ...
 
-    def planned(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> bool:
-        """Whether `ascend` on these layers together would have nothing to prepare."""
+    def planned(self, layers: Collection[tuple[str, str]], size: Size) -> bool:
+        """Return whether `ascend` on these layers together has nothing left to prepare."""
         ...
 
     def precision(self, network: str) -> str:
-        """The number format of the network's convolutions here, such as `float32` or `bfloat16`."""
+        """Return the number format of the network's convolutions: `float32`, `bfloat16`, ..."""
         ...
 
     def active_filters(self, network: str, layer: str) -> Sequence[int]:
-        """The filters of a prepared network's layer that answer to anything at all."""
+        """Return the filters of a prepared network's layer that respond to anything at all."""
         ...
 
     def signatures(self, network: str, layer: str) -> np.ndarray:
-        """What the filters of a prepared network's layer answer to: float32 (C, N), each row of
-        mean 0 and length 1 or all 0, so that the product of two rows is how alike they are."""
+        """Return the response patterns of a prepared network's layer, float32 (C, N).
+
+        Each row has mean 0 and length 1, or is all 0: the product of two rows is the correlation of
+        two filters."""
         ...
 
     def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-        """One frame's steps: a new canvas, the given one left alone. All values finite and in 0..1,
-        or, where the step came out non-finite, raises FloatingPointError. Raises OutOfMemoryError
-        where the device cannot hold the step at this canvas size.
+        """Return a new canvas after one frame's steps; the given one is left alone.
 
-        On a device with a stream it may only have queued its work there: the picture is then good
-        for what is queued after it, until the next call, and what came out non-finite is left out
-        of it, and raised some calls later."""
+        All its values are finite and in 0..1. Raises FloatingPointError where the step came out
+        non-finite, OutOfMemoryError where the device cannot hold the step at this canvas size.
+
+        On a device with a stream the work may only be queued. The picture is then valid for what is
+        queued after it, until the next call. A non-finite result is left out of it, and raised some
+        calls later."""
         ...
 
     def wait(self) -> None:
-        """Returns when the device has finished what `ascend` queued."""
+        """Wait until the device has finished what `ascend` queued."""
         ...
 
     def tidy(self) -> bool:
-        """Lets go of one thing, of each network at most, that plans needed and nothing will any
-        more; whether there may be more of them. May keep all of Python waiting for some
-        milliseconds: for a moment when the frame loop has time. Where nobody calls it, what piles
-        up beyond bounds is let go of by `plan`."""
+        """Free one thing per network that only planning needed; return whether there may be more.
+
+        May block all Python threads for some milliseconds: call it when the frame loop has time.
+        Where nobody does, `plan` frees what exceeds a bound."""
         ...
 
     def close(self) -> None: ...
@@ -241,17 +247,19 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeyPress:
-    """A key went down. `name` is lower case and layout-free: `a`, `left`, `plus`, `f5`, `space`;
-    two have a name of their own with a modifier held: `alt+return`, `shift+return`."""
+    """Report that a key went down.
+
+    `name` is lower case and independent of the layout: `a`, `left`, `plus`, `f5`, `space`. Two have
+    a name of their own with a modifier held: `alt+return`, `shift+return`."""
 
     name: str
     repeat: bool = False
-    """True where the key is held and this is the keyboard repeating it."""
+    """True where the key is held and the keyboard repeats it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """The mouse moved over the output, pressed a button there or turned its wheel."""
+    """Report that the mouse moved over the output, pressed a button or turned its wheel."""
 
     action: Literal["move", "left", "right", "wheel"]
     x: int
@@ -261,52 +269,52 @@ class Pointer:
     shift: bool = False
     """Whether a Shift key is held."""
     wheel: tuple[int, int] = (0, 0)
-    """Notches to the right and up."""
+    """Notches of the wheel to the right and up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quit:
-    """The user closed the output."""
+    """Report that the user closed the output."""
 
 
 Event = KeyPress | Pointer | Quit
 
 
 class Output(Protocol):
-    """Owns the GL context and shows finished frames. All calls from one thread."""
+    """Own the GL context and show finished frames. All calls come from one thread."""
 
     ctx: moderngl.Context
     bottom_up: bool
-    """Whether row 0 of `framebuffer` is the bottom of what is seen (a window), or its top."""
+    """Whether row 0 of `framebuffer` is the bottom of the picture (a window), or its top."""
     vsync: bool
     """Whether `show` waits for the display."""
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels, now: a window's changes."""
+    def size(self) -> Size:
+        """Return the current width and height in pixels: a window's changes."""
         ...
 
     @property
     def framebuffer(self) -> moderngl.Framebuffer: ...
 
     def events(self) -> Sequence[Event]:
-        """What happened since the last call; never blocks."""
+        """Return the events since the last call; never blocks."""
         ...
 
     def show(self) -> None:
-        """The frame in `framebuffer` is finished: put it on the screen or into the file."""
+        """Put the finished frame in `framebuffer` on the screen or into the file."""
         ...
 
     def toggle_fullscreen(self) -> None: ...
 
     def show_pointer(self, wanted: bool) -> None:
-        """Show the mouse pointer in full screen too, as long as it is `wanted`."""
+        """Show the mouse pointer in full screen too, while it is `wanted`."""
         ...
 
     def close(self) -> None:
-        """May be called twice."""
+        """Release everything; may be called twice."""
         ...
 
 
 Value = float | int | bool | str
-"""What a control holds: float or int, bool, or the text of an enum or name."""
+"""Value of a control: float or int, bool, or the text of an enum or name."""

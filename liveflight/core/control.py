@@ -1,7 +1,7 @@
-"""One control: its kind, its range, and what a value or a fader position means to it.
+"""Describe one control: its kind, its range, and the meaning of values and fader positions.
 
-A value is checked once, where it enters (`Control.check` for files and the command line,
-`Control.fit` for live input); inside, it is trusted.
+A value is checked once, where it enters: by `Control.check` from files and the command line, by
+`Control.fit` from live input. Inside, it is trusted.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Literal
 from liveflight.core.contracts import LiveflightError, Value
 
 Kind = Literal["float", "int", "bool", "enum", "text", "trigger", "told", "meter"]
-"""`told` (a text) and `meter` (a number) can be read, not set: what the flight says of itself."""
+"""Kind of a control. `told` (a text) and `meter` (a number) report state: they cannot be set."""
 
 Curve = Literal["linear", "geometric"]
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One row. Its key is `group.name`, its OSC address `/liveflight/group/name`."""
+    """Hold one row of the table; key `group.name`, OSC address `/liveflight/group/name`."""
 
     group: str
     name: str
@@ -31,18 +31,18 @@ class Control:
     maximum: float = 1.0
     unit: str = ""
     curve: Curve = "linear"
-    """How 0..1 maps to minimum..maximum; geometric makes equal fader ways equal ratios."""
+    """Mapping of 0..1 to minimum..maximum; geometric makes equal fader distances equal ratios."""
     glide: float = 0.0
-    """Time constant in seconds with which a float follows what was set."""
+    """Time constant in seconds with which a float follows the value that was set."""
     choices: tuple[str, ...] = ()
     alias: str = ""
     """A second, shorter OSC address."""
     remote: bool = True
     """Whether the network may move it."""
     saved: bool = True
-    """Whether presets hold it."""
+    """Whether presets save it."""
     waits: str = ""
-    """What kind of change it makes that can wait for the beat (`preset`, `target`); empty: none."""
+    """Kind of change that can wait for the beat (`preset`, `target`, `cue`); empty: none."""
     key: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -54,17 +54,17 @@ class Control:
 
     @property
     def settable(self) -> bool:
-        """Whether it holds a value that a performer sets."""
+        """Return whether it holds a value that a performer sets."""
         return self.kind not in ("trigger", "told", "meter")
 
     @property
     def movable(self) -> bool:
-        """Whether a performer sets it or fires it."""
+        """Return whether a performer sets or fires it."""
         return self.settable or self.kind == "trigger"
 
     @property
     def range(self) -> str:
-        """What is allowed, in a performer's words."""
+        """Return what is allowed, in a performer's words."""
         match self.kind:
             case "float" | "int":
                 unit = f" {self.unit}" if self.unit else ""
@@ -76,17 +76,17 @@ class Control:
             case "text":
                 return "a line of up to 200 characters"
             case "told" | "meter":
-                return "nothing but ?: it tells, and cannot be set"
+                return "only ?: it reports a state and cannot be set"
             case _:
                 return "nothing: it is a trigger"
 
     @property
     def indices(self) -> str:
-        """The numbers of the choices, in words; empty where there are none."""
+        """Return the numbers of the choices, in words; empty where there are none."""
         return f"0 to {len(self.choices) - 1}" if self.choices else ""
 
     def check(self, value: object) -> Value:
-        """The value as this control holds it.
+        """Return the value as this control holds it.
 
         Raises LiveflightError, naming the control, the value and what is allowed, for a wrong
         type, a number out of range and anything not finite."""
@@ -103,7 +103,7 @@ class Control:
         return f"{value:.3g}" if isinstance(value, float) else str(value)
 
     def fit(self, value: object) -> Value:
-        """As `check`, but a finite number out of range becomes the nearest allowed one."""
+        """Do as `check`, but turn a finite number out of range into the nearest allowed one."""
         match self.kind, value:
             case (("float" | "int"), int() | float()) if not isinstance(value, bool):
                 # A comparison holds for whole numbers of any size, where math.isfinite overflows.
@@ -113,8 +113,7 @@ class Control:
         return self.check(value)
 
     def sensed(self, value: float) -> float:
-        """Return what a sensor says of a meter as the nearest number in its range; for what is no
-        number its minimum."""
+        """Return a sensor's value clipped to the range of this meter; its minimum for NaN."""
         return (
             float(min(max(value, self.minimum), self.maximum)) if value == value else self.minimum
         )
@@ -138,9 +137,9 @@ class Control:
         return None
 
     def from_unit(self, unit: float) -> Value:
-        """The value at 0..1 of a fader; out of range is clipped.
+        """Return the value at a fader position, clipped to 0..1.
 
-        Raises LiveflightError for what is not finite, and for a text or a trigger."""
+        Raises LiveflightError for a position that is not finite, and for a text or a trigger."""
         if not math.isfinite(unit):
             raise LiveflightError(f"{self.key} = {unit}: a fader position is 0 to 1")
         unit = min(max(unit, 0.0), 1.0)
@@ -158,7 +157,7 @@ class Control:
         raise LiveflightError(f"{self.key} is no fader: allowed is {self.range}")
 
     def to_unit(self, value: Value) -> float:
-        """The fader position of a value, 0..1; of a text or trigger, 0."""
+        """Return the fader position of a value, 0..1; 0 for a text or trigger."""
         match self.kind, value:
             case "bool", _:
                 return float(value)
@@ -172,12 +171,14 @@ class Control:
         return 0.0
 
     def nudged(self, value: Value, amount: float) -> Value:
-        """`value` moved by a signed step: fader ways (0..1) for a float, whole numbers for an int,
-        places (going round) for an enum, a toggle for every odd number on a bool.
+        """Return `value` moved by a signed step.
+
+        The step is a fader distance (0..1) for a float, a whole number for an int, places (wrapping
+        round) for an enum, a toggle for every odd number on a bool.
 
         Raises LiveflightError for an amount that is not finite, and for a text or a trigger."""
         if not math.isfinite(amount):
-            raise LiveflightError(f"{self.key}: a step of {amount} is no number")
+            raise LiveflightError(f"{self.key}: a step of {amount} is not a finite number")
         match self.kind, value:
             case "float", float() | int():
                 return self.from_unit(self.to_unit(value) + amount)

@@ -1,4 +1,4 @@
-"""THE table: one row per control, and the values a performer moves.
+"""List all controls, one row each, and keep their values.
 
 Keys, OSC addresses, preset checking, the HUD and `liveflight controls` are all derived
 from `CONTROLS`. Everything that moves is a rate per second.
@@ -59,7 +59,7 @@ def _trigger(
 # fmt: off
 # ruff: disable[E501]
 ROWS: tuple[Control, ...] = (
-    _number("camera", "zoom", 0.2, 1.2, 5.0, "x/s", "how many times larger the picture gets per second; below 1 flies backwards", "geometric"),
+    _number("camera", "zoom", 0.2, 1.2, 5.0, "x/s", "how many times larger the picture gets per second; below 1 flies backward", "geometric"),
     _number("camera", "rotation", -180, 0, 180, "deg/s", "turns the picture; positive is clockwise"),
     _number("camera", "pan_x", -1, 0, 1, "widths/s", "flies sideways; positive is to the right"),
     _number("camera", "pan_y", -1, 0, 1, "heights/s", "flies up or down; positive is up"),
@@ -72,8 +72,8 @@ ROWS: tuple[Control, ...] = (
 
     _number("colour", "hue", -360, 0, 360, "deg/s", "turns all colours round the wheel"),
     _number("colour", "saturation", 0.1, 1, 10, "x/s", "how many times more colourful the picture gets per second", "geometric"),
-    _number("colour", "brightness", 0.2, 0.5, 0.8, "", "the mean the picture is pulled towards"),
-    _number("colour", "contrast", 0.05, 0.19, 0.4, "", "the standard deviation the picture is pulled towards"),
+    _number("colour", "brightness", 0.2, 0.5, 0.8, "", "the mean brightness that the picture is pulled towards"),
+    _number("colour", "contrast", 0.05, 0.19, 0.4, "", "the contrast (standard deviation) that the picture is pulled towards"),
     _number("colour", "pull", 0, 4, 20, "1/s", "how firmly brightness and contrast are held; 0 is off"),
     _number("colour", "decay", 0, 0, 5, "1/s", "how fast the picture fades to grey; 0 is off"),
 
@@ -82,10 +82,10 @@ ROWS: tuple[Control, ...] = (
     _choice("ascent", "objective", ("channel", "neuron"), "excite the whole feature map, or its centre only"),
     _switch("ascent", "normalise", "divide the gradient by its own size, so that every filter pushes alike", True),
     _whole("ascent", "jitter", 0, 32, 64, "px", "random shift before each step, against grids; 0 is off"),
-    _number("ascent", "octaves", 0, 0.75, 2, "octaves", "each step looks at a random scale, up to so much smaller, more on large canvases; 0 is off"),
+    _number("ascent", "octaves", 0, 0.75, 2, "octaves", "each step sees the picture up to this much smaller, at random, more on large canvases; 0 is off"),
     _number("ascent", "smoothing", 0, 1.6, 3, "", "exponent of the 1/f filter on the gradient: 0 is raw noise, 2 soft volumes"),
     _number("ascent", "decorrelation", 0, 1, 1, "", "how natural the colours of the gradient are; 0 is off"),
-    _number("ascent", "soften", 0, 10, 20, "1/s", "melts what only the finest pixels carry, against grain and dot grids; 0 is off"),
+    _number("ascent", "soften", 0, 10, 20, "1/s", "smooths the finest pixels, against grain and dot grids; 0 is off"),
     _number("ascent", "noise", 0, 0.05, 0.5, "1/sqrt(s)", "fresh noise, so that the picture never freezes; 0 is off"),
 
     _text("mix", "target", "what is excited: network:layer:filter, or * for the whole layer", "/liveflight/target", "target"),
@@ -94,15 +94,15 @@ ROWS: tuple[Control, ...] = (
     _trigger("mix", "filter_previous", "the filter before", waits="target"),
     _trigger("mix", "layer_deeper", "the next deeper layer", waits="target"),
     _trigger("mix", "layer_shallower", "the layer before", waits="target"),
-    _trigger("mix", "network_next", "the next network whose weights are at hand", waits="target"),
-    _trigger("mix", "random", "a random living filter of the layer", waits="target"),
+    _trigger("mix", "network_next", "the next network whose weights are on this machine", waits="target"),
+    _trigger("mix", "random", "a random active filter of the layer", waits="target"),
     _trigger("mix", "back", "back to the filter flown before", waits="target"),
-    _trigger("mix", "forth", "forth again to the one flown after it", waits="target"),
-    _text("mix", "target_add", "adds a target to the mix, as strong as its others are on average; again: stronger", "", "target"),
+    _trigger("mix", "forth", "forward to the filter flown after it", waits="target"),
+    _text("mix", "target_add", "adds a target to the mix, as strong as the others are on average; again: stronger", "", "target"),
     _text("mix", "journey_add", "adds a target to the end of the autopilot's journey", ""),
-    Control("mix", "star", "text", "stars a filter, or not any more; the atlas marks it", "", remote=False, saved=False),
+    Control("mix", "star", "text", "stars a filter or removes its star; the atlas shows stars", "", remote=False, saved=False),
 
-    _switch("pad", "on", "blends the pad's four targets by where pad.x and pad.y are", saved=False),
+    _switch("pad", "on", "blends the pad's four targets by pad.x and pad.y", saved=False),
     _number("pad", "x", 0, 0.5, 1, "", "from pad.a and pad.c on the left to pad.b and pad.d on the right", glide=0.1),
     _number("pad", "y", 0, 0.5, 1, "", "from pad.a and pad.b at the bottom to pad.c and pad.d at the top", glide=0.1),
     _text("pad", "a", "the target at the bottom left: network:layer:filter", ""),
@@ -111,68 +111,68 @@ ROWS: tuple[Control, ...] = (
     _text("pad", "d", "the target at the top right", ""),
 
     Control("morph", "time", "float", "how long one preset takes to become the next; 0 is at once", 0.0, 0, 60, "s", saved=False),
-    Control("morph", "beats", "int", "the same in beats; above 0 it counts instead of the seconds", 0, 0, 64, "beats", saved=False),
+    Control("morph", "beats", "int", "the same in beats; above 0 it replaces the seconds", 0, 0, 64, "beats", saved=False),
     Control("morph", "curve", "enum", "how a morph begins and ends", CURVES[0], choices=CURVES, saved=False),
 
-    _trigger("cue", "go", "the cue list's next cue", waits="cue"),
-    _trigger("cue", "back", "the cue before", waits="cue"),
-    _switch("cue", "hold", "stays at this cue until go", saved=False),
+    _trigger("cue", "go", "the next cue", waits="cue"),
+    _trigger("cue", "back", "the previous cue", waits="cue"),
+    _switch("cue", "hold", "holds this cue until go", saved=False),
     Control("cue", "loop", "bool", "the last cue leads to the first", True, saved=False),
-    _told("cue", "now", "which cue of how many, and how long still"),
+    _told("cue", "now", "the current cue, of how many, and the time left"),
 
     _number("seed", "amount", 0, 1, 10, "1/s", "how firmly the picture is pulled towards the image or camera; 0 is off"),
-    _choice("seed", "fit", ("cover", "contain"), "the image or camera fills the canvas, or is all in it, with the dream around"),
+    _choice("seed", "fit", ("cover", "contain"), "the image or camera fills the canvas, or is shown whole with the dream around it"),
 
     Control("tempo", "bpm", "float", "the tempo: beats per minute", 120.0, 20, 300, "bpm", saved=False),
-    _trigger("tempo", "tap", "tap the tempo; a tap is a beat, the second one sets the tempo"),
-    _trigger("tempo", "resync", "the bar begins now; so does the phrase"),
+    _trigger("tempo", "tap", "taps the tempo; each tap is a beat, the second one sets the tempo"),
+    _trigger("tempo", "resync", "begins a bar and a phrase now"),
     _choice("tempo", "quantise", GRIDS, "what presets, targets and cues wait for", saved=False),
     Control("tempo", "beats_per_bar", "int", "how many beats a bar has", 4, 1, 16, "beats", saved=False),
     Control("tempo", "bars_per_phrase", "int", "how many bars a phrase has", 4, 1, 64, "bars", saved=False),
     Control("tempo", "modulation", "float", "scales all modulation; 0 is off", 1.0, glide=0.25, saved=False),
-    _meter("tempo", "beat", 1, 16, "", "which beat of the bar it is"),
-    _meter("tempo", "bar", 1, 64, "", "which bar of the phrase it is"),
-    _told("tempo", "source", "whose clock rules: own, tapped, or the name of the one outside"),
+    _meter("tempo", "beat", 1, 16, "", "the beat of the bar"),
+    _meter("tempo", "bar", 1, 64, "", "the bar of the phrase"),
+    _told("tempo", "source", "where the tempo comes from: own, tapped, or the name of an external clock"),
     _told("tempo", "waiting", "what waits for the beat"),
 
-    _text("midi", "learn", "arms this control, such as camera.zoom: the next knob that moves is its own", ""),
-    _trigger("midi", "forget", "frees the control that is armed from all its knobs"),
+    _text("midi", "learn", "arms this control, such as camera.zoom: the next knob that moves is bound to it", ""),
+    _trigger("midi", "forget", "unbinds all knobs of the control that is armed"),
 
-    _switch("sound", "auto", "follows how loud it is; off takes the gain that is set", True, saved=False),
-    Control("sound", "gain", "float", "gain of the sound where it is not automatic", 0.0, -40, 40, "dB", saved=False),
-    _meter("sound", "level", 0, 1, "", "how loud it is"),
+    _switch("sound", "auto", "sets the gain by the loudness; off uses sound.gain", True, saved=False),
+    Control("sound", "gain", "float", "gain of the sound while sound.auto is off", 0.0, -40, 40, "dB", saved=False),
+    _meter("sound", "level", 0, 1, "", "how loud the sound is"),
     _meter("sound", "low", 0, 1, "", "how strong the sound is from 30 to 150 Hz"),
     _meter("sound", "mid", 0, 1, "", "how strong the sound is from 150 to 2500 Hz"),
     _meter("sound", "high", 0, 1, "", "how strong the sound is from 2.5 to 10 kHz"),
-    _meter("sound", "onset", 0, 1, "", "in the frame in which something begins to sound: how strongly"),
+    _meter("sound", "onset", 0, 1, "", "how strongly a sound begins in this frame"),
 
-    _text("show", "preset", "recalls a preset by name or number", "/liveflight/preset", "preset"),
-    _trigger("show", "preset_next", "the next favourite preset; of all, where there are not two favourites", waits="preset"),
-    _trigger("show", "preset_previous", "the one before", waits="preset"),
-    _trigger("show", "preset_random", "any favourite preset; any of all, where there are not two favourites", waits="preset"),
-    _trigger("show", "favourite", "makes this preset a favourite, or not one any more", remote=False),
-    _trigger("show", "undo", "back to the look before the last recall or panic; again: forth", waits="preset"),
-    _trigger("show", "snapshot", "saves this look under the next free slot; from the network only with --allow-remote-save"),
-    _switch("show", "autopilot", "goes on by itself after each dwell: where, says show.autopilot_mode"),
-    _choice("show", "autopilot_mode", ("journey", "wander", "sight"), "where it goes: the journey; random living filters of the layer; what the camera or image shows"),
-    _told("show", "seen", "the filter that sight goes to next: it answers most to what is seen"),
+    _text("show", "preset", "recalls a preset by name or slot number", "/liveflight/preset", "preset"),
+    _trigger("show", "preset_next", "the next favourite preset; any next preset while there are fewer than two favourites", waits="preset"),
+    _trigger("show", "preset_previous", "the previous one", waits="preset"),
+    _trigger("show", "preset_random", "a random favourite preset; any preset while there are fewer than two favourites", waits="preset"),
+    _trigger("show", "favourite", "makes this preset a favourite, or removes it from the favourites", remote=False),
+    _trigger("show", "undo", "back to the look before the last recall or panic; again: redo", waits="preset"),
+    _trigger("show", "snapshot", "saves this look in the next free slot; from the network only with --allow-remote-save"),
+    _switch("show", "autopilot", "moves on by itself after each dwell, as show.autopilot_mode says"),
+    _choice("show", "autopilot_mode", ("journey", "wander", "sight"), "where it goes: along the journey; to random active filters; to what the camera or image shows"),
+    _told("show", "seen", "the filter that sight goes to next: the one that responds most to the camera or image"),
     _number("show", "dwell", 1, 12, 600, "s", "how long the autopilot stays, crossfade included", "geometric", glide=0),
-    _switch("show", "governor", "keeps the display's rate by fewer steps and a smaller canvas; off is what was asked", True, saved=False),
-    _told("show", "effort", "what the governor chose: steps of those asked, and the canvas's scale"),
+    _switch("show", "governor", "keeps the frame rate with fewer steps and a smaller canvas; off uses what was asked for", True, saved=False),
+    _told("show", "effort", "what the governor chose: steps of those asked for, and the scale of the canvas"),
     _meter("show", "fps", 0, 240, "1/s", "frames displayed per second"),
     _meter("show", "step_rate", 0, 1000, "1/s", "ascent steps per second"),
     _meter("show", "late", 0, 1e9, "frames", "frames that came late since the start"),
     _switch("show", "freeze", "stands still: no motion, no ascent", saved=False),
     _switch("show", "blackout", "fades to black", saved=False),
     Control("show", "master", "float", "brightness of the output", 1.0, saved=False),
-    Control("show", "fit", "enum", "fill the output and cut what sticks out, or show all with black bars", "cover", choices=("cover", "contain"), saved=False),
-    _switch("show", "hud", "shows target, rates and the last message", saved=False),
+    Control("show", "fit", "enum", "fill the output and crop, or show all with black bars", "cover", choices=("cover", "contain"), saved=False),
+    _switch("show", "hud", "shows target, rates and last message", saved=False),
     _switch("show", "help", "shows the keys", saved=False),
     _trigger("show", "panic", "a safe look at once: defaults, nothing frozen or dark; again within 2 s: black", alias="/liveflight/panic"),
-    _trigger("show", "sync", "tells all surfaces where everything stands", alias="/liveflight/sync"),
+    _trigger("show", "sync", "sends the state of all controls to all surfaces", alias="/liveflight/sync"),
     _trigger("show", "reseed", "starts again from noise"),
     _trigger("show", "screenshot", "saves the picture as PNG", remote=False),
-    _trigger("show", "save_preset", "saves the controls as a preset of your own", remote=False),
+    _trigger("show", "save_preset", "saves the look as a preset of your own", remote=False),
     _trigger("show", "fullscreen", "leaves or enters full screen", remote=False),
     _trigger("show", "quit", "ends the flight", remote=False),
 )
@@ -183,7 +183,7 @@ CONTROLS: Mapping[str, Control] = {row.key: row for row in ROWS}
 
 
 def find(key: str) -> Control:
-    """The control `group.name`. Raises LiveflightError with the nearest name."""
+    """Return the control `group.name`. Raises LiveflightError with the nearest name."""
     if key in CONTROLS:
         return CONTROLS[key]
     raise LiveflightError(
@@ -193,8 +193,7 @@ def find(key: str) -> Control:
 
 
 class Controls:
-    """The values of all controls: where each was set to, where its glide has brought it, and how
-    far modulation moves it from there."""
+    """Keep the values of all controls: as set, as they glide, and how far modulation moves them."""
 
     def __init__(self) -> None:
         self._set: dict[str, Value] = {
@@ -202,47 +201,49 @@ class Controls:
         }
         self._now: dict[str, Value] = dict(self._set)
         self.offsets: dict[str, float] = {}
-        """Signed fader ways by the key of a float."""
+        """Signed fader distances by which modulation moves floats, by key."""
 
     def set(self, key: str, value: Value) -> None:
-        """`value` as checked by the control's `check` or `fit`."""
+        """Set a control to a value that its `check` or `fit` returned; floats glide there."""
         self._set[key] = value
         if not CONTROLS[key].glide:
             self._now[key] = value
 
     def place(self, key: str, value: Value) -> None:
-        """As `set`, without a glide."""
+        """Set a control without a glide."""
         self._set[key] = self._now[key] = value
 
     def now(self, key: str) -> Value:
-        """Where its glide has brought it."""
+        """Return where its glide has brought a control, without modulation."""
         return self._now[key]
 
     def nudge(self, key: str, amount: float) -> None:
-        """Raises LiveflightError for a text or a trigger, and an amount that is not finite."""
+        """Move a control by a signed step, as `Control.nudged` does.
+
+        Raises LiveflightError for a text or a trigger, and an amount that is not finite."""
         control = CONTROLS[key]
         self.set(key, control.nudged(self._set.get(key, control.default), amount))
 
     def jump(self) -> None:
-        """Ends every glide where it was going."""
+        """End every glide at its goal."""
         self._now.update(self._set)
 
     def advance(self, dt: float) -> None:
-        """Glides for `dt` seconds, alike at every frame rate."""
+        """Glide for `dt` seconds, alike at every frame rate."""
         for key, goal in self._set.items():
             if self._now[key] != goal:
                 self._now[key] = _glided(CONTROLS[key], self._now[key], goal, dt)
 
     def setting(self, key: str) -> Value:
-        """What was set last, as presets, faders and queries see it: without modulation."""
+        """Return what was set last, without glide and modulation, as presets and faders see it."""
         return self._set[key]
 
     def settings(self) -> dict[str, Value]:
-        """`setting` of every control that has a value, by key."""
+        """Return the `setting` of every control that has a value, by key."""
         return dict(self._set)
 
     def number(self, key: str) -> float:
-        """What a float or int is now, in its unit."""
+        """Return the current value of a float or int in its unit, with modulation."""
         value = self._now[key]
         if offset := self.offsets.get(key):
             control = CONTROLS[key]
@@ -262,7 +263,7 @@ class Controls:
 def _glided(control: Control, now: Value, goal: Value, dt: float) -> Value:
     if not control.glide:
         return goal
-    here, there = control.to_unit(now), control.to_unit(goal)
-    if abs(there - here) < 1e-4:
+    start, end = control.to_unit(now), control.to_unit(goal)
+    if abs(end - start) < 1e-4:
         return goal
-    return control.from_unit(here + (there - here) * (1 - math.exp(-dt / control.glide)))
+    return control.from_unit(start + (end - start) * (1 - math.exp(-dt / control.glide)))

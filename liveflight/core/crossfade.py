@@ -1,5 +1,7 @@
-"""Which filters when. The mix crosses over in objective space: weights ramp, so the picture grows
-from one target into the next instead of being cut. Pure: time comes in as seconds of flight.
+"""Mix targets over time: crossfades between them, and the autopilot's way along them.
+
+A crossfade ramps weights, so the picture grows from one target into the next instead of being cut.
+Pure: time comes in as seconds of flight.
 """
 
 from __future__ import annotations
@@ -13,36 +15,38 @@ from liveflight.core.contracts import LiveflightError, Mix, Target
 from liveflight.core.morph import eased
 
 _FAINT = 0.02
-"""Weights below this change nothing that can be seen, but cost a layer's work. While a crossfade
-lasts all stay: an engine has to be prepared for every set of layers it ascends together, and so
-there are but two, the crossfade's, which is all of both sides, and the goal's."""
+"""Share below which a weight changes nothing visible, but costs the work of a layer.
 
-_HURRY = 0.3
-"""Seconds of the shortest crossfade of one that interrupts another."""
+While a crossfade lasts all weights stay. An engine has to be prepared for every set of layers that
+it ascends together. So there are only two sets: all layers of both sides, and the goal's."""
 
-_MOST = 6
-"""Targets that a crossfade comes from, and as many that it goes to, the strongest first: a drummed
-key must not slow the flight down."""
+_SHORTEST_S = 0.3
+"""Seconds of the shortest crossfade that interrupts another."""
 
-_MOST_STOPS = 99
-"""As in a preset."""
+_MAX_TARGETS = 6
+"""Targets that a crossfade starts from, and as many that it ends in, the strongest first.
+
+Keys pressed in quick succession must not slow the flight down."""
+
+_MAX_STOPS = 99
+"""Stops of a journey, as in a preset."""
 
 _REMEMBERED = 12
-"""Places that wandering does not come back to soon."""
+"""Number of last targets that wandering avoids."""
 
-_HANDFUL = 5
-_NEIGHBOUR = 0.4
-"""How alike a good neighbour is, as a correlation: neither the same once more nor a stranger."""
+_CANDIDATES = 5
+_GOOD_LIKENESS = 0.4
+"""Correlation with a good next filter: neither a copy nor a stranger."""
 
 
 class Crossfade:
-    """The mix of every instant."""
+    """Return the mix of every instant."""
 
     def __init__(self) -> None:
         self.goal: Mix = {}
-        """What the mix is, or is growing into; the strongest few of what was asked for."""
+        """The mix, or what it is growing into; the strongest few of what was asked for."""
         self._before: Mix = {}
-        """The mix as the crossfade began, with what is too weak to come along."""
+        """The mix as the crossfade began, with targets that are too weak to be part of it."""
         self._from: Mix = {}
         self._since = 0.0
         self._crossfade = 0.0
@@ -51,18 +55,21 @@ class Crossfade:
     def go(
         self, goal: Mapping[Target, float], now: float, crossfade: float, curve: str = "smooth"
     ) -> None:
-        """Grows into `goal` (weights above 0, at least one) over `crossfade` seconds from what is
-        now, along one of `morph.CURVES`."""
-        if self.elapsed(now) < self._crossfade:  # who plays faster than the crossfade is in a hurry
-            crossfade = min(crossfade, max(2 * self.elapsed(now), _HURRY))
+        """Crossfade from the mix of `now` to `goal` (weights above 0, at least one).
+
+        It takes `crossfade` seconds, along one of `morph.CURVES`; less where it interrupts another
+        one."""
+        if self.elapsed(now) < self._crossfade:  # who plays that fast wants shorter ones
+            crossfade = min(crossfade, max(2 * self.elapsed(now), _SHORTEST_S))
         self._before, self._from = self.mix(now), self.start(now)
         self.goal = strongest(goal)
         self._since, self._crossfade = now, crossfade if self._from else 0.0
         self._curve = curve
 
     def weigh(self, goal: Mapping[Target, float]) -> bool:
-        """Other weights for the targets of the goal, whatever they were, 0 too; whether `goal` are
-        those. A crossfade that is under way goes on."""
+        """Give the goal's targets other weights, 0 too; return whether `goal` has the same targets.
+
+        A crossfade that is under way continues."""
         if goal.keys() != self.goal.keys():
             return False
         total = sum(goal.values())
@@ -70,11 +77,11 @@ class Crossfade:
         return True
 
     def start(self, now: float) -> Mix:
-        """What a crossfade that begins now starts from."""
+        """Return the mix that a crossfade beginning now starts from."""
         return strongest(self.mix(now)) if self.goal else {}
 
     def mix(self, now: float) -> Mix:
-        """The weights at `now`, together 1; empty before the first `go`."""
+        """Return the weights at `now`, together 1; empty before the first `go`."""
         done = (now - self._since) / self._crossfade if self._crossfade > 0 else 1.0
         if done >= 1.0:
             return self.goal
@@ -87,13 +94,13 @@ class Crossfade:
         return mixed
 
     def elapsed(self, now: float) -> float:
-        """Seconds since the last `go`."""
+        """Return the seconds since the last `go`."""
         return now - self._since
 
 
 def strongest(weights: Mapping[Target, float]) -> Mix:
-    """Those that a goal of these targets comes down to, together 1."""
-    ranked = dict(sorted(weights.items(), key=lambda pair: -pair[1])[:_MOST])
+    """Return the strongest few of these targets, their weights together 1."""
+    ranked = dict(sorted(weights.items(), key=lambda pair: -pair[1])[:_MAX_TARGETS])
     least = _FAINT * sum(ranked.values())
     kept = {target: weight for target, weight in ranked.items() if weight > least}
     total = sum(kept.values())
@@ -101,7 +108,7 @@ def strongest(weights: Mapping[Target, float]) -> Mix:
 
 
 class Autopilot:
-    """Where the autopilot goes next: along a list of targets, round and round, or at random."""
+    """Choose the next target: along a list of stops, round and round, or at random."""
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
@@ -110,15 +117,15 @@ class Autopilot:
         self._seen: deque[Target] = deque(maxlen=_REMEMBERED)
 
     def follow(self, stops: Sequence[Target]) -> None:
-        """A new list, from its start; an empty one means wandering."""
+        """Follow a new list from its start; an empty one means wandering."""
         self._stops, self._next = tuple(stops), 0
 
     def add(self, stop: Target) -> int:
-        """Put a target at the end of the list; return of how many stops it is the last.
+        """Add a target to the end of the list; return how many stops there are now.
 
         Raises LiveflightError where there are as many as a preset may hold."""
-        if len(self._stops) >= _MOST_STOPS:
-            raise LiveflightError(f"the journey has {_MOST_STOPS} stops: a preset holds no more")
+        if len(self._stops) >= _MAX_STOPS:
+            raise LiveflightError(f"the journey has {_MAX_STOPS} stops: a preset holds no more")
         self._stops = (*self._stops, stop)
         return len(self._stops)
 
@@ -129,7 +136,7 @@ class Autopilot:
     def onward(
         self, here: Target, active_filters: Sequence[int], likeness: Sequence[float] | None = None
     ) -> Target:
-        """The next stop; without a list, where wandering leads."""
+        """Return the next stop; without a list, a target found by wandering."""
         if not self._stops:
             return self.wander(here, active_filters, likeness)
         for _ in self._stops:
@@ -141,9 +148,11 @@ class Autopilot:
     def wander(
         self, here: Target, active_filters: Sequence[int], likeness: Sequence[float] | None = None
     ) -> Target:
-        """Another living filter of the same layer, none of the last ones as far as there are
-        others, or `here` where there is none: of a random handful the best neighbour, by how alike
-        (-1..1) each filter is to `here`; None takes the first."""
+        """Return another active filter of the same layer, or `here` where there is none.
+
+        Avoids the last ones as far as there are others. Of a few random candidates it takes the one
+        whose `likeness` (correlation of each filter with `here`, -1..1) is nearest to a good one;
+        where that is None, the first."""
         self._seen.append(here)
         others = [number for number in active_filters if number != here.filter]
         if not others:
@@ -155,7 +164,7 @@ class Autopilot:
             self._seen.clear()
             self._seen.append(here)
             fresh = others
-        handful = self._rng.permutation(fresh)[:_HANDFUL].tolist()
+        candidates = self._rng.permutation(fresh)[:_CANDIDATES].tolist()
         if likeness is not None:
-            handful.sort(key=lambda number: abs(likeness[number] - _NEIGHBOUR))
-        return Target(here.network, here.layer, int(handful[0]))
+            candidates.sort(key=lambda number: abs(likeness[number] - _GOOD_LIKENESS))
+        return Target(here.network, here.layer, int(candidates[0]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from traceback import extract_tb
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -13,8 +12,8 @@ from liveflight.core.contracts import CannotFlyError, LiveflightError
 
 log = logging.getLogger("liveflight.show.flight")
 
-FIRST, LONGEST = 0.1, 10.0
-"""Seconds for which a part that failed is left out, at first and at most; they double."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 10.0
+"""Seconds for which a part that failed is skipped, at first and at most; they double."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,7 +21,7 @@ T = TypeVar("T")
 
 class Report(Protocol):
     def __call__(self, trouble: object, cause: BaseException | None = None) -> None:
-        """Take note of a trouble; `cause` is what was raised, where a traceback helps."""
+        """Take note of a fault; `cause` is what was raised, where a traceback helps."""
         ...
 
 
@@ -35,24 +34,26 @@ class _Fault:
 
 
 class FaultGuard:
-    """Run parts by name. In a live flight what a part raises is reported once with its cause,
-    counted, and the part is left out for a while, longer after each failure in a row. In a render
-    the first failure is raised: a wrong picture in a file is worse than none."""
+    """Run parts of a frame by name.
+
+    In a live flight the exception of a part is reported once with its cause, then counted. The part
+    is skipped for a while, longer after each failure in a row. In a render the first failure is
+    raised: a wrong picture in a file is worse than none."""
 
     def __init__(self, report: Report, *, live: bool) -> None:
         self.live = live
         self.now = 0.0
-        """Seconds of the frame loop's clock; to be set as each frame begins."""
+        """Seconds of the frame loop's clock; set it as each frame begins."""
         self._report = report
         self._faults: dict[str, _Fault] = {}
 
     def ready(self, part: str) -> bool:
-        """Return whether the part is not being left out."""
+        """Return whether the part is not being skipped."""
         fault = self._faults.get(part)
         return fault is None or self.now >= fault.until
 
     def run(self, part: str, call: Callable[P, T], *given: P.args, **named: P.kwargs) -> T | None:
-        """Return what `call` returns; None where it fails or is left out."""
+        """Return what `call` returns; None where it fails or is skipped."""
         if self._faults and not self.ready(part):
             return None
         return self.attempt(part, call, *given, **named)
@@ -60,7 +61,7 @@ class FaultGuard:
     def attempt(
         self, part: str, call: Callable[P, T], *given: P.args, **named: P.kwargs
     ) -> T | None:
-        """Do as `run` does, but never leave the part out: somebody waits for just this call."""
+        """Do as `run` does, but never skip the part: somebody waits for just this call."""
         try:
             result = call(*given, **named)
         except Exception as error:
@@ -71,7 +72,7 @@ class FaultGuard:
         return result
 
     def failed(self, part: str, error: Exception, text: str = "") -> None:
-        """Take note that a part has raised `error`. `text` is said instead of what that says.
+        """Take note that a part has raised `error`; `text` replaces the error's own text.
 
         Raises CannotFlyError as it is, and in a render LiveflightError for whatever it was."""
         if isinstance(error, CannotFlyError):
@@ -85,12 +86,12 @@ class FaultGuard:
             text = before.text  # numbers in it may differ each time
         expected = isinstance(error, LiveflightError)
         text = text or (str(error) if expected else f"{part} failed: {_described(error)}")
-        wait = min(2 * before.wait, LONGEST) if before else FIRST
+        wait = min(2 * before.wait, LONGEST_WAIT_S) if before else FIRST_WAIT_S
         self._faults[part] = _Fault(type(error), text, wait, self.now + wait)
         self._report(text, None if expected else error)
 
     def _worked(self, part: str) -> None:
-        """Forget a fault once the part has worked for as long as it was left out."""
+        """Forget a fault once the part has worked for as long as it was skipped."""
         fault = self._faults.get(part)
         if fault and self.now >= fault.until + fault.wait:
             del self._faults[part]
@@ -104,4 +105,5 @@ def _described(error: Exception) -> str:
 
 def _place(error: Exception) -> str:
     last = extract_tb(error.__traceback__)[-1]
-    return f"{Path(last.filename).name}, line {last.lineno}"
+    file = last.filename.replace("\\", "/").rpartition("/")[2]
+    return f"{file}, line {last.lineno}"

@@ -1,11 +1,13 @@
-"""Keeps the display's rate: how many steps a tick takes, how large the canvas is. Pure: measured
-times in, decisions out.
+"""Keep the display's rate by choosing steps per tick and the canvas's scale.
 
-Steps go first, down to as many as fit between two displayed frames; a tick of one step may take
-longer, the display does not wait for it. The canvas shrinks where fewer than `_SLOWEST` ticks a
-second would be left, or where displayed frames still come late, because others use the GPU too: by
-one notch, or, where one will not do, to the smallest at once, which is kept prepared.
-What did not help is taken back, and every attempt that failed is repeated later than the last.
+Pure: measured times in, decisions out.
+
+Steps are given up first, down to as many as fit between two displayed frames. A tick of one step
+may take longer: the display does not wait for it. The canvas shrinks where fewer than
+`_SLOWEST_TICKS_HZ` would be left, or where displayed frames still come late because other programs
+use the GPU too. It shrinks by one notch or, where that is not enough, to the smallest scale at
+once, which is kept prepared. What did not help is taken back, and each failed attempt is repeated
+later than the last.
 """
 
 from __future__ import annotations
@@ -15,50 +17,49 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 SCALES = (1.0, 0.84, 0.71, 0.59, 0.5)
-"""The canvas's sides, as parts of what was asked for: each has 0.7 times the pixels of the one
-before."""
+"""Scales of the canvas's sides; each has 0.7 times the pixels of the one before."""
 
-_SLOWEST = 8.0
-"""Ticks per second below which growth is seen as slow."""
+_SLOWEST_TICKS_HZ = 8.0
+"""Ticks per second below which growth looks slow."""
 
-_OVERDUE = 3 / _SLOWEST
-"""Seconds after which a tick that is still running is evidence enough: it may take many more."""
+_OVERDUE_S = 3 / _SLOWEST_TICKS_HZ
+"""Seconds after which a tick still in flight counts as measured: it may take many more."""
 
-_LATE = 1.35
-"""Displayed frames are late where the median interval is that many times the wanted one: a display
-of 50 Hz is not late for 60."""
+_LATE_RATIO = 1.35
+"""Ratio of median to wanted interval above which frames are late: 50 Hz is not late for 60."""
 
-_WINDOW = 0.4
-"""Seconds that are looked at, and that a decision gets before it is judged."""
+_WINDOW_S = 0.4
+"""Seconds of the measuring window; a decision gets as long before it is judged."""
 
-_ENOUGH = 5
-"""Ticks and frames from which on their times are known well enough to yield."""
+_ENOUGH_TO_YIELD = 5
+"""Ticks and frames that have to be measured before it yields."""
 
-_SURE = 15
-"""Ticks from which on they are known well enough to climb: steps at random octaves take random
-times."""
+_ENOUGH_TO_CLIMB = 15
+"""Ticks that have to be measured before it climbs: steps at random octaves take random times."""
 
-_ROOM = 0.85
-"""How much of the time there is more steps or a larger canvas may fill: less than what makes it
-yield, or it would swing."""
+_CLIMB_SHARE = 0.85
+"""Share of the available time that more steps or a larger canvas may fill.
 
-_TRIAL = 5.0
-"""Seconds for which a climb must stand; one that does not has failed."""
+Less than what makes it yield, or it would oscillate."""
 
-_PATIENCE = 2.0, 96.0
-"""Seconds of calm before a climb; and at most, after many failures, each of which doubles them,
-before the next to where the last one failed."""
+_TRIAL_S = 5.0
+"""Seconds that a climb must last; a shorter one has failed."""
 
-_DEAF = 20.0, 640.0
-"""Seconds for which lateness is borne after yielding has not helped, likewise."""
+_PATIENCE_S = 2.0, 96.0
+"""Seconds without lateness before a climb; and their maximum, as each failed climb doubles them.
 
-_MOST = 8
-"""Steps that may ever be asked for."""
+The doubled time counts before the next climb to where the last one failed."""
+
+_DEAF_S = 20.0, 640.0
+"""Seconds for which lateness is ignored after yielding did not help; and their maximum."""
+
+_MAX_STEPS = 8
+"""Most steps that can be asked for."""
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """What was given up because frames were late, and how late they were before it."""
+    """Record the steps and notch before frames were late, and how late they were."""
 
     steps: int
     notch: int
@@ -66,36 +67,38 @@ class _Attempt:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """What a climb led to: so many steps, or so large a canvas."""
+class _Climb:
+    """Record what a climb led to: a number of steps, or a notch of the canvas."""
 
-    steps: int = _MOST + 1
+    steps: int = _MAX_STEPS + 1
     notch: int = -1
 
 
-_NOWHERE = _Place()
+_NO_CLIMB = _Climb()
 
 
 class Governor:
+    """Choose steps and scale from the measured times."""
+
     def __init__(self, interval: float) -> None:
         """`interval` is the wanted time between two displayed frames in seconds."""
         self._interval = interval
-        self._steps, self._asked = _MOST, 1
+        self._steps, self._asked = _MAX_STEPS, 1
         self._notch = self._largest = 0
         self._frames: deque[tuple[float, float, float]] = deque()
-        """When, the interval before it, what drawing took."""
-        self._costs: deque[float] = deque(maxlen=_SURE)
+        """Time of each frame, interval before it, seconds that drawing took."""
+        self._costs: deque[float] = deque(maxlen=_ENOUGH_TO_CLIMB)
         """Seconds per step."""
         self._now = 0.0
         self._changed: float | None = None
-        self._calm = self._yielded = self._climbed = -_TRIAL
-        self._patience, self._deaf, self._deaf_until = _PATIENCE[0], _DEAF[0], 0.0
+        self._last_late = self._yielded = self._climbed = -_TRIAL_S
+        self._patience, self._deaf, self._deaf_until = _PATIENCE_S[0], _DEAF_S[0], 0.0
         self._attempt: _Attempt | None = None
-        self._climb_to = self._failed = _NOWHERE
+        self._climb_to = self._failed = _NO_CLIMB
 
     @property
     def scale(self) -> float:
-        """The canvas's width and height as a part of what was asked for, one of SCALES."""
+        """Return the scale of the canvas's width and height, one of SCALES."""
         return SCALES[self._notch]
 
     @property
@@ -105,22 +108,23 @@ class Governor:
 
     @property
     def smaller(self) -> tuple[float, ...]:
-        """The scales that may come next when less has to do, the one that saves most first."""
+        """Return the scales that may come next when it yields, the smallest first."""
         below = SCALES[self._notch + 1 :]
         return tuple(dict.fromkeys(below[-1:] + below[:1]))
 
     @property
     def pressed(self) -> bool:
-        """Whether it had to yield just now, or would have to if it could."""
-        return self._now - max(self._calm, self._yielded) < _PATIENCE[0]
+        """Return whether it had to yield just now, or would have to if it could."""
+        return self._now - max(self._last_late, self._yielded) < _PATIENCE_S[0]
 
     def steps(self, asked: int) -> int:
-        """How many of the steps asked for a tick may take."""
+        """Return how many of the steps asked for a tick may take."""
         return min(asked, self._steps)
 
     def out_of_memory(self, scale: float) -> bool:
-        """A step at that scale did not fit into the memory, and never will. False where there is no
-        smaller one."""
+        """Note that a step at that scale did not fit into memory: it is never used again.
+
+        Returns False where there is no smaller scale."""
         notch = SCALES.index(scale) + 1
         if notch == len(SCALES):
             return False
@@ -129,7 +133,7 @@ class Governor:
         return True
 
     def tick(self, duration: float, steps: int, asked: int, scale: float) -> None:
-        """A tick at that scale took `duration` seconds for `steps` of the `asked` steps."""
+        """Record a tick of `duration` seconds for `steps` of the `asked` steps at `scale`."""
         self._asked = asked
         if steps and scale == self.scale:
             self._costs.append(duration / steps)
@@ -137,66 +141,70 @@ class Governor:
     def frame(
         self, now: float, interval: float, drawing: float, scale: float, running: float = 0.0
     ) -> None:
-        """A frame was displayed at `now`, `interval` seconds after the one before, of a canvas at
-        that scale; `drawing` of them went into showing it. The tick in flight, if there is one, has
-        been `running` for so many seconds. Decides anew, a few times a second."""
+        """Record a displayed frame, and decide again a few times a second.
+
+        It was displayed at `now`, `interval` seconds after the previous one, of a canvas at
+        `scale`. Drawing it took `drawing` seconds. The tick in flight, if any, has been `running`
+        for so many seconds."""
         self._now = now
         if self._changed is None or scale != self.scale:
             self._settle(now)  # the flight begins, or the canvas decided on is in preparation
             return
         self._frames.append((now, interval, drawing))
-        while len(self._frames) > _ENOUGH and self._frames[0][0] < now - _WINDOW:
+        while len(self._frames) > _ENOUGH_TO_YIELD and self._frames[0][0] < now - _WINDOW_S:
             self._frames.popleft()
-        if now - self._changed < _WINDOW or len(self._frames) < _ENOUGH:
+        if now - self._changed < _WINDOW_S or len(self._frames) < _ENOUGH_TO_YIELD:
             return
         ratio = median(interval for _, interval, _ in self._frames) / self._interval
-        late = ratio > _LATE and now >= self._deaf_until
+        late = ratio > _LATE_RATIO and now >= self._deaf_until
         if not late:
             self._attempt = None
         begun_before = running > now - self._changed  # on another canvas, or with other steps
         if self._too_much(now, 0.0 if begun_before else running) or (
             late and self._relieve(now, ratio)
         ):
-            if now - self._climbed < _TRIAL:
-                self._patience = min(2 * self._patience, _PATIENCE[1])
+            if now - self._climbed < _TRIAL_S:
+                self._patience = min(2 * self._patience, _PATIENCE_S[1])
                 self._failed = self._climb_to
             self._yielded = now
         if late:
-            self._calm = now
-        elif now - max(self._calm, self._yielded) > _PATIENCE[0]:
+            self._last_late = now
+        elif now - max(self._last_late, self._yielded) > _PATIENCE_S[0]:
             self._climb(now)
 
     def _too_much(self, now: float, running: float) -> bool:
-        """Gives up steps that do not fit between two frames, and a canvas on which one step takes
-        too long; whether it did."""
+        """Give up steps that do not fit between two frames, and a canvas too large for one step.
+
+        Returns whether it did."""
         taken = max(self.steps(self._asked), 1)
-        if running > _OVERDUE:
+        if running > _OVERDUE_S:
             step = running / taken
-        elif len(self._costs) >= _ENOUGH:
-            step = self._step(_ENOUGH)
+        elif len(self._costs) >= _ENOUGH_TO_YIELD:
+            step = self._step(_ENOUGH_TO_YIELD)
         else:
             return False
         fitting = max(int(self._room() / step), 1) if step else taken
         steps = fitting if fitting < taken else self._steps
-        quick = [n for n in range(len(SCALES)) if step * self._growth(n) <= 1 / _SLOWEST]
+        quick = [n for n in range(len(SCALES)) if step * self._growth(n) <= 1 / _SLOWEST_TICKS_HZ]
         notch = max(min(quick, default=len(SCALES) - 1), self._notch)
         if (steps, notch) == (self._steps, self._notch):
             return False
-        self._attempt = None  # what is given up for this is not given up in vain
+        self._attempt = None  # what is given up for this reason does help
         return self._decide(now, steps, self._reached(notch))
 
     def _reached(self, notch: int) -> int:
-        """The notch that is prepared, or will be before others, when this one is wanted."""
+        """Return the notch that is prepared, or will be before others, when this one is wanted."""
         return notch if notch <= self._notch + 1 else len(SCALES) - 1
 
     def _relieve(self, now: float, ratio: float) -> bool:
-        """Gives up a little because frames are late, or takes back what was given up in vain;
-        whether anything was given up."""
+        """Give up a little because frames are late, or take back what did not help.
+
+        Returns whether anything was given up."""
         tried = self._attempt = self._attempt or _Attempt(self._steps, self._notch, ratio)
         if self._notch - tried.notch >= 2 or self._notch == len(SCALES) - 1:
             if ratio > 0.95 * tried.ratio:
                 self._deaf_until = now + self._deaf
-                self._deaf = min(2 * self._deaf, _DEAF[1])
+                self._deaf = min(2 * self._deaf, _DEAF_S[1])
                 self._decide(now, tried.steps, tried.notch)
                 return False
             self._attempt = _Attempt(self._steps, self._notch, ratio)
@@ -208,42 +216,45 @@ class Governor:
         return not lowest and self._decide(now, self._steps, self._reached(self._notch + further))
 
     def _climb(self, now: float) -> None:
-        """Up, the canvas before the steps, as far as the measured times have room for it, and short
-        of where the last climb failed until that is long ago."""
-        if len(self._costs) < _SURE:
+        """Enlarge the canvas, or else take more steps, as far as the measured times allow.
+
+        Stays below where the last climb failed, until that is long ago."""
+        if len(self._costs) < _ENOUGH_TO_CLIMB:
             return
-        calm = now - self._yielded
-        failed = self._failed if calm <= self._patience else _NOWHERE
-        step, notch, steps = self._step(_SURE), self._notch, self._steps
+        since = now - self._yielded
+        failed = self._failed if since <= self._patience else _NO_CLIMB
+        step, notch, steps = self._step(_ENOUGH_TO_CLIMB), self._notch, self._steps
         if notch > self._largest:
             wider = range(max(self._largest, failed.notch + 1), notch)
-            fits = (n for n in wider if step * self._growth(n) <= _ROOM / _SLOWEST)
+            fits = (n for n in wider if step * self._growth(n) <= _CLIMB_SHARE / _SLOWEST_TICKS_HZ)
             notch = next(fits, notch)
-            place = _Place(notch=notch)
+            climb = _Climb(notch=notch)
         else:
             most = min(self._asked, failed.steps - 1)
-            fitting = int(_ROOM * self._room() / step) if step else most
+            fitting = int(_CLIMB_SHARE * self._room() / step) if step else most
             steps = max(min(fitting, most), steps)
-            place = _Place(steps=steps)
+            climb = _Climb(steps=steps)
         if (steps, notch) == (self._steps, self._notch):
             return
-        if calm > 4 * self._patience:
-            self._patience = max(self._patience / 2, _PATIENCE[0])
+        if since > 4 * self._patience:
+            self._patience = max(self._patience / 2, _PATIENCE_S[0])
         self._decide(now, steps, notch)
-        self._climbed = self._calm = now
-        self._climb_to = place
+        self._climbed = self._last_late = now
+        self._climb_to = climb
 
     def _step(self, ticks: int) -> float:
-        """Seconds that a step took in the last so many: the mean, which is what counts for a rate,
-        but for the extremes, lest one hiccup decide."""
+        """Return the seconds that a step took in the last `ticks` ticks.
+
+        The mean, which is what counts for a rate, without the extremes, so that one hiccup does not
+        decide."""
         return fmean(sorted(list(self._costs)[-ticks:])[1:-1])
 
     def _room(self) -> float:
-        """Seconds that a tick may take to fit between two displayed frames."""
+        """Return the seconds that a tick may take to fit between two displayed frames."""
         return self._interval - median(drawing for _, _, drawing in self._frames)
 
     def _growth(self, notch: int) -> float:
-        """The pixels at that notch as a multiple of those there are."""
+        """Return the number of pixels at that notch, relative to the current notch."""
         return (SCALES[notch] / self.scale) ** 2
 
     def _decide(self, now: float, steps: int, notch: int) -> bool:
@@ -252,7 +263,7 @@ class Governor:
         return True
 
     def _settle(self, now: float) -> None:
-        """Forgets what was measured before a change."""
+        """Forget what was measured before a change."""
         self._changed = now
         self._frames.clear()
         self._costs.clear()

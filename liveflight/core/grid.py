@@ -1,4 +1,4 @@
-"""Where the tiles of a grid stand on an output, and which of them are seen. Pure."""
+"""Lay out a grid of tiles on an output, scroll it, and describe a page of an atlas. Pure."""
 
 from __future__ import annotations
 
@@ -8,32 +8,36 @@ from typing import Self
 
 import numpy as np
 
-LEAST = 32
-"""Pixels from tile to tile, at least: smaller thumbnails are not recognised."""
+from liveflight.core.contracts import Size
 
-_SMALLEST_TYPE = 12
-_LETTER = 0.48
-"""An average letter's width, of the type's size; what is written here takes less."""
+SMALLEST_PITCH_PX = 32
+"""Pixels from tile to tile at least: smaller thumbnails are not recognised."""
+
+_SMALLEST_TYPE_PX = 12
+_LETTER_WIDTH = 0.48
+"""Width of an average letter, relative to the size of the type; the texts here take less."""
 
 
-def type_size(size: tuple[int, int]) -> int:
-    """Return the size in pixels of the type on an output of that width and height."""
-    return max(round(min(size[1], size[0] * 9 / 16) / 40), _SMALLEST_TYPE)
+def type_size(size: Size) -> int:
+    """Return the size in pixels of the type on an output of that size."""
+    return max(round(min(size[1], size[0] * 9 / 16) / 40), _SMALLEST_TYPE_PX)
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Tiles in rows of `columns`, numbered row by row, in the middle of an output. Those that do
-    not fit are scrolled to: `row` and `column` are the first that are seen."""
+    """Place tiles in rows of `columns`, numbered row by row, in the middle of an output.
 
-    size: tuple[int, int]
-    """The output's width and height in pixels."""
+    A grid that does not fit scrolls: `row` and `column` are the first visible ones."""
+
+    size: Size
+    """Size of the output."""
     count: int
-    """How many tiles there are, at least 1."""
+    """Number of tiles, at least 1."""
     columns: int
     above: int = 0
-    """Pixels that are taken above the grid."""
+    """Pixels reserved above the grid."""
     below: int = 0
+    """Pixels reserved below the grid."""
     row: int = 0
     column: int = 0
 
@@ -43,23 +47,23 @@ class Grid:
 
     @property
     def pitch(self) -> int:
-        """Pixels from tile to tile: so many that whole rows fit, if those are not too few."""
-        return max(self.size[0] * 19 // 20 // self.columns, LEAST)
+        """Return the pixels from tile to tile: all columns fit, unless tiles would be too small."""
+        return max(self.size[0] * 19 // 20 // self.columns, SMALLEST_PITCH_PX)
 
     @property
     def across(self) -> int:
-        """How many columns are seen."""
+        """Return the number of visible columns."""
         return min(self._room_across, self.columns, self.count)
 
     @property
     def down(self) -> int:
-        """How many rows are seen."""
+        """Return the number of visible rows."""
         room = (self.size[1] - self.above - self.below) // self.pitch
         return min(max(room, 1), self.rows)
 
     @property
     def left(self) -> int:
-        """Pixels to the left of the grid."""
+        """Return the pixels to the left of the grid."""
         return (self.size[0] - min(self._room_across, self.columns) * self.pitch) // 2
 
     @property
@@ -67,13 +71,13 @@ class Grid:
         return max(self.size[0] * 19 // 20 // self.pitch, 1)
 
     def scrolled(self, row: int, column: int) -> Self:
-        """Return the grid from that row and column on, as far as there are tiles."""
+        """Return the grid scrolled to that row and column, as far as there are tiles."""
         row = max(min(row, self.rows - self.down), 0)
         column = max(min(column, min(self.columns, self.count) - self.across), 0)
         return replace(self, row=row, column=column)
 
     def showing(self, place: int) -> Self:
-        """Return the grid scrolled as little as it takes to show a tile."""
+        """Return the grid scrolled as little as possible to show a tile."""
         row, column = divmod(place, self.columns)
         return self.scrolled(
             min(max(self.row, row - self.down + 1), row),
@@ -81,14 +85,14 @@ class Grid:
         )
 
     def nearest(self, place: int) -> int:
-        """Return the tile that is seen and nearest to another."""
+        """Return the visible tile nearest to a tile."""
         row, column = divmod(place, self.columns)
         row = min(max(row, self.row), self.row + self.down - 1)
         column = min(max(column, self.column), self.column + self.across - 1)
         return min(row * self.columns + column, self.count - 1)
 
     def corner(self, place: int) -> tuple[int, int] | None:
-        """Return the left and top of a tile in pixels; None where it is not seen."""
+        """Return the left and top of a tile in pixels; None where it is not visible."""
         row, column = divmod(place, self.columns)
         down, across = row - self.row, column - self.column
         if not (0 <= down < self.down and 0 <= across < self.across):
@@ -105,42 +109,44 @@ class Grid:
 
 
 Keys = tuple[tuple[str, str], ...]
-"""Names of keys, and what they do."""
+"""Names of keys and what they do."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of an atlas as it is to be drawn."""
+    """Describe a page of an atlas as it is to be drawn."""
 
     grid: Grid
     title: str
     note: tuple[str, ...]
-    """Lines of what is said beside the title, or below it."""
+    """Lines beside the title, or below it."""
     beside: bool
+    """Whether the note stands beside the title."""
     keys: tuple[Keys, ...]
-    """Lines of them."""
+    """Lines of keys."""
     filters: tuple[int, ...]
-    """The number of the filter at each place."""
+    """Number of the filter of each tile."""
     starred: frozenset[int]
-    """Places with a star."""
+    """Tiles with a star."""
     cursor: int
-    """A place."""
+    """Tile under the cursor."""
     caption: tuple[str, ...]
-    """Lines about what is under the cursor."""
+    """Lines about the tile under the cursor."""
     sheet: str
-    """A name of the picture that no other has; empty where there is none."""
+    """Unique name of the picture; empty where there is none."""
     picture: Callable[[], np.ndarray] | None = field(compare=False)
-    """What gives the thumbnails in the grid's order, uint8 (rows * side, columns * side, 3): on
-    another thread, and for long. Raises LiveflightError where there are none after all."""
+    """Returns the thumbnails in the grid's order, uint8 (rows * side, columns * side, 3).
+
+    Called on another thread, as it is slow. Raises LiveflightError where there are none."""
 
 
-def letters(size: tuple[int, int]) -> int:
-    """Return how many letters a line across an output of that width and height holds."""
-    return round(size[0] * 0.95 / (_LETTER * type_size(size)))
+def letters(size: Size) -> int:
+    """Return how many letters fit in a line across an output of that size."""
+    return round(size[0] * 0.95 / (_LETTER_WIDTH * type_size(size)))
 
 
-def wrapped(keys: Keys, size: tuple[int, int]) -> tuple[Keys, ...]:
-    """Return keys in as many lines as fit an output of that width and height."""
+def wrapped(keys: Keys, size: Size) -> tuple[Keys, ...]:
+    """Return the keys in lines that fit an output of that size."""
     room = letters(size)
     lines: list[list[tuple[str, str]]] = [[]]
     for name, help in keys:

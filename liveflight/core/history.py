@@ -1,49 +1,53 @@
-"""The mixes that were flown, in order, to go back and forth through. Pure."""
+"""Keep the mixes that were flown, to go back and forward through. Pure."""
 
 from __future__ import annotations
 
 from liveflight.core.contracts import LiveflightError, Mix
 
-MOST = 200
-"""Mixes that are kept."""
+MAX_MIXES = 200
+"""Number of mixes that are kept."""
 
-PASSING = 0.5
-"""Seconds: what was flown for less was passed on the way to another, and is not kept."""
+SHORTEST_STAY_S = 0.5
+"""Seconds below which a mix was only passed on the way to another, and is not kept."""
 
 
 class History:
+    """Keep the mixes as a browser keeps pages."""
+
     def __init__(self) -> None:
         self._mixes: list[Mix] = []
         self._here = -1
-        """The place of what is flown."""
+        """Index of the mix that is flown."""
         self._going: int | None = None
-        """The place that was asked for last, until something is flown."""
+        """Index that was asked for last, until something is flown."""
         self._new = False
-        """Whether what is flown was not in the history before."""
+        """Whether the mix that is flown was not in the history before."""
 
-    def step(self, way: int) -> Mix:
-        """Return the mix before (-1) or after (1) what is flown, or was asked for last.
+    def step(self, by: int) -> Mix:
+        """Return the mix before (-1) or after (1) the one that is flown, or was asked for last.
 
         Raises LiveflightError where there is none."""
-        place = (self._here if self._going is None else self._going) + way
-        if not 0 <= place < len(self._mixes):
+        index = (self._here if self._going is None else self._going) + by
+        if not 0 <= index < len(self._mixes):
             raise LiveflightError(
-                "nothing was flown before this" if way < 0 else "nothing was flown after this"
+                "nothing was flown before this" if by < 0 else "nothing was flown after this"
             )
-        self._going = place
-        return self._mixes[place]
+        self._going = index
+        return self._mixes[index]
 
     def arrived(self, before: Mix, mix: Mix, stayed: float) -> None:
-        """Note that `mix` is flown from now on, after `before`, with the weights that it had in the
-        end, for `stayed` seconds. A mix that was not asked for by `step` ends what came after."""
+        """Note that `mix` is flown from now on, after `before`, which stayed for `stayed` seconds.
+
+        `before` has the weights that it had in the end. A mix that was not asked for by `step`
+        deletes all mixes after the current one."""
         going, self._going = self._going, None
         if 0 <= self._here:
             self._mixes[self._here] = before
         if going is not None and self._mixes[going].keys() == mix.keys():
             self._here, self._new = going, False
             return
-        passed = self._new and stayed < PASSING
+        passed = self._new and stayed < SHORTEST_STAY_S
         del self._mixes[max(self._here + (not passed), 0) :]
         self._mixes.append(mix)
-        del self._mixes[:-MOST]
+        del self._mixes[:-MAX_MIXES]
         self._here, self._new = len(self._mixes) - 1, True

@@ -1,10 +1,10 @@
-"""The one place where threads meet. Inputs put messages in from any thread; the frame loop drains
-them once per frame.
+"""Collect messages from all threads until the frame loop drains them, once per frame.
 
-A Set replaces what was waiting for its control, a Beat the Beat before, Nudges add up, Triggers and
-Asks all survive up to caps. What is replaced or added to moves to the end: what was said last also
-comes out last. Only the show finds out whether a text can be done: of a control's texts the newest
-ones all survive, so that a mistyped one does not take a good one with it.
+A Set replaces the one that waits for its control, a Beat the Beat before. Nudges are added.
+Triggers and Asks all survive, up to caps. A message that replaces or adds to another moves to the
+end: messages come out in the order in which they were last sent. Only the show finds out whether a
+text is valid. Therefore the newest texts of a control all survive: a mistyped one does not remove a
+good one.
 """
 
 from __future__ import annotations
@@ -16,26 +16,27 @@ from dataclasses import dataclass, field, replace
 
 from liveflight.core.contracts import Value
 
-CAP = 256
-"""Triggers and asks that may wait for one frame; a flood beyond it is counted, not kept."""
-ALIKE = 8
-"""Triggers of one control among them, and texts of one control: a frame has no time for a hundred
-recalls of a preset."""
+MAX_QUEUED = 256
+"""Triggers and asks that may wait for one frame; what exceeds it is counted and dropped."""
+MAX_PER_CONTROL = 8
+"""Triggers of one control among them, and texts of one control.
+
+A frame has no time for a hundred recalls of a preset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """Control `key` to `value`, already checked."""
+    """Set control `key` to `value`, already checked."""
 
     key: str
     value: Value
     origin: str = field(default="", compare=False)
-    """Who said so, such as `osc:127.0.0.1`: it need not be told of the change again."""
+    """Sender, such as `osc:127.0.0.1`: it does not need to be notified of the change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nudge:
-    """Control `key` by a signed step, as `Control.nudged` understands it."""
+    """Move control `key` by a signed step, as `Control.nudged` does."""
 
     key: str
     amount: float
@@ -44,13 +45,15 @@ class Nudge:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
+    """Fire control `key`."""
+
     key: str
     origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The loop calls `reply` with what control `key` is set to. `reply` must not block."""
+    """Have the loop call `reply` with the setting of control `key`; `reply` must not block."""
 
     key: str
     reply: Callable[[Value], None]
@@ -58,14 +61,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Where a clock outside stands at this frame: put once per frame by the surface that hears it,
-    from its `poll`, for as long as it is heard."""
+    """Report where an external clock stands at this frame.
+
+    Put once per frame, from the `poll` of the controller that receives the clock, while it does."""
 
     position: float
-    """In beats since that clock's own first bar began; a whole number on each beat."""
+    """Beats since that clock's own first bar began; a whole number on each beat."""
     bpm: float
     running: bool = True
-    """False while that clock stands: ours then goes on alone, at this tempo."""
+    """False while that clock stands: ours then runs alone, at this tempo."""
     origin: str = field(default="", compare=False)
 
 
@@ -73,18 +77,20 @@ Message = Set | Nudge | Trigger | Ask | Beat
 
 
 class Mailbox:
+    """Take messages from any thread, and give them to the frame loop."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[tuple[str, str | int], Message] = {}
         self._queued = 0
         self._fired: Counter[str] = Counter()
         self._texts: defaultdict[str, list[str]] = defaultdict(list)
-        """Those that wait for each control, in their order."""
+        """Texts that wait for each control, in their order."""
         self.dropped = 0
-        """Triggers and asks lost to the caps since the start."""
+        """Triggers and asks dropped since the start."""
 
     def put(self, *messages: Message) -> None:
-        """All of them reach the same frame: a bundle is one call."""
+        """Add messages that reach the same frame together: a bundle is one call."""
         with self._lock:
             for message in messages:
                 self._put(message)
@@ -105,9 +111,9 @@ class Mailbox:
             case Beat():
                 self._waiting.pop(("beat", ""), None)
                 self._waiting["beat", ""] = message
-            case Trigger(key) if self._fired[key] == ALIKE:
+            case Trigger(key) if self._fired[key] == MAX_PER_CONTROL:
                 self.dropped += 1
-            case _ if self._queued < CAP:
+            case _ if self._queued < MAX_QUEUED:
                 self._queued += 1
                 self._fired[message.key] += isinstance(message, Trigger)
                 self._waiting["queue", self._queued] = message
@@ -119,13 +125,13 @@ class Mailbox:
         if text in texts:
             texts.remove(text)
             del self._waiting[f"set {key}", text]
-        elif len(texts) == ALIKE:
+        elif len(texts) == MAX_PER_CONTROL:
             del self._waiting[f"set {key}", texts.pop(0)]
         texts.append(text)
         self._waiting[f"set {key}", text] = message
 
     def drain(self) -> list[Message]:
-        """Everything since the last drain, in the order in which it was last said."""
+        """Return all messages since the last drain, in the order in which they were last sent."""
         with self._lock:
             drained = list(self._waiting.values())
             self._waiting, self._queued = {}, 0

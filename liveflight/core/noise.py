@@ -1,4 +1,4 @@
-"""The noise every flight starts from: random, but with the spectrum of natural pictures."""
+"""Make the noise that a flight starts from: random, with the spectrum of natural pictures."""
 
 from __future__ import annotations
 
@@ -6,44 +6,47 @@ import math
 
 import numpy as np
 
-from liveflight.core.contracts import Canvas
+from liveflight.core.contracts import Canvas, Size
 
 COLOUR = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
-"""Square root of the colour covariance of ImageNet, from Lucid (lucid/optvis/param/color.py): each
-row one of R, G, B, each column one independent direction of colour."""
+"""Square root of the colour covariance of ImageNet, from Lucid (lucid/optvis/param/color.py).
+
+Each row is one of R, G, B, each column one independent direction of colour."""
 
 LOWEST = 2.0
-"""Periods per picture height below which nothing is amplified further; 1/f would run away there."""
+"""Periods per picture height below which nothing is amplified further: 1/f would diverge there."""
 
-_LONGEST, _PLAIN = 90.0, 180
-"""The wave of brightness, in pixels, longer than which none is amplified further on a canvas of up
-to this shorter side, in pixels; on larger ones it grows as the root of the side. Were it as long as
-the canvas, a large one would fill with a few blobs of light that leave no contrast to what is in
-them; were it the same everywhere, with a crowd of small things and no composition."""
+_LONGEST_WAVE_PX, _SMALL_SIDE_PX = 90.0, 180
+"""Longest wave of brightness that is amplified further, on a canvas of up to this shorter side.
+
+On larger canvases it grows with the root of the shorter side. As long as the canvas, it would fill
+large ones with a few blobs of light that leave no contrast to anything within. The same everywhere,
+it would fill them with a crowd of small things and no composition."""
 
 
 def lowest(height: int, width: int) -> float:
-    """Periods per picture height, at least LOWEST, below which brightness is not amplified further.
-    Colour may vary as slowly as LOWEST: it takes no contrast from what is in it."""
-    longest = _LONGEST * math.sqrt(max(1.0, min(height, width) / _PLAIN))
+    """Return the periods per picture height below which brightness is not amplified further.
+
+    At least LOWEST. Colour may vary as slowly as LOWEST, as it takes no contrast from anything."""
+    longest = _LONGEST_WAVE_PX * math.sqrt(max(1.0, min(height, width) / _SMALL_SIDE_PX))
     return max(LOWEST, height / longest)
 
 
 def frequencies(height: int, width: int, least: float = LOWEST) -> np.ndarray:
-    """Periods per picture height of each bin of a real 2-D FFT, float64 (height, width // 2 + 1),
-    clamped to at least `least`."""
+    """Return the periods per picture height of each bin of a real 2-D FFT, at least `least`.
+
+    float64 (height, width // 2 + 1)."""
     down = np.fft.fftfreq(height)[:, None] * height
     across = np.fft.rfftfreq(width)[None] * height
     clamped: np.ndarray = np.maximum(np.hypot(down, across), least)
     return clamped
 
 
-def pink(size: tuple[int, int], seed: int, mean: float = 0.5, deviation: float = 0.15) -> Canvas:
-    """1/f noise in natural colours as a canvas: float16 (H, W, 4) in 0..1, alpha 1. `size` is
-    width, height.
+def pink(size: Size, seed: int, mean: float = 0.5, deviation: float = 0.15) -> Canvas:
+    """Return 1/f noise in natural colours as a canvas: float16 (H, W, 4) in 0..1, alpha 1.
 
     The 1/f amplitude of natural pictures (Field 1987) gives the first ascent steps structure at
-    every scale to take hold of, where white noise offers only the finest."""
+    every scale to work on, where white noise offers only the finest."""
     width, height = size
     white = np.random.default_rng(seed).standard_normal((height, width, 3))
     periods = frequencies(height, width, lowest(height, width))
@@ -54,7 +57,7 @@ def pink(size: tuple[int, int], seed: int, mean: float = 0.5, deviation: float =
 
 
 def opaque(picture: np.ndarray) -> Canvas:
-    """A canvas of a float (H, W, 3) picture in 0..1."""
+    """Return a float (H, W, 3) picture in 0..1 as a canvas."""
     canvas = np.ones((*picture.shape[:2], 4), np.float16)
     canvas[..., :3] = picture
     return canvas

@@ -1,4 +1,4 @@
-"""The panic button: a safe look at once; twice in a row, black."""
+"""Define the panic button: a safe look at once; twice in a row, black."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ from collections.abc import Mapping
 from liveflight.core.contracts import Value
 from liveflight.core.controls import ROWS
 
-AGAIN = 2.0
+DOUBLE_PRESS_S = 2.0
 """Seconds within which a second press means black."""
 
-_GROUPS = frozenset({"tempo", "sound", "morph"})
-_STAYS = frozenset(
+_KEPT_GROUPS = frozenset({"tempo", "sound", "morph"})
+_KEPT = frozenset(
     {"mix.crossfade", "cue.loop", "cue.hold", "show.dwell", "show.fit", "show.hud", "show.help"}
 )
-"""What is no look: these, and what is in those groups."""
+"""Groups and controls that are not part of a look."""
 
 SAFE: Mapping[str, Value] = {
     row.key: row.default
     for row in ROWS
     if row.settable and row.kind != "text"
-    if row.group not in _GROUPS and row.key not in _STAYS
+    if row.group not in _KEPT_GROUPS and row.key not in _KEPT
 }
-"""Motion, effects, ascent and output at their defaults, nothing frozen, dark or on its own; what is
-excited stays."""
+"""Settings of the safe look: motion, effects, ascent and output at their defaults.
+
+Nothing is frozen, dark or on autopilot. The targets stay."""
 
 
 class Panic:
+    """Tell a single press from a double one."""
+
     def __init__(self) -> None:
         self._pressed = -math.inf
 
     def press(self, now: float) -> Mapping[str, Value]:
-        """What the controls are to be set to, at once; `now` in seconds."""
-        black = now - self._pressed <= AGAIN
+        """Return what the controls have to be set to at once; `now` in seconds."""
+        black = now - self._pressed <= DOUBLE_PRESS_S
         self._pressed = now
         return {**SAFE, "show.blackout": black}

@@ -1,4 +1,4 @@
-"""Changes that wait for the next beat, bar or phrase. Pure."""
+"""Hold changes until the next beat, bar or phrase. Pure."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ Change = Set | Nudge | Trigger
 
 
 class Quantise:
-    """A second change of the same kind replaces the first."""
+    """Hold changes, one of each kind: a second one replaces the first."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Change] = {}
 
     def hold(self, control: Control, change: Change) -> None:
-        """Keeps a change of a control that `waits` until the next `release`."""
+        """Hold a change of a control that `waits` until the next `release`."""
         self._waiting.pop(control.waits, None)
         self._waiting[control.waits] = change
 
     def cancel(self, control: Control) -> bool:
-        """Drops the change of that kind; whether there was one."""
+        """Drop the change of that kind; return whether there was one."""
         return self._waiting.pop(control.waits, None) is not None
 
     def release(self) -> list[Change]:
-        """Everything that waited, in the order in which it was last said."""
+        """Return all changes that waited, in the order in which they were last sent."""
         released = list(self._waiting.values())
         self._waiting = {}
         return released
 
     def describe(self, grid: str) -> str:
-        """What waits for the `grid`, such as `at the bar: preset plumage`; may be empty."""
+        """Return what waits for the `grid`, such as `at the bar: preset plumage`; may be empty."""
         waiting = ", ".join(_named(change) for change in self._waiting.values())
         return f"at the {grid}: {waiting}" if waiting else ""
 

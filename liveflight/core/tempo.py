@@ -1,4 +1,4 @@
-"""The flight's time in beats: its controls, the beat clock behind them, and what waits for it."""
+"""Connect the tempo's controls, the beat clock and the changes that wait for a beat."""
 
 from __future__ import annotations
 
@@ -10,45 +10,47 @@ from liveflight.core.controls import CONTROLS, Controls
 from liveflight.core.mailbox import Beat
 from liveflight.core.quantise import Change, Quantise
 
-LOST = 1.0
-"""Seconds without a word from an outside clock after which our own goes on alone."""
+CLOCK_TIMEOUT_S = 1.0
+"""Seconds of silence from an external clock after which our own runs alone."""
 
 
 class Tempo:
+    """Keep the flight's time in beats."""
+
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
         self._clock = BeatClock(float(controls.setting("tempo.bpm")))
         self._quantise = Quantise()
         self._before = 0.0
-        """Where the clock was when it was last looked at."""
+        """Position of the clock at the last `advance`."""
         self.due = True
-        """Whether now is the moment that changes wait for, or none is asked for."""
+        """Whether changes may happen now: their beat is here, or nothing is quantised."""
         self._source = "own"
-        self._unheard = 0.0
-        """Seconds since the outside clock was heard."""
+        self._silence = 0.0
+        """Seconds since the external clock was received."""
         self._show()
 
     @property
     def position(self) -> float:
-        """In beats; bars and phrases begin at whole multiples of theirs."""
+        """Return the position in beats; bars and phrases begin at multiples of their lengths."""
         return self._clock.position
 
     @property
     def used(self) -> bool:
-        """Whether anyone plays on the beat."""
+        """Return whether the tempo is in use: set by a tap or a clock, or quantising changes."""
         return self._source != "own" or self._grid != "off"
 
     def line(self) -> str:
-        """The tempo, where in the bar and the phrase it is, and what waits; a tab parts them."""
+        """Return tempo, bar and beat, a tab, and what waits, as a line of the HUD."""
         clock = self._clock
         bar = f"bar {clock.bar} of {clock.bars_per_phrase}"
         place = f"{bar}, beat {clock.beat} of {clock.beats_per_bar}"
         return f"{clock.bpm:.1f} bpm  {place}  {self._source}\t{self._waiting()}".rstrip()
 
     def follow(self, beat: Beat) -> None:
-        """What an outside clock says of this frame, before its `advance`."""
+        """Follow an external clock in this frame; call it before `advance`."""
         self._source = beat.origin or "outside"
-        self._unheard = 0.0
+        self._silence = 0.0
         if beat.running:
             self._clock.follow(beat.position, beat.bpm)
         else:
@@ -56,7 +58,7 @@ class Tempo:
         self._controls.set("tempo.bpm", self._clock.bpm)
 
     def tap(self) -> None:
-        """A beat is now; of no effect while an outside clock rules."""
+        """Tap a beat; has no effect while an external clock is followed."""
         if self._source in ("own", "tapped") and self._clock.tap():
             self._source = "tapped"
             self._controls.set("tempo.bpm", self._clock.bpm)
@@ -65,9 +67,10 @@ class Tempo:
         self._clock.resync()
 
     def holds(self, change: Change, check: Callable[[Change], None] = lambda change: None) -> bool:
-        """Whether the change has to wait: it comes back from `advance` in its time. An undo takes
-        back the recall that waits, if there is one, and that is all that comes of either. `check`
-        raises LiveflightError for what could not be done then: it takes no other's place."""
+        """Return whether the change has to wait; then `advance` returns it when its beat comes.
+
+        An undo cancels the recall that waits, if there is one, and then does nothing else. `check`
+        raises LiveflightError for an impossible change: it must not replace one that waits."""
         control = CONTROLS[change.key]
         if not control.waits or self._grid == "off":
             return False
@@ -78,13 +81,14 @@ class Tempo:
         return True
 
     def drop(self) -> None:
-        """What waits will not come."""
+        """Cancel all changes that wait."""
         self._quantise.release()
         self._controls.set("tempo.waiting", "")
 
     def advance(self, dt: float) -> list[Change]:
-        """Goes on for `dt` seconds. What has waited for the moment that this passes, or waits no
-        longer because nobody asks for it."""
+        """Advance by `dt` seconds; return the changes whose beat this passes.
+
+        Where nothing is quantised any more, these are all that waited."""
         clock, controls = self._clock, self._controls
         clock.bpm = float(controls.setting("tempo.bpm"))
         clock.beats_per_bar = int(controls.setting("tempo.beats_per_bar"))
@@ -106,9 +110,9 @@ class Tempo:
         return self._quantise.describe(self._grid)
 
     def _listen(self, dt: float) -> None:
-        """An outside clock that is heard no more leaves its tempo to ours."""
-        self._unheard += dt
-        if self._source not in ("own", "tapped") and self._unheard > LOST:
+        """Leave an external clock that fell silent; its tempo stays."""
+        self._silence += dt
+        if self._source not in ("own", "tapped") and self._silence > CLOCK_TIMEOUT_S:
             self._source = "own"
 
     def _show(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from liveflight.core.ascent import LONGEST, ascent
+from liveflight.core.ascent import LONGEST_TICK_S, ascent
 from liveflight.core.contracts import LiveflightError, OutOfMemoryError
 from liveflight.core.fault_guard import FaultGuard
 from liveflight.loop.feedback_loop import FeedbackLoop
@@ -91,7 +91,7 @@ class AscentScheduler:
         engine, size = self._flight.loader.engine, self._flight.target_selector.size
         if engine is None or size is None or self._frame_pacer.halted:
             return False
-        seconds = min(self._feedback_loop.since, max(LONGEST, self._frame_pacer.interval))
+        seconds = min(self._feedback_loop.since, max(LONGEST_TICK_S, self._frame_pacer.interval))
         settings = ascent(self._flight.controls, seconds, self._frame_pacer.steps)
         if reason := self._feedback_loop.couple(engine):
             self._flight.reports.add(reason)

@@ -1,1 +1,1 @@
-"""Read and write files: presets, cue lists, favourites, recordings. Checked data out."""
+"""Read and write presets, cues, favourites, stars, recordings: files in, checked data out."""

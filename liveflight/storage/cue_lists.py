@@ -1,5 +1,6 @@
-"""Cue lists: TOML files that say which preset follows which, and when. Data only; the presets are
-looked up by name or slot as each cue comes.
+"""Read cue lists: TOML files that say which preset follows which, and when.
+
+Data only: the presets are looked up by name or slot as each cue comes.
 """
 
 from __future__ import annotations
@@ -15,28 +16,32 @@ from liveflight.storage import library
 from liveflight.system.resources import folder
 
 VERSION = 1
-MOST = 99
-"""So many fit into a file."""
-_WORDS = ("preset", "seconds", "beats", "transition", "transition_beats", "curve", "hold")
+MAX_CUES = 99
+"""Cues in a file."""
+_FIELDS = ("preset", "seconds", "beats", "transition", "transition_beats", "curve", "hold")
 
 
 @dataclass(frozen=True)
 class Cue:
+    """Hold one cue: a preset, its length and the transition into it."""
+
     preset: str
-    """A preset's name or slot number."""
+    """Name or slot number of a preset."""
     seconds: float = 0.0
-    """How long until the next, the transition included; counts where `beats` is 0."""
+    """Time until the next cue, transition included; ignored where `beats` is above 0."""
     beats: float = 0.0
     transition: float = 0.0
-    """Seconds of the morph into it; counts where `transition_beats` is 0."""
+    """Seconds of the morph into it; ignored where `transition_beats` is above 0."""
     transition_beats: float = 0.0
     curve: str = CURVES[0]
     hold: bool = False
-    """Stays until go."""
+    """Whether it stays until go."""
 
 
 @dataclass(frozen=True)
 class CueList:
+    """Hold the cues of a file."""
+
     name: str
     cues: tuple[Cue, ...]
     """At least one."""
@@ -48,13 +53,14 @@ def user_folder() -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """All cue lists' names."""
+    """Return the names of all cue lists, sorted."""
     return tuple(sorted(_files()))
 
 
 def find(text: str) -> CueList:
-    """The cue list of that name. Raises LiveflightError, with the nearest name, where there is
-    none."""
+    """Return the cue list of that name.
+
+    Raises LiveflightError, with the nearest name, where there is none."""
     files = _files()
     if text in files:
         return read(files[text])
@@ -64,18 +70,17 @@ def find(text: str) -> CueList:
 
 
 def read(path: Path) -> CueList:
-    """Reads and checks a file. Raises LiveflightError naming file, cue, field and what is
-    allowed."""
+    """Read and check a file. Raises LiveflightError naming file, cue, field and what is allowed."""
     with library.reading("cue list", path):
         return parse(library.name_of(path.name) or path.stem, library.toml(path))
 
 
 def parse(name: str, data: Mapping[str, Any]) -> CueList:
-    """A cue list from parsed TOML. Raises LiveflightError naming the field."""
+    """Return a cue list from parsed TOML. Raises LiveflightError naming the field."""
     library.check_head(data, VERSION, ("version", "title", "cue"))
     rows = data.get("cue")
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST:
-        raise LiveflightError(f"a cue list has 1 to {MOST} tables called [[cue]]")
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_CUES:
+        raise LiveflightError(f"a cue list has 1 to {MAX_CUES} tables called [[cue]]")
     cues = []
     for number, row in enumerate(rows, 1):
         try:
@@ -92,8 +97,8 @@ def _cue(row: object) -> Cue:
     if not isinstance(row, dict):
         raise LiveflightError(f"{str(row)[:60]!r}: allowed is a table, [[cue]]")
     for key in row:
-        if key not in _WORDS:
-            raise LiveflightError(f"there is no {key[:60]!r}{nearest(key, _WORDS)}")
+        if key not in _FIELDS:
+            raise LiveflightError(f"there is no {key[:60]!r}{nearest(key, _FIELDS)}")
     preset = row.get("preset", "")
     if not _line(preset, 64) or not preset:
         raise LiveflightError(f"preset = {str(preset)[:60]!r}: allowed is a preset's name or slot")
@@ -110,7 +115,7 @@ def _cue(row: object) -> Cue:
 
 
 def _number(row: Mapping[str, Any], key: str, least: float) -> float:
-    """0 where it is left out."""
+    """Return a number of a cue, from `least` to 86400; 0 where it is left out."""
     value = row.get(key)
     if value is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""Which presets a performer likes best: a file of names in the user's folder, one a line."""
+"""Keep the favourite presets: a file of names in the user's folder, one a line."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ def path() -> Path:
 
 
 def read() -> tuple[str, ...]:
-    """The favourites among the presets there are, in their order. Raises LiveflightError where the
-    file cannot be read."""
+    """Return the favourites that exist, in the order of the presets.
+
+    Raises LiveflightError where the file cannot be read."""
     liked = set(_listed())
     return tuple(name for name in presets.names() if name in liked)
 
 
 def _listed() -> list[str]:
-    """What the file says, also of presets that are not there now."""
+    """Return all names in the file, also of presets that do not exist now."""
     try:
         lines = library.text(path()).splitlines()
     except (FileNotFoundError, NotADirectoryError):
@@ -31,9 +32,10 @@ def _listed() -> list[str]:
 
 
 def toggle(name: str) -> bool:
-    """Makes a preset a favourite, or not one any more; which of them. Presets that are not there
-    just now stay favourites. Raises LiveflightError where there is no such preset, and where the
-    file cannot be written."""
+    """Add a preset to the favourites or remove it; return whether it is one now.
+
+    Presets that do not exist at the moment stay favourites. Raises LiveflightError where there is
+    no such preset, and where the file cannot be written."""
     if name not in presets.names():
         raise LiveflightError(f"preset {name[:60]!r} is not saved: only saved ones are favourites")
     try:

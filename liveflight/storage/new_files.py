@@ -1,5 +1,4 @@
-"""Where new files go: never onto a file that is there, unless that was asked for, and never onto
-one that is being read.
+"""Create files without overwriting others, unless that was asked for, or files being read.
 
 A name that is taken gets a number: flight.mp4, flight_2.mp4, flight_3.mp4.
 """
@@ -16,8 +15,7 @@ from typing import Literal
 from liveflight.core.contracts import LiveflightError
 
 IfTaken = Literal["next", "replace", "refuse"]
-"""What happens where there is a file of that name already: take the next free number, replace it,
-or raise FileExistsError."""
+"""What to do where the file exists: take the next number, replace it, or raise FileExistsError."""
 
 
 def numbered(path: Path) -> Iterator[Path]:
@@ -28,12 +26,12 @@ def numbered(path: Path) -> Iterator[Path]:
 
 
 def free(path: Path) -> Path:
-    """Return the first name of `numbered` that nothing has."""
+    """Return the first free name of `numbered`."""
     return next(one for one in numbered(path) if not os.path.lexists(one))
 
 
 def create(path: Path) -> Path:
-    """Create an empty file of the first free name of `numbered`. Raises OSError."""
+    """Create an empty file with the first free name of `numbered`. Raises OSError."""
     for one in numbered(path):
         with suppress(FileExistsError):
             one.open("xb").close()
@@ -42,8 +40,10 @@ def create(path: Path) -> Path:
 
 
 def same(one: Path, other: Path) -> bool:
-    """Whether two names mean one file: through links, relative paths and, where the system takes
-    them for the same, upper and lower case. Of files that are not there yet, the place counts."""
+    """Return whether two paths mean one file.
+
+    Follows links and relative paths, and ignores case where the system does. Of files that do not
+    exist yet, the place counts."""
     try:
         return os.path.samefile(one, other)
     except (OSError, ValueError):
@@ -53,9 +53,10 @@ def same(one: Path, other: Path) -> bool:
 def check(
     option: str, path: Path, others: Iterable[tuple[str, Path]] = (), *, overwrite: bool = False
 ) -> None:
-    """Raise LiveflightError where `path`, given by `option`, may not be written: it is one of the
-    `others` (files, each with the option that names it), or it is there and `overwrite` is not
-    asked for."""
+    """Check that `path`, given by `option`, may be written.
+
+    Raises LiveflightError where it is one of the `others` (files, each with the option that names
+    it), or where it exists and `overwrite` is not asked for."""
     for other, file in others:
         if same(path, file):
             raise LiveflightError(
@@ -73,20 +74,22 @@ def check(
 
 
 class Draft:
-    """A file that grows under another name beside its own, and takes its own when it is whole. What
-    is left of a process that was killed is the draft."""
+    """Write a file under another name beside its own, which it takes when it is complete.
+
+    A killed process leaves the draft."""
 
     def __init__(self, path: Path, name: str = "{stem}{suffix}.part") -> None:
-        """Create the draft, empty, of that `name` or the next free one. Of a link, the place where
-        it leads counts. Raises OSError."""
+        """Create the empty draft with that `name` or the next free one. Raises OSError.
+
+        A link is followed: the draft lies beside the file that it leads to."""
         self._path = Path(os.path.realpath(path)) if os.path.islink(path) else path
         name = name.format(stem=self._path.stem, suffix=self._path.suffix)
         self._draft = create(self._path.with_name(name))
         self.path = self._draft
-        """Where it is now."""
+        """Current path: of the draft, then of the finished file."""
 
     def finish(self, if_taken: IfTaken = "next") -> Path:
-        """Give it its own name and return that. Raises OSError; the draft is then still there."""
+        """Rename it to its own name and return that. Raises OSError; the draft then remains."""
         if if_taken == "replace":
             os.replace(self._draft, self._path)
             self.path = self._path
@@ -103,13 +106,13 @@ class Draft:
         raise AssertionError("numbers do not end")
 
     def drop(self) -> None:
-        """Remove the draft, as far as that is possible."""
+        """Remove the draft, if that is possible."""
         with suppress(OSError):
             self._draft.unlink(missing_ok=True)
 
 
 def write(data: bytes, path: Path, if_taken: IfTaken = "next") -> Path:
-    """Write a whole file, or none, and return its name. Raises OSError."""
+    """Write a whole file or nothing; return its path. Raises OSError."""
     draft = Draft(path)
     try:
         draft.path.write_bytes(data)
@@ -120,7 +123,7 @@ def write(data: bytes, path: Path, if_taken: IfTaken = "next") -> Path:
 
 
 def _move(draft: Path, path: Path) -> None:
-    """Rename, but onto nothing. Raises FileExistsError where there is something, OSError."""
+    """Rename without overwriting. Raises OSError, FileExistsError where `path` is taken."""
     try:
         os.link(draft, path)
     except FileExistsError:

@@ -1,8 +1,7 @@
-"""Presets: TOML files that hold targets and the controls' settings. Data only, read and written
-whole or not at all.
+"""Read and write presets: TOML files that hold targets and the controls' settings.
 
-Shipped ones lie in `presets/`, a performer's own in the user's configuration folder, which is
-looked into first.
+Data only, read and written whole or not at all. Shipped ones lie in `presets/`, a performer's own
+in the user's configuration folder, which is searched first.
 """
 
 from __future__ import annotations
@@ -14,27 +13,27 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from liveflight.core import modulation
 from liveflight.core.contracts import LiveflightError, Target, Value, nearest
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.storage import library
+from liveflight.storage import library, toml_text
 from liveflight.system.resources import folder
 
 VERSION = 1
-_MOST = 99
+_MAX_TARGETS = 99
 """Targets in a list."""
+_MAX_SLOT = 99
+"""Highest slot number."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
-"""What Windows takes for a device, whatever folder and suffix it has."""
+"""Names that Windows takes for a device, whatever their folder and suffix."""
 _SAVED: dict[str, dict[str, Control]] = {}
-"""What a preset may hold, by group and name."""
+"""Controls that a preset may hold, by group and name."""
 for _row in ROWS:
     if _row.saved:
         _SAVED.setdefault(_row.group, {})[_row.name] = _row
-_WORDS = (
+_FIELDS = (
     *("version", "title", "about", "slot", "targets", "journey", "modulation", "corners"),
     *_SAVED,
 )
@@ -42,32 +41,32 @@ _WORDS = (
 
 @dataclass(frozen=True)
 class Preset:
-    """A saved look."""
+    """Hold a saved look."""
 
     name: str
     targets: Mapping[Target, float]
-    """What is excited and how strongly; empty leaves it as it is."""
+    """Targets and their weights; empty leaves the mix as it is."""
     settings: Mapping[str, Value] = field(default_factory=dict)
-    """Control key -> value in the control's unit; what is missing is the control's default."""
+    """Value by control key, in the control's unit; missing ones are at their defaults."""
     journey: tuple[Target, ...] = ()
-    """Where the autopilot goes, in order."""
-    modulation: tuple[modulation.Row, ...] = ()
-    """What moves its controls."""
+    """Stops of the autopilot, in order."""
+    modulation: tuple[modulation.ModulationRow, ...] = ()
+    """Rows that move its controls."""
     corners: tuple[Target, ...] = ()
     """The XY pad's four targets; empty: the pad is off."""
     title: str = ""
     about: str = ""
     slot: int | None = None
-    """The number that recalls it."""
+    """Number that recalls it, 1 to 99."""
 
     @property
     def named(self) -> tuple[Target, ...]:
-        """Every target it names: what is excited first, then the journey."""
+        """Return every target it names: the mix first, then the pad, then the journey."""
         return (*self.targets, *self.corners, *self.journey)
 
 
 DEFAULT = "ai-flight"
-"""The flight of someone who only typed `liveflight`."""
+"""Preset of a plain `liveflight`."""
 
 
 def user_folder() -> Path:
@@ -75,15 +74,16 @@ def user_folder() -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """All presets' names: by slot, then by name."""
+    """Return the names of all presets: by slot, then by name."""
     files = _files()
     return tuple(sorted(files, key=lambda name: (_slot(files[name]) or 1000, name)))
 
 
 def find(text: str) -> Preset:
-    """The preset of that name or slot number. Looks names up in a listing: `text` is never a path.
+    """Return the preset of that name or slot number.
 
-    Raises LiveflightError, with the nearest name, where there is none."""
+    Names are looked up in a listing: `text` is never used as a path. Raises LiveflightError, with
+    the nearest name, where there is none."""
     files = _files()
     by_slot = (path for path in files.values() if text.isdecimal() and text == str(_slot(path)))
     path = files.get(text) or next(by_slot, None)
@@ -96,16 +96,18 @@ def find(text: str) -> Preset:
 
 
 def free_slot() -> int:
-    """The smallest number that no preset has. Raises LiveflightError where all 99 are taken."""
+    """Return the smallest free slot number. Raises LiveflightError where all 99 are taken."""
     taken = {_slot(path) for path in _files().values()}
-    for slot in range(1, 100):
+    for slot in range(1, _MAX_SLOT + 1):
         if slot not in taken:
             return slot
-    raise LiveflightError("all 99 slots are taken: give a preset of yours no slot any more")
+    raise LiveflightError(
+        f"all {_MAX_SLOT} slots are taken: remove the slot of one of your presets"
+    )
 
 
 def read(path: Path) -> Preset:
-    """Reads and checks a file. Raises LiveflightError naming file, field and what is allowed."""
+    """Read and check a file. Raises LiveflightError naming file, field and what is allowed."""
     with library.reading("preset", path):
         found = path.stat()
         return _read(path, (found.st_ino, found.st_mtime_ns, found.st_size))
@@ -113,13 +115,13 @@ def read(path: Path) -> Preset:
 
 @lru_cache(maxsize=512)
 def _read(path: Path, version: tuple[int, ...]) -> Preset:
-    """Once per version of a file: a preset's number is found by looking into all of them."""
+    # Cached per version of a file: finding a slot number means reading all of them.
     return parse(library.name_of(path.name) or path.stem, library.toml(path))
 
 
 def parse(name: str, data: Mapping[str, Any]) -> Preset:
-    """A preset from parsed TOML. Raises LiveflightError naming the field."""
-    library.check_head(data, VERSION, _WORDS)
+    """Return a preset from parsed TOML. Raises LiveflightError naming the field."""
+    library.check_head(data, VERSION, _FIELDS)
     return Preset(
         name=name,
         targets=dict(_weighted(entry) for entry in _listed(data, "targets")),
@@ -134,11 +136,10 @@ def parse(name: str, data: Mapping[str, Any]) -> Preset:
 
 
 def write(preset: Preset, directory: Path | None = None) -> Path:
-    """Saves to `directory` (the user's folder), whole or not at all; the path written. Another of
-    this name is left alone: see `new_files`.
+    """Save to `directory` (default: the user's folder), whole or not at all; return the path.
 
-    Raises LiveflightError for a name that could be more than a file's name, and where it cannot be
-    written."""
+    Another file of this name is left alone: see `new_files`. Raises LiveflightError for a name that
+    could be more than a file's name, and where it cannot be written."""
     if not _NAME.fullmatch(preset.name) or _DEVICE.fullmatch(preset.name):
         raise LiveflightError(
             f"preset name {preset.name[:70]!r}: allowed are up to 64 letters, digits, spaces, _ . -"
@@ -153,7 +154,7 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
 
 
 def table(preset: Preset) -> dict[str, Any]:
-    """As `parse` takes it; settings at their defaults are left out."""
+    """Return the table that `parse` takes; settings at their defaults are left out."""
     data: dict[str, Any] = {"version": VERSION, "title": preset.title or preset.name}
     if preset.about:
         data["about"] = preset.about
@@ -174,17 +175,11 @@ def table(preset: Preset) -> dict[str, Any]:
 
 
 def dump(preset: Preset) -> str:
-    """The preset as TOML text; weights are rounded to what a reader cares for."""
-    document = tomlkit.document()
-    for key, value in table(preset).items():
-        if key == "targets":
-            value = [{**one, "weight": float(f"{one['weight']:.4g}")} for one in value]
-        if key == "modulation":
-            rows = document[key] = tomlkit.aot()
-            rows.extend(tomlkit.item(row) for row in value)
-        else:
-            document[key] = value
-    return tomlkit.dumps(document)
+    """Return the preset as TOML text; weights are rounded to 4 digits for the reader."""
+    data = table(preset)
+    for entry in data["targets"]:
+        entry["weight"] = float(f"{entry['weight']:.4g}")
+    return toml_text.dump(data)
 
 
 def _files() -> dict[str, Path]:
@@ -201,7 +196,7 @@ def _slot(path: Path) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _slot_in(path: Path, modified: int, size: int) -> int | None:
-    """A hundred files are not read anew for every slot that is recalled: that takes frames."""
+    # Cached, as reading a hundred files for every slot that is recalled would take frames.
     try:
         return read(path).slot
     except LiveflightError:
@@ -223,8 +218,8 @@ def _listed(data: Mapping[str, Any], key: str) -> list[Any]:
     entries = data.get(key, [])
     if not isinstance(entries, list):
         raise LiveflightError(f"{key} = {str(entries)[:60]!r}: allowed is a list of targets")
-    if len(entries) > _MOST:
-        raise LiveflightError(f"{key} = {len(entries)} targets: allowed are up to {_MOST}")
+    if len(entries) > _MAX_TARGETS:
+        raise LiveflightError(f"{key} = {len(entries)} targets: allowed are up to {_MAX_TARGETS}")
     return entries
 
 
@@ -261,6 +256,8 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 
 def _slot_of(data: Mapping[str, Any]) -> int | None:
     slot = data.get("slot")
-    if slot is None or (isinstance(slot, int) and not isinstance(slot, bool) and 1 <= slot <= 99):
+    whole = isinstance(slot, int) and not isinstance(slot, bool)
+    if slot is None or (whole and 1 <= slot <= _MAX_SLOT):
         return slot
-    raise LiveflightError(f"slot = {str(slot)[:60]!r}: allowed is a whole number from 1 to 99")
+    allowed = f"a whole number from 1 to {_MAX_SLOT}"
+    raise LiveflightError(f"slot = {str(slot)[:60]!r}: allowed is {allowed}")

@@ -1,8 +1,8 @@
-"""A recorded flight: how it began and every message with its time, as JSON lines. With the seed it
-is all that the picture came from, so that it can be flown again at any size.
+"""Read and write recorded flights: the start and every message with its time, as JSON lines.
 
-The first line is the header, each later one a frame in which something was said, or the end. A log
-may come from anybody: it is checked like a preset, and holds no paths.
+With the seed these determine the picture, so that a flight can be flown again at any size. The
+first line is the header, each later one a frame with messages, or the end. A log may come from
+anybody: it is checked like a preset, and holds no paths.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.contracts import LiveflightError, Size, Value
 from liveflight.core.controls import find
 from liveflight.core.mailbox import Ask, Message
 from liveflight.storage import cue_lists, presets
@@ -23,88 +23,93 @@ from liveflight.storage.presets import Preset
 from liveflight.storage.recording_parts import Lines
 
 VERSION = 1
-_HUGE = 1e300
+_TOO_LARGE = 1e300
+"""Numbers from here on are refused."""
 
 _KINDS = {kind.__name__: kind for kind in get_args(Message) if kind is not Ask}
-_SPOKEN = {
+_FIELDS = {
     name: [one.name for one in fields(kind) if one.name != "origin"]
     for name, kind in _KINDS.items()
 }
 _HINTS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
-_ELSEWHERE = {
+_NOT_RECORDED = {
     *("show.hud", "show.help", "show.screenshot", "show.save_preset", "show.snapshot"),
     *("show.favourite", "mix.star", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
 }
-"""What has no part in the picture: neither recorded nor flown again."""
+"""Controls that do not affect the picture: neither recorded nor flown again."""
 
 
 @dataclass(frozen=True)
 class Recording:
+    """Hold a recorded flight."""
+
     preset: Preset
-    """What it began with, and `settings` after it."""
+    """Preset that it began with."""
     settings: Mapping[str, Value]
+    """Settings after that preset, by control key."""
     seed: int
     fps: float
-    """Frames per second at most of the flight that was recorded."""
-    canvas: tuple[int, int] | None = None
-    """Width and height in pixels; None: the machine's own choice."""
+    """Maximum frames per second of the flight that was recorded."""
+    canvas: Size | None = None
+    """Size of the canvas; None leaves the choice to the machine."""
     cues: CueList | None = None
     said: Iterable[tuple[float, Sequence[Message]]] = ()
-    """What was said in a frame, with seconds since the first one. Of a log, read from it whenever
-    it is gone through."""
+    """Messages of each frame, with seconds since the first; of a log, read at each iteration."""
     answers: Sequence[tuple[str, Preset]] = ()
-    """What the shelf was asked for, and its answers."""
+    """Questions to the preset bank, and its answers."""
     seconds: float = field(default=0.0)
-    """How long it took; as far as it is known of a log that breaks off."""
+    """Duration; of a log that breaks off, up to there."""
 
 
-def header(score: Recording) -> str:
-    """The first line of a log."""
-    canvas = list(score.canvas) if score.canvas else None
-    settings = {key: value for key, value in score.settings.items() if key not in _ELSEWHERE}
-    start = {"liveflight": VERSION, "seed": score.seed, "fps": score.fps, "canvas": canvas}
-    listed = asdict(score.cues) if score.cues else None
-    return _line({**start, "preset": _data(score.preset), "settings": settings, "cues": listed})
+def header(recording: Recording) -> str:
+    """Return the first line of a log."""
+    canvas = list(recording.canvas) if recording.canvas else None
+    settings = {key: each for key, each in recording.settings.items() if key not in _NOT_RECORDED}
+    start = {"liveflight": VERSION, "seed": recording.seed, "fps": recording.fps, "canvas": canvas}
+    cues = asdict(recording.cues) if recording.cues else None
+    return _line({**start, "preset": _data(recording.preset), "settings": settings, "cues": cues})
 
 
 def frame(
     seconds: float, messages: Sequence[Message], answers: Sequence[tuple[str, Preset]]
 ) -> str:
-    """The line of one frame; empty where nothing was said that the picture depends on."""
-    said = [_spoken(message) for message in messages if _counts(message)]
-    told = [[question, _data(preset)] for question, preset in answers]
-    row = {"t": seconds} | ({"say": said} if said else {}) | ({"answer": told} if told else {})
+    """Return the line of one frame; empty where it has no message that affects the picture."""
+    said = [_encoded(message) for message in messages if _counts(message)]
+    answered = [[question, _data(preset)] for question, preset in answers]
+    row: dict[str, Any] = {"t": seconds}
+    row |= ({"say": said} if said else {}) | ({"answer": answered} if answered else {})
     return _line(row) if len(row) > 1 else ""
 
 
 def end(seconds: float) -> str:
-    """The last line of a log."""
+    """Return the last line of a log."""
     return _line({"t": seconds})
 
 
 def read(path: Path) -> Recording:
-    """Check all of a log, and all its parts; what was said is not kept: it may be more than memory
-    holds. Raises LiveflightError naming file, line and what is wrong. A last line that was not
-    written to its end is left out."""
-    score: Recording | None = None
+    """Check all of a log and its parts, and return it.
+
+    Messages are not kept, as they may exceed the memory. An unfinished last line is left out.
+    Raises LiveflightError naming file, line and what is wrong."""
+    start: Recording | None = None
     answers: list[tuple[str, Preset]] = []
     seconds = 0.0
     lines = Lines(path)
     with lines.named():
         for row in lines:
-            if score is None:
-                score = _header(row)
+            if start is None:
+                start = _header(row)
                 continue
             seconds = _seconds(row, seconds)
             answers += [_answer(entry) for entry in _list(row, "answer")]
             _messages(row)
-        if score is None:
+        if start is None:
             raise LiveflightError("it is empty")
-    return replace(score, said=_Said(path), answers=answers, seconds=seconds)
+    return replace(start, said=_LoggedMessages(path), answers=answers, seconds=seconds)
 
 
-class _Said:
-    """What was said in each frame of a log that was checked."""
+class _LoggedMessages:
+    """Iterate over the messages of each frame of a log that was checked."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -137,10 +142,11 @@ def _header(row: Mapping[str, Any]) -> Recording:
         raise LiveflightError("it has no settings")
     preset, listed = _preset(row.get("preset")), row.get("cues")
     if not preset.named:
-        raise LiveflightError("its preset excites nothing")
+        raise LiveflightError("its preset has no target")
+    counted = {key: value for key, value in settings.items() if key not in _NOT_RECORDED}
     return Recording(
         preset,
-        {key: find(key).check(value) for key, value in settings.items() if key not in _ELSEWHERE},
+        {key: find(key).check(value) for key, value in counted.items()},
         int(seed), float(fps), (canvas[0], canvas[1]) if canvas else None,
         _cue_list(listed) if listed is not None else None,
     )  # fmt: skip
@@ -148,7 +154,7 @@ def _header(row: Mapping[str, Any]) -> Recording:
 
 def _cue_list(data: object) -> CueList:
     if not isinstance(data, dict) or not isinstance(data.get("cues"), list | tuple):
-        raise LiveflightError("its cue list is none")
+        raise LiveflightError("its cues are not a cue list")
     rows = [
         {key: value for key, value in row.items() if value or key == "preset"}
         for row in data["cues"]
@@ -180,18 +186,18 @@ def _messages(row: Mapping[str, Any]) -> list[Message]:
     return [message for message in said if _counts(message)]
 
 
-def _spoken(message: Message) -> list[Any]:
+def _encoded(message: Message) -> list[Any]:
     name = type(message).__name__
-    return [name, *(getattr(message, one) for one in _SPOKEN[name])]
+    return [name, *(getattr(message, one) for one in _FIELDS[name])]
 
 
 def _message(entry: object) -> Message:
     match entry:
-        case [str() as name, *values] if name in _KINDS and len(values) == len(_SPOKEN[name]):
+        case [str() as name, *values] if name in _KINDS and len(values) == len(_FIELDS[name]):
             kind = _KINDS[name]
         case _:
             raise LiveflightError(f"{str(entry)[:60]!r} is no message")
-    given: dict[str, Any] = dict(zip(_SPOKEN[name], values, strict=True))
+    given: dict[str, Any] = dict(zip(_FIELDS[name], values, strict=True))
     for word, value in given.items():
         if not _fits(value, _HINTS[name][word]):
             raise LiveflightError(f"{name}: {word} = {str(value)[:60]!r} is of the wrong kind")
@@ -218,7 +224,7 @@ def _fits(value: object, wanted: Any) -> bool:
 
 
 def _counts(message: Message) -> bool:
-    return not isinstance(message, Ask) and getattr(message, "key", "") not in _ELSEWHERE
+    return not isinstance(message, Ask) and getattr(message, "key", "") not in _NOT_RECORDED
 
 
 def _seconds(row: Mapping[str, Any], before: float) -> float:
@@ -237,7 +243,9 @@ def _list(row: Mapping[str, Any], key: str) -> list[Any]:
 
 def _number(value: Any) -> bool:
     # Whole numbers may be longer than a float can hold.
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
+    )
 
 
 def _whole(value: object, least: int, most: int) -> bool:

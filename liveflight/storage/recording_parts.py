@@ -1,5 +1,6 @@
-"""The files of a recorded flight: night.log, and what no longer fits into it in night.part2.log,
-night.part3.log and so on. Each later part begins with a line that says which flight it is of.
+"""Read and write the parts of a log: night.log, night.part2.log, night.part3.log and so on.
+
+Each later part begins with a line that says which flight it belongs to.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import Any
 from liveflight.core.contracts import LiveflightError
 from liveflight.storage import library, new_files
 
-LARGEST = 64 * 1024 * 1024
-"""Bytes of a part, above which the next one begins."""
-_LARGEST_READ = 512 * 1024 * 1024
-"""Bytes of a part that is read: before there were parts, a log was one file."""
-_LONGEST = 32 * 1024 * 1024
+MAX_PART_BYTES = 64 * 1024 * 1024
+"""Size of a part above which the next one begins."""
+_MAX_READ_BYTES = 512 * 1024 * 1024
+"""Largest part that is read: before there were parts, a log was one file."""
+_MAX_LINE = 32 * 1024 * 1024
 """Characters of a line: a frame may hold as many answers as the mailbox holds triggers."""
-_NO_DISK = (errno.EINVAL, errno.ENOTSUP)
-"""What a file that is none on a disk says to being synchronised."""
+_NOT_ON_DISK = (errno.EINVAL, errno.ENOTSUP)
+"""Errors of synchronising a file that is not on a disk."""
 
 
 def part(path: Path, number: int) -> Path:
@@ -33,8 +34,9 @@ def part(path: Path, number: int) -> Path:
 
 
 class Lines:
-    """The lines of a log as JSON objects, of all its parts one after the other; a last line that
-    was not written to its end is left out. Read anew each time, a line at once."""
+    """Iterate over the lines of a log, all its parts in order, as JSON objects.
+
+    An unfinished last line is left out. Files are read line by line, again at each iteration."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -42,7 +44,7 @@ class Lines:
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """Raise what goes wrong within as a LiveflightError that names the file and the line."""
+        """Turn errors within into a LiveflightError that names the file and the line."""
         try:
             yield
         except (OSError, ValueError, RecursionError, TypeError, LiveflightError) as error:
@@ -63,7 +65,7 @@ class Lines:
                 if number == 1:
                     flight = flight or _mark(line.encode())
                 elif place == 0:
-                    if row != _first(number, flight):
+                    if row != _first_line(number, flight):
                         raise LiveflightError(f"it is not part {number} of {self._path.name}")
                     continue
                 yield row
@@ -73,8 +75,7 @@ class Lines:
         try:
             row = json.loads(line, parse_constant=_refuse)
         except json.JSONDecodeError as error:
-            words = "it is damaged" if place else "it is no log of a flight"
-            raise ValueError(words) from error
+            raise ValueError("it is damaged" if place else "it is no log of a flight") from error
         if not isinstance(row, dict):
             raise LiveflightError("it is no log of a flight")
         return row
@@ -82,19 +83,19 @@ class Lines:
     def _lines(self) -> Iterator[str]:
         if not os.path.isfile(self._file):
             raise LiveflightError("there is no such file")
-        if self._file.stat().st_size > _LARGEST_READ:
-            raise LiveflightError(f"it is larger than {_LARGEST_READ >> 20} MiB")
-        for line in library.lines(self._file, _LONGEST):
+        if self._file.stat().st_size > _MAX_READ_BYTES:
+            raise LiveflightError(f"it is larger than {_MAX_READ_BYTES >> 20} MiB")
+        for line in library.lines(self._file, _MAX_LINE):
             self._line += 1
             if line.strip():
                 yield line
 
 
-class Writer:
-    """Writes a new log, in parts. All its methods raise OSError."""
+class PartWriter:
+    """Write a new log, in parts. All methods raise OSError."""
 
     def __init__(self, path: Path, header: str) -> None:
-        """Begin with the first line, in the first of `new_files.numbered` that no log has."""
+        """Write the first line, in the first of `new_files.numbered` that no log has."""
         for one in new_files.numbered(path):
             if os.path.lexists(part(one, 2)):
                 continue
@@ -109,28 +110,28 @@ class Writer:
         self.write(header)
 
     def write(self, lines: str) -> None:
-        """Append whole lines; they survive this process."""
+        """Append whole lines; they survive a crash of this process."""
         data = lines.encode()
-        if self._size and self._size + len(data) > LARGEST:
+        if self._size and self._size + len(data) > MAX_PART_BYTES:
             self.close()
             self._number += 1
             self._file = part(self.path, self._number).open("xb")
-            data = _line(_first(self._number, self._mark)).encode() + data
+            data = _line(_first_line(self._number, self._mark)).encode() + data
             self._size = 0
         self._file.write(data)
         self._file.flush()
         self._size += len(data)
 
     def sync(self) -> None:
-        """See to it that what was written survives the machine."""
+        """Flush to the disk, so that the lines survive a crash of the machine."""
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
-            if error.errno not in _NO_DISK:
+            if error.errno not in _NOT_ON_DISK:
                 raise
 
     def close(self) -> None:
-        """May be called twice."""
+        """Flush and close the file; may be called twice."""
         if not self._file.closed:
             try:
                 self.sync()
@@ -138,13 +139,13 @@ class Writer:
                 self._file.close()
 
 
-def _first(number: int, flight: str) -> dict[str, Any]:
-    """The first line of a later part."""
+def _first_line(number: int, flight: str) -> dict[str, Any]:
+    """Return the first line of a later part."""
     return {"part": number, "of": flight}
 
 
 def _mark(header: bytes) -> str:
-    """What tells flights apart: made of the first line, which has all that a flight begins with."""
+    """Return an identifier of the flight: a hash of its first line, which describes its start."""
     return hashlib.sha256(header).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Which filters a performer likes best: a file of targets in the user's folder, one a line."""
+"""Keep the starred filters: a file of targets in the user's folder, one a line."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def path() -> Path:
 
 
 def read() -> tuple[Target, ...]:
-    """Return the starred targets in the order in which they were starred; whether they exist is the
-    registry's business. Quick enough for every frame: the file is read when it has changed.
+    """Return the starred targets in the order in which they were starred.
 
-    Raises LiveflightError where it cannot be read."""
+    Only the registry knows whether they exist. Quick enough for every frame: the file is read only
+    when it has changed. Raises LiveflightError where it cannot be read."""
     try:
         state = path().stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -42,7 +42,7 @@ def _target(line: str) -> Target | None:
 
 
 def toggle(target: Target) -> bool:
-    """Star a target, or take its star away; return which of them.
+    """Star a target or remove its star; return whether it has one now.
 
     Raises LiveflightError where the file cannot be read or written, or would grow too large."""
     starred = read()
@@ -53,5 +53,5 @@ def toggle(target: Target) -> bool:
         library.write("".join(f"{one}\n" for one in kept), path())
     except OSError as error:
         raise LiveflightError(f"stars {path()}: {library.why(error)}") from error
-    _read.cache_clear()  # two changes within the clock's step look alike
+    _read.cache_clear()  # two changes within the resolution of the clock look alike
     return target in kept

@@ -1,9 +1,10 @@
-"""Read text and TOML as people's editors leave it, and say in the user's words what is wrong."""
+"""Read text and TOML as editors leave it, write TOML, and explain mistakes in plain words."""
 
 from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import rtoml
@@ -20,11 +21,11 @@ _MARKS = (
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
 """The first bytes of the `._name` that macOS puts beside `name` on foreign disks."""
 _DEEP = re.compile(r"""^(?:[^="'#\n.]*\.){16}""", re.MULTILINE)
-"""A key of so many parts, on which parsers spend time that grows with their square."""
+"""A dotted key of 16 parts or more: parsing time grows with the square of their number."""
 _PLACE = re.compile(r" at line (\d+) column \d+$")
 _TEXT = re.compile(r"\"[^\"]*\"|'[^']*'")
-_SEEN = 200
-"""Characters of a line that are looked at."""
+_MAX_LINE = 200
+"""Characters of a line that are searched for a mistake."""
 
 _MISTAKES = tuple(
     (re.compile(pattern, re.IGNORECASE), advice)
@@ -53,21 +54,23 @@ _MISTAKES = tuple(
         (r"^\s*([\w.-]+)(?:\s+[-+.\d\0]|\s*$)", r"an equals sign is missing: \1 = ..."),
     )
 )
-"""What a line with a mistake looks like, its texts and its comment left out, and what to write; the
-first that fits."""
-_COMPLAINTS = {
+"""Patterns of lines with a mistake, and what to write; the first that fits counts.
+
+They are applied to a line without its texts and its comment."""
+_PARSER_MESSAGES = {
     "duplicate key": "it is there twice: leave one out",
     "missing comma": "a comma is missing between two entries of a list, or the ] of the one before",
     "missing escaped": r"a backslash is written twice: \\",
     "unclosed array": "the ] at the end of a list is missing",
     "integer number overflowed": "the number is too large",
 }
-"""How the parser's message begins, and what to do."""
+"""Beginnings of the parser's messages, and what to do."""
 
 
 def encoding(head: bytes) -> str:
-    """Return the codec of a text that begins with these four bytes: what its byte order mark says,
-    or on which side of its first letter there is a zero; else UTF-8."""
+    """Return the codec of a text by its first four bytes.
+
+    Found by the byte order mark, or by a zero byte on one side of the first letter; else UTF-8."""
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
@@ -80,8 +83,10 @@ def encoding(head: bytes) -> str:
 
 
 def decode(data: bytes) -> str:
-    """Return the text of a file, its lines ended by `\\n`: UTF-8, UTF-16 or UTF-32; what is none of
-    them is taken for Windows' Western letters. Raises LiveflightError for what is no text."""
+    """Return the text of a file, its lines ended by `\\n`.
+
+    Decodes UTF-8, UTF-16 and UTF-32, and anything else as Windows-1252. Raises LiveflightError for
+    what is no text."""
     if data.startswith(_APPLE_DOUBLE):
         raise LiveflightError("it is only macOS's note on a file: take the one without ._")
     codec = encoding(data[:4])
@@ -99,10 +104,10 @@ def decode(data: bytes) -> str:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return what a TOML text holds. Raises LiveflightError naming the line, what is wrong in it
-    and what to write; RecursionError for what is nested deeply.
+    """Return the table of a TOML text.
 
-    By rtoml: it takes a tenth of tomllib's time."""
+    Raises LiveflightError naming the line, what is wrong in it and what to write, RecursionError
+    for deep nesting. Uses rtoml, which takes a tenth of tomllib's time."""
     if _DEEP.search(text):
         raise RecursionError
     try:
@@ -113,19 +118,24 @@ def parse(text: str) -> dict[str, Any]:
         raise LiveflightError(_explained(text, str(error))) from error
 
 
-def _explained(text: str, complaint: str) -> str:
-    """Return the parser's complaint in the user's words, as far as the mistake is a usual one."""
-    place = _PLACE.search(complaint)
+def dump(data: Mapping[str, Any]) -> str:
+    """Return the TOML text of a table; values come before the tables in it."""
+    return rtoml.dumps(data)
+
+
+def _explained(text: str, message: str) -> str:
+    """Return the parser's message in plain words, if the mistake is a usual one."""
+    place = _PLACE.search(message)
     if not place:
-        return complaint
+        return message
     number = int(place[1])
-    line = text.split("\n", number)[number - 1][:_SEEN]
+    line = text.split("\n", number)[number - 1][:_MAX_LINE]
     where = f"line {number}, {line.strip()[:40]!r}"
-    for beginning, advice in _COMPLAINTS.items():
-        if complaint.startswith(beginning):
+    for beginning, advice in _PARSER_MESSAGES.items():
+        if message.startswith(beginning):
             return f"{where}: {advice}"
     bare = _TEXT.sub("\0", line).partition("#")[0]
     for pattern, advice in _MISTAKES:
         if found := pattern.search(bare):
             return f"{where}: {found.expand(advice)}"
-    return f"{where}: {complaint[: place.start()]}"
+    return f"{where}: {message[: place.start()]}"

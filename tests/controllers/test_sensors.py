@@ -92,10 +92,10 @@ def test_a_device_that_says_nothing_else_is_heard_as_a_number(
     spectrum = Spectrum(44100)
     for _ in range(20):
         spectrum.hear(np.full(735, sample, np.float32))
-    heard = spectrum.heard(gain)
+    heard = spectrum.features(gain)
     assert all(0 <= getattr(heard, name) <= 1 for name in ("level", "low", "mid", "high", "onset"))
     spectrum.hear(0.5 * np.sin(np.arange(88200, dtype=np.float32) * 0.06))
-    assert spectrum.heard(0.0).level == pytest.approx(0.5 / math.sqrt(2), rel=0.05)
+    assert spectrum.features(0.0).level == pytest.approx(0.5 / math.sqrt(2), rel=0.05)
 
 
 def test_a_meter_is_where_a_sensor_can_be() -> None:

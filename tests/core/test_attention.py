@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from liveflight.core.attention import LATELY, Attention
+from liveflight.core.attention import AVERAGING_S, Attention
 
 
 def answers(*strong: tuple[int, float]) -> np.ndarray:
@@ -32,7 +32,9 @@ def test_what_answers_to_everything_stands_out_of_nothing() -> None:
 def test_in_front_of_the_same_picture_the_strongest_take_turns() -> None:
     attention, flown, seen = Attention(), [-1, -1, -1], []
     for _ in range(60):
-        attention.see(answers((4, 40.0), (7, 30.0), (9, 25.0), (2, 21.0), (5, 3.0)), LATELY / 3)
+        attention.see(
+            answers((4, 40.0), (7, 30.0), (9, 25.0), (2, 21.0), (5, 3.0)), AVERAGING_S / 3
+        )
         chosen = attention.choose(range(12), flown[-3:])
         assert chosen is not None
         flown.append(chosen)
@@ -65,7 +67,7 @@ def test_what_an_earlier_picture_silenced_is_not_thereby_an_answer() -> None:
 def test_after_a_while_what_was_usual_is_so_no_more() -> None:
     attention = Attention()
     attention.see(answers((4, 40.0)), 1.0)
-    for _ in range(int(3 * LATELY)):
+    for _ in range(int(3 * AVERAGING_S)):
         attention.see(answers((9, 30.0)), 1.0)
     attention.see(answers((4, 40.0), (9, 30.0)), 1.0)
     assert attention.choose(range(12), ()) == 4

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveflight.core.camera import DISSOLVE, STILL, Camera, is_still, matrix, then
+from liveflight.core.camera import DISSOLVE_S, STILL, Camera, is_still, matrix, then
 from liveflight.core.contracts import Value, Warp
 from liveflight.core.controls import Controls
 
@@ -261,7 +261,7 @@ def test_a_new_fold_dissolves_in_alike_at_every_rate(rate: int) -> None:
         whole = then(whole, camera.warp(flown, 1 / rate, WIDE))
         shares.append(whole.folded)
     assert shares == sorted(shares)
-    moments = [moment / rate / DISSOLVE for moment in range(rate + 1)]
+    moments = [moment / rate / DISSOLVE_S for moment in range(rate + 1)]
     expected = [1 - max(1 - moment, 0.0) ** 2 for moment in moments]
     assert shares == pytest.approx(expected, abs=1e-9)
     assert camera.warp(flown, 1 / rate, WIDE).folded == 1.0

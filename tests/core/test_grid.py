@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveflight.core.grid import LEAST, Grid, letters, type_size, wrapped
+from liveflight.core.grid import SMALLEST_PITCH_PX, Grid, letters, type_size, wrapped
 
 KEYS = tuple((name * 3, "does this and that") for name in "abcdefgh")
 
@@ -19,7 +19,7 @@ def test_on_a_small_window_tiles_keep_a_size_and_the_grid_scrolls_both_ways(
     size: tuple[int, int],
 ) -> None:
     grid = Grid(size, 512, 32, above=30, below=30)
-    assert grid.pitch == LEAST and grid.across < 32 and grid.left >= 9
+    assert grid.pitch == SMALLEST_PITCH_PX and grid.across < 32 and grid.left >= 9
     last = grid.showing(511)
     assert (last.row + last.down, last.column + last.across) == (16, 32)
     assert last.corner(511) and not last.corner(0)

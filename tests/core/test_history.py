@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from liveflight.core.contracts import LiveflightError, Mix, Target
-from liveflight.core.history import MOST, PASSING, History
+from liveflight.core.history import MAX_MIXES, SHORTEST_STAY_S, History
 
 
 def mix(number: int) -> Mix:
     return {Target("vgg16", "conv4_1", number): 1.0}
 
 
-def flown(*numbers: int, stayed: float = PASSING) -> History:
+def flown(*numbers: int, stayed: float = SHORTEST_STAY_S) -> History:
     history, before = History(), {}
     for number in numbers:
         history.arrived(before, mix(number), stayed)
@@ -79,8 +79,8 @@ def test_a_mix_comes_back_with_the_weights_that_it_had_in_the_end() -> None:
 
 
 def test_it_has_a_bound() -> None:
-    history = flown(*range(MOST + 50))
-    for number in reversed(range(50, MOST + 49)):
+    history = flown(*range(MAX_MIXES + 50))
+    for number in reversed(range(50, MAX_MIXES + 49)):
         assert history.step(-1) == mix(number)
     with pytest.raises(LiveflightError):
         history.step(-1)

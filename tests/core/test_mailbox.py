@@ -8,8 +8,8 @@ import pytest
 
 from liveflight.core.contracts import Value
 from liveflight.core.mailbox import (
-    ALIKE,
-    CAP,
+    MAX_PER_CONTROL,
+    MAX_QUEUED,
     Ask,
     Beat,
     Mailbox,
@@ -82,7 +82,7 @@ def test_of_the_texts_of_a_control_the_newest_survive_each_once() -> None:
         *texts[1:], Set("camera.zoom", 2.0), texts[0]
     ]  # fmt: skip
     flood: list[Message] = [Set("mix.target", str(number)) for number in range(1000)]
-    assert drained(*flood, *texts) == [*flood[-ALIKE:], *texts]
+    assert drained(*flood, *texts) == [*flood[-MAX_PER_CONTROL:], *texts]
 
 
 def test_a_text_too_forgets_the_nudges_before_it() -> None:
@@ -102,10 +102,12 @@ def test_triggers_and_asks_are_never_merged() -> None:
 
 def test_a_flood_is_capped_and_counted_and_the_next_frame_is_free_again() -> None:
     mailbox = Mailbox()
-    mailbox.put(*[Ask("camera.zoom", ignore)] * (CAP + 5))
+    mailbox.put(*[Ask("camera.zoom", ignore)] * (MAX_QUEUED + 5))
     mailbox.put(Set("camera.zoom", 1.0), Nudge("camera.zoom", 0.5))
     messages = mailbox.drain()
-    assert len(messages) == CAP + 2, "values and steps are bounded by the table and always kept"
+    assert len(messages) == MAX_QUEUED + 2, (
+        "values and steps are bounded by the table and always kept"
+    )
     assert mailbox.dropped == 5
     mailbox.put(Trigger("mix.random"))
     assert mailbox.drain() == [Trigger("mix.random")]
@@ -116,8 +118,11 @@ def test_a_flood_of_one_trigger_leaves_room_for_others() -> None:
     mailbox = Mailbox()
     for _ in range(2):
         mailbox.put(*[Trigger("mix.random")] * 1000, Trigger("show.panic"))
-        assert mailbox.drain() == [*[Trigger("mix.random")] * ALIKE, Trigger("show.panic")]
-    assert mailbox.dropped == 2 * (1000 - ALIKE)
+        assert mailbox.drain() == [
+            *[Trigger("mix.random")] * MAX_PER_CONTROL,
+            Trigger("show.panic"),
+        ]
+    assert mailbox.dropped == 2 * (1000 - MAX_PER_CONTROL)
 
 
 @pytest.mark.usefixtures("hectic")

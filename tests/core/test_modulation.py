@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import CONTROLS, Controls
-from liveflight.core.modulation import BANDS, Modulation, Row, read
+from liveflight.core.modulation import BANDS, Modulation, ModulationRow, read
 
 ZOOM = "camera.zoom"
 PLAIN: dict[str, Any] = {"control": ZOOM, "source": "lfo", "depth": 0.2}
 
 
-def rows(*entries: dict[str, Any]) -> tuple[Row, ...]:
+def rows(*entries: dict[str, Any]) -> tuple[ModulationRow, ...]:
     return read([{**PLAIN, "smooth": 0.0, **entry} for entry in entries])
 
 
 def flown(
-    moved: tuple[Row, ...], seconds: float, rate: int = 60, bpm: float = 120.0, seed: int = 3,
+    moved: tuple[ModulationRow, ...], seconds: float, rate: int = 60, bpm: float = 120.0,
+    seed: int = 3,
     sound: Callable[[float], float] = lambda second: 0.0, key: str = ZOOM,
 ) -> list[float]:  # fmt: skip
     """Fader positions of `key` after each frame; `sound` is what every meter shows."""
@@ -216,7 +217,7 @@ WRONG = [
     ({"smooth": -1}, "smooth = '-1': allowed is 0 to 60"),
     ({"band": "low"}, "modulation by lfo: band: allowed are beats, control, depth, hertz"),
     ({"source": "sound", "band": "bass"}, "band = 'bass': allowed is level, low, mid, high"),
-    ({"source": "control"}, "it does not say of which"),
+    ({"source": "control"}, "modulation by control has no of"),
     ({"source": "control", "of": "show.effort"}, "of = 'show.effort': allowed is a number"),
     ({"dept": 1}, "a modulation has no 'dept'; did you mean 'depth'?"),
 ]
@@ -262,7 +263,7 @@ def test_controls_that_move_each_other_are_refused_with_their_path() -> None:
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-NAMES = st.sampled_from([*Row.__dataclass_fields__, "other"])
+NAMES = st.sampled_from([*ModulationRow.__dataclass_fields__, "other"])
 GOOD = st.sampled_from([ZOOM, "lfo", "walk", "sound", "onset", "control", "sine", 0.5, 1])
 
 
@@ -278,7 +279,7 @@ def test_whatever_is_read_is_held_or_refused(entries: list[Any]) -> None:
 
 def test_a_recall_that_moves_the_same_control_does_not_make_it_jump() -> None:
     controls, modulation = Controls(), Modulation()
-    swing = Row(ZOOM, "lfo", 0.4, shape="square", hertz=0.001, smooth=0.0)
+    swing = ModulationRow(ZOOM, "lfo", 0.4, shape="square", hertz=0.001, smooth=0.0)
     modulation.follow([swing])
     modulation.advance(0.02, 0.0, controls)
     assert controls.offsets[ZOOM] == pytest.approx(0.4)

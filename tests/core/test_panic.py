@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from liveflight.core.controls import CONTROLS
-from liveflight.core.panic import AGAIN, SAFE, Panic
+from liveflight.core.panic import DOUBLE_PRESS_S, SAFE, Panic
 
 
 def test_what_moves_or_bends_the_picture_is_at_its_default() -> None:
@@ -47,6 +47,8 @@ def test_twice_is_black_and_later_it_is_not() -> None:
     panic = Panic()
     assert panic.press(10.0) == SAFE
     black = {**SAFE, "show.blackout": True}
-    assert panic.press(10.0 + AGAIN) == black
-    assert panic.press(10.5 + AGAIN) == black, "whoever hammers the key does not want light"
-    assert panic.press(10.6 + 2 * AGAIN) == SAFE
+    assert panic.press(10.0 + DOUBLE_PRESS_S) == black
+    assert panic.press(10.5 + DOUBLE_PRESS_S) == black, (
+        "whoever hammers the key does not want light"
+    )
+    assert panic.press(10.6 + 2 * DOUBLE_PRESS_S) == SAFE

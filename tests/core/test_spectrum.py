@@ -32,7 +32,7 @@ def heard(
     spectrum, found = Spectrum(rate), []
     for end in range(block, len(sound) + 1, block):
         spectrum.hear(sound[end - block : end])
-        found.append((end / rate, spectrum.heard(gain)))
+        found.append((end / rate, spectrum.features(gain)))
     return found
 
 
@@ -131,8 +131,8 @@ def test_chords_that_change_are_onsets() -> None:
 def test_an_onset_is_told_once() -> None:
     spectrum = Spectrum(RATE)
     spectrum.hear(clicks(60, 2.2))
-    assert 0 < spectrum.heard().onset <= 1
-    assert spectrum.heard().onset == 0.0
+    assert 0 < spectrum.features().onset <= 1
+    assert spectrum.features().onset == 0.0
 
 
 # Blocks
@@ -145,5 +145,5 @@ def test_it_hears_the_same_however_the_samples_come(block: int) -> None:
     for start in range(0, len(sound), block):
         spectrum.hear(sound[start : start + block])
     whole.hear(sound)
-    assert spectrum.heard() == whole.heard()
-    assert whole.heard().level > 0
+    assert spectrum.features() == whole.features()
+    assert whole.features().level > 0

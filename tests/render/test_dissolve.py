@@ -9,7 +9,7 @@ from in_flight import STEM
 from kept_frames import KeptFrames
 
 from liveflight.app import App
-from liveflight.core.camera import DISSOLVE
+from liveflight.core.camera import DISSOLVE_S
 from liveflight.core.contracts import Value
 from liveflight.outputs.offscreen import Offscreen
 from liveflight.show.flight import Flight
@@ -66,7 +66,7 @@ def test_no_frame_of_a_morph_is_a_cut(before: Preset, after: Preset, seconds: fl
     way = np.abs(pictures[-1] - pictures[0]).mean()
     steps = np.abs(np.diff(pictures, axis=0)).mean((1, 2, 3))
     assert way > 5 * DITHER
-    assert steps.max() < 2 * way / (fps * DISSOLVE) + DITHER
+    assert steps.max() < 2 * way / (fps * DISSOLVE_S) + DITHER
     assert steps[-fps // 4 :].max() < DITHER, "it has an end"
 
 

@@ -13,7 +13,7 @@ from liveflight.controllers.osc.reader import Reader, Sender
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Ask, Beat, Mailbox, Nudge, Set, Trigger
-from liveflight.core.modulation import Row
+from liveflight.core.modulation import ModulationRow
 from liveflight.core.pad import CORNERS
 from liveflight.show.fault_reports import FaultReports
 from liveflight.show.flight import Flight, Loader
@@ -439,7 +439,7 @@ def test_what_is_flown_can_be_saved_and_recalled(flight: Flight) -> None:
 
 
 def test_a_preset_brings_its_modulation_and_takes_it_away(flight: Flight) -> None:
-    row = Row("camera.zoom", "lfo", 0.2, shape="square", smooth=0.0)
+    row = ModulationRow("camera.zoom", "lfo", 0.2, shape="square", smooth=0.0)
     flight.recall(Preset("a", {}, modulation=(row,)))
     assert flight.as_preset("mine").modulation == (row,)
     flight.advance(0.1)

@@ -14,7 +14,7 @@ from in_flight import DEEP, STEM, VGG, settle
 
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.mailbox import Set, Trigger
-from liveflight.core.modulation import Row
+from liveflight.core.modulation import ModulationRow
 from liveflight.core.panic import SAFE
 from liveflight.networks import Layer, Network, torchvision_models
 from liveflight.show.flight import Flight
@@ -113,7 +113,7 @@ def test_a_pad_at_a_corner_takes_over_and_is_left_through_layers_that_are_planne
 
 
 def test_undo_takes_back_a_panic_and_an_unsaved_look_with_it(flight: Flight) -> None:
-    swing = Row("camera.zoom", "lfo", 0.5)
+    swing = ModulationRow("camera.zoom", "lfo", 0.5)
     flight.recall(Preset("look", {DEEP: 1.0}, {"warp.swirl": 30.0}, (VGG, DEEP), (swing,)))
     flight.apply(
         [Set("camera.zoom", 3.0), Set("warp.kaleidoscope", 6), Set("show.autopilot", True)]

@@ -6,7 +6,7 @@ import pytest
 from in_flight import DEEP
 
 from liveflight.core.mailbox import Set, Trigger
-from liveflight.core.modulation import Row
+from liveflight.core.modulation import ModulationRow
 from liveflight.show import preset_saving
 from liveflight.show.flight import Flight
 from liveflight.storage import favourites, presets, stars
@@ -24,7 +24,7 @@ def test_a_saved_preset_is_the_look_and_not_where_modulation_has_it(
     flight: Flight, own: Path
 ) -> None:
     preset_saving.offer(flight, remote=False)
-    swing = Row("camera.zoom", "lfo", 0.5, shape="square", hertz=0.01, smooth=0.0)
+    swing = ModulationRow("camera.zoom", "lfo", 0.5, shape="square", hertz=0.01, smooth=0.0)
     flight.recall(Preset("look", {DEEP: 1.0}, {"camera.zoom": 2.0}, modulation=(swing,)))
     for _ in range(100):
         flight.advance(0.1)

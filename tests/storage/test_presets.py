@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Control
-from liveflight.core.modulation import Row
+from liveflight.core.modulation import ModulationRow
 from liveflight.show import start_flight
 from liveflight.storage import presets
 from liveflight.storage.presets import Preset, dump, parse
@@ -86,7 +86,10 @@ def test_a_whole_preset_comes_back() -> None:
         title='Quotes " and \\ backslashes',
         about="Grüße, 波",
         slot=42,
-        modulation=(Row("camera.zoom", "lfo", 0.2, beats=8.0), Row("camera.pan_x", "walk", 0.1)),
+        modulation=(
+            ModulationRow("camera.zoom", "lfo", 0.2, beats=8.0),
+            ModulationRow("camera.pan_x", "walk", 0.1),
+        ),
     )
     assert reread(preset) == preset
 
@@ -155,12 +158,12 @@ def test_only_a_version_is_a_preset_that_leaves_the_targets_alone() -> None:
 
 DEEP = "[" * 5000 + "]" * 5000
 BAD_TEXT = {
-    "empty": ("", "it says no version: write version = 1 in its first line"),
-    "no version": ('title = "x"', "it says no version: write version = 1 in its first line"),
+    "empty": ("", "it has no version: write version = 1 in its first line"),
+    "no version": ('title = "x"', "it has no version: write version = 1 in its first line"),
     "wrong version": ("version = 2", "version = 2: allowed is 1: a newer liveflight wrote it"),
     "version as text": ('version = "1"', "version = '1': allowed is 1: write version = 1"),
     "version mistyped": ("verison = 1", "no 'verison'; did you mean 'version'?"),
-    "version in a table": ("[camera]\nversion = 1", "it says no version: write version = 1"),
+    "version in a table": ("[camera]\nversion = 1", "it has no version: write version = 1"),
     "a cue list": (
         'version = 1\n[[cue]]\npreset = "reef"',
         "there is no 'cue': the file is a cue list, for --cues",
@@ -607,7 +610,9 @@ def test_dots_in_a_comment_are_no_deep_key(tmp_path: Path) -> None:
 
 
 def test_what_would_be_too_large_to_be_read_is_not_written(tmp_path: Path) -> None:
-    row = Row("camera.zoom", "lfo", 0.123456789, "triangle", 12.5, phase=0.25, smooth=0.123456789)
+    row = ModulationRow(
+        "camera.zoom", "lfo", 0.123456789, "triangle", 12.5, phase=0.25, smooth=0.123456789
+    )
     look = Preset("big", {}, modulation=(row,) * 32, about="\u00e9" * 500)
     assert presets.read(presets.write(look, tmp_path)).modulation == look.modulation
     longest = (Target("n" * 100, "l" * 100, 1),) * 99

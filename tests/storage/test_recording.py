@@ -14,7 +14,7 @@ from liveflight.storage import recording, recording_parts
 from liveflight.storage.cue_lists import Cue, CueList
 from liveflight.storage.presets import Preset
 from liveflight.storage.recording import Recording
-from liveflight.storage.recording_parts import Writer
+from liveflight.storage.recording_parts import PartWriter
 
 LOOK = Preset("look", {Target("vgg16", "conv4_1", 17): 1 / 3}, {"camera.zoom": 1.1})
 START = Recording(LOOK, {"show.freeze": True}, 7, 30.0, (96, 54), CueList("log", (Cue("a", 3.0),)))
@@ -113,7 +113,7 @@ def test_a_storm_of_answers_in_one_frame_is_read_again(tmp_path: Path) -> None:
 
 def test_a_log_of_nothing_to_fly_is_refused(tmp_path: Path) -> None:
     nothing = recording.header(replace(START, preset=Preset("nothing", {})))
-    with pytest.raises(LiveflightError, match="line 1: its preset excites nothing"):
+    with pytest.raises(LiveflightError, match="line 1: its preset has no target"):
         recording.read(log(tmp_path / "a.log", nothing))
     with pytest.raises(LiveflightError, match=r"^log \S+: there is no such file$"):
         recording.read(tmp_path / "none.log")
@@ -121,7 +121,7 @@ def test_a_log_of_nothing_to_fly_is_refused(tmp_path: Path) -> None:
 
 def parted(path: Path) -> list[Path]:
     """A log of a header and 30 frames, in parts of at most 500 bytes."""
-    writer = Writer(path, recording.header(START))
+    writer = PartWriter(path, recording.header(START))
     for number in range(30):
         writer.write(recording.frame(number / 10, [Set("camera.zoom", 1 + number / 100)], []))
     writer.close()
@@ -135,7 +135,7 @@ def _number(part: Path) -> int:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording_parts, "LARGEST", 500)
+    monkeypatch.setattr(recording_parts, "MAX_PART_BYTES", 500)
 
 
 @pytest.mark.usefixtures("small_parts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.mailbox import Set
 from liveflight.storage import cue_lists, favourites, presets, recording
 from liveflight.storage.presets import Preset
-from liveflight.storage.toml_text import decode, parse
+from liveflight.storage.toml_text import decode, dump, parse
 
 TEXT = 'version = 1\ntitle = "FM-Höhe"\n'
 ENCODED = {
@@ -126,3 +127,11 @@ def test_a_mistake_is_named_with_its_line_and_what_to_write(line: str) -> None:
 def test_texts_and_other_lines_mislead_nobody() -> None:
     with pytest.raises(LiveflightError, match=r"line 2, .*: a fraction has a point"):
         parse('title = "it\u2019s 1: = true"\nzoom = 1,5 # \u201cfast\u201d\nx = [1,2]')
+
+
+def test_what_is_written_is_read_again() -> None:
+    data = {
+        "text": "Grüße \" ' \\ \u2028", "numbers": [1e-300, 0.1, 1e22, -0.0], "whole": 2**63 - 1,
+        "table": {"rows": [{"a": 1}, {}], "text": "", "deeper": {"switch": True}}, "last": "value",
+    }  # fmt: skip
+    assert parse(dump(data)) == tomllib.loads(dump(data)) == data

@@ -110,7 +110,7 @@ class SoundInput:
         if self._source.rate != self._rate:
             self._begin()
         self._spectrum.hear(samples)
-        return self._spectrum.heard(self._gain)
+        return self._spectrum.features(self._gain)
 
     def _show(self) -> None:
         meters = {

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
-
-import tomlkit
 
 from liveflight.core.contracts import LiveflightError, nearest
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS
-from liveflight.storage import library
+from liveflight.storage import library, toml_text
 from liveflight.system import folders
 
 Sort = Literal["cc", "cc14", "note", "pitch"]
@@ -126,14 +124,9 @@ def write(text: str, path: Path) -> None:
 
 def dump(bindings: MidiMap) -> str:
     """The bindings as TOML text."""
-    document = tomlkit.document()
-    document["version"] = _VERSION
-    rows = tomlkit.aot()
+    rows = []
     for binding in bindings:
-        source = binding.source
-        row = tomlkit.table()
-        row.update({"port": source.port, "sort": source.sort, "channel": source.channel})
-        row.update({"number": source.number, "control": binding.control})
+        row = {**asdict(binding.source), "control": binding.control}
         if binding.value:
             row["value"] = binding.value
         if binding.turn != "absolute":
@@ -141,8 +134,7 @@ def dump(bindings: MidiMap) -> str:
         if binding.takeover != "pickup":
             row["takeover"] = binding.takeover
         rows.append(row)
-    document["binding"] = rows
-    return tomlkit.dumps(document)
+    return toml_text.dump({"version": _VERSION, "binding": rows})
 
 
 def parse(data: Mapping[str, Any]) -> MidiMap:

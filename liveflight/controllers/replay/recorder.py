@@ -14,7 +14,7 @@ from liveflight.core.mailbox import Mailbox, Message
 from liveflight.storage import recording
 from liveflight.storage.library import why
 from liveflight.storage.presets import Preset
-from liveflight.storage.recording_parts import Writer
+from liveflight.storage.recording_parts import PartWriter
 from liveflight.system.worker import Worker
 
 log = logging.getLogger("liveflight.controllers")
@@ -34,7 +34,7 @@ class FlightRecorder:
 
     def __init__(self, path: Path, start: recording.Recording) -> None:
         self._path, self._start = path, start
-        self._writer: Writer | None = None
+        self._writer: PartWriter | None = None
         self._disk: Worker[None] = Worker(True)
         self._lines: list[str] = []
         """What is not yet written, of so many letters."""
@@ -50,7 +50,7 @@ class FlightRecorder:
 
     def open(self, mailbox: Mailbox) -> None:
         try:
-            self._writer = Writer(self._path, recording.header(self._start))
+            self._writer = PartWriter(self._path, recording.header(self._start))
         except OSError as error:
             raise LiveflightError(f"log {self._path} cannot be written: {why(error)}") from error
         if self._writer.path != self._path:
@@ -95,7 +95,7 @@ class FlightRecorder:
                     writer.close()
             self._disk.close(0.0)
 
-    def _save(self, writer: Writer, *, last: bool = False) -> None:
+    def _save(self, writer: PartWriter, *, last: bool = False) -> None:
         """Hand over what is not yet written, unless the disk still has what was before."""
         if not self._disk.wait():
             if self._letters > _MOST:
@@ -122,7 +122,7 @@ class FlightRecorder:
         raise LiveflightError(f"log {self._path} ends at {self._flown:.0f} s: {reason}") from error
 
 
-def _write(writer: Writer, text: str, sync: bool) -> None:
+def _write(writer: PartWriter, text: str, sync: bool) -> None:
     writer.write(text)
     if sync:
         writer.sync()

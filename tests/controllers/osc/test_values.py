@@ -141,7 +141,9 @@ def test_there_is_no_step_of_a_text_or_a_trigger(row: Control) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_only_told_takes_nothing(row: Control, form: Form) -> None:
     for argument in (0.5, 1, True, "text", None):
-        with pytest.raises(LiveflightError, match=f"{row.key} = .*it tells, and cannot be set"):
+        with pytest.raises(
+            LiveflightError, match=f"{row.key} = .*it reports a state and cannot be set"
+        ):
             meant(row, form, argument)
     value = 29.5 if row.kind == "meter" else "2 of 3 steps"
     assert answer(row, "plain", value) == answer(row, "raw", value) == value

@@ -172,7 +172,7 @@ from liveflight.core.contracts import Target
 from liveflight.core.mailbox import Mailbox, Set
 from liveflight.storage.presets import Preset
 from liveflight.controllers.replay.recorder import FlightRecorder
-score_parts.LARGEST = 500
+score_parts.MAX_PART_BYTES = 500
 look = Preset("look", {Target("efficientnet_lite0", "stem", 3): 1.0})
 recorder = FlightRecorder(__import__("pathlib").Path(sys.argv[1]), score.Recording(look, {}, 7, 30.0))
 recorder.open(Mailbox())
