@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import moderngl
 
-from liveflight.core.camera import STILL, is_still
+from liveflight.core.camera import is_still
 from liveflight.core.contracts import LiveflightError, Warp
 from liveflight.render.passes import Pass, RenderTarget, Scaling
 from liveflight.render.warp import WarpPass
@@ -146,8 +145,7 @@ class CanvasRenderer:
 
     def _warm_up(self) -> None:
         """Draw once with every shader: drivers compile at first use, which would delay a frame."""
-        for flow in (0.0, 0.1):
-            self._warping.draw(self._spare, self.texture, replace(STILL, flow=flow), 0)
+        self._warping.warm_up(self._spare, self.texture)
         for scale in (0.5, 2.0):
             uniforms = {"axis": 0, "scale": scale, "offset": 0.0}
             self._resample.draw(self._spare.framebuffer, (0, 0, 2, 2), self.texture, uniforms)

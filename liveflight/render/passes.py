@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import moderngl
@@ -19,8 +20,10 @@ Viewport = tuple[int, int, int, int]
 _INCLUDE = re.compile(r'^#include "([\w.]+)"$', re.MULTILINE)
 
 
-def source(name: str) -> str:
+def source(name: str, generated: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return a shader's text with `#include "file"` lines replaced by those files, one level deep.
+
+    `generated` has texts of includes that are no files, by name.
 
     Raises LiveflightError where a file is missing or is not text."""
     try:
@@ -34,7 +37,8 @@ def source(name: str) -> str:
     def included(found: re.Match[str]) -> str:
         # The compiler's line numbers are then those of each file, not of the combined text.
         line = text.count("\n", 0, found.start()) + 2
-        return f"#line 1 1\n{source(found[1])}\n#line {line} 0"
+        part = generated.get(found[1]) or source(found[1])
+        return f"#line 1 1\n{part}\n#line {line} 0"
 
     return _INCLUDE.sub(included, text)
 
@@ -101,19 +105,24 @@ class Pass:
     """A compiled fragment shader, drawn as one triangle over a viewport."""
 
     def __init__(
-        self, ctx: moderngl.Context, name: str, *defined: str, smooth: bool = False
+        self,
+        ctx: moderngl.Context,
+        name: str,
+        *defined: str,
+        smooth: bool = False,
+        generated: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Compile the fragment shader in the file `name`.
 
         `defined`: macros that choose parts of it. `smooth`: the driver filters its texture, which
-        has mipmaps.
+        has mipmaps. `generated`: see `source`.
 
         Raises LiveflightError with the compiler's first error where it does not compile."""
         self._ctx = ctx
         try:
             self._program = ctx.program(
                 vertex_shader=source("fullscreen.vert"),
-                fragment_shader=_defining(defined, source(name)),
+                fragment_shader=_defining(defined, source(name, generated)),
             )
         except moderngl.Error as error:
             raise LiveflightError(f"shader {name}: {_first_error(str(error))}") from error

@@ -9,7 +9,7 @@ import pytest
 from handmade import ByHand
 from on_stage import TICK, Begin, grey
 
-from liveflight.core.ascent import LONGEST
+from liveflight.core.ascent import LONGEST_TICK_S
 
 pytestmark = pytest.mark.gl
 
@@ -92,7 +92,7 @@ def test_after_a_long_tick_the_picture_does_not_leap(begin: Begin) -> None:
     show.worker.finish()
     show.worker.hold = False
     show.frame()
-    assert show.engine.asked[-1][1].amount == pytest.approx(0.9 * LONGEST)
+    assert show.engine.asked[-1][1].amount == pytest.approx(0.9 * LONGEST_TICK_S)
 
 
 def test_freezing_holds_the_tick_in_flight(begin: Begin) -> None:

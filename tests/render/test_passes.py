@@ -13,7 +13,7 @@ from liveflight.system.resources import folder
 
 pytestmark = pytest.mark.gl
 
-SHADERS = sorted(folder("shaders").iterdir())
+SHADERS = sorted(path for path in folder("shaders").rglob("*") if path.is_file())
 FLAT = "#version 330 core\nout vec4 o;\nvoid main() {\n    o = vec4(1.0);\n}\n"
 
 
