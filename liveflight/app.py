@@ -213,7 +213,7 @@ class App:
         later = self.running and self._publisher.hurries
         self._publisher.publish(now, later)
         self.guard.run("the screenshot", self._note_saved)
-        self.frame_timer.end("tell")
+        self.frame_timer.end("publish")
         for watcher in self.watchers:
             watcher()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from liveflight.core.ascent import LONGEST_TICK_S, ascent
-from liveflight.core.contracts import LiveflightError, OutOfMemoryError
+from liveflight.core.contracts import LiveflightError, OutOfMemoryError, Size
 from liveflight.core.fault_guard import FaultGuard
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.loop.frame_pacer import FramePacer
@@ -100,7 +100,7 @@ class AscentScheduler:
         self._feedback_loop.begin(engine, self._flight.mix(), settings, self._feedback_loop.size)
         return True
 
-    def _fits(self, size: tuple[int, int]) -> bool:
+    def _fits(self, size: Size) -> bool:
         """Resize the canvas; return whether a tick can begin.
 
         `size`: width and height in pixels. Where the graphics memory has no room for it, a smaller

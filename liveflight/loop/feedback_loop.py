@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from liveflight.core.camera import STILL, is_still, then
-from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Warp
+from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, Warp
 from liveflight.core.noise import pink
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.canvas_transfer import CanvasTransfer, HostCopy, InteropError, choose
@@ -39,12 +39,12 @@ class FeedbackLoop:
     def __init__(
         self,
         ctx: moderngl.Context,
-        size: tuple[int, int],
+        size: Size,
         seed: int,
         worker: Worker[tuple[Canvas, float]],
         noise: Worker[Canvas],
         end_part: Callable[[str], None],
-        start: Callable[[tuple[int, int], int], Canvas] = pink,
+        start: Callable[[Size, int], Canvas] = pink,
         draw_over: DrawOver | None = None,
     ) -> None:
         """Make a canvas and draw its first picture.
@@ -82,7 +82,7 @@ class FeedbackLoop:
         self._start_from(start(size, seed))
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Return the width and height of the canvas in pixels."""
         return self._renderer.size
 
@@ -109,7 +109,7 @@ class FeedbackLoop:
         self._transfer, reason = choose(self._ctx, engine.device, engine.stream)
         return reason
 
-    def resize(self, size: tuple[int, int]) -> None:
+    def resize(self, size: Size) -> None:
         """Give the canvas this width and height.
 
         Raises LiveflightError, and changes nothing, where the GPU has no room for it."""
@@ -117,7 +117,7 @@ class FeedbackLoop:
             self._transfer.forget()
             self._renderer.resize(size)
 
-    def begin(self, engine: Engine, mix: Mix, ascent: Ascent, size: tuple[int, int]) -> None:
+    def begin(self, engine: Engine, mix: Mix, ascent: Ascent, size: Size) -> None:
         """Begin a tick: resize the canvas, warp it to the camera's pose, and start the ascent."""
         self.resize(size)
         self.settle()

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liveflight.core.contracts import Canvas
+from liveflight.core.contracts import Canvas, Size
 from liveflight.core.controls import Controls
 from liveflight.core.noise import pink
 from liveflight.media import image_file
 from liveflight.media.video_source import Capture, OfflineVideo, VideoSource
-from liveflight.render.image_blend import Fit, ImageBlend
+from liveflight.render.image_blend import ImageBlend
+from liveflight.render.present import Fit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ class ImageSource:
         """Return the camera's newest frame, else the image, uint8 (H, W, 3); None for neither."""
         return self._image if self._newest is None else self._newest
 
-    def start(self, size: tuple[int, int], seed: int) -> Canvas:
+    def start(self, size: Size, seed: int) -> Canvas:
         """Return a first canvas of this width and height.
 
         It shows the image, else the camera's newest frame, else noise. May be called from any

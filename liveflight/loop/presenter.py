@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from liveflight.core.contracts import Output
+from liveflight.core.contracts import Output, Size
 from liveflight.core.frame_counter import FrameCounter
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.present import Fit, PresentPass
@@ -71,7 +71,7 @@ class Presenter:
         output.framebuffer.read_into(self._frame, viewport=whole, components=3, alignment=1)
         return self._frame[::-1] if output.bottom_up else self._frame
 
-    def picture(self, size: tuple[int, int]) -> np.ndarray:
+    def picture(self, size: Size) -> np.ndarray:
         """Return the picture without dimming and text: uint8 (H, W, 3), row 0 at the top."""
         return self._present.picture(self._feedback_loop.view(), size)
 

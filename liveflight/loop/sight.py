@@ -17,7 +17,7 @@ import numpy as np
 
 from liveflight import networks
 from liveflight.core.attention import Attention
-from liveflight.core.contracts import LiveflightError, Target, Value
+from liveflight.core.contracts import LiveflightError, Size, Target, Value
 from liveflight.core.mailbox import Mailbox, Message, Set
 from liveflight.loop.image_source import ImageSource
 from liveflight.show import filter_ranking
@@ -183,7 +183,7 @@ class _Evaluator:
         answers = self._answers.ask(seen, [layer])[layer]
         return _Evaluation(place, answers, time.perf_counter() - start)
 
-    def _prepare(self, name: str, size: tuple[int, int]) -> None:
+    def _prepare(self, name: str, size: Size) -> None:
         from liveflight.engines.responses import Answers
 
         if self._key == (name, size):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from liveflight.core.contracts import Canvas, LiveflightError
+from liveflight.core.contracts import Canvas, LiveflightError, Size
 from liveflight.core.noise import opaque
 from liveflight.media import file_kind
 
@@ -112,7 +112,7 @@ def _too_large(path: Path, pixels: str) -> LiveflightError:
     )
 
 
-def canvas(picture: np.ndarray, size: tuple[int, int]) -> Canvas:
+def canvas(picture: np.ndarray, size: Size) -> Canvas:
     """Return the picture as a canvas of this width and height, scaled to fill it and cropped."""
     fitted = ImageOps.fit(Image.fromarray(picture), size, Image.Resampling.LANCZOS)
     return opaque(np.asarray(fitted, np.float32) / 255)

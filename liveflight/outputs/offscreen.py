@@ -8,7 +8,7 @@ from typing import Any
 
 import moderngl
 
-from liveflight.core.contracts import Event, LiveflightError
+from liveflight.core.contracts import Event, LiveflightError, Size
 from liveflight.outputs import before_gl
 
 
@@ -20,7 +20,7 @@ class Offscreen:
     bottom_up = False
     vsync = False
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: Size) -> None:
         """Open a framebuffer of this width and height in pixels."""
         self.ctx = _standalone_context()
         limit = self.ctx.info["GL_MAX_TEXTURE_SIZE"]
@@ -35,7 +35,7 @@ class Offscreen:
         self._open = True
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         return self._size
 
     @property

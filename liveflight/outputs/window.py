@@ -15,7 +15,7 @@ from typing import Literal
 
 import moderngl
 
-from liveflight.core.contracts import Event, KeyPress, LiveflightError, Pointer, Quit
+from liveflight.core.contracts import Event, KeyPress, LiveflightError, Pointer, Quit, Size
 from liveflight.outputs import before_gl, has_display
 
 # Read when pygame is imported or SDL starts. Values that the user has set are kept.
@@ -92,7 +92,7 @@ class Window:
     """Whether `show` waits for the display, as reported by the driver."""
 
     def __init__(
-        self, size: tuple[int, int] = (1280, 720), *, fullscreen: bool = False, display: int = 0
+        self, size: Size = (1280, 720), *, fullscreen: bool = False, display: int = 0
     ) -> None:
         """Open a window of this width and height on a display, numbered from 0."""
         before_gl()
@@ -120,7 +120,7 @@ class Window:
         self._follow_size()
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         return self._size
 
     @property
@@ -235,7 +235,7 @@ def _start_display() -> None:
         ) from error
 
 
-def _desktop_size(display: int) -> tuple[int, int]:
+def _desktop_size(display: int) -> Size:
     sizes = pygame.display.get_desktop_sizes()
     if not 0 <= display < len(sizes):
         allowed = "the only one is 0" if len(sizes) == 1 else f"allowed are 0 to {len(sizes) - 1}"
@@ -257,7 +257,7 @@ def _ask_for_gl() -> None:
 
 
 def _set_mode(
-    size: tuple[int, int], flags: int, display: int | None = None, vsyncs: Sequence[int] = (1, 0)
+    size: Size, flags: int, display: int | None = None, vsyncs: Sequence[int] = (1, 0)
 ) -> bool:
     """Open or change the window; return whether it waits for the display.
 
@@ -286,7 +286,7 @@ def _context() -> moderngl.Context:
         raise _no_gl(error) from error
 
 
-def _max_size(ctx: moderngl.Context) -> tuple[int, int]:
+def _max_size(ctx: moderngl.Context) -> Size:
     """Return the largest width and height that this context can draw and has textures for."""
     side = min(ctx.info["GL_MAX_TEXTURE_SIZE"], ctx.info["GL_MAX_RENDERBUFFER_SIZE"])
     width, height = ctx.info["GL_MAX_VIEWPORT_DIMS"]

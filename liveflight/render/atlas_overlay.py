@@ -9,6 +9,7 @@ from functools import partial
 import moderngl
 import numpy as np
 
+from liveflight.core.contracts import Size
 from liveflight.core.grid import Page, type_size
 from liveflight.render import atlas_page
 from liveflight.render.hud import margin
@@ -27,7 +28,7 @@ class AtlasOverlay:
         page: Page,
         said: str,
         framebuffer: moderngl.Framebuffer,
-        size: tuple[int, int],
+        size: Size,
         bottom_up: bool,
     ) -> None:
         """Draw a page for an output of this width and height, and a line of text.
@@ -62,7 +63,7 @@ class AtlasOverlay:
         name: Hashable,
         find: Callable[[], np.ndarray | None],
         framebuffer: moderngl.Framebuffer,
-        size: tuple[int, int],
+        size: Size,
         bottom_up: bool,
     ) -> int:
         """Draw a thumbnail in the top left corner, two lines of the HUD high.

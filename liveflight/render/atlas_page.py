@@ -10,7 +10,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.grid import Grid, Keys, Page, type_size
 from liveflight.render.hud import face, plain
 
@@ -88,7 +88,7 @@ def card(page: Page) -> np.ndarray:
     return np.asarray(canvas)
 
 
-def card_corner(grid: Grid, cursor: int, card: tuple[int, int]) -> tuple[int, int]:
+def card_corner(grid: Grid, cursor: int, card: Size) -> tuple[int, int]:
     """Return the top left corner of a card of this width and height.
 
     The card is below the tiles if there is room, else over those furthest from the cursor."""
@@ -105,7 +105,7 @@ def card_corner(grid: Grid, cursor: int, card: tuple[int, int]) -> tuple[int, in
     return left, max(grid.size[1] - grid.below - height - above, 0)
 
 
-def toast(text: str, size: tuple[int, int]) -> np.ndarray:
+def toast(text: str, size: Size) -> np.ndarray:
     """Return a line of text for an output of this size; an empty picture for an empty text."""
     if not text:
         return np.empty((0, 0, 4), np.uint8)

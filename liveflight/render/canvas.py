@@ -7,7 +7,7 @@ from collections.abc import Callable
 import moderngl
 
 from liveflight.core.camera import is_still
-from liveflight.core.contracts import LiveflightError, Warp
+from liveflight.core.contracts import LiveflightError, Size, Warp
 from liveflight.render.passes import Pass, RenderTarget, Scaling
 from liveflight.render.warp import WarpPass
 
@@ -18,7 +18,7 @@ class CanvasRenderer:
     It begins as mid grey. The seen picture may lag behind the canvas: `renew` can keep the previous
     picture, which `blend` then brings towards the new one."""
 
-    def __init__(self, ctx: moderngl.Context, size: tuple[int, int]) -> None:
+    def __init__(self, ctx: moderngl.Context, size: Size) -> None:
         """Make a canvas of this width and height in pixels.
 
         Raises LiveflightError where this GPU has no such texture."""
@@ -33,7 +33,7 @@ class CanvasRenderer:
         self._canvas.framebuffer.clear(0.5, 0.5, 0.5, 1.0)
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Return the width and height in pixels."""
         return self._canvas.size
 
@@ -86,7 +86,7 @@ class CanvasRenderer:
         self._warping.draw(self._view, seen.texture, warp, self._frames)
         return self._view.texture
 
-    def resize(self, size: tuple[int, int]) -> None:
+    def resize(self, size: Size) -> None:
         """Resample the picture to another width and height; another aspect ratio stretches it.
 
         Raises LiveflightError, and changes nothing, where this GPU has no such texture."""
@@ -111,7 +111,7 @@ class CanvasRenderer:
         for part in (self._warping, self._blending, self._resample):
             part.release()
 
-    def _targets(self, size: tuple[int, int]) -> list[RenderTarget]:
+    def _targets(self, size: Size) -> list[RenderTarget]:
         """Make four render targets of this size, or none."""
         largest = self._ctx.info["GL_MAX_TEXTURE_SIZE"]
         if not all(2 <= side <= largest for side in size):

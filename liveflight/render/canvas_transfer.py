@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import Canvas
+from liveflight.core.contracts import Canvas, Size
 from liveflight.render.cuda_interop import (
     HYBRID,
     INSTALL,
@@ -144,9 +144,7 @@ def _pattern(seed: int) -> np.ndarray:
     return (values.reshape(height, width, 4) / 1024).astype(np.float16)
 
 
-def read_picture(
-    framebuffer: moderngl.Framebuffer, size: tuple[int, int], *, bottom_up: bool
-) -> np.ndarray:
+def read_picture(framebuffer: moderngl.Framebuffer, size: Size, *, bottom_up: bool) -> np.ndarray:
     """Return a framebuffer's picture at this size: uint8 (H, W, 3), row 0 at the top.
 
     `bottom_up`: row 0 of the framebuffer is the bottom of the picture. Read a window's before it is

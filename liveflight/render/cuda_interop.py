@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import Canvas, LiveflightError
+from liveflight.core.contracts import Canvas, LiveflightError, Size
 
 INSTALL = "pip install 'cuda-bindings>=12.9.4,!=13.0.0,!=13.0.1,!=13.0.2,<14'"
 """Command that installs working bindings: those just before 12.9.4 and 13.0.3 give null handles."""
@@ -76,7 +76,7 @@ class Cudart:
 class DeviceMemory:
     """A canvas on the device: half (H, W, 4), C-contiguous."""
 
-    def __init__(self, cudart: Cudart, size: tuple[int, int], stream: int) -> None:
+    def __init__(self, cudart: Cudart, size: Size, stream: int) -> None:
         self.size = size
         self.pointer: int = cudart.call("cudaMalloc", size[0] * size[1] * _PIXEL_BYTES)
         self._stream = stream
@@ -159,7 +159,7 @@ class CudaImage:
         if memory:
             self._free(memory)
 
-    def _fitting(self, size: tuple[int, int]) -> DeviceMemory:
+    def _fitting(self, size: Size) -> DeviceMemory:
         if self._memory is None or self._memory.size != size:
             memory = DeviceMemory(self._cudart, size, self._stream)
             old, self._memory = self._memory, memory

@@ -12,6 +12,7 @@ import moderngl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from liveflight.core.contracts import Size
 from liveflight.render.passes import Pass, Viewport, blending
 from liveflight.system.worker import Worker
 
@@ -19,7 +20,7 @@ Place = Literal["corner", "centre"]
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _Row = list[str]
-_Key = tuple[tuple[str, ...], tuple[int, int]]
+_Key = tuple[tuple[str, ...], Size]
 """Lines, and the output's width and height."""
 
 _MAX_RELEASE_WAIT_S = 1.0
@@ -69,7 +70,7 @@ class Hud:
         self,
         lines: Sequence[str],
         framebuffer: moderngl.Framebuffer,
-        size: tuple[int, int],
+        size: Size,
         *,
         bottom_up: bool,
         place: Place = "corner",
@@ -147,7 +148,7 @@ class Hud:
         self._panels[place] = _Panel(key, texture, width, height)
 
 
-def rasterised(lines: Sequence[str], size: tuple[int, int], place: Place) -> np.ndarray:
+def rasterised(lines: Sequence[str], size: Size, place: Place) -> np.ndarray:
     """Return the panel for an output of this width and height.
 
     uint8 (h, w, 2), row 0 at the top, never larger than the output: brightness of the text, and
@@ -167,7 +168,7 @@ def rasterised(lines: Sequence[str], size: tuple[int, int], place: Place) -> np.
     return np.dstack([glow, np.maximum(glow, np.asarray(cover))])
 
 
-def _fitted(rows: Sequence[_Row], room: tuple[int, int], em: int) -> _Text:
+def _fitted(rows: Sequence[_Row], room: Size, em: int) -> _Text:
     """Return the rows in the largest type and the fewest blocks that fit into `room`, in pixels."""
     for smaller in range(em, _MIN_EM_PX - 1, -1):
         for most in range(1, _MAX_BLOCKS + 1):
@@ -226,12 +227,12 @@ def _columns(block: Sequence[_Row], font: _Font, gap: int) -> tuple[list[int], i
     return starts, max([right, *alone])
 
 
-def _em(size: tuple[int, int]) -> int:
+def _em(size: Size) -> int:
     """Return the type size in pixels for an output of this size."""
     return max(round(size[1] / 40), 12)
 
 
-def margin(size: tuple[int, int]) -> int:
+def margin(size: Size) -> int:
     """Return the distance from the output's edge in pixels."""
     return max(size[1] // 50, 1)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import moderngl
 import numpy as np
 from PIL import Image
 
 from liveflight.render import mesa_fences
 from liveflight.render.passes import Pass
-
-Fit = Literal["cover", "contain"]
+from liveflight.render.present import Fit
 
 
 class ImageBlend:

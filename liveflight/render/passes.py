@@ -10,7 +10,7 @@ from typing import Any
 
 import moderngl
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.render import mesa_fences
 from liveflight.system.resources import folder
 
@@ -59,7 +59,7 @@ def _first_error(message: str) -> str:
 class RenderTarget:
     """An RGBA16F texture and the framebuffer that draws into it."""
 
-    def __init__(self, ctx: moderngl.Context, size: tuple[int, int]) -> None:
+    def __init__(self, ctx: moderngl.Context, size: Size) -> None:
         """Make a target of this width and height in pixels; its first contents are undefined.
 
         Raises LiveflightError where the graphics memory cannot hold it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import moderngl
 import numpy as np
 
+from liveflight.core.contracts import Size
 from liveflight.render.passes import Pass
 from liveflight.system.worker import Worker
 
@@ -58,7 +59,7 @@ class Pictures:
         shown = self._shown.get(name)
         return shown.key if shown else None
 
-    def size(self, name: str) -> tuple[int, int]:
+    def size(self, name: str) -> Size:
         """Return the width and height of the picture shown now; (0, 0) for none."""
         shown = self._shown.get(name)
         return shown.texture.size if shown and shown.texture else (0, 0)
@@ -68,7 +69,7 @@ class Pictures:
         name: str,
         corner: Corner,
         framebuffer: moderngl.Framebuffer,
-        size: tuple[int, int],
+        size: Size,
         *,
         bottom_up: bool,
     ) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.passes import Pass, RenderTarget, Scaling, blending
 
@@ -29,7 +29,7 @@ class Rectangle(NamedTuple):
     width: int
     height: int
 
-    def within(self, size: tuple[int, int]) -> Rectangle:
+    def within(self, size: Size) -> Rectangle:
         """Return the part inside an output of this width and height."""
         left, top = max(self.left, 0), max(self.top, 0)
         right = min(self.left + self.width, size[0])
@@ -37,7 +37,7 @@ class Rectangle(NamedTuple):
         return Rectangle(left, top, right - left, bottom - top)
 
 
-def placed(canvas: tuple[int, int], output: tuple[int, int], fit: Fit) -> Rectangle:
+def placed(canvas: Size, output: Size, fit: Fit) -> Rectangle:
     """Return where the whole canvas lies on the output, centred.
 
     `cover` fills the output and crops the canvas; `contain` shows all of it and leaves bars. Sizes
@@ -68,7 +68,7 @@ class PresentPass:
         self,
         texture: moderngl.Texture,
         framebuffer: moderngl.Framebuffer,
-        size: tuple[int, int],
+        size: Size,
         *,
         bottom_up: bool,
         fit: Fit = "cover",
@@ -101,7 +101,7 @@ class PresentPass:
             self._down.draw(framebuffer, where, between.texture, {**down, "left": left})
         framebuffer.viewport = (0, 0, *size)
 
-    def dim(self, framebuffer: moderngl.Framebuffer, size: tuple[int, int], factor: float) -> None:
+    def dim(self, framebuffer: moderngl.Framebuffer, size: Size, factor: float) -> None:
         """Multiply the brightness of the drawn frame by 0..2.
 
         Takes a fraction of the time of drawing again. It does not dither, so it suits a factor near
@@ -110,7 +110,7 @@ class PresentPass:
         with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):  # the alpha stays
             self._dim.draw(framebuffer, (0, 0, *size), None, {"factor": min(factor, 2.0)})
 
-    def picture(self, texture: moderngl.Texture, size: tuple[int, int]) -> np.ndarray:
+    def picture(self, texture: moderngl.Texture, size: Size) -> np.ndarray:
         """Return the picture at this width and height: uint8 (H, W, 3), row 0 at the top."""
         with ExitStack() as made:
             colour = self._ctx.texture(size, 4)
@@ -139,7 +139,7 @@ class PresentPass:
         self._down.release()
         self._dim.release()
 
-    def _between_of(self, size: tuple[int, int]) -> RenderTarget:
+    def _between_of(self, size: Size) -> RenderTarget:
         """Return the target between the two passes, as wide as the output.
 
         It is made anew only when a size changes. Where the GPU cannot make one so wide, it has
@@ -150,7 +150,7 @@ class PresentPass:
             self._between, self._wanted = made, size
         return self._between
 
-    def _made(self, size: tuple[int, int]) -> RenderTarget:
+    def _made(self, size: Size) -> RenderTarget:
         width, height = min(size[0], self._ctx.info["GL_MAX_TEXTURE_SIZE"]), size[1]
         while True:
             try:

@@ -56,7 +56,7 @@ def test_the_parts_of_a_frame_are_timed(begin: Begin) -> None:
     show.app.frame_timer.exact = True
     show.frame(2)
     parts = show.app.frame_timer.seconds
-    assert list(parts) == ["control", "warp", "hand-over", "ascent", "present", "show", "tell"]
+    assert list(parts) == ["control", "warp", "hand-over", "ascent", "present", "show", "publish"]
     assert all(seconds >= 0 for seconds in parts.values())
 
 

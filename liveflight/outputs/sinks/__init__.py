@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.outputs.sinks.png_folder import PngFolder
 from liveflight.outputs.sinks.video_encoding import Soundtrack
 from liveflight.outputs.sinks.video_file import VideoFile
@@ -14,7 +14,7 @@ from liveflight.storage.new_files import IfTaken
 
 def open_sink(
     path: str | Path,
-    size: tuple[int, int],
+    size: Size,
     fps: float,
     sound: Soundtrack | None = None,
     if_taken: IfTaken = "next",

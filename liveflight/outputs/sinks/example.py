@@ -7,7 +7,7 @@ in tests/outputs/sinks/test_frame_sink.py, which checks every sink against the c
 
 from __future__ import annotations
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.outputs.sinks.frame_sink import FrameSink, Picture, check_picture
 
 
@@ -16,7 +16,7 @@ class ExampleSink(FrameSink):
 
     name = "the example sink"
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: Size) -> None:
         """Take frames of this width and height.
 
         Raises LiveflightError for a size that the sink cannot take."""

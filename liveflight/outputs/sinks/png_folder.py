@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.outputs.sinks.frame_sink import FrameSink, Picture, cannot_write, check_picture
 from liveflight.storage import new_files
 from liveflight.storage.new_files import IfTaken
@@ -21,7 +21,7 @@ class PngFolder(FrameSink):
 
     name = "the folder of pictures"
 
-    def __init__(self, path: Path, size: tuple[int, int]) -> None:
+    def __init__(self, path: Path, size: Size) -> None:
         """Make the folder `path` for pictures of this width and height."""
         self.path, self._shape = path, (size[1], size[0], 3)
         self._frames = 0

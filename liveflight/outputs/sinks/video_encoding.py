@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.system import ffmpeg
 
 
@@ -22,7 +22,7 @@ class Soundtrack:
 
 
 def command(
-    program: str, path: Path, size: tuple[int, int], fps: float, sound: Soundtrack | None
+    program: str, path: Path, size: Size, fps: float, sound: Soundtrack | None
 ) -> list[str]:
     """Return the command that reads raw RGB pictures of this width and height from its stdin.
 

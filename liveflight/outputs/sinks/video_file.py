@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.outputs.sinks.frame_sink import (
     FrameSink,
     Picture,
@@ -42,7 +42,7 @@ class VideoFile(FrameSink):
     def __init__(
         self,
         path: Path,
-        size: tuple[int, int],
+        size: Size,
         fps: float,
         sound: Soundtrack | None = None,
         if_taken: IfTaken = "next",
