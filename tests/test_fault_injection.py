@@ -1,5 +1,7 @@
-"""Whatever part of a frame fails, the flight goes on: it is reported once and counted, the last
-good picture stays and moves, and the part works again once its fault is gone.
+"""The flight goes on whatever part of a frame fails.
+
+A fault is reported once and counted. The last good picture stays and moves. The part works again
+once its fault is gone.
 """
 
 from __future__ import annotations

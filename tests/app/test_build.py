@@ -27,7 +27,7 @@ pytestmark = pytest.mark.gl
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    """What `build` gets for an engine."""
+    """Return the engine that `build` gets."""
     fake = FakeEngine()
     monkeypatch.setattr(engines, "load", lambda *_, **named: fake)
     return fake

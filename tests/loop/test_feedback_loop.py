@@ -34,7 +34,7 @@ class Flown:
         self._age = 0
 
     def frame(self, warp: Warp, frames: int) -> np.ndarray:
-        """The picture after one more frame; ticks arrive `frames` frames after they began."""
+        """Return the next frame; ticks arrive `frames` frames after they began."""
         feedback_loop, began = self.feedback_loop, False
         self.worker.hold = frames > 0
         self._age += 1
@@ -83,7 +83,7 @@ def begin(ctx: moderngl.Context) -> Iterator[Begin]:
 
 
 def blob(x: float, y: float, radius: float = 0.07) -> Canvas:
-    """A soft round spot at this place, in picture heights from the middle."""
+    """Return a soft round spot at this place, in picture heights from the middle."""
     width, height = SIZE
     columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     away = np.hypot((columns - width / 2) / height - x, (height / 2 - rows) / height - y)

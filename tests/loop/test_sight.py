@@ -1,4 +1,4 @@
-"""The autopilot follows what is seen."""
+"""The autopilot follows what the camera sees."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Show:
         self.now += 0.25
 
     def fly(self, seconds: float) -> list[int]:
-        """The filters that were flown, one after the other."""
+        """Return the filters that were flown, in order."""
         flown: list[int] = []
         for _ in range(round(seconds * 4)):
             self.frame()

@@ -72,7 +72,7 @@ def test_deep_greys_keep_all_their_shades(tmp_path: Path, levels: np.ndarray, su
 
 
 def profile(space: bytes, pcs: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC profile, version 2."""
+    """Return an ICC profile, version 2."""
     kind = {b"RGB ": b"mntr", b"GRAY": b"mntr", b"CMYK": b"prtr"}[space]
     head = struct.pack(">4xII4s4s4s12x4s28x3I48x", 0, 0x02100000, kind, space, pcs, b"acsp",
                        0xF6D6, 0x10000, 0xD32D)  # fmt: skip

@@ -59,7 +59,7 @@ def opened() -> Iterator[Callable[[Capture | OfflineVideo], Capture | OfflineVid
 
 
 def colour_of(frame: np.ndarray | None) -> int:
-    """The number of the film's picture that it is, upright and in full."""
+    """Return which of the film's pictures this is, checked to be upright and complete."""
     assert frame is not None and frame.shape == (HEIGHT, WIDTH, 3)
     return next(n for n, colour in enumerate(COLOURS) if np.abs(frame - still(colour)).max() <= 2)
 
@@ -147,7 +147,7 @@ LOSSLESS = ["-c:v", "ffv1"]
 
 
 def made(path: Path, *arguments: str) -> Path:
-    """A file made by ffmpeg."""
+    """Make a file with ffmpeg."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *arguments, str(path)]
     subprocess.run(command, check=True)
     return path

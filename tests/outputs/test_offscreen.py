@@ -22,7 +22,7 @@ InThread = Callable[[Callable[[], T]], T]
 
 @pytest.fixture
 def in_thread() -> Iterator[InThread]:
-    """A new context becomes its thread's current one: elsewhere, so other tests keep theirs."""
+    """Run work on another thread: a new context becomes the current one of its thread."""
     with ThreadPoolExecutor(1) as pool:
         yield lambda work: pool.submit(work).result()
 

@@ -26,7 +26,7 @@ Flight = Callable[..., np.ndarray]
 
 @pytest.fixture
 def flown(ctx: moderngl.Context) -> Iterator[Flight]:
-    """What becomes of a canvas, (H, W, 3), under warps, one after the other."""
+    """Return what becomes of a canvas, (H, W, 3), under these warps in order."""
     flights: list[CanvasRenderer] = []
 
     def fly(canvas: np.ndarray, *warps: Warp) -> np.ndarray:
@@ -51,7 +51,7 @@ def noise(width: int = 7, height: int = 5) -> np.ndarray:
 
 
 def camera(zoom: float, degrees: float, x: float, y: float) -> np.ndarray:
-    """The picture zoomed, turned clockwise, moved by (x, y) heights; as new place to old place."""
+    """Return the map from new to old places: zoomed, turned clockwise, moved by (x, y) heights."""
     angle = math.radians(degrees)
     turn = np.array(
         [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]], np.float64
@@ -67,7 +67,7 @@ def picture_coordinates(width: int, height: int) -> tuple[np.ndarray, np.ndarray
 
 
 def looked_up(warp: Warp, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the places x, y take their colour from: the definition, in float64 and by angles."""
+    """Return where the places x, y take their colour from: the definition, in float64 by angles."""
     if warp.mirror_x:
         x = -abs(x)
     if warp.mirror_y:
@@ -97,7 +97,7 @@ def catmull_rom(t: np.ndarray) -> list[np.ndarray]:
 
 
 def sampled(canvas: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Catmull-Rom of the mirrored canvas at places in pixels, within its four nearest pixels."""
+    """Return Catmull-Rom samples of the mirrored canvas, clamped to the four nearest pixels."""
     height, width = canvas.shape[:2]
     column = width - abs(column % (2 * width) - width) - 0.5
     row = height - abs(row % (2 * height) - height) - 0.5
@@ -114,7 +114,7 @@ def sampled(canvas: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarr
 
 
 def reference(canvas: np.ndarray, warp: Warp) -> np.ndarray:
-    """warp.frag in numpy, float64."""
+    """Do what warp.frag does, in numpy and float64."""
     if warp.folded < 1:
         plain = replace(warp, mirror_x=False, mirror_y=False, kaleidoscope=0, folded=1.0)
         without, folded = reference(canvas, plain), reference(canvas, replace(warp, folded=1.0))

@@ -33,8 +33,9 @@ def look(**settings: Value) -> Preset:
 
 
 def recalled(before: Preset, after: Preset, fps: int, seconds: float) -> np.ndarray:
-    """The pictures, 0..255, from a second look's recall on: its morph takes `seconds`, and the
-    flight lasts one second more."""
+    """Return the pictures, 0..255, from the recall of a second preset on.
+
+    Its morph takes `seconds`, and the flight lasts one second more."""
     shown = KeptFrames()
     flight = Flight(Loader(FakeEngine, background=False), seed=0)
     flight.recall(before)

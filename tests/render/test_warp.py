@@ -32,7 +32,7 @@ vec2 shift_effect(vec2 p, float height) {
 
 @pytest.fixture
 def shaders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the shaders to add to."""
+    """Return the folder of effects in a copy of the shaders."""
     copy = tmp_path / "shaders"
     shutil.copytree(folder("shaders"), copy)
     monkeypatch.setattr(passes, "folder", lambda name: tmp_path / name)

@@ -1,4 +1,4 @@
-"""Targets, and what tests of flights do again and again. The fixtures are conftest's."""
+"""Targets and helpers for tests of flights; the fixtures are in conftest."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ VGG = Target("vgg16", "conv4_1", 17)
 
 
 def fire(flight: Flight, *keys: str) -> Target:
-    """Where the flight goes after these triggers of the mix."""
+    """Return where the flight goes after these triggers of the mix."""
     flight.apply([Trigger(f"mix.{key}") for key in keys])
     assert not flight.reports.counts
     return flight.target_selector.here
 
 
 def settle(loader: Loader) -> None:
-    """Waits until what is loaded beside the frame loop has come or failed."""
+    """Wait until the loader's job has ended."""
     assert loader._work.wait(60)

@@ -1,4 +1,4 @@
-"""An app on an output of the tests' own, and what tests ask of it."""
+"""An app on an output for tests, and pictures to recognise."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ class Show:
         self.now = 100.0
 
     def frame(self, frames: int = 1) -> np.ndarray:
-        """Flies on; the last picture shown, as float64."""
+        """Fly on; return the last picture shown, as float64."""
         for _ in range(frames):
             self.now += TICK
             self.app.frame(self.now)
         return self.stage.shown[-1].astype(np.float64)
 
     def save(self) -> None:
-        """Flies on until the screenshot asked for has been saved, or cannot be."""
+        """Fly on until the requested screenshot has been saved or has failed."""
         self.frame()
         worker = self.app._screenshots._worker
         assert not worker.busy or worker.wait(60)
@@ -117,7 +117,7 @@ def grey(level: float, size: tuple[int, int] = CANVAS) -> Canvas:
 
 
 def sunrise(size: tuple[int, int] = CANVAS) -> Canvas:
-    """Bright above, dark below, reddish at the left: no turn or flip of it is the same."""
+    """Return a picture bright above, dark below, reddish at the left: no turn or flip is alike."""
     picture = np.full((size[1], size[0], 3), 0.1)
     picture[: size[1] // 3] = 0.9
     picture[:, : size[0] // 4, 1:] = 0.0
@@ -125,7 +125,7 @@ def sunrise(size: tuple[int, int] = CANVAS) -> Canvas:
 
 
 def rises(picture: np.ndarray) -> bool:
-    """Whether a picture, 0..255, is the sunrise, upright."""
+    """Return whether a picture, 0..255, is the upright sunrise."""
     height, width = picture.shape[:2]
     green = picture[..., 1].astype(float)
     above, below = green[: height // 4, width // 2 :], green[height // 2 :, width // 2 :]

@@ -29,7 +29,7 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and devices of PO
 
 
 def picture(number: int) -> Picture:
-    """Upper half bright, lower half dark, the left quarter a colour that tells the number."""
+    """Return a picture bright above and dark below, with the number as colour at the left."""
     made = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     made[: HEIGHT // 2], made[HEIGHT // 2 :] = 230, 30
     made[:, : WIDTH // 4] = (20 * number, 128, 240 - 20 * number)
@@ -41,7 +41,7 @@ def noise(seed: int) -> Picture:
 
 
 def decoded(path: Path) -> Picture:
-    """uint8 (N, H, W, 3): every frame of a video, by ffmpeg, which must not complain."""
+    """Return every frame of a video, uint8 (N, H, W, 3); ffmpeg must not complain."""
     raw = [FFMPEG, "-loglevel", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     done = subprocess.run(raw, capture_output=True, check=True, stdin=subprocess.DEVNULL)
     assert done.stderr == b""
@@ -49,7 +49,7 @@ def decoded(path: Path) -> Picture:
 
 
 def decoded_quietly(path: Path) -> Picture:
-    """What can be had of a video that breaks off."""
+    """Return the decodable frames of a video that breaks off."""
     raw = [FFMPEG, "-loglevel", "quiet", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     done = subprocess.run(raw, capture_output=True, stdin=subprocess.DEVNULL)
     whole = len(done.stdout) // (WIDTH * HEIGHT * 3) * (WIDTH * HEIGHT * 3)
@@ -169,7 +169,7 @@ except KeyboardInterrupt:
 
 
 def start_writer(path: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
-    """A process of its own session that has written 200 pictures, and its ffmpeg."""
+    """Start a process in its own session; return it, with 200 pictures written, and its ffmpeg."""
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, path],
         stdout=subprocess.PIPE,
@@ -333,7 +333,7 @@ def test_places_that_cannot_be_written(tmp_path: Path, name: str, said: str) -> 
 
 
 def sound(path: Path, seconds: float) -> Path:
-    """A 1 kHz tone as a WAV."""
+    """Write a 1 kHz tone as a WAV."""
     tone = f"sine=frequency=1000:duration={seconds}"
     subprocess.run([FFMPEG, "-loglevel", "error", "-f", "lavfi", "-i", tone, path], check=True)
     return path
@@ -358,7 +358,7 @@ def test_a_video_has_the_sound_of_the_file_as_long_as_its_pictures(
 
 
 def channels(path: Path, count: int) -> Path:
-    """A WAV of a 440 Hz tone, 0.3 s long, in `count` channels that have no places."""
+    """Write a 440 Hz tone of 0.3 s in `count` channels without speaker positions."""
     tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(13230) / 44100)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(count)
