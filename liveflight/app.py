@@ -83,11 +83,11 @@ class App:
         self.controllers = OpenControllers(self.mailbox, report, self.guard, background=live)
         clocks = self.frame_pacer, self.frame_timer, self.frame_counter
         self._publisher = Publisher(flight, self.controllers, *clocks)
-        self._keyboard = Keyboard(self.mailbox, flight.controls)
-        self._camera = Camera()
-        self._screenshots = Screenshots(background=live)
+        self.keyboard = Keyboard(self.mailbox, flight.controls)
+        self.camera = Camera()
+        self.screenshots = Screenshots(background=live)
         video = open_video(options.camera, options.fps, live=live)
-        self._image_source = ImageSource(output.ctx, flight.controls, options.image, video)
+        self.image_source = ImageSource(output.ctx, flight.controls, options.image, video)
         self.feedback_loop = FeedbackLoop(
             output.ctx,
             canvas(options, "cpu"),
@@ -95,24 +95,24 @@ class App:
             worker or Worker(live, _ASCENT_NICENESS),
             Worker(live and worker is None, _ASCENT_NICENESS),
             self.frame_timer.end,
-            self._image_source.start,
-            self._image_source.lay,
+            self.image_source.start,
+            self.image_source.lay,
         )
         if not options.replay:  # a recording has what was seen
             selector, weights = flight.target_selector, weights_of(options)
-            sight = Sight(selector, self._image_source, weights, report, live)
+            sight = Sight(selector, self.image_source, weights, report, live)
             self.controllers.add(sight, "sight")
         self._ascent_scheduler = AscentScheduler(
             flight, self.feedback_loop, self.frame_pacer, self.frame_timer, self._listen, self.guard
         )
-        self._presenter = Presenter(output, flight, self.feedback_loop, self.frame_counter)
+        self.presenter = Presenter(output, flight, self.feedback_loop, self.frame_counter)
         self.overlay = Overlay(
             output, flight, self.frame_counter, self.frame_pacer, self.mailbox, background=live
         )
-        self._events = OutputEvents(self._keyboard, self.overlay, self.guard, self._quit)
+        self._events = OutputEvents(self.keyboard, self.overlay, self.guard, self._quit)
         self._toggles_fullscreen = False
         flight.on("show.reseed", self.feedback_loop.reseed)
-        flight.on("show.screenshot", lambda: self._screenshots.write(self.picture()))
+        flight.on("show.screenshot", lambda: self.screenshots.write(self.picture()))
         preset_saving.offer(flight, remote=options.remote_save)
         flight.on("show.fullscreen", self._toggle_fullscreen)
         flight.on("show.quit", self._quit)
@@ -134,7 +134,7 @@ class App:
             self.frame_timer.end("rest")
         run("the output's events", self._events.take, self.output)
         run("the canvas's size", self.frame_pacer.fit_canvas)
-        run("the camera's picture", self._image_source.look, now)
+        run("the camera's picture", self.image_source.look, now)
         self.controllers.poll(now)
         self._listen()
         if self._toggles_fullscreen:  # between frames: it may lose what is drawn
@@ -145,7 +145,7 @@ class App:
         if dt and self.flight.flying:
             run("the camera's motion", self._move, dt)
             self._ascent_scheduler.ascend(dt, began)
-        if run("the picture", self._presenter.draw, self.output, dt):  # else the last one stays
+        if run("the picture", self.presenter.draw, self.output, dt):  # else the last one stays
             run("the overlay", self._finish, dt, wait)
             if self.output.vsync:
                 run("memory clean-up", self._collect_garbage)
@@ -156,17 +156,17 @@ class App:
     def close(self) -> None:
         """Release everything but the sinks; may be called twice."""
         self.controllers.close()
-        self._screenshots.close()
+        self.screenshots.close()
         self.feedback_loop.close()
-        self._image_source.close()
+        self.image_source.close()
         self.flight.loader.close()
-        self._presenter.release()
+        self.presenter.release()
         self.overlay.release()
         self.output.close()
 
     def picture(self) -> np.ndarray:
         """Return the picture without dimming and text: uint8 (H, W, 3), row 0 at the top."""
-        return self._presenter.picture(self.output.size)
+        return self.presenter.picture(self.output.size)
 
     def _listen(self) -> None:
         """Apply waiting messages: before a tick, before the frame and before it is shown."""
@@ -177,11 +177,11 @@ class App:
 
     def _move(self, dt: float) -> None:
         width, height = self.feedback_loop.size
-        self.feedback_loop.move(self._camera.warp(self.flight.controls, dt, width / height), dt)
+        self.feedback_loop.move(self.camera.warp(self.flight.controls, dt, width / height), dt)
 
     def _finish(self, dt: float, wait: Callable[[float], None] | None) -> None:
         """Draw the overlay, wait until the frame is due, and apply the latest brightness."""
-        output, picker = self.output, self._keyboard.picker
+        output, picker = self.output, self.keyboard.picker
         self.guard.run("the HUD", self.overlay.draw, output, self.controllers, picker, dt)
         if wait:
             output.ctx.finish()
@@ -192,7 +192,7 @@ class App:
         if not (self.running and self._publisher.hurries):
             self._listen()
         self.frame_timer.end("control")
-        self._presenter.dim(output, dt)
+        self.presenter.dim(output, dt)
         self.frame_timer.end("present")
 
     def _collect_garbage(self) -> None:
@@ -201,7 +201,7 @@ class App:
 
     def _show(self) -> None:
         if self.sinks:
-            picture = self._presenter.frame(self.output)
+            picture = self.presenter.frame(self.output)
             for sink in self.sinks:
                 self.guard.run(sink.name, sink.write, picture)
         self.output.show()
@@ -218,7 +218,7 @@ class App:
             watcher()
 
     def _note_saved(self) -> None:
-        if saved := self._screenshots.saved():
+        if saved := self.screenshots.saved():
             self.flight.note(saved)
 
     def _toggle_fullscreen(self) -> None:

@@ -59,23 +59,23 @@ PARTS = {
     "looking ahead": Part("flight.target_selector", "prefetch_next"),
     "the governor": Part("app.frame_pacer", "displayed"),
     "the canvas's size": Part("app.frame_pacer", "fit_canvas"),
-    "the camera's motion": Part("app._camera", "warp"),
-    "the camera's picture": Part("app._image_source", "look"),
+    "the camera's motion": Part("app.camera", "warp"),
+    "the camera's picture": Part("app.image_source", "look"),
     "the feedback loop moves": Part("app.feedback_loop", "move"),
     "a tick begins": Part("app.feedback_loop", "begin"),
     "a tick arrives": Part("app.feedback_loop", "arrive"),
     "the picture grows": Part("app.feedback_loop", "grow"),
     "the picture is looked at": Part("app.feedback_loop", "view"),
-    "the canvas is warped": Part("app.feedback_loop._renderer", "warp", lines=2),
+    "the canvas is warped": Part("app.feedback_loop.renderer", "warp", lines=2),
     "the canvas is read": Part("app.feedback_loop", "_read"),
-    "the canvas is renewed": Part("app.feedback_loop._renderer", "renew"),
+    "the canvas is renewed": Part("app.feedback_loop.renderer", "renew"),
     "the engine": Part("engine", "step"),
-    "present": Part("app._presenter._present", "draw", draws=True),
+    "present": Part("app.presenter.present_pass", "draw", draws=True),
     "overlay": Part("app.overlay", "draw"),
     "the output's events": Part("stage", "events"),
     "the output": Part("stage", "show", draws=True),
     "publishing": Part("flight", "values"),
-    "screenshots": Part("app._screenshots", "saved"),
+    "screenshots": Part("app.screenshots", "saved"),
 }
 
 
@@ -267,7 +267,7 @@ def test_a_hud_that_fails_midway_leaves_the_canvas_alone(
     """Blending that stayed on would mix the canvas with what was there before."""
     show = begin()
     show.frame(4)
-    hud = show.app.overlay._hud
+    hud = show.app.overlay.hud
     broken = Broken.__new__(Broken)
     broken.works, broken.error, broken.raised, broken.worked = hud._pass.draw, None, 0, 0
     monkeypatch.setattr(hud._pass, "draw", broken)
@@ -324,7 +324,7 @@ def test_one_key_that_fails_costs_no_other(
     begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show = begin()
-    keyboard = show.app._keyboard
+    keyboard = show.app.keyboard
     press = keyboard.press
 
     def pressed(event: KeyPress) -> None:
@@ -365,7 +365,7 @@ def test_no_thread_is_started_in_mid_show(
     begin: Callable[..., Show], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show = begin()
-    show.app.feedback_loop._worker.close(1)
+    show.app.feedback_loop.worker.close(1)
     show.frame(2)
 
     def refuse(thread: threading.Thread) -> None:

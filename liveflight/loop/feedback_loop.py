@@ -62,10 +62,10 @@ class FeedbackLoop:
         self.since = 0.0
         """Seconds of flight since the last tick began."""
         self._ctx = ctx
-        self._renderer = CanvasRenderer(ctx, size)
+        self.renderer = CanvasRenderer(ctx, size)
         self._engine: Engine | None = None
         self._transfer: CanvasTransfer = HostCopy()
-        self._worker, self._noise = worker, noise
+        self.worker, self._noise = worker, noise
         self._end_part = end_part
         self._start, self._draw_over = start, draw_over
         self._span = 0.0
@@ -84,12 +84,12 @@ class FeedbackLoop:
     @property
     def size(self) -> Size:
         """Return the width and height of the canvas in pixels."""
-        return self._renderer.size
+        return self.renderer.size
 
     @property
     def ticking(self) -> bool:
         """Return whether a tick is running."""
-        return self._worker.busy
+        return self.worker.busy
 
     def move(self, warp: Warp, dt: float) -> None:
         """Add the camera's motion in a frame of `dt` seconds."""
@@ -115,7 +115,7 @@ class FeedbackLoop:
         Raises LiveflightError, and changes nothing, where the GPU has no room for it."""
         if size != self.size:
             self._transfer.forget()
-            self._renderer.resize(size)
+            self.renderer.resize(size)
 
     def begin(self, engine: Engine, mix: Mix, ascent: Ascent, size: Size) -> None:
         """Begin a tick: resize the canvas, warp it to the camera's pose, and start the ascent."""
@@ -127,12 +127,12 @@ class FeedbackLoop:
         self._end_part("hand-over")
         self.steps = ascent.steps
         self._slow = self._unwanted = False
-        self._worker.submit(partial(_timed, engine, canvas, mix, ascent))
+        self.worker.submit(partial(_timed, engine, canvas, mix, ascent))
 
     def settle(self) -> None:
         """Warp the canvas to the camera's pose. Not allowed while a tick is running."""
         if not is_still(self._pending):
-            self._renderer.warp(self._pending)
+            self.renderer.warp(self._pending)
             self._pending = STILL
 
     def arrive(self, patience: float) -> bool:
@@ -140,33 +140,33 @@ class FeedbackLoop:
 
         The result of a tick that began in this frame is seen at once. A longer one is blended in
         over the time it took. Raises what the ascent raised; the canvas then stays as it was."""
-        arrived = self._worker.wait(patience)
+        arrived = self.worker.wait(patience)
         self._end_part("ascent")
         if not arrived:
             return False
         self.ticks += 1
-        canvas, self.duration = self._worker.result()
+        canvas, self.duration = self.worker.result()
         if not self._unwanted:
             self._put(canvas, seen=not self._slow)
             if self._draw_over:
-                self._renderer.tint(partial(self._draw_over, seconds=self._span))
+                self.renderer.tint(partial(self._draw_over, seconds=self._span))
             self._lag = self.since if self._slow else self._lag
             self._end_part("hand-over")
         return True
 
     def grow(self, dt: float) -> None:
         """Blend the seen picture towards the canvas for `dt` seconds."""
-        self._renderer.blend(dt / self._lag if self._lag > dt else 1.0)
+        self.renderer.blend(dt / self._lag if self._lag > dt else 1.0)
         self._lag -= dt
 
     def view(self) -> moderngl.Texture:
         """Return the picture from the camera's pose; valid until another method is called."""
         self._take_noise()
-        return self._renderer.view(self._pending)
+        return self.renderer.view(self._pending)
 
     def still(self) -> moderngl.Texture:
         """Return the picture from the pose of the last tick, without drawing."""
-        return self._renderer.view(STILL)
+        return self.renderer.view(STILL)
 
     def reseed(self) -> None:
         """Start again from new noise, different every time, as soon as it has been made."""
@@ -185,21 +185,21 @@ class FeedbackLoop:
             self.reseed()
 
     def _start_from(self, canvas: Canvas) -> None:
-        self._renderer.blend(1.0)
+        self.renderer.blend(1.0)
         self._put(canvas, seen=True)
         self._pending, self._unwanted = STILL, True
 
     def _read(self) -> Canvas:
         try:
-            return self._transfer.read(self._renderer.texture)
+            return self._transfer.read(self.renderer.texture)
         except InteropError:  # a copy through the host always works
             self._fall_back_to_host()
-            return self._transfer.read(self._renderer.texture)
+            return self._transfer.read(self.renderer.texture)
 
     def _put(self, canvas: Canvas, *, seen: bool) -> None:
         write = partial(self._transfer.write, canvas=canvas)
         try:
-            self._renderer.renew(write, seen=seen)
+            self.renderer.renew(write, seen=seen)
         except InteropError:
             self._fall_back_to_host()
             raise
@@ -210,10 +210,10 @@ class FeedbackLoop:
 
     def close(self) -> None:
         """Release everything after the running tick has ended; may be called twice."""
-        self._worker.close(_MAX_CLOSE_WAIT_S)
+        self.worker.close(_MAX_CLOSE_WAIT_S)
         self._noise.close(_MAX_CLOSE_WAIT_S)
         self._transfer.release()
-        self._renderer.release()
+        self.renderer.release()
 
 
 def _timed(engine: Engine, canvas: Canvas, mix: Mix, ascent: Ascent) -> tuple[Canvas, float]:

@@ -45,8 +45,8 @@ class Overlay:
         frame."""
         self.browser = AtlasBrowser(mailbox, lambda: flight.target_selector.flown)
         self.search = Search(mailbox, self.browser)
-        self._view = AtlasOverlay(output.ctx, background)
-        self._view.warm_up(output.framebuffer)
+        self.atlas = AtlasOverlay(output.ctx, background)
+        self.atlas.warm_up(output.framebuffer)
         self._pointed = False
         """Whether the mouse pointer is shown for the atlas."""
         self._saying = "", 0
@@ -54,8 +54,8 @@ class Overlay:
         self._toast, self._toast_age_s = "", 0.0
         """The latest message or trouble since the atlas was opened, and its age."""
         self._flight, self._frame_counter, self._frame_pacer = flight, frame_counter, frame_pacer
-        self._hud = Hud(output.ctx, background)
-        self._hud.warm_up(output.framebuffer)
+        self.hud = Hud(output.ctx, background)
+        self.hud.warm_up(output.framebuffer)
         self._lines: list[str] = []
         self._hud_age_s = HUD_INTERVAL_S
         self._troubles = 0
@@ -80,15 +80,15 @@ class Overlay:
             if self._hud_age_s >= HUD_INTERVAL_S or not dt:
                 self._hud_age_s, self._lines = 0.0, self.lines(controllers)
             indent = self._thumbnail(output)
-            self._hud.draw(self._lines, where, size, bottom_up=up, indent=indent)
+            self.hud.draw(self._lines, where, size, bottom_up=up, indent=indent)
         if self.search.open:
-            self._hud.draw(self.search.lines(), where, size, bottom_up=up, place="centre")
+            self.hud.draw(self.search.lines(), where, size, bottom_up=up, place="centre")
         elif picker.open:
             listed = picker.lines(self._flight.values())
             listed += controllers.lines()  # the list covers the HUD with MIDI learn's prompt
-            self._hud.draw(listed, where, size, bottom_up=up, place="centre")
+            self.hud.draw(listed, where, size, bottom_up=up, place="centre")
         elif controls.flag("show.help"):
-            self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
+            self.hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
 
     def lines(self, controllers: OpenControllers) -> list[str]:
         """Return the HUD's lines.
@@ -126,9 +126,9 @@ class Overlay:
             self._saying, self._toast = self._said, ""
         if browser.open:
             size, up = output.size, output.bottom_up
-            self._view.draw(browser.page(size), self._news(dt), output.framebuffer, size, up)
+            self.atlas.draw(browser.page(size), self._news(dt), output.framebuffer, size, up)
         else:
-            self._view.close()
+            self.atlas.close()
         return browser.open
 
     @property
@@ -153,8 +153,8 @@ class Overlay:
             return 0
         here, find = target_selector.here, self.browser.thumbnails.of
         size, up = output.size, output.bottom_up
-        return self._view.thumbnail(here, lambda: find(here), output.framebuffer, size, up)
+        return self.atlas.thumbnail(here, lambda: find(here), output.framebuffer, size, up)
 
     def release(self) -> None:
-        self._view.release()
-        self._hud.release()
+        self.atlas.release()
+        self.hud.release()

@@ -29,8 +29,8 @@ class Presenter:
             feedback_loop,
             frame_counter,
         )
-        self._present = PresentPass(output.ctx)
-        self._present.warm_up(output.framebuffer)
+        self.present_pass = PresentPass(output.ctx)
+        self.present_pass.warm_up(output.framebuffer)
         self._master = self._drawn = 1.0
         """Brightness of the last frame, and the brightness with which this one was drawn."""
         self._frame = np.empty((0, 0, 3), np.uint8)
@@ -42,7 +42,7 @@ class Presenter:
         fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
         moved = self._flight.guard.run("the motion of the picture", self._feedback_loop.view)
         self._drawn = self._faded(dt)
-        self._present.draw(
+        self.present_pass.draw(
             moved or self._feedback_loop.still(),
             output.framebuffer,
             output.size,
@@ -57,7 +57,7 @@ class Presenter:
         """Correct the drawn frame for changes of the brightness since `draw`."""
         self._master = self._faded(dt)
         if self._drawn and self._master != self._drawn:
-            self._present.dim(output.framebuffer, output.size, self._master / self._drawn)
+            self.present_pass.dim(output.framebuffer, output.size, self._master / self._drawn)
 
     def frame(self, output: Output) -> np.ndarray:
         """Return the finished frame, with dimming and text: uint8 (H, W, 3), row 0 at the top.
@@ -73,10 +73,10 @@ class Presenter:
 
     def picture(self, size: Size) -> np.ndarray:
         """Return the picture without dimming and text: uint8 (H, W, 3), row 0 at the top."""
-        return self._present.picture(self._feedback_loop.view(), size)
+        return self.present_pass.picture(self._feedback_loop.view(), size)
 
     def release(self) -> None:
-        self._present.release()
+        self.present_pass.release()
 
     def _faded(self, dt: float) -> float:
         """Return the brightness of this frame as of now, with gradual blackouts."""

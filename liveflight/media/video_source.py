@@ -33,22 +33,22 @@ _UPRIGHT = "scale=w='max(1,round(iw*sar*{0}))':h='max(1,round(ih*{0}))':flags=ar
 )
 """Filter that scales frames to that size, with square pixels."""
 
-_MAX_RATE_HZ = 40
+MAX_RATE_HZ = 40
 """Frames per second that a show takes: all of a camera's 30, every second one of 60."""
 
-_RATE_FILTERS = (
-    f"select='isnan(prev_selected_t)+gte(abs(t-prev_selected_t),1/{_MAX_RATE_HZ})'",
-    f"settb=1/{_MAX_RATE_HZ}",
+RATE_FILTERS = (
+    f"select='isnan(prev_selected_t)+gte(abs(t-prev_selected_t),1/{MAX_RATE_HZ})'",
+    f"settb=1/{MAX_RATE_HZ}",
     "setpts=N",
 )
 """Filters that pass each frame once and at once, whatever rate the file claims.
 
-Browsers and phones claim thousands per second. The frames are then numbered at `_MAX_RATE_HZ`."""
+Browsers and phones claim thousands per second. The frames are then numbered at `MAX_RATE_HZ`."""
 
 _MAX_FRAME_SIDE_PX = 16384
 """Pixels that a side of a frame may have."""
 
-_RETRY_S = (0.5, 8.0)
+RETRY_S = (0.5, 8.0)
 """Seconds until a lost source is opened again, at first and at most."""
 
 HUNG_S = 10.0
@@ -76,7 +76,7 @@ class Capture:
         self._source = source
         self._newest: deque[np.ndarray] = deque(maxlen=1)
         self._ends = threading.Event()
-        self._stream: Stream | None = None
+        self.stream: Stream | None = None
         self._frames, self._seen = 0, -1
         """Number of frames until now, and at the last call of `newest`."""
         self._since = 0.0
@@ -87,35 +87,35 @@ class Capture:
         self._thread.start()
 
     def newest(self, now: float) -> np.ndarray | None:
-        if self._frames != self._seen or self._stream is None:
+        if self._frames != self._seen or self.stream is None:
             self._seen, self._since = self._frames, now
         elif now - self._since > HUNG_S:
             self._since, self._hung = now, True
             with self._lock:
-                if self._stream:
-                    self._stream.stop()
+                if self.stream:
+                    self.stream.stop()
         return self._newest.pop() if self._newest else None
 
     def close(self) -> None:
         """End the thread and its process; may be called twice."""
         self._ends.set()
         with self._lock:
-            if self._stream:
-                self._stream.stop()
+            if self.stream:
+                self.stream.stop()
         self._thread.join(2.0)
 
     def _run(self) -> None:
-        wait, lost = _RETRY_S[0], False
+        wait, lost = RETRY_S[0], False
         while not self._ends.is_set():
             reason, frames = self._watch(lost)
             lost = lost and not frames
             if frames and not self._hung:
-                wait = _RETRY_S[0]
+                wait = RETRY_S[0]
             if not lost and not self._ends.is_set():
                 log.warning("camera %s: %s; it is tried again", self._source, reason)
                 lost = True
             self._ends.wait(wait)
-            wait = min(2 * wait, _RETRY_S[1])
+            wait = min(2 * wait, RETRY_S[1])
 
     def _watch(self, lost: bool) -> tuple[str, int]:
         """Read frames until there are no more; return the reason and their number."""
@@ -124,20 +124,20 @@ class Capture:
             with self._lock:
                 if self._ends.is_set():
                     return "closed", 0
-                self._stream = Stream(self._source, ["-re"], *_RATE_FILTERS, rate=_MAX_RATE_HZ)
-            while (frame := self._stream.read()) is not None:
+                self.stream = Stream(self._source, ["-re"], *RATE_FILTERS, rate=MAX_RATE_HZ)
+            while (frame := self.stream.read()) is not None:
                 if lost and not frames:
                     log.warning("camera %s: it is back", self._source)
                 frames += 1
                 self._newest.append(frame)
                 self._frames += 1
-            reason = self._stream.reason()
+            reason = self.stream.reason()
             return f"no picture for {HUNG_S:.0f} s" if self._hung else reason, frames
         except Exception as error:  # no process, file or memory is available now
             return (str(error) if isinstance(error, LiveflightError) else repr(error)), frames
         finally:
             with self._lock:
-                stream, self._stream = self._stream, None
+                stream, self.stream = self.stream, None
             if stream:  # without the lock: closing may hang in a driver
                 with contextlib.suppress(OSError):
                     stream.close()
@@ -149,17 +149,17 @@ class OfflineVideo:
     def __init__(self, source: str, fps: float) -> None:
         """Open the source for a flight at `fps`. Raises LiveflightError where it cannot."""
         self._source, self._fps, self._read = source, fps, 0
-        self._stream = Stream(source, [], f"fps={ffmpeg.rate(fps)}")
-        self._watch = ffmpeg.Watch(self._stream._process)
+        self.stream = Stream(source, [], f"fps={ffmpeg.rate(fps)}")
+        self._watch = ffmpeg.Watch(self.stream.process)
 
     def newest(self, now: float) -> np.ndarray | None:
         """Return the frame for `now`. Raises LiveflightError where the source breaks off."""
         frame = None
         while self._read <= round(now * self._fps):
             with self._watch:
-                frame = self._stream.read()
+                frame = self.stream.read()
             if frame is None:
-                reason = self._stream.reason()
+                reason = self.stream.reason()
                 if self._watch.killed:
                     reason = f"no picture for {ffmpeg.PATIENCE:g} s"
                 raise LiveflightError(f"camera {self._source!r}: {reason}")
@@ -168,7 +168,7 @@ class OfflineVideo:
 
     def close(self) -> None:
         self._watch.close()
-        self._stream.close()
+        self.stream.close()
 
 
 class Stream:
@@ -191,7 +191,7 @@ class Stream:
             *("-c:v", "ppm", "-f", "image2pipe", "pipe:1"),
         ]
         try:
-            self._process = child_process.start(
+            self.process = child_process.start(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._messages
             )
         except OSError as error:
@@ -200,13 +200,13 @@ class Stream:
 
     def read(self) -> np.ndarray | None:
         """Return the next frame, uint8 (H, W, 3); None at the end."""
-        assert self._process.stdout is not None
+        assert self.process.stdout is not None
         ffmpeg.trim(self._messages)
-        return _ppm(self._process.stdout)
+        return _ppm(self.process.stdout)
 
     def reason(self) -> str:
         """Return why the frames ended."""
-        self._process.wait()
+        self.process.wait()
         self._messages.seek(0)
         messages = self._messages.read(ffmpeg.SAID).decode(errors="replace")
         return ffmpeg_errors.explained(messages, self._source)
@@ -214,14 +214,14 @@ class Stream:
     def stop(self) -> None:
         """End the frames; may be called while another thread reads."""
         with contextlib.suppress(OSError):
-            self._process.kill()
+            self.process.kill()
 
     def close(self) -> None:
         """End the process and release its pipes; may be called twice."""
         self.stop()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         self._messages.close()
 
 

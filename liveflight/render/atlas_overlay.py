@@ -21,7 +21,7 @@ class AtlasOverlay:
 
     def __init__(self, ctx: moderngl.Context, background: bool = False) -> None:
         """Prepare pictures on another thread where `background` is set, else at once."""
-        self._pictures = Pictures(ctx, background)
+        self.pictures = Pictures(ctx, background)
 
     def draw(
         self,
@@ -34,7 +34,7 @@ class AtlasOverlay:
         """Draw a page for an output of this width and height, and a line of text.
 
         Framebuffer and viewport are left as by `Pictures.draw`."""
-        pictures, pitch = self._pictures, page.grid.pitch
+        pictures, pitch = self.pictures, page.grid.pitch
         tiles = replace(page, cursor=0, caption=())
         shown = pictures.get("tiles", tiles, partial(atlas_page.whole, page))
         pictures.get("cursor", pitch, partial(atlas_page.frame, pitch))
@@ -56,7 +56,7 @@ class AtlasOverlay:
 
     def close(self) -> None:
         """Release the memory of the page."""
-        self._pictures.forget("tiles", "cursor", "card", "toast")
+        self.pictures.forget("tiles", "cursor", "card", "toast")
 
     def thumbnail(
         self,
@@ -71,14 +71,14 @@ class AtlasOverlay:
         `find`, called on another thread, returns the thumbnail of that name. Return the pixels that
         it takes from the HUD's line."""
         side = round(4.4 * type_size(size))
-        self._pictures.get("thumbnail", (name, side), lambda: atlas_page.thumbnail(find(), side))
-        width, _ = self._pictures.size("thumbnail")
+        self.pictures.get("thumbnail", (name, side), lambda: atlas_page.thumbnail(find(), side))
+        width, _ = self.pictures.size("thumbnail")
         corner = margin(size), margin(size)
-        self._pictures.draw("thumbnail", corner, framebuffer, size, bottom_up=bottom_up)
+        self.pictures.draw("thumbnail", corner, framebuffer, size, bottom_up=bottom_up)
         return width and width + margin(size) // 2
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
-        self._pictures.warm_up(framebuffer)
+        self.pictures.warm_up(framebuffer)
 
     def release(self) -> None:
-        self._pictures.release()
+        self.pictures.release()

@@ -17,7 +17,7 @@ from liveflight.render.hud import face, plain
 ACCENT = (255, 208, 0)
 """Colour of the cursor and the stars: thumbnails are less saturated."""
 _BRIGHT, _DIM = (245, 245, 245), (160, 164, 172)
-_CARD_SIDE_PX = 64
+CARD_SIDE_PX = 64
 """Side of the card's thumbnail, or a divisor of it: whole multiples stay sharp."""
 _BACKING = (10, 11, 14)
 _COVER, _THIN_COVER = 225, 110
@@ -64,7 +64,7 @@ def card(page: Page) -> np.ndarray:
     """Return the card: the thumbnail under the cursor, enlarged, and its caption."""
     em = type_size(page.grid.size)
     thumbnails = _thumbnails(page)
-    side = _CARD_SIDE_PX * max(round(min(page.grid.size) / 240), 2) if thumbnails is not None else 0
+    side = CARD_SIDE_PX * max(round(min(page.grid.size) / 240), 2) if thumbnails is not None else 0
     big = round(1.15 * em)
     lines = [(text, big if index else em) for index, text in enumerate(map(plain, page.caption))]
     width = max(side, *(math.ceil(face(type).getlength(text)) for text, type in lines))

@@ -18,22 +18,22 @@ class ImageBlend:
         self._ctx = ctx
         self._pass = Pass(ctx, "seed.frag", smooth=True)
         self._driver_mipmaps = not mesa_fences.needed(ctx)
-        self._texture: moderngl.Texture | None = None
+        self.texture: moderngl.Texture | None = None
 
     def show(self, picture: np.ndarray) -> None:
         """Take this picture: uint8 (H, W, 3), row 0 at the top."""
         picture = self._reduced(picture)
         size = (picture.shape[1], picture.shape[0])
-        new = self._texture is None or self._texture.size != size
+        new = self.texture is None or self.texture.size != size
         if new:
             made = self._ctx.texture(size, 3, alignment=1)  # if this fails, the old one stays
-            if self._texture:
-                self._texture.release()
-            self._texture = made
-        assert self._texture
-        self._texture.write(np.ascontiguousarray(picture))
+            if self.texture:
+                self.texture.release()
+            self.texture = made
+        assert self.texture
+        self.texture.write(np.ascontiguousarray(picture))
         if new or self._driver_mipmaps:  # moderngl has no other way to allocate mipmaps
-            self._texture.build_mipmaps()
+            self.texture.build_mipmaps()
         else:
             self._write_mipmaps(Image.fromarray(picture))
 
@@ -42,13 +42,13 @@ class ImageBlend:
 
         `cover` fills the framebuffer with the picture; `contain` shows all of it and leaves the
         rest of the framebuffer unchanged."""
-        if self._texture is None or share <= 0:
+        if self.texture is None or share <= 0:
             return
         width, height = framebuffer.size
-        wider = (width / height) / (self._texture.width / self._texture.height)
+        wider = (width / height) / (self.texture.width / self.texture.height)
         across = max(wider, 1.0) if fit == "contain" else min(wider, 1.0)
         uniforms = {"size": (width, height), "reach": (across, across / wider), "share": share}
-        self._pass.lay(framebuffer, (0, 0, width, height), self._texture, uniforms)
+        self._pass.lay(framebuffer, (0, 0, width, height), self.texture, uniforms)
 
     def _reduced(self, picture: np.ndarray) -> np.ndarray:
         """Return the picture, reduced to the largest texture size if necessary."""
@@ -62,15 +62,15 @@ class ImageBlend:
 
     def _write_mipmaps(self, image: Image.Image) -> None:
         """Write the mipmaps from the host: drawing them would need fences, see `mesa_fences`."""
-        assert self._texture
+        assert self.texture
         for level in range(1, max(image.size).bit_length()):
             half = (max(image.width // 2, 1), max(image.height // 2, 1))
             even = (half[0] * 2, half[1] * 2) == image.size
             image = image.reduce(2) if even else image.resize(half, Image.Resampling.BOX)
-            self._texture.write(image.tobytes(), level=level)
+            self.texture.write(image.tobytes(), level=level)
 
     def release(self) -> None:
         self._pass.release()
-        if self._texture:
-            self._texture.release()
-            self._texture = None
+        if self.texture:
+            self.texture.release()
+            self.texture = None

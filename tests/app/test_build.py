@@ -8,6 +8,7 @@ from contextlib import closing
 import moderngl
 import pytest
 from fake_engine import FakeEngine
+from in_flight import settle
 from on_stage import CANVAS, Stage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
@@ -34,7 +35,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 
 def wait(app: App) -> None:
-    assert app.flight.loader._work.wait(60)
+    settle(app.flight.loader)
 
 
 def started(ctx: moderngl.Context, live: bool = True, **options: object) -> App:
@@ -115,9 +116,8 @@ def test_a_busy_osc_port_is_reported_and_the_flight_goes_on(
             app.frame(number / 60)
         for number in range(3):
             app.frame(number / 60 + 1)
-        assert app.feedback_loop.ticks or app.feedback_loop._worker.wait(
-            60
-        )  # a busy machine takes its time
+        # A busy machine takes its time.
+        assert app.feedback_loop.ticks or app.feedback_loop.worker.wait(60)
         assert engine.asked
 
 

@@ -41,7 +41,7 @@ def test_an_ascent_too_slow_gets_fewer_steps_and_then_a_smaller_canvas(
     show = begin()
     show.set("ascent.steps", 3)
     show.frame(2)
-    show.app.feedback_loop._worker = slow = Slow()
+    show.app.feedback_loop.worker = slow = Slow()
     for _ in range(100):
         show.frame()
     assert slow.taken[0] == 3 and slow.taken[-1] == 1
@@ -76,7 +76,7 @@ class Slow(ByHand):
 
 def test_a_render_takes_every_step_on_the_whole_canvas(begin: Begin) -> None:
     show = begin(live=False)
-    show.app.feedback_loop._worker = Slow()
+    show.app.feedback_loop.worker = Slow()
     show.set("ascent.steps", 3)
     show.frame(60)
     assert show.engine.asked[-1][1].steps == 3

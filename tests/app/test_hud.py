@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fake_engine import FakeEngine
+from in_flight import settle
+from jack_box import until
 from on_stage import STEM, TICK, Begin, grey
 
 from liveflight.core.contracts import (
@@ -38,8 +40,7 @@ def test_hud_and_help_are_drawn_and_go_again(key: str, name: str, begin: Begin) 
     plain = show.frame(2)
     show.press(key)
     show.frame()
-    setting = show.app.overlay._hud._typesetting
-    assert not setting.busy or setting.wait(60)
+    until(lambda: (show.frame() < 80).any())  # the text is typeset
     covered = show.frame()
     assert show.flight.controls.flag(name)
     assert (covered > 200).any() and (covered < 80).any()
@@ -115,7 +116,7 @@ def test_the_hud_says_what_is_being_prepared(begin: Begin) -> None:
     engine = FakeEngine()
     show = begin(engine=engine, loader=Loader(lambda: engine, background=True))
     for _ in ("loaded", "planned"):
-        assert show.flight.loader._work.wait(60)
+        settle(show.flight.loader)
         show.frame()
     engine.gate.clear()
     show.flight.apply([Set("mix.target", "vgg16:conv4_1:17")])

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from fake_engine import FakeEngine, stay
+from in_flight import settle
 from on_stage import CANVAS, Begin, grey
 
 from liveflight.core.contracts import (
@@ -84,7 +85,7 @@ def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
     assert show.engine.asked == []
     show.engine.gate.set()
     for _ in ("loaded", "planned"):
-        assert show.flight.loader._work.wait(60)
+        settle(show.flight.loader)
         show.frame()
     assert len(show.engine.asked) == 1
     assert show.canvas.tobytes() != before

@@ -41,8 +41,8 @@ def test_what_is_done_while_a_frame_waits_is_seen_in_it(begin: Begin) -> None:
             show.set("show.fit", "contain")
             return False
 
-    show.app.feedback_loop._worker = Meanwhile()
-    show.app.feedback_loop._worker.busy = True
+    show.app.feedback_loop.worker = Meanwhile()
+    show.app.feedback_loop.worker.busy = True
     assert show.frame()[:10].max() == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import moderngl
 import numpy as np
@@ -60,7 +61,7 @@ class Flown:
         self._age = 0
 
     def show(self, canvas: Canvas) -> None:
-        self.feedback_loop._put(canvas, seen=True)
+        self.feedback_loop.renderer.renew(partial(HostCopy().write, canvas=canvas))
 
 
 Begin = Callable[..., Flown]

@@ -19,7 +19,7 @@ def test_a_frame_is_what_the_output_shows_at_any_size(
         for size in ((64, 36), (37, 23)):  # rows of 111 bytes: no padding may get in
             stage.size = size
             show.frame(2)
-            frame = show.app._presenter.frame(stage)
+            frame = show.app.presenter.frame(stage)
             assert frame.shape == (*size[::-1], 3) and frame.dtype == np.uint8
             np.testing.assert_array_equal(frame, stage.shown[-1])
             assert frame.std() > 0

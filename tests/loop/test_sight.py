@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 from in_flight import DEEP, LITE, STEM
+from jack_box import until
 from kept_frames import KeptFrames
 from PIL import Image
 from tiny_network import register, tiny, tiny_module
@@ -251,9 +252,9 @@ def test_no_frame_waits_for_a_look(
         assert entered.wait(60)
         assert len(show.fly(10)) > 3, "it wanders meanwhile"
         gate.set()
-        assert show.sight._worker.wait(60)
-        show.fly(0.5)
-        assert str(flight.values()["show.seen"]).startswith("tiny:shapes:")
+        until(
+            lambda: show.fly(0.25) and str(flight.values()["show.seen"]).startswith("tiny:shapes:")
+        )
 
 
 # In a render, with a real video
@@ -286,7 +287,9 @@ def dreamt(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
 
 
 @pytest.fixture
-def _fake(monkeypatch: pytest.MonkeyPatch, aloft: Flight, engine: FakeEngine) -> Iterator[None]:
+def fake_engines(
+    monkeypatch: pytest.MonkeyPatch, aloft: Flight, engine: FakeEngine
+) -> Iterator[None]:
     alive = engine.alive
     monkeypatch.setattr(engines, "load", lambda *asked, **more: FakeEngine(dreamt, alive=alive))
     yield
@@ -308,7 +311,7 @@ SIGHT = {"show.autopilot": True, "show.autopilot_mode": "sight", "show.dwell": 1
 
 
 @pytest.mark.gl
-@pytest.mark.usefixtures("_fake")
+@pytest.mark.usefixtures("fake_engines")
 def test_a_render_without_a_camera_wanders(caplog: pytest.LogCaptureFixture) -> None:
     begin = {"network": LITE, "layer": "block5", "filter": "0", "settings": SIGHT}
     here, _ = rendered(30, **begin)
@@ -317,7 +320,7 @@ def test_a_render_without_a_camera_wanders(caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.mark.gl
-@pytest.mark.usefixtures("_fake")
+@pytest.mark.usefixtures("fake_engines")
 def test_a_render_follows_a_video_and_its_log_flies_the_same_without_it(
     video: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

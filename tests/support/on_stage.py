@@ -88,7 +88,7 @@ class Show:
     def save(self) -> None:
         """Fly on until the requested screenshot has been saved or has failed."""
         self.frame()
-        worker = self.app._screenshots._worker
+        worker = self.app.screenshots._worker
         assert not worker.busy or worker.wait(60)
         self.frame()
 
@@ -100,12 +100,12 @@ class Show:
 
     @property
     def canvas(self) -> Canvas:
-        texture = self.app.feedback_loop._renderer.texture
+        texture = self.app.feedback_loop.renderer.texture
         return np.frombuffer(texture.read(), np.float16).reshape(*texture.size[::-1], 4).copy()
 
     @canvas.setter
     def canvas(self, canvas: Canvas) -> None:
-        self.app.feedback_loop._renderer.texture.write(canvas)
+        self.app.feedback_loop.renderer.texture.write(canvas)
 
 
 Begin = Callable[..., Show]
