@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from liveflight import app
 from liveflight.networks import network
 from liveflight.outputs.offscreen import Offscreen
+from liveflight.render.canvas_transfer import read_picture
 from liveflight.show.options import Options
 from liveflight.storage import presets
 
@@ -24,14 +25,15 @@ FPS = 30.0
 def row(name: str, seconds: float, columns: int, size: tuple[int, int], seed: int) -> np.ndarray:
     """Return a flight's pictures side by side, uint8 (H, columns * W, 3), the last at `seconds`."""
     kept: list[np.ndarray] = []
-    output = Offscreen(size, lambda picture: kept.append(picture.copy()) if wanted else None)
+    output = Offscreen(size)
     options = Options(preset=name, canvas=(320, 180), seed=seed, fps=FPS)
     flight = app.build(options, output, live=False)
     frames = round(seconds * FPS)
     stops = {round((column + 1) * frames / columns) - 1 for column in range(columns)}
     for frame in range(frames):
-        wanted = frame in stops
         flight.frame(frame / FPS)
+        if frame in stops:
+            kept.append(read_picture(output.framebuffer, size, bottom_up=False))
     flight.close()
     sheet = Image.fromarray(np.concatenate(kept, 1))
     ImageDraw.Draw(sheet).text((6, 4), name, (255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))

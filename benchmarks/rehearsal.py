@@ -214,7 +214,7 @@ class Handling(FrameTimer):
     def end(self, part: str) -> None:
         super().end(part)
         before, self._clocks = self._clocks, self._read()
-        if part in ("control", "tell"):
+        if part in ("control", "publish"):
             spent = zip(before, self._clocks, strict=True)
             busy, whole, queued, gone = (now - then for then, now in spent)
             kept = whole - queued if gone else busy

@@ -1,11 +1,11 @@
-// blend.frag: lays one picture over another of the same size, texel by texel, so that a slow ascent grows evenly.
+// blend.frag: blends one picture over another of the same size, texel by texel, so that a slow ascent fades in evenly.
 //
 // Reads:  the newer picture
-// Writes: its colours, and as alpha how much of them there is to be: for (source alpha, one minus source alpha)
+// Writes: its colours, with the share as alpha: blend with (source alpha, one minus source alpha)
 //
 // Uniforms:
 //   source   [texture] the newer picture
-//   share    [0..1] how much of it
+//   share    [0..1] weight of the newer picture
 #version 330 core
 
 uniform sampler2D source;

@@ -1,9 +1,9 @@
-// common.glsl: what several passes share: random bits, Catmull-Rom, the vertical flip.
+// common.glsl: functions of several passes: random bits, Catmull-Rom weights, the vertical flip.
 //
 // Reads:  nothing of its own
 // Writes: nothing
 
-// 96 random bits of three numbers: pcg3d of Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT 2020.
+// 96 random bits from three numbers: pcg3d of Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT 2020.
 uvec3 random_bits(uvec3 v) {
     v = v * 1664525u + 1013904223u;
     v.x += v.y * v.z;
@@ -26,7 +26,7 @@ vec4 catmull_rom(float t) {
         t * t * (-0.5 + 0.5 * t));
 }
 
-// This fragment's column and row from the top, as seen. The one vertical flip of the pictures' way to the screen.
+// This fragment's column and row, counted from the top of the picture. The only vertical flip on the way to the screen.
 ivec2 seen_at(int height, bool bottom_up) {
     ivec2 pixel = ivec2(gl_FragCoord.xy);
     return ivec2(pixel.x, bottom_up ? height - 1 - pixel.y : pixel.y);

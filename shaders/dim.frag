@@ -1,16 +1,16 @@
-// dim.frag: one grey all over, by which what is drawn already is dimmed or lit up.
+// dim.frag: multiplies the brightness of the drawn picture.
 //
 // Reads:  nothing
-// Writes: half the factor, alpha the same: for (destination colour, source colour), which doubles it
+// Writes: half the factor in all channels: blend with (destination colour, source colour), which doubles it
 //
 // Uniforms:
-//   factor   [0..2] what the brightness is multiplied by
+//   factor   [0..2] factor on the brightness
 #version 330 core
 
 uniform float factor;
 
-out vec4 half_of_it;
+out vec4 half_factor;
 
 void main() {
-    half_of_it = vec4(factor / 2.0);
+    half_factor = vec4(factor / 2.0);
 }

@@ -1,13 +1,13 @@
-// hud.frag: lays a panel of text over what is already there, pixel for pixel.
+// hud.frag: draws a panel of text over the framebuffer, pixel for pixel.
 //
 // Reads:  the panel
-// Writes: premultiplied colour, to be blended with (one, one minus source alpha)
+// Writes: premultiplied colour: blend with (one, one minus source alpha)
 //
 // Uniforms:
-//   panel      [RG8 texture, 0..1] red: light of the text, green: cover; row 0 at the top
+//   panel      [RG8 texture, 0..1] red: brightness of the text, green: cover; row 0 at the top
 //   corner     [pixels, 0 and more] the panel's top left in the output, from the output's top left
 //   height     [pixels, 1 and more] of the output
-//   bottom_up  [true or false] row 0 of the framebuffer is the bottom of what is seen
+//   bottom_up  [true or false] row 0 of the framebuffer is the bottom of the picture
 #version 330 core
 #include "common.glsl"
 

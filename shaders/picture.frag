@@ -1,13 +1,13 @@
-// picture.frag: lays a picture over what is already there, pixel for pixel.
+// picture.frag: draws a picture over the framebuffer, pixel for pixel.
 //
 // Reads:  the picture
-// Writes: its colour, to be blended by its alpha
+// Writes: its colour: blend with (source alpha, one minus source alpha)
 //
 // Uniforms:
-//   picture    [RGBA8 texture, 0..1] colour and how much of it there is to be; row 0 at the top
+//   picture    [RGBA8 texture, 0..1] colour and cover; row 0 at the top
 //   corner     [pixels] the picture's top left in the output, from the output's top left
 //   height     [pixels, 1 and more] of the output
-//   bottom_up  [true or false] row 0 of the framebuffer is the bottom of what is seen
+//   bottom_up  [true or false] row 0 of the framebuffer is the bottom of the picture
 #version 330 core
 #include "common.glsl"
 

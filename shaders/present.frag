@@ -1,17 +1,17 @@
-// present.frag: the last pass: scales the canvas down its columns, dims it, dithers it and puts it the right way up.
+// present.frag: the last pass: scales the canvas along its columns, dims it, dithers it and turns it upright.
 //
 // Reads:  the canvas, already scaled along its rows
-// Writes: sRGB-coded colours as they are, 0..1, for 8 bits a channel; alpha 1
+// Writes: sRGB-coded colours, 0..1, for 8 bits per channel; alpha 1
 //
 // Uniforms:
 //   source     [texture, 0..1] the canvas at the output's width, row 0 at the top
 //   left       [pixels, 0 and more] the output's column that shows the source's first one
 //   offset     [pixels, any] the output's row, from the top, where the source begins
-//   scale      [texels per pixel, above 0] how far apart the output's rows are in the source
+//   scale      [texels per pixel, above 0] distance of two rows of the output in the source
 //   height     [pixels, 1 and more] of the output
-//   bottom_up  [true or false] row 0 of the framebuffer is the bottom of what is seen
+//   bottom_up  [true or false] row 0 of the framebuffer is the bottom of the picture
 //   master     [0..1] brightness
-//   frame      [count, any] the dither's seed
+//   frame      [count, any] seed of the dither
 #version 330 core
 #include "common.glsl"
 #include "resample.glsl"
@@ -27,7 +27,7 @@ uniform uint frame;
 
 out vec4 shown;
 
-// Triangular noise as wide as 8-bit rounding needs; it ends where the range does, so black and white stay pure.
+// Triangular noise with the width that 8-bit rounding needs. It fades out at 0 and 1, so black and white stay pure.
 vec3 dithered(vec3 value, ivec2 pixel) {
     uvec3 noise = random_bits(uvec3(uvec2(pixel), frame));
     vec3 triangle = (vec3(noise & 0xFFFFu) - vec3(noise >> 16u)) / 65536.0;

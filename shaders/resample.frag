@@ -6,8 +6,8 @@
 // Uniforms:
 //   source   [texture] the picture
 //   axis     [0 or 1] 0 scales along the rows, 1 down the columns
-//   scale    [texels per pixel, above 0] how far apart the pixels' places are in the source
-//   offset   [pixels, any] where the source begins in the output
+//   scale    [texels per pixel, above 0] distance of two pixels in the source
+//   offset   [pixels, any] the place in the output where the source begins
 #version 330 core
 #include "common.glsl"
 #include "resample.glsl"

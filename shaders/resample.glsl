@@ -1,6 +1,5 @@
-// resample.glsl: one direction of a separable Catmull-Rom scaling; with SHRINKING
-// defined, for more than one texel per pixel: the kernel then is so much wider that nothing aliases.
-// Needs common.glsl.
+// resample.glsl: scales along one axis with a separable Catmull-Rom kernel. Define SHRINKING for more than
+// one texel per pixel: the kernel is then wider, so that nothing aliases. Needs common.glsl.
 //
 // Reads:  the texture it is given
 // Writes: nothing
@@ -11,8 +10,8 @@ float cubic(float x) {
     return x < 1.0 ? 1.0 + x * x * (1.5 * x - 2.5) : 2.0 + x * (-4.0 + x * (2.5 - 0.5 * x));
 }
 
-// The colour at `place`, in texels, of which only the part along the axis (0: x, 1: y) may lie between
-// texels, for output pixels that are `scale` texels apart.
+// The colour at `place`, in texels, for output pixels that are `scale` texels apart. Only the coordinate along
+// the axis (0: x, 1: y) may lie between texels.
 vec3 resampled(sampler2D source, vec2 place, int axis, float scale) {
     vec2 size = vec2(textureSize(source, 0));
     float corner = floor(place[axis] - 0.5);

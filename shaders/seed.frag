@@ -1,13 +1,13 @@
-// seed.frag: lays a picture of any size over the canvas, cut or with a margin left alone, upright.
+// seed.frag: blends a picture of any size over the canvas, upright, cropped or with its margin left unchanged.
 //
 // Reads:  the picture, row 0 at its top, filtered linearly, with mipmaps
-// Writes: its colours, and as alpha how much of them there is to be: for (source alpha, one minus source alpha)
+// Writes: its colours, with the share as alpha: blend with (source alpha, one minus source alpha)
 //
 // Uniforms:
 //   source   [texture] the picture
 //   size     [px] width and height of the canvas
 //   reach    [picture sizes per canvas size] how much of the picture the canvas shows across and down
-//   share    [0..1] how much of it
+//   share    [0..1] weight of the picture
 #version 330 core
 
 uniform sampler2D source;

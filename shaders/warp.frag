@@ -1,35 +1,29 @@
-// warp.frag: moves, folds and colours the canvas: one frame's step of the feedback loop.
+// warp.frag: moves, folds and colours the canvas: one step of the feedback loop.
 // Picture coordinates: origin in the middle, x to the right, y up. Lengths here are in canvas pixels,
 // so that an identity is exact; the uniforms are in heights, times the canvas height where they say px.
 //
 // Reads:  the old canvas
-// Writes: the new canvas, 0..1; row 0 is the top of the picture; as alpha its share
+// Writes: the new canvas, 0..1; row 0 is the top of the picture; alpha is the share
+//
+// effects.glsl is put together from the files in effects/ (see render/warp.py), with their uniforms.
 //
 // Uniforms:
 //   source   [RGBA16F texture, 0..1] the old canvas, row 0 at the top
-//   matrix   [px to px, homogeneous] where a place of the new canvas takes its colour from
-//   folds    [unit vectors, or 0 for none] across the lines to fold on, towards the side that is folded over
-//   swirl    [radians, any] how far the middle turns; positive is clockwise
-//   waves    [x, y: radians per height; z: longest way in heights over that length; w: radians] the drift's
-//            waves; only with FLOWING defined: software GL runs both sides of every branch
+//   matrix   [px to px, homogeneous] map from places of the new canvas to the old one
+//   folds    [unit vectors, or 0 for none] normals of the lines to fold on, towards the side that is folded over
 //   colour   [factor] RGB to RGB: hue, saturation and decay in one
-//   grey     [0..0.5] added to every channel: the decay's part of mid grey
-//   seed     [count, any] differs from frame to frame
-//   share    [0..1] 1, or how much of it there is to be over what is there: for (source alpha, one minus source alpha)
+//   grey     [0..0.5] added to every channel: the decay's share of mid grey
+//   seed     [count, any] seed of the rounding, different in every frame
+//   share    [0..1] weight over the framebuffer, or 1: blend with (source alpha, one minus source alpha)
 #version 330 core
 #include "common.glsl"
+#include "effects.glsl"
 
 const int FOLDS = 7;
-const int WAVES = 8;
-const float SWIRL_RADIUS = 0.35;  // heights: most of the swirl happens within
 
 uniform sampler2D source;
 uniform mat3 matrix;
 uniform vec2 folds[FOLDS];
-uniform float swirl;
-#ifdef FLOWING
-uniform vec4 waves[WAVES];
-#endif
 uniform mat3 colour;
 uniform float grey;
 uniform uint seed;
@@ -37,35 +31,15 @@ uniform float share;
 
 out vec4 canvas;
 
-// Each fold shows on the far side of a line through the middle what is on the near side.
+// Each fold copies the near side of a line through the middle to the far side, mirrored.
 vec2 folded(vec2 p) {
     for (int i = 0; i < FOLDS; ++i) p -= 2.0 * max(dot(p, folds[i]), 0.0) * folds[i];
     return p;
 }
 
-// Looking up further round to the left turns what is seen to the right.
-vec2 swirled(vec2 p, float height) {
-    vec2 reach = p / (height * SWIRL_RADIUS);
-    float angle = swirl * exp(-dot(reach, reach));
-    float c = cos(angle), s = sin(angle);
-    return vec2(c * p.x - s * p.y, s * p.x + c * p.y);
-}
-
-#ifdef FLOWING
-// The curl of a sum of sines: it swells and shrinks nothing.
-vec2 drift(vec2 p) {
-    vec2 way = vec2(0.0);
-    for (int i = 0; i < WAVES; ++i) {
-        vec4 wave = waves[i];
-        way += wave.z * vec2(wave.y, -wave.x) * cos(dot(wave.xy, p) + wave.w);
-    }
-    return way;
-}
-#endif
-
 #define TEXEL(x, y) textureLodOffset(source, at, 0.0, ivec2(x, y)).rgb
 
-// Overshoot is kept within the four nearest texels, or the loop would sharpen edges without end.
+// Overshoot is clamped to the four nearest texels; otherwise the loop would sharpen edges without end.
 vec3 sampled(vec2 place, vec2 size) {
     vec2 corner = floor(place - 0.5);
     vec4 across = catmull_rom(place.x - 0.5 - corner.x);
@@ -80,9 +54,8 @@ vec3 sampled(vec2 place, vec2 size) {
     return clamp(sum, min(min(a, b), min(c, d)), max(max(a, b), max(c, d)));
 }
 
-// Half floats are up to 1/2048 apart: slow hue turns, fades and motions would round away to nothing,
-// and more so the shorter the frame. Rounding up or down at random loses nothing on average, and
-// nothing at all of what a half float already holds.
+// Half floats are up to 1/2048 apart. Slow hue turns, fades and motions would be rounded away, the more so the
+// shorter the frame. Rounding up or down at random loses nothing on average, and keeps exact half floats exact.
 vec3 rounded(vec3 value, vec2 place) {
     uvec3 noise = random_bits(uvec3(floatBitsToUint(place), seed)) >> 19u;
     return uintBitsToFloat((floatBitsToUint(value) + noise) & 0xFFFFE000u);
@@ -92,16 +65,12 @@ void main() {
     vec2 size = vec2(textureSize(source, 0));
     vec2 home = folded(vec2(gl_FragCoord.x - 0.5 * size.x, 0.5 * size.y - gl_FragCoord.y));
     vec3 moved = matrix * vec3(home, 1.0);
-    vec2 p = moved.xy / moved.z;
-    if (swirl != 0.0) p = swirled(p, size.y);
-#ifdef FLOWING
-    p += size.y * drift(p / size.y);
-#endif
+    vec2 p = displaced(moved.xy / moved.z, size.y);
 
-    // 1/4096 px is finer than a half float can tell, and makes whole pixels whole again.
+    // 1/4096 px is finer than a half float resolves; this rounding makes whole pixels exact again.
     vec2 place = floor(vec2(0.5 * size.x + p.x, 0.5 * size.y - p.y) * 4096.0 + 0.5) / 4096.0;
     place = size - abs(mod(place, 2.0 * size) - size);
 
-    vec3 value = clamp(colour * sampled(place, size) + grey, 0.0, 1.0);
+    vec3 value = clamp(recoloured(colour * sampled(place, size) + grey), 0.0, 1.0);
     canvas = vec4(rounded(value, home), share);
 }

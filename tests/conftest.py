@@ -28,14 +28,14 @@ from liveflight.show.flight import Flight
 from liveflight.show.loader import Loader
 from liveflight.system import child_process
 
-# How long something takes is no test's business: a busy machine may stop for half a second.
+# No deadlines: a busy machine may stop for half a second.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is measured and built for this machine is kept for the tests alone."""
+    """Keep measurements and builds of this machine in a folder of the tests' own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -58,7 +58,7 @@ def jack() -> Iterator[ModuleType]:
 
 @pytest.fixture(scope="session")
 def x_server() -> Iterator[str]:
-    """A virtual X server with GL of its own, such as `:3`."""
+    """Run a virtual X server with its own GL; return its display, such as `:3`."""
     xvfb = shutil.which("Xvfb")
     if xvfb is None:
         pytest.skip("there is no Xvfb here")
@@ -84,7 +84,7 @@ def x_server() -> Iterator[str]:
 
 @pytest.fixture
 def display(x_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """DISPLAY for this test, and for what it starts, is the virtual X server."""
+    """Set DISPLAY to the virtual X server, for this test and the processes it starts."""
     monkeypatch.setenv("DISPLAY", x_server)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     return x_server
@@ -98,7 +98,7 @@ def _seeds() -> None:
 
 @pytest.fixture(scope="session")
 def gl_context() -> Iterator[moderngl.Context]:
-    """One offscreen context for all tests; take `ctx`, which looks after its state."""
+    """Open one offscreen context for all tests; use `ctx`, which resets its state."""
     before_gl()
     backend: dict[str, Any] = {"backend": "egl"} if sys.platform == "linux" else {}
     try:
@@ -111,7 +111,7 @@ def gl_context() -> Iterator[moderngl.Context]:
 
 @pytest.fixture
 def ctx(gl_context: moderngl.Context) -> Iterator[moderngl.Context]:
-    """The offscreen context, current, nothing enabled. Any GL error fails the test."""
+    """Return the offscreen context, current, nothing enabled; any GL error fails the test."""
     with gl_context:
         gl_context.enable_only(moderngl.NOTHING)
         gl_context.detect_framebuffer(0).use()
@@ -122,7 +122,7 @@ def ctx(gl_context: moderngl.Context) -> Iterator[moderngl.Context]:
 
 @pytest.fixture
 def textures(ctx: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> Textures:
-    """Watches what `ctx.texture` makes: moderngl frees nothing by itself."""
+    """Watch what `ctx.texture` makes: moderngl frees nothing by itself."""
     made, make = Textures(), ctx.texture
 
     def watched(*args: Any, **named: Any) -> moderngl.Texture:
@@ -140,7 +140,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def flight(engine: FakeEngine) -> Flight:
-    """At `STEM`, every network loaded at once when it is wanted."""
+    """Return a flight at `STEM` whose networks are loaded at once."""
     flight = Flight(Loader(lambda: engine, background=False), seed=5)
     flight.aim({STEM: 1.0})
     return flight
@@ -148,7 +148,7 @@ def flight(engine: FakeEngine) -> Flight:
 
 @pytest.fixture
 def weights(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The names of the networks whose weights are at hand."""
+    """Return the set of networks whose weights are found, to be changed by the test."""
     here: set[str] = set()
     find: Callable[[Network], Path | None] = lambda network: (  # noqa: E731
         Path(network.name) if network.name in here else None
@@ -159,7 +159,7 @@ def weights(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 @pytest.fixture
 def show(engine: FakeEngine) -> Flight:
-    """Nothing loaded yet; loads in the background."""
+    """Return a flight that has nothing loaded yet and loads in the background."""
     return Flight(Loader(lambda: engine, background=True), seed=5)
 
 

@@ -1,5 +1,7 @@
-"""Whatever part of a frame fails, the flight goes on: it is reported once and counted, the last
-good picture stays and moves, and the part works again once its fault is gone.
+"""The flight goes on whatever part of a frame fails.
+
+A fault is reported once and counted. The last good picture stays and moves. The part works again
+once its fault is gone.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ class Part(NamedTuple):
 
 PARTS = {
     "controllers": Part("fader", "poll"),
-    "telling a controller": Part("fader", "publish", spoils=False),
+    "publishing to a controller": Part("fader", "publish", spoils=False),
     "a controller's status lines": Part("fader", "status_lines", spoils=False),
     "a message": Part("flight", "_apply"),
     "what is awaited": Part("flight.preset_player", "poll"),
@@ -57,23 +59,23 @@ PARTS = {
     "looking ahead": Part("flight.target_selector", "prefetch_next"),
     "the governor": Part("app.frame_pacer", "displayed"),
     "the canvas's size": Part("app.frame_pacer", "fit_canvas"),
-    "the camera's motion": Part("app._camera", "warp"),
-    "the camera's picture": Part("app._image_source", "look"),
-    "the dream moves": Part("app.feedback_loop", "move"),
-    "the dream begins": Part("app.feedback_loop", "begin"),
-    "the dream arrives": Part("app.feedback_loop", "arrive"),
-    "the dream grows": Part("app.feedback_loop", "grow"),
-    "the dream is looked at": Part("app.feedback_loop", "view"),
-    "the canvas is warped": Part("app.feedback_loop._feedback", "warp", lines=2),
+    "the camera's motion": Part("app.camera", "warp"),
+    "the camera's picture": Part("app.image_source", "look"),
+    "the feedback loop moves": Part("app.feedback_loop", "move"),
+    "a tick begins": Part("app.feedback_loop", "begin"),
+    "a tick arrives": Part("app.feedback_loop", "arrive"),
+    "the picture grows": Part("app.feedback_loop", "grow"),
+    "the picture is looked at": Part("app.feedback_loop", "view"),
+    "the canvas is warped": Part("app.feedback_loop.renderer", "warp", lines=2),
     "the canvas is read": Part("app.feedback_loop", "_read"),
-    "the canvas is renewed": Part("app.feedback_loop._feedback", "renew"),
+    "the canvas is renewed": Part("app.feedback_loop.renderer", "renew"),
     "the engine": Part("engine", "step"),
-    "present": Part("app._presenter._present", "draw", draws=True),
+    "present": Part("app.presenter.present_pass", "draw", draws=True),
     "overlay": Part("app.overlay", "draw"),
     "the output's events": Part("stage", "events"),
     "the output": Part("stage", "show", draws=True),
-    "telling": Part("flight", "values"),
-    "screenshots": Part("app._screenshots", "saved"),
+    "publishing": Part("flight", "values"),
+    "screenshots": Part("app.screenshots", "saved"),
 }
 
 
@@ -173,7 +175,7 @@ def test_whatever_part_fails_the_flight_goes_on(
     else:
         assert len(during) == seconds(2), "every frame is shown"
         assert all(picture.std() > good.std() / 2 for picture in during), "it stays a picture"
-        if name not in ("the camera's motion", "the dream moves"):
+        if name not in ("the camera's motion", "the feedback loop moves"):
             assert all((one != other).any() for one, other in pairwise(during[::4])), "it moves"
 
     broken.error, worked, before = None, broken.worked, len(show.stage.shown)
@@ -190,7 +192,7 @@ def test_whatever_part_fails_the_flight_goes_on(
      AssertionError(), LiveflightError("unplugged")],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
-@pytest.mark.parametrize("name", ["controllers", "present", "the canvas is warped", "telling"])
+@pytest.mark.parametrize("name", ["controllers", "present", "the canvas is warped", "publishing"])
 def test_whatever_is_raised_is_survived_and_named(
     name: str, error: Exception, begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,7 +267,7 @@ def test_a_hud_that_fails_midway_leaves_the_canvas_alone(
     """Blending that stayed on would mix the canvas with what was there before."""
     show = begin()
     show.frame(4)
-    hud = show.app.overlay._hud
+    hud = show.app.overlay.hud
     broken = Broken.__new__(Broken)
     broken.works, broken.error, broken.raised, broken.worked = hud._pass.draw, None, 0, 0
     monkeypatch.setattr(hud._pass, "draw", broken)
@@ -322,7 +324,7 @@ def test_one_key_that_fails_costs_no_other(
     begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show = begin()
-    keyboard = show.app._keyboard
+    keyboard = show.app.keyboard
     press = keyboard.press
 
     def pressed(event: KeyPress) -> None:
@@ -363,7 +365,7 @@ def test_no_thread_is_started_in_mid_show(
     begin: Callable[..., Show], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show = begin()
-    show.app.feedback_loop._worker.close(1)
+    show.app.feedback_loop.worker.close(1)
     show.frame(2)
 
     def refuse(thread: threading.Thread) -> None:
@@ -437,19 +439,19 @@ def test_a_larger_canvas_without_memory_for_it_leaves_the_one_there_is(
     show.frame(4)
     short = Short(show.stage.ctx, monkeypatch)
     short.most = 32 * 18
-    size = show.app.canvas_size
+    size = show.app.feedback_loop.size
     monkeypatch.setattr(show.app.frame_pacer, "fit_canvas", lambda: None)
     monkeypatch.setattr(show.app.frame_pacer, "out_of_memory", lambda: False)  # nothing is smaller
     show.flight.target_selector.size = (64, 36)
     asked = len(show.engine.asked)
     pictures = [show.frame(4) for _ in range(4)]
-    assert show.app.canvas_size == size and len(show.engine.asked) > asked
+    assert show.app.feedback_loop.size == size and len(show.engine.asked) > asked
     (text,) = show.flight.reports.counts
     assert "canvas 64x36: the graphics memory cannot hold it" in text
     assert all((one != other).any() for one, other in pairwise(pictures))
     short.most = 1 << 30
     show.frame(4)
-    assert show.app.canvas_size == (64, 36)
+    assert show.app.feedback_loop.size == (64, 36)
 
 
 def test_a_screenshot_without_memory_for_it_is_reported(
@@ -476,8 +478,8 @@ def test_an_engine_that_never_begins_leaves_a_picture_however_long_it_flies(
     show = begin()
     show.flight.controls.set("camera.zoom", 5.0)
     show.flight.controls.jump()
-    show.canvas = pink(show.app.canvas_size, 3)
-    Broken(show, PARTS["the dream begins"], monkeypatch).error = RuntimeError(FAULT)
+    show.canvas = pink(show.app.feedback_loop.size, 3)
+    Broken(show, PARTS["a tick begins"], monkeypatch).error = RuntimeError(FAULT)
     show.frame(seconds(60))
     matrix = show.app.feedback_loop._pending.matrix
     assert np.isfinite(matrix).all() and abs(matrix[0, 0]) > 0.1

@@ -1,5 +1,6 @@
-"""The whole instrument as a performer has it: a real window on a virtual X server, played with keys
-and OSC, judged by what is on the screen.
+"""The whole instrument: a real window on a virtual X server, played with keys and OSC.
+
+The screen's picture is judged.
 """
 
 from __future__ import annotations
@@ -60,14 +61,14 @@ class Show:
         self.window = ""
 
     def open(self) -> None:
-        """Waits for the window and puts it into the screen's corner."""
+        """Wait for the window and put it into the screen's corner."""
         self.window = self._under_pointer("640", "360")
         self.xdotool("windowmove", "--sync", self.window, "0", "0")
         self.focus()
         self.until(lambda picture: picture.std() > 20, "showed a picture")
 
     def _under_pointer(self, x: str, y: str) -> str:
-        """The window there, once there is one: without a window manager none has a name."""
+        """Return the window, once there is one: without a window manager none has a name."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             found = self._location(x, y)
@@ -76,7 +77,7 @@ class Show:
         pytest.fail(f"no window opened: {self.process.poll()}")
 
     def _location(self, x: str, y: str) -> str:
-        """The window there; NOWHERE while it comes into being, of which xdotool complains."""
+        """Return the window; NOWHERE while it is being made, of which xdotool complains."""
         command = ["xdotool", "mousemove", x, y, "getmouselocation", "--shell"]
         said = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         return said.stdout.partition("WINDOW=")[2].split("\n")[0] or NOWHERE
@@ -97,7 +98,7 @@ class Show:
             sender.sendto(message.build().dgram, ("127.0.0.1", self.port))
 
     def ask(self, address: str) -> str:
-        """The text that is answered to a question."""
+        """Return the text that answers a question."""
         question = OscMessageBuilder(address)
         question.add_arg("?")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
@@ -109,7 +110,7 @@ class Show:
         self.xdotool("key", name)
 
     def seen(self, size: tuple[int, int] = (320, 180)) -> np.ndarray:
-        """The window's corner of the screen: uint8 (H, W, 3), row 0 at the top."""
+        """Return the window's corner of the screen: uint8 (H, W, 3), row 0 at the top."""
         picture = ImageGrab.grab((0, 0, *size), xdisplay=self.display)
         return np.asarray(picture.convert("RGB"))
 

@@ -98,7 +98,8 @@ def render_video(
     from liveflight import app
     from liveflight.cli import console
     from liveflight.outputs.offscreen import Offscreen
-    from liveflight.outputs.sinks import Soundtrack, open_sink
+    from liveflight.outputs.sinks import open_sink
+    from liveflight.outputs.sinks.video_encoding import Soundtrack
 
     frames = max(1, round(seconds * options.fps))
     sound = Soundtrack(Path(options.sound), frames) if options.sound else None
@@ -107,8 +108,8 @@ def render_video(
     try:
         with sink:
             try:
-                output = Offscreen(size, sink.write)
-                flight = app.build(options, output, live=False, shown=console.Downloads())
+                output, shown = Offscreen(size), console.Downloads()
+                flight = app.build(options, output, live=False, sinks=[sink], shown=shown)
                 if notice:
                     print(notice, flush=True)
                 with closing(flight), console.progress(frames) as advance:

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from liveflight.core import effects
 from liveflight.core.contracts import Warp
 from liveflight.core.controls import Controls
+from liveflight.core.effects import active, amounts, combined_share
 
 DISSOLVE_S = 0.5
 """Seconds in which new mirrors and wedges dissolve in, where a cut would be hard.
@@ -36,10 +38,8 @@ def matrix(zoom: float, clockwise: float, right: float, up: float) -> np.ndarray
 
 def is_still(warp: Warp) -> bool:
     """Return whether the warp leaves every picture as it is."""
-    colours = (warp.hue, warp.saturation, warp.decay) != (0.0, 1.0, 0.0)
     folds = warp.folded and any(_folds(warp))
-    moves = warp.swirl or warp.flow or not np.array_equal(warp.matrix, STILL.matrix)
-    return not (colours or folds or moves)
+    return not (active(warp) or folds) and np.array_equal(warp.matrix, STILL.matrix)
 
 
 def then(first: Warp, second: Warp) -> Warp:
@@ -48,22 +48,16 @@ def then(first: Warp, second: Warp) -> Warp:
     Exact for the matrix and the colours. Swirls and drifts are summed, which is right while they
     are small. Folds and the drift's phase are those of `second`."""
     same = _folds(first) == _folds(second)
+    before, after = amounts(first), amounts(second)
     return replace(
         second,
         # Look a place of the newest picture up in the middle one, and from there in the oldest.
         matrix=(first.matrix.astype(np.float64) @ second.matrix).astype(np.float32),
-        swirl=first.swirl + second.swirl,
-        flow=first.flow + second.flow,
-        hue=first.hue + second.hue,
-        saturation=first.saturation * second.saturation,
-        decay=_combined(first.decay, second.decay),
-        folded=_combined(first.folded, second.folded) if same else second.folded,
+        amounts={
+            each.name: each.combine(before[each.name], after[each.name]) for each in effects.EFFECTS
+        },
+        folded=combined_share(first.folded, second.folded) if same else second.folded,
     )
-
-
-def _combined(first: float, second: float) -> float:
-    """Return the share that is done after one share, and then another share of the rest."""
-    return first + second - first * second
 
 
 def _folds(warp: Warp) -> tuple[bool, bool, int]:
@@ -95,12 +89,11 @@ class Camera:
             mirror_x=mirror in ("horizontal", "both"),
             mirror_y=mirror in ("vertical", "both"),
             kaleidoscope=controls.whole("warp.kaleidoscope"),
-            swirl=math.radians(controls.number("warp.swirl")) * moved,
-            flow=controls.number("warp.flow") * moved,
+            amounts={
+                effect.name: effect.amount(controls.number(effect.control), moved, dt)
+                for effect in effects.EFFECTS
+            },
             phase=self._phase,
-            hue=math.radians(controls.number("colour.hue")) * moved,
-            saturation=controls.number("colour.saturation") ** dt,
-            decay=1 - math.exp(-controls.number("colour.decay") * dt),
         )
         return replace(warp, folded=self._dissolved(_folds(warp), dt))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from heapq import nlargest
@@ -152,18 +152,15 @@ class Warp:
     """The lower half shows the upper one."""
     kaleidoscope: int = 0
     """Number of mirrored wedges round the middle; 0 and 1 are off."""
-    swirl: float = 0.0
-    """Rotation of the middle in radians, falling off towards the rim; positive is clockwise."""
-    flow: float = 0.0
-    """Largest displacement by the liquid drift, picture heights."""
+    amounts: Mapping[str, float] = field(default_factory=dict)
+    """Amounts by the names of `core.effects.EFFECTS`; one that is missing changes nothing.
+
+    `swirl`: rotation of the middle in radians, falling off towards the rim; positive is clockwise.
+    `flow`: largest displacement by the liquid drift, picture heights. `hue`: rotation of the
+    colours round the grey axis, radians. `saturation`: factor on the distance from grey. `decay`:
+    share of the distance to mid grey that is covered, 0..1."""
     phase: float = 0.0
-    """Phase of the liquid drift, seconds."""
-    hue: float = 0.0
-    """Rotation of the colours round the grey axis, radians."""
-    saturation: float = 1.0
-    """Factor on the distance from grey."""
-    decay: float = 0.0
-    """Share of the distance to mid grey that is covered, 0..1."""
+    """Seconds of motion until now: the phase of the liquid drift."""
     folded: float = 1.0
     """Share of the folded picture in the unfolded one, 0..1; below 1 while folds dissolve in."""
 

@@ -1,1 +1,1 @@
-"""Run the frame loop: pacing, scheduling of ascent steps, open controllers, what the output shows."""
+"""Run the frame loop: pacing, scheduling of ascent steps, open controllers, overlays."""

@@ -1,31 +1,34 @@
-"""The dream's ticks within the show's frames: when one begins, how long a frame waits for it, and
-what becomes of one that fails."""
+"""Schedule ascent ticks within frames: their start, how long a frame waits, what failures do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from liveflight.core.ascent import LONGEST_TICK_S, ascent
-from liveflight.core.contracts import LiveflightError, OutOfMemoryError
+from liveflight.core.contracts import LiveflightError, OutOfMemoryError, Size
 from liveflight.core.fault_guard import FaultGuard
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.loop.frame_pacer import FramePacer
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Size
 
 _STEP, _START = "an ascent step", "the start of an ascent step"
-"""The parts of a frame, as the guard knows them."""
+"""Names of these parts of a frame in the fault guard's reports."""
 
-_ADRIFT = 1.0
-"""Seconds without a tick after which the canvas follows the camera without one: looked at from ever
-further away, it would come to nothing."""
+_MAX_CAMERA_LAG_S = 1.0
+"""Seconds without a tick after which the canvas follows the camera on its own.
 
-_FORGETTING = 0.97
-"""What is left after every tick of a longer one before it."""
+Otherwise the camera would move ever further away from it, until nothing is left to see."""
+
+_LONGEST_TICK_DECAY = 0.97
+"""Factor per tick by which the duration of the longest recent tick is forgotten."""
 
 
 class AscentScheduler:
+    """Start ticks, wait for them as long as a frame can, and handle the ones that fail.
+
+    A tick is one `Engine.ascend`; it may take longer than a frame."""
+
     def __init__(
         self,
         flight: Flight,
@@ -35,28 +38,27 @@ class AscentScheduler:
         listen: Callable[[], None],
         guard: FaultGuard,
     ) -> None:
-        """`listen` has the flight hear what was asked of it until now."""
-        self._flight, self._feedback_loop, self._frame_pacer, self._frame_timer = (
-            flight,
-            feedback_loop,
-            frame_pacer,
-            frame_timer,
-        )
+        """`listen` applies the messages that wait in the mailbox."""
+        self._flight, self._feedback_loop = flight, feedback_loop
+        self._frame_pacer, self._frame_timer = frame_pacer, frame_timer
         self._listen = listen
         self._guard = guard
-        self._longest = 0.0
-        """Seconds that hardly any tick of late has taken more than."""
+        self._longest_s = 0.0
+        """Seconds that the longest recent tick took, slowly forgotten."""
 
     def spare(self) -> float:
-        """Seconds that this frame has left, but for a tick that begins in it and may fit: with as
-        much as the slower ones take, for one that just misses its frame is seen a frame later."""
+        """Return the seconds of this frame that neither drawing nor a new tick needs.
+
+        A tick is expected to take as long as the slower recent ones: one that just misses its frame
+        is seen a frame later."""
         left = self._frame_pacer.patience(self._frame_timer.elapsed)
-        return left if self._feedback_loop.ticking else left - self._longest
+        return left if self._feedback_loop.ticking else left - self._longest_s
 
     def poll_ascent(self) -> bool:
-        """Waits for the tick of an earlier frame for as long as there is time, and begins another
-        as soon as it has arrived; whether it did. All of it before the controls are read: what a
-        performer does then reaches the screen without having waited for the ascent."""
+        """Wait for an earlier frame's tick, and begin the next as soon as it arrives.
+
+        Waits only as long as this frame has time. Return whether a tick began. This comes before
+        the controls are read: what a performer does then need not wait for the ascent."""
         began = False
         while (
             self._feedback_loop.ticking
@@ -73,34 +75,36 @@ class AscentScheduler:
         return began
 
     def ascend(self, dt: float, began: bool) -> None:
-        """The tick of this frame, unless one has begun in it; seen at once if it fits."""
+        """Begin this frame's tick unless one is running; show its result at once if it fits."""
         if not (began or self._feedback_loop.ticking) and self._begin():
             self._arrived()
-        if self._feedback_loop.since > _ADRIFT and not self._feedback_loop.ticking:
+        if self._feedback_loop.since > _MAX_CAMERA_LAG_S and not self._feedback_loop.ticking:
             self._guard.run("the motion of the canvas", self._feedback_loop.settle)
         self._guard.run("the growth of the picture", self._feedback_loop.grow, dt)
 
     def _begin(self) -> bool:
-        """Whether a tick could begin. Not for a while after one that failed."""
+        """Begin a tick; return whether one could begin. None begins for a while after a failure."""
         return self._guard.ready(_STEP) and bool(self._guard.run(_START, self._start))
 
     def _start(self) -> bool:
-        """Whether a tick could begin: not while the canvas is too large for the memory."""
+        """Begin a tick, unless nothing is loaded or the canvas is too large; return success."""
         engine, size = self._flight.loader.engine, self._flight.target_selector.size
         if engine is None or size is None or self._frame_pacer.halted:
             return False
         seconds = min(self._feedback_loop.since, max(LONGEST_TICK_S, self._frame_pacer.interval))
         settings = ascent(self._flight.controls, seconds, self._frame_pacer.steps)
-        if slower := self._feedback_loop.couple(engine):
-            self._flight.reports.add(slower)
+        if reason := self._feedback_loop.couple(engine):
+            self._flight.reports.add(reason)
         if not self._fits(size):
             return False
         self._feedback_loop.begin(engine, self._flight.mix(), settings, self._feedback_loop.size)
         return True
 
     def _fits(self, size: Size) -> bool:
-        """Give the canvas that size; whether a tick can begin on what it has come to. Where the
-        graphics memory has no room for it, a smaller one is prepared, or else it stays as it is."""
+        """Resize the canvas; return whether a tick can begin.
+
+        `size`: width and height in pixels. Where the graphics memory has no room for it, a smaller
+        canvas is prepared; where there is none smaller, the canvas stays as it is."""
         try:
             self._feedback_loop.resize(size)
         except LiveflightError as error:
@@ -111,8 +115,7 @@ class AscentScheduler:
         return True
 
     def _arrived(self) -> bool:
-        """Whether the tick in flight has come to an end; one that failed is reported, and the last
-        good picture moves on."""
+        """Return whether the tick has ended; report a failed one and keep the last good picture."""
         return bool(self._guard.run(_STEP, self._take)) or not self._feedback_loop.ticking
 
     def _take(self) -> bool:
@@ -121,15 +124,16 @@ class AscentScheduler:
                 self._frame_pacer.patience(self._frame_timer.elapsed)
             ):
                 return False
-            self._longest = max(self._feedback_loop.duration, _FORGETTING * self._longest)
+            recent = _LONGEST_TICK_DECAY * self._longest_s
+            self._longest_s = max(self._feedback_loop.duration, recent)
             self._frame_pacer.ticked(self._feedback_loop.duration, self._feedback_loop.steps)
         except FloatingPointError as error:
             self._feedback_loop.reseed()
-            said = f"{error}: starting again from noise"
+            text = f"{error}: starting again from noise"
             if not self._guard.live:
-                self._flight.reports.add(said)
+                self._flight.reports.add(text)
             else:
-                self._guard.failed(_STEP, error, said)
+                self._guard.failed(_STEP, error, text)
         except (OutOfMemoryError, MemoryError) as error:
             if not (self._guard.live and self._frame_pacer.out_of_memory()):
                 raise

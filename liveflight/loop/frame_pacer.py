@@ -1,5 +1,7 @@
-"""What the flight's rate asks of the ascent: how many steps, on how large a canvas, how long a
-frame may wait. Tells the governor what was measured, and does what it decides."""
+"""Pace the ascent for the frame rate: steps per tick, canvas size, how long a frame may wait.
+
+Measurements go to the governor; its decisions are carried out here.
+"""
 
 from __future__ import annotations
 
@@ -8,68 +10,69 @@ from liveflight.core.governor import Governor
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options, canvas_size
 
-_MARGIN = 0.001
-"""Seconds before a frame is due by which waiting for the ascent ends, beside the time to draw."""
+_MARGIN_S = 0.001
+"""Seconds of safety, beside the drawing time, when a frame waits for the ascent."""
 
-_BEHIND = 1.1
-"""Intervals from which on a frame holds up the next one."""
+_LATE_INTERVALS = 1.1
+"""Intervals after which a frame delays the next one."""
 
-_SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "basic render", "software")
-"""What renderers call themselves that draw on the processor."""
+_SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "swiftshader", "basic render", "software")
+"""Parts of the names of GL renderers that draw on the processor."""
 
 
 def usual_rate(renderer: str) -> float:
-    """Frames per second where nobody asked for a number, by GL's name of the renderer: what draws
-    on the processor takes away from the ascent what it draws more often than anyone needs."""
-    return 30.0 if any(name in renderer.lower() for name in _SOFTWARE) else 60.0
+    """Return the default frames per second for this GL_RENDERER string.
+
+    Software renderers take the processor's time from the ascent, so they draw less often."""
+    return 30.0 if any(name in renderer.lower() for name in _SOFTWARE_RENDERERS) else 60.0
 
 
 class FramePacer:
-    """Without `live` nothing is held back: a render takes the time it needs."""
+    """Decide what fits into a frame. A render, not `live`, takes the time it needs."""
 
     def __init__(self, flight: Flight, options: Options, *, live: bool) -> None:
         self.interval = 1 / options.fps
-        """The wanted time between two displayed frames in seconds."""
+        """Seconds between two displayed frames, as wanted."""
         self.governor = Governor(self.interval)
         self.scale = 1.0
-        """The canvas's, as a part of what was asked for; one of the governor's SCALES."""
+        """Canvas size as a fraction of the requested size; one of the governor's SCALES."""
         self._flight = flight
         self._options = options
         self._live = live
         self._turning = self._drawing = 0.0
         self.showing = 0.0
-        """Seconds that it usually takes to show a frame, a display's time included where it is
-        waited for."""
+        """Seconds that showing a frame usually takes, including any wait for the display."""
         self.tick_rate, self.step_rate = Rate(), Rate()
-        """How many arrive per second."""
+        """Ticks and ascent steps that arrive per second."""
         self._arrived = (0, 0)
 
     @property
     def governed(self) -> bool:
+        """Return whether the governor decides: in live flights, unless switched off."""
         return self._live and self._flight.controls.flag("show.governor")
 
     @property
     def asked(self) -> int:
+        """Return how many steps per tick the performer asked for."""
         return self._flight.controls.whole("ascent.steps")
 
     @property
     def steps(self) -> int:
-        """How many steps a tick that begins now takes."""
+        """Return how many steps a tick that begins now takes."""
         return self.governor.steps(self.asked) if self.governed else self.asked
 
     @property
     def halted(self) -> bool:
-        """Whether the canvas is too large for the memory, and a smaller one still in
-        preparation."""
+        """Return whether the canvas is too large for the memory and a smaller one not ready."""
         return self.scale > self.governor.ceiling
 
     @property
     def effort(self) -> str:
-        """All of it in words."""
+        """Return the steps and the canvas scale in words."""
         return f"{self.steps} of {self.asked} steps, canvas {self.scale:g}"
 
     def fit_canvas(self) -> None:
-        """Gives the flight the canvas that the governor wants, once it has been prepared."""
+        """Give the flight the canvas size that the governor wants, once it has been prepared."""
         engine = self._flight.loader.engine
         if engine is None:
             return
@@ -79,7 +82,7 @@ class FramePacer:
         if target_selector.size in (None, size) or target_selector.ready_at(size):
             target_selector.size, self.scale = size, scale
             smaller = self.governor.smaller if self.governed else ()
-            if engine.device == "cpu":  # has no memory of its own that a canvas may not fit into
+            if engine.device == "cpu":  # no device memory to run out of: one refuge is enough
                 smaller = smaller[:1]
             target_selector.fallback_sizes = [
                 canvas_size(self._options, engine.device, each) for each in smaller
@@ -87,29 +90,35 @@ class FramePacer:
         target_selector.behind = self.governed and self.governor.pressed
 
     def patience(self, elapsed: float) -> float:
-        """Seconds that a frame which began `elapsed` seconds ago may still wait for the ascent."""
-        return self.interval - elapsed - self._turning - self._drawing - _MARGIN
+        """Return for how many seconds a frame may still wait for the ascent.
+
+        `elapsed`: seconds since the frame began."""
+        return self.interval - elapsed - self._turning - self._drawing - _MARGIN_S
 
     def time_until_present(self, elapsed: float) -> float:
-        """Seconds that a frame which is drawn may wait, as even as can be, until it is shown."""
-        return self.interval - elapsed - self.showing - _MARGIN
+        """Return for how many seconds a drawn frame may wait, so that frames are evenly spaced.
+
+        `elapsed`: seconds since the frame began."""
+        return self.interval - elapsed - self.showing - _MARGIN_S
 
     def behind(self, elapsed: float, rate: float) -> bool:
-        """Whether a frame that began `elapsed` seconds ago holds up the next one, where so many
-        come per second by now: those of a display that is slower than wanted do not."""
+        """Return whether a frame that began `elapsed` seconds ago delays the next one.
+
+        `rate`: frames per second that are reached now. Frames of a display that is slower than
+        wanted are not late."""
         usual = max(self.interval, 1 / rate if rate else 0.0)
-        return self._live and elapsed > _BEHIND * usual
+        return self._live and elapsed > _LATE_INTERVALS * usual
 
     def turned(self, seconds: float) -> None:
-        """So long did it take to hand over the canvas of one tick and begin with the next."""
+        """Note the seconds from one tick's arrival to the start of the next."""
         self._turning = _followed(self._turning, seconds)
 
     def ticked(self, duration: float, steps: int) -> None:
-        """A tick arrived, whose ascent took so many seconds and steps."""
+        """Note a tick that arrived, and the seconds and steps that its ascent took."""
         ticks, taken = self._arrived
         self._arrived = (ticks + 1, taken + steps)
-        # A tick beside our own loading and planning says little of those after it, unless it is
-        # overdue; a canvas given up for it would have to be planned as well, and so on.
+        # A tick that ran while networks were loaded or planned says little about later ones. A
+        # smaller canvas, chosen because of it, would have to be planned as well.
         if not self._flight.loader.busy:
             self.governor.tick(duration, steps, self.asked, self.scale)
 
@@ -121,9 +130,11 @@ class FramePacer:
         showing: float = 0.0,
         running: float = 0.0,
     ) -> None:
-        """A frame is on the screen, so many seconds after the one before; `drawing` of them went
-        into putting it there, of which `showing` came after the controls were read for the last
-        time. The tick in flight, if there is one, has been `running` for so many."""
+        """Note a frame that is on the screen since `now`.
+
+        All in seconds. `interval`: since the frame before. `drawing`: the part of it that drawing
+        took. `showing`: the part of `drawing` after the controls were read for the last time.
+        `running`: since the tick in flight began; 0 for none."""
         self._drawing = _followed(self._drawing, drawing)
         self.showing = _followed(self.showing, showing)
         if interval:
@@ -136,10 +147,10 @@ class FramePacer:
         self._flight.controls.set("show.step_rate", round(self.step_rate.value, 1))
 
     def out_of_memory(self) -> bool:
-        """A step did not fit: whether a smaller canvas can be tried."""
+        """Note that a step did not fit into memory; return whether a smaller canvas remains."""
         return self.governor.out_of_memory(self.scale)
 
 
 def _followed(usual: float, seconds: float) -> float:
-    """What something usually takes: what is longer counts sooner."""
+    """Return a moving average that follows longer times faster than shorter ones."""
     return usual + (seconds - usual) / (4 if seconds > usual else 16)

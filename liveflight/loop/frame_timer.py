@@ -1,4 +1,4 @@
-"""Where a frame's time goes."""
+"""Measure how long each part of a frame takes."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from collections.abc import Callable
 
 
 class FrameTimer:
-    """The parts of a frame, in seconds. With `exact` set, the GPU finishes each part before the
-    clock is read."""
+    """Measure the parts of a frame in seconds.
+
+    With `exact` set, the GPU finishes each part before the clock is read."""
 
     def __init__(self, finish: Callable[[], None]) -> None:
+        """`finish` waits for the GPU."""
         self.exact = False
         self.seconds: dict[str, float] = {}
-        """The last frame's, by part."""
+        """Seconds of the last frame by part."""
         self._finish = finish
         self._began = self._since = 0.0
 
     def start(self) -> None:
+        """Begin a frame."""
         self.seconds = {}
         self._began = self._since = time.perf_counter()
 
     def end(self, part: str) -> None:
+        """Add the time since the last call to this part."""
         if self.exact:
             self._finish()
         now = time.perf_counter()
@@ -30,5 +34,5 @@ class FrameTimer:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the frame began."""
+        """Return the seconds since the frame began."""
         return time.perf_counter() - self._began

@@ -1,5 +1,7 @@
-"""The control surfaces of a show: opened, asked and told together. One that fails is reported once,
-counted afterwards, and the flight goes on. One that is absent is tried again.
+"""Open, poll and publish to all controllers of a show.
+
+A controller that fails is reported once and counted afterwards, and the flight goes on. One that
+cannot be opened is tried again.
 """
 
 from __future__ import annotations
@@ -27,66 +29,73 @@ from liveflight.show.options import Options
 from liveflight.show.start_flight import start_flight
 from liveflight.system.worker import Worker
 
-_FIRST, _LONGEST = 3.0, 30.0
-"""Seconds until one that is absent is tried again, at first and at most; they double."""
+_FIRST_RETRY_S, _MAX_RETRY_S = 3.0, 30.0
+"""Seconds until an absent controller is tried again, at first and at most; they double."""
 
-_GRACE = 2.0
-"""Seconds that `close` waits for one that is being opened."""
+_MAX_CLOSE_WAIT_S = 2.0
+"""Seconds that `close` waits for a controller that is being opened."""
 
 Named = tuple[str, Controller]
-"""What messages call it, and the surface."""
+"""The name used in messages, and the controller."""
 
 
 @dataclass
 class _Absent:
+    """A controller that could not be opened yet."""
+
     name: str
-    surface: Controller
-    wait: float = _FIRST
+    controller: Controller
+    wait: float = _FIRST_RETRY_S
     due: float | None = None
-    """Seconds of the loop's clock; None: not known before the first poll."""
+    """When to try again, in seconds of the loop's clock; None until the first poll."""
 
 
 class OpenControllers:
+    """The list of open controllers, and of those still to be opened."""
+
     def __init__(
         self, mailbox: Mailbox, report: Report, guard: FaultGuard | None = None, *, background: bool
     ) -> None:
-        """`report` is told of trouble, by default by a `guard` of our own. Absent surfaces are
-        tried again in the `background`: looking up a host or opening a device takes seconds."""
+        """Start with no controllers.
+
+        `report` gets trouble; `guard` isolates the parts of a frame, by default one of its own.
+        Absent controllers are tried again on a thread where `background` is set: looking up a host
+        or opening a device takes seconds."""
         self._mailbox, self._report = mailbox, report
         self._guard = guard or FaultGuard(report, live=True)
-        self._aside = FaultGuard(report, live=True)
-        """For what spoils no picture: telling, closing."""
+        self._lenient_guard = FaultGuard(report, live=True)
+        """For publishing and closing, which spoil no picture of a render."""
         self.opened: list[Controller] = []
         self._names: dict[Controller, str] = {}
-        self._owed: deque[tuple[float, Mapping[str, Value], Sequence[Message]]] = deque()
+        self._unpublished: deque[tuple[float, Mapping[str, Value], Sequence[Message]]] = deque()
         self._absent: list[_Absent] = []
         self._trying: _Absent | None = None
-        self._work: Worker[None] = Worker(background, niceness=5)
+        self._worker: Worker[None] = Worker(background, niceness=5)
 
     def open(self, controllers: Iterable[Named]) -> None:
-        """Adds those that can be opened, each before the next is asked for; the others are tried
-        again for as long as the show lasts."""
-        for name, surface in controllers:
+        """Open each controller before taking the next; keep trying those that cannot be opened."""
+        for name, controller in controllers:
             try:
-                self.add(surface, name)
+                self.add(controller, name)
             except Exception as error:
-                self._report(f"{_why(name, error)}; flying on without, and trying again")
-                self._absent.append(_Absent(name, surface))
+                self._report(f"{_reason(name, error)}; flying on without, and trying again")
+                self._absent.append(_Absent(name, controller))
 
-    def add(self, surface: Controller, name: str = "a control surface") -> None:
-        """Opens one that is indispensable. Raises LiveflightError where it cannot."""
-        surface.open(self._mailbox)
-        self._keep(surface, name)
+    def add(self, controller: Controller, name: str = "a controller") -> None:
+        """Open a controller that the show needs. Raises LiveflightError where it cannot."""
+        controller.open(self._mailbox)
+        self._keep(controller, name)
 
-    def drop(self, surface: Controller) -> None:
-        """Closes one."""
-        self.opened.remove(surface)
-        self._close(surface)
+    def drop(self, controller: Controller) -> None:
+        """Close a controller and forget it."""
+        self.opened.remove(controller)
+        self._close(controller)
 
     def poll(self, now: float) -> None:
-        self._guard.run("a look for absent control surfaces", self._seek, now)
-        for surface in self.opened:
-            self._guard.run(self._names[surface], surface.poll, now)
+        """Let every controller put its messages in the mailbox. `now` is in seconds."""
+        self._guard.run("the search for absent controllers", self._retry, now)
+        for controller in self.opened:
+            self._guard.run(self._names[controller], controller.poll, now)
 
     def publish(
         self,
@@ -96,99 +105,100 @@ class OpenControllers:
         *,
         later: bool = False,
     ) -> None:
-        """`later`: with the next frame, just before it tells of itself."""
-        self._aside.now = now
-        self._owed.append((now, values, heard))
+        """Give every controller a frame's values and messages.
+
+        `later`: only together with the next frame, just before that one's."""
+        self._lenient_guard.now = now
+        self._unpublished.append((now, values, heard))
         if not later:
-            self._settle()
+            self._publish_all()
 
     def status_lines(self) -> list[str]:
-        """What all of them have for the HUD."""
+        """Return what the controllers have for the HUD."""
         each = [(f"{self._names[one]}'s status lines", one.status_lines) for one in self.opened]
-        return [line for part, lines in each for line in self._aside.run(part, lines) or ()]
+        return [line for part, lines in each for line in self._lenient_guard.run(part, lines) or ()]
 
     def close(self) -> None:
-        """May be called twice."""
-        self._settle()
-        self._work.close(_GRACE)
+        """Publish what is left and close every controller; may be called twice."""
+        self._publish_all()
+        self._worker.close(_MAX_CLOSE_WAIT_S)
         for absent in self._absent:
-            self._aside.attempt(absent.name, absent.surface.close)
+            self._lenient_guard.attempt(absent.name, absent.controller.close)
         self._absent.clear()
-        if self._trying and self._work.wait():
-            self._end_trying(0.0)
+        if self._trying and self._worker.wait():
+            self._end_retry(0.0)
         while self.opened:
             self._close(self.opened.pop())
 
-    def _settle(self) -> None:
-        while self._owed:
-            frame = self._owed.popleft()
-            for surface in self.opened:
-                self._aside.run(self._names[surface], surface.publish, *frame)
+    def _publish_all(self) -> None:
+        while self._unpublished:
+            frame = self._unpublished.popleft()
+            for controller in self.opened:
+                self._lenient_guard.run(self._names[controller], controller.publish, *frame)
 
-    def _keep(self, surface: Controller, name: str) -> None:
-        self.opened.append(surface)
-        self._names[surface] = name
+    def _keep(self, controller: Controller, name: str) -> None:
+        self.opened.append(controller)
+        self._names[controller] = name
 
-    def _close(self, surface: Controller) -> None:
-        self._aside.attempt(self._names.pop(surface), surface.close)
+    def _close(self, controller: Controller) -> None:
+        self._lenient_guard.attempt(self._names.pop(controller), controller.close)
 
-    def _seek(self, now: float) -> None:
-        """Try the next absent surface whose time has come; one at a time."""
+    def _retry(self, now: float) -> None:
+        """Try the next absent controller that is due; one at a time."""
         if self._trying:
-            if self._work.wait():
-                self._end_trying(now)
+            if self._worker.wait():
+                self._end_retry(now)
             return
         for absent in self._absent:
             absent.due = now + absent.wait if absent.due is None else absent.due
         self._trying = next((one for one in self._absent if (one.due or 0.0) <= now), None)
         if self._trying:
             self._absent.remove(self._trying)
-            self._work.submit(partial(self._trying.surface.open, self._mailbox))
+            self._worker.submit(partial(self._trying.controller.open, self._mailbox))
 
-    def _end_trying(self, now: float) -> None:
+    def _end_retry(self, now: float) -> None:
         absent, self._trying = self._trying, None
         assert absent
         try:
-            self._work.result()
+            self._worker.result()
         except Exception:
-            wait = min(2 * absent.wait, _LONGEST)
-            self._absent.append(_Absent(absent.name, absent.surface, wait, now + wait))
+            wait = min(2 * absent.wait, _MAX_RETRY_S)
+            self._absent.append(_Absent(absent.name, absent.controller, wait, now + wait))
         else:
-            self._keep(absent.surface, absent.name)
-            self._report(f"{absent.name} is there now")
+            self._keep(absent.controller, absent.name)
+            self._report(f"{absent.name} is connected now")
 
 
-def _why(name: str, error: Exception) -> str:
-    return (
-        str(error) if isinstance(error, LiveflightError) else f"{name} cannot be opened: {error!r}"
-    )
+def _reason(name: str, error: Exception) -> str:
+    expected = isinstance(error, LiveflightError)
+    return str(error) if expected else f"{name} cannot be opened: {error!r}"
 
 
 def start(flight: Flight, options: Options) -> list[Named]:
-    """The flight begins; the surfaces that record it, and that play what was recorded.
+    """Start the flight; return the controllers that record it and replay a recording.
 
-    Raises LiveflightError for names that do not exist."""
-    score = start_flight(flight, options)
-    scores: list[Named] = []
+    Raises LiveflightError for unknown names."""
+    recording = start_flight(flight, options)
+    controllers: list[Named] = []
     if options.replay:
-        scores.append(("the replay", RecordingPlayer(options.replay)))
+        controllers.append(("the replay", RecordingPlayer(options.replay)))
     if options.record:
-        recorder = FlightRecorder(options.record, score)
+        recorder = FlightRecorder(options.record, recording)
         flight.preset_player.preset_bank.on_answer = recorder.note
-        scores.append(("the recording", recorder))
-    if score.cues:
-        flight.cues.start(score.cues)
-    return scores
+        controllers.append(("the recording", recorder))
+    if recording.cues:
+        flight.cues.start(recording.cues)
+    return controllers
 
 
-def asked_for(options: Options) -> Iterator[Named]:
-    """The control surfaces that were asked for."""
+def requested(options: Options) -> Iterator[Named]:
+    """Yield the controllers that the options ask for."""
     osc = OscInput(options.osc_host, options.osc_port, [host for host, _ in options.osc_feedback])
     if options.osc_port:
         yield "OSC", osc
     hosts = [host for host, _ in dict.fromkeys(options.osc_feedback)]
     for host, port in dict.fromkeys(options.osc_feedback):
-        # Each by itself: a host that is not known silences no other.
+        # One controller each: an unknown host must not silence the others.
         yield f"OSC feedback to {host}:{port}", OscFeedback([(host, port)], osc, hosts)
     if options.oscquery_port:
         yield "OSCQuery", OscQuery(options.oscquery_host, options.oscquery_port, osc)

@@ -1,4 +1,4 @@
-"""What is laid over the picture: the HUD, the page of keys, the atlas, lists to pick from."""
+"""Draw the HUD, the help page, the atlas and the pickers over the picture."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from liveflight.show.atlas_browser import AtlasBrowser
 from liveflight.show.flight import Flight
 from liveflight.show.search import Search
 
-EVERY = 0.25
-"""Seconds between two texts of the HUD: setting one costs milliseconds."""
+HUD_INTERVAL_S = 0.25
+"""Seconds between two texts of the HUD: typesetting one takes milliseconds."""
 
-FADE = 10.0
-"""Seconds for which the HUD shows a trouble after it was last reported."""
+TROUBLE_S = 10.0
+"""Seconds for which the HUD shows a trouble after its last report."""
 
-
-TOAST = 3.0
-"""Seconds for which the atlas shows what a key has done."""
+TOAST_S = 3.0
+"""Seconds for which the atlas shows the result of a key."""
 
 
 class Overlay:
-    """In the `background`, new texts come a moment later and hold up no frame."""
+    """Everything that is drawn over the picture for the performer."""
 
     def __init__(
         self,
@@ -40,59 +39,62 @@ class Overlay:
         *,
         background: bool,
     ) -> None:
+        """Prepare the overlays of an output.
+
+        With `background`, a worker prepares new texts: they come a moment later and delay no
+        frame."""
         self.browser = AtlasBrowser(mailbox, lambda: flight.target_selector.flown)
         self.search = Search(mailbox, self.browser)
-        self._view = AtlasOverlay(output.ctx, background)
-        self._view.warm_up(output.framebuffer)
+        self.atlas = AtlasOverlay(output.ctx, background)
+        self.atlas.warm_up(output.framebuffer)
         self._pointed = False
         """Whether the mouse pointer is shown for the atlas."""
         self._saying = "", 0
-        """What was said and reported when the atlas was last drawn."""
-        self._toast, self._spoken = "", 0.0
-        """What came of that since it was opened, and how many seconds ago."""
+        """The last message, and the number of troubles, when the atlas was last drawn."""
+        self._toast, self._toast_age_s = "", 0.0
+        """The latest message or trouble since the atlas was opened, and its age."""
         self._flight, self._frame_counter, self._frame_pacer = flight, frame_counter, frame_pacer
-        self._hud = Hud(output.ctx, background)
-        self._hud.warm_up(output.framebuffer)
+        self.hud = Hud(output.ctx, background)
+        self.hud.warm_up(output.framebuffer)
         self._lines: list[str] = []
-        self._age = EVERY
+        self._hud_age_s = HUD_INTERVAL_S
         self._troubles = 0
-        """Reports until now."""
-        self._quiet = FADE
-        """Seconds since the last one."""
+        """Number of troubles reported until now."""
+        self._trouble_age_s = TROUBLE_S
+        """Seconds since the last report."""
 
     def draw(
         self, output: Output, controllers: OpenControllers, picker: ControlPicker, dt: float
     ) -> None:
-        """Over the output's finished frame, as far as the flight's controls want it or a download
-        keeps everybody waiting."""
+        """Draw over the output's finished frame what the controls show, or a running download."""
         controls = self._flight.controls
-        self._age += dt
-        self._quiet += dt
+        self._hud_age_s += dt
+        self._trouble_age_s += dt
         if (troubles := self._flight.reports.counts.total()) != self._troubles:
-            self._troubles, self._quiet = troubles, 0.0
+            self._troubles, self._trouble_age_s = troubles, 0.0
         where, size, up = output.framebuffer, output.size, output.bottom_up
         if self._atlas(output, dt):
             return
         waiting = self._flight.loader.downloading and not self._flight.mix()
         if (controls.flag("show.hud") or waiting) and not self.search.open:
-            if self._age >= EVERY or not dt:
-                self._age, self._lines = 0.0, self.lines(controllers)
+            if self._hud_age_s >= HUD_INTERVAL_S or not dt:
+                self._hud_age_s, self._lines = 0.0, self.lines(controllers)
             indent = self._thumbnail(output)
-            self._hud.draw(self._lines, where, size, bottom_up=up, indent=indent)
+            self.hud.draw(self._lines, where, size, bottom_up=up, indent=indent)
         if self.search.open:
-            self._hud.draw(self.search.lines(), where, size, bottom_up=up, place="centre")
+            self.hud.draw(self.search.lines(), where, size, bottom_up=up, place="centre")
         elif picker.open:
             listed = picker.lines(self._flight.values())
-            listed += (
-                controllers.status_lines()
-            )  # what a knob that learns waits for: it lies over the HUD
-            self._hud.draw(listed, where, size, bottom_up=up, place="centre")
+            listed += controllers.status_lines()  # the list covers the HUD with MIDI learn's prompt
+            self.hud.draw(listed, where, size, bottom_up=up, place="centre")
         elif controls.flag("show.help"):
-            self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
+            self.hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
 
     def lines(self, controllers: OpenControllers) -> list[str]:
-        """Targets, rates, late frames, what the governor chose, what is being prepared, the last
-        message and trouble."""
+        """Return the HUD's lines.
+
+        Targets, rates, late frames, the governor's choice, what is being prepared, the last message
+        and the last trouble."""
         flight, frame_counter, frame_pacer = self._flight, self._frame_counter, self._frame_pacer
         mix = [pair for pair in flight.mix().items() if pair[1] >= 0.005]
         shown = [f"{described(target)}\t{weight:.0%}" for target, weight in mix]
@@ -104,16 +106,16 @@ class Overlay:
         if flight.tempo.used or flight.modulation.on_the_beat:
             lines.append(flight.tempo.line())
         awaited = flight.loader.downloading or f"preparing {flight.awaited} ..."
-        said = [
+        notes = [
             frame_pacer.effort if frame_pacer.governed else "",
             awaited if flight.awaited else "",
             flight.last_message,
-            flight.reports.last if self._quiet < FADE else "",
+            flight.reports.last if self._trouble_age_s < TROUBLE_S else "",
         ]
-        return [*lines, *filter(None, said), *controllers.status_lines()]
+        return [*lines, *filter(None, notes), *controllers.status_lines()]
 
     def _atlas(self, output: Output, dt: float) -> bool:
-        """Draw the atlas over everything; whether it is open."""
+        """Draw the atlas over everything; return whether it is open."""
         browser = self.browser
         if trouble := browser.thumbnails.trouble:
             browser.thumbnails.trouble = ""
@@ -124,35 +126,35 @@ class Overlay:
             self._saying, self._toast = self._said, ""
         if browser.open:
             size, up = output.size, output.bottom_up
-            self._view.draw(browser.page(size), self._news(dt), output.framebuffer, size, up)
+            self.atlas.draw(browser.page(size), self._news(dt), output.framebuffer, size, up)
         else:
-            self._view.close()
+            self.atlas.close()
         return browser.open
 
     @property
     def _said(self) -> tuple[str, int]:
-        """The last message, and how many troubles there were."""
+        """Return the last message, and how many troubles there were."""
         return self._flight.last_message, self._troubles
 
     def _news(self, dt: float) -> str:
-        """What was said or reported while the atlas is open, for some seconds."""
+        """Return, for some seconds, the latest message or trouble while the atlas is open."""
         before, self._saying = self._saying, self._said
-        self._spoken += dt
+        self._toast_age_s += dt
         if before != self._saying:
             trouble = before[1] != self._saying[1]
             self._toast = self._flight.reports.last if trouble else self._flight.last_message
-            self._spoken = 0.0
-        return self._toast if self._spoken < TOAST else ""
+            self._toast_age_s = 0.0
+        return self._toast if self._toast_age_s < TOAST_S else ""
 
     def _thumbnail(self, output: Output) -> int:
-        """Draw what the flown filter looks like; how many pixels that takes from the HUD's line."""
+        """Draw the thumbnail of the filter being flown; return its width in pixels."""
         target_selector = self._flight.target_selector
         if not target_selector.goal:
             return 0
         here, find = target_selector.here, self.browser.thumbnails.of
         size, up = output.size, output.bottom_up
-        return self._view.thumbnail(here, lambda: find(here), output.framebuffer, size, up)
+        return self.atlas.thumbnail(here, lambda: find(here), output.framebuffer, size, up)
 
     def release(self) -> None:
-        self._view.release()
-        self._hud.release()
+        self.atlas.release()
+        self.hud.release()

@@ -1,21 +1,21 @@
-"""What is seen on the output: the canvas, as bright as it is wanted, and text over it."""
+"""Draw the canvas into the output, at the wanted brightness."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from liveflight.core.contracts import Output
+from liveflight.core.contracts import Output, Size
 from liveflight.core.frame_counter import FrameCounter
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.present import Fit, PresentPass
 from liveflight.show.flight import Flight
 
-FADE = 0.5
-"""Seconds a blackout takes, there and back."""
+FADE_S = 0.5
+"""Seconds that a blackout takes in either direction."""
 
 
 class Presenter:
-    """Draws into the output's framebuffer; the output itself is given each time."""
+    """Draw into the framebuffer of the output that each call gives."""
 
     def __init__(
         self,
@@ -29,19 +29,20 @@ class Presenter:
             feedback_loop,
             frame_counter,
         )
-        self._present = PresentPass(output.ctx)
-        self._present.warm_up(output.framebuffer)
+        self.present_pass = PresentPass(output.ctx)
+        self.present_pass.warm_up(output.framebuffer)
         self._master = self._drawn = 1.0
-        """Brightness of the last frame, and that with which this one was drawn."""
+        """Brightness of the last frame, and the brightness with which this one was drawn."""
+        self._frame = np.empty((0, 0, 3), np.uint8)
+        """The last frame that was read, upside down if the output is `bottom_up`."""
 
     def draw(self, output: Output, dt: float) -> bool:
-        """Draw the canvas from where the camera is now; where that fails, from where it was.
-        Return True."""
+        """Draw the canvas as the camera sees it now, or saw it last if that fails; return True."""
         controls = self._flight.controls
         fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
         moved = self._flight.guard.run("the motion of the picture", self._feedback_loop.view)
         self._drawn = self._faded(dt)
-        self._present.draw(
+        self.present_pass.draw(
             moved or self._feedback_loop.still(),
             output.framebuffer,
             output.size,
@@ -53,21 +54,33 @@ class Presenter:
         return True
 
     def dim(self, output: Output, dt: float) -> None:
-        """Make up for what was said of the brightness since `draw`."""
+        """Correct the drawn frame for changes of the brightness since `draw`."""
         self._master = self._faded(dt)
         if self._drawn and self._master != self._drawn:
-            self._present.dim(output.framebuffer, output.size, self._master / self._drawn)
+            self.present_pass.dim(output.framebuffer, output.size, self._master / self._drawn)
 
-    def picture(self, size: tuple[int, int]) -> np.ndarray:
-        """Return what is seen, without dimming and text: uint8 (H, W, 3), row 0 at the top."""
-        return self._present.picture(self._feedback_loop.view(), size)
+    def frame(self, output: Output) -> np.ndarray:
+        """Return the finished frame, with dimming and text: uint8 (H, W, 3), row 0 at the top.
+
+        Its memory is reused by the next call. Call it before `output.show`: a window's framebuffer
+        is undefined afterwards."""
+        width, height = output.size
+        if self._frame.shape[:2] != (height, width):
+            self._frame = np.empty((height, width, 3), np.uint8)
+        whole = (0, 0, width, height)
+        output.framebuffer.read_into(self._frame, viewport=whole, components=3, alignment=1)
+        return self._frame[::-1] if output.bottom_up else self._frame
+
+    def picture(self, size: Size) -> np.ndarray:
+        """Return the picture without dimming and text: uint8 (H, W, 3), row 0 at the top."""
+        return self.present_pass.picture(self._feedback_loop.view(), size)
 
     def release(self) -> None:
-        self._present.release()
+        self.present_pass.release()
 
     def _faded(self, dt: float) -> float:
-        """The brightness of this frame, as far as it is known by now: blackouts take their time."""
+        """Return the brightness of this frame as of now, with gradual blackouts."""
         controls = self._flight.controls
         goal = 0.0 if controls.flag("show.blackout") else controls.number("show.master")
-        step = dt / FADE if dt else 1.0
+        step = dt / FADE_S if dt else 1.0
         return self._master + min(max(goal - self._master, -step), step)

@@ -1,7 +1,7 @@
-"""Sight: shows the network that is flown what the camera sees, and says which filter answers.
+"""Show the camera's picture to the current network, and report which filter responds most.
 
-The network is asked on a thread of its own, about once a second. What stands out is put into the
-mailbox as `show.seen`, like what is heard; the flight decides what comes of it.
+The network is evaluated on its own thread about once a second. The filter that stands out is put
+into the mailbox as `show.seen`, as sound features are; the flight decides what to do with it.
 """
 
 from __future__ import annotations
@@ -17,43 +17,45 @@ import numpy as np
 
 from liveflight import networks
 from liveflight.core.attention import Attention
-from liveflight.core.contracts import LiveflightError, Target, Value
+from liveflight.core.contracts import LiveflightError, Size, Target, Value
 from liveflight.core.mailbox import Mailbox, Message, Set
 from liveflight.loop.image_source import ImageSource
 from liveflight.show import filter_ranking
 from liveflight.show.target_selector import TargetSelector
 from liveflight.system.worker import Worker
 
-_EVERY = 1.0
-"""Seconds from one look to the next, at least."""
+_MIN_INTERVAL_S = 1.0
+"""Seconds between two evaluations at least."""
 
-_SHARE = 0.2
-"""Of the time of a thread that looks may take."""
+_MAX_LOAD = 0.2
+"""Fraction of one thread's time that evaluations may take."""
 
-_FEW = 4
-"""Filters flown last that are not chosen again as long as others stand out."""
+_RECENT_FILTERS = 4
+"""Number of recent filters that are not chosen again as long as others stand out."""
 
 _NICENESS = 15
-"""How far looking stands back: behind the ascent, which stands back behind the display."""
+"""Niceness of evaluations: after the ascent, which comes after the display."""
 
-_GRACE = 1.0
-"""Seconds that `close` waits for a look to end."""
+_MAX_CLOSE_WAIT_S = 1.0
+"""Seconds that `close` waits for an evaluation to end."""
 
 
-Place = tuple[str, str]
+NetworkLayer = tuple[str, str]
 """A network and one of its layers."""
 
 
 @dataclass(frozen=True)
-class _Look:
-    place: Place
+class _Evaluation:
+    """The responses of one layer's filters to a picture."""
+
+    place: NetworkLayer
     answers: np.ndarray
     seconds: float
-    """How long the network took to answer."""
+    """How long the network took."""
 
 
 class Sight:
-    """`controllers.controller.Controller`. At rest unless the autopilot goes by sight."""
+    """A controller that follows what is seen. Idle unless the autopilot is in mode `sight`."""
 
     def __init__(
         self,
@@ -63,24 +65,22 @@ class Sight:
         report: Callable[[object], None],
         background: bool,
     ) -> None:
-        """`weights`: files by the network they are for. `report` is told of trouble, once: nothing
-        that sight lacks ends a flight, nor a render."""
-        self._target_selector, self._image_source, self._report = (
-            target_selector,
-            image_source,
-            report,
-        )
+        """`weights`: weight files by network. `report` gets each trouble once.
+
+        Nothing that is missing here ends a flight or a render."""
+        self._target_selector, self._image_source = target_selector, image_source
+        self._report = report
         self._background = background and image_source.given
-        self._eye = _Eye(weights)
-        self._worker: Worker[_Look] = Worker(self._background, _NICENESS)
-        self._asked: Place = ("", "")
+        self._evaluator = _Evaluator(weights)
+        self._worker: Worker[_Evaluation] = Worker(self._background, _NICENESS)
+        self._asked: NetworkLayer = ("", "")
         self._failed = ""
-        """The network that could not be asked: it is not tried again."""
+        """The network that could not be evaluated: it is not tried again."""
         self._attention, self._place = Attention(), self._asked
-        """What its layer's filters answer."""
+        """The filters' responses, and the layer they are of."""
         self._looked = self._due = 0.0
-        self._flown: deque[Target] = deque(maxlen=_FEW)
-        self._wanted = self._blindness_told = False
+        self._flown: deque[Target] = deque(maxlen=_RECENT_FILTERS)
+        self._wanted = self._reported_no_camera = False
         self._strongest: Target | None = None
         self._next: Target | None = None
         self._told = ""
@@ -102,14 +102,14 @@ class Sight:
         return [f"sees {networks.described(self._strongest)}"] if self._strongest else []
 
     def close(self) -> None:
-        """May be called twice."""
-        self._worker.close(_GRACE)
+        """Wait for a running evaluation; may be called twice."""
+        self._worker.close(_MAX_CLOSE_WAIT_S)
 
     def _look(self, now: float, here: Target) -> None:
-        """Take in a look that has ended, and begin another when it is time."""
+        """Take the result of an evaluation that has ended, and begin the next when it is due."""
         if not self._image_source.given:
-            if not self._blindness_told:
-                self._blindness_told = True
+            if not self._reported_no_camera:
+                self._reported_no_camera = True
                 self._report("sight needs --camera or --image: wandering")
             return
         ended = self._worker.busy and self._worker.wait()
@@ -121,27 +121,27 @@ class Sight:
             return
         picture = self._image_source.seen()
         if picture is not None:
-            self._due = now + _EVERY
+            self._due = now + _MIN_INTERVAL_S
             self._asked = here.network, here.layer
-            self._worker.submit(partial(self._eye.look, self._asked, picture))
+            self._worker.submit(partial(self._evaluator.evaluate, self._asked, picture))
 
     def _take_in(self, now: float) -> None:
         try:
-            look = self._worker.result()
+            evaluation = self._worker.result()
         except Exception as error:
             self._failed, self._place = self._asked[0], ("", "")
             why = str(error).splitlines()[0] if isinstance(error, LiveflightError) else repr(error)
             self._report(f"sight: {why}; wandering")
             return
         if self._background:
-            self._due = max(self._due, now + look.seconds * (1 / _SHARE - 1))
-        if look.place != self._place:
-            self._attention, self._place = Attention(), look.place
-        self._attention.see(look.answers, now - self._looked)
+            self._due = max(self._due, now + evaluation.seconds * (1 / _MAX_LOAD - 1))
+        if evaluation.place != self._place:
+            self._attention, self._place = Attention(), evaluation.place
+        self._attention.see(evaluation.answers, now - self._looked)
         self._looked = now
 
     def _choose(self, here: Target | None) -> None:
-        """Note what stands out, and what of it was not flown lately."""
+        """Note the filter that stands out, and the one among those not flown recently."""
         self._strongest, self._next = None, None
         if here is None:
             return
@@ -165,29 +165,31 @@ class Sight:
             self._mailbox.put(Set("show.seen", seen))
 
 
-class _Eye:
-    """What is asked on the worker's thread, and loaded there at the first look."""
+class _Evaluator:
+    """Evaluate a network on the worker's thread; it is loaded there at first use."""
 
     def __init__(self, weights: Mapping[str, Path]) -> None:
         self._weights = weights
         self._key: object = None
 
-    def look(self, place: Place, picture: np.ndarray) -> _Look:
-        """Raises LiveflightError where the network's weights are not at hand."""
+    def evaluate(self, place: NetworkLayer, picture: np.ndarray) -> _Evaluation:
+        """Return a layer's responses to a picture, uint8 (H, W, 3).
+
+        Raises LiveflightError where the network's weights are missing."""
         network, layer = place
         seen = filter_ranking.reduced(picture)
-        self._face(network, (seen.shape[1], seen.shape[0]))
-        begun = time.perf_counter()
+        self._prepare(network, (seen.shape[1], seen.shape[0]))
+        start = time.perf_counter()
         answers = self._answers.ask(seen, [layer])[layer]
-        return _Look(place, answers, time.perf_counter() - begun)
+        return _Evaluation(place, answers, time.perf_counter() - start)
 
-    def _face(self, name: str, size: tuple[int, int]) -> None:
+    def _prepare(self, name: str, size: Size) -> None:
         from liveflight.engines.responses import Answers
 
         if self._key == (name, size):
             return
         known, weights = networks.network(name), self._weights.get(name)
         if weights is None and known.find_weights() is None:
-            raise LiveflightError(f"the weights of {name} are not at hand")
+            raise LiveflightError(f"the weights of {name} are missing")
         layers = [layer.name for layer in known.layers]
         self._answers, self._key = Answers(known, layers, size, weights), (name, size)

@@ -1,6 +1,4 @@
-"""A file in place of the microphone, heard as time goes by: decoded by ffmpeg, in a process of its
-own, from its beginning.
-"""
+"""Play a sound file to the analysis in place of a microphone, decoded by an ffmpeg process."""
 
 from __future__ import annotations
 
@@ -21,25 +19,26 @@ from liveflight.system import child_process, ffmpeg
 
 log = logging.getLogger("liveflight.sound")
 
-_WIDTH = 4
-"""Bytes of a sample."""
+_SAMPLE_BYTES = 4
 
-_WAITS = (0.5, 30.0)
+_RETRY_S = (0.5, 30.0)
 """Seconds until a decoder that broke off is started again, at first and at most."""
 
-_GRACE = 1.0
-"""Seconds that a decoder whose sound has ended may take to end itself."""
+_MAX_EXIT_WAIT_S = 1.0
+"""Seconds that a decoder may take to exit after the end of the sound."""
 
-_SKIPPED = 1 << 20
-"""Bytes that are skipped at once: of hours there are gigabytes."""
+_SKIP_BYTES = 1 << 20
+"""Bytes that are skipped per read: hours of sound have gigabytes."""
 
-_JUMP = 2.0
-"""Seconds of sound at most that one frame hears: what a stall has missed is skipped."""
+_MAX_READ_S = 2.0
+"""Seconds of sound that one read returns at most; the rest of a longer pause is skipped."""
 
 
 class AudioFile:
-    """Begins with the first `read`. After its end there is silence, or, where it is to `loop`, its
-    beginning. A decoder that breaks off is started again in a `live` flight."""
+    """A sound file that begins with the first `read`.
+
+    After its end there is silence, or its beginning where it is to `loop`. A decoder that breaks
+    off is started again in a `live` flight."""
 
     rate = 44100
 
@@ -47,87 +46,91 @@ class AudioFile:
         self._path, self._loop, self._live = path, loop, live
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: ffmpeg.Watch | None = None
-        self._said: IO[bytes] | None = None
-        """What the decoder complains of."""
+        self._messages: IO[bytes] | None = None
+        """The decoder's error messages."""
         self._first = b""
         self._began: float | None = None
         self._heard = 0
-        """Samples."""
+        """Samples that `read` has passed, including skipped ones."""
         self._over = False
-        self._wait, self._due = _WAITS[0], -math.inf
-        """Seconds between two starts of the decoder, and when the next may be."""
+        self._wait, self._due = _RETRY_S[0], -math.inf
+        """Seconds between two starts of the decoder, and the time of the next one."""
 
     def open(self) -> None:
+        """Start the decoder. Raises LiveflightError where the sound cannot be decoded."""
         path = str(self._path)
         if not os.path.isfile(self._path):
             raise LiveflightError(f"sound {path!r}: there is no such file")
         program = ffmpeg.find()
         if program is None:
             raise LiveflightError(f"no ffmpeg to hear {path!r}: pip install imageio-ffmpeg")
-        said = tempfile.TemporaryFile()
+        messages = tempfile.TemporaryFile()
         try:
             self._process = child_process.start(
                 _command(program, self._path, self.rate, loop=self._loop),
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages,
             )  # fmt: skip
         except OSError as error:
-            said.close()
+            messages.close()
             why = error.strerror or error
             raise LiveflightError(f"ffmpeg {program!r} does not start: {why}") from error
-        self._said, self._watch = said, ffmpeg.Watch(self._process)
+        self._messages, self._watch = messages, ffmpeg.Watch(self._process)
         self._first = b""
-        self._first = self._bytes(_WIDTH)
+        self._first = self._read_bytes(_SAMPLE_BYTES)
         if not self._first:
-            said.seek(0)
-            words = said.read(ffmpeg.MAX_MESSAGE_BYTES).decode(errors="replace").splitlines() or [
-                "it is empty"
-            ]
-            reason = words[0].rpartition("] ")[2]
+            messages.seek(0)
+            lines = messages.read(ffmpeg.MAX_MESSAGE_BYTES).decode(
+                errors="replace"
+            ).splitlines() or ["it is empty"]
+            reason = lines[0].rpartition("] ")[2]
             self.close()
             raise LiveflightError(f"sound {path!r} cannot be heard: {reason}")
 
     def read(self, now: float) -> Samples:
-        """float32 (N,): as many as the time since the last call takes. Waits for the decoder, which
-        is some hundred times faster than the sound and ahead by what the pipe holds.
+        """Return the samples since the last call, float32 (N,), mono; `now` is in seconds.
+
+        Waits for the decoder, which is about a hundred times faster than the sound and ahead by the
+        size of the pipe.
 
         Raises LiveflightError where the decoder breaks off and the flight is not `live`."""
         if self._began is None:
             self._began = now
         if self._process is None and not self._over and now >= self._due:
-            self._again(now)
+            self._restart(now)
         wanted = round((now - self._began) * self.rate) - self._heard
         self._heard += wanted
-        skipped = max(0, wanted - round(_JUMP * self.rate))
-        for left in range(skipped * _WIDTH, 0, -_SKIPPED):
-            self._bytes(min(left, _SKIPPED))
+        skipped = max(0, wanted - round(_MAX_READ_S * self.rate))
+        for left in range(skipped * _SAMPLE_BYTES, 0, -_SKIP_BYTES):
+            self._read_bytes(min(left, _SKIP_BYTES))
         wanted -= skipped
         samples = np.zeros(wanted, np.float32)
-        data = self._bytes(wanted * _WIDTH)
-        decoded = np.frombuffer(data[: len(data) // _WIDTH * _WIDTH], np.float32)
+        data = self._read_bytes(wanted * _SAMPLE_BYTES)
+        decoded = np.frombuffer(data[: len(data) // _SAMPLE_BYTES * _SAMPLE_BYTES], np.float32)
         samples[: len(decoded)] = decoded
         if self._process and len(decoded) < wanted:
-            self._end(now, self._process)
+            self._handle_end(now, self._process)
         return samples
 
     def status_lines(self) -> list[str]:
         return []
 
     def close(self) -> None:
+        """End the decoder; may be called twice."""
         process, self._process = self._process, None
         if process and self._watch:
             self._watch.close()
             process.kill()
-            with suppress(subprocess.TimeoutExpired):  # a disk that is gone may not let go of it
-                process.wait(_GRACE)
+            with suppress(subprocess.TimeoutExpired):  # it may hang on a removed disk
+                process.wait(_MAX_EXIT_WAIT_S)
                 assert process.stdout is not None
                 process.stdout.close()
-            if self._said:
-                self._said.close()
+            if self._messages:
+                self._messages.close()
 
-    def _end(self, now: float, process: subprocess.Popen[bytes]) -> None:
-        """The decoder gives no more: find out whether the sound is over."""
+    def _handle_end(self, now: float, process: subprocess.Popen[bytes]) -> None:
+        """Find out whether the sound is over or the decoder failed, and schedule a restart."""
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE)
+            process.wait(_MAX_EXIT_WAIT_S)
         code = process.poll()
         self.close()
         self._over = code == 0 and not self._loop
@@ -136,28 +139,28 @@ class AudioFile:
         why = f"ended with code {code}"
         if self._watch and self._watch.killed:
             why = f"gave nothing for {ffmpeg.STALL_LIMIT_S:g} s"
-        said = f"sound {str(self._path)!r} broke off: ffmpeg {why}"
+        text = f"sound {str(self._path)!r} broke off: ffmpeg {why}"
         if not self._live:
-            raise LiveflightError(said)
-        if now > self._due + _WAITS[-1]:  # it has worked for long enough
-            self._wait = _WAITS[0]
-            log.warning("%s; it is started again", said)
+            raise LiveflightError(text)
+        if now > self._due + _RETRY_S[-1]:  # it worked for long enough
+            self._wait = _RETRY_S[0]
+            log.warning("%s; it is started again", text)
         self._due = now + self._wait
 
-    def _again(self, now: float) -> None:
-        self._wait = min(2 * self._wait, _WAITS[1])
+    def _restart(self, now: float) -> None:
+        self._wait = min(2 * self._wait, _RETRY_S[1])
         self._due = now + self._wait
-        # The file may be gone for a while, or no thread be had.
+        # The file may be away for a while, or no thread may be available.
         with suppress(LiveflightError, OSError, RuntimeError):
             self.open()
 
-    def _bytes(self, count: int) -> bytes:
+    def _read_bytes(self, count: int) -> bytes:
         if self._process is None or count <= 0:
             return b""
         assert self._process.stdout is not None
         first, self._first = self._first[:count], self._first[count:]
-        assert self._watch and self._said
-        ffmpeg.trim_messages(self._said)
+        assert self._watch and self._messages
+        ffmpeg.trim_messages(self._messages)
         with self._watch:
             return first + self._process.stdout.read(count - len(first))
 

@@ -1,4 +1,4 @@
-"""Say in the user's words why ffmpeg gives no picture from a source."""
+"""Explain in the user's words why ffmpeg gives no picture from a source."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _CAUSES = tuple(
         ),
     )
 )
-"""What ffmpeg says somewhere in its lines, and what that comes to; the first that fits."""
+"""Patterns of ffmpeg's messages, and their meaning; the first match counts."""
 
 
-def explained(said: str, source: str) -> str:
-    """Return why a source gives no more pictures; `said` is all that ffmpeg wrote."""
-    lines = said.splitlines()
+def explained(messages: str, source: str) -> str:
+    """Return why a source gives no more pictures; `messages` is everything ffmpeg wrote."""
+    lines = messages.splitlines()
     if not lines:
         return "it has ended"
     path = Path(source)
@@ -43,23 +43,23 @@ def explained(said: str, source: str) -> str:
             kind = file_kind.advice(path)
             if kind and kind != file_kind.VIDEO:
                 return kind
-    if "No such file or directory" in said:
+    if "No such file or directory" in messages:
         return _missing(path)
-    if "Permission denied" in said:
-        mend = (
+    if "Permission denied" in messages:
+        remedy = (
             "join the group `video`, and log in again" if path.is_char_device() else "ask its owner"
         )
-        return f"you may not read it: {mend}"
+        return f"you may not read it: {remedy}"
     for pattern, words in _CAUSES:
-        if pattern.search(said):
+        if pattern.search(messages):
             return words
-    # The first line is the cause, the others follow from it; "[mp4 @ 0x...]" is for its makers.
+    # The first line is the cause, the others follow from it. "[mp4 @ 0x...]" says nothing here.
     return lines[0].rpartition("] ")[2]
 
 
 def _missing(path: Path) -> str:
     if path.suffix or (path.name != str(path) and path.parent != Path("/dev")):
         return "there is no such file"
-    here: Sequence[Path] = sorted(Path("/dev").glob("video*"))
-    there = f"there is {', '.join(map(str, here))}" if here else "there is none here"
-    return f"there is no such camera: {there}"
+    cameras: Sequence[Path] = sorted(Path("/dev").glob("video*"))
+    found = f"there is {', '.join(map(str, cameras))}" if cameras else "there is none here"
+    return f"there is no such camera: {found}"

@@ -1,18 +1,18 @@
-"""Name the kind of a file that cannot be used, by its first bytes or its suffix, and what to do."""
+"""Recognise files that cannot be used as pictures, and advise what to do."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-_HEAD = 1024
-"""Bytes that are looked at."""
+_HEAD_BYTES = 1024
+"""Bytes of a file's beginning that are examined."""
 
 RAW = frozenset(
     ".3fr .arw .cr2 .cr3 .crw .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2"
     " .rwl .sr2 .srf .srw .x3f".split()
 )
-"""Suffixes of cameras' raw files. Many open as the small preview that lies in them."""
+"""Suffixes of cameras' raw files. Pillow would open many as their small embedded preview."""
 
 _CONVERT = "save it as JPEG or PNG"
 _RAW = f"it is a camera's raw file: develop it, and {_CONVERT}"
@@ -37,16 +37,17 @@ _KINDS = tuple(
         (rb"\W*<(?:!doctype )?html", "it is a web page: download the picture itself"),
     )
 )
-"""How files begin. What Pillow reads by itself is left out."""
+"""Patterns of files' first bytes, and advice; formats that Pillow reads are left out."""
 
 
 def advice(path: Path) -> str:
-    """Return what is to be said of a file that cannot be read as a picture; empty where it is of no
-    kind that is known here. Raises OSError."""
+    """Return advice on a file that cannot be read as a picture; empty for an unknown kind.
+
+    Raises OSError."""
     if path.suffix.lower() in RAW:
         return _RAW
     with path.open("rb") as file:
-        head = file.read(_HEAD)
+        head = file.read(_HEAD_BYTES)
     for pattern, words in _KINDS:
         if pattern.match(head):
             return words

@@ -1,4 +1,4 @@
-"""Where the finished picture goes: a window, an offscreen picture, a file."""
+"""Open displays: a window or an offscreen framebuffer; `sinks` take finished frames."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 
 
 def has_display() -> bool:
-    """Whether there is a desktop to open a window on, asked without opening anything: macOS and
-    Windows always have one; elsewhere DISPLAY or WAYLAND_DISPLAY says so."""
+    """Return whether there is a desktop to open a window on, without opening anything.
+
+    macOS and Windows always have one; elsewhere DISPLAY or WAYLAND_DISPLAY says so."""
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -20,9 +21,11 @@ def has_display() -> bool:
 
 @cache
 def before_gl() -> None:
-    """Has to come before the process's first GL context on Linux. Mesa's software driver makes its
-    LLVM's symbols global, and Triton, which torch imports for some operations, has an LLVM of its
-    own inside: loaded after the driver's it takes that one's functions and crashes."""
+    """Load Triton's library before the process's first GL context, on Linux.
+
+    Mesa's software driver makes its LLVM's symbols global. Triton, which torch imports for some
+    operations, contains another LLVM. Loaded after the driver, it would call the driver's LLVM and
+    crash."""
     triton = importlib.util.find_spec("triton") if sys.platform.startswith("linux") else None
     for folder in (triton and triton.submodule_search_locations) or ():
         for library in Path(folder, "_C").glob("libtriton*.so"):

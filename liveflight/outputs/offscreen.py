@@ -1,36 +1,27 @@
-"""The output without a window: frames are drawn offscreen and handed on as pictures."""
+"""Draw frames without a window."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import moderngl
-import numpy as np
-import numpy.typing as npt
 
-from liveflight.core.contracts import Event, LiveflightError
+from liveflight.core.contracts import Event, LiveflightError, Size
 from liveflight.outputs import before_gl
-
-Picture = npt.NDArray[np.uint8]
-"""uint8, (H, W, 3), sRGB-coded RGB, row 0 at the top."""
 
 
 class Offscreen:
-    """An offscreen RGBA8 framebuffer of a fixed size with a GL 3.3 context of its own.
-
-    `show` gives each finished frame to `sink` as a Picture. Its memory is used again for the next
-    frame: a sink that keeps pictures copies them.
+    """An offscreen RGBA8 framebuffer of a fixed size with its own GL 3.3 context.
 
     Raises LiveflightError where the machine has no GL 3.3."""
 
     bottom_up = False
     vsync = False
 
-    def __init__(
-        self, size: tuple[int, int], sink: Callable[[Picture], object] | None = None
-    ) -> None:
+    def __init__(self, size: Size) -> None:
+        """Open a framebuffer of this width and height in pixels."""
         self.ctx = _standalone_context()
         limit = self.ctx.info["GL_MAX_TEXTURE_SIZE"]
         if not all(0 < side <= limit for side in size):
@@ -39,14 +30,12 @@ class Offscreen:
                 f"size {size[0]}x{size[1]}: this graphics driver allows sides of 1 to {limit}"
             )
         self._size = size
-        self._sink = sink
-        self._picture: Picture = np.empty((size[1], size[0], 3), np.uint8)
         self._colour = self.ctx.texture(size, 4)
         self._framebuffer = self.ctx.framebuffer([self._colour])
         self._open = True
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         return self._size
 
     @property
@@ -57,16 +46,13 @@ class Offscreen:
         return ()
 
     def show(self) -> None:
-        if self._sink is None:
-            return
-        self._framebuffer.read_into(self._picture, components=3, alignment=1)
-        self._sink(self._picture)
+        """Do nothing: there is no screen. Frame sinks read the framebuffer."""
 
     def toggle_fullscreen(self) -> None:
-        """There is no screen to fill."""
+        """Do nothing: there is no screen."""
 
     def show_pointer(self, wanted: bool) -> None:
-        """There is no mouse."""
+        """Do nothing: there is no mouse."""
 
     def close(self) -> None:
         if not self._open:
@@ -78,7 +64,7 @@ class Offscreen:
 
 
 def _standalone_context() -> moderngl.Context:
-    # EGL needs no display server. Naming the libraries spares a search through ldconfig, which
+    # EGL needs no display server. Naming the libraries avoids a search through ldconfig, which
     # small containers lack.
     linux = {"backend": "egl", "libegl": "libEGL.so.1", "libgl": "libGL.so.1"}
     settings: dict[str, Any] = linux if sys.platform.startswith("linux") else {}

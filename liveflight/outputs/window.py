@@ -1,5 +1,8 @@
-"""The window: pygame (SDL 2) opens it, moderngl draws into it. Uses only what pygame 2.6 and
-pygame-ce share, and only their display part: `pygame.init` would open the sound card as well."""
+"""Open a window with pygame (SDL 2) that moderngl draws into.
+
+Uses only what pygame 2.6 and pygame-ce have in common, and only their display module:
+`pygame.init` would open the sound card as well.
+"""
 
 from __future__ import annotations
 
@@ -12,42 +15,41 @@ from typing import Literal
 
 import moderngl
 
-from liveflight.core.contracts import Event, KeyPress, LiveflightError, Pointer, Quit
+from liveflight.core.contracts import Event, KeyPress, LiveflightError, Pointer, Quit, Size
 from liveflight.outputs import before_gl, has_display
 
-# Read when pygame is imported or SDL started; what the user has set stays.
+# Read when pygame is imported or SDL starts. Values that the user has set are kept.
 _SETTINGS = {
     "PYGAME_HIDE_SUPPORT_PROMPT": "1",
     # Without it, a click on the operator's monitor minimises the show on the other one.
     "SDL_VIDEO_MINIMIZE_ON_FOCUS_LOSS": "0",
     "SDL_VIDEO_ALLOW_SCREENSAVER": "0",
-    # Else a signal in the first seconds may be SDL's, which knows of no show yet.
+    # Otherwise SDL may take a signal in the first seconds, before the show listens.
     "SDL_NO_SIGNAL_HANDLERS": "1",
     "SDL_APP_NAME": "liveflight",
     "SDL_VIDEO_X11_WMCLASS": "liveflight",
     "SDL_VIDEO_WAYLAND_WMCLASS": "liveflight",
-    # Else Windows enlarges a smaller picture and reports the display's size in those units.
+    # Otherwise Windows enlarges a smaller picture and reports the display's size in its units.
     "SDL_WINDOWS_DPI_AWARENESS": "permonitorv2",
 }
 for _name, _value in _SETTINGS.items():
     os.environ.setdefault(_name, _value)
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # pygame 2.6 tries pkg_resources, which warns of its own end
+    warnings.simplefilter("ignore")  # pygame 2.6 imports pkg_resources, which is deprecated
     import pygame
 
 _log = logging.getLogger(__name__)
 
 _FLAGS = pygame.OPENGL | pygame.DOUBLEBUF | pygame.RESIZABLE
-_REPEAT_AFTER, _REPEAT_EVERY = 400, 50
-"""Milliseconds."""
+_REPEAT_DELAY_MS, _REPEAT_INTERVAL_MS = 400, 50
 _SHORTCUT = pygame.KMOD_CTRL | pygame.KMOD_ALT | pygame.KMOD_META
 _SHIFTS = {pygame.KSCAN_LSHIFT, pygame.KSCAN_RSHIFT}
-_TYPED = {"?": "question", "/": "/"}
-"""Keys by what they type: where that is differs from keyboard to keyboard."""
+_KEYS_BY_CHARACTER = {"?": "question", "/": "/"}
+"""Keys by the character they type: its position differs between keyboards."""
 _BUTTONS: dict[int, Literal["left", "right"]] = {1: "left", 3: "right"}
-_ELSEWHERE = "start it on a desktop, or render to a file: liveflight render --out flight.mp4"
+_REMEDY = "start it on a desktop, or render to a file: liveflight render --out flight.mp4"
 
-_NAMES = {
+_KEYS_BY_CODE = {
     **{ord(character): character for character in "abcdefghijklmnopqrstuvwxyz0123456789"},
     **{getattr(pygame, f"K_KP{digit}"): str(digit) for digit in range(10)},
     pygame.K_PLUS: "plus",
@@ -62,7 +64,7 @@ _NAMES = {
     pygame.K_COMMA: "comma",
     pygame.K_PERIOD: "period",
 }  # fmt: skip
-_PLACES = {
+_KEYS_BY_POSITION = {
     **{pygame.KSCAN_A + index: chr(ord("a") + index) for index in range(26)},
     **{pygame.KSCAN_1 + index: str((index + 1) % 10) for index in range(10)},
     pygame.KSCAN_MINUS: "minus",
@@ -72,26 +74,27 @@ _PLACES = {
     pygame.KSCAN_COMMA: "comma",
     pygame.KSCAN_PERIOD: "period",
 }
-"""What a key is called by where it lies on a US keyboard."""
+"""Names of keys by their position on a US keyboard."""
 
 
 class Window:
-    """A resizable window with a GL 3.3 core context. Fullscreen is a borderless window of the
-    desktop's own size, not a mode switch.
+    """A resizable window with a GL 3.3 core context.
 
-    SDL gives such a window no high-density backing: its units are pixels. Resizing and going
-    fullscreen keep the context and everything in it.
+    Full screen is a borderless window of the desktop's size, not a mode switch. SDL gives such a
+    window no high-density backing: its units are pixels. Resizing and full screen keep the context
+    and everything in it.
 
     Raises LiveflightError where there is no display, no such display, or no GL 3.3."""
 
     bottom_up = True
     ctx: moderngl.Context
     vsync: bool
-    """Whether `show` waits for the display, as far as the driver admits."""
+    """Whether `show` waits for the display, as reported by the driver."""
 
     def __init__(
-        self, size: tuple[int, int] = (1280, 720), *, fullscreen: bool = False, display: int = 0
+        self, size: Size = (1280, 720), *, fullscreen: bool = False, display: int = 0
     ) -> None:
+        """Open a window of this width and height on a display, numbered from 0."""
         before_gl()
         _start_display()
         self._windowed = size
@@ -109,26 +112,27 @@ class Window:
             pygame.display.quit()
             raise
         pygame.display.set_allow_screensaver(False)
-        self._pointed = False
-        """Whether the mouse pointer is wanted in full screen."""
+        self._pointer_wanted = False
+        """Whether the mouse pointer is shown in full screen."""
         pygame.mouse.set_visible(not fullscreen)
-        pygame.key.set_repeat(_REPEAT_AFTER, _REPEAT_EVERY)
-        self._most, self._said = _most(self.ctx), False
+        pygame.key.set_repeat(_REPEAT_DELAY_MS, _REPEAT_INTERVAL_MS)
+        self._max_size, self._size_reported = _max_size(self.ctx), False
         self._follow_size()
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         return self._size
 
     @property
     def framebuffer(self) -> moderngl.Framebuffer:
-        """Its viewport follows the window. Its own `size` does not: moderngl asked once."""
+        """Return the framebuffer; its viewport follows the window, its `size` does not."""
         return self.ctx.screen
 
     def events(self) -> Sequence[Event]:
-        """Key presses, the mouse and Quit, in order; of moves in a row the last. Presses with Ctrl,
-        Alt or the system key held are the desktop's shortcuts and left out, but for Alt+Enter,
-        which everywhere is full screen."""
+        """Return key presses, the mouse and Quit, in order; of moves in a row the last.
+
+        Presses with Ctrl, Alt or the system key held are the desktop's shortcuts and left out,
+        except Alt+Enter, which is full screen everywhere."""
         found: list[Event] = []
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
@@ -151,21 +155,22 @@ class Window:
         pygame.display.flip()
 
     def toggle_fullscreen(self) -> None:
+        """Switch between the window and full screen; log a warning where that fails."""
         leaving = pygame.display.is_fullscreen()
         if not leaving:
             self._windowed = self._size
         try:
             pygame.display.toggle_fullscreen()
             if leaving and pygame.display.get_window_size() != self._windowed:
-                # A window that began fullscreen has never had another size.
+                # A window that began in full screen has never had another size.
                 _set_mode(self._windowed, _FLAGS, vsyncs=[self.vsync])
         except (pygame.error, LiveflightError) as error:
             _log.warning("fullscreen cannot be changed here: %s", error)
-        self.show_pointer(self._pointed)
+        self.show_pointer(self._pointer_wanted)
         self._follow_size()
 
     def show_pointer(self, wanted: bool) -> None:
-        self._pointed = wanted
+        self._pointer_wanted = wanted
         pygame.mouse.set_visible(wanted or not pygame.display.is_fullscreen())
 
     def close(self) -> None:
@@ -178,7 +183,7 @@ class Window:
     def _press(self, event: pygame.event.Event) -> list[Event]:
         repeat = event.scancode in self._down
         self._down.add(event.scancode)
-        name = _TYPED.get(event.unicode) or key_name(event.key, event.scancode)
+        name = _KEYS_BY_CHARACTER.get(event.unicode) or key_name(event.key, event.scancode)
         held = event.mod & _SHORTCUT
         if name == "return" and event.mod & pygame.KMOD_SHIFT and not held:
             name = "shift+return"
@@ -189,9 +194,9 @@ class Window:
     def _follow_size(self) -> None:
         self._whole = pygame.display.get_window_size()
         width, height = self._whole
-        self._size = (min(width, self._most[0]), min(height, self._most[1]))
-        if self._size != self._whole and not self._said:
-            self._said = True
+        self._size = (min(width, self._max_size[0]), min(height, self._max_size[1]))
+        if self._size != self._whole and not self._size_reported:
+            self._size_reported = True
             _log.warning(
                 "the window is %dx%d pixels, this graphics driver draws %dx%d of them",
                 *self._whole,
@@ -215,26 +220,26 @@ def _pointer(event: pygame.event.Event, shift: bool) -> Pointer | None:
 
 def _start_display() -> None:
     if not has_display():
-        raise LiveflightError(f"no display: DISPLAY and WAYLAND_DISPLAY are not set; {_ELSEWHERE}")
+        raise LiveflightError(f"no display: DISPLAY and WAYLAND_DISPLAY are not set; {_REMEDY}")
     if sys.platform not in ("darwin", "win32"):
-        # Only the desktops that say they are there: SDL would next take over the console.
-        there = {"x11": "DISPLAY", "wayland": "WAYLAND_DISPLAY"}
-        drivers = ",".join(driver for driver, name in there.items() if os.environ.get(name))
+        # Only desktops that are running: SDL would otherwise take over the console.
+        known = {"x11": "DISPLAY", "wayland": "WAYLAND_DISPLAY"}
+        drivers = ",".join(driver for driver, name in known.items() if os.environ.get(name))
         os.environ.setdefault("SDL_VIDEODRIVER", drivers)
     try:
         pygame.display.init()
     except pygame.error as error:
         place = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY", "")
         raise LiveflightError(
-            f"no display: {place!r} cannot be opened ({error}); {_ELSEWHERE}"
+            f"no display: {place!r} cannot be opened ({error}); {_REMEDY}"
         ) from error
 
 
-def _desktop_size(display: int) -> tuple[int, int]:
+def _desktop_size(display: int) -> Size:
     sizes = pygame.display.get_desktop_sizes()
     if not 0 <= display < len(sizes):
         allowed = "the only one is 0" if len(sizes) == 1 else f"allowed are 0 to {len(sizes) - 1}"
-        raise LiveflightError(f"display {display} is not there: {allowed}")
+        raise LiveflightError(f"there is no display {display}: {allowed}")
     return sizes[display]
 
 
@@ -252,19 +257,21 @@ def _ask_for_gl() -> None:
 
 
 def _set_mode(
-    size: tuple[int, int], flags: int, display: int | None = None, vsyncs: Sequence[int] = (1, 0)
+    size: Size, flags: int, display: int | None = None, vsyncs: Sequence[int] = (1, 0)
 ) -> bool:
-    """Opens or changes the window; True where it waits for the display. Where vsync is not to be
-    had, pygame warns and goes on; pygame-ce raises, and the caption and the context are gone."""
+    """Open or change the window; return whether it waits for the display.
+
+    Where vsync is not available, pygame warns and continues. pygame-ce raises, and has lost the
+    caption and the context."""
     where = {} if display is None else {"display": display}
     for vsync in vsyncs:
         pygame.display.set_caption("liveflight")
         pygame.display.set_icon(_icon())
         try:
-            with warnings.catch_warnings(record=True) as said:
+            with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 pygame.display.set_mode(size, flags, vsync=vsync, **where)
-            return bool(vsync) and not any("regular vsync" in str(each.message) for each in said)
+            return bool(vsync) and not any("regular vsync" in str(each.message) for each in caught)
         except pygame.error as error:
             if not vsync or "vsync" not in str(error):
                 raise _no_gl(error) from error
@@ -279,8 +286,8 @@ def _context() -> moderngl.Context:
         raise _no_gl(error) from error
 
 
-def _most(ctx: moderngl.Context) -> tuple[int, int]:
-    """Return the largest width and height that this context draws, and has textures for."""
+def _max_size(ctx: moderngl.Context) -> Size:
+    """Return the largest width and height that this context can draw and has textures for."""
     side = min(ctx.info["GL_MAX_TEXTURE_SIZE"], ctx.info["GL_MAX_RENDERBUFFER_SIZE"])
     width, height = ctx.info["GL_MAX_VIEWPORT_DIMS"]
     return min(width, side), min(height, side)
@@ -294,16 +301,18 @@ def _no_gl(error: Exception) -> LiveflightError:
 
 
 def key_name(key: int, scancode: int) -> str:
-    """The name in KeyPress's terms, empty for a modifier key. A key whose character has no name
-    (a Cyrillic letter, an accented digit row) goes by its place on the keyboard."""
+    """Return a key's name as in `KeyPress`; empty for a modifier key.
+
+    A key whose character has no name (a Cyrillic letter, an accented digit row) is named by its
+    position on the keyboard."""
     if pygame.KSCAN_LCTRL <= scancode <= pygame.KSCAN_RGUI:
         return ""
-    named = _NAMES.get(key) or _PLACES.get(scancode)
+    named = _KEYS_BY_CODE.get(key) or _KEYS_BY_POSITION.get(scancode)
     return named or pygame.key.name(key).lower().replace(" ", "")
 
 
 def _icon() -> pygame.Surface:
-    """Rings, as a filter sees them, in place of pygame's snake."""
+    """Return an icon of rings, as a filter sees them."""
     icon = pygame.Surface((32, 32), pygame.SRCALPHA)
     rings = ((16, (24, 22, 40)), (13, (226, 84, 60)), (9, (246, 196, 92)), (5, (44, 120, 150)))
     for radius, colour in rings:

@@ -1,5 +1,5 @@
-"""What happens on the GPU: the feedback loop, the way to the screen, to the engine and back.
+"""Draw on the GPU: the feedback loop, the screen, and transfers to the engine and back.
 
-Everything here is given a `moderngl.Context` and owns what it makes with it: moderngl frees nothing
-by itself, so every class has `release()`.
+Every class here is given a `moderngl.Context` and owns what it creates with it. moderngl frees
+nothing by itself, so every class has `release()`.
 """

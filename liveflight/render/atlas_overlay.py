@@ -1,4 +1,4 @@
-"""Draws an atlas over the finished frame, and the thumbnail of what is flown."""
+"""Draw an atlas over the finished frame, and the thumbnail of the current filter."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 import moderngl
 import numpy as np
 
+from liveflight.core.contracts import Size
 from liveflight.core.grid import Page, type_size
 from liveflight.render import atlas_page
 from liveflight.render.hud import margin
@@ -16,23 +17,24 @@ from liveflight.render.picture_overlay import Pictures
 
 
 class AtlasOverlay:
-    """What is drawn comes a frame or more after it was asked for, and holds up no frame."""
+    """Draw pages and thumbnails; new ones come a frame or more later and delay no frame."""
 
     def __init__(self, ctx: moderngl.Context, background: bool = False) -> None:
-        """Without `background`, what is drawn comes at once."""
-        self._pictures = Pictures(ctx, background)
+        """Prepare pictures on another thread where `background` is set, else at once."""
+        self.pictures = Pictures(ctx, background)
 
     def draw(
         self,
         page: Page,
         said: str,
         framebuffer: moderngl.Framebuffer,
-        size: tuple[int, int],
+        size: Size,
         bottom_up: bool,
     ) -> None:
-        """Draw a page for an output of that width and height, and a line of text; see
-        `Pictures.draw`."""
-        pictures, pitch = self._pictures, page.grid.pitch
+        """Draw a page for an output of this width and height, and a line of text.
+
+        Framebuffer and viewport are left as by `Pictures.draw`."""
+        pictures, pitch = self.pictures, page.grid.pitch
         tiles = replace(page, cursor=0, caption=())
         shown = pictures.get("tiles", tiles, partial(atlas_page.whole, page))
         pictures.get("cursor", pitch, partial(atlas_page.frame, pitch))
@@ -41,7 +43,7 @@ class AtlasOverlay:
         pictures.get("toast", (size, said), partial(atlas_page.toast, said, size))
         if not isinstance(shown, Page):
             return
-        grid = shown.grid  # the tiles that are there may be those of a moment ago
+        grid = shown.grid  # the tiles on the screen may be older than `page`
         card = atlas_page.card_corner(grid, page.cursor, pictures.size("card"))
         corners = {"tiles": (0, 0), "card": card}
         if corner := grid.corner(page.cursor):
@@ -53,28 +55,30 @@ class AtlasOverlay:
             pictures.draw(name, corner, framebuffer, size, bottom_up=bottom_up)
 
     def close(self) -> None:
-        """Give back the memory of the page."""
-        self._pictures.forget("tiles", "cursor", "card", "toast")
+        """Release the memory of the page."""
+        self.pictures.forget("tiles", "cursor", "card", "toast")
 
     def thumbnail(
         self,
         name: Hashable,
         find: Callable[[], np.ndarray | None],
         framebuffer: moderngl.Framebuffer,
-        size: tuple[int, int],
+        size: Size,
         bottom_up: bool,
     ) -> int:
-        """Draw the thumbnail of that name, which `find` gives on another thread, in the top left
-        corner, two lines of the HUD high. Return how many pixels it takes from the HUD's line."""
+        """Draw a thumbnail in the top left corner, two lines of the HUD high.
+
+        `find`, called on another thread, returns the thumbnail of that name. Return the pixels that
+        it takes from the HUD's line."""
         side = round(4.4 * type_size(size))
-        self._pictures.get("thumbnail", (name, side), lambda: atlas_page.thumbnail(find(), side))
-        width, _ = self._pictures.size("thumbnail")
+        self.pictures.get("thumbnail", (name, side), lambda: atlas_page.thumbnail(find(), side))
+        width, _ = self.pictures.size("thumbnail")
         corner = margin(size), margin(size)
-        self._pictures.draw("thumbnail", corner, framebuffer, size, bottom_up=bottom_up)
+        self.pictures.draw("thumbnail", corner, framebuffer, size, bottom_up=bottom_up)
         return width and width + margin(size) // 2
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
-        self._pictures.warm_up(framebuffer)
+        self.pictures.warm_up(framebuffer)
 
     def release(self) -> None:
-        self._pictures.release()
+        self.pictures.release()

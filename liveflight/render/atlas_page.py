@@ -1,5 +1,6 @@
-"""Compose what is seen of an atlas: the page of thumbnails, the cursor's frame, the card about what
-is under it. Pictures are uint8 (h, w, 4), sRGB-coded RGB and cover, row 0 at the top.
+"""Compose the pictures of an atlas: the page of thumbnails, the cursor's frame and the card.
+
+Pictures are uint8 (h, w, 4), sRGB-coded RGB and cover, row 0 at the top.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.grid import Grid, Keys, Page, type_size
 from liveflight.render.hud import face, plain
 
 ACCENT = (255, 208, 0)
-"""Of the cursor and the stars: the thumbnails are greyer."""
+"""Colour of the cursor and the stars: thumbnails are less saturated."""
 _BRIGHT, _DIM = (245, 245, 245), (160, 164, 172)
-_ENLARGED = 64
-"""Pixels of the thumbnail on the card, or a multiple: one that is enlarged evenly stays crisp."""
+CARD_SIDE_PX = 64
+"""Side of the card's thumbnail, or a divisor of it: whole multiples stay sharp."""
 _BACKING = (10, 11, 14)
 _COVER, _THIN_COVER = 225, 110
-"""How dark the page is behind text and tiles, and where there are none."""
+"""Opacity of the page, 0..255: behind text and tiles, and elsewhere."""
 
 
 def whole(page: Page) -> np.ndarray:
@@ -34,7 +35,7 @@ def whole(page: Page) -> np.ndarray:
     pen.rectangle((0, size[1] - grid.below, size[0], size[1]), (*_BACKING, _COVER))
     if thumbnails is not None:
         canvas.paste(_tiles(grid, thumbnails), (grid.left, grid.above))
-    for place in _seen(grid):
+    for place in _visible(grid):
         _mark(pen, page, place, numbered=thumbnails is None)
     _scroll_bars(pen, grid)
     _head(pen, page, damaged=thumbnails is None and page.picture is not None)
@@ -60,10 +61,10 @@ def overhang(pitch: int) -> int:
 
 
 def card(page: Page) -> np.ndarray:
-    """Return the thumbnail under the cursor, enlarged, and what there is to say about it."""
+    """Return the card: the thumbnail under the cursor, enlarged, and its caption."""
     em = type_size(page.grid.size)
     thumbnails = _thumbnails(page)
-    side = _ENLARGED * max(round(min(page.grid.size) / 240), 2) if thumbnails is not None else 0
+    side = CARD_SIDE_PX * max(round(min(page.grid.size) / 240), 2) if thumbnails is not None else 0
     big = round(1.15 * em)
     lines = [(text, big if index else em) for index, text in enumerate(map(plain, page.caption))]
     width = max(side, *(math.ceil(face(type).getlength(text)) for text, type in lines))
@@ -87,9 +88,10 @@ def card(page: Page) -> np.ndarray:
     return np.asarray(canvas)
 
 
-def card_corner(grid: Grid, cursor: int, card: tuple[int, int]) -> tuple[int, int]:
-    """Return where a card of that width and height stands: below the tiles if there is room, else
-    over those that are furthest from the cursor."""
+def card_corner(grid: Grid, cursor: int, card: Size) -> tuple[int, int]:
+    """Return the top left corner of a card of this width and height.
+
+    The card is below the tiles if there is room, else over those furthest from the cursor."""
     width, height = card
     gap = max(grid.left, 8)
     above = overhang(grid.pitch) + 4
@@ -103,8 +105,8 @@ def card_corner(grid: Grid, cursor: int, card: tuple[int, int]) -> tuple[int, in
     return left, max(grid.size[1] - grid.below - height - above, 0)
 
 
-def toast(text: str, size: tuple[int, int]) -> np.ndarray:
-    """Return a line of text for an output of that width and height; nothing for none."""
+def toast(text: str, size: Size) -> np.ndarray:
+    """Return a line of text for an output of this size; an empty picture for an empty text."""
     if not text:
         return np.empty((0, 0, 4), np.uint8)
     em = type_size(size)
@@ -117,7 +119,7 @@ def toast(text: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def thumbnail(tile: np.ndarray | None, side: int) -> np.ndarray:
-    """Return a tile, uint8 (h, w, 3), at that size with a dark rim; nothing for none."""
+    """Return a tile, uint8 (h, w, 3), at this size with a dark rim; empty for no tile."""
     if tile is None:
         return np.empty((0, 0, 4), np.uint8)
     picture = Image.fromarray(tile).resize((side, side), Image.Resampling.LANCZOS)
@@ -127,7 +129,7 @@ def thumbnail(tile: np.ndarray | None, side: int) -> np.ndarray:
 
 
 def _thumbnails(page: Page) -> np.ndarray | None:
-    """Return the sheet of a page, if it has one that can be read."""
+    """Return the thumbnails of a page, if there are any and they can be read."""
     try:
         return page.picture() if page.picture else None
     except LiveflightError:
@@ -141,7 +143,7 @@ def _tile(sheet: np.ndarray, place: int, columns: int) -> np.ndarray:
 
 
 def _tiles(grid: Grid, sheet: np.ndarray) -> Image.Image:
-    """Return the tiles that are seen, with gaps between them; where there are none, cover."""
+    """Return the visible tiles with gaps between them; backing where there is no tile."""
     side, pitch = sheet.shape[1] // grid.columns, grid.pitch
     part = sheet[
         grid.row * side : (grid.row + grid.down) * side,
@@ -152,7 +154,7 @@ def _tiles(grid: Grid, sheet: np.ndarray) -> Image.Image:
     pixels = np.dstack([np.asarray(scaled), np.full(size[::-1], 255, np.uint8)])
     backing = np.array([*_BACKING, _COVER], np.uint8)
     gap = max(pitch // 38, 1)
-    for edge in range(gap):  # the neighbour's colours shine into a tile's own rim
+    for edge in range(gap):  # scaling mixes the neighbour's colours into a tile's rim
         for lines in (pixels, pixels.swapaxes(0, 1)):
             lines[edge::pitch] = backing
             lines[pitch - 1 - edge :: pitch] = backing
@@ -163,7 +165,7 @@ def _tiles(grid: Grid, sheet: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _seen(grid: Grid) -> list[int]:
+def _visible(grid: Grid) -> list[int]:
     places = [
         row * grid.columns + column
         for row in range(grid.row, grid.row + grid.down)
@@ -199,7 +201,7 @@ def _star(pen: ImageDraw.ImageDraw, middle: tuple[float, float], radius: float) 
 
 
 def _scroll_bars(pen: ImageDraw.ImageDraw, grid: Grid) -> None:
-    """Show which part of the rows and columns is seen, where that is not all."""
+    """Draw scroll bars where not all rows or columns are visible."""
     width = max(grid.pitch // 8, 4)
     if grid.down < grid.rows:
         length, right = grid.down * grid.pitch, grid.size[0] - 2

@@ -1,29 +1,25 @@
-"""The canvas, and what is seen of it while it grows and moves: what turns single pictures into a
-flight.
-"""
+"""Keep the canvas on the GPU: warp it, renew it, and blend what is seen towards it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import moderngl
 
-from liveflight.core.camera import STILL, is_still
-from liveflight.core.contracts import LiveflightError, Warp
+from liveflight.core.camera import is_still
+from liveflight.core.contracts import LiveflightError, Size, Warp
 from liveflight.render.passes import Pass, RenderTarget, Scaling
 from liveflight.render.warp import WarpPass
 
 
 class CanvasRenderer:
-    """The canvas: RGBA16F, row 0 (v = 0) the top of the picture, whatever the window's size.
-    Begins as mid grey.
+    """The canvas: RGBA16F, row 0 (v = 0) at the top, independent of the window's size.
 
-    What is seen may lag behind it: `renew` can leave it at the picture from before, until `blend`
-    has brought it after the new one."""
+    It begins as mid grey. The seen picture may lag behind the canvas: `renew` can keep the previous
+    picture, which `blend` then brings towards the new one."""
 
-    def __init__(self, ctx: moderngl.Context, size: tuple[int, int]) -> None:
-        """`size`: width and height in pixels.
+    def __init__(self, ctx: moderngl.Context, size: Size) -> None:
+        """Make a canvas of this width and height in pixels.
 
         Raises LiveflightError where this GPU has no such texture."""
         self._ctx = ctx
@@ -32,31 +28,32 @@ class CanvasRenderer:
         self._resample = Scaling(ctx, "resample.frag")
         self._frames = 0
         self._lagging = False
-        self._canvas, self._seen, self._spare, self._view = self._surfaces(size)
+        self._canvas, self._seen, self._spare, self._view = self._targets(size)
         self._warm_up()
         self._canvas.framebuffer.clear(0.5, 0.5, 0.5, 1.0)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
+    def size(self) -> Size:
+        """Return the width and height in pixels."""
         return self._canvas.size
 
     @property
     def texture(self) -> moderngl.Texture:
-        """The canvas as it is now; after the next `warp`, `renew` or `resize` it is another one."""
+        """Return the canvas; the next `warp`, `renew` or `resize` replaces the texture."""
         return self._canvas.texture
 
     def warp(self, warp: Warp) -> None:
-        """Moves, folds and colours the canvas once, for good, and what is seen with it. An identity
-        leaves every bit as it is."""
+        """Warp the canvas and the seen picture; an identity leaves every bit unchanged."""
         self._canvas, self._spare = self._warped(self._canvas, warp), self._canvas
         if self._lagging:
             self._seen, self._spare = self._warped(self._seen, warp), self._seen
         self._frames = (self._frames + 1) & 0xFFFFFFFF
 
     def renew(self, write: Callable[[moderngl.Texture], None], *, seen: bool = True) -> None:
-        """The canvas becomes what `write` puts into a texture of its size; where that raises, it
-        stays as it was. Unless it is to be `seen` at once, what is seen stays, until `blend`."""
+        """Replace the canvas by what `write` puts into a texture of its size.
+
+        The canvas stays as it was if `write` raises. With `seen`, the new canvas is seen at once;
+        else the old picture is, until `blend`."""
         write(self._spare.texture)
         old, self._canvas = self._canvas, self._spare
         if seen or self._lagging:
@@ -66,12 +63,13 @@ class CanvasRenderer:
             self._lagging = True
 
     def tint(self, draw: Callable[[moderngl.Framebuffer], None]) -> None:
-        """`draw` changes the canvas in place; what lags behind it comes after."""
+        """Let `draw` change the canvas in place; a lagging picture follows by `blend`."""
         draw(self._canvas.framebuffer)
 
     def blend(self, share: float) -> None:
-        """What is seen goes that part of the way, 0..1, to the canvas; texel by texel, so that
-        nothing grows softer."""
+        """Blend the seen picture towards the canvas by `share`, 0..1.
+
+        Works texel by texel, so nothing gets softer."""
         if not self._lagging:
             return
         if share >= 1:
@@ -81,40 +79,40 @@ class CanvasRenderer:
         self._blending.lay(self._seen.framebuffer, whole, self.texture, {"share": share})
 
     def view(self, warp: Warp) -> moderngl.Texture:
-        """What is seen, moved by `warp`, the canvas left alone; good until the next call of
-        anything here."""
+        """Return the seen picture moved by `warp`; valid until the next call of any method."""
         seen = self._seen if self._lagging else self._canvas
         if is_still(warp):
             return seen.texture
         self._warping.draw(self._view, seen.texture, warp, self._frames)
         return self._view.texture
 
-    def resize(self, size: tuple[int, int]) -> None:
-        """The same picture, resampled to another width and height; stretched where the shape is
-        another. Raises LiveflightError, and changes nothing, where this GPU has no such texture."""
+    def resize(self, size: Size) -> None:
+        """Resample the picture to another width and height; another aspect ratio stretches it.
+
+        Raises LiveflightError, and changes nothing, where this GPU has no such texture."""
         if size == self.size:
             return
-        canvas, seen, spare, view = made = self._surfaces(size)
+        canvas, seen, spare, view = made = self._targets(size)
         try:
             self._resampled(self._canvas, canvas)
             if self._lagging:
                 self._resampled(self._seen, seen)
         except BaseException:
-            for surface in made:
-                surface.release()
+            for target in made:
+                target.release()
             raise
-        for surface in (self._canvas, self._seen, self._spare, self._view):
-            surface.release()
+        for target in (self._canvas, self._seen, self._spare, self._view):
+            target.release()
         self._canvas, self._seen, self._spare, self._view = canvas, seen, spare, view
 
     def release(self) -> None:
-        for surface in (self._canvas, self._seen, self._spare, self._view):
-            surface.release()
+        for target in (self._canvas, self._seen, self._spare, self._view):
+            target.release()
         for part in (self._warping, self._blending, self._resample):
             part.release()
 
-    def _surfaces(self, size: tuple[int, int]) -> list[RenderTarget]:
-        """Four of them."""
+    def _targets(self, size: Size) -> list[RenderTarget]:
+        """Make four render targets of this size, or none."""
         largest = self._ctx.info["GL_MAX_TEXTURE_SIZE"]
         if not all(2 <= side <= largest for side in size):
             raise LiveflightError(
@@ -125,13 +123,13 @@ class CanvasRenderer:
             while len(made) < 4:
                 made.append(RenderTarget(self._ctx, size))
         except LiveflightError:
-            for surface in made:
-                surface.release()
+            for target in made:
+                target.release()
             raise
         return made
 
-    def _warped(self, surface: RenderTarget, warp: Warp) -> RenderTarget:
-        self._warping.draw(self._spare, surface.texture, warp, self._frames)
+    def _warped(self, target: RenderTarget, warp: Warp) -> RenderTarget:
+        self._warping.draw(self._spare, target.texture, warp, self._frames)
         return self._spare
 
     def _resampled(self, old: RenderTarget, new: RenderTarget) -> None:
@@ -146,10 +144,8 @@ class CanvasRenderer:
             between.release()
 
     def _warm_up(self) -> None:
-        """Draws once with every shader: drivers compile at the first use, and a frame would wait
-        for it."""
-        for flow in (0.0, 0.1):
-            self._warping.draw(self._spare, self.texture, replace(STILL, flow=flow), 0)
+        """Draw once with every shader: drivers compile at first use, which would delay a frame."""
+        self._warping.warm_up(self._spare, self.texture)
         for scale in (0.5, 2.0):
             uniforms = {"axis": 0, "scale": scale, "offset": 0.0}
             self._resample.draw(self._spare.framebuffer, (0, 0, 2, 2), self.texture, uniforms)

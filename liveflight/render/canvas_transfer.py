@@ -1,4 +1,4 @@
-"""Between the GPU's textures and whoever works on the picture elsewhere."""
+"""Transfer the canvas between OpenGL textures and the engine's memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import Canvas
+from liveflight.core.contracts import Canvas, Size
 from liveflight.render.cuda_interop import (
     HYBRID,
     INSTALL,
@@ -18,41 +18,41 @@ from liveflight.render.cuda_interop import (
     write_array,
 )
 
-_PROBE = (16, 12)
-"""Width and height of the texture that is sent round to see whether the GPU's way works."""
+_PROBE_SIZE = (16, 12)
+"""Width and height in pixels of the texture that tests the transfer within the GPU."""
 
-_MOST_DEVICES = 8
+_MAX_DEVICES = 8
 
 
 class CanvasTransfer(Protocol):
-    """Takes the canvas to the engine and back. One interface for every way there is."""
+    """Take the canvas to the engine and back."""
 
     def read(self, texture: moderngl.Texture) -> Canvas:
-        """The texture's pixels, row 0 at the top; good until the next `read`."""
+        """Return the texture's pixels, row 0 at the top; valid until the next `read`."""
         ...
 
     def write(self, texture: moderngl.Texture, canvas: Canvas) -> None:
-        """The other way; the sizes must be the same."""
+        """Write the canvas into a texture of the same size."""
         ...
 
     def forget(self) -> None:
-        """To be called before a texture that was read or written is released."""
+        """Forget all textures; call it before one that was read or written is released."""
         ...
 
     def release(self) -> None: ...
 
 
 class HostCopy:
-    """Through the host's memory: works everywhere.
+    """Copy the canvas through the host's memory: works everywhere.
 
-    Not by pixel buffers: who reads needs the pixels at once, so that a buffer only adds a copy
-    (with Mesa's software driver, 1.6 to 2 times the time in both directions)."""
+    Pixel buffers are not used: the reader needs the pixels at once, so a buffer would only add a
+    copy (with Mesa's software driver, 1.6 to 2 times the time in both directions)."""
 
     def __init__(self) -> None:
         self._canvas: Canvas = np.empty((0, 0, 4), np.float16)
 
     def read(self, texture: moderngl.Texture) -> Canvas:
-        """float16 (H, W, 4), row 0 at the top. The array is reused: good until the next `read`."""
+        """Return float16 (H, W, 4), row 0 at the top; reused, valid until the next `read`."""
         shape = (texture.height, texture.width, 4)
         if self._canvas.shape != shape:
             self._canvas = np.empty(shape, np.float16)
@@ -60,11 +60,11 @@ class HostCopy:
         return self._canvas
 
     def write(self, texture: moderngl.Texture, canvas: Canvas) -> None:
-        """`canvas`: float16 (H, W, 4), as large as the texture. Raises ValueError for any other."""
+        """Write float16 (H, W, 4) of the texture's size. Raises ValueError for any other."""
         write_array(texture, canvas)
 
     def forget(self) -> None:
-        """Nothing is kept of a texture."""
+        """Do nothing: no texture is kept."""
 
     def release(self) -> None:
         self._canvas = np.empty((0, 0, 4), np.float16)
@@ -73,21 +73,22 @@ class HostCopy:
 def choose(
     ctx: moderngl.Context, device: str, stream: int, ordinal: int = 0
 ) -> tuple[CanvasTransfer, str]:
-    """The fastest hand-over that works between this context and an engine's device (`cpu`, `mps`,
-    `cuda`), whose CUDA stream and number are given, and why it is not the GPU's own where it could
-    be: one line, or nothing. The context has to be current."""
+    """Return the fastest transfer that works, and why it is not within the GPU, if it could be.
+
+    `device`: the engine's, `cpu`, `mps` or `cuda`, with its CUDA `stream` and device number
+    `ordinal`. The reason is one line, or empty. The context has to be current."""
     if device != "cuda":
         return HostCopy(), ""
     try:
         return _on_the_gpu(ctx, stream, ordinal), ""
     except Exception as error:
-        # Any: what an unknown driver fails with must not end a flight that the host can serve.
+        # Any exception: a failing driver must not end a flight that the host copy can serve.
         cause = str(error) if isinstance(error, InteropError) else repr(error)
         return HostCopy(), f"the picture goes through the host's memory: {cause}"
 
 
 def _on_the_gpu(ctx: moderngl.Context, stream: int, ordinal: int) -> CudaImage:
-    """A hand-over that has just carried a picture there and back. Raises InteropError."""
+    """Return a transfer within the GPU that passed a round trip. Raises InteropError."""
     vendor = ctx.info["GL_VENDOR"]
     if "NVIDIA" not in vendor.upper():
         wsl = "microsoft" in platform.uname().release.lower()
@@ -95,7 +96,7 @@ def _on_the_gpu(ctx: moderngl.Context, stream: int, ordinal: int) -> CudaImage:
         raise InteropError(f"OpenGL draws with {vendor!r}, not with NVIDIA's driver; {remedy}")
     cudart = Cudart(_bindings())
     kinds = cudart.bindings.cudaGLDeviceList
-    _, here = cudart.call("cudaGLGetDevices", _MOST_DEVICES, kinds.cudaGLDeviceListAll)
+    _, here = cudart.call("cudaGLGetDevices", _MAX_DEVICES, kinds.cudaGLDeviceListAll)
     if ordinal not in here:
         raise InteropError(
             f"OpenGL draws on CUDA device {', '.join(map(str, here))}, the engine computes on "
@@ -103,7 +104,7 @@ def _on_the_gpu(ctx: moderngl.Context, stream: int, ordinal: int) -> CudaImage:
         )
     image = CudaImage(cudart, ordinal, stream)
     try:
-        _go_round(ctx, image)
+        _test_round_trip(ctx, image)
     except BaseException:
         image.release()
         raise
@@ -118,9 +119,11 @@ def _bindings() -> Any:
     return runtime
 
 
-def _go_round(ctx: moderngl.Context, image: CudaImage) -> None:
-    """Twice, because some drivers show CUDA what a texture held at first and nothing later."""
-    textures = [ctx.texture(_PROBE, 4, dtype="f2") for _ in range(2)]
+def _test_round_trip(ctx: moderngl.Context, image: CudaImage) -> None:
+    """Send two pictures to CUDA and back; raise InteropError where one changes.
+
+    Two, because some drivers show CUDA only a texture's first contents."""
+    textures = [ctx.texture(_PROBE_SIZE, 4, dtype="f2") for _ in range(2)]
     try:
         for seed in range(2):
             pattern = _pattern(seed)
@@ -135,19 +138,17 @@ def _go_round(ctx: moderngl.Context, image: CudaImage) -> None:
 
 
 def _pattern(seed: int) -> np.ndarray:
-    """float16 (H, W, 4), no two values alike."""
-    width, height = _PROBE
+    """Return float16 (H, W, 4) with all values different."""
+    width, height = _PROBE_SIZE
     values = np.random.default_rng(seed).permutation(width * height * 4)
     return (values.reshape(height, width, 4) / 1024).astype(np.float16)
 
 
-def read_picture(
-    framebuffer: moderngl.Framebuffer, size: tuple[int, int], *, bottom_up: bool
-) -> np.ndarray:
-    """What a framebuffer of that width and height shows: uint8 (H, W, 3), row 0 at the top.
+def read_picture(framebuffer: moderngl.Framebuffer, size: Size, *, bottom_up: bool) -> np.ndarray:
+    """Return a framebuffer's picture at this size: uint8 (H, W, 3), row 0 at the top.
 
-    `bottom_up`: row 0 of the framebuffer is the bottom of what is seen. Read a window's before it
-    is shown: its contents are undefined afterwards."""
+    `bottom_up`: row 0 of the framebuffer is the bottom of the picture. Read a window's before it is
+    shown: its contents are undefined afterwards."""
     width, height = size
     pixels = framebuffer.read((0, 0, width, height), components=3)
     picture = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)

@@ -1,4 +1,4 @@
-"""Text over the picture: the lines of the HUD in a corner, the page of keys in the middle."""
+"""Draw text over the picture: the HUD in a corner, help pages in the middle."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import moderngl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from liveflight.core.contracts import Size
 from liveflight.render.passes import Pass, Viewport, blending
 from liveflight.system.worker import Worker
 
@@ -19,23 +20,23 @@ Place = Literal["corner", "centre"]
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _Row = list[str]
-_Key = tuple[tuple[str, ...], tuple[int, int]]
+_Key = tuple[tuple[str, ...], Size]
 """Lines, and the output's width and height."""
 
-_GRACE = 1.0
-"""Seconds that `release` waits for a text being set."""
+_MAX_RELEASE_WAIT_S = 1.0
+"""Seconds that `release` waits for a text being typeset."""
 
 _COVER = 0.68
-"""How dark the backing is: white text stays readable on white."""
-_LONGEST = 200
-"""Characters of a cell that are shown."""
-_SMALLEST, _MOST_BLOCKS = 8, 4
-# Pillow's built-in font has ASCII and little more; what has no plain likeness becomes a box.
-_LIKE = str.maketrans("←→↑↓\u2013\u2014\u2212×•", "<>^v---x·")
+"""Opacity of the dark backing, 0..1: white text stays readable on white."""
+_MAX_CELL_CHARACTERS = 200
+"""Characters of a cell that are shown at most."""
+_MIN_EM_PX, _MAX_BLOCKS = 8, 4
+# Pillow's built-in font has little more than ASCII. Other characters become a box.
+_SIMILAR_CHARACTERS = str.maketrans("←→↑↓\u2013\u2014\u2212×•", "<>^v---x·")
 
 
 class _Text(NamedTuple):
-    """Lines set at one type size: every cell and where it stands, and the panel around them."""
+    """Lines typeset at one size: every cell with its position, and the panel around them."""
 
     cells: list[tuple[float, float, str]]
     width: int
@@ -44,7 +45,7 @@ class _Text(NamedTuple):
 
 
 class _Panel(NamedTuple):
-    """A texture, what was drawn into it, and the part of it that is in use."""
+    """A texture, the key of its text, and the width and height in use."""
 
     key: _Key
     texture: moderngl.Texture
@@ -53,34 +54,36 @@ class _Panel(NamedTuple):
 
 
 class Hud:
-    """Draws text over a finished frame. One texture per place, set anew only when text or output
-    size change, by a worker: milliseconds, for the page of keys tens of them. Until it is set, what
-    was there before is shown."""
+    """Draw text over a finished frame, from one texture per place.
+
+    A worker typesets a text when it or the output's size changes. That takes milliseconds, for a
+    help page tens of them; until then the old text is shown."""
 
     def __init__(self, ctx: moderngl.Context, background: bool = False) -> None:
-        """In the `background`, a new text comes a frame or more later; else at once."""
+        """Typeset on another thread where `background` is set, else at once."""
         self._ctx = ctx
         self._pass = Pass(ctx, "hud.frag")
         self._panels: dict[Place, _Panel] = {}
-        self._setting: Worker[tuple[Place, _Key, np.ndarray]] = Worker(background, niceness=5)
+        self._typesetting: Worker[tuple[Place, _Key, np.ndarray]] = Worker(background, niceness=5)
 
     def draw(
         self,
         lines: Sequence[str],
         framebuffer: moderngl.Framebuffer,
-        size: tuple[int, int],
+        size: Size,
         *,
         bottom_up: bool,
         place: Place = "corner",
         indent: int = 0,
     ) -> None:
-        """`lines` over a framebuffer of that width and height, on a translucent dark panel: in the
-        top left corner, or in the middle, set in as many blocks side by side as it takes. A tab
-        parts a line's columns, an empty line is where a block may end. What does not fit is cut
-        off, what the font lacks is shown by something like it or a box. In the corner the panel
-        stands `indent` pixels further to the right.
+        """Draw `lines` on a translucent dark panel over a framebuffer of this width and height.
 
-        `bottom_up`: row 0 of the framebuffer is the bottom of what is seen, as in a window. Leaves
+        The panel is in the top left corner, `indent` pixels further to the right, or in the centre,
+        there in as many blocks side by side as necessary. A tab separates columns, and a block may
+        end at an empty line. Text that does not fit is cut off. A character that the font lacks is
+        replaced by a similar one or a box.
+
+        `bottom_up`: row 0 of the framebuffer is the bottom of the picture, as in a window. Leaves
         the framebuffer bound, its viewport whole, blending off."""
         if not any(line.strip() for line in lines):
             return
@@ -108,36 +111,36 @@ class Hud:
             self._pass.draw(framebuffer, where, texture, uniforms)
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
-        """Draws an empty panel into a corner: drivers compile a shader at its first use."""
+        """Draw an empty panel into a corner: drivers compile a shader at first use."""
         texture = self._ctx.texture((1, 1), 2, data=bytes(2))
         self._lay(framebuffer, (0, 0, 1, 1), texture, {"corner": (0, 0), "height": 1})
         texture.release()
 
     def release(self) -> None:
-        self._setting.close(_GRACE)
+        self._typesetting.close(_MAX_RELEASE_WAIT_S)
         for panel in self._panels.values():
             panel.texture.release()
         self._panels.clear()
         self._pass.release()
 
     def _panel(self, key: _Key, place: Place) -> _Panel | None:
-        """What is to be shown there, as far as it has been set."""
+        """Return the panel to show at a place; an old one until the new text is typeset."""
         held = self._panels.get(place)
-        if (held is None or held.key != key) and not self._setting.busy:
-            self._setting.submit(lambda: (place, key, rasterised(*key, place)))
-        if self._setting.busy and self._setting.wait():
-            self._hang(*self._setting.result())
+        if (held is None or held.key != key) and not self._typesetting.busy:
+            self._typesetting.submit(lambda: (place, key, rasterised(*key, place)))
+        if self._typesetting.busy and self._typesetting.wait():
+            self._upload(*self._typesetting.result())
         return self._panels.get(place)
 
-    def _hang(self, place: Place, key: _Key, pixels: np.ndarray) -> None:
+    def _upload(self, place: Place, key: _Key, pixels: np.ndarray) -> None:
         held = self._panels.get(place)
         height, width = pixels.shape[:2]
         texture = held.texture if held is not None else None
         if texture is None or texture.width < width or texture.height < height:
-            # Room to grow: the numbers in a HUD change their width all the time.
+            # With room to grow: the numbers in a HUD change their width all the time.
             most = self._ctx.info["GL_MAX_TEXTURE_SIZE"]
             size = (min(width + width // 4, most), min(height + height // 4, most))
-            made = self._ctx.texture(size, 2)  # first: the one before may have to stay
+            made = self._ctx.texture(size, 2)  # if this fails, the old one stays
             if texture is not None:
                 texture.release()
             texture = made
@@ -145,13 +148,14 @@ class Hud:
         self._panels[place] = _Panel(key, texture, width, height)
 
 
-def rasterised(lines: Sequence[str], size: tuple[int, int], place: Place) -> np.ndarray:
-    """The panel for an output of that width and height: uint8 (h, w, 2), row 0 at the top: the
-    light of the text and how much of the picture is covered, premultiplied. Never larger than the
-    output."""
+def rasterised(lines: Sequence[str], size: Size, place: Place) -> np.ndarray:
+    """Return the panel for an output of this width and height.
+
+    uint8 (h, w, 2), row 0 at the top, never larger than the output: brightness of the text, and
+    cover, premultiplied."""
     room = (max(size[0] - 2 * margin(size), 1), max(size[1] - 2 * margin(size), 1))
     rows = [[plain(cell) for cell in line.split("\t")] for line in lines]
-    text = _set([rows], _em(size)) if place == "corner" else _fitted(rows, room, _em(size))
+    text = _typeset([rows], _em(size)) if place == "corner" else _fitted(rows, room, _em(size))
     width, height = min(text.width, room[0]), min(text.height, room[1])
     light, cover = Image.new("L", (width, height)), Image.new("L", (width, height))
     pen = ImageDraw.Draw(light)
@@ -164,18 +168,18 @@ def rasterised(lines: Sequence[str], size: tuple[int, int], place: Place) -> np.
     return np.dstack([glow, np.maximum(glow, np.asarray(cover))])
 
 
-def _fitted(rows: Sequence[_Row], room: tuple[int, int], em: int) -> _Text:
-    """The largest type and the fewest blocks with which the rows fit into the room."""
-    for smaller in range(em, _SMALLEST - 1, -1):
-        for most in range(1, _MOST_BLOCKS + 1):
-            text = _set(_blocks(rows, most), smaller)
+def _fitted(rows: Sequence[_Row], room: Size, em: int) -> _Text:
+    """Return the rows in the largest type and the fewest blocks that fit into `room`, in pixels."""
+    for smaller in range(em, _MIN_EM_PX - 1, -1):
+        for most in range(1, _MAX_BLOCKS + 1):
+            text = _typeset(_blocks(rows, most), smaller)
             if text.width <= room[0] and text.height <= room[1]:
                 return text
     return text
 
 
 def _blocks(rows: Sequence[_Row], most: int) -> list[list[_Row]]:
-    """The rows in at most so many blocks, as even as can be; parted only at empty rows, if any."""
+    """Return the rows in at most `most` even blocks, split at empty rows only, if there are any."""
     sections: list[list[_Row]] = [[]]
     parted = [""] in rows
     for row in rows:
@@ -198,8 +202,8 @@ def _blocks(rows: Sequence[_Row], most: int) -> list[list[_Row]]:
     return blocks or [[]]
 
 
-def _set(blocks: Sequence[Sequence[_Row]], em: int) -> _Text:
-    """Sets blocks of rows of cells side by side."""
+def _typeset(blocks: Sequence[Sequence[_Row]], em: int) -> _Text:
+    """Typeset blocks of rows of cells side by side, at a type size of `em` pixels."""
     font, line, gap = face(em), round(1.4 * em), round(1.2 * em)
     cells: list[tuple[float, float, str]] = []
     left = em
@@ -214,7 +218,7 @@ def _set(blocks: Sequence[Sequence[_Row]], em: int) -> _Text:
 
 
 def _columns(block: Sequence[_Row], font: _Font, gap: int) -> tuple[list[int], int]:
-    """Where a block's columns begin, and its width. A row of one cell may run on over all of it."""
+    """Return where a block's columns begin and its width; a row of one cell may use all of it."""
     starts, right = [0], 0
     for column in zip_longest(*(row for row in block if len(row) > 1), fillvalue=""):
         right = starts[-1] + round(max(map(font.getlength, column)))
@@ -223,19 +227,22 @@ def _columns(block: Sequence[_Row], font: _Font, gap: int) -> tuple[list[int], i
     return starts, max([right, *alone])
 
 
-def _em(size: tuple[int, int]) -> int:
-    """The type size in pixels."""
+def _em(size: Size) -> int:
+    """Return the type size in pixels for an output of this size."""
     return max(round(size[1] / 40), 12)
 
 
-def margin(size: tuple[int, int]) -> int:
+def margin(size: Size) -> int:
+    """Return the distance from the output's edge in pixels."""
     return max(size[1] // 50, 1)
 
 
 def plain(cell: str) -> str:
-    """Something the font engine takes: it raises on lone surrogates and breaks lines by itself."""
-    likened = unicodedata.normalize("NFKD", cell[:_LONGEST].translate(_LIKE))
-    return "".join(c if c.isprintable() else "?" for c in likened if not unicodedata.combining(c))
+    """Return printable text: the font engine raises on lone surrogates and breaks lines itself."""
+    similar = unicodedata.normalize(
+        "NFKD", cell[:_MAX_CELL_CHARACTERS].translate(_SIMILAR_CHARACTERS)
+    )
+    return "".join(c if c.isprintable() else "?" for c in similar if not unicodedata.combining(c))
 
 
 @lru_cache(maxsize=64)

@@ -1,12 +1,12 @@
-"""What Mesa's software driver frees too early is kept for longer.
+"""Keep fences of Mesa's software driver alive: it frees them too early.
 
-Each picture that llvmpipe draws has a fence. A thread that draws counts it as done, wakes whoever
-waits, and unlocks it; whoever begins the next picture looks at the count without the lock, and the
-fence is freed as that picture is queued. A thread that the system stopped in between unlocks freed
-memory, which may long be another's by then: seen as "malloc(): unsorted double linked list
-corrupted" twice in some ten hours of flight on two busy cores (lp_fence.c and lp_setup.c of Mesa
-22.3; newer ones look at the count alike). A query holds the fence of the picture that it ended in
-until it is used again.
+Each picture that llvmpipe draws has a fence. A drawing thread counts it as done, wakes the waiting
+threads and unlocks it. The thread that begins the next picture reads the count without the lock,
+and the fence is freed when that picture is queued. A drawing thread that the system stopped in
+between then unlocks freed memory, which may already have another owner. This was seen as "malloc():
+unsorted double linked list corrupted" twice in some ten hours of flight on two busy cores
+(lp_fence.c and lp_setup.c of Mesa 22.3; newer versions read the count in the same way). A query
+holds the fence of the picture that it ended in until the query is used again.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ from itertools import cycle
 
 import moderngl
 
-_KEPT = 1024
-"""However long a thread is stopped, the others wait for it before they go on to the next picture
-(lp_rast.c), and 64 pictures are begun at most (MAX_SCENES): so many, each held up to 16 times."""
+_KEPT_FENCES = 1024
+"""Fences that are kept: up to 16 for each of the 64 pictures that may be in progress.
+
+The other threads wait for a stopped one before they begin the next picture (lp_rast.c), and at most
+64 pictures are begun (MAX_SCENES)."""
 
 
 def needed(ctx: moderngl.Context) -> bool:
-    """Whether it draws by llvmpipe: then whatever is drawn again and again is to be kept."""
+    """Return whether llvmpipe draws, so that fences of repeated draws must be kept."""
     return ctx.info["GL_RENDERER"].startswith("llvmpipe")
 
 
 def keeper(ctx: moderngl.Context) -> Callable[[], None]:
-    """What keeps the fence of the picture that was just drawn, to be called before another
-    framebuffer is used; the same for all of a context, in its `extra`."""
+    """Return a function that keeps the fence of the picture just drawn.
+
+    Call it before another framebuffer is used. All users of a context share one, in its `extra`."""
     if ctx.extra is None:
         ctx.extra = _holding(ctx) if needed(ctx) else _nothing
     held: Callable[[], None] = ctx.extra
@@ -36,8 +39,8 @@ def keeper(ctx: moderngl.Context) -> Callable[[], None]:
 
 
 def _holding(ctx: moderngl.Context) -> Callable[[], None]:
-    # Of primitives: the only kind that costs the driver nothing while it draws.
-    queries = cycle([ctx.query(primitives=True) for _ in range(_KEPT)])
+    # Primitive queries are the only kind that costs the driver no time while it draws.
+    queries = cycle([ctx.query(primitives=True) for _ in range(_KEPT_FENCES)])
 
     def hold() -> None:
         with next(queries):

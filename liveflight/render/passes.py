@@ -1,15 +1,16 @@
-"""A pass: one fragment shader over a whole viewport, read from the `shaders` folder."""
+"""Run fragment shaders from the `shaders` folder over a viewport."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import moderngl
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.render import mesa_fences
 from liveflight.system.resources import folder
 
@@ -19,10 +20,12 @@ Viewport = tuple[int, int, int, int]
 _INCLUDE = re.compile(r'^#include "([\w.]+)"$', re.MULTILINE)
 
 
-def source(name: str) -> str:
-    """A shader's text, `#include "file"` lines replaced by those files, one level deep.
+def source(name: str, generated: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return a shader's text with `#include "file"` lines replaced by those files, one level deep.
 
-    Raises LiveflightError where a file is missing or no text."""
+    `generated` has texts of includes that are no files, by name.
+
+    Raises LiveflightError where a file is missing or is not text."""
     try:
         path = folder("shaders") / name
         text = path.read_text(encoding="utf-8")
@@ -32,22 +35,23 @@ def source(name: str) -> str:
         ) from error
 
     def included(found: re.Match[str]) -> str:
-        # So that the compiler's line numbers are those of the file it is in, not of the sum.
+        # The compiler's line numbers are then those of each file, not of the combined text.
         line = text.count("\n", 0, found.start()) + 2
-        return f"#line 1 1\n{source(found[1])}\n#line {line} 0"
+        part = generated.get(found[1]) or source(found[1])
+        return f"#line 1 1\n{part}\n#line {line} 0"
 
     return _INCLUDE.sub(included, text)
 
 
 def _defining(names: Sequence[str], text: str) -> str:
-    """The shader with macros defined right after its `#version`, its lines numbered as before."""
+    """Return the shader with macros defined after its `#version` line, line numbers unchanged."""
     head, version, rest = text.partition("#version 330 core\n")
     line = head.count("\n") + 2
     macros = "".join(f"#define {name}\n" for name in names)
     return f"{head}{version}{macros}#line {line} 0\n{rest}"
 
 
-def _first_complaint(message: str) -> str:
+def _first_error(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip(" =")]
     return next((line for line in lines if re.search(r"\berror\b", line, re.I)), lines[-1])
 
@@ -55,8 +59,10 @@ def _first_complaint(message: str) -> str:
 class RenderTarget:
     """An RGBA16F texture and the framebuffer that draws into it."""
 
-    def __init__(self, ctx: moderngl.Context, size: tuple[int, int]) -> None:
-        """`size`: width and height in pixels. What it shows at first is undefined."""
+    def __init__(self, ctx: moderngl.Context, size: Size) -> None:
+        """Make a target of this width and height in pixels; its first contents are undefined.
+
+        Raises LiveflightError where the graphics memory cannot hold it."""
         self.size = size
         self._ctx = ctx
         texture = None
@@ -74,7 +80,7 @@ class RenderTarget:
 
     def release(self) -> None:
         if self._ctx.fbo is self.framebuffer:
-            # After a read moderngl binds what was bound before: a dead one would be a GL error.
+            # After a read moderngl binds the previous framebuffer; a released one is a GL error.
             self._ctx.detect_framebuffer(0).use()
         self.framebuffer.release()
         self.texture.release()
@@ -82,11 +88,12 @@ class RenderTarget:
 
 @contextmanager
 def blending(ctx: moderngl.Context, *factors: int) -> Iterator[None]:
-    """Meanwhile what is drawn is blended with what is there, by these GL factors: source and
-    destination, or the same for colour and alpha. Ends even where drawing fails: what comes after
-    must not be blended."""
+    """Blend what is drawn in this context, with these GL factors.
+
+    Two factors: source and destination; four: the same for colour, then for alpha. Blending ends
+    even where drawing fails: later passes must not be blended."""
     ctx.enable(moderngl.BLEND)
-    # moderngl's annotations know only of two factors.
+    # moderngl's annotations know only two factors.
     ctx.blend_func = factors  # type: ignore[assignment]
     try:
         yield
@@ -98,23 +105,30 @@ class Pass:
     """A compiled fragment shader, drawn as one triangle over a viewport."""
 
     def __init__(
-        self, ctx: moderngl.Context, name: str, *defined: str, smooth: bool = False
+        self,
+        ctx: moderngl.Context,
+        name: str,
+        *defined: str,
+        smooth: bool = False,
+        generated: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`name`: the fragment shader's file; `defined`: macros that choose what is in it. Where
-        it is `smooth`, its texture, which has mipmaps, is filtered by the driver.
+        """Compile the fragment shader in the file `name`.
 
-        Raises LiveflightError with the compiler's first line where it does not compile."""
+        `defined`: macros that choose parts of it. `smooth`: the driver filters its texture, which
+        has mipmaps. `generated`: see `source`.
+
+        Raises LiveflightError with the compiler's first error where it does not compile."""
         self._ctx = ctx
         try:
             self._program = ctx.program(
                 vertex_shader=source("fullscreen.vert"),
-                fragment_shader=_defining(defined, source(name)),
+                fragment_shader=_defining(defined, source(name, generated)),
             )
         except moderngl.Error as error:
-            raise LiveflightError(f"shader {name}: {_first_complaint(str(error))}") from error
+            raise LiveflightError(f"shader {name}: {_first_error(str(error))}") from error
         self._triangle = ctx.vertex_array(self._program, [])
         self._keep_fence = mesa_fences.keeper(ctx)
-        # The shaders weigh whole texels themselves: the drivers' bilinear weights have but 8 bits.
+        # The shaders weight whole texels themselves: bilinear weights of drivers have only 8 bits.
         filters = (moderngl.NEAREST, moderngl.NEAREST)
         if smooth:
             filters = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
@@ -127,10 +141,10 @@ class Pass:
         texture: moderngl.Texture | None,
         uniforms: Mapping[str, Any],
     ) -> None:
-        """Runs the shader on every pixel of the viewport. `texture` is its only one, if it has one,
-        sampled texel by texel, those on the border going on beyond it.
+        """Run the shader on every pixel of the viewport; leaves the framebuffer bound.
 
-        Matrices are given as GL takes them, column by column. Leaves the framebuffer bound."""
+        `texture` is the shader's only texture, if it has one, sampled texel by texel and clamped to
+        its edge. Matrices in `uniforms` are column-major."""
         for name, value in uniforms.items():
             self._program[name] = value
         if texture:
@@ -148,8 +162,9 @@ class Pass:
         texture: moderngl.Texture | None,
         uniforms: Mapping[str, Any],
     ) -> None:
-        """As `draw`, over what is in the framebuffer: the shader's alpha is how much of its colour
-        there is to be. The framebuffer's own alpha stays. Leaves blending off."""
+        """Draw over the framebuffer's contents, blended by the shader's alpha.
+
+        The framebuffer's own alpha stays. Leaves blending off."""
         factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
         with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):
             self.draw(framebuffer, viewport, texture, uniforms)
@@ -161,7 +176,7 @@ class Pass:
 
 
 class Scaling:
-    """A pass that scales along one axis with resample.glsl, in two kinds: growing, shrinking."""
+    """A pass that scales along one axis with resample.glsl, compiled for growing and shrinking."""
 
     def __init__(self, ctx: moderngl.Context, name: str) -> None:
         self._growing = Pass(ctx, name)
@@ -174,9 +189,9 @@ class Scaling:
         texture: moderngl.Texture,
         uniforms: Mapping[str, Any],
     ) -> None:
-        """As `Pass.draw`; `uniforms["scale"]`, in texels per pixel, chooses the kind."""
-        kind = self._shrinking if uniforms["scale"] > 1 else self._growing
-        kind.draw(framebuffer, viewport, texture, uniforms)
+        """Do as `Pass.draw`; `uniforms["scale"]`, in texels per pixel, chooses the shader."""
+        chosen = self._shrinking if uniforms["scale"] > 1 else self._growing
+        chosen.draw(framebuffer, viewport, texture, uniforms)
 
     def release(self) -> None:
         self._growing.release()

@@ -1,4 +1,4 @@
-"""Pictures laid over the finished frame, made and decoded beside the frames."""
+"""Draw pictures over the finished frame; a worker makes and decodes them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import moderngl
 import numpy as np
 
+from liveflight.core.contracts import Size
 from liveflight.render.passes import Pass
 from liveflight.system.worker import Worker
 
-_GRACE = 1.0
+_MAX_RELEASE_WAIT_S = 1.0
 """Seconds that `release` waits for a picture being made."""
 
-_AT_ONCE = 4 << 20
-"""Bytes that are uploaded in one frame: a page of an atlas at 3840x2160 has 33 MB."""
+_UPLOAD_BYTES = 4 << 20
+"""Bytes that are uploaded per frame at most: an atlas page at 3840x2160 has 33 MB."""
 
 Corner = tuple[int, int]
 """Left and top in the output's pixels."""
@@ -23,22 +24,21 @@ Corner = tuple[int, int]
 
 @dataclass
 class _Picture:
-    """A texture, what it shows, and the pixels that are still to be uploaded into it."""
+    """A texture, its key, and the pixels still to be uploaded into it."""
 
     key: Hashable
     texture: moderngl.Texture | None
-    """None where there is nothing to be seen."""
+    """None for a picture without pixels."""
     pixels: np.ndarray
     uploaded: int = 0
-    """Rows."""
+    """Number of rows uploaded until now."""
 
 
 class Pictures:
-    """A picture by each name, made anew when its key changes. Until the new one is there, the one
-    before is shown."""
+    """Named pictures, made anew when their key changes; until then the old one is shown."""
 
     def __init__(self, ctx: moderngl.Context, background: bool = False) -> None:
-        """In the `background`, a new picture comes a frame or more later; else at once."""
+        """Make pictures on another thread where `background` is set, else at once."""
         self._ctx, self._background = ctx, background
         self._pass = Pass(ctx, "picture.frag")
         self._shown: dict[str, _Picture] = {}
@@ -46,9 +46,10 @@ class Pictures:
         self._making: Worker[tuple[str, Hashable, np.ndarray]] = Worker(background, niceness=5)
 
     def get(self, name: str, key: Hashable, make: Callable[[], np.ndarray]) -> Hashable | None:
-        """See to it that the picture of that name is the one that `make` returns: uint8 (h, w, 4),
-        sRGB-coded RGB and cover, row 0 at the top; of no pixels where nothing is to be seen. `make`
-        is called on another thread. Return the key of the one that is there now, if any."""
+        """Request the picture of that name, and return the key of the one shown now, if any.
+
+        `make`, called on another thread, returns uint8 (h, w, 4): sRGB-coded RGB and cover, row 0
+        at the top; an array without pixels shows nothing."""
         latest = self._arriving.get(name) or self._shown.get(name)
         if (latest is None or latest.key != key) and not self._making.busy:
             self._making.submit(lambda: (name, key, make()))
@@ -58,8 +59,8 @@ class Pictures:
         shown = self._shown.get(name)
         return shown.key if shown else None
 
-    def size(self, name: str) -> tuple[int, int]:
-        """Return the width and height of the picture that is there now; (0, 0) for none."""
+    def size(self, name: str) -> Size:
+        """Return the width and height of the picture shown now; (0, 0) for none."""
         shown = self._shown.get(name)
         return shown.texture.size if shown and shown.texture else (0, 0)
 
@@ -68,12 +69,13 @@ class Pictures:
         name: str,
         corner: Corner,
         framebuffer: moderngl.Framebuffer,
-        size: tuple[int, int],
+        size: Size,
         *,
         bottom_up: bool,
     ) -> None:
-        """Lay the picture of that name, if there is one, over a framebuffer of that width and
-        height. Leaves the framebuffer bound, its viewport whole, blending off."""
+        """Draw the picture of that name, if there is one, over a framebuffer of this size.
+
+        Leaves the framebuffer bound, its viewport whole, blending off."""
         shown = self._shown.get(name)
         if shown is None or shown.texture is None:
             return
@@ -85,21 +87,21 @@ class Pictures:
         framebuffer.viewport = (0, 0, *size)
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
-        """Draw nothing into a corner: drivers compile a shader at its first use."""
-        # No powers of two: Mesa's software driver compiles for those apart.
+        """Draw a transparent picture into a corner: drivers compile a shader at first use."""
+        # Odd sizes: Mesa's software driver compiles separately for powers of two.
         texture = self._ctx.texture((5, 3), 4, data=bytes(60))
         uniforms = {"corner": (0, 0), "height": 3, "bottom_up": False}
         self._pass.lay(framebuffer, (0, 0, 5, 3), texture, uniforms)
         texture.release()
 
     def forget(self, *names: str) -> None:
-        """Give back the memory of what is seen no more."""
+        """Release the memory of these pictures."""
         for name in names:
             for pictures in (self._shown, self._arriving):
                 _release(pictures.pop(name, None))
 
     def release(self) -> None:
-        self._making.close(_GRACE)
+        self._making.close(_MAX_RELEASE_WAIT_S)
         self.forget(*self._shown, *self._arriving)
         self._pass.release()
 
@@ -110,12 +112,12 @@ class Pictures:
         self._arriving[name] = _Picture(key, texture, np.ascontiguousarray(pixels))
 
     def _upload(self, name: str) -> None:
-        """Upload some more of what arrives; once it is whole, it is shown."""
+        """Upload the next rows of a new picture, and show it once it is complete."""
         arriving = self._arriving.get(name)
         if arriving is None:
             return
         height, width = arriving.pixels.shape[:2]
-        rows = max(_AT_ONCE // max(width * 4, 1), 1) if self._background else height
+        rows = max(_UPLOAD_BYTES // max(width * 4, 1), 1) if self._background else height
         rows = min(rows, height - arriving.uploaded)
         if arriving.texture and rows:
             part = arriving.pixels[arriving.uploaded : arriving.uploaded + rows]

@@ -1,4 +1,4 @@
-"""The last pass: the canvas on its way to an output, whatever the two sizes are."""
+"""Draw the canvas to an output of any size: the last pass."""
 
 from __future__ import annotations
 
@@ -9,39 +9,40 @@ from typing import Literal, NamedTuple
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.passes import Pass, RenderTarget, Scaling, blending
 
 log = logging.getLogger("liveflight.render")
 
-_NARROWEST = 64
+_MIN_STRIP_PX = 64
 """Columns that are drawn at once at least, where the graphics memory is short."""
 
 Fit = Literal["cover", "contain"]
 
 
 class Rectangle(NamedTuple):
-    """Whole pixels of the output, from its top left corner; may reach beyond it."""
+    """Whole pixels, measured from the output's top left corner; may reach beyond the output."""
 
     left: int
     top: int
     width: int
     height: int
 
-    def within(self, size: tuple[int, int]) -> Rectangle:
-        """The part of it that an output of that width and height shows."""
+    def within(self, size: Size) -> Rectangle:
+        """Return the part inside an output of this width and height."""
         left, top = max(self.left, 0), max(self.top, 0)
         right = min(self.left + self.width, size[0])
         bottom = min(self.top + self.height, size[1])
         return Rectangle(left, top, right - left, bottom - top)
 
 
-def placed(canvas: tuple[int, int], output: tuple[int, int], fit: Fit) -> Rectangle:
-    """Where the whole canvas lies on the output, centred: `cover` fills it and crops the canvas,
-    `contain` shows it all and leaves bars. Sizes are width and height in pixels.
+def placed(canvas: Size, output: Size, fit: Fit) -> Rectangle:
+    """Return where the whole canvas lies on the output, centred.
 
-    Sides are rounded to whole pixels, so that bars have hard edges."""
+    `cover` fills the output and crops the canvas; `contain` shows all of it and leaves bars. Sizes
+    are width and height in pixels. Sides are rounded to whole pixels, so that bars have hard
+    edges."""
     choose = max if fit == "cover" else min
     scale = choose(output[0] / canvas[0], output[1] / canvas[1])
     width, height = (max(round(side * scale), 1) for side in canvas)
@@ -49,9 +50,10 @@ def placed(canvas: tuple[int, int], output: tuple[int, int], fit: Fit) -> Rectan
 
 
 class PresentPass:
-    """Scales with Catmull-Rom, first along the rows, then down the columns: 8 texels instead of 16.
-    The second pass dims, dithers to 8 bits and turns the picture the right way up; what is learned
-    of the brightness when both are done is made up for by `dim`."""
+    """Scale with Catmull-Rom: first along rows, then columns, with 8 texels instead of 16.
+
+    The second pass also dims, dithers to 8 bits and turns the picture upright. `dim` corrects the
+    brightness afterwards, when a newer value has arrived."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
@@ -60,25 +62,25 @@ class PresentPass:
         self._dim = Pass(ctx, "dim.frag")
         self._between: RenderTarget | None = None
         self._wanted = (0, 0)
-        """Width and height that `_between` was made for."""
+        """Width and height that were wanted for `_between`."""
 
     def draw(
         self,
         texture: moderngl.Texture,
         framebuffer: moderngl.Framebuffer,
-        size: tuple[int, int],
+        size: Size,
         *,
         bottom_up: bool,
         fit: Fit = "cover",
         master: float = 1.0,
         frame: int = 0,
     ) -> None:
-        """Draws the canvas over all of the framebuffer, whose width and height are `size`.
+        """Draw the canvas over the framebuffer, whose width and height are `size`.
 
-        `bottom_up`: row 0 of the framebuffer is the bottom of what is seen, as in a window.
+        `bottom_up`: row 0 of the framebuffer is the bottom of the picture, as in a window.
         `master`: brightness, 0..1; 0 is black without noise. `frame` seeds the dither: the same
-        number and picture give the same pixels. Leaves the framebuffer bound, its viewport
-        whole."""
+        number and picture give the same pixels. Leaves the framebuffer bound, with its whole
+        viewport."""
         whole = placed(texture.size, size, fit)
         shown = whole.within(size)
         if (shown.width, shown.height) != size:
@@ -99,15 +101,17 @@ class PresentPass:
             self._down.draw(framebuffer, where, between.texture, {**down, "left": left})
         framebuffer.viewport = (0, 0, *size)
 
-    def dim(self, framebuffer: moderngl.Framebuffer, size: tuple[int, int], factor: float) -> None:
-        """Multiplies the brightness of what is drawn already by 0..2: a fraction of the time that
-        drawing it anew takes, for a factor near 1. Without dither: good for a frame."""
+    def dim(self, framebuffer: moderngl.Framebuffer, size: Size, factor: float) -> None:
+        """Multiply the brightness of the drawn frame by 0..2.
+
+        Takes a fraction of the time of drawing again. It does not dither, so it suits a factor near
+        1, for one frame."""
         factors = (moderngl.DST_COLOR, moderngl.SRC_COLOR)
         with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):  # the alpha stays
             self._dim.draw(framebuffer, (0, 0, *size), None, {"factor": min(factor, 2.0)})
 
-    def picture(self, texture: moderngl.Texture, size: tuple[int, int]) -> np.ndarray:
-        """What a screen of that width and height would show: uint8 (H, W, 3), row 0 at the top."""
+    def picture(self, texture: moderngl.Texture, size: Size) -> np.ndarray:
+        """Return the picture at this width and height: uint8 (H, W, 3), row 0 at the top."""
         with ExitStack() as made:
             colour = self._ctx.texture(size, 4)
             made.callback(colour.release)
@@ -117,12 +121,14 @@ class PresentPass:
             return read_picture(framebuffer, size, bottom_up=False)
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
-        """Draws into a corner of the output in every kind there is: drivers compile a shader at its
-        first use, for some a tenth of a second that a show has no frame for."""
-        # No powers of two: Mesa's software driver compiles for those apart.
+        """Draw into a corner of the output with every shader.
+
+        Drivers compile a shader at first use, some for a tenth of a second, which would delay a
+        frame."""
+        # Odd sizes: Mesa's software driver compiles separately for powers of two.
         small = RenderTarget(self._ctx, (5, 3))
         for side in (3, 9):
-            self.picture(small.texture, (side, side))  # as the first screenshot of a show does
+            self.picture(small.texture, (side, side))  # as a screenshot does
             self.draw(small.texture, framebuffer, (side, side), bottom_up=False)
         self.dim(framebuffer, (1, 1), 1.0)
         small.release()
@@ -133,22 +139,24 @@ class PresentPass:
         self._down.release()
         self._dim.release()
 
-    def _between_of(self, size: tuple[int, int]) -> RenderTarget:
-        """Return the canvas at the output's width, made anew only when a size changes; where the
-        GPU has none so wide, one for as many columns as it has, at least `_NARROWEST`."""
+    def _between_of(self, size: Size) -> RenderTarget:
+        """Return the target between the two passes, as wide as the output.
+
+        It is made anew only when a size changes. Where the GPU cannot make one so wide, it has
+        fewer columns, at least `_MIN_STRIP_PX`."""
         if self._between is None or self._wanted != size:
             made = self._made(size)
             self._release_between()
             self._between, self._wanted = made, size
         return self._between
 
-    def _made(self, size: tuple[int, int]) -> RenderTarget:
+    def _made(self, size: Size) -> RenderTarget:
         width, height = min(size[0], self._ctx.info["GL_MAX_TEXTURE_SIZE"]), size[1]
         while True:
             try:
                 return RenderTarget(self._ctx, (width, height))
             except LiveflightError as error:
-                if width <= _NARROWEST:
+                if width <= _MIN_STRIP_PX:
                     raise
                 if width == size[0]:
                     log.warning("%s; until then the picture is drawn in strips", error)

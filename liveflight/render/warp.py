@@ -1,49 +1,27 @@
-"""The pass that moves, folds and colours a picture, and the mathematics of it."""
+"""Warp a picture on the GPU: move, fold and colour it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import moderngl
 import numpy as np
 
+from liveflight.core import effects
+from liveflight.core.camera import STILL
 from liveflight.core.contracts import Warp
-from liveflight.render.passes import Pass, RenderTarget
-
-_WAVES = np.array(
-    # turns per height (x, y), share of the longest way, radians per second, radians at the start
-    [
-        (0.53, 0.31, 0.24, 0.23, 0.0),
-        (-0.37, 0.71, 0.20, -0.19, 2.1),
-        (0.97, -0.83, 0.15, 0.31, 4.4),
-        (1.13, 0.89, 0.12, -0.29, 1.3),
-        (-0.41, 1.67, 0.10, 0.37, 5.2),
-        (2.11, 0.29, 0.08, -0.43, 3.7),
-        (-1.61, -2.03, 0.06, 0.53, 0.9),
-        (2.83, 1.93, 0.05, -0.61, 2.8),
-    ]
-)
-"""The drift's stream function: plane waves, long and slow to short and quick, whose directions and
-tempi share no common period."""
-
-
-def waves(flow: float, phase: float) -> np.ndarray:
-    """The drift `phase` seconds on, nowhere longer than `flow` heights, as warp.frag takes it:
-    float32 (8, 4), wave vector in radians per height (x, y), longest way over that vector's length,
-    phase in radians."""
-    vectors = 2 * math.pi * _WAVES[:, :2]
-    reach = flow * _WAVES[:, 2] / np.linalg.norm(vectors, axis=1)
-    # Reduced here in float64: after hours in flight a float32 has no small angles left.
-    phases = (_WAVES[:, 3] * phase + _WAVES[:, 4]) % (2 * math.pi)
-    return np.column_stack([vectors, reach, phases]).astype(np.float32)
+from liveflight.core.effects import Effect, active, amounts
+from liveflight.render.passes import Pass, RenderTarget, source
 
 
 def folds(mirror_x: bool, mirror_y: bool, kaleidoscope: int) -> np.ndarray:
-    """The lines through the middle that the picture is folded on, one after the other: float32
-    (7, 2), unit vectors across them towards the side that is folded over, 0 where there are fewer.
+    """Return the lines through the centre on which the picture is folded, in order.
 
-    A kaleidoscope's wedges are measured from the upward axis, so it is left-right symmetric;
-    folding the half circle in half as often as it takes leaves one half wedge."""
+    float32 (7, 2): unit normals towards the side that is folded over, padded with zeros. A
+    kaleidoscope's wedges are measured from the upward axis, so it is left-right symmetric. Folding
+    the half circle in half repeatedly leaves one half wedge."""
     lines = [(1.0, 0.0)] * mirror_x + [(0.0, -1.0)] * mirror_y
     if kaleidoscope >= 2:
         lines.append((-1.0, 0.0))
@@ -56,11 +34,11 @@ def folds(mirror_x: bool, mirror_y: bool, kaleidoscope: int) -> np.ndarray:
 
 
 def colour_matrix(hue: float, saturation: float, decay: float) -> np.ndarray:
-    """RGB to RGB, float32 (3, 3), to which `decay / 2` is to be added: a turn by `hue` radians
-    round the grey axis (positive from red over green to blue; Rodrigues' formula), `saturation` as
-    a factor on the distance from the channels' mean, the part `decay` of the way to mid grey.
+    """Return the RGB to RGB matrix, float32 (3, 3), to whose result `decay / 2` is added.
 
-    Exactly the identity for (0, 1, 0)."""
+    `hue`: radians of rotation about the grey axis, positive from red over green to blue (Rodrigues'
+    formula). `saturation`: factor on the distance from the channels' mean. `decay`: fraction of the
+    way to mid grey. The matrix is exactly the identity for (0, 1, 0)."""
     mean = np.full((3, 3), 1 / 3)
     cross = np.array([(0, -1, 1), (1, 0, -1), (-1, 1, 0)]) / math.sqrt(3)
     c, s = math.cos(hue), math.sin(hue)
@@ -69,43 +47,84 @@ def colour_matrix(hue: float, saturation: float, decay: float) -> np.ndarray:
     return ((1 - decay) * vivid).astype(np.float32)
 
 
+def effects_shader(chosen: Iterable[Effect]) -> str:
+    """Return GLSL with these effects' shaders, and the functions that apply them in order."""
+    texts, calls = [], {"place": "", "colour": ""}
+    for number, effect in enumerate(one for one in chosen if one.kind != "matrix"):
+        # Compilers then name the line of the effect's own file.
+        texts.append(f"#line 1 {number + 2}\n" + source(f"effects/{effect.name}.glsl"))
+        height = ", height" if effect.kind == "place" else ""
+        calls[effect.kind] += f"    value = {effect.name}_effect(value{height});\n"
+    return (
+        "\n".join(texts)
+        + f"\nvec2 displaced(vec2 value, float height) {{\n{calls['place']}    return value;\n}}\n"
+        + f"\nvec3 recoloured(vec3 value) {{\n{calls['colour']}    return value;\n}}\n"
+    )
+
+
 class WarpPass:
-    """Draws one picture, moved, into another surface of the same size."""
+    """Draw a warped picture into another render target of the same size."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
-        self._still = Pass(ctx, "warp.frag")
-        self._flowing = Pass(ctx, "warp.frag", "FLOWING")
+        """Compile one shader without the costly effects, and one with all effects."""
+        self._cheap_effects = [effect for effect in effects.EFFECTS if not effect.costly]
+        self._cheap = _compiled(ctx, self._cheap_effects)
+        self._full = _compiled(ctx, effects.EFFECTS)
 
     def draw(self, onto: RenderTarget, texture: moderngl.Texture, warp: Warp, seed: int) -> None:
-        """`seed` is that of the rounding. An identity leaves every bit as it is. A fold that still
-        dissolves in takes a second pass."""
+        """Draw `texture` into `onto`; an identity leaves every bit unchanged.
+
+        `seed` is the seed of the random rounding. A fold that is still dissolving in needs a second
+        pass."""
+        costly = any(effect.costly for effect in active(warp))
+        self._draw(onto, texture, warp, seed, full=costly)
+
+    def warm_up(self, onto: RenderTarget, texture: moderngl.Texture) -> None:
+        """Draw with both shaders: drivers compile at first use."""
+        for full in (False, True):
+            self._draw(onto, texture, STILL, 0, full=full)
+
+    def release(self) -> None:
+        self._cheap.release()
+        self._full.release()
+
+    def _draw(
+        self, onto: RenderTarget, texture: moderngl.Texture, warp: Warp, seed: int, *, full: bool
+    ) -> None:
         width, height = onto.size
         whole = (0, 0, width, height)
         lines = folds(warp.mirror_x, warp.mirror_y, warp.kaleidoscope)
-        # The shader measures in pixels: a whole step then is whole in floating point, too.
+        amount = amounts(warp)
+        decay = amount["decay"]
+        # The shader measures in pixels, so that whole steps are exact in floating point.
         to_pixels = np.diag([height, height, 1.0])
         matrix = to_pixels @ warp.matrix @ np.diag([1 / height, 1 / height, 1.0])
-        uniforms = {
+        uniforms: dict[str, Any] = {
             "matrix": _columns(matrix),
             "folds": lines,
-            "swirl": warp.swirl,
-            "colour": _columns(colour_matrix(warp.hue, warp.saturation, warp.decay)),
-            "grey": warp.decay / 2,
+            "colour": _columns(colour_matrix(amount["hue"], amount["saturation"], decay)),
+            "grey": decay / 2,
             "seed": seed,
             "share": 1.0,
         }
-        if warp.flow:
-            uniforms["waves"] = waves(warp.flow, warp.phase)
-        kind = self._flowing if warp.flow else self._still
+        for effect in effects.EFFECTS if full else self._cheap_effects:
+            uniforms |= _uniforms(effect, amount[effect.name], warp.phase)
+        chosen = self._full if full else self._cheap
         if warp.folded >= 1 or not lines.any():
-            kind.draw(onto.framebuffer, whole, texture, uniforms)
+            chosen.draw(onto.framebuffer, whole, texture, uniforms)
             return
-        kind.draw(onto.framebuffer, whole, texture, uniforms | {"folds": np.zeros_like(lines)})
-        kind.lay(onto.framebuffer, whole, texture, uniforms | {"share": warp.folded})
+        chosen.draw(onto.framebuffer, whole, texture, uniforms | {"folds": np.zeros_like(lines)})
+        chosen.lay(onto.framebuffer, whole, texture, uniforms | {"share": warp.folded})
 
-    def release(self) -> None:
-        self._still.release()
-        self._flowing.release()
+
+def _compiled(ctx: moderngl.Context, chosen: Iterable[Effect]) -> Pass:
+    return Pass(ctx, "warp.frag", generated={"effects.glsl": effects_shader(chosen)})
+
+
+def _uniforms(effect: Effect, amount: float, phase: float) -> Mapping[str, Any]:
+    if effect.kind == "matrix":
+        return {}
+    return effect.uniforms(amount, phase) if effect.uniforms else {effect.name: amount}
 
 
 def _columns(matrix: np.ndarray) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from liveflight.core.camera import DISSOLVE_S, STILL, Camera, is_still, matrix, then
 from liveflight.core.contracts import Value, Warp
 from liveflight.core.controls import Controls
+from liveflight.core.effects import EFFECTS, amounts
 
 WIDE = 16 / 9
 
@@ -142,7 +143,13 @@ def test_without_settings_nothing_is_moved_or_coloured() -> None:
     warp = one_second()
     np.testing.assert_array_equal(warp.matrix, np.eye(3))
     assert (warp.mirror_x, warp.mirror_y, warp.kaleidoscope) == (False, False, 0)
-    assert (warp.swirl, warp.flow, warp.hue, warp.saturation, warp.decay) == (0, 0, 0, 1, 0)
+    assert (
+        amounts(warp)["swirl"],
+        amounts(warp)["flow"],
+        amounts(warp)["hue"],
+        amounts(warp)["saturation"],
+        amounts(warp)["decay"],
+    ) == (0, 0, 0, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -169,18 +176,18 @@ def test_the_other_controls_arrive_in_the_warps_units() -> None:
         colour__decay=2.0,
     )
     assert warp.kaleidoscope == 6
-    assert warp.swirl == pytest.approx(math.pi / 2)
-    assert warp.flow == pytest.approx(0.2)
-    assert warp.hue == pytest.approx(math.pi)
-    assert warp.saturation == pytest.approx(3.0)
-    assert warp.decay == pytest.approx(1 - math.exp(-2))
+    assert amounts(warp)["swirl"] == pytest.approx(math.pi / 2)
+    assert amounts(warp)["flow"] == pytest.approx(0.2)
+    assert amounts(warp)["hue"] == pytest.approx(math.pi)
+    assert amounts(warp)["saturation"] == pytest.approx(3.0)
+    assert amounts(warp)["decay"] == pytest.approx(1 - math.exp(-2))
 
 
 def test_colour_comes_out_alike_at_30_and_60_frames() -> None:
     flown = controls(colour__saturation=2.0, colour__decay=0.7)
     slow, fast = Camera().warp(flown, 1 / 30, 1.0), Camera().warp(flown, 1 / 60, 1.0)
-    assert slow.saturation == pytest.approx(fast.saturation**2)
-    assert 1 - slow.decay == pytest.approx((1 - fast.decay) ** 2)
+    assert amounts(slow)["saturation"] == pytest.approx(amounts(fast)["saturation"] ** 2)
+    assert 1 - amounts(slow)["decay"] == pytest.approx((1 - amounts(fast)["decay"]) ** 2)
 
 
 def test_the_drift_goes_on_from_where_it_was() -> None:
@@ -201,14 +208,19 @@ def test_speed_0_stands_still() -> None:
         colour__hue=90.0,
     )
     np.testing.assert_array_equal(warp.matrix, np.eye(3))
-    assert (warp.swirl, warp.flow, warp.phase, warp.hue) == (0, 0, 0, 0)
+    assert (amounts(warp)["swirl"], amounts(warp)["flow"], warp.phase, amounts(warp)["hue"]) == (
+        0,
+        0,
+        0,
+        0,
+    )
 
 
 def test_no_time_no_movement() -> None:
     flown = controls(camera__zoom=3.0, camera__pan_x=1.0, colour__decay=5.0)
     warp = Camera().warp(flown, 0.0, WIDE)
     np.testing.assert_array_equal(warp.matrix, np.eye(3))
-    assert (warp.saturation, warp.decay) == (1, 0)
+    assert (amounts(warp)["saturation"], amounts(warp)["decay"]) == (1, 0)
 
 
 # Movements added up
@@ -231,13 +243,17 @@ def test_the_first_movement_is_looked_up_last() -> None:
 
 
 def test_colours_and_drifts_add_up_and_folds_are_the_newest() -> None:
-    first = Warp(STILL.matrix, True, False, 3, 0.1, 0.02, 7.0, 0.3, 1.1, 0.2)
-    second = Warp(STILL.matrix, False, True, 5, 0.2, 0.03, 7.5, 0.4, 0.5, 0.5)
+    given = {"swirl": 0.1, "flow": 0.02, "hue": 0.3, "saturation": 1.1, "decay": 0.2}
+    first = Warp(STILL.matrix, True, False, 3, given, 7.0)
+    given = {"swirl": 0.2, "flow": 0.03, "hue": 0.4, "saturation": 0.5, "decay": 0.5}
+    second = Warp(STILL.matrix, False, True, 5, given, 7.5)
     both = then(first, second)
     assert (both.mirror_x, both.mirror_y, both.kaleidoscope) == (False, True, 5)
-    assert (both.swirl, both.flow, both.hue) == pytest.approx((0.3, 0.05, 0.7))
+    assert (amounts(both)["swirl"], amounts(both)["flow"], amounts(both)["hue"]) == pytest.approx(
+        (0.3, 0.05, 0.7)
+    )
     assert both.phase == 7.5
-    assert (both.saturation, both.decay) == pytest.approx((0.55, 0.6))
+    assert (amounts(both)["saturation"], amounts(both)["decay"]) == pytest.approx((0.55, 0.6))
 
 
 def test_standing_still_changes_no_bit_of_a_movement() -> None:
@@ -298,7 +314,8 @@ def test_one_wedge_is_none_and_the_folds_before_do_not_count() -> None:
         ({"matrix": matrix(1, 0, 1e-6, 0)}, False),
         *(({name: True}, False) for name in ("mirror_x", "mirror_y")),
         ({"kaleidoscope": 2}, False),
-        *(({name: 0.01}, False) for name in ("swirl", "flow", "hue", "decay", "saturation")),
+        *(({"amounts": {effect.name: effect.neutral + 0.01}}, False) for effect in EFFECTS),
+        *(({"amounts": {effect.name: effect.neutral}}, True) for effect in EFFECTS),
     ],
 )
 def test_what_leaves_every_picture_as_it_is(change: dict[str, Any], still: bool) -> None:

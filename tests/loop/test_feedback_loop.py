@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import moderngl
 import numpy as np
@@ -34,7 +35,7 @@ class Flown:
         self._age = 0
 
     def frame(self, warp: Warp, frames: int) -> np.ndarray:
-        """The picture after one more frame; ticks arrive `frames` frames after they began."""
+        """Return the next frame; ticks arrive `frames` frames after they began."""
         feedback_loop, began = self.feedback_loop, False
         self.worker.hold = frames > 0
         self._age += 1
@@ -60,7 +61,7 @@ class Flown:
         self._age = 0
 
     def show(self, canvas: Canvas) -> None:
-        self.feedback_loop._put(canvas, seen=True)
+        self.feedback_loop.renderer.renew(partial(HostCopy().write, canvas=canvas))
 
 
 Begin = Callable[..., Flown]
@@ -83,7 +84,7 @@ def begin(ctx: moderngl.Context) -> Iterator[Begin]:
 
 
 def blob(x: float, y: float, radius: float = 0.07) -> Canvas:
-    """A soft round spot at this place, in picture heights from the middle."""
+    """Return a soft round spot at this place, in picture heights from the middle."""
     width, height = SIZE
     columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     away = np.hypot((columns - width / 2) / height - x, (height / 2 - rows) / height - y)
@@ -321,7 +322,7 @@ def test_a_hand_over_that_breaks_is_replaced_and_the_picture_stays(
     begin: Begin, where: str
 ) -> None:
     flown = begin(lambda canvas, mix, ascent: opaque(1 - canvas[..., :3].astype(np.float32)))
-    flown.feedback_loop._hand_over = broken = Broken()
+    flown.feedback_loop._transfer = broken = Broken()
     before = flown.frame(STILL, 0)
     broken.broken = where
     if where == "write":

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from fake_engine import FakeEngine
+from in_flight import settle
 
 from liveflight.core.contracts import Target
 from liveflight.loop.frame_pacer import FramePacer, usual_rate
@@ -92,14 +93,13 @@ def test_a_canvas_that_is_planned_is_taken_whatever_else_is_waited_for() -> None
     engine.device = "cuda"
     flight = Flight(Loader(lambda: engine, background=True), seed=0)
     flight.aim({STEM: 1.0})
-    work = flight.loader._work
-    assert work.wait(60)
+    settle(flight.loader)
     flight.advance(0.0)
     fitting = frame_pacer(flight)
     fitting.fit_canvas()
     for _ in range(2):
         flight.advance(0.0)  # begins to plan a smaller one
-        assert work.wait(60)
+        settle(flight.loader)
     engine.gate.clear()
     flight.aim({Target("vgg16", "conv1_1", 0): 1.0})
     assert fitting.out_of_memory()
@@ -113,7 +113,7 @@ def test_ticks_beside_its_own_planning_do_not_shrink_the_canvas() -> None:
     engine = FakeEngine()
     flight = Flight(Loader(lambda: engine, background=True), seed=0)
     flight.aim({STEM: 1.0})
-    assert flight.loader._work.wait(60)
+    settle(flight.loader)
     flight.advance(0.0)
     governed = frame_pacer(flight)
     engine.planning.clear()
@@ -126,7 +126,7 @@ def test_ticks_beside_its_own_planning_do_not_shrink_the_canvas() -> None:
     assert governed.governor.scale == 1.0
     engine.planning.set()
     while flight.loader.busy:
-        assert flight.loader._work.wait(60)
+        settle(flight.loader)
         flight.advance(0.0)
     for number in range(100, 200):
         governed.ticked(0.5, 1)

@@ -11,7 +11,7 @@ from PIL import Image
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import Controls
 from liveflight.core.noise import pink
-from liveflight.loop.image_source import ImageSource, moving
+from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.render.passes import RenderTarget
 
 SIZE = (6, 4)
@@ -131,4 +131,4 @@ def test_a_missing_image_is_refused(ctx, controls, tmp_path) -> None:
 
 
 def test_no_camera_is_none() -> None:
-    assert moving("", 30.0, live=True) is None
+    assert open_video("", 30.0, live=True) is None

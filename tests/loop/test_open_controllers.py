@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from jack_box import until
 
 from liveflight.controllers.midi.input import MidiInput
 from liveflight.controllers.midi.unavailable import MidiUnavailable
@@ -18,8 +19,9 @@ from liveflight.controllers.osc.feedback import OscFeedback
 from liveflight.controllers.osc.input import OscInput
 from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.core.contracts import LiveflightError, Value
+from liveflight.core.fault_guard import FaultGuard
 from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
-from liveflight.loop.open_controllers import OpenControllers, asked_for
+from liveflight.loop.open_controllers import OpenControllers, requested
 from liveflight.show.options import Options
 
 
@@ -158,18 +160,20 @@ def test_one_that_cannot_be_closed_is_reported_and_the_others_are_closed() -> No
 
 def test_one_that_fails_is_asked_ever_more_seldom() -> None:
     broken, asked = Fader("poll"), []
-    controllers, mailbox, _ = opened(broken)
+    mailbox, guard = Mailbox(), FaultGuard(lambda trouble, cause=None: None, live=True)
+    controllers = OpenControllers(mailbox, lambda *_: None, guard, background=False)
+    controllers.add(broken, "fader 0")
     poll = broken.poll
     broken.poll = lambda now: (asked.append(now), poll(now))[1]  # type: ignore[assignment, func-returns-value]
     for frame in range(480):
-        controllers._guard.now = frame / 8
+        guard.now = frame / 8
         controllers.poll(frame / 8)
     apart = [after - before for before, after in pairwise(asked)]
     assert apart == sorted(apart) and len(asked) < 14
     assert apart[-1] == 10.0
     broken.trouble = ""
     for frame in range(480, 576):
-        controllers._guard.now = frame / 8
+        guard.now = frame / 8
         controllers.poll(frame / 8)
     assert mailbox.drain() and asked[-2:] == [574 / 8, 575 / 8]
 
@@ -196,7 +200,7 @@ def test_one_that_is_absent_is_tried_again_and_said_once() -> None:
     for second in range(120, 160):
         now = float(second)
         controllers.poll(now)
-    assert controllers.opened == [whole, absent] and reports[1:] == ["fader 0 is there now"]
+    assert controllers.opened == [whole, absent] and reports[1:] == ["fader 0 is connected now"]
     assert mailbox.drain()
     controllers.close()
     assert absent.closed == 1
@@ -219,8 +223,7 @@ def test_looking_for_one_that_is_absent_holds_up_no_frame() -> None:
         controllers.poll(float(second))
     assert controllers.opened == []
     gate.set()
-    assert controllers._work.wait(60)
-    controllers.poll(10.0)
+    until(lambda: controllers.poll(10.0) or bool(controllers.opened))
     assert controllers.opened == [slow]
     controllers.close()
 
@@ -254,7 +257,7 @@ def test_feedback_to_a_host_that_is_not_known_silences_no_other(
         controllers = OpenControllers(
             Mailbox(), lambda trouble, cause=None: reports.append(str(trouble)), background=False
         )
-        controllers.open(asked_for(Options(osc_feedback=places)))
+        controllers.open(requested(Options(osc_feedback=places)))
         for now in range(4):
             controllers.poll(float(now))
             controllers.publish(float(now), {"camera.zoom": 1.0}, [])
@@ -275,7 +278,7 @@ def test_a_port_that_is_taken_at_the_start_is_ours_once_it_is_free() -> None:
         taken = other.getsockname()[1]
         controllers = OpenControllers(Mailbox(), lambda trouble, cause=None: None, background=False)
         given = Options(osc_port=taken, oscquery_port=0, osc_feedback=(("127.0.0.1", taken),))
-        controllers.open(asked_for(given))
+        controllers.open(requested(given))
         assert [type(each) for each in controllers.opened] == [OscFeedback, MidiUnavailable]
     for now in (0.0, 3.0, 4.0, 9.0, 10.0):
         controllers.poll(now)

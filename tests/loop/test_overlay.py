@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def test_the_mouse_points_and_flies(show: Show) -> None:
 
 
 def test_the_list_of_controls_lets_a_target_be_chosen(show: Show) -> None:
-    picker = show.app._keyboard.picker
+    picker = show.app.keyboard.picker
     show.press("c")
     show.frame()
     while picker.picked.key != "pad.d":
@@ -131,7 +132,7 @@ def test_the_list_of_controls_lets_a_target_be_chosen(show: Show) -> None:
 def test_escape_closes_the_topmost_alone(show: Show) -> None:
     show.set("show.help", True)
     pressed(show, "c", "o", "/")
-    overlay, picker = show.app.overlay, show.app._keyboard.picker
+    overlay, picker = show.app.overlay, show.app.keyboard.picker
     for still in [(False, True), (False, False)]:
         pressed(show, "escape")
         assert (overlay.search.open, picker.open) == still
@@ -205,12 +206,12 @@ def test_the_hud_has_the_thumbnail_of_what_is_flown_beside_its_name(show: Show) 
 def test_a_show_goes_on_while_pages_are_made_beside_it(ctx: moderngl.Context) -> None:
     live = Show(stage(ctx), FakeEngine(alive=range(32)))
     live.press("o")
-    pictures = live.app.overlay._view._pictures
+    pictures = live.app.overlay.atlas.pictures
     for _ in range(200):
         live.frame()
         if pictures.size("card") != (0, 0):
             break
-        pictures._making.wait(1)
+        time.sleep(0.02)
     assert len(accents(live.frame())) > 50
     live.stage.waiting.append(KeyPress("escape"))
     live.frame()

@@ -1,4 +1,4 @@
-"""The autopilot follows what is seen."""
+"""The autopilot follows what the camera sees."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 from in_flight import DEEP, LITE, STEM
+from jack_box import until
+from kept_frames import KeptFrames
 from PIL import Image
 from tiny_network import register, tiny, tiny_module
 
@@ -80,7 +82,7 @@ class Show:
         self.now += 0.25
 
     def fly(self, seconds: float) -> list[int]:
-        """The filters that were flown, one after the other."""
+        """Return the filters that were flown, in order."""
         flown: list[int] = []
         for _ in range(round(seconds * 4)):
             self.frame()
@@ -214,7 +216,7 @@ def test_nothing_is_downloaded_for_it(
     monkeypatch.setattr(networks.Network, "load", lambda *given: pytest.fail("it was loaded"))
     flight.aim({Target("vgg19", "conv4_1", 2): 1.0})
     Show(flight, Eyes(dots())).fly(3)
-    assert flight.reports.counts == {"sight: the weights of vgg19 are not at hand; wandering": 1}
+    assert flight.reports.counts == {"sight: the weights of vgg19 are missing; wandering": 1}
 
 
 @pytest.mark.parametrize(
@@ -250,9 +252,9 @@ def test_no_frame_waits_for_a_look(
         assert entered.wait(60)
         assert len(show.fly(10)) > 3, "it wanders meanwhile"
         gate.set()
-        assert show.sight._worker.wait(60)
-        show.fly(0.5)
-        assert str(flight.values()["show.seen"]).startswith("tiny:shapes:")
+        until(
+            lambda: show.fly(0.25) and str(flight.values()["show.seen"]).startswith("tiny:shapes:")
+        )
 
 
 # In a render, with a real video
@@ -285,7 +287,9 @@ def dreamt(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
 
 
 @pytest.fixture
-def _fake(monkeypatch: pytest.MonkeyPatch, aloft: Flight, engine: FakeEngine) -> Iterator[None]:
+def fake_engines(
+    monkeypatch: pytest.MonkeyPatch, aloft: Flight, engine: FakeEngine
+) -> Iterator[None]:
     alive = engine.alive
     monkeypatch.setattr(engines, "load", lambda *asked, **more: FakeEngine(dreamt, alive=alive))
     yield
@@ -295,20 +299,19 @@ def rendered(frames: int, **given: object) -> tuple[list[Target], list[np.ndarra
     """Where it was at each frame of a render at ten a second, and the pictures."""
     options = Options(canvas=(32, 18), fps=10.0, **given)  # type: ignore[arg-type]
     here: list[Target] = []
-    pictures: list[np.ndarray] = []
-    output = Offscreen((32, 18), lambda picture: pictures.append(picture.copy()))
-    with closing(building.build(options, output, live=False)) as app:
+    kept = KeptFrames()
+    with closing(building.build(options, Offscreen((32, 18)), live=False, sinks=[kept])) as app:
         for number in range(frames):
             app.frame(number / 10)
             here.append(app.flight.target_selector.here)
-    return here, pictures
+    return here, list(kept.pictures)
 
 
 SIGHT = {"show.autopilot": True, "show.autopilot_mode": "sight", "show.dwell": 1.0}
 
 
 @pytest.mark.gl
-@pytest.mark.usefixtures("_fake")
+@pytest.mark.usefixtures("fake_engines")
 def test_a_render_without_a_camera_wanders(caplog: pytest.LogCaptureFixture) -> None:
     begin = {"network": LITE, "layer": "block5", "filter": "0", "settings": SIGHT}
     here, _ = rendered(30, **begin)
@@ -317,7 +320,7 @@ def test_a_render_without_a_camera_wanders(caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.mark.gl
-@pytest.mark.usefixtures("_fake")
+@pytest.mark.usefixtures("fake_engines")
 def test_a_render_follows_a_video_and_its_log_flies_the_same_without_it(
     video: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

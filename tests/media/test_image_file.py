@@ -72,7 +72,7 @@ def test_deep_greys_keep_all_their_shades(tmp_path: Path, levels: np.ndarray, su
 
 
 def profile(space: bytes, pcs: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC profile, version 2."""
+    """Return an ICC profile, version 2."""
     kind = {b"RGB ": b"mntr", b"GRAY": b"mntr", b"CMYK": b"prtr"}[space]
     head = struct.pack(">4xII4s4s4s12x4s28x3I48x", 0, 0x02100000, kind, space, pcs, b"acsp",
                        0xF6D6, 0x10000, 0xD32D)  # fmt: skip
@@ -237,7 +237,7 @@ def test_what_is_no_picture_is_refused_in_one_line(tmp_path: Path, content, reas
 def test_one_that_is_far_too_large_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(image_file, "MOST_PIXELS", 1_000_000)
+    monkeypatch.setattr(image_file, "MAX_PIXELS", 1_000_000)
     Image.new("1", (2000, 600)).save(tmp_path / "a.png")
     with pytest.raises(LiveflightError, match=r"has 2000x600 pixels; up to 1 million are allowed"):
         image_file.read(tmp_path / "a.png")

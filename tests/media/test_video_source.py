@@ -59,7 +59,7 @@ def opened() -> Iterator[Callable[[Capture | OfflineVideo], Capture | OfflineVid
 
 
 def colour_of(frame: np.ndarray | None) -> int:
-    """The number of the film's picture that it is, upright and in full."""
+    """Return which of the film's pictures this is, checked to be upright and complete."""
     assert frame is not None and frame.shape == (HEIGHT, WIDTH, 3)
     return next(n for n, colour in enumerate(COLOURS) if np.abs(frame - still(colour)).max() <= 2)
 
@@ -103,7 +103,7 @@ def test_a_source_that_hangs_ends_a_render_with_the_reason(film, opened, monkeyp
     monkeypatch.setattr(ffmpeg, "STALL_LIMIT_S", 0.5)
     footage = opened(OfflineVideo(str(film), 10.0))
     assert footage.newest(0.0) is not None
-    footage._stream._process.send_signal(signal.SIGSTOP)
+    footage.stream.process.send_signal(signal.SIGSTOP)
     with pytest.raises(LiveflightError, match=r"film\.\w+': no picture for 0\.5 s$"):
         footage.newest(1000.0)
 
@@ -111,13 +111,13 @@ def test_a_source_that_hangs_ends_a_render_with_the_reason(film, opened, monkeyp
 def test_a_source_that_is_slow_all_the_time_ends_no_render(film, opened, monkeypatch) -> None:
     monkeypatch.setattr(ffmpeg, "STALL_LIMIT_S", 1.2)
     footage = opened(OfflineVideo(str(film), 10.0))
-    read = footage._stream.read
+    read = footage.stream.read
 
     def slowly():  # a large film on a busy machine: whenever somebody looks, it is waited for
         time.sleep(0.1)
         return read()
 
-    monkeypatch.setattr(footage._stream, "read", slowly)
+    monkeypatch.setattr(footage.stream, "read", slowly)
     for frame in range(30):
         assert footage.newest(frame / 10) is not None
     assert not footage._watch.killed
@@ -128,7 +128,7 @@ def test_the_complaints_about_a_damaged_film_that_loops_are_bounded(
 ) -> None:
     monkeypatch.setattr(ffmpeg, "MAX_KEPT_MESSAGE_BYTES", 10_000)
     footage = opened(OfflineVideo(str(film), 10.0))
-    said = footage._stream._said.fileno()
+    said = footage.stream._messages.fileno()
     for frame in range(100):
         os.write(said, b"[ffv1 @ 0x5] a damaged frame\n" * 10)  # as ffmpeg does, where it is
         footage.newest(frame / 10)
@@ -147,7 +147,7 @@ LOSSLESS = ["-c:v", "ffv1"]
 
 
 def made(path: Path, *arguments: str) -> Path:
-    """A file made by ffmpeg."""
+    """Make a file with ffmpeg."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *arguments, str(path)]
     subprocess.run(command, check=True)
     return path
@@ -199,7 +199,8 @@ def test_a_show_takes_each_frame_once_and_no_more_than_it_needs(
     every = read(video_source.Stream(source, []), 200)
     order = {frame: n for n, frame in enumerate(dict.fromkeys(every))}
     taken = read(
-        video_source.Stream(source, [], *video_source._EACH_ONCE, rate=video_source._MOST), 6
+        video_source.Stream(source, [], *video_source.RATE_FILTERS, rate=video_source.MAX_RATE_HZ),
+        6,
     )
     places = [order[frame] for frame in taken]
     assert {b - a for a, b in pairwise(places)} <= further
@@ -226,6 +227,11 @@ def test_frames_are_upright_of_square_pixels_and_small(tmp_path, opened) -> None
     assert shape("lavfi:testsrc2=size=2000x2:rate=5") == (1, 960, 3)
 
 
+def capturing() -> bool:
+    """Return whether a source is being read."""
+    return any(thread.name == "capture" for thread in threading.enumerate())
+
+
 def awaited(moving: Capture, seconds: float = 20.0) -> np.ndarray:
     """Its next frame, as soon as it comes."""
     until = time.monotonic() + seconds
@@ -250,7 +256,7 @@ def test_a_show_gets_the_newest_frame_once(opened) -> None:
 def test_a_source_that_is_missing_is_said_once_and_once_more_when_it_is_back(
     film, tmp_path, monkeypatch, caplog, opened
 ) -> None:
-    monkeypatch.setattr(video_source, "_PATIENCE", (0.05, 0.1))
+    monkeypatch.setattr(video_source, "RETRY_S", (0.05, 0.1))
     caplog.set_level(logging.INFO)
     late = tmp_path / "late.mkv"
     moving = opened(Capture(str(late)))
@@ -267,26 +273,23 @@ def test_a_source_that_is_missing_is_said_once_and_once_more_when_it_is_back(
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no way to stop a process here")
 def test_a_source_that_hangs_is_said_once_and_opened_again(monkeypatch, caplog, opened) -> None:
-    monkeypatch.setattr(video_source, "_PATIENCE", (0.01, 0.1))
+    monkeypatch.setattr(video_source, "RETRY_S", (0.01, 0.1))
     source = "lavfi:testsrc2=size=64x36:rate=50"
     moving = opened(Capture(source))
     for episode in range(2):
         awaited(moving)
         while len(caplog.records) < 2 * episode:  # it is not back before a frame is
             time.sleep(0.01)
-        hanging = moving._stream
-        os.kill(hanging._process.pid, signal.SIGSTOP)
-        seen = -1
-        while seen != moving._frames:  # what was on its way
-            seen = moving._frames
+        hanging = moving.stream
+        os.kill(hanging.process.pid, signal.SIGSTOP)
+        while moving.newest(100.0 * episode) is not None:  # what was on its way
             time.sleep(0.3)
-            moving.newest(100.0 * episode)
-        assert moving.newest(100.0 * episode + video_source.HUNG) is None
-        assert moving._stream is hanging
-        assert moving.newest(100.0 * episode + video_source.HUNG + 0.1) is None
-        while moving._stream in (hanging, None):
+        assert moving.newest(100.0 * episode + video_source.HUNG_S) is None
+        assert moving.stream is hanging
+        assert moving.newest(100.0 * episode + video_source.HUNG_S + 0.1) is None
+        while moving.stream in (hanging, None):
             time.sleep(0.01)
-        assert hanging._process.poll() is not None
+        assert hanging.process.poll() is not None
     while len(caplog.records) < 4:
         time.sleep(0.01)
     said = ["no picture for 10 s; it is tried again", "it is back"] * 2
@@ -299,7 +302,7 @@ def test_a_source_that_hangs_is_said_once_and_opened_again(monkeypatch, caplog, 
 def test_a_source_comes_back_whatever_opening_it_raised(
     error, film, monkeypatch, caplog, opened
 ) -> None:
-    monkeypatch.setattr(video_source, "_PATIENCE", (0.01, 0.05))
+    monkeypatch.setattr(video_source, "RETRY_S", (0.01, 0.05))
     attempts, start = iter(range(1000)), video_source.child_process.start
 
     def unlucky(*given, **named):
@@ -310,12 +313,12 @@ def test_a_source_comes_back_whatever_opening_it_raised(
     monkeypatch.setattr(video_source.child_process, "start", unlucky)
     moving = opened(Capture(str(film)))
     colour_of(awaited(moving))
-    moving._stream.stop()
+    moving.stream.stop()
     until = time.monotonic() + 20
     while len(caplog.records) < 2 and time.monotonic() < until:
         time.sleep(0.01)
     colour_of(awaited(moving))
-    assert moving._thread.is_alive() and next(attempts) > 4
+    assert capturing() and next(attempts) > 4
     lost, back = (record.getMessage() for record in caplog.records)
     assert lost.endswith("; it is tried again") and back.endswith("it is back")
 
@@ -347,21 +350,21 @@ def test_one_that_a_driver_does_not_let_go_of_keeps_no_show_from_ending(hangs, m
     moving = Capture("/dev/video0")
     assert entered.wait(20)
     moving.newest(0.0)
-    moving.newest(video_source.HUNG + 1)
+    moving.newest(video_source.HUNG_S + 1)
     closing = threading.Thread(target=moving.close, daemon=True)
     closing.start()
     closing.join(20)
     ended = not closing.is_alive()
     released.set()
-    moving._thread.join(20)
-    assert ended and not moving._thread.is_alive()
+    moving.close()
+    assert ended and not capturing()
 
 
 def test_closing_ends_ffmpeg_and_the_thread(opened) -> None:
     moving = opened(Capture("lavfi:testsrc2=size=64x36:rate=50"))
     awaited(moving)
-    stream = moving._stream
+    stream = moving.stream
     assert stream is not None
     moving.close()
-    assert stream._process.poll() is not None
-    assert not moving._thread.is_alive()
+    assert stream.process.poll() is not None
+    assert not capturing()

@@ -1,5 +1,7 @@
-"""A real window on a virtual X server, in a process of its own: SDL's GL context and the ones of
-other tests do not share a thread."""
+"""A real window on a virtual X server, in its own process.
+
+SDL's GL context cannot share a thread with those of other tests.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,7 @@ def handle():
     return pygame.display.get_wm_info()["window"]
 
 def most():
-    return window._most
+    return window._max_size
 
 def close():
     window.close()
@@ -132,7 +134,7 @@ class Player:
         return self.answer()
 
     def events(self, enough: Callable[[list[Any]], bool]) -> list[Any]:
-        """What happens until it is enough, or for PATIENCE."""
+        """Return events until they are `enough`, for PATIENCE at most."""
         found: list[Any] = []
         self.until(lambda: enough(found), found)
         return found
@@ -153,13 +155,13 @@ class Player:
         return done.stdout.strip()
 
     def focus(self) -> str:
-        """The window's number, once it has the keyboard."""
+        """Return the window's number, once it has the keyboard."""
         number = str(self.ask("handle"))
         self.xdotool("windowfocus", "--sync", number)
         return number
 
     def end(self) -> str:
-        """Closes the window and gives what was said on stderr meanwhile."""
+        """Close the window and return its stderr."""
         if self.process.poll() is None:
             self.ask("close")
         return self.process.communicate(timeout=60)[1]
@@ -454,7 +456,7 @@ def test_a_display_is_known_by_the_environment(monkeypatch: pytest.MonkeyPatch) 
 
 
 def refused(player: Player) -> str:
-    """The one line of a window that does not open."""
+    """Return the one line of a window that does not open."""
     assert player.process.communicate(timeout=60)[1] == ""
     assert player.process.returncode == 2
     assert "\n" not in player.opened
@@ -462,8 +464,8 @@ def refused(player: Player) -> str:
 
 
 def test_a_display_that_is_not_there(play: Callable[..., Player]) -> None:
-    assert refused(play(display=1)) == "display 1 is not there: the only one is 0"
-    assert refused(play(display=-1)) == "display -1 is not there: the only one is 0"
+    assert refused(play(display=1)) == "there is no display 1: the only one is 0"
+    assert refused(play(display=-1)) == "there is no display -1: the only one is 0"
 
 
 def test_no_display(play: Callable[..., Player], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -481,7 +483,7 @@ def test_no_gl_3_3(play: Callable[..., Player], monkeypatch: pytest.MonkeyPatch)
 
 
 def ask_to_close(display: str, window: int) -> None:
-    """Sends what a window manager sends for a click on the cross."""
+    """Send what a window manager sends for a click on the close button."""
     x11 = ctypes.CDLL("libX11.so.6")
     x11.XOpenDisplay.restype = ctypes.c_void_p
     server = ctypes.c_void_p(x11.XOpenDisplay(os.fsencode(display)))

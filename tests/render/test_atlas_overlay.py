@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -156,7 +157,7 @@ def test_the_frame_goes_round_its_tile() -> None:
 
 def test_the_card_shows_the_thumbnail_and_its_names() -> None:
     shown = card(page(cursor=20))
-    side = 2 * atlas_page._ENLARGED
+    side = 2 * atlas_page.CARD_SIDE_PX
     assert shown.shape[0] > side and shown.shape[1] >= side
     colours = shown[20:100, 40:100, :3].reshape(-1, 3)
     np.testing.assert_allclose(colours, np.tile((130, 150, 90), (len(colours), 1)), atol=2)
@@ -260,7 +261,7 @@ def test_a_picture_in_the_making_holds_up_no_frame(
         pictures.draw("one", (0, 0), screen, SIZE, bottom_up=False)
     gate.set()
     while pictures.get("one", 1, lambda: make(100)) is None:
-        pictures._making.wait(1)
+        time.sleep(0.01)
     gate.clear()
     assert pictures.get("one", 2, lambda: make(200)) == 1, "until then what was there before"
     screen.clear(0, 0, 0)
@@ -274,7 +275,7 @@ def test_a_picture_in_the_making_holds_up_no_frame(
 def test_a_large_picture_is_uploaded_over_several_frames_and_seen_whole(
     ctx: moderngl.Context, screen: moderngl.Framebuffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("liveflight.render.picture_overlay._AT_ONCE", 5 * 4 * 2)  # two rows
+    monkeypatch.setattr("liveflight.render.picture_overlay._UPLOAD_BYTES", 5 * 4 * 2)  # two rows
     pictures = Pictures(ctx, background=True)
     rows = np.arange(9, dtype=np.uint8)[:, None, None] * 20
     picture = np.broadcast_to(rows, (9, 5, 4)) | np.array([0, 0, 0, 255], np.uint8)

@@ -8,11 +8,13 @@ import moderngl
 import numpy as np
 import pytest
 from made_textures import Textures
+from warps import make_warp
 
 from liveflight.core.contracts import LiveflightError, Warp
+from liveflight.core.effects import amounts, waves
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.canvas_transfer import HostCopy
-from liveflight.render.warp import colour_matrix, waves
+from liveflight.render.warp import colour_matrix
 
 pytestmark = pytest.mark.gl
 
@@ -24,7 +26,7 @@ Flight = Callable[..., np.ndarray]
 
 @pytest.fixture
 def flown(ctx: moderngl.Context) -> Iterator[Flight]:
-    """What becomes of a canvas, (H, W, 3), under warps, one after the other."""
+    """Return what becomes of a canvas, (H, W, 3), under these warps in order."""
     flights: list[CanvasRenderer] = []
 
     def fly(canvas: np.ndarray, *warps: Warp) -> np.ndarray:
@@ -49,7 +51,7 @@ def noise(width: int = 7, height: int = 5) -> np.ndarray:
 
 
 def camera(zoom: float, degrees: float, x: float, y: float) -> np.ndarray:
-    """The picture zoomed, turned clockwise, moved by (x, y) heights; as new place to old place."""
+    """Return the map from new to old places: zoomed, turned clockwise, moved by (x, y) heights."""
     angle = math.radians(degrees)
     turn = np.array(
         [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]], np.float64
@@ -65,7 +67,7 @@ def picture_coordinates(width: int, height: int) -> tuple[np.ndarray, np.ndarray
 
 
 def looked_up(warp: Warp, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the places x, y take their colour from: the definition, in float64 and by angles."""
+    """Return where the places x, y take their colour from: the definition, in float64 by angles."""
     if warp.mirror_x:
         x = -abs(x)
     if warp.mirror_y:
@@ -77,10 +79,10 @@ def looked_up(warp: Warp, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.
         x, y = radius * np.sin(angle), radius * np.cos(angle)
     x, y, w = np.einsum("ij,jhw->ihw", warp.matrix.astype(float), [x, y, np.ones_like(x)])
     x, y = x / w, y / w
-    angle = warp.swirl * np.exp(-(x**2 + y**2) / 0.35**2)
+    angle = amounts(warp)["swirl"] * np.exp(-(x**2 + y**2) / 0.35**2)
     x, y = np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y
     drift = np.zeros((2, *x.shape))
-    for kx, ky, reach, phase in waves(warp.flow, warp.phase).astype(float):
+    for kx, ky, reach, phase in waves(amounts(warp)["flow"], warp.phase).astype(float):
         drift += np.multiply.outer([ky, -kx], reach * np.cos(kx * x + ky * y + phase))
     return x + drift[0], y + drift[1]
 
@@ -95,7 +97,7 @@ def catmull_rom(t: np.ndarray) -> list[np.ndarray]:
 
 
 def sampled(canvas: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Catmull-Rom of the mirrored canvas at places in pixels, within its four nearest pixels."""
+    """Return Catmull-Rom samples of the mirrored canvas, clamped to the four nearest pixels."""
     height, width = canvas.shape[:2]
     column = width - abs(column % (2 * width) - width) - 0.5
     row = height - abs(row % (2 * height) - height) - 0.5
@@ -112,7 +114,7 @@ def sampled(canvas: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarr
 
 
 def reference(canvas: np.ndarray, warp: Warp) -> np.ndarray:
-    """warp.frag in numpy, float64."""
+    """Do what warp.frag does, in numpy and float64."""
     if warp.folded < 1:
         plain = replace(warp, mirror_x=False, mirror_y=False, kaleidoscope=0, folded=1.0)
         without, folded = reference(canvas, plain), reference(canvas, replace(warp, folded=1.0))
@@ -120,38 +122,45 @@ def reference(canvas: np.ndarray, warp: Warp) -> np.ndarray:
     height, width = canvas.shape[:2]
     x, y = looked_up(warp, *picture_coordinates(width, height))
     seen = sampled(canvas.astype(float), x * height + width / 2, height / 2 - y * height)
-    cos, sin = math.cos(warp.hue), math.sin(warp.hue)
+    cos, sin = math.cos(amounts(warp)["hue"]), math.sin(amounts(warp)["hue"])
     grey = seen.mean(axis=-1, keepdims=True)
     colour = seen - grey
     turned = cos * colour + sin * np.cross(np.full(3, 1 / math.sqrt(3)), colour)
-    return np.clip(0.5 + (1 - warp.decay) * (grey + warp.saturation * turned - 0.5), 0, 1)
+    return np.clip(
+        0.5 + (1 - amounts(warp)["decay"]) * (grey + amounts(warp)["saturation"] * turned - 0.5),
+        0,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
     "warp",
     [
-        Warp(camera(1.3, 0, 0, 0)),
-        Warp(camera(1, 25, 0, 0)),
-        Warp(camera(1, 0, 0.13, -0.31)),
-        Warp(camera(0.7, -40, 0.2, 0.1)),
-        Warp(camera(0.05, 10, 0, 0)),
-        Warp(np.array([[1, 0.1, 0], [0, 1.2, 0.1], [0.1, -0.2, 1]], np.float32)),
-        Warp(camera(1.1, 5, 0, 0), mirror_x=True),
-        Warp(camera(1.1, 5, 0, 0), mirror_y=True),
-        Warp(camera(1.1, 5, 0.1, 0.2), mirror_x=True, mirror_y=True, kaleidoscope=3),
-        *(Warp(camera(1.1, 7, 0, 0), kaleidoscope=wedges) for wedges in (1, 2, 3, 5, 6, 7, 16)),
-        Warp(STILL, swirl=1.2),
-        Warp(camera(1.2, 0, 0.1, 0), swirl=-4.0),
-        Warp(STILL, flow=0.2, phase=3.7),
-        Warp(camera(1.1, 3, 0, 0), swirl=0.3, flow=0.05, phase=1234.5),
-        Warp(STILL, hue=0.7, saturation=1.4, decay=0.2),
-        Warp(camera(1.1, 3, 0, 0), hue=-2.0, saturation=0.3, decay=0.6),
-        Warp(camera(1.1, 5, 0, 0), kaleidoscope=5, folded=0.3),
-        Warp(camera(1.1, 5, 0, 0), mirror_x=True, flow=0.1, hue=0.7, folded=0.6),
-        Warp(camera(1.1, 5, 0, 0), mirror_y=True, folded=0.0),
-        Warp(camera(1.1, 5, 0, 0), folded=0.5),
+        make_warp(camera(1.3, 0, 0, 0)),
+        make_warp(camera(1, 25, 0, 0)),
+        make_warp(camera(1, 0, 0.13, -0.31)),
+        make_warp(camera(0.7, -40, 0.2, 0.1)),
+        make_warp(camera(0.05, 10, 0, 0)),
+        make_warp(np.array([[1, 0.1, 0], [0, 1.2, 0.1], [0.1, -0.2, 1]], np.float32)),
+        make_warp(camera(1.1, 5, 0, 0), mirror_x=True),
+        make_warp(camera(1.1, 5, 0, 0), mirror_y=True),
+        make_warp(camera(1.1, 5, 0.1, 0.2), mirror_x=True, mirror_y=True, kaleidoscope=3),
+        *(
+            make_warp(camera(1.1, 7, 0, 0), kaleidoscope=wedges)
+            for wedges in (1, 2, 3, 5, 6, 7, 16)
+        ),
+        make_warp(STILL, swirl=1.2),
+        make_warp(camera(1.2, 0, 0.1, 0), swirl=-4.0),
+        make_warp(STILL, flow=0.2, phase=3.7),
+        make_warp(camera(1.1, 3, 0, 0), swirl=0.3, flow=0.05, phase=1234.5),
+        make_warp(STILL, hue=0.7, saturation=1.4, decay=0.2),
+        make_warp(camera(1.1, 3, 0, 0), hue=-2.0, saturation=0.3, decay=0.6),
+        make_warp(camera(1.1, 5, 0, 0), kaleidoscope=5, folded=0.3),
+        make_warp(camera(1.1, 5, 0, 0), mirror_x=True, flow=0.1, hue=0.7, folded=0.6),
+        make_warp(camera(1.1, 5, 0, 0), mirror_y=True, folded=0.0),
+        make_warp(camera(1.1, 5, 0, 0), folded=0.5),
     ],
-    ids=lambda warp: f"{warp.matrix[0, 0]:.2f}-{warp.kaleidoscope}-{warp.swirl}-{warp.hue}",
+    ids=lambda warp: f"{warp.matrix[0, 0]:.2f}-{warp.kaleidoscope}-{dict(warp.amounts)}",
 )
 def test_agrees_with_the_definition(flown: Flight, warp: Warp) -> None:
     np.testing.assert_allclose(flown(noise(), warp), reference(noise(), warp), atol=TOLERANCE)
@@ -168,13 +177,13 @@ def test_identity_keeps_every_bit(flown: Flight) -> None:
     canvas = noise(31, 17)
     # The ends of the range and the smallest numbers there are.
     canvas[0, 0], canvas[0, 1], canvas[0, 2] = 0, 1, (6e-8, 3e-5, 0.9995)
-    np.testing.assert_array_equal(flown(canvas, *[Warp(STILL)] * 5), canvas)
+    np.testing.assert_array_equal(flown(canvas, *[make_warp(STILL)] * 5), canvas)
 
 
 @pytest.mark.parametrize("right, up", [(2, 1), (-3, 0), (0, -2)])
 def test_whole_pixels_move_exactly_and_borders_mirror(flown: Flight, right: int, up: int) -> None:
     canvas = noise(13, 9)
-    moved = flown(canvas, Warp(camera(1, 0, right / 9, up / 9)))
+    moved = flown(canvas, make_warp(camera(1, 0, right / 9, up / 9)))
     around = np.pad(canvas, ((3, 3), (3, 3), (0, 0)), mode="symmetric")
     np.testing.assert_array_equal(moved, around[3 + up : 12 + up, 3 - right : 16 - right])
 
@@ -183,37 +192,37 @@ def test_camera_signs(flown: Flight) -> None:
     spot = np.zeros((9, 13, 3))
     spot[4, 9] = 1
     # Clockwise, what was right of the middle comes to lie under it.
-    turned = flown(spot, Warp(camera(1, 90, 0, 0)))[..., 0]
+    turned = flown(spot, make_warp(camera(1, 90, 0, 0)))[..., 0]
     assert np.unravel_index(turned.argmax(), turned.shape) == (7, 6)
 
 
 def test_up_stays_up(flown: Flight) -> None:
     canvas = np.zeros((5, 7, 3))
     canvas[0] = 1
-    np.testing.assert_array_equal(flown(canvas, Warp(STILL)), canvas)
-    lowered = flown(canvas, Warp(camera(1, 0, 0, -1 / 5)))
+    np.testing.assert_array_equal(flown(canvas, make_warp(STILL)), canvas)
+    lowered = flown(canvas, make_warp(camera(1, 0, 0, -1 / 5)))
     np.testing.assert_array_equal(lowered[:, 3, 0], [1, 1, 0, 0, 0])
 
 
 def test_mirrors_are_exact_and_keep_their_half(flown: Flight) -> None:
     canvas = noise(8, 6)
-    left = flown(canvas, Warp(STILL, mirror_x=True))
+    left = flown(canvas, make_warp(STILL, mirror_x=True))
     np.testing.assert_array_equal(left[:, :4], canvas[:, :4])
     np.testing.assert_array_equal(left, left[:, ::-1])
-    upper = flown(canvas, Warp(STILL, mirror_y=True))
+    upper = flown(canvas, make_warp(STILL, mirror_y=True))
     np.testing.assert_array_equal(upper[:3], canvas[:3])
     np.testing.assert_array_equal(upper, upper[::-1])
 
 
 @pytest.mark.parametrize("wedges", [2, 3, 5, 6, 16])
 def test_kaleidoscope_is_exactly_left_right_symmetric(flown: Flight, wedges: int) -> None:
-    seen = flown(noise(31, 17), Warp(camera(1.1, 9, 0.1, 0), kaleidoscope=wedges, swirl=0.5))
+    seen = flown(noise(31, 17), make_warp(camera(1.1, 9, 0.1, 0), kaleidoscope=wedges, swirl=0.5))
     np.testing.assert_array_equal(seen, seen[:, ::-1])
 
 
 def test_kaleidoscope_turns_into_itself_and_keeps_its_wedge(flown: Flight) -> None:
     canvas = noise(31, 17)
-    seen = flown(canvas, Warp(STILL, kaleidoscope=4))
+    seen = flown(canvas, make_warp(STILL, kaleidoscope=4))
     square = seen[:, 7:24]
     np.testing.assert_allclose(square, np.rot90(square), atol=TOLERANCE)
     x, y = picture_coordinates(31, 17)
@@ -221,11 +230,13 @@ def test_kaleidoscope_turns_into_itself_and_keeps_its_wedge(flown: Flight) -> No
     assert home.sum() > 30
     np.testing.assert_array_equal(seen[home], canvas[home])
     # So that it can be done again in every frame without blurring.
-    np.testing.assert_array_equal(flown(seen, *[Warp(STILL, kaleidoscope=4)] * 4)[home], seen[home])
+    np.testing.assert_array_equal(
+        flown(seen, *[make_warp(STILL, kaleidoscope=4)] * 4)[home], seen[home]
+    )
 
 
 def test_a_third_of_the_wheel_permutes_the_channels(flown: Flight) -> None:
-    turned = flown(noise(), Warp(STILL, hue=2 * math.pi / 3))
+    turned = flown(noise(), make_warp(STILL, hue=2 * math.pi / 3))
     np.testing.assert_allclose(turned, np.roll(noise(), 1, axis=-1), atol=TOLERANCE)
 
 
@@ -235,22 +246,24 @@ def test_colour_matrix_is_exact_where_nothing_is_asked() -> None:
 
 
 def test_decay_goes_to_mid_grey_and_colours_stay_in_range(flown: Flight) -> None:
-    np.testing.assert_array_equal(flown(noise(), Warp(STILL, decay=1)), np.full((5, 7, 3), 0.5))
-    vivid = flown(noise(), Warp(STILL, saturation=10))
+    np.testing.assert_array_equal(
+        flown(noise(), make_warp(STILL, decay=1)), np.full((5, 7, 3), 0.5)
+    )
+    vivid = flown(noise(), make_warp(STILL, saturation=10))
     assert vivid.min() == 0
     assert vivid.max() == 1
 
 
 def test_steps_smaller_than_a_half_float_are_not_lost(flown: Flight) -> None:
     canvas = np.full((36, 64, 3), 0.9)
-    faded = flown(canvas, *[Warp(STILL, decay=1e-4)] * 100).astype(float)
+    faded = flown(canvas, *[make_warp(STILL, decay=1e-4)] * 100).astype(float)
     assert faded.mean() == pytest.approx(0.5 + 0.4 * (1 - 1e-4) ** 100, abs=2e-4)
 
 
 def test_swirl_turns_the_middle_clockwise_and_the_rim_not(flown: Flight) -> None:
     canvas = np.zeros((33, 69, 3))
     canvas[16, 38] = canvas[16, 68] = 1
-    seen = flown(canvas, Warp(STILL, swirl=math.pi / 2))[..., 0]
+    seen = flown(canvas, make_warp(STILL, swirl=math.pi / 2))[..., 0]
     row, column = np.unravel_index(seen[:, :60].argmax(), (33, 60))
     assert row > 18 and column < 38
     assert seen[16, 68] > 0.9
@@ -261,7 +274,7 @@ def test_flow_goes_no_further_than_asked_and_swells_nothing() -> None:
     step = 1e-4
 
     def drift(x: np.ndarray, y: np.ndarray, phase: float = 2.0) -> np.ndarray:
-        there = looked_up(Warp(STILL, flow=0.1, phase=phase), x, y)
+        there = looked_up(make_warp(STILL, flow=0.1, phase=phase), x, y)
         return np.stack([there[0] - x, there[1] - y])
 
     ways = np.hypot(*drift(x, y))
@@ -275,7 +288,7 @@ def test_flow_goes_no_further_than_asked_and_swells_nothing() -> None:
 
 
 def test_a_long_flight_through_noise_stays_in_range(flown: Flight) -> None:
-    turn = Warp(camera(1.001, 0.4, 0, 0.001), swirl=0.01, flow=0.001, saturation=1.01)
+    turn = make_warp(camera(1.001, 0.4, 0, 0.001), swirl=0.01, flow=0.001, saturation=1.01)
     seen = flown(noise(31, 17), *[turn] * 500)
     assert np.all(np.isfinite(seen))
     assert seen.min() >= 0 and seen.max() <= 1
@@ -283,7 +296,7 @@ def test_a_long_flight_through_noise_stays_in_range(flown: Flight) -> None:
 
 
 def test_the_same_flight_twice_gives_the_same_bits(flown: Flight) -> None:
-    warps = [Warp(camera(1.01, 1, 0, 0), hue=0.01)] * 5
+    warps = [make_warp(camera(1.01, 1, 0, 0), hue=0.01)] * 5
     np.testing.assert_array_equal(flown(noise(), *warps), flown(noise(), *warps))
 
 
@@ -301,7 +314,7 @@ def test_resize_keeps_the_picture(ctx: moderngl.Context) -> None:
         expected = np.stack([x, y, x * y, np.ones_like(x)], -1)
         np.testing.assert_allclose(seen[inside], expected[inside], atol=5e-3)
     before = HostCopy().read(feedback.texture)
-    feedback.warp(Warp(STILL))
+    feedback.warp(make_warp(STILL))
     np.testing.assert_array_equal(HostCopy().read(feedback.texture), before)
     feedback.release()
 
@@ -325,7 +338,7 @@ def test_holds_four_textures_and_frees_them(ctx: moderngl.Context, textures: Tex
     feedback = CanvasRenderer(ctx, (16, 9))
     for size in ((8, 8), (8, 8), (20, 10), (5, 30)):
         feedback.resize(size)
-        feedback.warp(Warp(STILL))
+        feedback.warp(make_warp(STILL))
         assert textures.alive == 4
     feedback.release()
     assert textures.alive == 0
@@ -357,17 +370,17 @@ def test_the_view_moves_as_the_canvas_would_and_leaves_it_alone(feedback: Canvas
     canvas = np.ones((9, 16, 4), np.float16)
     canvas[..., :3] = noise(16, 9)
     put(feedback, canvas, seen=True)
-    moved = Warp(camera(1.3, 20, 0.1, 0), mirror_x=True, swirl=0.3, flow=0.05, hue=0.4)
+    moved = make_warp(camera(1.3, 20, 0.1, 0), mirror_x=True, swirl=0.3, flow=0.05, hue=0.4)
     seen = read(feedback.view(moved))
     np.testing.assert_array_equal(read(feedback.texture), canvas)
     assert not np.array_equal(seen, canvas)
     feedback.warp(moved)
     np.testing.assert_array_equal(read(feedback.texture), seen)
-    assert feedback.view(Warp(STILL)) is feedback.texture, "nothing moves, nothing is drawn"
+    assert feedback.view(make_warp(STILL)) is feedback.texture, "nothing moves, nothing is drawn"
 
 
 def test_a_new_canvas_is_seen_at_once_or_grows_in(feedback: CanvasRenderer) -> None:
-    still = Warp(STILL)
+    still = make_warp(STILL)
     put(feedback, flat(0.25), seen=True)
     assert np.all(read(feedback.view(still)) == 0.25)
     put(feedback, flat(0.75), seen=False)
@@ -389,12 +402,12 @@ def test_a_new_canvas_is_seen_at_once_or_grows_in(feedback: CanvasRenderer) -> N
 def test_what_is_seen_moves_and_is_resampled_with_the_canvas(feedback: CanvasRenderer) -> None:
     put(feedback, flat(0.25), seen=True)
     put(feedback, flat(0.75), seen=False)
-    feedback.warp(Warp(STILL, decay=1.0))
-    assert np.all(read(feedback.view(Warp(STILL)))[..., :3] == 0.5)
+    feedback.warp(make_warp(STILL, decay=1.0))
+    assert np.all(read(feedback.view(make_warp(STILL)))[..., :3] == 0.5)
     put(feedback, flat(0.75), seen=False)
     feedback.resize((8, 6))
-    assert read(feedback.view(Warp(STILL))).shape == (6, 8, 4)
-    np.testing.assert_allclose(read(feedback.view(Warp(STILL)))[..., :3], 0.5, atol=1e-3)
+    assert read(feedback.view(make_warp(STILL))).shape == (6, 8, 4)
+    np.testing.assert_allclose(read(feedback.view(make_warp(STILL)))[..., :3], 0.5, atol=1e-3)
     np.testing.assert_allclose(read(feedback.texture)[..., :3], 0.75, atol=1e-3)
 
 
@@ -406,4 +419,4 @@ def test_a_canvas_that_cannot_be_written_leaves_everything_as_it_was(
         with pytest.raises(ValueError, match="the texture takes"):
             feedback.renew(lambda texture: HostCopy().write(texture, flat(1.0)[:3]), seen=seen)
         assert np.all(read(feedback.texture) == 0.25)
-        assert feedback.view(Warp(STILL)) is feedback.texture
+        assert feedback.view(make_warp(STILL)) is feedback.texture

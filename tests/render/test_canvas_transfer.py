@@ -94,7 +94,7 @@ def test_read_picture_has_the_top_first(ctx: moderngl.Context) -> None:
 
 @pytest.fixture
 def nvidia(ctx: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> moderngl.Context:
-    """The context, taken for one of NVIDIA's driver."""
+    """Return the context, taken for one of NVIDIA's driver."""
     monkeypatch.setitem(ctx.info, "GL_VENDOR", "NVIDIA Corporation")
     return ctx
 
@@ -137,7 +137,7 @@ def flipped(pixels: np.ndarray) -> np.ndarray:
 
 
 def stale() -> Callable[[np.ndarray], np.ndarray]:
-    """Shows what was there first for ever."""
+    """Return a transfer that shows the first picture for ever."""
     first: list[np.ndarray] = []
     return lambda pixels: first[0] if first else first.append(pixels.copy()) or pixels
 

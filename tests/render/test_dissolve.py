@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 from in_flight import STEM
+from kept_frames import KeptFrames
 
 from liveflight.app import App
 from liveflight.core.camera import DISSOLVE_S
@@ -32,14 +33,14 @@ def look(**settings: Value) -> Preset:
 
 
 def recalled(before: Preset, after: Preset, fps: int, seconds: float) -> np.ndarray:
-    """The pictures, 0..255, from a second look's recall on: its morph takes `seconds`, and the
-    flight lasts one second more."""
-    shown: list[np.ndarray] = []
-    output = Offscreen(SIZE, lambda picture: shown.append(picture.astype(np.float64)))
+    """Return the pictures, 0..255, from the recall of a second preset on.
+
+    Its morph takes `seconds`, and the flight lasts one second more."""
+    shown = KeptFrames()
     flight = Flight(Loader(FakeEngine, background=False), seed=0)
     flight.recall(before)
     flight.controls.jump()
-    app = App(output, flight, Options(canvas=SIZE, fps=fps), live=False)
+    app = App(Offscreen(SIZE), flight, Options(canvas=SIZE, fps=fps), live=False, sinks=[shown])
     try:
         for frame in range(BEGUN + round(fps * (1 + seconds)) + 1):
             if frame == BEGUN:
@@ -47,7 +48,7 @@ def recalled(before: Preset, after: Preset, fps: int, seconds: float) -> np.ndar
             app.frame(frame / fps)
     finally:
         app.close()
-    return np.array(shown[BEGUN - 1 :])
+    return np.array(shown.pictures[BEGUN - 1 :], np.float64)
 
 
 CHANGES = [

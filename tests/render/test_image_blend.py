@@ -186,4 +186,4 @@ def test_a_picture_larger_than_any_texture_is_reduced(
 ) -> None:
     most = ctx.info["GL_MAX_TEXTURE_SIZE"]
     seed.show(np.zeros((2, most + 100, 3), np.uint8))
-    assert seed._texture and seed._texture.size == (most, 1)
+    assert seed.texture and seed.texture.size == (most, 1)

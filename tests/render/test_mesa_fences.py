@@ -1,5 +1,8 @@
-"""How long the software driver's fences are kept. That nothing is freed too early then takes
-threads that are stopped at the worst moment: benchmarks/stalled_threads.py."""
+"""How long the software driver's fences are kept.
+
+Whether anything is freed too early shows only with threads that are stopped at the worst moment:
+benchmarks/stalled_threads.py.
+"""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ from liveflight.system.resources import folder
 
 pytestmark = pytest.mark.gl
 
-SHADERS = sorted(folder("shaders").iterdir())
+SHADERS = sorted(path for path in folder("shaders").rglob("*") if path.is_file())
 FLAT = "#version 330 core\nout vec4 o;\nvoid main() {\n    o = vec4(1.0);\n}\n"
 
 
 @pytest.fixture
 def own_shaders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of shaders with nothing but the vertex shader in it."""
+    """Make a folder of shaders that contains only the vertex shader."""
     vertex = folder("shaders") / "fullscreen.vert"
     (tmp_path / vertex.name).write_text(vertex.read_text())
     monkeypatch.setattr(passes, "folder", lambda name: tmp_path)

@@ -20,7 +20,7 @@ Shown = Callable[..., np.ndarray]
 
 @pytest.fixture
 def shown(ctx: moderngl.Context) -> Iterator[Shown]:
-    """The framebuffer's rows, first one first, after a canvas (H, W, 3) was presented on it."""
+    """Return the framebuffer's rows in order after a canvas (H, W, 3) was presented."""
     present = PresentPass(ctx)
     made: list[moderngl.Texture | moderngl.Framebuffer] = []
 

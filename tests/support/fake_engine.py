@@ -1,4 +1,4 @@
-"""An engine for tests of what stands around engines: takes no steps unless told how."""
+"""An engine for tests of other parts: takes no steps unless told how."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def stay(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
 
 
 class FakeEngine:
-    """`core.contracts.Engine`. `step` is what `ascend` does; networks in `missing` have no weights.
-    With `gate` unset, `prepare` waits, with `planning` unset, `plan` does; plans of `impossible`
-    layers fail."""
+    """A `core.contracts.Engine` that does what a test says.
+
+    `step` is what `ascend` does; networks in `missing` have no weights. With `gate` unset,
+    `prepare` waits; with `planning` unset, `plan` does. Plans of `impossible` layers fail."""
 
     device = "cpu"
     stream = 0

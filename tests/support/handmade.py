@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class ByHand(Worker[T]):
-    """Does a job at once; or, told to `hold`, when it is told to `finish`."""
+    """Do a job at once; with `hold` set, at `finish`."""
 
     def __init__(self) -> None:
         super().__init__(background=False)

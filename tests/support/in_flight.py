@@ -1,4 +1,4 @@
-"""Targets, and what tests of flights do again and again. The fixtures are conftest's."""
+"""Targets and helpers for tests of flights; the fixtures are in conftest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VGG = Target("vgg16", "conv4_1", 17)
 
 
 def fire(flight: Flight, *keys: str) -> Target:
-    """Where the flight goes after these triggers of the mix."""
+    """Return where the flight goes after these triggers of the mix."""
     flight.apply([Trigger(f"mix.{key}") for key in keys])
     assert not flight.reports.counts
     return flight.target_selector.here

@@ -1,3 +1,5 @@
+"""A list that counts living textures."""
+
 from __future__ import annotations
 
 import moderngl

@@ -1,6 +1,8 @@
-"""An app on an output of the tests' own, and what tests ask of it."""
+"""An app on an output for tests, and pictures to recognise."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import moderngl
 import numpy as np
@@ -10,6 +12,7 @@ from handmade import ByHand
 from liveflight.app import App
 from liveflight.core.contracts import Canvas, Event, KeyPress, Target, Value
 from liveflight.core.mailbox import Set
+from liveflight.core.noise import opaque
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.show.flight import Flight
 from liveflight.show.loader import Loader
@@ -76,16 +79,16 @@ class Show:
         self.now = 100.0
 
     def frame(self, frames: int = 1) -> np.ndarray:
-        """Flies on; the last picture shown, as float64."""
+        """Fly on; return the last picture shown, as float64."""
         for _ in range(frames):
             self.now += TICK
             self.app.frame(self.now)
         return self.stage.shown[-1].astype(np.float64)
 
     def save(self) -> None:
-        """Flies on until the screenshot asked for has been saved, or cannot be."""
+        """Fly on until the requested screenshot has been saved or has failed."""
         self.frame()
-        worker = self.app._screenshots._worker
+        worker = self.app.screenshots._worker
         assert not worker.busy or worker.wait(60)
         self.frame()
 
@@ -97,9 +100,33 @@ class Show:
 
     @property
     def canvas(self) -> Canvas:
-        texture = self.app.feedback_loop._feedback.texture
+        texture = self.app.feedback_loop.renderer.texture
         return np.frombuffer(texture.read(), np.float16).reshape(*texture.size[::-1], 4).copy()
 
     @canvas.setter
     def canvas(self, canvas: Canvas) -> None:
-        self.app.feedback_loop._feedback.texture.write(canvas)
+        self.app.feedback_loop.renderer.texture.write(canvas)
+
+
+Begin = Callable[..., Show]
+"""Starts a show that ends with the test; see conftest of tests/app."""
+
+
+def grey(level: float, size: tuple[int, int] = CANVAS) -> Canvas:
+    return opaque(np.full((size[1], size[0], 3), level))
+
+
+def sunrise(size: tuple[int, int] = CANVAS) -> Canvas:
+    """Return a picture bright above, dark below, reddish at the left: no turn or flip is alike."""
+    picture = np.full((size[1], size[0], 3), 0.1)
+    picture[: size[1] // 3] = 0.9
+    picture[:, : size[0] // 4, 1:] = 0.0
+    return opaque(picture)
+
+
+def rises(picture: np.ndarray) -> bool:
+    """Return whether a picture, 0..255, is the upright sunrise."""
+    height, width = picture.shape[:2]
+    green = picture[..., 1].astype(float)
+    above, below = green[: height // 4, width // 2 :], green[height // 2 :, width // 2 :]
+    return bool(above.min() > 200 and below.max() < 50 and green[:, : width // 8].max() < 30)

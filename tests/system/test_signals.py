@@ -68,7 +68,7 @@ def test_one_that_comes_long_after_the_first_ends_what_hangs() -> None:
 RENDERED = """
 import os, signal, sys
 from liveflight import app, __main__ as cli
-from liveflight.outputs.sinks import VideoFile
+from liveflight.outputs.sinks.video_file import VideoFile
 frame, close = app.App.frame, VideoFile.close
 def framed(self, now):
     frame(self, now)

@@ -65,7 +65,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     watched.over = lambda: bool(begun) and time.perf_counter() - begun > given["seconds"]
     app.run(flight, given["fps"])
     frames = [frame.shown for frame in watched.frames if frame.shown >= begun]
-    target, canvas = goal[0], flight.canvas_size
+    target, canvas = goal[0], flight.feedback_loop.size
     flight.close()
     ranks = _ranks(target, [picture for _, picture in pictures], canvas)
     return {

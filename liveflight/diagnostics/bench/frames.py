@@ -43,7 +43,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
         "target": str(app.flight.target_selector.here),
         "device": engine.device,
         "precision": engine.precision(app.flight.target_selector.here.network),
-        "canvas": app.canvas_size,
+        "canvas": app.feedback_loop.size,
         "size": app.output.size,
         "start": {
             "imports": imported - started,

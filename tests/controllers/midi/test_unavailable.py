@@ -40,7 +40,7 @@ def test_it_says_whether_midi_was_not_wanted_or_failed(
     opened = OpenControllers(
         Mailbox(), lambda trouble, cause=None: reports.append(trouble), background=False
     )
-    opened.open(open_controllers.asked_for(Options(midi=midi, osc_port=0, oscquery_port=0)))
+    opened.open(open_controllers.requested(Options(midi=midi, osc_port=0, oscquery_port=0)))
     assert [type(each) for each in opened.opened] == [MidiUnavailable]
     assert [str(broken) in str(each) for each in reports] == [True] * (midi is not None)
     opened.publish(0.0, {}, [Set("midi.learn", "camera.zoom")])
@@ -57,7 +57,7 @@ def test_it_is_not_there_where_midi_is(monkeypatch: pytest.MonkeyPatch) -> None:
             self.wanted = wanted
 
     monkeypatch.setattr(open_controllers, "MidiInput", OpenMidi)
-    ((name, midi),) = open_controllers.asked_for(Options(midi="box"))
+    ((name, midi),) = open_controllers.requested(Options(midi="box"))
     assert name == "MIDI"
     assert isinstance(midi, OpenMidi) and midi.wanted == "box"
 

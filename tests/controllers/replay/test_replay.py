@@ -9,6 +9,7 @@ import numpy as np
 import platformdirs
 import pytest
 from fake_engine import FakeEngine
+from kept_frames import KeptFrames
 from tiny_network import register, tiny_module
 
 from liveflight import app, engines
@@ -100,9 +101,8 @@ def flown(
     """Return the pictures of a render with these arguments, each message at its frame."""
     args = parser.parse(["render", *arguments])
     options = parser.options(args, fps=args.fps or FPS)
-    shown: list[np.ndarray] = []
-    output = Offscreen((48, 32), lambda picture: shown.append(picture.copy()))
-    flight = app.build(options, output, live=False)
+    shown = KeptFrames()
+    flight = app.build(options, Offscreen((48, 32)), live=False, sinks=[shown])
     try:
         for frame in range(frames):
             flight.mailbox.put(*script.get(frame, ()))
@@ -110,7 +110,7 @@ def flown(
         assert not flight.flight.reports.counts
     finally:
         flight.close()
-    return shown
+    return shown.pictures
 
 
 def same(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:

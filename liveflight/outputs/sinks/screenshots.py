@@ -1,4 +1,4 @@
-"""Saves pictures beside the show: compressing one takes longer than a frame."""
+"""Save single frames as PNG files in the background."""
 
 from __future__ import annotations
 
@@ -6,41 +6,48 @@ import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from liveflight.core.contracts import LiveflightError
-from liveflight.outputs.sinks import save_png
+from liveflight.outputs.sinks.frame_sink import FrameSink, Picture
+from liveflight.outputs.sinks.png_folder import save_png
 from liveflight.system import folders
 from liveflight.system.worker import Worker
 
-_GRACE = 5.0
+_MAX_CLOSE_WAIT_S = 5.0
 """Seconds that `close` waits for a picture to be saved."""
 
 
-class Screenshots:
+class Screenshots(FrameSink):
+    """Save each picture under the time of day, in the user's folder of pictures.
+
+    The app gives it a frame when the performer asks for a screenshot. Compressing one takes longer
+    than a frame, so a worker does it."""
+
+    name = "the screenshots"
+
     def __init__(self, background: bool) -> None:
+        """Save on another thread where `background` is set, else within `write`."""
         self._worker: Worker[str] = Worker(background, niceness=5)
 
-    def take(self, picture: np.ndarray) -> None:
-        """Begins to save uint8 (H, W, 3), row 0 at the top, under the time of day;
-        of several in a second the later ones have a number.
+    def write(self, picture: Picture) -> None:
+        """Begin to save a picture; several within one second are numbered.
 
         Raises LiveflightError while the last one is still being saved."""
         if self._worker.busy:
             raise LiveflightError("the last screenshot is still being saved: try again")
         path = folders.pictures() / time.strftime("%Y-%m-%d %H.%M.%S.png")
-        self._worker.submit(partial(_save, path, picture))
+        self._worker.submit(partial(_save, path, picture.copy()))
 
     def saved(self) -> str:
-        """What became of it, once, when it is done; empty else. Raises LiveflightError where it
-        could not be saved."""
+        """Return once what was saved and where; empty while there is nothing to tell.
+
+        Raises LiveflightError where the picture could not be saved."""
         return self._worker.result() if self._worker.busy and self._worker.wait() else ""
 
-    def close(self) -> None:
-        self._worker.close(_GRACE)
+    def close(self, *, whole: bool = True) -> None:
+        self._worker.close(_MAX_CLOSE_WAIT_S)
 
 
-def _save(path: Path, picture: np.ndarray) -> str:
+def _save(path: Path, picture: Picture) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

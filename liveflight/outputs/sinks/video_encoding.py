@@ -1,4 +1,4 @@
-"""The command by which ffmpeg makes a video of raw pictures and a sound."""
+"""Build the ffmpeg command that encodes raw pictures and a sound file as a video."""
 
 from __future__ import annotations
 
@@ -6,23 +6,29 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveflight.core.contracts import LiveflightError
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.system import ffmpeg
 
 
 @dataclass(frozen=True, slots=True)
 class Soundtrack:
-    """The sound of a file, from its beginning, cut or followed by silence."""
+    """The sound of a file from its beginning, cut or padded with silence."""
 
     path: Path
     frames: int
-    """How many pictures there are meant to be; where they end early, so does the sound, within
-    about a second."""
+    """The expected number of pictures.
+
+    Where the pictures end early, the sound ends within about a second of them."""
 
 
 def command(
-    program: str, path: Path, size: tuple[int, int], fps: float, sound: Soundtrack | None
+    program: str, path: Path, size: Size, fps: float, sound: Soundtrack | None
 ) -> list[str]:
+    """Return the command that reads raw RGB pictures of this width and height from its stdin.
+
+    `program`: ffmpeg's path; `path`: the video to write.
+
+    Raises LiveflightError where ffmpeg does not start or hangs."""
     rate = ffmpeg.rate(fps)
     # ffmpeg's default for RGB is the BT.601 matrix; players expect BT.709.
     colours = (
@@ -34,27 +40,28 @@ def command(
     encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "16"]
     keyframes = ["-g", str(max(1, round(2 * fps)))]
     # "file:" keeps a name like "http:x.mp4" or "-y.mp4" a name.
-    heard, track = [], []
+    sound_input, track = [], []
     if sound:
-        heard = ["-i", f"file:{sound.path.absolute()}"]
-        # -shortest drops the last picture where the sound is shorter by a part of a sample, and
-        # lets the sound run on where pictures come slowly: it has to end just after them.
+        sound_input = ["-i", f"file:{sound.path.absolute()}"]
+        # -shortest drops the last picture where the sound is shorter by a part of a sample. Where
+        # pictures come slowly it lets the sound run on. So the sound ends just after the pictures.
         end = float(sound.frames / rate) + 1e-3
-        filters = f"{_mixed(program, sound.path)}apad,atrim=end={end:.6f}"
+        filters = f"{_mix_filters(program, sound.path)}apad,atrim=end={end:.6f}"
         track = ["-map", "1:a:0", "-af", filters, "-shortest", "-c:a", "aac", "-b:a", "192k"]
     return [
         *(program, "-hide_banner", "-loglevel", "error", "-y"),
         *("-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{size[0]}x{size[1]}"),
-        *("-framerate", str(rate), "-i", "pipe:0", *heard, "-map", "0:v:0"),
+        *("-framerate", str(rate), "-i", "pipe:0", *sound_input, "-map", "0:v:0"),
         *("-vf", colours, *encoder, *keyframes, *track),
-        *("-movflags", _crash_proof(program), "-f", "mp4", f"file:{path.absolute()}"),
+        *("-movflags", _mp4_flags(program), "-f", "mp4", f"file:{path.absolute()}"),
     ]
 
 
-def _mixed(program: str, path: Path) -> str:
-    """The filters that make of a sound what AAC can carry, found by trying: its own channels,
-    ffmpeg's stereo, or the mean of all channels. As whole numbers first: AAC refuses samples that
-    are not finite."""
+def _mix_filters(program: str, path: Path) -> str:
+    """Return the filters that turn the sound into something AAC can encode, found by trying.
+
+    Tried in order: its own channels, ffmpeg's stereo mix, the mean of all channels. Samples become
+    integers first: AAC refuses samples that are not finite."""
     for layout in ("", "aformat=channel_layouts=stereo,", f"{ffmpeg.MEAN_OF_CHANNELS},"):
         mixed = f"aformat=sample_fmts=s32,{layout}"
         trial = [
@@ -63,19 +70,22 @@ def _mixed(program: str, path: Path) -> str:
         ]
         if _run(trial).returncode == 0:
             return mixed
-    return ""  # ffmpeg says what is wrong with it
+    return ""  # ffmpeg will report what is wrong with the file
 
 
-def _crash_proof(program: str) -> str:
-    """Hybrid fragments where this ffmpeg knows them: readable while it grows, plain at the end."""
+def _mp4_flags(program: str) -> str:
+    """Return the muxer flags for a file that stays playable after a crash.
+
+    Hybrid fragments, where this ffmpeg knows them, are readable while the file grows and become a
+    plain MP4 at the end."""
     known = _run([program, "-hide_banner", "-h", "muxer=mp4"])
-    # delay_moov: without it there is no edit list, and players see the first picture two late.
+    # Without delay_moov there is no edit list, and players show the first picture two frames late.
     hybrid = b"hybrid_fragmented" in known.stdout
     return "+hybrid_fragmented+delay_moov" if hybrid else "+faststart"
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
-    """Raises LiveflightError where it hangs."""
+    """Run a command; raise LiveflightError where it hangs or does not start."""
     try:
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, check=False,

@@ -15,14 +15,11 @@ from PIL import Image
 
 from liveflight.cli.arguments import rate
 from liveflight.core.contracts import LiveflightError
-from liveflight.outputs.sinks import (
-    Picture,
-    PngFolder,
-    Soundtrack,
-    VideoFile,
-    open_sink,
-    save_png,
-)
+from liveflight.outputs.sinks import open_sink
+from liveflight.outputs.sinks.frame_sink import Picture
+from liveflight.outputs.sinks.png_folder import PngFolder
+from liveflight.outputs.sinks.video_encoding import Soundtrack
+from liveflight.outputs.sinks.video_file import VideoFile
 from liveflight.storage.new_files import IfTaken
 from liveflight.system import ffmpeg
 
@@ -32,7 +29,7 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and devices of PO
 
 
 def picture(number: int) -> Picture:
-    """Upper half bright, lower half dark, the left quarter a colour that tells the number."""
+    """Return a picture bright above and dark below, with the number as colour at the left."""
     made = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     made[: HEIGHT // 2], made[HEIGHT // 2 :] = 230, 30
     made[:, : WIDTH // 4] = (20 * number, 128, 240 - 20 * number)
@@ -44,7 +41,7 @@ def noise(seed: int) -> Picture:
 
 
 def decoded(path: Path) -> Picture:
-    """uint8 (N, H, W, 3): every frame of a video, by ffmpeg, which must not complain."""
+    """Return every frame of a video, uint8 (N, H, W, 3); ffmpeg must not complain."""
     raw = [FFMPEG, "-loglevel", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     done = subprocess.run(raw, capture_output=True, check=True, stdin=subprocess.DEVNULL)
     assert done.stderr == b""
@@ -52,7 +49,7 @@ def decoded(path: Path) -> Picture:
 
 
 def decoded_quietly(path: Path) -> Picture:
-    """What can be had of a video that breaks off."""
+    """Return the decodable frames of a video that breaks off."""
     raw = [FFMPEG, "-loglevel", "quiet", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     done = subprocess.run(raw, capture_output=True, stdin=subprocess.DEVNULL)
     whole = len(done.stdout) // (WIDTH * HEIGHT * 3) * (WIDTH * HEIGHT * 3)
@@ -172,7 +169,7 @@ except KeyboardInterrupt:
 
 
 def start_writer(path: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
-    """A process of its own session that has written 200 pictures, and its ffmpeg."""
+    """Start a process in its own session; return it, with 200 pictures written, and its ffmpeg."""
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, path],
         stdout=subprocess.PIPE,
@@ -336,7 +333,7 @@ def test_places_that_cannot_be_written(tmp_path: Path, name: str, said: str) -> 
 
 
 def sound(path: Path, seconds: float) -> Path:
-    """A 1 kHz tone as a WAV."""
+    """Write a 1 kHz tone as a WAV."""
     tone = f"sine=frequency=1000:duration={seconds}"
     subprocess.run([FFMPEG, "-loglevel", "error", "-f", "lavfi", "-i", tone, path], check=True)
     return path
@@ -361,7 +358,7 @@ def test_a_video_has_the_sound_of_the_file_as_long_as_its_pictures(
 
 
 def channels(path: Path, count: int) -> Path:
-    """A WAV of a 440 Hz tone, 0.3 s long, in `count` channels that have no places."""
+    """Write a 440 Hz tone of 0.3 s in `count` channels without speaker positions."""
     tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(13230) / 44100)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(count)
@@ -409,13 +406,6 @@ def test_a_video_with_sound_has_every_picture_at_any_rate(tmp_path: Path, fps: s
     assert len(decoded(sink.path)) == 10
 
 
-def test_pictures_in_a_folder_have_no_sound(tmp_path: Path) -> None:
-    track = Soundtrack(tmp_path / "tone.wav", 1)
-    with open_sink(tmp_path / "flight", (WIDTH, HEIGHT), 30, track) as sink:
-        sink.write(picture(0))
-    assert len(list((tmp_path / "flight").iterdir())) == 1
-
-
 @POSIX
 @pytest.mark.parametrize("name", ["flight.mp4", "flight"])
 def test_a_folder_without_permission(tmp_path: Path, name: str) -> None:
@@ -439,40 +429,9 @@ def test_an_ffmpeg_that_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         open_sink(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30)
 
 
-@pytest.mark.parametrize("name", ["flight", "flight.2/"])
-def test_png_folder_is_exact(tmp_path: Path, name: str) -> None:
-    with open_sink(f"{tmp_path}/{name}", (WIDTH, HEIGHT), 30) as sink:
-        assert isinstance(sink, PngFolder)
-        for number in range(3):
-            sink.write(noise(number))
-    files = sorted((tmp_path / name).iterdir())
-    assert [file.name for file in files] == [f"frame_{n:05}.png" for n in (1, 2, 3)]
-    for number, file in enumerate(files):
-        with Image.open(file) as stored:
-            assert stored.mode == "RGB"
-            np.testing.assert_array_equal(np.asarray(stored), noise(number))
-
-
 @pytest.mark.parametrize("name", ["flight", "flight.mp4"])
 def test_a_picture_of_another_size_is_refused(tmp_path: Path, name: str) -> None:
     with open_sink(tmp_path / name, (WIDTH, HEIGHT), 30) as sink:
         with pytest.raises(ValueError, match=r"uint8 \(64, 48, 3\), not uint8 \(48, 64, 3\)"):
             sink.write(np.zeros((WIDTH, HEIGHT, 3), np.uint8))
         sink.write(picture(0))
-
-
-def test_a_screenshot_leaves_an_older_one_alone(tmp_path: Path) -> None:
-    for seed, name in ((1, "shot.png"), (2, "shot_2.png")):
-        assert save_png(tmp_path / "shot.png", noise(seed)) == tmp_path / name
-        with Image.open(tmp_path / name) as stored:
-            np.testing.assert_array_equal(np.asarray(stored), noise(seed))
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_screenshot_that_cannot_be_stored(tmp_path: Path) -> None:
-    with pytest.raises(LiveflightError, match=r"there is no folder '.*missing'"):
-        save_png(tmp_path / "missing" / "shot.png", noise(0))
-    (tmp_path / "taken.png").mkdir()
-    with pytest.raises(LiveflightError, match="taken"):
-        save_png(tmp_path / "taken.png", noise(0), "replace")
-    assert [file.name for file in tmp_path.iterdir()] == ["taken.png"]

@@ -1,0 +1,126 @@
+"""The governor and the memory choose steps and canvas."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from handmade import ByHand
+from on_stage import CANVAS, STEM, Begin
+
+from liveflight.core.contracts import (
+    Ascent,
+    Canvas,
+    LiveflightError,
+    Mix,
+    OutOfMemoryError,
+    Value,
+)
+from liveflight.core.mailbox import Ask
+
+pytestmark = pytest.mark.gl
+
+
+def test_what_the_governor_chose_is_told(begin: Begin) -> None:
+    show = begin()
+    show.set("ascent.steps", 3)
+    show.frame(2)
+    answers: list[Value] = []
+    show.app.mailbox.put(Ask("show.effort", answers.append))
+    show.frame()
+    assert answers == ["3 of 3 steps, canvas 1"]
+
+
+def test_an_ascent_too_slow_gets_fewer_steps_and_then_a_smaller_canvas(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flight_options, "SMALLEST_SIDE_PX", 8)
+    show = begin()
+    show.set("ascent.steps", 3)
+    show.frame(2)
+    show.app.feedback_loop.worker = slow = Slow()
+    for _ in range(100):
+        show.frame()
+    assert slow.taken[0] == 3 and slow.taken[-1] == 1
+    assert show.app.feedback_loop.size == (22, 12)
+    assert show.app.frame_pacer.effort == "1 of 3 steps, canvas 0.71"
+    assert show.app.overlay.lines(show.app.controllers)[2] == show.app.frame_pacer.effort
+    assert (frozenset({("efficientnet_lite0", "stem")}), (22, 12)) in show.engine.plans
+    show.set("show.governor", False)
+    show.frame(2)
+    assert show.app.feedback_loop.size == CANVAS
+    assert show.engine.asked[-1][1].steps == 3
+    assert not any("canvas" in line for line in show.app.overlay.lines(show.app.controllers))
+
+
+class Slow(ByHand):
+    """Says that every step took a fifth of a second on the whole canvas."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[int] = []
+
+    def submit(self, job: Callable[[], tuple[Canvas, float]]) -> None:
+        steps = job.args[3].steps  # type: ignore[attr-defined]
+        self.taken.append(steps)
+
+        def pretended() -> tuple[Canvas, float]:
+            canvas, _ = job()
+            return canvas, 0.2 * steps * canvas.shape[0] * canvas.shape[1] / (32 * 18)
+
+        super().submit(pretended)
+
+
+def test_a_render_takes_every_step_on_the_whole_canvas(begin: Begin) -> None:
+    show = begin(live=False)
+    show.app.feedback_loop.worker = Slow()
+    show.set("ascent.steps", 3)
+    show.frame(60)
+    assert show.engine.asked[-1][1].steps == 3
+    assert show.app.feedback_loop.size == CANVAS
+
+
+@pytest.mark.parametrize("trouble", [OutOfMemoryError("too large"), MemoryError("too large")])
+def test_out_of_memory_lowers_the_canvas_and_the_flight_goes_on(
+    trouble: Exception, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flight_options, "SMALLEST_SIDE_PX", 8)
+
+    def greedy(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        if canvas.shape[1] > 24:
+            raise trouble
+        return canvas.copy()
+
+    show = begin(greedy)
+    for _ in range(8):
+        assert show.frame().mean() > 30, "no frame is black"
+    assert show.flight.reports.counts == {"too large: going on with a smaller canvas": 2}
+    assert show.app.feedback_loop.size == (22, 12)
+    assert [mix for mix, _ in show.engine.asked][-1] == {STEM: 1.0}
+    show.set("show.governor", False)
+    show.frame(60)
+    assert show.app.feedback_loop.size == (22, 12), "it does not fit, whoever asks for it"
+
+
+def test_where_nothing_is_small_enough_the_picture_moves_on(begin: Begin) -> None:
+    def greedy(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        raise OutOfMemoryError("too large")
+
+    show = begin(greedy)
+    show.set("camera.pan_x", 1.0)
+    pictures = [show.frame(4) for _ in range(5)]
+    for before, after in itertools.pairwise(pictures):
+        assert np.abs(after - before).mean() > 1
+    assert show.flight.reports.last == "too large"
+
+
+def test_a_render_does_not_go_on_without_memory(begin: Begin) -> None:
+    def greedy(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        raise OutOfMemoryError("too large for this device: try a smaller --canvas")
+
+    show = begin(greedy, live=False)
+    show.frame()
+    with pytest.raises(LiveflightError, match=r"try a smaller --canvas"):
+        show.frame()

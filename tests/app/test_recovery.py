@@ -1,0 +1,91 @@
+"""A failing engine ends no show."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine, stay
+from in_flight import settle
+from on_stage import CANVAS, Begin, grey
+
+from liveflight.core.contracts import (
+    Ascent,
+    Canvas,
+    LiveflightError,
+    Mix,
+)
+from liveflight.core.noise import pink
+from liveflight.show.flight import Loader
+
+pytestmark = pytest.mark.gl
+
+
+def test_a_picture_that_becomes_non_finite_starts_again_from_noise(begin: Begin) -> None:
+    def burst(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        raise FloatingPointError("the ascent is not finite")
+
+    show = begin(burst, seed=3)
+    show.canvas = grey(0.5)
+    show.frame(4)
+    assert show.flight.reports.counts == {"the ascent is not finite: starting again from noise": 2}
+    np.testing.assert_array_equal(show.canvas, pink(CANVAS, 5))
+    show.engine.step = stay
+    show.frame(4)
+    assert np.isfinite(show.canvas).all()
+    assert sum(show.flight.reports.counts.values()) == 2
+
+
+def failing(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+    raise RuntimeError("out of memory")
+
+
+def test_a_failing_engine_is_reported_once_and_the_picture_still_moves(
+    begin: Begin, caplog: pytest.LogCaptureFixture
+) -> None:
+    show = begin(failing)
+    show.set("camera.pan_x", 1.0)
+    pictures = [show.frame(4) for _ in range(4)]
+    for before, after in itertools.pairwise(pictures):
+        assert np.abs(after - before).mean() > 1
+    assert [record.message for record in caplog.records] == ["an ascent step failed: out of memory"]
+    assert show.flight.reports.counts == {"an ascent step failed: out of memory": 4}
+    show.engine.step = lambda *_: grey(0.25)
+    np.testing.assert_allclose(show.frame(16), 64, atol=1)
+
+
+def test_a_render_does_not_go_on_with_a_failing_engine(begin: Begin) -> None:
+    show = begin(failing, live=False)
+    show.frame()
+    with pytest.raises(LiveflightError, match=r"an ascent step failed: .*out of memory"):
+        show.frame()
+
+
+def test_an_engine_cannot_spoil_the_canvas_it_was_given(begin: Begin) -> None:
+    def spoil(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        canvas[:] = np.nan
+        raise RuntimeError("midway")
+
+    show = begin(spoil)
+    show.frame(3)
+    assert np.isfinite(show.canvas).all()
+
+
+def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
+    engine = FakeEngine()
+    engine.gate.clear()
+    show = begin(engine=engine, loader=Loader(lambda: engine, background=True))
+    show.flight.controls.set("camera.pan_x", 1.0)
+    show.flight.controls.jump()
+    before = show.canvas.tobytes()
+    show.frame(3)
+    assert show.canvas.tobytes() == before
+    assert show.app.overlay.lines(show.app.controllers)[0] == "loading ..."
+    assert show.engine.asked == []
+    show.engine.gate.set()
+    for _ in ("loaded", "planned"):
+        settle(show.flight.loader)
+        show.frame()
+    assert len(show.engine.asked) == 1
+    assert show.canvas.tobytes() != before

@@ -1,0 +1,110 @@
+"""An ascent slower than the display."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from handmade import ByHand
+from on_stage import TICK, Begin, grey
+
+from liveflight.core.ascent import LONGEST_TICK_S
+
+pytestmark = pytest.mark.gl
+
+
+def test_the_display_goes_on_while_a_tick_takes_its_time(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.75))
+    show.canvas = grey(0.25)
+    show.worker.hold = True
+    show.set("ascent.noise", 0.0)
+    show.set("colour.pull", 0.0)
+    for _ in range(6):
+        assert show.frame().mean() == pytest.approx(64, abs=1)
+    show.worker.finish()
+    show.worker.hold = True
+    shown = [show.frame().mean() for _ in range(7)]
+    assert len(show.stage.shown) == 13
+    assert all(0 < after - before < 35 for before, after in itertools.pairwise(shown[:5]))
+    assert shown[-1] == pytest.approx(191, abs=1)
+
+
+def test_what_is_done_while_a_frame_waits_is_seen_in_it(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.5), size=(64, 64))
+    show.worker.hold = True
+    show.frame(3)
+    assert show.stage.shown[-1].min() > 0
+
+    class Meanwhile(ByHand):
+        def wait(self, seconds: float = 0.0) -> bool:
+            show.set("show.fit", "contain")
+            return False
+
+    show.app.feedback_loop.worker = Meanwhile()
+    show.app.feedback_loop.worker.busy = True
+    assert show.frame()[:10].max() == 0
+
+
+def test_a_tick_takes_what_was_asked_for_just_before_it_begins(begin: Begin) -> None:
+    show = begin()
+    show.frame(2)
+    show.worker.hold = True
+    show.frame()
+    show.worker.finish()
+    show.worker.hold = False
+    show.set("ascent.steps", 5)
+    show.frame()
+    assert show.engine.asked[-1][1].steps == 5
+
+
+def test_a_tick_counts_the_seconds_since_the_last_one_began(begin: Begin) -> None:
+    show = begin()
+    show.frame(3)
+    show.worker.hold = True
+    show.frame(3)
+    show.worker.finish()
+    show.worker.hold = False
+    show.frame()
+    amounts = [ascent.amount for _, ascent in show.engine.asked]
+    assert amounts == pytest.approx([0.9 * TICK * ticks for ticks in (1, 1, 1, 2)])
+
+
+def test_no_tick_stands_for_no_time(begin: Begin) -> None:
+    show = begin()
+    show.frame(2)
+    for _ in range(4):
+        show.worker.hold = True
+        show.frame()
+        show.worker.finish()
+        show.worker.hold = False
+        show.frame()
+    amounts = [ascent.amount for _, ascent in show.engine.asked]
+    assert len(amounts) >= 6
+    assert amounts == pytest.approx([0.9 * TICK] * len(amounts))
+
+
+def test_after_a_long_tick_the_picture_does_not_leap(begin: Begin) -> None:
+    show = begin()
+    show.frame(2)
+    show.worker.hold = True
+    show.frame(20)
+    show.worker.finish()
+    show.worker.hold = False
+    show.frame()
+    assert show.engine.asked[-1][1].amount == pytest.approx(0.9 * LONGEST_TICK_S)
+
+
+def test_freezing_holds_the_tick_in_flight(begin: Begin) -> None:
+    show = begin(lambda *_: grey(0.75))
+    show.canvas = grey(0.25)
+    show.worker.hold = True
+    show.frame(3)
+    show.press("space")
+    show.frame()
+    show.worker.finish()
+    show.worker.hold = True
+    before = show.frame()
+    np.testing.assert_allclose(show.frame(5), before, atol=2)  # the dither differs
+    show.press("space")
+    assert show.frame(6).mean() > before.mean() + 60
