@@ -253,7 +253,7 @@ def test_an_unknown_part_is_named():
 
 
 def test_programs_unused_for_longest_are_forgotten(monkeypatch):
-    monkeypatch.setattr(derived, "_MOST", 2)
+    monkeypatch.setattr(derived, "_MAX_PROGRAMS", 2)
     known = networks.network("efficientnet_lite0")
     backend = TorchBackend(CPU)
     backend.load(known, known.load(), torch.float32)
