@@ -19,37 +19,20 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime as ort
-import psutil
 import torch
 from torch import Tensor
 
 from liveflight.engines.backend import Excitations, Objective
-from liveflight.engines.onnx import graph as onnx_graph
-from liveflight.engines.onnx import sessions
+from liveflight.engines.onnx import session_limits, sessions
+from liveflight.engines.onnx.graph import GRADIENT, PICTURE, GraphWriter, inputs
 from liveflight.engines.onnx.graph_cache import GraphCache
-from liveflight.engines.onnx.layouts import BlockedLayout, PlainLayout
+from liveflight.engines.onnx.layouts import BlockedLayout, PlainLayout, embedded
 from liveflight.engines.onnx.sessions import CPU, Provider
 from liveflight.networks import Network
 from liveflight.networks.layered import Features, Layered
 from liveflight.system import malloc_tuning
 
 log = logging.getLogger("liveflight.engines")
-
-_MAX_OWN_SESSIONS = 32
-"""Sessions kept where each has its own weights."""
-
-_MEMORY_SHARE, _SESSION_BYTES, _MIN_SHARED_SESSIONS = 1 / 32, 3.5 * 2**20, 112
-"""Share of the machine's memory for sessions that share weights, what one takes, and the fewest.
-
-A mix takes some 8 sessions, one at each scale (twice as many where there are two
-`_whole_variants`), and presets prefetch a dozen mixes. With less room they would be made and
-dropped without end."""
-
-_MAX_THREADS = 4096
-"""Threads of all sessions, unless there are the fewest sessions."""
-
-_MAX_DROPPED_SESSIONS, _MAX_DROPPED_OWN_SESSIONS = 32, 4
-"""Sessions that wait for `tidy`: those that share their weights, and those with their own."""
 
 _LARGE_MAP_STRIDE = 2
 """Picture pixels per pixel of a map, along each side, up to which the map counts as large."""
@@ -200,7 +183,7 @@ class OnnxBackend:
     def _run(self, key: Key, picture: Tensor, excitations: Excitations) -> Tensor:
         prepared, known = self._session(key), self._networks[key[0]]
         where = torch.device("cpu") if self.on_cpu else self._device
-        given = {onnx_graph.PICTURE: picture.to(where).contiguous()}
+        given = {PICTURE: picture.to(where).contiguous()}
         for layer in key[1]:
             objective = excitations.get(layer) or _zero_objective(
                 known.network.layer(layer).channels
@@ -208,12 +191,12 @@ class OnnxBackend:
             values = [objective.weights, torch.tensor([float(objective.centre)])]
             if key[3]:
                 values.append(torch.tensor([float(objective.whole)]))
-            for name, value in zip(onnx_graph.inputs(layer), values, strict=False):
+            for name, value in zip(inputs(layer), values, strict=False):
                 given[name] = value.to(where, torch.float32).contiguous()
-        gradient = torch.empty_like(given[onnx_graph.PICTURE])
+        gradient = torch.empty_like(given[PICTURE])
         for name, value in given.items():
             prepared.binding.bind_input(name, *_memory(value))
-        prepared.binding.bind_output(onnx_graph.GRADIENT, *_memory(gradient))
+        prepared.binding.bind_output(GRADIENT, *_memory(gradient))
         self._run_bound(prepared, [*given.values(), gradient])
         return gradient.to(picture.device)
 
@@ -238,16 +221,13 @@ class OnnxBackend:
                 return self._sessions[key]
             known = self._networks[key[0]]
         prepared = self._new_session(key, known)
+        shared = self._block > 0
         with self._lock:
             self._sessions[key] = prepared
-            while len(self._sessions) > (
-                _max_shared_sessions() if self._block else _MAX_OWN_SESSIONS
-            ):
+            while len(self._sessions) > session_limits.kept(shared):
                 self._dropped.append(self._sessions.popitem(last=False)[1])
         # Without the lock: freeing a session ends its threads, and holds Python's lock meanwhile.
-        while len(self._dropped) > (
-            _MAX_DROPPED_SESSIONS if self._block else _MAX_DROPPED_OWN_SESSIONS
-        ):
+        while len(self._dropped) > session_limits.dropped(shared):
             self.tidy()
         return prepared
 
@@ -255,8 +235,8 @@ class OnnxBackend:
         if self._block:
             return self._shared_session(key, known)
         layout = PlainLayout({}, known.dtype)
-        model = onnx_graph.GraphWriter(known.network, known.module, *key[1:], layout).model()
-        whole = onnx_graph.embedded(model, layout).SerializeToString()
+        model = GraphWriter(known.network, known.module, *key[1:], layout).model()
+        whole = embedded(model, layout).SerializeToString()
         try:
             session = sessions.session(whole, self.provider, optimise=True)
             return _BoundSession(session, session.io_binding())
@@ -273,7 +253,7 @@ class OnnxBackend:
         kept = self._cache.find(name)
         if kept is None or not known.weights.keys() >= _weight_names(kept):
             layout = BlockedLayout(self._block, known.weights)
-            model = onnx_graph.GraphWriter(known.network, known.module, *key[1:], layout).model()
+            model = GraphWriter(known.network, known.module, *key[1:], layout).model()
             graph = model.SerializeToString()
             if graph != kept:
                 self._cache.keep(name, graph)
@@ -304,14 +284,6 @@ class OnnxBackend:
             self._sessions.clear()
             for known in self._networks.values():
                 known.dtype = np.float32
-
-
-@lru_cache(maxsize=1)
-def _max_shared_sessions() -> int:
-    if not sessions.shared_arena():
-        return _MAX_OWN_SESSIONS
-    room = int(psutil.virtual_memory().total * _MEMORY_SHARE / _SESSION_BYTES)
-    return max(_MIN_SHARED_SESSIONS, min(room, _MAX_THREADS // max(1, torch.get_num_threads() - 1)))
 
 
 @lru_cache

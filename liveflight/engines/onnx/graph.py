@@ -36,19 +36,6 @@ def inputs(layer: str) -> tuple[str, str, str]:
     return f"weights:{layer}", f"centre:{layer}", f"whole:{layer}"
 
 
-def embedded(model: ModelProto, layout: PlainLayout | BlockedLayout) -> ModelProto:
-    """Return the model with its weights as constants, for a provider to prepare."""
-    graph = ModelProto()
-    graph.CopyFrom(model)
-    kept = [value for value in graph.graph.input if value.name not in layout.used]
-    del graph.graph.input[:]
-    graph.graph.input.extend(kept)
-    graph.graph.initializer.extend(
-        numpy_helper.from_array(array, name) for name, array in layout.used.items()
-    )
-    return graph
-
-
 class GraphWriter:
     """Write the graph for a set of layers at a picture size."""
 
@@ -209,7 +196,7 @@ class GraphWriter:
     def _input_gradient(
         self, gradient: FeatureMap, x: FeatureMap, by: GraphConvolution
     ) -> FeatureMap:
-        """Return the gradient of a convolution's input x, from that of its output before the clip."""
+        """Return the gradient of a convolution's input x from that of its unclipped output."""
         layout = self._layout
         if by.stride == 1:
             skipped = self._pending.pop(x.name, None)

@@ -15,7 +15,7 @@ from math import inf
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 from liveflight.engines.onnx.feature_maps import FeatureMap, GraphConvolution
 
@@ -288,3 +288,16 @@ class BlockedLayout(Layout):
             blocks = weight.reshape(-1, self.lanes, *inputs, *by.kernel)
             blocks = blocks.transpose(0, 2, 4, 5, 3, 1)
         return np.ascontiguousarray(blocks).reshape(weight.shape)
+
+
+def embedded(model: ModelProto, layout: Layout) -> ModelProto:
+    """Return the model with its weights as constants, for a provider to prepare."""
+    graph = ModelProto()
+    graph.CopyFrom(model)
+    kept = [value for value in graph.graph.input if value.name not in layout.used]
+    del graph.graph.input[:]
+    graph.graph.input.extend(kept)
+    graph.graph.initializer.extend(
+        numpy_helper.from_array(array, name) for name, array in layout.used.items()
+    )
+    return graph

@@ -1,5 +1,7 @@
-"""What can be said of captures without a GPU: the order of calls, and what follows a failure. The
-captured steps themselves are tested in test_engines_static_engine.py, where there is a GPU."""
+"""Check the order of a capture's calls, and what follows a failure, without a GPU.
+
+The captured steps themselves are tested in test_engine.py, where there is a GPU.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 class FakeCuda:
-    """Of `torch.cuda` what captures need; keeps a log."""
+    """Replace what captures need of `torch.cuda`, and keep a log."""
 
     def __init__(self) -> None:
         self.log: list[Any] = []

@@ -6,7 +6,6 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from torch import nn
 from liveflight import networks
 from liveflight.engines.autograd import AutogradBackend
 from liveflight.engines.onnx import backend as onnx_backend
+from liveflight.engines.onnx import session_limits
 from liveflight.engines.onnx import sessions as onnx_sessions
 from liveflight.engines.onnx.backend import OnnxBackend
 from liveflight.engines.onnx.graph_cache import GraphCache
@@ -216,24 +216,6 @@ def test_one_session_serves_filters_and_layers_where_a_second_saves_nothing(
     assert len(made) == 2 * sessions, "what is not planned takes the same"
 
 
-def test_many_processors_have_fewer_sessions_where_each_has_threads_for_all(monkeypatch):
-    monkeypatch.setattr(onnx_sessions, "shared_arena", lambda: True)
-    room = onnx_backend._max_shared_sessions.__wrapped__
-    for gib, threads, most in (
-        (2, 2, 112),
-        (24, 2, 219),
-        (256, 2, 2340),
-        (256, 33, 128),
-        (256, 64, 112),
-    ):
-        memory = SimpleNamespace(total=gib << 30)
-        monkeypatch.setattr(onnx_backend.psutil, "virtual_memory", lambda memory=memory: memory)
-        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        assert room() == most
-    monkeypatch.setattr(onnx_sessions, "shared_arena", lambda: False)
-    assert room() == onnx_backend._MAX_OWN_SESSIONS
-
-
 def test_single_layers_serve_a_mix_that_is_not_planned(small, made):
     exact, backend = small
     backend.plan("tiny", ["edges"], [SIZE])
@@ -246,8 +228,7 @@ def test_single_layers_serve_a_mix_that_is_not_planned(small, made):
 
 def test_sessions_are_kept_within_bounds(small, monkeypatch):
     backend = small[1]
-    monkeypatch.setattr(onnx_backend, "_max_shared_sessions", lambda: 4)
-    monkeypatch.setattr(onnx_backend, "_MAX_OWN_SESSIONS", 4)
+    monkeypatch.setattr(session_limits, "kept", lambda shared: 4)
     for size in ((8, 8), (8, 9), (8, 10)):
         backend.plan("tiny", ["edges"], [size])
     assert not backend.planned("tiny", ["edges"], [(8, 8)])
@@ -256,10 +237,8 @@ def test_sessions_are_kept_within_bounds(small, monkeypatch):
 
 def test_sessions_that_are_dropped_wait_for_a_moment_to_tidy_up(small, monkeypatch):
     backend = small[1]
-    monkeypatch.setattr(onnx_backend, "_max_shared_sessions", lambda: 2)
-    monkeypatch.setattr(onnx_backend, "_MAX_OWN_SESSIONS", 2)
-    monkeypatch.setattr(onnx_backend, "_MAX_DROPPED_SESSIONS", 4)
-    monkeypatch.setattr(onnx_backend, "_MAX_DROPPED_OWN_SESSIONS", 4)
+    monkeypatch.setattr(session_limits, "kept", lambda shared: 2)
+    monkeypatch.setattr(session_limits, "dropped", lambda shared: 4)
 
     def planned(width: int) -> list[weakref.ref]:
         backend.plan("tiny", ["edges"], [(8, width)])
