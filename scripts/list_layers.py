@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""Writes down the layers of networks/catalogue.py's named networks as this torchvision has them."""
+"""Write the layers of the listed networks of networks/torchvision_models.py to their .tsv files."""
 
 from pathlib import Path
 
 from liveflight.networks import torchvision_models, tracing
 
-for name in torchvision_models.WRITTEN:
-    places = tracing.places(tracing.trace(name))
-    text = "".join(torchvision_models.line(place.layer, place.aliases) for place in places)
+for name in torchvision_models.LISTED:
+    layers = tracing.traced_layers(tracing.trace(name))
+    text = "".join(torchvision_models.layer_line(each.layer, each.aliases) for each in layers)
     Path(torchvision_models.__file__).with_name(f"{name}.tsv").write_text(text, encoding="utf-8")

@@ -80,7 +80,7 @@ def assert_equals_torchvision(module: Layered, known: Known) -> None:
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
-    """An empty cache of the user's own."""
+    """Return an empty cache folder of the user's own."""
     monkeypatch.setattr(vgg.folders, "caches", lambda: tmp_path / "liveflight")
     return tmp_path / "liveflight" / "weights"
 
