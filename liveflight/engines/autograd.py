@@ -8,7 +8,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
-from liveflight.engines.backend import Excitations, normalised, seed
+from liveflight.engines.backend import Excitations, normalised, objective_gradient
 from liveflight.networks import Network
 from liveflight.networks.layered import Features
 
@@ -46,7 +46,10 @@ class AutogradBackend:
         picture = picture.detach().requires_grad_(True)
         inputs = normalised(picture, known).to(dtype).contiguous(memory_format=torch.channels_last)
         activations = module(inputs, list(excitations))
-        seeds = [seed(excited, activations[layer]) for layer, excited in excitations.items()]
+        seeds = [
+            objective_gradient(excited, activations[layer])
+            for layer, excited in excitations.items()
+        ]
         outputs = [activations[layer] for layer in excitations]
         (gradient,) = torch.autograd.grad(outputs, picture, seeds)
         return gradient

@@ -93,7 +93,7 @@ def excitation(weights: Mapping[int | None, float], spread: Tensor, objective: s
     return Objective(factors, whole, objective == "neuron")
 
 
-def seed(excited: Objective, activation: Tensor) -> Tensor:
+def objective_gradient(excited: Objective, activation: Tensor) -> Tensor:
     """The objective's gradient with respect to a layer's activation (1, C, h, w), in its format."""
     weights = excited.weights.to(activation.device, activation.dtype).view(1, -1, 1, 1)
     if excited.centre:

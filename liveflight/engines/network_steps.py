@@ -12,7 +12,7 @@ from liveflight.networks.layered import Layered, SameConv2d, same_padding
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerEnd:
     """Marks where a layer, or what a later one adds, is complete."""
 
     name: str
@@ -53,7 +53,7 @@ class Pool:
     pass
 
 
-Step = Layer | Add | Conv | Clip | Pool
+Step = LayerEnd | Add | Conv | Clip | Pool
 
 
 def steps_to(module: Layered, layers: Collection[str]) -> list[Step]:
@@ -71,7 +71,7 @@ def _flat(module: Layered, layers: Collection[str]) -> Iterator[Step]:
         if name in module.skips:
             yield Add(module.skips[name])
         if name in marked:
-            yield Layer(name)
+            yield LayerEnd(name)
 
 
 def _steps(key: str, module: nn.Module) -> Iterator[Step]:

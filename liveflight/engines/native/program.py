@@ -27,7 +27,7 @@ from liveflight.engines.native.memory_plan import Layout, Work
 from liveflight.engines.native.objective import Seeds, same
 from liveflight.engines.native.packed_weights import Weights
 from liveflight.engines.native.strips import Expanded
-from liveflight.engines.network_steps import Add, Clip, Conv, Layer, Pool, Step, steps_to
+from liveflight.engines.network_steps import Add, Clip, Conv, LayerEnd, Pool, Step, steps_to
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered
 
@@ -129,7 +129,7 @@ class _Writer:
                 y, other = self._map(x.size, x.channels), self._kept[source]
                 self._add(SUM, Place(x), y, other)
                 return y, lambda: self._parted(y, x, other), 1
-            case Layer(name):
+            case LayerEnd(name):
                 self._kept[name] = x
                 if name in self._layers:
                     self._excite(name, x)
@@ -184,7 +184,7 @@ class _Writer:
 
     def _blended(self, x: Map, conv: CompiledConvolution, layer: Step) -> Backward:
         """The way back from filters whose sum is one filter."""
-        assert isinstance(layer, Layer)
+        assert isinstance(layer, LayerEnd)
         if conv.kernel == (1, 1):
             seeds = Seeds(self._weights, x.channels)
             matrix = conv.weight.flatten(1)  # (filters, channels)

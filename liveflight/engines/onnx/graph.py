@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from liveflight.engines.network_steps import Add, Clip, Conv, Layer, Pool, Step, steps_to
+from liveflight.engines.network_steps import Add, Clip, Conv, LayerEnd, Pool, Step, steps_to
 from liveflight.engines.onnx.feature_maps import Convolution, Map
 from liveflight.engines.onnx.layouts import BLOCKED_DOMAIN, IR, OPSET, Blocked, Plain
 from liveflight.networks import Network
@@ -124,7 +124,7 @@ class Writer:
                 return y, lambda g: g and self._unpooled(g, x, y), 1
             case Add(source):
                 return layout.add(x, self._kept[source]), lambda g: self._split(g, source), 1
-            case Layer(name):
+            case LayerEnd(name):
                 self._kept[name] = x
                 return x, lambda g: self._seeded(g, name, x), 1
 
@@ -241,12 +241,12 @@ class Writer:
         """Whether the objective is linear in this convolution, the last: then its input's gradient
         does not depend on it, and it need not run."""
         plain = by.top is None and by.stride == 1 and by.groups == 1
-        return plain and not self._whole and steps[1:] == [Layer(self._deepest)]
+        return plain and not self._whole and steps[1:] == [LayerEnd(self._deepest)]
 
     @property
     def _deepest(self) -> str:
         last = self._steps[-1]
-        assert isinstance(last, Layer)
+        assert isinstance(last, LayerEnd)
         return last.name
 
     def _blended(self, by: Convolution, x: Map) -> Map:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from liveflight.engines.backend import Excitations, Objective, seed
+from liveflight.engines.backend import Excitations, Objective, objective_gradient
 from liveflight.engines.convolution import Convolution
 from liveflight.engines.rectifier import IDENTITY, Rectifier, rectifier
 from liveflight.engines.torch.convolution_choice import Same
@@ -95,7 +95,7 @@ class Program:
         """With respect to x, (1, channels, H, W), channels-last."""
         x, kept, values = self._forward(x)
         waiting = {
-            self._places[layer]: seed(excited, values[self._places[layer]])
+            self._places[layer]: objective_gradient(excited, values[self._places[layer]])
             for layer, excited in excitations.items()
             if self._places[layer] < len(self._steps)
         }
@@ -150,8 +150,8 @@ class Program:
             if source is not None:
                 y = y + values[source]
         if source is not None:
-            _add(waiting, source, seed(excited, y))
-        return step.backward(seed(narrow, y), kept)
+            _add(waiting, source, objective_gradient(excited, y))
+        return step.backward(objective_gradient(narrow, y), kept)
 
 
 def _narrowed(step: Convolve, excited: Objective, size: Size) -> tuple[Convolve, Objective]:
