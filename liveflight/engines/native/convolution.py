@@ -10,7 +10,7 @@ from math import inf
 import torch
 from torch import Tensor
 
-from liveflight.engines.convolution import turned
+from liveflight.engines.convolution import HeightWidth, flipped
 from liveflight.engines.native.buffers import TILE, Map, Operation, Place
 from liveflight.engines.native.kernels import (
     CLAMP,
@@ -22,8 +22,6 @@ from liveflight.engines.native.kernels import (
 )
 from liveflight.engines.native.packed_weights import Weights
 from liveflight.engines.network_steps import Conv
-
-Size = tuple[int, int]
 
 _FEWEST_CHANNELS = 17
 """From which on WINOGRAD's fewer multiplications are worth what it takes besides."""
@@ -56,7 +54,7 @@ class CompiledConvolution:
             self.weight = self.weight / deviation.view(1, 3, 1, 1)
         self._bias = None if module.bias is None else module.bias.detach().float()
         self.filters = len(self.weight)
-        self.kernel: Size = (self.weight.shape[2], self.weight.shape[3])
+        self.kernel: HeightWidth = (self.weight.shape[2], self.weight.shape[3])
         above, before, below, after = step.pads(x.size)
         self._pads = (above, before)
         reach = (x.height + above + below, x.width + before + after)
@@ -64,7 +62,7 @@ class CompiledConvolution:
             (side - kernel) // self.stride + 1
             for side, kernel in zip(reach, self.kernel, strict=True)
         )
-        self.output: Size = (height, width)
+        self.output: HeightWidth = (height, width)
         padded = (above, before, below, after) == (1, 1, 1, 1)
         enough = min(self.weight.shape[:2]) >= _FEWEST_CHANNELS
         self._filtered = padded and enough and self.kernel == (3, 3) and self.stride == 1
@@ -149,12 +147,12 @@ class CompiledConvolution:
     def _taps(self, down: _Side, across: _Side) -> Tensor:
         """The filters whose convolution with the gradient gives that of the inputs these reach."""
         stride = self.stride
-        return turned(self.weight[:, :, down.begin :: stride, across.begin :: stride], self.groups)
+        return flipped(self.weight[:, :, down.begin :: stride, across.begin :: stride], self.groups)
 
     def blended(self, excited: Tensor) -> Tensor:
         """The weight of the way back from one filter that is the sum of all, so excited each."""
         blend = torch.einsum("o,oikl->ikl", excited, self.weight)[None]
-        return self._weights.panels(turned(blend, 1), self._weights.padded(1))
+        return self._weights.panels(flipped(blend, 1), self._weights.padded(1))
 
     @property
     def _kind(self) -> int:
@@ -178,7 +176,7 @@ class CompiledConvolution:
         return weights.once((self._key, *way), lambda: order(make())), depth
 
 
-def _reach(source: Place, size: Size, kernel: Size, kind: int) -> None:
+def _reach(source: Place, size: HeightWidth, kernel: HeightWidth, kind: int) -> None:
     """Has the frame of a source include all that is read for so large an output."""
     if 0 in kernel:
         return

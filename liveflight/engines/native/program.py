@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from liveflight.engines.backend import Excitations, Objective
+from liveflight.engines.convolution import HeightWidth
 from liveflight.engines.native import convolution
 from liveflight.engines.native.buffers import Map, Operation, Place
 from liveflight.engines.native.convolution import CompiledConvolution
@@ -31,8 +32,6 @@ from liveflight.engines.network_steps import Add, Clip, Conv, LayerEnd, Pool, St
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered
 
-Size = tuple[int, int]
-
 Backward = Callable[[], None]
 """Writes a step's way back, from the gradient of what it made to that of its input."""
 
@@ -46,7 +45,7 @@ class Compiled:
         module: Layered,
         weights: Weights,
         layers: Collection[str],
-        size: Size,
+        size: HeightWidth,
         whole: bool,
         threads: int,
     ) -> None:
@@ -83,7 +82,7 @@ class _Writer:
         module: Layered,
         weights: Weights,
         layers: Collection[str],
-        size: Size,
+        size: HeightWidth,
         whole: bool,
     ) -> None:
         self.operations: list[Work] = []
@@ -294,7 +293,7 @@ class _Writer:
         """Where its gradient comes to be."""
         return self._gradient if x is self._picture else x
 
-    def _map(self, size: Size, channels: int, top: float | None = None) -> Map:
+    def _map(self, size: HeightWidth, channels: int, top: float | None = None) -> Map:
         return Map(*size, channels, self._weights.padded(channels), top)
 
     def _add(
@@ -307,7 +306,7 @@ class _Writer:
         bias: Tensor | None = None,
         finish: int = KEEP,
         top: float = inf,
-        kernel: Size = (0, 0),
+        kernel: HeightWidth = (0, 0),
     ) -> None:
         place = Place(added) if added else None
         self.operations.append(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from liveflight.engines import autotuning
-from liveflight.engines.convolution import Convolution, Geometry, Pointwise, Size
+from liveflight.engines.convolution import Convolution, Geometry, HeightWidth, Pointwise
 from liveflight.engines.rectifier import Rectifier
 from liveflight.engines.torch.convolutions_cpu import OneDnnConv, WinogradConv, onednn_works
 from liveflight.engines.torch.convolutions_cuda import CudnnConvRelu, Depthwise
@@ -22,13 +22,15 @@ class Same:
     Where one side needs a pixel more than the other, both get it, and the filters a row or column
     of zeros that looks at it: faster than to copy the map into a frame, and back out of it."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, stride: Size, groups: int) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, stride: HeightWidth, groups: int
+    ) -> None:
         self.weight, self.bias = weight, bias
         self._stride, self._groups = stride, groups
-        self._kernel: Size = (weight.shape[2], weight.shape[3])
-        self._made: dict[tuple[Size, Size], Convolution] = {}
+        self._kernel: HeightWidth = (weight.shape[2], weight.shape[3])
+        self._made: dict[tuple[HeightWidth, HeightWidth], Convolution] = {}
 
-    def at(self, size: Size) -> Convolution:
+    def at(self, size: HeightWidth) -> Convolution:
         """That for an input of this height and width."""
         down, across = (
             same_padding(*each) for each in zip(size, self._kernel, self._stride, strict=True)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from liveflight.engines.convolution import Convolution, Geometry, Size, turned
+from liveflight.engines.convolution import Convolution, Geometry, HeightWidth, flipped
 from liveflight.engines.rectifier import IDENTITY, Rectifier
 from liveflight.engines.winograd import Winograd
 
@@ -22,15 +22,15 @@ class OneDnnConv(Convolution):
 
     def _prepare(self) -> None:
         self._ordered = _reordered(self.weight, self.geometry)
-        self._turned = None
-        if self._way_back is not None:
-            way_back = turned(self.weight, self.geometry.groups)
-            self._turned = _reordered(way_back, self._way_back)
+        self._flipped = None
+        if self._backward_geometry is not None:
+            way_back = flipped(self.weight, self.geometry.groups)
+            self._flipped = _reordered(way_back, self._backward_geometry)
 
-    def _back(self, gradient: Tensor, size: Size) -> Tensor:
-        if self._turned is None or self._way_back is None:
-            return super()._back(gradient, size)
-        return _fused(gradient, self._turned, None, self._way_back, IDENTITY)
+    def _input_gradient(self, gradient: Tensor, size: HeightWidth) -> Tensor:
+        if self._flipped is None or self._backward_geometry is None:
+            return super()._input_gradient(gradient, size)
+        return _fused(gradient, self._flipped, None, self._backward_geometry, IDENTITY)
 
 
 class WinogradConv(Convolution):
@@ -40,7 +40,7 @@ class WinogradConv(Convolution):
         return self._there(x, rectifier)
 
     def backward(
-        self, gradient: Tensor, size: Size, rectifier: Rectifier, activation: Tensor | None
+        self, gradient: Tensor, size: HeightWidth, rectifier: Rectifier, activation: Tensor | None
     ) -> Tensor:
         masked = None if activation is None or rectifier.identity else (rectifier, activation)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
@@ -48,7 +48,7 @@ class WinogradConv(Convolution):
 
     def _prepare(self) -> None:
         self._there = Winograd(self.weight, self.bias)
-        self._home = Winograd(turned(self.weight, 1), None)
+        self._home = Winograd(flipped(self.weight, 1), None)
 
 
 _onednn: Any = torch.ops.mkldnn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from liveflight.engines.convolution import Convolution, Size
+from liveflight.engines.convolution import Convolution, HeightWidth
 from liveflight.engines.cuda import kernels as cuda_kernels
 from liveflight.engines.rectifier import IDENTITY, Rectifier
 
@@ -42,9 +42,9 @@ class Depthwise(Convolution):
         nothing = self.weight.new_zeros(len(self.weight))
         self._bias = nothing if self.bias is None else self.bias
 
-    def _back(self, gradient: Tensor, size: Size) -> Tensor:
+    def _input_gradient(self, gradient: Tensor, size: HeightWidth) -> Tensor:
         kernels = cuda_kernels.taking(gradient)
         if kernels is None:
-            return super()._back(gradient, size)
+            return super()._input_gradient(gradient, size)
         stride, padding = self.geometry.stride, self.geometry.padding
         return kernels.depthwise_back(gradient, self._filters, size, stride, padding)
