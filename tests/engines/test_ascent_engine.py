@@ -23,7 +23,7 @@ from liveflight.core.noise import opaque, pink
 from liveflight.engines import devices
 from liveflight.engines.ascent_engine import AscentEngine, agreement
 from liveflight.engines.autograd import AutogradBackend
-from liveflight.engines.backend import response_stds
+from liveflight.engines.backend import responses
 from liveflight.networks import Layer
 from liveflight.networks.layered import Layered
 
@@ -419,7 +419,8 @@ def loaded(module: Layered, dtype: torch.dtype) -> AutogradBackend:
 
 def agreed(backend: AutogradBackend, exact: AutogradBackend, module: Layered) -> float:
     known, cpu = networks.network("tiny"), torch.device("cpu")
-    return agreement(known, response_stds(known, module), backend, cpu, exact)
+    stds = {layer: std for layer, (std, _) in responses(known, module).items()}
+    return agreement(known, stds, backend, cpu, exact)
 
 
 def test_agreement_tells_formats_that_agree_from_those_that_do_not(module):

@@ -285,7 +285,7 @@ def test_an_unknown_engine_is_refused_with_those_there_are():
 )
 def test_threads_are_calm_unless_told_otherwise(monkeypatch, environment, expected):
     monkeypatch.setattr(os, "environ", dict(environment))
-    engines._calm_threads()
+    engines._limit_spinning()
     assert os.environ == expected
 
 
