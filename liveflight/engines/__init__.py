@@ -45,7 +45,7 @@ def load(
     from liveflight.engines.fallback import FallbackBackend
 
     chosen = devices.choose("cpu" if (name, device) == (ON_PROCESSOR, "auto") else device)
-    autotuning.here().repeatable = repeatable
+    autotuning.timings().repeatable = repeatable
     if chosen.type == "cpu":
         malloc_tuning.keep_freed()
     if chosen.type == "cuda" and name in ("auto", "torch"):
@@ -76,7 +76,7 @@ def remembers() -> bool:
     """Return whether measured times can be remembered from flight to flight."""
     from liveflight.engines import autotuning
 
-    return autotuning.here().writable()
+    return autotuning.timings().writable()
 
 
 def preload() -> None:

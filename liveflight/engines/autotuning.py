@@ -30,7 +30,7 @@ Times = dict[str, float]
 """Seconds by the name of a way."""
 
 
-class Measured:
+class TimingCache:
     """Answers of this machine, kept in a file of JSON. A file that is damaged, or of another
     machine, torch or number of threads, is written anew; one that cannot be written is done
     without."""
@@ -108,14 +108,14 @@ class Measured:
 
 
 def fastest(question: str, ways: Ways) -> str:
-    """As `Measured.fastest`, remembered in the user's cache."""
-    return here().fastest(question, ways)
+    """As `TimingCache.fastest`, remembered in the user's cache."""
+    return timings().fastest(question, ways)
 
 
 @cache
-def here() -> Measured:
+def timings() -> TimingCache:
     """The answers in the user's cache."""
-    return Measured()
+    return TimingCache()
 
 
 @cache

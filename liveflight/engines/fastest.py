@@ -46,7 +46,7 @@ def remembered(network: str, backends: Collection[str]) -> autotuning.Times:
     """Return the seconds that each of these backends took for a gradient of the network.
 
     As measured for an earlier flight on this machine; empty where there was none."""
-    return autotuning.here().times(_question(network, backends))
+    return autotuning.timings().times(_question(network, backends))
 
 
 def _question(network: str, backends: Collection[str]) -> str:

@@ -196,8 +196,8 @@ def test_a_processor_that_the_compiler_names_otherwise_is_compiled_for_too(
 def test_auto_does_without_a_compiler_and_asks_anew_once_there_is_one(
     tmp_path, monkeypatch, caplog
 ):
-    answers = autotuning.Measured(tmp_path / "fastest.json")
-    monkeypatch.setattr(autotuning, "here", lambda: answers)
+    answers = autotuning.TimingCache(tmp_path / "fastest.json")
+    monkeypatch.setattr(autotuning, "timings", lambda: answers)
     with monkeypatch.context() as without:
         without.setenv("PATH", "/nowhere")
         without.delenv("CC", raising=False)
@@ -215,7 +215,7 @@ def choice() -> dict[str, float]:
     engine.close()
     return {
         name: seconds
-        for question, times in autotuning.here()._read().items()
+        for question, times in autotuning.timings()._read().items()
         if question.startswith("gradient of efficientnet_lite0")
         for name, seconds in times.items()
     }

@@ -36,7 +36,7 @@ def own_cache(tmp_path_factory):
     """What is measured here is not the user's."""
     with pytest.MonkeyPatch.context() as patch:
         path = tmp_path_factory.mktemp("cache") / "fastest.json"
-        patch.setattr(autotuning, "fastest", autotuning.Measured(path).fastest)
+        patch.setattr(autotuning, "fastest", autotuning.TimingCache(path).fastest)
         yield
 
 
