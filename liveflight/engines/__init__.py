@@ -1,7 +1,8 @@
 """Load engines, which take ascent steps: implementations of `core.contracts.Engine`.
 
-Each engine has a name in `NAMES` and computes gradients in its own way. Importing this package loads
-no runtime."""
+Each engine has a name in `NAMES` and computes gradients in its own way. Importing this package
+loads no runtime.
+"""
 
 from __future__ import annotations
 
