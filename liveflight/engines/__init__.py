@@ -130,7 +130,7 @@ def _cpu_candidates() -> tuple[str, ...]:
     one."""
     from liveflight.engines.native import kernels
 
-    return ("torch", "onnx", *([ON_PROCESSOR] if kernels.has_compiler() else []))
+    return ("torch", "onnx", *([ON_PROCESSOR] if kernels.find_compiler() else []))
 
 
 _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {

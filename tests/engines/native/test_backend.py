@@ -105,8 +105,8 @@ def test_mixes_about_pools_and_rectifiers(pair, layers, whole):
 @pytest.mark.parametrize("strip", [1, 9000, 1 << 20], ids=["a row each", "some rows", "all rows"])
 @pytest.mark.parametrize("layer", ["block2", "block4_expand", "block9", "block14_expand"])
 def test_large_maps_are_made_by_strips(monkeypatch, strip, layer):
-    monkeypatch.setattr(strips, "_LARGE", 0)
-    monkeypatch.setattr(strips, "_STRIP", strip)
+    monkeypatch.setattr(strips, "_LARGE_FLOATS", 0)
+    monkeypatch.setattr(strips, "_STRIP_FLOATS", strip)
     for whole in (0.0, 0.3):
         excitations = excited(EMBEDDED, layer, "block2", whole=whole)
         agree(both(EMBEDDED, EMBEDDED.load()), EMBEDDED, excitations, (67, 50))
@@ -118,7 +118,7 @@ def test_strips_are_taken_where_maps_leave_the_cache():
     for size in ((90, 160), (180, 320)):
         backend.plan(EMBEDDED.name, ["block5"], [size])
     first, second = (
-        backend._programs[EMBEDDED.name, frozenset(["block5"]), size, False].layout.floats
+        backend._programs[EMBEDDED.name, frozenset(["block5"]), size, False].plan.floats
         for size in ((90, 160), (180, 320))
     )
     assert second < 3 * first, "four times the pixels"
@@ -296,7 +296,7 @@ def test_one_network_is_prepared_while_another_flies(small):
 
 def test_programs_are_kept_within_bounds(small, monkeypatch):
     backend = small[1]
-    monkeypatch.setattr(compiled_backend, "_MOST", 4)
+    monkeypatch.setattr(compiled_backend, "_MAX_PROGRAMS", 4)
     for size in ((8, 8), (8, 9), (8, 10)):
         backend.plan("tiny", ["edges"], [size])
     assert not backend.planned("tiny", ["edges"], [(8, 8)])

@@ -99,7 +99,7 @@ def test_other_kernels_are_compiled_anew_silently_and_outlive_the_old(
     assert len(compilations) == 2
     after = set(folder.iterdir()) - {before}
     assert len(after) == 1 and before.exists()
-    monkeypatch.setattr(kernels, "_MOST_FILES", 1)
+    monkeypatch.setattr(kernels, "_MAX_FILES", 1)
     kernels._drop_oldest(folder)
     assert set(folder.iterdir()) == after
     assert not caplog.records
@@ -177,7 +177,7 @@ def test_what_lies_in_the_librarys_place_is_no_library(folder, compilations, cap
 
 
 def test_a_compiler_that_hangs_is_given_up(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(kernels, "_PATIENCE", 0.2)
+    monkeypatch.setattr(kernels, "_COMPILER_TIMEOUT_S", 0.2)
     monkeypatch.setenv("CC", str(compiler(tmp_path, "exec sleep 30")))
     with pytest.raises(LiveflightError, match="timed out"):
         kernels.load(folder)
@@ -201,7 +201,7 @@ def test_auto_does_without_a_compiler_and_asks_anew_once_there_is_one(
     with monkeypatch.context() as without:
         without.setenv("PATH", "/nowhere")
         without.delenv("CC", raising=False)
-        assert not kernels.has_compiler()
+        assert not kernels.find_compiler()
         chosen = choice()
     assert set(chosen) == {"torch", "onnx"}
     assert set(choice()) == {"torch", "onnx", "compiled"}

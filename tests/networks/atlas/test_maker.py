@@ -150,7 +150,9 @@ def test_a_sheet_that_is_not_whole_keeps_no_other_from_being_made(spoil, caplog)
 
 
 def test_a_folder_that_may_not_be_written_is_said_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr("liveflight.system.folders.unwritable", lambda folder: f"{folder} is closed")
+    monkeypatch.setattr(
+        "liveflight.system.folders.unwritable", lambda folder: f"{folder} is closed"
+    )
     engine = FakeEngine(paint)
     with pytest.raises(LiveflightError, match=r"is closed; name one by --out"):
         making.make(engine, "vgg16", tmp_path / "a", ["conv1_1"])
