@@ -1,4 +1,4 @@
-"""The choice of what is fastest: measured once, remembered for this machine alone."""
+"""Test that the fastest way is measured once and remembered for this machine alone."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from liveflight.system import folders
 
 
 class Ways:
-    """Two ways to do nothing, one of them slowly; and how often they were tried."""
+    """Offer two ways to do nothing, one of them slow, and count the runs of the other."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -125,7 +125,7 @@ def test_answers_that_others_could_write_are_measured_anew(path):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-# To compute alike each time
+# Repeatable choices
 
 
 def unwritable(folder):

@@ -1,4 +1,4 @@
-"""The choice among backends, network by network."""
+"""Test the choice of the fastest backend for each network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from liveflight.engines.fastest import FastestBackend, remembered
 
 
 class Counted(AutogradBackend):
-    """The reference, with a name, that counts and can be made to fail."""
+    """Run the reference under a name, record its loads, and fail where `broken` names it."""
 
     def __init__(self, name: str, broken: set[str], loads: list[str]) -> None:
         super().__init__(torch.device("cpu"))
