@@ -17,6 +17,7 @@ from liveflight import networks
 from liveflight.core.contracts import Ascent, Canvas, Mix
 from liveflight.engines.ascent_engine import AscentEngine, too_large
 from liveflight.engines.backend import Excitations
+from liveflight.engines.convolution import HeightWidth
 from liveflight.engines.cuda.autograd import AutogradProgram
 from liveflight.engines.cuda.graphs import CudaGraphs, EagerRunner, GpuTicks, Run, Runner
 from liveflight.engines.cuda.program import ObjectiveBuffers, StaticProgram, fits_slots
@@ -26,7 +27,7 @@ from liveflight.engines.resampling import scaled, scales
 from liveflight.engines.torch.backend import TorchBackend
 
 Layers = frozenset[tuple[str, str]]
-Step = tuple[Layers, bool, tuple[int, int]]
+Step = tuple[Layers, bool, HeightWidth]
 """Layers, `StaticStep.narrow`, and the height and width that the networks see."""
 
 _MAX_CANVASES = 3
@@ -85,11 +86,11 @@ class StaticEngine(AscentEngine):
         self._runner = runner
         self.stream = self._runner.stream
         self._ticks = GpuTicks(device)
-        self._canvases: dict[tuple[int, int], _CanvasSteps] = {}
+        self._canvases: dict[HeightWidth, _CanvasSteps] = {}
         self._programs: dict[Layers, StaticProgram | AutogradProgram] = {}
         self._objectives: dict[tuple[str, str], ObjectiveBuffers] = {}
         self._objectives_of: tuple[tuple[Mix, str], dict[str, Excitations]] | None = None
-        self._latest: tuple[tuple[int, int], Layers] | None = None
+        self._latest: tuple[HeightWidth, Layers] | None = None
         self._seed = seed
         self._preparing = threading.Lock()
         self._choosing = threading.Lock()
@@ -134,7 +135,7 @@ class StaticEngine(AscentEngine):
         self._objectives.clear()
         super().close()
 
-    def _use_prepared(self, layers: Layers, size: tuple[int, int]) -> _CanvasSteps | None:
+    def _use_prepared(self, layers: Layers, size: HeightWidth) -> _CanvasSteps | None:
         """Return the canvas size's steps and mark them as the latest; None if any is missing."""
         with self._choosing:
             canvas = self._canvases.get(size)
@@ -191,7 +192,7 @@ class StaticEngine(AscentEngine):
         return [step for step in wanted if step not in canvas.steps]
 
     @torch.no_grad()
-    def _plan(self, layers: Layers, size: tuple[int, int]) -> None:
+    def _plan(self, layers: Layers, size: HeightWidth) -> None:
         with self._runner.preparing():  # its memory is free again before captures take theirs
             self._warm_up(layers, size)
         if self._latest is None:  # the whole device waits, so not during a flight
@@ -207,7 +208,7 @@ class StaticEngine(AscentEngine):
                 run = self._static_step(step, canvas.buffers, self._objectives).run
                 canvas.steps[step] = self._runner.captured(run)
 
-    def _warm_up(self, layers: Layers, size: tuple[int, int]) -> None:
+    def _warm_up(self, layers: Layers, size: HeightWidth) -> None:
         """Run what is missing once, on buffers of its own: the flight may be using the others."""
         buffers = StepBuffers(size, self._device, self._seed)
         objectives: dict[tuple[str, str], ObjectiveBuffers] = {}

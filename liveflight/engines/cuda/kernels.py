@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from liveflight.engines.convolution import HeightWidth
 from liveflight.engines.rectifier import Rectifier
 
 log = logging.getLogger("liveflight.engines")
@@ -123,9 +124,9 @@ class CudaKernels:
         x: Tensor,
         filters: Tensor,
         bias: Tensor,
-        size: tuple[int, int],
-        stride: tuple[int, int],
-        padding: tuple[int, int],
+        size: HeightWidth,
+        stride: HeightWidth,
+        padding: HeightWidth,
         rectifier: Rectifier,
     ) -> Tensor:
         """Return the rectified convolution of each channel with its own filter.
@@ -144,9 +145,9 @@ class CudaKernels:
         self,
         gradient: Tensor,
         filters: Tensor,
-        size: tuple[int, int],
-        stride: tuple[int, int],
-        padding: tuple[int, int],
+        size: HeightWidth,
+        stride: HeightWidth,
+        padding: HeightWidth,
     ) -> Tensor:
         """Return the gradient with respect to an input of this height and width."""
         out = _empty_map(gradient, size)
@@ -210,8 +211,8 @@ class CudaKernels:
         x: Tensor,
         y: Tensor,
         filters: Tensor,
-        stride: tuple[int, int],
-        padding: tuple[int, int],
+        stride: HeightWidth,
+        padding: HeightWidth,
     ) -> None:
         vectors, count = x.shape[1] // _VECTOR_CHANNELS, y.numel() // _VECTOR_CHANNELS
         sizes = (*x.shape[2:], y.shape[3], *filters.shape[:2], *stride, *padding)
@@ -242,7 +243,7 @@ class CudaKernels:
         )
 
 
-def _empty_map(like: Tensor, size: tuple[int, int]) -> Tensor:
+def _empty_map(like: Tensor, size: HeightWidth) -> Tensor:
     """Return an empty map of that height and width, channels-last."""
     return torch.empty(
         (*like.shape[:2], *size),

@@ -16,6 +16,7 @@ from torch import Tensor
 from liveflight.core.contracts import Ascent
 from liveflight.core.noise import frequencies, lowest
 from liveflight.engines import conditioning
+from liveflight.engines.convolution import HeightWidth
 from liveflight.engines.cuda.autograd import AutogradProgram
 from liveflight.engines.cuda.kernels import CudaKernels, kernels_on
 from liveflight.engines.cuda.program import ObjectiveBuffers, StaticProgram, Upload
@@ -31,7 +32,7 @@ _UPLOADS = 1024
 class StepBuffers:
     """Hold a canvas of one size while it is worked on, and all that its steps read."""
 
-    def __init__(self, size: tuple[int, int], device: torch.device, seed: int) -> None:
+    def __init__(self, size: HeightWidth, device: torch.device, seed: int) -> None:
         """Take a height and width, and the noise's seed."""
         height, width = self.size = size
         self.source = torch.zeros(height, width, 4, dtype=torch.float16, device=device)
@@ -154,7 +155,7 @@ class StepBuffers:
         return picture.index_select(2, rows).index_select(3, columns)
 
 
-def _thresholds(size: tuple[int, int], device: torch.device) -> Tensor:
+def _thresholds(size: HeightWidth, device: torch.device) -> Tensor:
     """Return uniform random thresholds in 0..1: float32 (H, W).
 
     They are multiples of 1/1024 plus 1/2048. So a value that differs from one of half's by less
@@ -195,7 +196,7 @@ class StaticStep:
     parts: Sequence[NetworkPart]
     narrow: bool
     """See `StaticProgram.run`."""
-    size: tuple[int, int]
+    size: HeightWidth
     """The height and width at which the networks look."""
 
     def run(self) -> None:

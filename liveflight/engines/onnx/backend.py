@@ -22,7 +22,7 @@ import onnxruntime as ort
 import torch
 from torch import Tensor
 
-from liveflight.engines.backend import Excitations, Objective
+from liveflight.engines.backend import Backend, Excitations, Objective
 from liveflight.engines.onnx import session_limits, sessions
 from liveflight.engines.onnx.graph import GRADIENT, PICTURE, GraphWriter, inputs
 from liveflight.engines.onnx.graph_cache import GraphCache
@@ -66,7 +66,7 @@ class _LoadedNetwork:
     """ONNX Runtime's values of `weights`, by name."""
 
 
-class OnnxBackend:
+class OnnxBackend(Backend):
     """Implement `engines.backend.Backend` on the first provider that loads.
 
     In half on CUDA, else in float32. On the CPU in ONNX Runtime's own blocked layout, where it has

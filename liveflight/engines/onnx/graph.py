@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from liveflight.engines.network_steps import Add, Clip, Conv, Layer, Pool, Step, steps_to
+from liveflight.engines.network_steps import Add, Clip, Conv, LayerEnd, Pool, Step, steps_to
 from liveflight.engines.onnx.feature_maps import FeatureMap, GraphConvolution
 from liveflight.engines.onnx.layouts import BLOCKED_DOMAIN, IR, OPSET, BlockedLayout, PlainLayout
 from liveflight.networks import Network
@@ -118,7 +118,7 @@ class GraphWriter:
             case Add(source):
                 y = layout.add(x, self._values[source])
                 return y, lambda g: self._skip_gradient(g, source), 1
-            case Layer(name):
+            case LayerEnd(name):
                 self._values[name] = x
                 return x, lambda g: self._with_objective(g, name, x), 1
 
@@ -245,12 +245,12 @@ class GraphWriter:
         Then its input's gradient does not depend on its output, and it need not run.
         """
         plain = by.top is None and by.stride == 1 and by.groups == 1
-        return plain and not self._whole and steps[1:] == [Layer(self._deepest)]
+        return plain and not self._whole and steps[1:] == [LayerEnd(self._deepest)]
 
     @property
     def _deepest(self) -> str:
         last = self._steps[-1]
-        assert isinstance(last, Layer)
+        assert isinstance(last, LayerEnd)
         return last.name
 
     def _linear_gradient(self, by: GraphConvolution, x: FeatureMap) -> FeatureMap:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from liveflight.engines.backend import Excitations
+from liveflight.engines.backend import Backend, Excitations
 from liveflight.engines.convolution import Convolution
 from liveflight.engines.torch.convolution_choice import SameConvolution, prepared
 from liveflight.engines.torch.program import Program, compiled
@@ -24,7 +24,7 @@ _MAX_PROGRAMS = 64
 They share their weights, which are prepared once for each convolution."""
 
 
-class TorchBackend:
+class TorchBackend(Backend):
     """Implement `engines.backend.Backend` by one program for each set of layers."""
 
     def __init__(self, device: torch.device) -> None:
@@ -57,9 +57,6 @@ class TorchBackend:
     def prepared(self, network: str) -> PreparedNetwork:
         """Return a network that was loaded."""
         return self._networks[network]
-
-    def tidy(self) -> bool:
-        return False  # plans leave nothing behind
 
     def close(self) -> None:
         self._networks.clear()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from liveflight.engines import autotuning
-from liveflight.engines.convolution import Convolution, Geometry, Pointwise
+from liveflight.engines.convolution import Convolution, Geometry, HeightWidth, Pointwise
 from liveflight.engines.rectifier import Rectifier
 from liveflight.engines.torch.convolutions_cpu import OneDnnConv, WinogradConv, onednn_works
 from liveflight.engines.torch.convolutions_cuda import CudnnConvRelu, Depthwise
@@ -24,14 +24,14 @@ class SameConvolution:
     """
 
     def __init__(
-        self, weight: Tensor, bias: Tensor | None, stride: tuple[int, int], groups: int
+        self, weight: Tensor, bias: Tensor | None, stride: HeightWidth, groups: int
     ) -> None:
         self.weight, self.bias = weight, bias
         self._stride, self._groups = stride, groups
-        self._kernel: tuple[int, int] = (weight.shape[2], weight.shape[3])
-        self._made: dict[tuple[tuple[int, int], tuple[int, int]], Convolution] = {}
+        self._kernel: HeightWidth = (weight.shape[2], weight.shape[3])
+        self._made: dict[tuple[HeightWidth, HeightWidth], Convolution] = {}
 
-    def at(self, size: tuple[int, int]) -> Convolution:
+    def at(self, size: HeightWidth) -> Convolution:
         """Return the convolution for an input of this height and width."""
         down, across = (
             same_padding(*each) for each in zip(size, self._kernel, self._stride, strict=True)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from liveflight.engines.convolution import Convolution, Geometry, turned
+from liveflight.engines.convolution import Convolution, Geometry, HeightWidth, flipped
 from liveflight.engines.rectifier import IDENTITY, Rectifier
 from liveflight.engines.winograd import Winograd
 
@@ -24,15 +24,15 @@ class OneDnnConv(Convolution):
 
     def _prepare(self) -> None:
         self._ordered = _reordered(self.weight, self.geometry)
-        self._turned = None
-        if self._way_back is not None:
-            way_back = turned(self.weight, self.geometry.groups)
-            self._turned = _reordered(way_back, self._way_back)
+        self._flipped = None
+        if self._backward_geometry is not None:
+            weight = flipped(self.weight, self.geometry.groups)
+            self._flipped = _reordered(weight, self._backward_geometry)
 
-    def _back(self, gradient: Tensor, size: tuple[int, int]) -> Tensor:
-        if self._turned is None or self._way_back is None:
-            return super()._back(gradient, size)
-        return _fused(gradient, self._turned, None, self._way_back, IDENTITY)
+    def _input_gradient(self, gradient: Tensor, size: HeightWidth) -> Tensor:
+        if self._flipped is None or self._backward_geometry is None:
+            return super()._input_gradient(gradient, size)
+        return _fused(gradient, self._flipped, None, self._backward_geometry, IDENTITY)
 
 
 class WinogradConv(Convolution):
@@ -44,7 +44,7 @@ class WinogradConv(Convolution):
     def backward(
         self,
         gradient: Tensor,
-        size: tuple[int, int],
+        size: HeightWidth,
         rectifier: Rectifier,
         activation: Tensor | None,
     ) -> Tensor:
@@ -54,7 +54,7 @@ class WinogradConv(Convolution):
 
     def _prepare(self) -> None:
         self._forward = Winograd(self.weight, self.bias)
-        self._backward = Winograd(turned(self.weight, 1), None)
+        self._backward = Winograd(flipped(self.weight, 1), None)
 
 
 _onednn: Any = torch.ops.mkldnn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from liveflight.engines.convolution import Convolution
+from liveflight.engines.convolution import Convolution, HeightWidth
 from liveflight.engines.cuda.kernels import kernels_for
 from liveflight.engines.rectifier import IDENTITY, Rectifier
 
@@ -43,9 +43,9 @@ class Depthwise(Convolution):
         nothing = self.weight.new_zeros(len(self.weight))
         self._bias = nothing if self.bias is None else self.bias
 
-    def _back(self, gradient: Tensor, size: tuple[int, int]) -> Tensor:
+    def _input_gradient(self, gradient: Tensor, size: HeightWidth) -> Tensor:
         kernels = kernels_for(gradient)
         if kernels is None:
-            return super()._back(gradient, size)
+            return super()._input_gradient(gradient, size)
         stride, padding = self.geometry.stride, self.geometry.padding
         return kernels.depthwise_back(gradient, self._filters, size, stride, padding)

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from liveflight.engines.backend import Excitations, Objective, seed
-from liveflight.engines.convolution import Convolution
+from liveflight.engines.backend import Excitations, Objective, objective_gradient
+from liveflight.engines.convolution import Convolution, HeightWidth
 from liveflight.engines.rectifier import IDENTITY, Rectifier, rectifier
 from liveflight.engines.torch.convolution_choice import SameConvolution
 from liveflight.networks.layered import Layered
@@ -106,7 +106,7 @@ class Program:
         """Return the gradient with respect to x (1, channels, H, W), channels-last."""
         x, saved, values = self._forward(x)
         pending = {
-            self.positions[layer]: seed(objective, values[self.positions[layer]])
+            self.positions[layer]: objective_gradient(objective, values[self.positions[layer]])
             for layer, objective in excitations.items()
             if self.positions[layer] < len(self.steps)
         }
@@ -165,12 +165,12 @@ class Program:
             if source is not None:
                 y = y + values[source]
         if source is not None:
-            add_pending(pending, source, seed(objective, y))
-        return step.backward(seed(narrow, y), saved)
+            add_pending(pending, source, objective_gradient(objective, y))
+        return step.backward(objective_gradient(narrow, y), saved)
 
 
 def _narrowed(
-    step: Convolve, objective: Objective, size: tuple[int, int]
+    step: Convolve, objective: Objective, size: HeightWidth
 ) -> tuple[Convolve, Objective]:
     """Return the step with only the filters in use, and their objective."""
     full = step.convolution.at(size)
@@ -196,7 +196,7 @@ def add_pending(pending: dict[int, Tensor], position: int, gradient: Tensor) -> 
     pending[position] = pending[position] + gradient if position in pending else gradient
 
 
-def size_of(x: Tensor) -> tuple[int, int]:
+def size_of(x: Tensor) -> HeightWidth:
     """Return the height and width of (N, C, H, W)."""
     return x.shape[2], x.shape[3]
 

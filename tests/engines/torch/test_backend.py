@@ -31,7 +31,7 @@ def own_cache(tmp_path_factory):
     """Keep what is measured here apart from the user's."""
     with pytest.MonkeyPatch.context() as patch:
         path = tmp_path_factory.mktemp("cache") / "fastest.json"
-        patch.setattr(autotuning, "fastest", autotuning.Measured(path).fastest)
+        patch.setattr(autotuning, "fastest", autotuning.TimingCache(path).fastest)
         yield
 
 
