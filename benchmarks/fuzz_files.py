@@ -256,7 +256,7 @@ class MidiBindings(Files):
             return
         knobs = SoftTakeover(found)
         for binding in found:
-            if message := knobs.turn(binding.source, 127):
+            if message := knobs.move(binding.source, 127):
                 assert isinstance(message, Set | Nudge | Trigger)
         assert list(bindings.parse(tomllib.loads(bindings.dump(found)))) == list(found)
 

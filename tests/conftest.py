@@ -26,6 +26,7 @@ from liveflight.networks import Network
 from liveflight.outputs import before_gl
 from liveflight.show.flight import Flight
 from liveflight.show.loader import Loader
+from liveflight.system import child_process
 
 # How long something takes is no test's business: a busy machine may stop for half a second.
 settings.register_profile("untimed", deadline=None)
@@ -160,3 +161,17 @@ def weights(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 def show(engine: FakeEngine) -> Flight:
     """Nothing loaded yet; loads in the background."""
     return Flight(Loader(lambda: engine, background=True), seed=5)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Return the list of child processes, which grows as the test starts them."""
+    processes: list[subprocess.Popen[bytes]] = []
+    start = child_process.start
+
+    def remembered(*given: Any, **named: Any) -> subprocess.Popen[bytes]:
+        processes.append(start(*given, **named))
+        return processes[-1]
+
+    monkeypatch.setattr(child_process, "start", remembered)
+    return processes

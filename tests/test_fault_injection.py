@@ -44,7 +44,7 @@ class Part(NamedTuple):
 PARTS = {
     "controllers": Part("fader", "poll"),
     "telling a controller": Part("fader", "publish", spoils=False),
-    "a controller's lines": Part("fader", "lines", spoils=False),
+    "a controller's status lines": Part("fader", "status_lines", spoils=False),
     "a message": Part("flight", "_apply"),
     "what is awaited": Part("flight.preset_player", "arrive"),
     "the next target": Part("flight.target_selector", "arrive"),
@@ -89,7 +89,7 @@ class Fader:
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         pass
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         return []
 
     def close(self) -> None:

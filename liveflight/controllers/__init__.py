@@ -1,1 +1,1 @@
-"""What a performer plays with: each input turns its own language into messages in the mailbox."""
+"""Turn what performers play, over OSC, MIDI, keys or sound, into messages in the mailbox."""

@@ -1,4 +1,4 @@
-"""Reaches every control from the keyboard: pick it from a list, move it with the arrows."""
+"""Reach every control from the keyboard: pick it from a list, move it with the arrows."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from liveflight.core.pad import CORNERS
 from liveflight.storage import presets
 
 STEP = 1 / 64
-"""Fader way of one press: about 5 % more zoom, 6 degrees per second more turn. A power of two, so
-that as many presses back lead exactly to where a straight fader was."""
-_SHOWN = 15
-"""Lines of the list that are seen at a time."""
+"""Fader travel of one press: about 5 % more zoom, 6 degrees per second more rotation.
+
+A power of two, so that as many presses back return a linear fader exactly."""
+_VISIBLE_ROWS = 15
+"""Lines of the list on the screen at a time."""
 
 PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.movable)
-"""All that can be moved or fired, in the table's order."""
+"""All controls that can be moved or fired, in the table's order."""
 
-_ORDERS = ("mix.target_add", "mix.journey_add", "mix.star")
-"""Texts that do something at once, and so are not stepped through."""
-_TARGETS = ("mix.target", *CORNERS, *_ORDERS)
-"""Texts that are chosen from the atlas."""
+_ACTIONS = ("mix.target_add", "mix.journey_add", "mix.star")
+"""Texts that act as soon as they are set, so that stepping through them would act each time."""
+_TARGETS = ("mix.target", *CORNERS, *_ACTIONS)
+"""Texts that are chosen in the atlas."""
 
 HELP = "Up Down: pick   Left Right: move   Enter: fire   Delete: default   L: MIDI learn   C: close"
 
 
 class ControlPicker:
-    """While it is open it takes the arrows and a few keys more; all others do what they always
-    do."""
+    """Take the arrows and a few more keys while it is open; other keys keep their meaning."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -39,7 +39,7 @@ class ControlPicker:
         self._values: Mapping[str, Value] = {}
         self.open = False
         self.choose: Callable[[str, str], None] = lambda key, value: None
-        """Lets a target be chosen for a text control, given its key and value."""
+        """Opens the choice of a target for a text control, given its key and value."""
 
     @property
     def picked(self) -> Control:
@@ -50,14 +50,14 @@ class ControlPicker:
         self._suggestions = {}  # presets may have come since
 
     def press(self, key: str) -> bool:
-        """Whether the key was its own; a closed picker takes none."""
+        """Return whether the key was its own; a closed picker takes none."""
         if not self.open:
             return False
         match key:
             case "up" | "down":
                 self._place = (self._place + (1 if key == "down" else -1)) % len(PICKABLE)
             case "pageup" | "pagedown":
-                page = self._place + (_SHOWN if key == "pagedown" else -_SHOWN)
+                page = self._place + (_VISIBLE_ROWS if key == "pagedown" else -_VISIBLE_ROWS)
                 self._place = min(max(page, 0), len(PICKABLE) - 1)
             case "home" | "end":
                 self._place = 0 if key == "home" else len(PICKABLE) - 1
@@ -75,10 +75,12 @@ class ControlPicker:
         return True
 
     def lines(self, values: Mapping[str, Value]) -> list[str]:
-        """The list around what is picked, what that does, and the keys; a tab parts columns."""
+        """Return the list around the cursor, the picked control's help, and the keys.
+
+        A tab separates columns."""
         self._values = values
-        first = min(max(self._place - _SHOWN // 2, 0), max(len(PICKABLE) - _SHOWN, 0))
-        seen = PICKABLE[first : first + _SHOWN]
+        first = min(max(self._place - _VISIBLE_ROWS // 2, 0), max(len(PICKABLE) - _VISIBLE_ROWS, 0))
+        seen = PICKABLE[first : first + _VISIBLE_ROWS]
         rows = [
             f"{'>' if row is self.picked else ' '} {row.key}\t{_shown(row, values.get(row.key))}"
             for row in seen
@@ -108,9 +110,9 @@ class ControlPicker:
         return None
 
     def _suggested(self, key: str, way: int) -> Message | None:
-        """The text after or before the present one among those that make sense."""
+        """Return a message for the next (`way` 1) or previous (-1) text; None without any."""
         if key not in self._suggestions:
-            self._suggestions[key] = _sensible(key)
+            self._suggestions[key] = _sensible_texts(key)
         texts, here = self._suggestions[key], str(self._values.get(key, ""))
         if not texts:
             return None
@@ -122,13 +124,13 @@ class ControlPicker:
             self._mailbox.put(message)
 
 
-def _sensible(key: str) -> list[str]:
-    """What a text control may be stepped through: presets, controls, or the presets' targets."""
+def _sensible_texts(key: str) -> list[str]:
+    """Return the texts to step through: presets, controls, or the presets' targets."""
     if key == "show.preset":
         return list(presets.names())
     if key == "midi.learn":
         return [row.key for row in PICKABLE]
-    if key in _ORDERS:
+    if key in _ACTIONS:
         return []
     targets: dict[str, None] = {}
     for name in presets.names():

@@ -1,4 +1,4 @@
-"""What a control surface is: OSC, MIDI, a clock, a recorded flight."""
+"""Define the contract of a control surface: OSC, MIDI, a clock, a recorded flight."""
 
 from __future__ import annotations
 
@@ -10,28 +10,37 @@ from liveflight.core.mailbox import Mailbox, Message
 
 
 class Controller(Protocol):
-    """Something outside that moves controls, or shows where they stand, or both. All calls come
-    from the frame loop and must not block; what has to wait does so on a thread of its own."""
+    """Move controls from outside, show where they stand, or both.
+
+    All calls come from the frame loop and must not block; what has to wait does so on a thread of
+    the controller's own. `poll`, `publish` and `status_lines` are called only while it is open.
+    `controllers/example.py` is a short one to copy."""
 
     def open(self, mailbox: Mailbox) -> None:
-        """Begins; from now on messages may come. Raises LiveflightError where it cannot."""
+        """Begin; from now on messages may come.
+
+        Raises LiveflightError where it cannot; it may then be called again later."""
         ...
 
     def poll(self, now: float) -> None:
-        """Before the mailbox is drained, `now` in seconds of the loop's clock (time.perf_counter in
-        a show): the moment to say what changes with time itself, as a running clock does."""
+        """Put what changes with time itself, such as the position of a running clock.
+
+        Called before the mailbox is drained. `now`: seconds of the loop's clock
+        (time.perf_counter in a show)."""
         ...
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        """Once per frame, in their order: what every control that has a value is set to, by key,
-        and the messages of the frame that began at `now`. Of one that was late it may come with the
-        next, after that one's `poll`."""
+        """Take the state of the controls once per frame, in the frames' order.
+
+        `now`: when the frame began, in seconds of the loop's clock. `values`: every control that
+        has a value, by key. `heard`: the messages of that frame. The call for a frame that was late
+        may come with the next one, after that one's `poll`."""
         ...
 
-    def lines(self) -> list[str]:
-        """What the performer should see of it on the HUD, trouble above all; mostly nothing."""
+    def status_lines(self) -> list[str]:
+        """Return lines for the HUD, trouble above all; mostly none."""
         ...
 
     def close(self) -> None:
-        """May be called twice, and without `open`."""
+        """Stop, and end its threads. May be called twice, and without `open`."""
         ...

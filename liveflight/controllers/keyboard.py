@@ -1,4 +1,4 @@
-"""The keys, as one table. The help page is derived from it."""
+"""Map keys to messages in one table, from which the help page is derived."""
 
 from __future__ import annotations
 
@@ -14,71 +14,74 @@ from liveflight.core.mailbox import Mailbox, Nudge, Set, Trigger
 PICK = "c"
 """The key that opens and closes the list of all controls."""
 LEAVE = "escape"
-"""The key that closes what is open, and quits where nothing is."""
+"""The key that closes what is open, and quits if nothing is."""
 _FULLSCREEN = ("f", "f11", "alt+return")
 
-Put = Set | Nudge | Trigger
+KeyMessage = Set | Nudge | Trigger
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the help page: a few keys that belong together, and what each of them puts."""
+class KeyRow:
+    """Group a few keys on one line of the help page, with the messages that each of them puts."""
 
     label: str
-    keys: dict[str, tuple[Put, ...]]
+    keys: dict[str, tuple[KeyMessage, ...]]
     repeats: bool = False
-    """Whether a held key goes on; never for what toggles or starts something."""
+    """Whether a held key repeats; never for what toggles or starts something."""
     note: str = ""
-    """Help where the controls' own does not say it."""
+    """Replaces the help of the controls."""
 
     @property
     def help(self) -> str:
+        """Return the note, or the first part of the controls' help."""
         if self.note:
             return self.note
         controls = (message.key for messages in self.keys.values() for message in messages)
-        # Up to the semicolon: after it come details that a help page has no room for.
+        # Up to the semicolon: the help page has no room for the details after it.
         return " / ".join(dict.fromkeys(CONTROLS[key].help.split(";")[0] for key in controls))
 
 
-def _steps(label: str, less: str, more: str, key: str, step: float = STEP) -> Row:
-    """Two keys that move a number down and up."""
-    return Row(
+def _steps(label: str, less: str, more: str, key: str, step: float = STEP) -> KeyRow:
+    """Return a row of two keys that move a number down and up by `step` of fader travel."""
+    return KeyRow(
         label,
         {less: (Nudge(key, -step),), more: (Nudge(key, step),)},
         repeats=CONTROLS[key].kind == "float",
     )
 
 
-def _toggle(label: str, names: str, key: str, note: str = "") -> Row:
-    """Keys that turn a switch over, or a choice on to its next; a space between their names."""
-    return Row(label, {name: (Nudge(key, 1),) for name in names.split()}, note=note)
+def _toggle(label: str, names: str, key: str, note: str = "") -> KeyRow:
+    """Return a row of keys that toggle a switch or select the next choice.
+
+    `names`: the keys, separated by spaces."""
+    return KeyRow(label, {name: (Nudge(key, 1),) for name in names.split()}, note=note)
 
 
-def _camera_defaults() -> tuple[Put, ...]:
+def _camera_defaults() -> tuple[KeyMessage, ...]:
     return tuple(Set(row.key, row.default) for row in ROWS if row.group == "camera")
 
 
-def _fire(label: str, repeats: bool = False, **keys: str) -> Row:
-    return Row(label, {name: (Trigger(key),) for name, key in keys.items()}, repeats)
+def _fire(label: str, repeats: bool = False, **keys: str) -> KeyRow:
+    return KeyRow(label, {name: (Trigger(key),) for name, key in keys.items()}, repeats)
 
 
 # fmt: off
-KEYS: tuple[Row, ...] = (
+KEYS: tuple[KeyRow, ...] = (
     _fire("Left Right", left="mix.filter_previous", right="mix.filter_next", repeats=True),
     _fire("Up Down", up="mix.layer_deeper", down="mix.layer_shallower"),
     _fire("N", n="mix.network_next"),
     _fire("X", x="mix.random"),
     _fire("F6 F7", f6="mix.back", f7="mix.forth"),
-    Row("1 to 9", {digit: (Set("show.preset", digit),) for digit in "123456789"}),
+    KeyRow("1 to 9", {digit: (Set("show.preset", digit),) for digit in "123456789"}),
     _fire("F3 F4", f3="show.preset_previous", f4="show.preset_next"),
     _fire("G", g="show.preset_random"),
     _fire("Backspace", backspace="show.undo"),
     _fire("V", v="show.favourite"),
     _fire("Z", z="show.snapshot"),
-    Row("Enter", {"return": (Trigger("cue.go"),)}),
+    KeyRow("Enter", {"return": (Trigger("cue.go"),)}),
     _toggle("L", "l", "cue.hold"),
-    _toggle("Tab", "tab", "show.autopilot", "autopilot: goes on to the next target by itself"),
-    _toggle("F8", "f8", "show.autopilot_mode", "autopilot: on the journey, at random, by sight"),
+    _toggle("Tab", "tab", "show.autopilot", "autopilot: moves to the next target by itself"),
+    _toggle("F8", "f8", "show.autopilot_mode", "autopilot: along the journey, at random, by sight"),
     _steps(", .", "comma", "period", "mix.crossfade", 1 / 60),
 
     _steps("- +", "minus", "plus", "camera.zoom"),
@@ -86,7 +89,7 @@ KEYS: tuple[Row, ...] = (
     _steps("A D", "a", "d", "camera.pan_x"),
     _steps("S W", "s", "w", "camera.pan_y"),
     _steps("PgDn PgUp", "pagedown", "pageup", "camera.speed"),
-    Row("0", {"0": _camera_defaults()}, note="the camera back at its defaults"),
+    KeyRow("0", {"0": _camera_defaults()}, note="the camera back at its defaults"),
 
     _toggle("M", "m", "warp.mirror"),
     _steps("J K", "j", "k", "warp.kaleidoscope", 2),
@@ -101,10 +104,10 @@ KEYS: tuple[Row, ...] = (
     _fire("End", end="show.panic"),
     _toggle("I", "i", "show.hud"),
     _toggle("H F1 ?", "h f1 question", "show.help"),
-    Row("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),
+    KeyRow("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),
     _fire("P", p="show.screenshot"),
     _fire("F5", f5="show.save_preset"),
-    Row("Esc", {LEAVE: (Trigger("show.quit"),)}, note="closes what is open, or quits"),
+    KeyRow("Esc", {LEAVE: (Trigger("show.quit"),)}, note="closes what is open, or quits"),
 )
 # fmt: on
 
@@ -113,19 +116,18 @@ _OPENING = (
     "O\tthe atlas: pick a filter by its picture, with arrows or mouse",
     "/\tsearch: pick a class or a preset by its name",
 )
-"""Lines of the help page about what opens something that takes keys of its own."""
+"""Lines of the help page for keys that open something which takes keys of its own."""
 
 _ROW_OF = {name: row for row in KEYS for name in row.keys}
 
 
 def help_lines() -> list[str]:
-    """The help page: one line per row, the keys in a first column, what they do in a second; a tab
-    parts them."""
+    """Return the help page: one line per row, the keys and what they do separated by a tab."""
     return [*(f"{row.label}\t{row.help}" for row in KEYS), *_OPENING]
 
 
-class Opened(Protocol):
-    """What takes keys of its own while it is open."""
+class KeyTaker(Protocol):
+    """Take keys of its own while it is open."""
 
     def press(self, event: KeyPress) -> bool:
         """Return whether the key was its own."""
@@ -133,19 +135,23 @@ class Opened(Protocol):
 
 
 class Keyboard:
-    """Puts into `mailbox` what the table says of each key, unless the picker takes it; other keys
-    do nothing. `controls` say what is open."""
+    """KeyMessage the table's messages for each key into `mailbox`, unless the picker takes the key.
 
-    def __init__(self, mailbox: Mailbox, controls: Controls, above: Sequence[Opened] = ()) -> None:
-        """`above`: what is asked first whether a key is its own."""
+    Keys outside the table do nothing. `controls` say what is open."""
+
+    def __init__(
+        self, mailbox: Mailbox, controls: Controls, above: Sequence[KeyTaker] = ()
+    ) -> None:
+        """Take the mailbox and the controls. `above`: these are offered a key first, in order."""
         self._mailbox, self._controls = mailbox, controls
         self.above = above
         self.picker = ControlPicker(mailbox)
 
     def press(self, event: KeyPress) -> None:
-        if any(opened.press(event) for opened in self.above):
+        """Handle one key press, by its name; repeats of a held key count for some rows only."""
+        if any(taker.press(event) for taker in self.above):
             return
-        if event.name == "shift+return":  # that is a key of its own only where something is open
+        if event.name == "shift+return":  # distinct only while something is open
             event = KeyPress("return", event.repeat)
         if event.name == PICK:
             if not event.repeat:
@@ -160,8 +166,9 @@ class Keyboard:
             self._mailbox.put(*row.keys[event.name])
 
     def _close(self) -> bool:
-        """Close the innermost of what is open: an armed control, the list, the help page. Return
-        whether anything was."""
+        """Close the innermost of an armed control, the list and the help page.
+
+        Return whether any was open."""
         if self._controls.word("midi.learn"):
             self._mailbox.put(Set("midi.learn", ""))
         elif self.picker.open:

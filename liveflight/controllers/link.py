@@ -1,7 +1,8 @@
-"""Ableton Link: the beat that the programs of a local network share. Needs the extra `link`, whose
-package compiles in Ableton's Link (GPL-2.0 or later, or a licence from Ableton).
+"""Share beat and tempo with other programs on the local network through Ableton Link.
 
-Alone, the session follows our tempo; with others in it, ours follows the session.
+Needs the extra `link`, whose package compiles in Ableton's Link (GPL-2.0 or later, or a licence
+from Ableton). While we are alone in the session, it follows our tempo; with others in it, ours
+follows the session.
 """
 
 from __future__ import annotations
@@ -16,22 +17,27 @@ from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Set
 
 ORIGIN = "link"
 
-_SETTLE = 0.5
-"""Seconds before it is enabled: one enabled as soon as it is made may bring its own tempo to the
-session, instead of taking over the session's."""
+_ENABLE_DELAY_S = 0.5
+"""Seconds before Link is enabled.
+
+Enabled as soon as it is made, it may impose its own tempo on the session instead of taking over the
+session's."""
 
 
 class LinkInput:
+    """Follow a Link session. A `controllers.controller.Controller`."""
+
     def __init__(self) -> None:
         self._link: Any = None
         self._made: float | None = None
         self._quantum = 4.0
-        """Beats after which the session's peers agree where the bar begins."""
+        """Beats per bar: peers agree where a bar of this length begins."""
         self._peers = 0
         self._ours = float(CONTROLS["tempo.bpm"].default)
-        """Our tempo, as last seen."""
+        """Our tempo in beats per minute, as of the last `publish`."""
 
     def open(self, mailbox: Mailbox) -> None:
+        """Join the session. Raises LiveflightError without the package."""
         try:
             import link
         except ImportError as error:
@@ -42,10 +48,11 @@ class LinkInput:
         self._link = link.Link(self._ours)
 
     def poll(self, now: float) -> None:
+        """Put the session's beat if there are other peers, and if it is finite."""
         if self._made is None:
             self._made = now
         if not self._link.enabled:
-            self._link.enabled = now - self._made >= _SETTLE
+            self._link.enabled = now - self._made >= _ENABLE_DELAY_S
         self._peers = self._link.numPeers()
         if self._peers:
             session, micros = self._session()
@@ -55,6 +62,7 @@ class LinkInput:
                 self._mailbox.put(Beat(beats, tempo, origin=ORIGIN))
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        """Set the session's tempo where ours leads it."""
         self._quantum = float(values["tempo.beats_per_bar"])
         if wanted := self._wanted(values, heard):
             session, micros = self._session()
@@ -62,11 +70,12 @@ class LinkInput:
             self._link.commitSessionState(session)
 
     def _wanted(self, values: Mapping[str, Value], heard: Sequence[Message]) -> float | None:
-        """The tempo that the session should take over: what ours has become, as long as we are
-        alone, or what a performer set just now."""
+        """Return the tempo that the session should take over, in beats per minute; None for none.
+
+        Alone, that is ours if it has changed; with peers, what a performer has set just now."""
         before, self._ours = self._ours, float(values["tempo.bpm"])
         if not self._peers:
-            # Not where it differs from the session's: others may have come in since the poll.
+            # Compared with our last tempo, not the session's: peers may have joined since the poll.
             return self._ours if self._ours != before else None
         session, _ = self._session()
         bpm, wanted = CONTROLS["tempo.bpm"], None
@@ -83,7 +92,7 @@ class LinkInput:
     def _session(self) -> tuple[Any, int]:
         return self._link.captureSessionState(), self._link.clock().micros()
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         return []
 
     def close(self) -> None:

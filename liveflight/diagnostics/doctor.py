@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from liveflight import __version__, engines, networks
-from liveflight.controllers.osc.sockets import bound
+from liveflight.controllers.osc.sockets import bind_all
 from liveflight.core.contracts import LiveflightError
 from liveflight.diagnostics import probes
 from liveflight.outputs import has_display
@@ -261,7 +261,7 @@ def osc(port: int) -> Finding:
     if not port:
         return Finding("OSC", True, "not wanted")
     try:
-        for probe in bound("localhost", port, socket.SOCK_DGRAM, "OSC", "--osc-port"):
+        for probe in bind_all("localhost", port, socket.SOCK_DGRAM, "OSC", "--osc-port"):
             probe.close()
     except LiveflightError as error:
         said = str(error).partition("(")[2].partition(")")[0].lower()

@@ -139,11 +139,11 @@ def midi(given: dict[str, Any]) -> dict[str, Any]:
 
 def sound(given: dict[str, Any]) -> dict[str, Any]:
     """PortAudio's version, and the names of the devices that hear."""
-    from liveflight.controllers.audio.device_process import hearing, library
+    from liveflight.controllers.audio.device_process import input_device_names, load_sounddevice
 
-    portaudio = library()
+    portaudio = load_sounddevice()
     version = portaudio.get_portaudio_version()[1].partition(",")[0]
-    return {"through": version, "devices": hearing(portaudio)}
+    return {"through": version, "devices": input_device_names(portaudio)}
 
 
 def link(given: dict[str, Any]) -> dict[str, Any]:

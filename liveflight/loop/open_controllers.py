@@ -101,9 +101,9 @@ class OpenControllers:
         if not later:
             self._settle()
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         """What all of them have for the HUD."""
-        each = [(f"{self._names[one]}'s lines", one.lines) for one in self.opened]
+        each = [(f"{self._names[one]}'s status lines", one.status_lines) for one in self.opened]
         return [line for part, lines in each for line in self._aside.run(part, lines) or ()]
 
     def close(self) -> None:

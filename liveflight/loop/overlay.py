@@ -83,7 +83,9 @@ class Overlay:
             self._hud.draw(self.search.lines(), where, size, bottom_up=up, place="centre")
         elif picker.open:
             listed = picker.lines(self._flight.values())
-            listed += controllers.lines()  # what a knob that learns waits for: it lies over the HUD
+            listed += (
+                controllers.status_lines()
+            )  # what a knob that learns waits for: it lies over the HUD
             self._hud.draw(listed, where, size, bottom_up=up, place="centre")
         elif controls.flag("show.help"):
             self._hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
@@ -108,7 +110,7 @@ class Overlay:
             flight.last_message,
             flight.reports.last if self._quiet < FADE else "",
         ]
-        return [*lines, *filter(None, said), *controllers.lines()]
+        return [*lines, *filter(None, said), *controllers.status_lines()]
 
     def _atlas(self, output: Output, dt: float) -> bool:
         """Draw the atlas over everything; whether it is open."""

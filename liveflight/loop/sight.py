@@ -98,7 +98,7 @@ class Sight:
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._wanted = bool(values["show.autopilot"]) and values["show.autopilot_mode"] == "sight"
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         return [f"sees {networks.described(self._strongest)}"] if self._strongest else []
 
     def close(self) -> None:

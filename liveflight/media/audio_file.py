@@ -107,7 +107,7 @@ class AudioFile:
             self._end(now, self._process)
         return samples
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         return []
 
     def close(self) -> None:

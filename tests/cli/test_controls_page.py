@@ -8,7 +8,7 @@ import pytest
 from liveflight.cli import controls_page
 from liveflight.controllers.keyboard import KEYS
 from liveflight.controllers.osc.addresses import resolve
-from liveflight.controllers.osc.values import meant
+from liveflight.controllers.osc.values import to_message
 from liveflight.controllers.oscquery.tree import node
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
@@ -67,16 +67,16 @@ def test_what_a_widget_sends_is_understood(row: Control) -> None:
     assert widget["address"] == row.address
     match widget["type"]:
         case "fader":
-            assert meant(row, "plain", float(widget["range"]["max"])).value == row.maximum  # type: ignore[union-attr]
-            start = meant(row, "plain", float(widget["default"])).value  # type: ignore[union-attr]
+            assert to_message(row, "plain", float(widget["range"]["max"])).value == row.maximum  # type: ignore[union-attr]
+            start = to_message(row, "plain", float(widget["default"])).value  # type: ignore[union-attr]
             assert start == pytest.approx(row.default, rel=0.01, abs=0.02)
         case "dropdown":
             for name, position in widget["values"].items():
-                assert meant(row, "plain", position).value == name  # type: ignore[union-attr]
+                assert to_message(row, "plain", position).value == name  # type: ignore[union-attr]
         case "button":
-            assert meant(row, "plain", widget["on"])
+            assert to_message(row, "plain", widget["on"])
         case "input":
-            assert meant(row, "plain", "reef")
+            assert to_message(row, "plain", "reef")
         case "text":
             assert row.kind in ("told", "meter")
         case kind:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from each import each
 
 from liveflight.controllers.control_picker import PICKABLE, STEP, ControlPicker
 from liveflight.core.control import Control
@@ -34,9 +35,7 @@ def said(picker: ControlPicker, mailbox: Mailbox, *keys: str) -> list[Message]:
     return mailbox.drain()
 
 
-@pytest.mark.parametrize(
-    "row", [r for r in ROWS if r.settable or r.kind == "trigger"], ids=lambda row: row.key
-)
+@each([r for r in ROWS if r.settable or r.kind == "trigger"])
 def test_every_control_is_reached_with_arrows(
     row: Control, picker: ControlPicker, mailbox: Mailbox
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from each import each
 
 from liveflight.controllers.keyboard import KEYS, Keyboard, help_lines
 from liveflight.core.contracts import KeyPress
@@ -39,7 +40,7 @@ def test_keys_are_named_as_the_window_names_them() -> None:
         assert alone or name in PUNCTUATION | ARROWS | named
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each(NAMES)
 def test_every_key_says_something_that_its_control_understands(name: str) -> None:
     messages = pressed(KeyPress(name))
     assert messages
@@ -135,7 +136,7 @@ def test_a_held_key_goes_on_moving_a_number_and_stepping_filters() -> None:
         assert held(name) == pressed(KeyPress(name))
 
 
-@pytest.mark.parametrize("name", [name for row in KEYS if not row.repeats for name in row.keys])
+@each([name for row in KEYS if not row.repeats for name in row.keys])
 def test_a_held_key_neither_toggles_nor_starts_anything_again(name: str) -> None:
     assert held(name) == []
 
@@ -223,7 +224,7 @@ def test_what_lies_above_is_asked_first_in_its_order() -> None:
 
 
 def test_the_list_takes_the_keys_that_go_to_its_ends() -> None:
-    """The end of a list is no panic."""
+    """Check that End in a list does not panic."""
     mailbox = Mailbox()
     keyboard = Keyboard(mailbox, Controls())
     keyboard.press(KeyPress("c"))

@@ -21,7 +21,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 
 
 class FakeLink:
-    """A session of its own, with its clock at `micros`."""
+    """Stand in for a session, with its clock at `micros_now` microseconds."""
 
     def __init__(self, bpm: float) -> None:
         self.bpm, self.micros_now, self.peers, self.enabled = bpm, 0, 0, False
@@ -131,7 +131,7 @@ def test_steps_said_together_add_up(session: Session) -> None:
 
 
 def test_two_real_peers_agree() -> None:
-    """Where the package is here, and multicast reaches its own machine."""
+    """Check with the package, if multicast reaches its own machine."""
     link = pytest.importorskip("link")
     other = link.Link(97.0)
     surface, mailbox = LinkInput(), Mailbox()
@@ -139,7 +139,7 @@ def test_two_real_peers_agree() -> None:
     try:
         time.sleep(0.5)  # as long as Link asks for
         other.enabled = True
-        time.sleep(1.5)  # of two that begin within half a second, chance says whose tempo it is
+        time.sleep(1.5)  # of two that start within half a second, either may set the tempo
 
         def heard() -> Beat | None:
             surface.poll(time.monotonic())

@@ -1,4 +1,4 @@
-"""Whatever sound, MIDI, Link, a camera or a log say, what enters is finite and in range."""
+"""Whatever sound, MIDI, Link, a camera or a log send, what enters is finite and in range."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ BY_SOUND = [
 
 @pytest.fixture
 def show(ctx: moderngl.Context) -> Iterator[Show]:
-    """A flight that is moved by what it hears; in a render, faults are not forgiven."""
+    """Yield a flight that sound modulates, in a render, where a fault ends it."""
     show = Show(Stage(ctx, (64, 36), bottom_up=False), FakeEngine(), live=False)
     show.flight.modulation.follow(modulation.read(BY_SOUND))
     yield show
@@ -57,7 +57,7 @@ def in_range(controls: Controls) -> bool:
 
 
 def floats(path: Path, sound: np.ndarray, rate: int = 44100) -> Path:
-    """A WAV of 32-bit floats, mono."""
+    """Write a mono WAV of 32-bit floats; return its path."""
     data = sound.astype("<f4").tobytes()
     form = struct.pack("<HHIIHH", 3, 1, rate, rate * 4, 4, 32)
     head = (
@@ -106,8 +106,9 @@ def test_a_meter_is_where_a_sensor_can_be() -> None:
 
 def test_a_control_without_a_glide_is_at_once_where_it_goes() -> None:
     controls = Controls()
-    controls._now["sound.level"] = math.nan
-    controls._set["sound.level"] = 0.5
+    controls.place("sound.level", math.nan)  # never equal to itself, so it always glides
+    controls.advance(0.1)
+    controls.set("sound.level", 0.5)
     controls.advance(0.1)
     assert controls.number("sound.level") == 0.5
 
@@ -116,7 +117,7 @@ LOOK = Preset("look", {Target("efficientnet_lite0", "stem", 3): 1.0}, {})
 
 
 def played(path: Path, *said: list[Any]) -> Recording:
-    """A log in which that was said."""
+    """Return a recording of these messages, one every 0.1 s."""
     start = Recording(LOOK, {}, 0, 30.0)
     rows = [json.dumps({"t": 0.1 * index, "say": [each]}) for index, each in enumerate(said)]
     path.write_text(recording.header(start) + "".join(row + "\n" for row in rows))

@@ -48,8 +48,8 @@ class Fader:
             raise OSError("unplugged")
         self.told.append((now, values, heard))
 
-    def lines(self) -> list[str]:
-        if self.trouble == "lines":
+    def status_lines(self) -> list[str]:
+        if self.trouble == "status_lines":
             raise OSError("unplugged")
         return [f"fader {self.trouble}"] if self.trouble else []
 
@@ -121,7 +121,7 @@ def test_one_that_fails_holds_up_no_other() -> None:
         controllers.publish(2.0, {}, [])
         assert len(mailbox.drain()) == 1 and len(whole.told) == 1
         assert reports == ["fader 0 failed: OSError('unplugged')"]
-        assert controllers.lines() == [f"fader {trouble}"]
+        assert controllers.status_lines() == [f"fader {trouble}"]
 
 
 def test_one_that_fails_as_it_opens_is_left_out() -> None:
@@ -133,9 +133,9 @@ def test_one_that_fails_as_it_opens_is_left_out() -> None:
 
 
 def test_one_that_has_nothing_to_show_for_itself_hides_no_other() -> None:
-    controllers, _, reports = opened(Fader("lines"), Fader("poll"))
-    assert controllers.lines() == ["fader poll"]
-    assert reports == ["fader 0's lines failed: OSError('unplugged')"]
+    controllers, _, reports = opened(Fader("status_lines"), Fader("poll"))
+    assert controllers.status_lines() == ["fader poll"]
+    assert reports == ["fader 0's status lines failed: OSError('unplugged')"]
 
 
 def test_one_that_cannot_be_closed_keeps_no_other_open() -> None:
@@ -242,12 +242,12 @@ def test_feedback_to_a_host_that_is_not_known_silences_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = False
-    look_up = osc_feedback.looked_up
+    look_up = osc_feedback.look_up
 
-    def looked_up(host: str, port: int) -> sockets.Place:
+    def looked_up(host: str, port: int) -> sockets.Endpoint:
         return look_up("127.0.0.1" if host == "stage.test" and known else host, port)
 
-    monkeypatch.setattr(osc_feedback, "looked_up", looked_up)
+    monkeypatch.setattr(osc_feedback, "look_up", looked_up)
     reports: list[str] = []
     with udp() as one, udp() as other:
         places = (("stage.test", one.getsockname()[1]), ("127.0.0.1", other.getsockname()[1]))
@@ -283,7 +283,7 @@ def test_a_port_that_is_taken_at_the_start_is_ours_once_it_is_free() -> None:
     feedback = controllers.opened[0]
     assert isinstance(feedback, OscFeedback)
     controllers.publish(10.0, {"camera.zoom": 1.0}, [])
-    assert feedback._targets == [], "it would come back here now"
+    assert feedback._destinations == [], "it would come back here now"
     controllers.close()
 
 

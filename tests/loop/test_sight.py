@@ -143,13 +143,13 @@ def test_what_is_seen_is_said_by_name(flight: Flight, engine: FakeEngine) -> Non
     flight.aim({Target(LITE, "class", 107): 1.0})
     show = Show(flight, Eyes(dots()))
     show.fly(2)
-    (line,) = show.controllers.lines()
+    (line,) = show.controllers.status_lines()
     assert line.startswith(f"sees {LITE}:class:")
     (found,) = filter_ranking.find(LITE, dots(), ["class"], 1)
     assert line.endswith(f":{found.target.filter} {found.name}")
     show.set("show.autopilot", False)
     show.fly(0.5)
-    assert show.controllers.lines() == [] and flight.values()["show.seen"] == ""
+    assert show.controllers.status_lines() == [] and flight.values()["show.seen"] == ""
 
 
 def test_another_layer_is_looked_at_with_its_own_filters(aloft: Flight) -> None:

@@ -1,4 +1,4 @@
-"""JACK servers with a made-up sound card, and a MIDI controller on them."""
+"""Run JACK servers with a dummy sound card, and a MIDI controller on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 
 def until(wanted: Callable[[], bool]) -> None:
-    """Waits for another process or thread, ten seconds at most."""
+    """Wait for another process or thread, ten seconds at most."""
     end = time.monotonic() + 10
     while not wanted():
         assert time.monotonic() < end, "it never came"
@@ -21,7 +21,7 @@ def until(wanted: Callable[[], bool]) -> None:
 
 
 class Box:
-    """A virtual port that sends; unplugged when closed."""
+    """Open a virtual port that sends; closing it is unplugging."""
 
     def __init__(self, rtmidi: ModuleType, name: str) -> None:
         self._out: Any = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=name)
@@ -36,7 +36,7 @@ class Box:
 
 
 def starts(rtmidi: ModuleType) -> bool:
-    """Whether the server is there."""
+    """Return whether the server is running."""
     try:
         rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="probe")
     except rtmidi.SystemError:
@@ -46,7 +46,7 @@ def starts(rtmidi: ModuleType) -> bool:
 
 @contextmanager
 def server(name: str, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One of that name, which from now on is the default; it takes a moment to be there."""
+    """Run a server of that name, the default from now on; it takes a moment to start."""
     command = ["jackd", "--no-realtime", "--name", name, "-d", "dummy"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         patch.setenv("JACK_DEFAULT_SERVER", name)

@@ -114,7 +114,7 @@ def test_no_process_runs_what_lies_in_the_current_folder(stick: Path) -> None:
     with contextlib.suppress(LiveflightError):
         SubprocessPorts().close_all()
     with contextlib.suppress(LiveflightError):
-        device_process.Line("no such device").close()
+        device_process.CaptureProcess("no such device").close()
     started = subprocess.run([sys.executable, "-m", "liveflight", "cues"], capture_output=True)
     assert (started.returncode, started.stderr) == (0, b"")
     assert not (stick / "RAN").exists()

@@ -1,1 +1,1 @@
-"""Measure sound from a microphone, a line or a file."""
+"""Measure sound from a microphone, a line input or a file."""

@@ -1,13 +1,14 @@
-"""What a microphone or a line hears, from a process of its own: PortAudio knows only the devices
-that were there when it was initialised, may hang on one that is gone, and aborts its process where
-the JACK server it was connected to has ended. Here that ends no show, and each attempt at a lost
-device begins with a fresh PortAudio.
+"""Record from a microphone or a line input in a child process.
+
+PortAudio knows only the devices that existed when it was initialised. It may hang on one that is
+gone, and aborts its process when the JACK server it was connected to ends. In a child process none
+of this ends a show, and each attempt at a lost device starts with a fresh PortAudio.
 
     python -m liveflight.controllers.audio.device_process NAME
 
-One line of JSON, `{"rate": ...}` in samples per second or `{"error": ...}`, then the samples as
-native float32, two channels at most mixed down, until standard input is closed or the device is
-gone.
+The child writes one line of JSON, `{"rate": ...}` in samples per second or `{"error": ...}`. Then
+it writes the samples as native float32, at most two channels mixed down to one, until standard
+input is closed or the device is gone.
 """
 
 from __future__ import annotations
@@ -30,29 +31,31 @@ from liveflight.core.contracts import LiveflightError
 from liveflight.core.spectrum import Samples
 from liveflight.system import child_process
 
-_PATIENCE = 10.0
+_OPEN_TIMEOUT_S = 10.0
 """Seconds that opening a device may take."""
-_GRACE = 1.0
-"""Seconds that the process has to let go of its device."""
-_BLOCKS = 256
-"""Blocks kept for the next frame, the newest."""
-_RATES = (5000, 1_000_000)
-"""Samples per second that can be meant."""
-_WIDTH = 4
+_CLOSE_TIMEOUT_S = 1.0
+"""Seconds that the process has to release its device."""
+_MAX_BLOCKS = 256
+"""Blocks kept for the next frame; older ones are dropped."""
+_RATE_RANGE_HZ = (5000, 1_000_000)
+"""Lowest and highest plausible samples per second."""
+_SAMPLE_BYTES = 4
 """Bytes of a sample."""
 
 
-class Line:
-    """A device that is open."""
+class CaptureProcess:
+    """Hold one open device in its child process."""
 
     def __init__(self, name: str) -> None:
-        """`name`: part of a device's name, or `default`. Raises LiveflightError where it cannot be
-        opened, or sounddevice or PortAudio is missing."""
-        self._blocks: deque[Samples] = deque(maxlen=_BLOCKS)
+        """Open the device whose name contains `name`, or `default`.
+
+        Raises LiveflightError where it cannot be opened, or sounddevice or PortAudio is missing."""
+        self._blocks: deque[Samples] = deque(maxlen=_MAX_BLOCKS)
         first: SimpleQueue[bytes] = SimpleQueue()
         self._process = child_process.start(
-            child_process.python(__name__, name), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-            stderr=subprocess.DEVNULL,  # where ALSA and JACK complain, some without end
+            child_process.python(__name__, name),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            stderr=subprocess.DEVNULL,  # where ALSA and JACK complain, sometimes endlessly
         )  # fmt: skip
         self._thread = threading.Thread(
             target=self._listen, args=(first,), name="sound in", daemon=True
@@ -67,31 +70,33 @@ class Line:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will come any more."""
+        """Return whether no more samples will come."""
         return not self._thread.is_alive()
 
     def take(self) -> Samples:
-        """What has sounded since the last call, the newest second of it: float32 (N,)."""
+        """Return the samples since the last call, the newest second at most: float32 (N,)."""
         blocks = []
         while self._blocks:
             blocks.append(self._blocks.popleft())
         return np.concatenate(blocks)[-self.rate :] if blocks else np.zeros(0, np.float32)
 
     def close(self) -> None:
-        """May be called twice."""
-        child_process.end(self._process, _GRACE)
-        if self._thread.ident:  # else the system had none left
-            self._thread.join(_GRACE)
+        """End the process. May be called twice."""
+        child_process.end(self._process, _CLOSE_TIMEOUT_S)
+        if self._thread.ident:  # unset if the system had no thread left
+            self._thread.join(_CLOSE_TIMEOUT_S)
 
     def _answer(self, name: str, first: SimpleQueue[bytes]) -> int:
-        """The rate that was said first."""
+        """Return the rate in samples per second from the child's first line.
+
+        Raises LiveflightError where it is an error, or none comes."""
         try:
-            line = first.get(timeout=_PATIENCE)
+            line = first.get(timeout=_OPEN_TIMEOUT_S)
         except Empty:
             raise LiveflightError(f"sound device {name!r} does not answer") from None
         with suppress(ValueError):
             match json.loads(line):
-                case {"rate": int(rate)} if _RATES[0] <= rate <= _RATES[1]:
+                case {"rate": int(rate)} if _RATE_RANGE_HZ[0] <= rate <= _RATE_RANGE_HZ[1]:
                     return rate
                 case {"error": str(error)}:
                     raise LiveflightError(error)
@@ -107,26 +112,26 @@ class Line:
             rest = b""
             while data := pipe.read(1 << 16):
                 rest += data
-                whole = len(rest) // _WIDTH * _WIDTH
+                whole = len(rest) // _SAMPLE_BYTES * _SAMPLE_BYTES
                 self._blocks.append(np.frombuffer(rest[:whole], np.float32))
                 rest = rest[whole:]
 
 
-def hearing(sounddevice: ModuleType) -> list[str]:
-    """The names of the devices that hear."""
+def input_device_names(sounddevice: ModuleType) -> list[str]:
+    """Return the names of the devices with an input."""
     devices = sounddevice.query_devices()
     return [str(device["name"]) for device in devices if device["max_input_channels"]]
 
 
-def library() -> ModuleType:
-    """sounddevice. Raises LiveflightError where it, or PortAudio, is missing."""
+def load_sounddevice() -> ModuleType:
+    """Import sounddevice. Raises LiveflightError where it, or PortAudio, is missing."""
     try:
         import sounddevice
     except ImportError as error:
         raise LiveflightError(
             'sound needs the package sounddevice: pip install "liveflight[audio]"'
         ) from error
-    except OSError as error:  # the wheels for Linux bring no PortAudio
+    except OSError as error:  # the wheels for Linux contain no PortAudio
         raise LiveflightError(
             f"sound needs PortAudio: apt-get install libportaudio2 ({error})"
         ) from error
@@ -134,8 +139,10 @@ def library() -> ModuleType:
 
 
 def _opened(name: str, hear: Callable[[Samples], None], gone: Callable[[], None]) -> Any:
-    """A stream of that device; `hear` and `gone` are called on a thread of PortAudio's."""
-    sounddevice = library()
+    """Return a running stream of that device.
+
+    `hear` and `gone` are called on a thread of PortAudio's. Raises LiveflightError."""
+    sounddevice = load_sounddevice()
     wanted = None if name == "default" else name
 
     def take(block: np.ndarray, frames: int, time: object, status: object) -> None:
@@ -151,21 +158,21 @@ def _opened(name: str, hear: Callable[[Samples], None], gone: Callable[[], None]
     except (ValueError, sounddevice.PortAudioError) as error:
         raise LiveflightError(
             f"sound device {name!r} cannot be opened ({str(error).splitlines()[0]}); "
-            f"there is {', '.join(hearing(sounddevice)) or 'none that hears'}"
+            f"there is {', '.join(input_device_names(sounddevice)) or 'no input device'}"
         ) from error
     return stream
 
 
 def _serve(name: str, out: IO[bytes], ends: Callable[[], None]) -> None:
-    """Until standard input is closed. `ends` may be called by any thread before."""
-    heard: Queue[Samples] = Queue(_BLOCKS)
+    """Record until standard input is closed. `ends` may be called before, by any thread."""
+    heard: Queue[Samples] = Queue(_MAX_BLOCKS)
 
     def hear(samples: Samples) -> None:
-        with suppress(Full):  # nobody takes it: the show is held
+        with suppress(Full):  # the show takes nothing while it is suspended
             heard.put_nowait(samples)
 
     def say() -> None:
-        with suppress(OSError):  # nobody listens any more
+        with suppress(OSError):  # the show has closed the pipe
             while True:
                 out.write(heard.get().tobytes())
                 out.flush()
@@ -175,8 +182,8 @@ def _serve(name: str, out: IO[bytes], ends: Callable[[], None]) -> None:
         out.write(json.dumps(answer).encode() + b"\n")
         out.flush()
 
-    # A driver may hang, and whoever asked may end meanwhile.
-    patience = threading.Timer(_PATIENCE, ends)
+    # A driver may hang, and the show may end meanwhile.
+    patience = threading.Timer(_OPEN_TIMEOUT_S, ends)
     patience.daemon = True
     patience.start()
     try:
@@ -194,7 +201,7 @@ def _serve(name: str, out: IO[bytes], ends: Callable[[], None]) -> None:
 
 
 def _end() -> None:
-    """At once: as PortAudio's threads are taken down, it may hang or abort the process."""
+    """End the process at once: PortAudio may hang or abort it while its threads are ended."""
     os._exit(0)
 
 

@@ -1,6 +1,4 @@
-"""The sound of this instant, as meters: level, bands and onsets, from a microphone, a line or a
-file.
-"""
+"""Measure sound as meters (level, bands, onsets), from a microphone, a line input or a file."""
 
 from __future__ import annotations
 
@@ -19,8 +17,8 @@ from liveflight.core.spectrum import AudioFeatures, Samples, Spectrum
 from liveflight.media.audio_file import AudioFile
 from liveflight.system.worker import Worker
 
-_GRACE = 1.0
-"""Seconds that `close` waits for what is being heard."""
+_CLOSE_TIMEOUT_S = 1.0
+"""Seconds that `close` waits for a running analysis."""
 
 _METERS = tuple((field.name, f"sound.{field.name}") for field in fields(AudioFeatures))
 
@@ -28,43 +26,45 @@ _SUFFIXES = {".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aif", "
              ".mp4", ".mkv", ".mov", ".webm"}  # fmt: skip
 
 
-class Source(Protocol):
-    """Where samples come from. One call at a time."""
+class SampleSource(Protocol):
+    """Deliver samples; one call at a time."""
 
     rate: int
-    """Samples per second, from `open` on; may change while it is lost and found again."""
+    """Samples per second, from `open` on; it may change when a lost device returns."""
 
     def open(self) -> None:
-        """Raises LiveflightError where it cannot."""
+        """Begin. Raises LiveflightError where it cannot."""
         ...
 
     def read(self, now: float) -> Samples:
-        """What has sounded since the last call, `now` in the loop's seconds."""
+        """Return the samples since the last call; `now` in seconds of the loop's clock."""
         ...
 
-    def lines(self) -> list[str]: ...
+    def status_lines(self) -> list[str]:
+        """Return trouble for the HUD; mostly nothing."""
+        ...
 
     def close(self) -> None:
-        """May be called twice, and without `open`."""
+        """Stop. May be called twice, and without `open`."""
         ...
 
 
 def is_file(name: str) -> bool:
-    """Whether `name` means a file, rather than a device."""
+    """Return whether `name` means a file, rather than a device."""
     path = Path(name)
     return path.suffix.lower() in _SUFFIXES or os.path.isfile(path)
 
 
 class SoundInput:
-    """Puts the meters `sound.*`, each where it has changed, once per frame. `name`: a file, part of
-    a device's name, or `default`.
+    """Put each meter of `sound.*` that has changed, once per frame.
 
-    In the `background`, what sounded until a frame began is heard while that frame is shown, and
-    put before the next; else within the frame itself."""
+    `name`: a file, part of a device's name, or `default`. In the `background`, what sounded until a
+    frame began is analysed while that frame is shown, and put before the next one; otherwise within
+    the frame itself."""
 
     def __init__(self, name: str, background: bool = False, once: bool = True) -> None:
-        """`once`: whether a file ends in silence, instead of beginning again."""
-        self._source: Source = (
+        """Choose the source by its name. `once`: a file ends in silence instead of looping."""
+        self._source: SampleSource = (
             AudioFile(Path(name), loop=not once, live=background) if is_file(name) else Device(name)
         )
         self._background = background
@@ -80,39 +80,41 @@ class SoundInput:
         self._begin()
 
     def poll(self, now: float) -> None:
+        """Put the meters that have changed; an onset lasts one frame."""
         self._now = now
         if not self._background:
-            self._work.submit(partial(self._hear, now))
+            self._work.submit(partial(self._analyse, now))
         if self._work.busy and self._work.wait():
             self._heard = self._work.result()
         else:
             self._heard = replace(self._heard, onset=0.0)
-        self._show()
+        self._put_changed()
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        """Take the gain; in the background, begin the analysis for the next frame."""
         self._gain = None if values["sound.auto"] else float(values["sound.gain"])
         if self._background and not self._work.busy:
-            self._work.submit(partial(self._hear, self._now))
+            self._work.submit(partial(self._analyse, self._now))
 
-    def lines(self) -> list[str]:
-        return self._source.lines()
+    def status_lines(self) -> list[str]:
+        return self._source.status_lines()
 
     def close(self) -> None:
-        self._work.close(_GRACE)
+        self._work.close(_CLOSE_TIMEOUT_S)
         self._source.close()
 
     def _begin(self) -> None:
         self._rate = self._source.rate
         self._spectrum = Spectrum(self._rate)
 
-    def _hear(self, now: float) -> AudioFeatures:
+    def _analyse(self, now: float) -> AudioFeatures:
         samples = self._source.read(now)
         if self._source.rate != self._rate:
             self._begin()
         self._spectrum.hear(samples)
         return self._spectrum.heard(self._gain)
 
-    def _show(self) -> None:
+    def _put_changed(self) -> None:
         meters = {
             key: round(CONTROLS[key].sensed(getattr(self._heard, name)), 4) for name, key in _METERS
         }

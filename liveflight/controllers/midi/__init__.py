@@ -1,1 +1,1 @@
-"""Take MIDI from every port: bound knobs, MIDI clock, learning."""
+"""Receive MIDI from every port: bound knobs, MIDI clock, MIDI learn."""

@@ -1,4 +1,4 @@
-"""Which knob moves which control: bindings, kept by the port's name in one TOML file."""
+"""Bind MIDI knobs to controls, by their port's name, and keep the bindings in one TOML file."""
 
 from __future__ import annotations
 
@@ -16,35 +16,40 @@ from liveflight.storage import library
 from liveflight.system import folders
 
 Sort = Literal["cc", "cc14", "note", "pitch"]
-"""A controller of 7 bits; one of 14 bits, number n (0..31) with its low byte at n + 32; a key or
-pad; the pitch wheel."""
+"""Kind of MIDI message.
+
+`cc`: a controller of 7 bits. `cc14`: one of 14 bits, number n (0..31), its low byte at
+n + 32. `note`: a key or pad. `pitch`: the pitch wheel."""
 
 Turn = Literal["absolute", "offset", "twos", "sign"]
-"""What a controller's value says. `absolute`: where it stands. Endless encoders say how far they
-were turned, in one of three ways: `offset`: 64 is none, 65 one up, 63 one down; `twos`: two's
-complement of 7 bits, 1 up, 127 down; `sign`: the 64 is the sign, 1 up, 65 down."""
+"""Meaning of a controller's value.
+
+`absolute`: its position. The others are for endless encoders, which send how far they were turned:
+`offset`: 64 is none, 65 one up, 63 one down; `twos`: two's complement of 7 bits, 1 up, 127 down;
+`sign`: bit 64 is the sign, 1 up, 65 down."""
 
 Takeover = Literal["pickup", "jump"]
-"""What a knob does whose control stands elsewhere: nothing until it comes past there, or it takes
-the control along at once."""
+"""Behaviour of a knob whose control stands elsewhere.
+
+`pickup`: it does nothing until it passes the control's value. `jump`: it sets it at once."""
 
 _SORTS, _TURNS, _TAKEOVERS = get_args(Sort), get_args(Turn), get_args(Takeover)
 _VERSION = 1
-MOST = 99
-"""So many fit into a file."""
+MAX_BINDINGS = 99
+"""Bindings of one file."""
 _FIELDS = ("port", "sort", "channel", "number", "control", "turn", "takeover", "value")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One knob, fader, key or pad."""
+    """Identify one knob, fader, key or pad."""
 
     port: str
     sort: Sort
     channel: int
     """1 to 16."""
     number: int
-    """0 to 127; of the pitch wheel 0."""
+    """0 to 127; 0 for the pitch wheel."""
 
     def __str__(self) -> str:
         number = "" if self.sort == "pitch" else f" {self.number}"
@@ -53,16 +58,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
+    """Bind a source to a control."""
+
     source: Source
     control: str
     turn: Turn = "absolute"
     takeover: Takeover = "pickup"
     value: str = ""
-    """Of a text control: what it is set to."""
+    """The text that a text control is set to; else empty."""
 
 
 class MidiMap:
-    """All bindings, one per source."""
+    """Hold all bindings, one per source."""
 
     def __init__(self, bindings: Iterable[Binding] = ()) -> None:
         self._of = {binding.source: binding for binding in bindings}
@@ -71,12 +78,14 @@ class MidiMap:
         return iter(self._of.values())
 
     def find(self, source: Source) -> Binding | None:
+        """Return the source's binding, or None."""
         return self._of.get(source)
 
     def bind(self, binding: Binding) -> None:
-        """In place of what its source was bound to; a 14-bit controller takes both its numbers.
+        """Add a binding in place of the source's old one.
 
-        Raises LiveflightError where MOST are bound already."""
+        A 14-bit controller takes both its numbers. Raises LiveflightError where MAX_BINDINGS are
+        bound already."""
         source = binding.source
         self._of.pop(source, None)
         if source.sort == "cc14":
@@ -85,26 +94,28 @@ class MidiMap:
         if source.sort == "cc":
             for number in (source.number, source.number - 32):
                 self._of.pop(Source(source.port, "cc14", source.channel, number), None)
-        if len(self._of) == MOST:
+        if len(self._of) == MAX_BINDINGS:
             raise LiveflightError(
-                f"MIDI: {MOST} knobs are bound, and no more can be: have a control forget its own"
+                f"MIDI: {MAX_BINDINGS} knobs are bound, the most allowed: "
+                "arm a control and fire midi.forget"
             )
         self._of[source] = binding
 
     def forget(self, control: str) -> int:
-        """Unbinds everything from `control`; how much that was."""
-        gone = [source for source, binding in self._of.items() if binding.control == control]
-        for source in gone:
+        """Unbind everything from the control of that key. Return how many bindings that were."""
+        bound = [source for source, binding in self._of.items() if binding.control == control]
+        for source in bound:
             del self._of[source]
-        return len(gone)
+        return len(bound)
 
 
 def default_path() -> Path:
+    """Return the user's bindings file."""
     return folders.config() / "midi.toml"
 
 
 def read(path: Path) -> MidiMap:
-    """The bindings of a file; none where there is no such file.
+    """Return the bindings of a file; none if there is no such file.
 
     Raises LiveflightError naming the file, the field and what is allowed."""
     with library.reading("MIDI bindings", path):
@@ -115,7 +126,7 @@ def read(path: Path) -> MidiMap:
 
 
 def write(text: str, path: Path) -> None:
-    """What `dump` made, whole or not at all. Raises LiveflightError where it cannot be written."""
+    """Write the text that `dump` made, atomically. Raises LiveflightError where it cannot."""
     try:
         library.write(text, path)
     except OSError as error:
@@ -125,7 +136,7 @@ def write(text: str, path: Path) -> None:
 
 
 def dump(bindings: MidiMap) -> str:
-    """The bindings as TOML text."""
+    """Return the bindings as TOML text."""
     document = tomlkit.document()
     document["version"] = _VERSION
     rows = tomlkit.aot()
@@ -146,11 +157,11 @@ def dump(bindings: MidiMap) -> str:
 
 
 def parse(data: Mapping[str, Any]) -> MidiMap:
-    """Bindings from parsed TOML. Raises LiveflightError naming the field."""
+    """Return the bindings in parsed TOML. Raises LiveflightError naming the field."""
     library.check_head(data, _VERSION, ("version", "binding"))
     rows = data.get("binding", [])
-    if not isinstance(rows, list) or len(rows) > MOST:
-        raise LiveflightError(f"binding: allowed are up to {MOST} tables, [[binding]]")
+    if not isinstance(rows, list) or len(rows) > MAX_BINDINGS:
+        raise LiveflightError(f"binding: allowed are up to {MAX_BINDINGS} tables, [[binding]]")
     bindings = MidiMap()
     for row in rows:
         bindings.bind(_binding(row))
@@ -168,8 +179,8 @@ def _binding(row: object) -> Binding:
     source = Source(
         _line(row, "port"),
         sort,
-        _whole(row, "channel", 1, 16),
-        _whole(row, "number", 0, {"cc14": 31, "pitch": 0}.get(sort, 127)),
+        _integer(row, "channel", 1, 16),
+        _integer(row, "number", 0, {"cc14": 31, "pitch": 0}.get(sort, 127)),
     )
     turn: Turn = _choice(row, "turn", _TURNS, "absolute")
     takeover: Takeover = _choice(row, "takeover", _TAKEOVERS, "pickup")
@@ -195,11 +206,13 @@ def _choice(row: Mapping[str, Any], key: str, allowed: tuple[Any, ...], default:
 def _line(row: Mapping[str, Any], key: str) -> str:
     value = row.get(key)
     if not isinstance(value, str) or not 0 < len(value) <= 200 or not value.isprintable():
-        raise LiveflightError(f"{key} = {str(value)[:60]!r}: allowed is a line of 1 to 200 letters")
+        raise LiveflightError(
+            f"{key} = {str(value)[:60]!r}: allowed is a line of 1 to 200 characters"
+        )
     return value
 
 
-def _whole(row: Mapping[str, Any], key: str, low: int, high: int) -> int:
+def _integer(row: Mapping[str, Any], key: str, low: int, high: int) -> int:
     value = row.get(key, low)
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise LiveflightError(f"{key} = {str(value)[:60]!r}: allowed is {low} to {high}")

@@ -1,8 +1,9 @@
-"""MIDI in: every port, or those whose name holds a word, picked up as they come and go. Bound knobs
-move controls, a program change recalls the preset of that slot, a clock leads the beat, and any
-control learns its knob: arm it by `midi.learn`, move the knob.
+"""Receive MIDI from every port, or from those whose name contains a word, as they come and go.
 
-mido reads the bytes; `midi_ports` has the ports, in a process that `midi_process` starts.
+Bound knobs move controls. A program change recalls the preset of that slot. A MIDI clock leads the
+beat. Any control learns its knob: arm it with `midi.learn`, then move the knob.
+
+mido parses the bytes; `ports` opens the ports, in the child process of `subprocess_ports`.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from liveflight.core.mailbox import Beat, Mailbox, Message, Set, Trigger
 
 log = logging.getLogger(__name__)
 
-RESCAN = 2.0
-"""Seconds between two looks at which ports there are."""
+RESCAN_INTERVAL_S = 2.0
+"""Seconds between two scans for ports."""
 
 
 class MidiInput:
+    """Receive MIDI. A `controllers.controller.Controller`."""
+
     def __init__(
         self,
         wanted: str = "",
@@ -42,8 +45,10 @@ class MidiInput:
         ports: Callable[[], Ports] = SubprocessPorts,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`wanted`: a word in the names of the ports to listen to; empty: all. `bindings`: the file
-        that keeps them, by default the user's. `clock`: that of the frame loop."""
+        """Take the settings; nothing is opened yet.
+
+        `wanted`: a word in the names of the ports to listen to; empty for all. `bindings`: the file
+        of bindings, by default the user's. `clock`: the frame loop's, in seconds."""
         self._wanted = wanted.lower()
         self._path = bindings or midi_map.default_path()
         self._make_ports, self._clock = ports, clock
@@ -55,7 +60,7 @@ class MidiInput:
         self._unsaved = False
         self._thread: threading.Thread | None = None
         self.ports_open: set[str] = set()
-        """Names of the ports that are listened to."""
+        """Names of the open ports."""
         self._troubles: Counter[str] = Counter()
 
     @property
@@ -63,12 +68,13 @@ class MidiInput:
         return self._thread is not None
 
     def open(self, mailbox: Mailbox) -> None:
-        """Starts to look for ports. Raises LiveflightError where there is no MIDI here, or the
-        bindings cannot be read."""
+        """Start to scan for ports.
+
+        Raises LiveflightError where there is no MIDI, or the bindings cannot be read."""
         self._mailbox = mailbox
-        self._knobs = SoftTakeover(midi_map.read(self._path))
+        self._takeover = SoftTakeover(midi_map.read(self._path))
         try:
-            import mido  # a quarter of a second, which the first note has not
+            import mido  # takes a quarter of a second, too long for the first note
         except ImportError:
             raise LiveflightError(MISSING) from None
         self._parse = mido.parse_all
@@ -76,21 +82,22 @@ class MidiInput:
         thread = threading.Thread(target=self._watch, name="midi", daemon=True)
         try:
             thread.start()
-        except BaseException:  # no more threads: its process is not to be left behind
+        except BaseException:  # the system has no thread left: end the child process
             self._ports.close_all()
             raise
         self._thread = thread
 
     def poll(self, now: float) -> None:
-        """Says where a running MIDI clock is."""
+        """Put the position of a running MIDI clock."""
         with self._lock:
-            place = self._beat.at(now)
-        if place:
-            self._mailbox.put(Beat(*place, origin="MIDI clock"))
+            position = self._beat.at(now)
+        if position:
+            self._mailbox.put(Beat(*position, origin="MIDI clock"))
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        """Update soft takeover; arm or clear a control where the frame's messages say so."""
         with self._lock:
-            self._knobs.told(values, heard)
+            self._takeover.update(values, heard)
             for message in heard:
                 match message:
                     case Set("midi.learn", key):
@@ -98,16 +105,17 @@ class MidiInput:
                     case Trigger("midi.forget"):
                         self._forget()
 
-    def lines(self) -> list[str]:
-        """What is armed, and which knob has to be picked up."""
+    def status_lines(self) -> list[str]:
+        """Return which control is armed, and which knob has to pick up its control."""
         with self._lock:
             said = []
             if self._learner:
                 armed = self._learner.control.key
                 said.append(f"MIDI learn: move a knob for {armed} (an endless one both ways)")
-            return [*said, *filter(None, [self._knobs.waiting])]
+            return [*said, *filter(None, [self._takeover.waiting])]
 
     def close(self) -> None:
+        """Close the ports; save what was learned. May be called twice, and without `open`."""
         self._closed = True
         self._wake.set()
         if self._thread:
@@ -121,29 +129,29 @@ class MidiInput:
                 self.rescan()
             except Exception as error:
                 self._trouble(f"MIDI ports cannot be listed: {error!r}")
-            self._wake.wait(RESCAN)
+            self._wake.wait(RESCAN_INTERVAL_S)
             self._wake.clear()
             self._save()
-        self._save()  # what was learned while the last was written
+        self._save()  # what was learned during the last write
 
     def rescan(self) -> None:
-        """Opens what has come, lets go of what is gone; one line of log for each."""
+        """Open new ports and close those that are gone; log one line for each."""
         with self._scanning:
-            there = self._there()
-            gone = sorted(self.ports_open - there)
+            present = self._wanted_ports()
+            gone = sorted(self.ports_open - present)
             for name in gone:
                 self._ports.close(name)
                 self.ports_open.discard(name)
                 with self._lock:
-                    self._knobs.unplugged(name)
+                    self._takeover.unplugged(name)
                 log.warning("MIDI port %s is gone", name)
-            for name in sorted((self._there() if gone else there) - self.ports_open):
-                self._plug(name)
+            for name in sorted((self._wanted_ports() if gone else present) - self.ports_open):
+                self._open_port(name)
 
-    def _there(self) -> set[str]:
+    def _wanted_ports(self) -> set[str]:
         return {name for name in self._ports.names() if self._wanted in name.lower()}
 
-    def _plug(self, name: str) -> None:
+    def _open_port(self, name: str) -> None:
         try:
             self._ports.open(name, partial(self.hear, name))
         except OSError as error:
@@ -153,17 +161,17 @@ class MidiInput:
             log.warning("MIDI port %s is open", name)
 
     def hear(self, port: str, data: Sequence[int]) -> None:
-        """Bytes from that port: a message, or, as busy drivers hand them on, several at once."""
+        """Handle bytes from a port: one message, or several at once from a busy driver."""
         now = self._clock()
         try:
             messages = self._parse(data)
             with self._lock:
                 for message in messages:
-                    self._hear(port, message, now)
-        except Exception as error:  # raised on, it would end the thread that hears all ports
-            self._trouble(f"MIDI port {port} sends nonsense: {error}")
+                    self._handle(port, message, now)
+        except Exception as error:  # escaping, it would end the thread that reads all ports
+            self._trouble(f"MIDI port {port} sends what is not MIDI: {error}")
 
-    def _hear(self, port: str, message: Any, now: float) -> None:
+    def _handle(self, port: str, message: Any, now: float) -> None:
         match message.type:
             case "clock":
                 self._beat.tick(now)
@@ -172,38 +180,40 @@ class MidiInput:
             case "stop":
                 self._beat.stop()
             case "continue":
-                self._beat.go_on()
+                self._beat.resume()
             case "songpos":
                 self._beat.locate(message.pos)
             case "program_change":
                 self._mailbox.put(Set("show.preset", str(message.program + 1), f"midi:{port}"))
             case _:
-                if moved := _moved(port, message):
-                    self._turn(*moved, now)
+                if moved := _knob_move(port, message):
+                    self._move(*moved, now)
 
-    def _turn(self, source: Source, value: int, now: float) -> None:
+    def _move(self, source: Source, value: int, now: float) -> None:
         learner = self._learner
-        if learner and (binding := learner.hear(self._lasting(source), value, now)):
-            self._learnt(binding)
-        elif message := self._knobs.turn(source, value):
+        if learner and (binding := learner.hear(self._lasting_source(source), value, now)):
+            self._finish_learning(binding)
+        elif message := self._takeover.move(source, value):
             self._mailbox.put(message)
 
-    def _lasting(self, source: Source) -> Source:
-        """By the name that its box has at the next plug: one that stands in for a box that is gone
-        was plugged in while that one's old port was still there."""
-        first = self._knobs.meant(source.port)
+    def _lasting_source(self, source: Source) -> Source:
+        """Return the source under the name that its device will have at the next start.
+
+        A device that stands in for one that is gone is that very device, plugged in again while its
+        old port still existed."""
+        first = self._takeover.bound_port(source.port)
         return source if first in self.ports_open else replace(source, port=first)
 
-    def _learnt(self, binding: Binding) -> None:
+    def _finish_learning(self, binding: Binding) -> None:
         self._learner = None
         self._mailbox.put(Set("midi.learn", ""))
         try:
-            self._knobs.bind(binding)
+            self._takeover.bind(binding)
         except LiveflightError as error:
             self._trouble(str(error))
         else:
             log.warning("MIDI: %s moves %s from now on", binding.source, binding.control)
-            self._changed()
+            self._save_soon()
 
     def _arm(self, key: str, values: Mapping[str, Value]) -> None:
         if not key:
@@ -212,24 +222,26 @@ class MidiInput:
         try:
             control = find(key)
             if not control.movable:
-                raise LiveflightError(f"{key} cannot be set: there is nothing to learn")
+                raise LiveflightError(f"{key} cannot be set, so no knob can move it")
             value = str(values.get(key, "")) if control.kind == "text" else ""
             if control.kind == "text" and not value:
-                raise LiveflightError(f"{key} is empty: set it to what the knob shall set it to")
+                raise LiveflightError(
+                    f"{key} is empty: first set it to the text that the knob should send"
+                )
             self._learner = Learner(control, value)
         except LiveflightError as error:
             self._trouble(f"MIDI learn: {error}")
 
     def _forget(self) -> None:
         if self._learner:
-            count = self._knobs.bindings.forget(self._learner.control.key)
+            count = self._takeover.bindings.forget(self._learner.control.key)
             log.warning("MIDI: %s forgets %d knobs", self._learner.control.key, count)
             self._learner = None
             self._mailbox.put(Set("midi.learn", ""))
-            self._changed()
+            self._save_soon()
 
-    def _changed(self) -> None:
-        """Has the bindings saved, by the thread that may wait for a disk."""
+    def _save_soon(self) -> None:
+        """Have the bindings saved by the scanning thread, which may wait for the disk."""
         self._unsaved = True
         self._wake.set()
 
@@ -238,7 +250,7 @@ class MidiInput:
             if not self._unsaved:
                 return
             self._unsaved = False
-            bindings = MidiMap(self._knobs.bindings)
+            bindings = MidiMap(self._takeover.bindings)
         text = midi_map.dump(bindings)  # takes longer than a frame may wait for the lock
         try:
             midi_map.write(text, self._path)
@@ -252,15 +264,15 @@ class MidiInput:
 
 
 _SORTS: Mapping[str, tuple[Sort, str, str]] = {
-    # mido's type: ours, and what its number and value are called there
+    # mido's message type: ours, then mido's names of its number and value
     "control_change": ("cc", "control", "value"),
     "note_on": ("note", "note", "velocity"),
     "note_off": ("note", "note", ""),
 }
 
 
-def _moved(port: str, message: object) -> tuple[Source, int] | None:
-    """What moved, and to where; None for messages that are no knob's."""
+def _knob_move(port: str, message: object) -> tuple[Source, int] | None:
+    """Return the knob that moved and its value; None for messages of another kind."""
     given = vars(message)
     if given["type"] == "pitchwheel":
         return Source(port, "pitch", given["channel"] + 1, 0), given["pitch"] + 8192

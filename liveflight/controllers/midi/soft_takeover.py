@@ -1,4 +1,4 @@
-"""What a turn of a bound knob means: which control goes where."""
+"""Turn the moves of bound knobs into messages, with soft takeover."""
 
 from __future__ import annotations
 
@@ -7,62 +7,71 @@ from dataclasses import replace
 
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
 from liveflight.controllers.midi.learn import steps
-from liveflight.controllers.midi.ports import namesake
+from liveflight.controllers.midi.ports import first_of_equals
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS
 from liveflight.core.mailbox import Message, Nudge, Set, Trigger
 
-_STEP = 1 / 128
-"""Fader way of one step of an encoder: its slow turn goes as finely as a knob of 7 bits."""
-_NEAR = 0.02
-"""Fader way within which a knob counts as standing where its control does."""
+_ENCODER_STEP = 1 / 128
+"""Fader travel of one step of an encoder: as fine as a knob of 7 bits."""
+_PICKUP_TOLERANCE = 0.02
+"""Fader travel within which a knob counts as having reached its control."""
 _LARGEST = {"cc": 127, "note": 127, "cc14": 16383, "pitch": 16383}
 
 
 class SoftTakeover:
+    """Let a knob move its control only once it has passed the control's value."""
+
     def __init__(self, bindings: MidiMap) -> None:
+        """Take the bindings, which `bind` changes in place."""
         self.bindings = bindings
         self.waiting = ""
-        """Which knob has yet to be brought to where its control stands, for the performer."""
+        """For the performer: which knob has to be moved to its control's value, or empty."""
         self._values: Mapping[str, Value] = {}
-        self._stood: dict[Source, float] = {}
-        self._holding: set[Source] = set()
-        """Knobs that have their control: nobody else has moved it since they did."""
-        self._high: dict[Source, int] = {}
+        self._positions: dict[Source, float] = {}
+        self._picked_up: set[Source] = set()
+        """Knobs that have picked up their control, which no one else has moved since."""
+        self._high_bytes: dict[Source, int] = {}
 
     def value(self, key: str) -> Value:
-        """Where a control stands, as far as that is known."""
+        """Return a control's last known value, or its default."""
         return self._values.get(key, CONTROLS[key].default)
 
     def bind(self, binding: Binding) -> None:
-        """A knob that has just been bound has its control from here on."""
+        """Add a binding; its knob counts as picked up."""
         self.bindings.bind(binding)
-        self._holding.add(binding.source)
+        self._picked_up.add(binding.source)
 
-    def told(self, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        """Where every control stands after a frame, and what was said in it: a knob loses a control
-        that another has moved."""
+    def update(self, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        """Take the values after a frame, and its messages.
+
+        A knob loses a control that someone else has moved."""
         own = {(m.key, m.origin) for m in heard if isinstance(m, Set | Nudge)}
         for binding in self.bindings:
             key, source = binding.control, binding.source
             moved = values.get(key) != self._values.get(key, values.get(key))
             if moved and (key, origin(source)) not in own:
-                self._holding.discard(source)
+                self._picked_up.discard(source)
         self._values = values
 
     def unplugged(self, port: str) -> None:
-        """Its knobs may stand elsewhere when it is back: they have to pick up."""
-        gone = (port, self.meant(port))
+        """Make the port's knobs pick up again: they may have been moved in between."""
+        gone = (port, self.bound_port(port))
         self.waiting = ""
-        self._holding = {source for source in self._holding if source.port not in gone}
-        self._stood = {source: at for source, at in self._stood.items() if source.port not in gone}
-        self._high = {source: at for source, at in self._high.items() if source.port not in gone}
+        self._picked_up = {source for source in self._picked_up if source.port not in gone}
+        self._positions = {
+            source: at for source, at in self._positions.items() if source.port not in gone
+        }
+        self._high_bytes = {
+            source: at for source, at in self._high_bytes.items() if source.port not in gone
+        }
 
-    def turn(self, source: Source, value: int) -> Message | None:
-        """The message for the mailbox; None where the knob is bound to nothing, waits to be picked
-        up, or is a button let go."""
-        source, value = self._joined(replace(source, port=self.meant(source.port)), value)
+    def move(self, source: Source, value: int) -> Message | None:
+        """Return the message for the mailbox.
+
+        None if the knob is not bound, has to pick up first, or is a released button."""
+        source, value = self._joined(replace(source, port=self.bound_port(source.port)), value)
         binding = self.bindings.find(source)
         if binding is None:
             return None
@@ -73,30 +82,33 @@ class SoftTakeover:
             return _stepped(control, steps(binding.turn, value), origin(source))
         return self._moved(binding, control, value / _LARGEST[source.sort])
 
-    def meant(self, port: str) -> str:
-        """A box's twin, or one that was plugged in again while its old port was still there, stands
-        in for it as long as nothing is bound to itself."""
+    def bound_port(self, port: str) -> str:
+        """Return the port whose bindings apply to `port`.
+
+        A second device of the same name, or one plugged in again while its old port still existed,
+        uses the first one's bindings as long as it has none of its own."""
         bound = any(binding.source.port == port for binding in self.bindings)
-        return port if bound else namesake(port)
+        return port if bound else first_of_equals(port)
 
     def _joined(self, source: Source, value: int) -> tuple[Source, int]:
-        """Both halves of a 14-bit controller as one; everything else as it is."""
+        """Return both halves of a bound 14-bit controller as one; everything else unchanged."""
         if source.sort != "cc" or source.number >= 64:
             return source, value
         whole = Source(source.port, "cc14", source.channel, source.number % 32)
         if self.bindings.find(whole) is None:
             return source, value
         if source.number < 32:
-            self._high[whole] = value
+            self._high_bytes[whole] = value
             return whole, value << 7
-        return whole, self._high.get(whole, 0) << 7 | value
+        return whole, self._high_bytes.get(whole, 0) << 7 | value
 
     def _pressed(self, binding: Binding, control: Control, value: int) -> Message | None:
-        """A key or pad, or a button that sends a controller: only going down counts, except that
-        a number follows how hard the key was struck."""
+        """Return the message of a key, pad or button going down; None for its release.
+
+        A number follows how hard the key was struck."""
         source = binding.source
         unit = value / _LARGEST[source.sort]
-        before, self._stood[source] = self._stood.get(source, 0.0), unit
+        before, self._positions[source] = self._positions.get(source, 0.0), unit
         if not value or (source.sort != "note" and not before < 0.5 <= unit):
             return None
         said = origin(source)
@@ -111,24 +123,25 @@ class SoftTakeover:
 
     def _moved(self, binding: Binding, control: Control, unit: float) -> Message | None:
         source = binding.source
-        before, self._stood[source] = self._stood.get(source, unit), unit
-        if binding.takeover == "pickup" and source not in self._holding:
+        before, self._positions[source] = self._positions.get(source, unit), unit
+        if binding.takeover == "pickup" and source not in self._picked_up:
             place = control.to_unit(self.value(control.key))
-            if not min(before, unit) - _NEAR <= place <= max(before, unit) + _NEAR:
+            low, high = min(before, unit) - _PICKUP_TOLERANCE, max(before, unit) + _PICKUP_TOLERANCE
+            if not low <= place <= high:
                 way = "up" if place > unit else "down"
                 self.waiting = f"{control.key} is at {place:.0%}, its knob at {unit:.0%}: {way}"
                 return None
         self.waiting = ""
-        self._holding.add(source)
+        self._picked_up.add(source)
         return Set(control.key, control.from_unit(unit), origin(source))
 
 
 def origin(source: Source) -> str:
-    """Who says what the source sends."""
+    """Return the origin of the source's messages, such as `midi:Box`."""
     return f"midi:{source.port}"
 
 
 def _stepped(control: Control, count: int, said: str) -> Message | None:
     if not count:
         return None
-    return Nudge(control.key, count * _STEP if control.kind == "float" else count, said)
+    return Nudge(control.key, count * _ENCODER_STEP if control.kind == "float" else count, said)

@@ -1,10 +1,12 @@
-"""MIDI ports from a process of their own: RtMidi keeps all of Python waiting while it opens a port,
-under JACK for several frames, and what a driver does to its process ends no show.
+"""Open MIDI ports in a child process.
+
+RtMidi holds Python's lock while it opens a port, for several frames under JACK, and a driver may
+crash its process. Neither may happen to the show.
 
     python -m liveflight.controllers.midi.subprocess_ports
 
-Lines of JSON: `[what, port]` asks, `{"answer": ...}` or `{"error": ...}` answers, and
-`{"heard": [port, bytes]}` comes whenever something is played.
+The two exchange lines of JSON: `[what, port]` is a request, `{"answer": ...}` or `{"error": ...}`
+its reply, and `{"heard": [port, bytes]}` comes whenever a port sends.
 """
 
 from __future__ import annotations
@@ -20,28 +22,32 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TextIO
 
-from liveflight.controllers.midi.ports import AudioFeatures, Ports, system_ports
+from liveflight.controllers.midi.ports import MidiListener, Ports, system_ports
 from liveflight.core.contracts import LiveflightError
 from liveflight.system import child_process
 
-_PATIENCE = 10.0
-"""Seconds that an answer may take: a driver may wait for a device."""
-_GRACE = 2.0
+_REPLY_TIMEOUT_S = 10.0
+"""Seconds that a reply may take: a driver may wait for a device."""
+_CLOSE_TIMEOUT_S = 2.0
 """Seconds that the process has to close its ports."""
 
 Say = Callable[[dict[str, Any]], None]
 
 
 class SubprocessPorts:
-    """`midi_ports.Ports`. Once the process has ended, it has no ports; the next look at them
-    starts another."""
+    """Implement `ports.Ports` through the child process.
+
+    When that has ended there are no ports; the next `names` starts another."""
 
     def __init__(self) -> None:
-        """Raises LiveflightError where no library is installed, or the system has no MIDI."""
-        self._listeners: dict[str, AudioFeatures] = {}
+        """Start the process.
+
+        Raises LiveflightError where no library is installed, or the system has no MIDI."""
+        self._listeners: dict[str, MidiListener] = {}
         self._start()
 
     def names(self) -> list[str]:
+        """Return the present ports; none, once, after the process has ended."""
         if self._process.poll() is None:
             found: list[str] = self._ask("names")
             return found
@@ -49,7 +55,7 @@ class SubprocessPorts:
         self._start()
         return []
 
-    def open(self, name: str, heard: AudioFeatures) -> None:
+    def open(self, name: str, heard: MidiListener) -> None:
         self._listeners[name] = heard
         self._ask("open", name)
 
@@ -59,10 +65,11 @@ class SubprocessPorts:
             self._ask("close", name)
 
     def close_all(self) -> None:
+        """End the process. May be called twice."""
         self._listeners.clear()
-        child_process.end(self._process, _GRACE)
-        if self._thread.ident:  # else the system had none left
-            self._thread.join(_GRACE)
+        child_process.end(self._process, _CLOSE_TIMEOUT_S)
+        if self._thread.ident:  # unset if the system had no thread left
+            self._thread.join(_CLOSE_TIMEOUT_S)
 
     def _start(self) -> None:
         self._process = child_process.start(
@@ -87,9 +94,9 @@ class SubprocessPorts:
         return self._answer()
 
     def _answer(self) -> Any:
-        """Raises OSError where it is an error, or does not come."""
+        """Return the reply. Raises OSError where it is an error, or does not come."""
         try:
-            answer = self._answers.get(timeout=_PATIENCE)
+            answer = self._answers.get(timeout=_REPLY_TIMEOUT_S)
         except Empty:
             self._process.kill()
             answer = {"error": "MIDI does not answer"}
@@ -102,7 +109,7 @@ class SubprocessPorts:
             for line in lines:
                 try:
                     said = json.loads(line)
-                except ValueError:  # a library's own words, torn apart
+                except ValueError:  # output of a library, cut in pieces
                     continue
                 match said:
                     case {"heard": [str(name), list(data)]}:
@@ -110,7 +117,7 @@ class SubprocessPorts:
                             heard(data)
                     case answer:
                         answers.put(answer)
-        answers.put({"error": "MIDI's process has ended"})
+        answers.put({"error": "the MIDI process has ended"})
 
 
 def _serve(questions: TextIO, say: Say) -> None:
@@ -123,13 +130,13 @@ def _serve(questions: TextIO, say: Say) -> None:
     for line in questions:
         what, name = json.loads(line)
         try:
-            say({"answer": _done(ports, what, name, say)})
-        except Exception as error:  # RtMidi's own have no common parent
+            say({"answer": _handle(ports, what, name, say)})
+        except Exception as error:  # RtMidi's exceptions share no base class
             say({"error": str(error)})
     ports.close_all()
 
 
-def _done(ports: Ports, what: str, name: str, say: Say) -> list[str] | None:
+def _handle(ports: Ports, what: str, name: str, say: Say) -> list[str] | None:
     match what:
         case "names":
             return ports.names()
@@ -140,8 +147,8 @@ def _done(ports: Ports, what: str, name: str, say: Say) -> list[str] | None:
     return None
 
 
-def _sayer(out: TextIO) -> Say:
-    """Says one line at a time, from whichever thread."""
+def _writer(out: TextIO) -> Say:
+    """Return a function that writes one line at a time, from any thread."""
     lock = threading.Lock()
 
     def say(row: dict[str, Any]) -> None:
@@ -154,6 +161,6 @@ def _sayer(out: TextIO) -> Say:
 
 if __name__ == "__main__":
     with child_process.standard_output() as said, suppress(BrokenPipeError):
-        _serve(sys.stdin, _sayer(said))
-    # As libraries' threads are taken down, some abort the process.
+        _serve(sys.stdin, _writer(said))
+    # At once: some libraries abort the process while their threads are ended.
     os._exit(0)

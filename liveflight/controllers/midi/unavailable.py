@@ -1,4 +1,4 @@
-"""In the place of MIDI where it is not open: whoever wants to learn a knob is told what to do."""
+"""Stand in for MIDI while it is not open: explain what to do when a control is armed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from liveflight.core.mailbox import Mailbox, Message, Set
 
 log = logging.getLogger(__name__)
 
-NOT_WANTED = "MIDI learn: MIDI was not asked for; plug it in and start with --midi"
+NOT_WANTED = "MIDI learn: MIDI is off; plug the device in and start with --midi"
 FAILED = "MIDI learn: MIDI could not be opened; the log says why"
 
-SHOWN = 10.0
-"""Seconds that it stays on the HUD."""
+SHOWN_S = 10.0
+"""Seconds that the reason stays on the HUD."""
 
 
 class MidiUnavailable:
-    def __init__(self, said: str, there: Callable[[], bool] = lambda: False) -> None:
-        """`said`: why there is none; `there`: whether there is by now."""
-        self._said, self._there = said, there
+    """Answer `midi.learn` with an explanation. A `controllers.controller.Controller`."""
+
+    def __init__(self, reason: str, available: Callable[[], bool] = lambda: False) -> None:
+        """Take the reason that is shown, and a function that returns whether MIDI is open now."""
+        self._reason, self._available = reason, available
 
     def open(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -31,17 +33,19 @@ class MidiUnavailable:
         self._now = now
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        if self._there():
+        """Disarm a control that was armed, and show why."""
+        if self._available():
             return
         if any(isinstance(each, Set) and each.key == "midi.learn" and each.value for each in heard):
             self._mailbox.put(Set("midi.learn", ""))
             if self._until is None:
-                log.warning("%s", self._said)
-            self._until = now + SHOWN
+                log.warning("%s", self._reason)
+            self._until = now + SHOWN_S
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
+        """Return the reason for SHOWN_S seconds after a control was armed."""
         shown = self._until is not None and self._now < self._until
-        return [self._said] if shown else []
+        return [self._reason] if shown else []
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""

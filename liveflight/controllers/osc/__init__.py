@@ -1,1 +1,1 @@
-"""Take OSC over UDP and send it back to control surfaces."""
+"""Receive OSC over UDP, and send the controls' values back to surfaces."""

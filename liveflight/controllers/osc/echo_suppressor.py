@@ -1,8 +1,8 @@
-"""What one listener knows of the controls, and so what it has to be told.
+"""Track what one listener knows of the controls, to send it what it does not know.
 
 A value that the listener set itself is not echoed while its fader may still move: the echo of an
-earlier position would pull it back under the finger. Nor is a listener followed that says again,
-too late, what it was told.
+earlier position would pull the fader back under the finger. Echoes that the listener sends back are
+recognised, so that they move nothing here.
 """
 
 from __future__ import annotations
@@ -12,57 +12,63 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from liveflight.controllers.osc.codec import bundles, encode
-from liveflight.controllers.osc.values import answer
+from liveflight.controllers.osc.values import to_argument
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Message, Set, Trigger
 
-EVERY = 0.033
-"""Seconds between two tellings of one listener, at least."""
-HOLD = 0.2
-"""Seconds for which a change is not echoed to who made it."""
-LATE = 1.5
-"""Seconds after which what a listener says is no echo of what it was told."""
+UPDATE_INTERVAL_S = 0.033
+"""Least seconds between two updates of one listener."""
+HOLD_S = 0.2
+"""Seconds for which a change is not echoed to its sender."""
+MAX_ECHO_DELAY_S = 1.5
+"""Seconds after which a listener's message no longer counts as an echo."""
 SYNC = "show.sync"
 
-_LATELY = round(LATE / EVERY)
-"""How often a control is told within LATE."""
-_ALIKE = 1e-4
-"""Of a fader's way: what surfaces leave of a position."""
+_MAX_UPDATES = round(MAX_ECHO_DELAY_S / UPDATE_INTERVAL_S)
+"""Largest number of updates of one control within MAX_ECHO_DELAY_S."""
+_TOLERANCE = 1e-4
+"""Fader travel within which positions count as equal: surfaces round them."""
 
-TOLD: tuple[Control, ...] = tuple(
+FEEDBACK_CONTROLS: tuple[Control, ...] = tuple(
     sorted(
         (row for row in ROWS if row.remote and row.kind != "trigger" and row.key != "midi.learn"),
         key=lambda row: {"show.preset": 0, "pad.on": 2}.get(row.key, 1),
     )
 )
-"""What listeners hear of. The preset comes first: a liveflight that listens recalls it, and what
-follows is what has been moved since. The pad is switched on last, once its targets are there. Which
-control learns is left out: whoever listens has knobs of its own."""
+"""Controls that listeners are sent, in the order of a full update.
+
+The preset comes first: a liveflight that listens recalls it, and the rest is what has been moved
+since. The pad is switched on last, once its targets are set. `midi.learn` is left out: a listener
+has knobs of its own."""
 
 
-def place_of(origin: str) -> tuple[str, int]:
-    """Host and port of who spoke over a network, from a message's origin such as
-    `osc:127.0.0.1:5005`; of others, no host."""
+def origin_address(origin: str) -> tuple[str, int]:
+    """Return the host and port in a message's origin such as `osc:127.0.0.1:5005`.
+
+    `("", 0)` for origins that are not on a network."""
     host, _, port = origin.partition(":")[2].rpartition(":")
     return (host, int(port)) if host and port.isdecimal() else ("", 0)
 
 
 def dump(values: Mapping[str, Value]) -> list[bytes]:
-    """Where everything stands, in bundles."""
-    return bundles(told(row, values[row.key]) for row in TOLD if row.key in values)
+    """Return the values of all controls, in bundles."""
+    return bundles(
+        update_message(row, values[row.key]) for row in FEEDBACK_CONTROLS if row.key in values
+    )
 
 
-def told(row: Control, value: Value) -> bytes:
-    """The message that says where a control stands, as one would send it to set it so."""
-    return encode(row.address, answer(row, "plain", value))
+def update_message(row: Control, value: Value) -> bytes:
+    """Return the message that would set a control to `value`."""
+    return encode(row.address, to_argument(row, "plain", value))
 
 
-def wants_all(heard: Sequence[Message]) -> bool:
-    """Whether listeners are to be told everything: they were asked to, or the performer's preset
-    has changed much of it. A preset over OSC may be what a surface was told and says again: were
-    it told everything in turn, the two would never come to rest."""
+def needs_full_update(heard: Sequence[Message]) -> bool:
+    """Return whether the messages call for a full update of every listener.
+
+    `show.sync` asks for it, and a preset that the performer recalls changes much at once. A preset
+    over OSC may be the echo of a surface: answered by a full update, the two would never settle."""
     return any(
         (isinstance(message, Trigger) and message.key == SYNC)
         or (isinstance(message, Set) and message.key == "show.preset" and not _remote(message))
@@ -75,54 +81,61 @@ def _remote(message: Set) -> bool:
 
 
 class EchoSuppressor:
-    """Times in seconds of the frame loop's clock. `repeats` may be called by any thread."""
+    """Decide what one listener is sent, and recognise its echoes.
+
+    Times are seconds of the frame loop's clock. Any thread may call `is_echo`."""
 
     def __init__(self) -> None:
         self._known: dict[str, Value] = {}
         self._held: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._told: dict[str, deque[tuple[float, Value]]] = {}
-        """What was told of a control lately, and when."""
+        self._sent: dict[str, deque[tuple[float, Value]]] = {}
+        """Times and values of each control's latest updates."""
 
-    def heard(self, now: float, key: str, value: Value, own: bool) -> None:
-        """The control was set from where the listener is; `own`: surely by the listener, which so
-        knows this value."""
-        self._held[key] = now + HOLD
+    def note_received(self, now: float, key: str, value: Value, own: bool) -> None:
+        """Note that a control was set from the listener's host.
+
+        `own`: certainly by the listener, which therefore knows the value."""
+        self._held[key] = now + HOLD_S
         if own:
             self._known[key] = value
 
-    def told(self, key: str, value: Value, now: float) -> None:
+    def note_sent(self, key: str, value: Value, now: float) -> None:
+        """Note that the listener was sent a value."""
         self._known[key] = value
         with self._lock:
-            self._told.setdefault(key, deque(maxlen=_LATELY)).append((now, value))
+            self._sent.setdefault(key, deque(maxlen=_MAX_UPDATES)).append((now, value))
 
-    def repeats(self, now: float, message: Message) -> bool:
-        """Return whether a message from where the listener is says no more than it was told within
-        LATE. What has changed since then would swing back and forth, were it followed. Anything
-        else that is said of a control is a hand's, and so is what follows it."""
+    def is_echo(self, now: float, message: Message) -> bool:
+        """Return whether a message only repeats what the listener was sent within MAX_ECHO_DELAY_S.
+
+        Following it would swing what has changed since back and forth. Any other message for a
+        control comes from a hand, and so do the messages for it that follow."""
         if not isinstance(message, Set):
             return False
         with self._lock:
-            told = list(self._told.get(message.key, ()))
+            sent = list(self._sent.get(message.key, ()))
             row = CONTROLS[message.key]
-            alike = [
-                value for at, value in told if now - at <= LATE and _alike(row, value, message)
+            same = [
+                value
+                for at, value in sent
+                if now - at <= MAX_ECHO_DELAY_S and _same(row, value, message)
             ]
-            if not alike:
-                self._told.pop(message.key, None)
-            elif told[-1][1] not in alike:
-                self._known.pop(message.key, None)  # should it be a hand all the same, it is told
-        return bool(alike)
+            if not same:
+                self._sent.pop(message.key, None)
+            elif sent[-1][1] not in same:
+                self._known.pop(message.key, None)  # in case it is a hand after all, it is updated
+        return bool(same)
 
     def forget(self, keys: Iterable[str] | None = None) -> None:
-        """The listener is to be told these again, or all."""
+        """Send the listener these again, or all."""
         for key in list(self._known) if keys is None else keys:
             self._known.pop(key, None)
 
     def due(
-        self, now: float, values: Mapping[str, Value], rows: Iterable[Control] = TOLD
+        self, now: float, values: Mapping[str, Value], rows: Iterable[Control] = FEEDBACK_CONTROLS
     ) -> list[tuple[Control, Value]]:
-        """What the listener does not know yet and may be told now."""
+        """Return the controls and values that the listener does not know and may be sent now."""
         known, held = self._known, self._held
         return [
             (row, values[row.key])
@@ -133,8 +146,8 @@ class EchoSuppressor:
         ]
 
 
-def _alike(row: Control, value: Value, message: Set) -> bool:
-    """Return whether a message says what was told, as far as a surface can repeat it."""
+def _same(row: Control, value: Value, message: Set) -> bool:
+    """Return whether a message repeats a value, up to a surface's rounding."""
     if row.kind not in ("float", "int"):
         return value == message.value
-    return abs(row.to_unit(value) - row.to_unit(message.value)) <= _ALIKE
+    return abs(row.to_unit(value) - row.to_unit(message.value)) <= _TOLERANCE

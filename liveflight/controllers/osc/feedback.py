@@ -1,5 +1,7 @@
-"""OSC out, over UDP: tells configured surfaces where the controls stand, so that their faders
-follow. Only changes, in the form in which they would be sent here."""
+"""Send the controls' values over UDP to configured surfaces, so that their faders follow.
+
+Only changes are sent, as the messages that would set the controls here.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +11,20 @@ from collections.abc import Collection, Mapping, Sequence
 
 from liveflight.controllers.osc.codec import bundles
 from liveflight.controllers.osc.echo_suppressor import (
-    EVERY,
+    UPDATE_INTERVAL_S,
     EchoSuppressor,
-    place_of,
-    told,
-    wants_all,
+    needs_full_update,
+    origin_address,
+    update_message,
 )
 from liveflight.controllers.osc.input import OscInput
-from liveflight.controllers.osc.sockets import Place as Address
 from liveflight.controllers.osc.sockets import (
-    datagrams_to,
+    Endpoint,
+    connect_udp,
     is_loopback,
     is_own,
-    looked_up,
-    plain,
+    look_up,
+    plain_ip,
 )
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Set
@@ -30,140 +32,160 @@ from liveflight.core.mailbox import Mailbox, Message, Set
 Place = tuple[str, int]
 """A host and its UDP port."""
 
-RETRY = 1.0
-"""Seconds until a place that took nothing is tried again."""
+RETRY_S = 1.0
+"""Seconds until a destination that failed is tried again."""
 
 
 class OscFeedback:
-    """Tells every address of each of `places` where everything stands at the start, after a preset
-    and on `/liveflight/sync`, and in between what has changed. Where nobody listens, everything is
-    tried again every second: a surface may be opened later. `osc` is where we listen ourselves."""
+    """Send updates to every address of each place. A `controllers.controller.Controller`.
+
+    Everything is sent at the start, after a preset and on `/liveflight/sync`; in between, what has
+    changed. Where no one listens, everything is sent again every second: a surface may be opened
+    later."""
 
     def __init__(
         self,
         places: Sequence[Place],
         osc: OscInput | None = None,
-        beside: Collection[str] = (),
+        all_hosts: Collection[str] = (),
     ) -> None:
-        """`beside`: the hosts of all feedback there is, where others tell some of it."""
+        """Take the destinations.
+
+        `osc`: our own input. `all_hosts`: the hosts of all feedback controllers, if this is one of
+        several."""
         self._places = list(dict.fromkeys(places))
-        self._beside = beside
+        self._all_hosts = all_hosts
         self._osc = osc
-        self._targets: list[_Target] = []
+        self._destinations: list[_Destination] = []
         self._now = -math.inf
-        """Of the latest look at the surfaces."""
+        """When `poll` was last called."""
         self._frame = 0.0
 
     def open(self, mailbox: Mailbox) -> None:
-        """Raises LiveflightError for a host that is not known, and for our own port: what is told
-        there would be heard as if a performer had said it."""
-        targets = [
-            _Target(host, port, place)
+        """Look up the hosts.
+
+        Raises LiveflightError for an unknown host, and for our own port: what is sent there would
+        be received as if a performer had sent it."""
+        destinations = [
+            _Destination(host, port, place)
             for host, port in self._places
-            for place in looked_up(host, port)
+            for place in look_up(host, port)
         ]
         self._heard_here = bool(self._osc and self._osc.listening)
-        for target in targets:
-            if self._comes_back(target):
+        for destination in destinations:
+            if self._comes_back(destination):
                 raise LiveflightError(
-                    f"OSC feedback to {target.name} would come back here, where OSC is heard: "
+                    f"OSC feedback to {destination.name} would come back here, to our own port: "
                     "give the port on which the surface listens"
                 )
-        hosts = [target.host for target in targets]
-        for target in targets:
-            # Two programs of one machine cannot be told apart by where they speak from.
-            told = max(hosts.count(target.host), list(self._beside).count(target.given))
-            target.alone = told == 1 and not is_loopback(target.host)
+        hosts = [destination.host for destination in destinations]
+        for destination in destinations:
+            # Two programs on one machine cannot be distinguished by their sending ports.
+            listeners = max(
+                hosts.count(destination.host), list(self._all_hosts).count(destination.given)
+            )
+            destination.alone = listeners == 1 and not is_loopback(destination.host)
             if self._osc:
-                self._osc.trust(target.host)
-        self._targets = targets
+                self._osc.trust(destination.host)
+        self._destinations = destinations
         if self._osc:
-            self._osc.listeners.append(self._repeats)
+            self._osc.listeners.append(self._is_echo)
 
     def poll(self, now: float) -> None:
         self._now = self._frame = now
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        """Send what each destination does not know yet."""
         self._frame = now
         if self._osc and self._osc.listening != self._heard_here:
             self._heard_here = self._osc.listening
-            self._targets = [target for target in self._targets if not self._comes_back(target)]
-        everything = wants_all(heard)
-        for target in self._targets:
+            self._destinations = [d for d in self._destinations if not self._comes_back(d)]
+        everything = needs_full_update(heard)
+        for destination in self._destinations:
             if everything:
-                target.echo.forget()
-            target.hear(now, heard)
-            if now >= self._now:  # else what has been said since may be the surface's own
-                target.publish(now, values)
+                destination.echo.forget()
+            destination.hear(now, heard)
+            if now >= self._now:  # else messages since then may be the surface's own
+                destination.publish(now, values)
 
-    def _comes_back(self, target: _Target) -> bool:
+    def _comes_back(self, destination: _Destination) -> bool:
         osc = self._osc
-        return bool(osc and osc.listening and target.port == osc.port and is_own(target.place))
+        return bool(
+            osc and osc.listening and destination.port == osc.port and is_own(destination.place)
+        )
 
-    def lines(self) -> list[str]:
-        """Where nothing arrives: at none of a host's addresses."""
+    def status_lines(self) -> list[str]:
+        """Return a line for each destination that fails at all of its host's addresses."""
         failed: dict[str, int] = {}
-        for target in self._targets:
-            failed[target.name] = min(failed.get(target.name, target.failed), target.failed)
+        for destination in self._destinations:
+            failed[destination.name] = min(
+                failed.get(destination.name, destination.failed), destination.failed
+            )
         return [
             f"OSC feedback to {name} failed {times} times"
             for name, times in failed.items()
             if times
         ]
 
-    def _repeats(self, host: str, message: Message) -> bool:
-        targets = [target for target in self._targets if target.host == host]
-        return any(target.echo.repeats(self._frame, message) for target in targets)
+    def _is_echo(self, host: str, message: Message) -> bool:
+        destinations = [
+            destination for destination in self._destinations if destination.host == host
+        ]
+        return any(destination.echo.is_echo(self._frame, message) for destination in destinations)
 
     def close(self) -> None:
-        if self._osc and self._repeats in self._osc.listeners:
-            self._osc.listeners.remove(self._repeats)
-        while self._targets:
-            self._targets.pop().close()
+        if self._osc and self._is_echo in self._osc.listeners:
+            self._osc.listeners.remove(self._is_echo)
+        while self._destinations:
+            self._destinations.pop().close()
 
 
-class _Target:
-    def __init__(self, given: str, port: int, place: Address) -> None:
-        """`given` is what the performer calls the host, `place` one of its addresses."""
+class _Destination:
+    """Send to one address of one host."""
+
+    def __init__(self, given: str, port: int, place: Endpoint) -> None:
+        """Take the host as the performer gave it, and one of its addresses as `place`."""
         self.name, self.given, self.place = f"{given}:{port}", given, place
-        self.host, self.port = plain(place[1][0]), int(place[1][1])
+        self.host, self.port = plain_ip(place[1][0]), int(place[1][1])
         self._socket: socket.socket | None = None
         self.alone = False
-        """Whether all that comes from its machine comes from it."""
+        """Whether it is the only program on its machine, so that all from there is its own."""
         self.echo = EchoSuppressor()
         self.failed = 0
-        """Times in a row."""
+        """Failures in a row."""
         self._next = self._troubled = -math.inf
 
     def hear(self, now: float, heard: Sequence[Message]) -> None:
+        """Note which controls were set from its host."""
         for message in heard:
             if isinstance(message, Set) and message.origin:
-                host, port = place_of(message.origin)
+                host, port = origin_address(message.origin)
                 if host == self.host:
                     own = self.alone or port == self.port
-                    self.echo.heard(now, message.key, message.value, own)
+                    self.echo.note_received(now, message.key, message.value, own)
 
     def publish(self, now: float, values: Mapping[str, Value]) -> None:
+        """Send what is due, at most every UPDATE_INTERVAL_S."""
         if now < self._next:
             return
         due = self.echo.due(now, values)
         if not due:
             return
         try:
-            self._socket = self._socket or datagrams_to(self.place)
-            for datagram in bundles(told(row, value) for row, value in due):
+            self._socket = self._socket or connect_udp(self.place)
+            for datagram in bundles(update_message(row, value) for row, value in due):
                 self._socket.send(datagram)
         except OSError:
-            # Nobody there yet, or no network: everything again, for when there is.
+            # No listener or no network yet: send everything again later.
             self.failed += 1
             self.echo.forget()
-            self._next, self._troubled = now + RETRY, now
+            self._next, self._troubled = now + RETRY_S, now
             return
-        if now - self._troubled > 2 * RETRY:
+        if now - self._troubled > 2 * RETRY_S:
             self.failed = 0
-        self._next = now + EVERY
+        self._next = now + UPDATE_INTERVAL_S
         for row, value in due:
-            self.echo.told(row.key, value, now)
+            self.echo.note_sent(row.key, value, now)
 
     def close(self) -> None:
         if self._socket:

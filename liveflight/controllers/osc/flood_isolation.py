@@ -1,5 +1,7 @@
-"""Sockets of their own for senders that fill the OSC port's, so that their datagrams crowd out no
-others' in the system's buffer."""
+"""Give flooding senders sockets of their own.
+
+Their datagrams then displace no one else's in the system's buffer of the OSC port.
+"""
 
 from __future__ import annotations
 
@@ -9,99 +11,106 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-MOST = 16
-"""Senders that have a socket of their own at a time."""
-LOUD = 64
-"""Datagrams of one sender after which it gets one, if all came since the common one was empty."""
-TURN = 16
-"""Datagrams that are read of a socket before the others have their turn."""
-SILENT = 5.0
-"""Seconds of silence after which a sender loses its socket."""
-WAIT = 1.0
-"""Seconds after which its own socket is read though the common one was not empty yet: others may
-fill that for ever."""
-PAUSE = 0.005
-"""Seconds until sockets that were empty are looked at again."""
-BUFFER = 1 << 20
-"""Bytes that may wait in each; systems allow less."""
+MAX_ISOLATED = 16
+"""Largest number of isolated senders."""
+ISOLATE_AFTER = 64
+"""Datagrams of one sender, since the common socket was last empty, after which it is isolated."""
+TURN_DATAGRAMS = 16
+"""Datagrams read from one socket before the others have their turn."""
+SILENCE_S = 5.0
+"""Seconds of silence after which a sender's socket is closed."""
+DRAIN_TIMEOUT_S = 1.0
+"""Seconds after which its own socket is read although the common one has not been empty.
+
+Others may fill the common one for ever."""
+POLL_INTERVAL_S = 0.005
+"""Seconds until empty sockets are read again."""
+BUFFER_BYTES = 1 << 20
+"""Requested receive buffer of each socket; systems may allow less."""
 
 SocketAddress = tuple[Any, ...]
 Socket = socket.socket
 
 
 @dataclass
-class _Own:
+class _Isolated:
+    """Hold the socket of one isolated sender; times in seconds."""
+
     socket: Socket
     common: Socket
     since: float
-    """When it was given that socket."""
+    """When the sender was isolated."""
     heard: float
-    """When the sender was last heard."""
+    """When the sender last sent something."""
     waits: bool = True
-    """Whether what it said before may still be in the common socket: that is read first."""
+    """Whether earlier datagrams may still be in the common socket, which is read first."""
 
 
 class FloodIsolation:
-    """Relies on Linux, which hands a connected socket all that its peer sends, though another has
-    the same port; elsewhere nobody is kept apart. Times in seconds of any one clock."""
+    """Keep the sockets of flooding senders; times in seconds of any one clock.
+
+    Relies on Linux, which delivers to a connected socket all that its peer sends although another
+    has the same port; on other systems no sender is isolated."""
 
     def __init__(self) -> None:
-        self._own: dict[SocketAddress, _Own] = {}
+        self._isolated: dict[SocketAddress, _Isolated] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._own)
+        return bool(self._isolated)
 
     def put(self, common: socket.socket, sender: SocketAddress, now: float) -> bool:
-        """Give a sender that fills `common` a socket of its own. Return whether it has one."""
-        if sender in self._own:
+        """Isolate a sender that fills `common`. Return whether it has a socket of its own."""
+        if sender in self._isolated:
             return True
-        if sys.platform != "linux" or len(self._own) == MOST:
+        if sys.platform != "linux" or len(self._isolated) == MAX_ISOLATED:
             return False
-        own = socket.socket(common.family, socket.SOCK_DGRAM)
+        isolated = socket.socket(common.family, socket.SOCK_DGRAM)
         try:
-            own.setblocking(False)
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+            isolated.setblocking(False)
+            isolated.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
             if common.family is socket.AF_INET6:
                 only = common.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
-                own.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
-            # `common` only for this moment: another liveflight is to find the port taken.
+                isolated.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+            # Reuse of `common` for this moment only: another liveflight must find the port taken.
             common.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            own.bind(common.getsockname())
-            own.connect(sender)
+            isolated.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            isolated.bind(common.getsockname())
+            isolated.connect(sender)
         except OSError:
-            own.close()
+            isolated.close()
             return False
         finally:
             common.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        self._own[sender] = _Own(own, common, now, now)
+        self._isolated[sender] = _Isolated(isolated, common, now, now)
         return True
 
     def emptied(self, common: socket.socket) -> None:
-        """`common` has been read to its end: what was said before is done."""
-        for own in self._own.values():
-            if own.common is common:
-                own.waits = False
+        """Note that `common` is empty: all datagrams from before the isolation have been read."""
+        for isolated in self._isolated.values():
+            if isolated.common is common:
+                isolated.waits = False
 
     def datagrams(
         self, size: int, now: float, spared: Callable[[SocketAddress], bool]
     ) -> Iterator[tuple[bytes, SocketAddress, socket.socket]]:
-        """Read a turn of each but the `spared`, at most `size` bytes of a datagram, and let go of
-        those that are silent. A datagram comes with its sender and the common socket."""
-        for sender, own in list(self._own.items()):
-            if (own.waits and now - own.since < WAIT) or spared(sender):
+        """Read a turn of each isolated sender, and close the sockets of silent ones.
+
+        Yields a datagram of at most `size` bytes, its sender and the common socket. `spared`
+        decides which senders are not read this time."""
+        for sender, isolated in list(self._isolated.items()):
+            if (isolated.waits and now - isolated.since < DRAIN_TIMEOUT_S) or spared(sender):
                 continue
             try:
-                for _ in range(TURN):
-                    datagram = own.socket.recv(size)
-                    own.heard = now
-                    yield datagram, sender, own.common
-            except OSError:  # nothing more, or an answer that nobody took
-                if now - own.heard >= SILENT:
-                    own.socket.close()
-                    del self._own[sender]
+                for _ in range(TURN_DATAGRAMS):
+                    datagram = isolated.socket.recv(size)
+                    isolated.heard = now
+                    yield datagram, sender, isolated.common
+            except OSError:  # nothing more, or a refused answer
+                if now - isolated.heard >= SILENCE_S:
+                    isolated.socket.close()
+                    del self._isolated[sender]
 
     def close(self) -> None:
-        """Let go of all. May be called twice."""
-        while self._own:
-            self._own.popitem()[1].socket.close()
+        """Close all sockets. May be called twice."""
+        while self._isolated:
+            self._isolated.popitem()[1].socket.close()

@@ -1,7 +1,7 @@
-"""The outer form of an OSC 1.0 datagram: which messages lie in it. Bounded, without recursion.
+"""Split an OSC 1.0 datagram into its messages, bounded and without recursion.
 
-python-osc's own bundle parser is never used: an element size of -4 makes it loop for ever, and deep
-nesting overruns its stack.
+python-osc's own bundle parser is not used: an element size of -4 makes it loop for ever, and deep
+nesting overflows its stack.
 """
 
 from __future__ import annotations
@@ -10,49 +10,52 @@ import struct
 
 from liveflight.core.contracts import LiveflightError
 
-LONGEST = 16384
-"""Bytes of a datagram: as many messages of ours as a bundle may hold."""
-DEEPEST = 8
-"""Bundles within each other."""
-MOST = 256
-"""Messages of a bundle."""
+MAX_PACKET_BYTES = 16384
+"""Longest datagram: holds as many messages of ours as a bundle may have."""
+MAX_DEPTH = 8
+"""Deepest nesting of bundles."""
+MAX_MESSAGES = 256
+"""Largest number of messages in a datagram."""
 
-_HEAD = b"#bundle\0"
-_BODY = len(_HEAD) + 8
-"""Where a bundle's elements begin. The timetag's 8 bytes are ignored: no sender's clock is ours."""
+_BUNDLE_TAG = b"#bundle\0"
+_HEADER_BYTES = len(_BUNDLE_TAG) + 8
+"""Offset of a bundle's first element. The timetag of 8 bytes is ignored: clocks differ."""
 
 
 class PacketError(LiveflightError):
-    """A datagram that is no OSC. Its text says which rule it breaks and holds nothing of the
-    datagram, so that equal faults have equal texts."""
+    """Report a datagram that is not OSC.
+
+    The text names the broken rule and contains nothing of the datagram, so that equal faults have
+    equal texts."""
 
 
 def elements(datagram: bytes) -> list[bytes]:
-    """The messages of a datagram, still encoded, in their order: one, or those of a bundle and of
-    the bundles in it. Raises PacketError where they cannot be told apart, and then for the whole
-    datagram; what is within a message is nobody's concern here."""
-    if len(datagram) > LONGEST:
-        raise PacketError(f"the packet is longer than {LONGEST} bytes")
+    """Return the encoded messages of a datagram in their order, nested bundles included.
+
+    The messages themselves are not checked. Raises PacketError, for the whole datagram, where they
+    cannot be separated."""
+    if len(datagram) > MAX_PACKET_BYTES:
+        raise PacketError(f"the packet is longer than {MAX_PACKET_BYTES} bytes")
     found: list[bytes] = []
     waiting = [(datagram, 0)]
     while waiting:
         packet, depth = waiting.pop()
-        if packet.startswith(_HEAD):
-            if depth == DEEPEST:
-                raise PacketError(f"bundles lie deeper than {DEEPEST} within each other")
+        if packet.startswith(_BUNDLE_TAG):
+            if depth == MAX_DEPTH:
+                raise PacketError(f"bundles are nested deeper than {MAX_DEPTH}")
             waiting += [(part, depth + 1) for part in reversed(_parts(packet))]
         else:
             found.append(packet)
-        if len(found) + len(waiting) > MOST:
-            raise PacketError(f"the bundle holds more than {MOST} messages")
+        if len(found) + len(waiting) > MAX_MESSAGES:
+            raise PacketError(f"the bundle holds more than {MAX_MESSAGES} messages")
     return found
 
 
 def _parts(bundle: bytes) -> list[bytes]:
-    """What lies directly in a bundle."""
-    if len(bundle) < _BODY:
+    """Return the elements directly in a bundle. Raises PacketError."""
+    if len(bundle) < _HEADER_BYTES:
         raise PacketError("the bundle ends before its timetag does")
-    parts, place = [], _BODY
+    parts, place = [], _HEADER_BYTES
     while place < len(bundle):
         if len(bundle) - place < 4:
             raise PacketError("the bundle ends within an element's size")

@@ -1,10 +1,9 @@
-"""What an OSC argument means to a control.
+"""Convert OSC arguments to messages for a control, and values to arguments.
 
 The plain address takes a fader position 0..1, `/raw` the control's own unit, `/add` a signed step.
-A choice is also named or counted from 0, by a whole number or, at `/raw`, by any: there, those who
-only know floats choose. A text may be a whole number. int, float and bool stand
-for each other, as control surfaces send whichever they like; a text that looks like a number does
-not.
+A choice may also be given by name or by its index from 0: an int, or at `/raw` a float, too, for
+surfaces that only send floats. A text may be a whole number. int, float and bool are
+interchangeable, because surfaces send any of them; a text that looks like a number is not one.
 """
 
 from __future__ import annotations
@@ -18,16 +17,17 @@ from liveflight.core.control import Control
 from liveflight.core.mailbox import Nudge, Set, Trigger
 
 LARGEST_STEP = 1000.0
-_OVER = 0.01
-"""How far beyond its ends a fader may stand."""
+_OVERSHOOT = 0.01
+"""How far beyond its ends a fader position may be."""
 
 
-def meant(
+def to_message(
     control: Control, form: Form, argument: Argument, origin: str = ""
 ) -> Set | Nudge | Trigger | None:
-    """The message for the mailbox, said by `origin`; None for the release of a trigger's button.
+    """Return the message for the mailbox; None for the release of a trigger's button.
 
-    Raises LiveflightError, naming the control, the argument and what is allowed."""
+    `origin`: the sender. Raises LiveflightError, naming the control, the argument and what is
+    allowed."""
     if isinstance(argument, float) and not math.isfinite(argument):
         raise _refusal(control, form, argument)
     if form == "add":
@@ -40,9 +40,10 @@ def meant(
     return Set(control.key, value, origin)
 
 
-def answer(control: Control, form: Form, value: Value) -> float | int | str:
-    """What a question is answered with: what would set the control to `value` if it were sent back.
-    A switch is 0 or 1, since not every surface knows OSC's T and F."""
+def to_argument(control: Control, form: Form, value: Value) -> float | int | str:
+    """Return the argument that would set the control to `value`.
+
+    A switch is 0 or 1, because not every surface knows OSC's T and F."""
     if control.kind in ("text", "told"):
         return str(value)
     if control.kind == "meter":
@@ -69,8 +70,10 @@ def _fader(control: Control, argument: Argument) -> Value | None:
         case (("float" | "int" | "bool"), int() | float()):
             return control.from_unit(float(argument))
         case "enum", float():
-            # Further out it is no position that overshot, but most likely meant to count.
-            return control.from_unit(argument) if -_OVER <= argument <= 1 + _OVER else None
+            # Further out it is most likely an index, not an imprecise position.
+            return (
+                control.from_unit(argument) if -_OVERSHOOT <= argument <= 1 + _OVERSHOOT else None
+            )
     return _unit(control, argument)
 
 

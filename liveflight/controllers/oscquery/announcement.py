@@ -1,5 +1,7 @@
-"""Announces OSCQuery and OSC on the network by zeroconf (DNS service discovery over multicast), so
-that clients list this machine by themselves."""
+"""Announce OSCQuery and OSC by zeroconf, so that clients find this machine by themselves.
+
+Zeroconf is DNS service discovery over multicast.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,12 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 
 class Announcement:
-    """Of a server bound to `host`, by its number. One on loopback is announced on loopback alone,
-    and so to this machine alone."""
+    """Announce a server bound to `host`, an IP address.
+
+    One on loopback is announced on loopback only, and so to this machine only."""
 
     def __init__(self, name: str, host: str, http_port: int, osc_port: int) -> None:
+        """Prepare the services; a port of 0 is not announced."""
         self._zeroconf: AsyncZeroconf | None = None
         everywhere = ipaddress.ip_address(host).is_unspecified
         self._interfaces = InterfaceChoice.All if everywhere else [host]
@@ -35,9 +39,9 @@ class Announcement:
         ]
 
     async def begin(self) -> None:
-        """Takes a second or two. Raises OSError where multicast is not to be had."""
+        """Announce, which takes a second or two. Raises OSError without multicast."""
         self._zeroconf = AsyncZeroconf(interfaces=self._interfaces)
-        # Cut off while it starts it would never close its sockets.
+        # Cancelled during its start, it would never close its sockets.
         await asyncio.shield(self._zeroconf.zeroconf.async_wait_for_start())
         for service in self._services:
             registered = await self._zeroconf.async_register_service(
@@ -46,7 +50,7 @@ class Announcement:
             await registered
 
     async def end(self) -> None:
-        """May be called whatever became of `begin`."""
+        """Withdraw the announcement; allowed even if `begin` failed."""
         if self._zeroconf:
             await self._zeroconf.zeroconf.async_wait_for_start()
             await self._zeroconf.async_unregister_all_services()
@@ -54,6 +58,6 @@ class Announcement:
 
 
 def _own_addresses() -> list[str]:
-    """This machine's numbers on its networks."""
+    """Return this machine's IPv4 addresses on its networks."""
     numbers = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
     return [str(n) for n in numbers if not ipaddress.ip_address(str(n)).is_loopback]

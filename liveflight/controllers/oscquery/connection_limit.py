@@ -1,4 +1,4 @@
-"""Lets clients in to OSCQuery's web server, and keeps what they cost within bounds."""
+"""Accept connections to OSCQuery's web server, limited in number and to trusted names."""
 
 from __future__ import annotations
 
@@ -13,76 +13,83 @@ from aiohttp import HttpVersion10, web
 
 log = logging.getLogger(__name__)
 
-ROOM = 64
-"""Connections at a time, websockets apart. One that comes in then shows out who has been here
-longest: most likely one that was opened and never says a word."""
-SHARE = 4
-"""Of so many file numbers that the system lets a program have, connections take one; the rest is
-the show's."""
-PAUSE = 1.0
-"""Seconds until it is tried again where nobody can be let in."""
-QUIET = 60.0
-"""Seconds for which that is not said again."""
+MAX_CONNECTIONS = 64
+"""Largest number of connections, not counting websockets.
+
+A new one then closes the oldest, most likely one that never sent anything."""
+DESCRIPTOR_SHARE = 4
+"""Connections take one in this many of the file descriptors that the system allows."""
+RETRY_S = 1.0
+"""Seconds until the next attempt after accepting has failed."""
+LOG_INTERVAL_S = 60.0
+"""Seconds between two log lines about that."""
 
 
 class ConnectionLimit:
-    """A protocol factory in front of aiohttp's, which lets in as many as there are file numbers."""
+    """Create aiohttp's protocols, for no more connections than the limit allows."""
 
     def __init__(self, server: web.Server, staying: Callable[[], Collection[object]]) -> None:
-        """`staying`: those that are never shown out."""
+        """Limit `server`'s connections. `staying`: returns those that are never closed."""
         self._server, self._staying = server, staying
-        self._room = _room()
-        self._said = -QUIET
+        self._limit = _connection_limit()
+        self._logged = -LOG_INTERVAL_S
 
     def __call__(self) -> asyncio.Protocol:
-        stay = self._staying()
-        others = [guest for guest in self._server.connections if guest not in stay]
-        for guest in others[: max(len(others) + 1 - self._room, 0)]:
-            if isinstance(guest.transport, asyncio.WriteTransport):
-                guest.transport.abort()
+        keep = self._staying()
+        others = [connection for connection in self._server.connections if connection not in keep]
+        for connection in others[: max(len(others) + 1 - self._limit, 0)]:
+            if isinstance(connection.transport, asyncio.WriteTransport):
+                connection.transport.abort()
         return self._server()
 
     async def receive(self, listening: socket.socket) -> None:
-        """Let in who connects there, one after the other, until it is cancelled.
+        """Accept connections there, one after the other, until cancelled.
 
-        asyncio's own servers try again at once, more and more often, where no file number is left,
-        and report each time."""
+        Without free file descriptors asyncio's own servers retry at once, ever more often, and log
+        each time."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                guest, _ = await loop.sock_accept(listening)
+                connection, _ = await loop.sock_accept(listening)
             except OSError as error:
-                if loop.time() - self._said >= QUIET:
-                    self._said = loop.time()
-                    log.warning("OSCQuery lets nobody in for now: %s", error.strerror)
-                await asyncio.sleep(PAUSE)
+                if loop.time() - self._logged >= LOG_INTERVAL_S:
+                    self._logged = loop.time()
+                    log.warning("OSCQuery accepts no connections for now: %s", error.strerror)
+                await asyncio.sleep(RETRY_S)
                 continue
             try:
-                await loop.connect_accepted_socket(self, guest)
+                await loop.connect_accepted_socket(self, connection)
             except OSError:  # gone already
-                guest.close()
+                connection.close()
 
 
-def _room() -> int:
-    """Return how many connections there may be at a time."""
+def _connection_limit() -> int:
+    """Return how many connections are allowed."""
     try:
         import resource
-    except ImportError:  # Windows: its sockets are no files
-        return ROOM
+    except ImportError:  # Windows: its sockets are not files
+        return MAX_CONNECTIONS
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return ROOM if limit == resource.RLIM_INFINITY else min(ROOM, max(limit // SHARE, 1))
+    return (
+        MAX_CONNECTIONS
+        if limit == resource.RLIM_INFINITY
+        else min(MAX_CONNECTIONS, max(limit // DESCRIPTOR_SHARE, 1))
+    )
 
 
-def own_names() -> frozenset[str]:
-    """What a browser may be made to call this machine, beside its numbers: anything else could be a
-    stranger's name that was turned to point here."""
+def own_host_names() -> frozenset[str]:
+    """Return the allowed host names of this machine, in addition to IP addresses.
+
+    Any other could be a foreign name that was made to point here (DNS rebinding)."""
     host = socket.gethostname().lower()
     return frozenset({"localhost", host, f"{host}.local", host.partition(".")[0]})
 
 
-def may_look(request: web.Request, names: Collection[str]) -> bool:
-    """Whether the request came to this machine by one of these `names` or by number, and from no
-    web page of another origin. HTTP/1.0 may leave the name out, which no browser does."""
+def is_allowed(request: web.Request, names: Collection[str]) -> bool:
+    """Return whether a request names this machine and comes from no page of another origin.
+
+    It names it by one of `names` or by an IP address. HTTP/1.0 may omit the name, which no browser
+    does."""
     # Without the header aiohttp would look up a name, which may take seconds.
     host, origin = request.headers.get("Host"), request.headers.get("Origin")
     if host is None:
@@ -90,7 +97,7 @@ def may_look(request: web.Request, names: Collection[str]) -> bool:
     try:
         same = origin is None or urlsplit(origin).netloc.lower() == host.lower()
         return same and _is_ours(urlsplit(f"//{host}").hostname or "", names)
-    except ValueError:  # a bracket without its other half
+    except ValueError:  # an unpaired bracket
         return False
 
 

@@ -1,7 +1,7 @@
-"""OSCQuery's web server: nodes over HTTP, changes over websockets. Everything here runs on the
-event loop of the server's own thread.
+"""Serve OSCQuery: nodes over HTTP, changes over websockets.
 
-Only aiohttp's request handling is used: no static files, no templates, no cookies.
+Everything here runs on the event loop of the server's own thread. Only aiohttp's request handling
+is used: no static files, no templates, no cookies.
 """
 
 from __future__ import annotations
@@ -18,13 +18,22 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from liveflight import __version__
-from liveflight.controllers.osc.addresses import plainly
-from liveflight.controllers.osc.echo_suppressor import EVERY, EchoSuppressor, place_of, wants_all
-from liveflight.controllers.osc.packets import LONGEST, PacketError
+from liveflight.controllers.osc.addresses import normalised
+from liveflight.controllers.osc.echo_suppressor import (
+    UPDATE_INTERVAL_S,
+    EchoSuppressor,
+    needs_full_update,
+    origin_address,
+)
+from liveflight.controllers.osc.packets import MAX_PACKET_BYTES, PacketError
 from liveflight.controllers.osc.rate_limiter import RateLimiter
 from liveflight.controllers.osc.reader import Reader, Sender
-from liveflight.controllers.osc.sockets import plain
-from liveflight.controllers.oscquery.connection_limit import ConnectionLimit, may_look, own_names
+from liveflight.controllers.osc.sockets import plain_ip
+from liveflight.controllers.oscquery.connection_limit import (
+    ConnectionLimit,
+    is_allowed,
+    own_host_names,
+)
 from liveflight.controllers.oscquery.tree import (
     ATTRIBUTES,
     EXTENSIONS,
@@ -37,81 +46,87 @@ from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.mailbox import Message, Set
 
-MOST_CLIENTS = 16
-"""Websockets at a time."""
-BACKLOG = 64
+MAX_CLIENTS = 16
+"""Largest number of websockets."""
+MAX_WAITING_ANSWERS = 64
 """Answers that may wait for a websocket; more are dropped."""
-LOOKS = 1000
-"""What may be looked at per second, by all together: so many controls."""
-WHOLE = 20
-"""How many of them a folder counts for."""
-HANG_UP = 0.5
-"""Seconds that a client has to answer a goodbye."""
+CONTROLS_PER_S = 1000
+"""Controls that may be read per second, by all clients together."""
+FOLDER_COST = 20
+"""Controls that a folder counts for."""
+CLOSE_TIMEOUT_S = 0.5
+"""Seconds that a client has to confirm the close of its websocket."""
 
 _ASKABLE = ("HOST_INFO", *ATTRIBUTES)
 
 _quiet = logging.getLogger("liveflight.controllers.oscquery.service.http")
-_quiet.setLevel(logging.CRITICAL)  # what a port scan sends is nobody's news
+_quiet.setLevel(logging.CRITICAL)  # what a port scan sends is not worth a line
 
 Put = Callable[[Sequence[Message]], None]
 
 
 class Server:
-    """Serves on bound sockets. `put` takes the messages of clients; `osc_port` says where OSC is
-    heard over UDP, 0 for nowhere."""
+    """Answer HTTP requests and websockets."""
 
     def __init__(self, name: str, put: Put, osc_port: Callable[[], int]) -> None:
+        """Take the name that clients show.
+
+        `put` takes their messages; `osc_port` returns the UDP port of OSC, 0 for none."""
         self.name, self._put, self._osc_port = name, put, osc_port
         self.now = 0.0
         self.values: Mapping[str, Value] = {}
-        """The latest snapshot, replaced whole by the frame loop."""
+        """The latest values; the frame loop replaces the whole mapping."""
         self.clients: set[Client] = set()
         self.reader = Reader()
-        self._looks = RateLimiter(LOOKS, time.monotonic)
-        self._names = own_names()
+        self._read_limit = RateLimiter(CONTROLS_PER_S, time.monotonic)
+        self._names = own_host_names()
 
     async def start(self, bound: Sequence[socket.socket]) -> None:
+        """Serve on bound sockets."""
         app = web.Application()
         app.router.add_get("/{path:.*}", self._get)
-        app.on_shutdown.append(self._hang_up)
+        app.on_shutdown.append(self._close_websockets)
         self._runner = web.AppRunner(app, access_log=None, logger=_quiet, shutdown_timeout=1.0)
         await self._runner.setup()
         assert self._runner.server
-        door = ConnectionLimit(
+        limit = ConnectionLimit(
             self._runner.server, lambda: {client.handler for client in self.clients}
         )
-        self._receiving = [asyncio.ensure_future(door.receive(each)) for each in bound]
+        self._receiving = [asyncio.ensure_future(limit.receive(each)) for each in bound]
 
     async def stop(self) -> None:
-        """Hangs up on everybody."""
+        """Close all connections."""
         for each in self._receiving:
             each.cancel()
         await asyncio.gather(*self._receiving, return_exceptions=True)
         await self._runner.cleanup()
 
     def hear(self, now: float, heard: Sequence[Message]) -> None:
-        """A frame's messages: who set something need not be told of it at once."""
-        everything = wants_all(heard)
+        """Take a frame's messages: a client is not sent at once what it has set itself."""
+        everything = needs_full_update(heard)
         for client in self.clients:
             if everything:
                 client.echo.forget()
             for said in heard:
-                if isinstance(said, Set) and place_of(said.origin)[0] == client.host:
-                    client.echo.heard(now, said.key, said.value, said.origin == client.origin)
+                if isinstance(said, Set) and origin_address(said.origin)[0] == client.host:
+                    client.echo.note_received(
+                        now, said.key, said.value, said.origin == client.origin
+                    )
 
-    def repeats(self, host: str, message: Message) -> bool:
-        """Return whether a message is an echo of what a client on that host was told. May be called
-        by any thread."""
+    def is_echo(self, host: str, message: Message) -> bool:
+        """Return whether a message only repeats what a client on that host was sent.
+
+        Any thread may call it."""
         clients = [client for client in list(self.clients) if client.host == host]
-        return any(client.echo.repeats(self.now, message) for client in clients)
+        return any(client.echo.is_echo(self.now, message) for client in clients)
 
-    async def _hang_up(self, app: web.Application) -> None:
+    async def _close_websockets(self, app: web.Application) -> None:
         closing = [client.socket.close(code=1001) for client in self.clients]
         await asyncio.gather(*closing, return_exceptions=True)
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
-        if not may_look(request, self._names):
-            raise web.HTTPForbidden(text="this name or page may not look in here")
+        if not is_allowed(request, self._names):
+            raise web.HTTPForbidden(text="requests by this name, or from this page, are refused")
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._listen(request)
         return self._answer(request)
@@ -120,11 +135,11 @@ class Server:
         asked = _asked(request.query)
         if asked == ["HOST_INFO"]:
             return web.json_response(self._host_info(request))
-        path = plainly(request.path)
+        path = normalised(request.path)
         try:
-            self._looks.spend(WHOLE if path in FOLDERS else 1, "")
+            self._read_limit.spend(FOLDER_COST if path in FOLDERS else 1, "")
         except PacketError:
-            raise web.HTTPTooManyRequests(text="more is asked than is answered") from None
+            raise web.HTTPTooManyRequests(text="too many requests: try again in a second") from None
         found = node(path, self.values)
         if found is None:
             raise web.HTTPNotFound(text=f"there is no {path[:80]!r}")
@@ -145,66 +160,73 @@ class Server:
         return info | {"METADATA": {"VERSION": __version__}}
 
     async def _listen(self, request: web.Request) -> web.WebSocketResponse:
-        if len(self.clients) >= MOST_CLIENTS:
-            raise web.HTTPServiceUnavailable(text=f"{MOST_CLIENTS} clients are here already")
-        ours = web.WebSocketResponse(timeout=HANG_UP, max_msg_size=LONGEST, heartbeat=20.0)
+        if len(self.clients) >= MAX_CLIENTS:
+            raise web.HTTPServiceUnavailable(
+                text=f"{MAX_CLIENTS} websockets are open, the most allowed"
+            )
+        ours = web.WebSocketResponse(
+            timeout=CLOSE_TIMEOUT_S, max_msg_size=MAX_PACKET_BYTES, heartbeat=20.0
+        )
         await ours.prepare(request)
         client = Client(ours, request)
         self.clients.add(client)
-        telling = asyncio.ensure_future(client.publish(self))
+        publishing = asyncio.ensure_future(client.publish(self))
         try:
             async for said in ours:
                 if said.type is WSMsgType.BINARY:
-                    messages = self.reader.read(said.data, client.speaker)
-                    self._put([m for m in messages if not client.echo.repeats(self.now, m)])
+                    messages = self.reader.read(said.data, client.sender)
+                    self._put([m for m in messages if not client.echo.is_echo(self.now, m)])
                 elif said.type is WSMsgType.TEXT:
-                    self._obeyed(said.data, client)
-                if self.reader.overdrawn_by(client.speaker):
+                    self._handle_text(said.data, client)
+                if self.reader.overdrawn_by(client.sender):
                     await asyncio.sleep(0.02)  # the sender has to wait, not the frame loop
         finally:
-            telling.cancel()
+            publishing.cancel()
             self.clients.discard(client)
         return ours
 
-    def _obeyed(self, text: str, client: Client) -> None:
+    def _handle_text(self, text: str, client: Client) -> None:
         try:
-            self.reader.spend(len(text), client.speaker)
-            client.obey(text, self.reader)
+            self.reader.spend(len(text), client.sender)
+            client.handle_command(text, self.reader)
         except LiveflightError as error:
             self.reader.refuse(client.origin, error, str(error))
 
 
 def _asked(query: Mapping[str, str]) -> list[str]:
-    """Return the attributes that are asked for. What a web page adds to them, such as `_=1`, so
-    that its browser does not answer from memory, is passed over."""
+    """Return the attributes that are asked for.
+
+    What a web page adds to keep its browser from answering from its cache, such as `_=1`, is
+    ignored."""
     known = [name for name in query if name in _ASKABLE]
     return known or [name for name, value in query.items() if not value and not name.isdecimal()]
 
 
 class Client:
-    """One websocket and what it listens to."""
+    """Serve one websocket."""
 
     def __init__(self, ours: web.WebSocketResponse, request: web.Request) -> None:
         assert request.transport
         self.socket, self.handler = ours, request.protocol
         number, port = request.transport.get_extra_info("peername")[:2]
-        self.host = plain(number)
+        self.host = plain_ip(number)
         self.origin = f"oscquery:{self.host}:{port}"
         self.echo = EchoSuppressor()
         self.listens: dict[str, Control] = {}
-        """By their keys."""
+        """Controls that it listens to, by key."""
         loop = asyncio.get_running_loop()
-        self._answers: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG)
+        self._answers: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING_ANSWERS)
 
         def reply(answer: bytes) -> None:  # called by the frame loop
             with suppress(RuntimeError):  # the show is over
                 loop.call_soon_threadsafe(self._queue, answer)
 
-        self.speaker = Sender(self.origin, reply)
+        self.sender = Sender(self.origin, reply)
 
-    def obey(self, text: str, reader: Reader) -> None:
-        """LISTEN and IGNORE; anything else is passed over, as the proposal wants. Raises
-        LiveflightError where there is nothing to listen to."""
+    def handle_command(self, text: str, reader: Reader) -> None:
+        """Handle LISTEN and IGNORE; the OSCQuery proposal asks to ignore anything else.
+
+        Raises LiveflightError where there is nothing to listen to."""
         try:
             said = json.loads(text)
             command, path = said["COMMAND"], said["DATA"]
@@ -212,7 +234,7 @@ class Client:
             return
         if command not in ("LISTEN", "IGNORE") or not isinstance(path, str):
             return
-        rows = {row.key: row for row in within(path) or reader.resolved(path, self.speaker)[0]}
+        rows = {row.key: row for row in within(path) or reader.resolved(path, self.sender)[0]}
         if command == "LISTEN":
             self.listens |= rows
             self.echo.forget(rows)
@@ -220,15 +242,15 @@ class Client:
             self.listens = {key: self.listens[key] for key in self.listens if key not in rows}
 
     async def publish(self, server: Server) -> None:
-        """Sends answers, and what has changed, for as long as the websocket is there."""
+        """Send answers and changes until cancelled."""
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(UPDATE_INTERVAL_S)
             while not self._answers.empty():
                 await self.socket.send_bytes(self._answers.get_nowait())
             rows = list(self.listens.values())
             for row, value in self.echo.due(server.now, server.values, rows):
                 if row.kind != "trigger":
-                    self.echo.told(row.key, value, server.now)
+                    self.echo.note_sent(row.key, value, server.now)
                     await self.socket.send_bytes(message(row, value))
 
     def _queue(self, answer: bytes) -> None:

@@ -1,5 +1,7 @@
-"""OSCQuery: clients see every control with its kind, range and value, and build their faders by
-themselves. A thread with an event loop of its own; the frame loop only leaves it a snapshot."""
+"""Serve OSCQuery, so that clients list every control and build their own faders.
+
+The server has a thread with an event loop of its own; the frame loop only hands it the values.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from liveflight.controllers.osc.input import OscInput
-from liveflight.controllers.osc.sockets import bound, is_loopback
+from liveflight.controllers.osc.sockets import bind_all, is_loopback
 from liveflight.core.contracts import Value
 from liveflight.core.mailbox import Mailbox, Message
 
@@ -23,12 +25,15 @@ log = logging.getLogger(__name__)
 
 
 class OscQuery:
-    """Serves on a TCP port of every address that `host` has here; 0 lets the system choose, and
-    `port` says which after `open`. `osc` is where clients send to over UDP."""
+    """Serve on a TCP port. A `controllers.controller.Controller`.
+
+    Serves at every address that `host` has on this machine. Port 0 lets the system choose; `port`
+    is the chosen one after `open`."""
 
     def __init__(
         self, host: str = "127.0.0.1", port: int = 9000, osc: OscInput | None = None
     ) -> None:
+        """Take the settings. `osc`: where clients may send OSC over UDP."""
         self.host, self.port = host, port
         self._osc = osc
         self._server: Server | None = None
@@ -36,13 +41,14 @@ class OscQuery:
         self._thread: threading.Thread | None = None
 
     def open(self, mailbox: Mailbox) -> None:
-        """Starts to serve; the first answers wait until the web server is loaded. Raises
-        LiveflightError where the port is taken or the host not ours."""
+        """Start to serve; the first answers wait until the web server is imported.
+
+        Raises LiveflightError where the port is taken or the host not ours."""
         self._mailbox = mailbox
-        self._sockets = bound(
+        self._sockets = bind_all(
             self.host, self.port, socket.SOCK_STREAM, "OSCQuery", "--oscquery-port"
         )
-        with ExitStack() as opened:  # closed where the system has no more files or threads
+        with ExitStack() as opened:  # closes all if the system has no files or threads left
             for ours in self._sockets:
                 opened.enter_context(ours)
                 ours.listen(128)
@@ -55,15 +61,14 @@ class OscQuery:
             opened.pop_all()
         self._thread = thread
         if self._osc:
-            self._osc.listeners.append(self._repeats)
+            self._osc.listeners.append(self._is_echo)
         if not self._local:
             log.warning("OSCQuery on %s: every machine there can move the controls", self.host)
 
     def poll(self, now: float) -> None:
-        """Nothing: messages come by themselves."""
+        """Do nothing: the server's thread puts the messages."""
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        """What is served from now on."""
         server = self._server
         if server is None:
             return
@@ -71,17 +76,17 @@ class OscQuery:
         if server.clients and heard:
             self._loop.call_soon_threadsafe(server.hear, now, heard)
 
-    def lines(self) -> list[str]:
-        """What was refused, or why nothing is served any more."""
-        refused = self._server.reader.lines() if self._server else []
+    def status_lines(self) -> list[str]:
+        """Return lines for refused messages, and why the server has ended if it has."""
+        refused = self._server.reader.status_lines() if self._server else []
         return [*filter(None, [self._trouble]), *refused]
 
     def close(self) -> None:
-        """Ends the thread. May be called twice, and without `open`."""
+        """End the thread. May be called twice, and without `open`."""
         if self._thread is None:
             return
         if self._osc:
-            self._osc.listeners.remove(self._repeats)
+            self._osc.listeners.remove(self._is_echo)
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._thread = None
@@ -90,10 +95,10 @@ class OscQuery:
         for ours in self._sockets:
             ours.close()
 
-    def _repeats(self, host: str, message: Message) -> bool:
-        """Whether it says over UDP what one of the host's websockets was told."""
+    def _is_echo(self, host: str, message: Message) -> bool:
+        """Return whether a message over UDP only repeats what a websocket of that host was sent."""
         server = self._server
-        return server is not None and server.repeats(host, message)
+        return server is not None and server.is_echo(host, message)
 
     def _run(self) -> None:
         try:
@@ -116,10 +121,10 @@ class OscQuery:
             announcing.cancel()
             await asyncio.gather(announcing, return_exceptions=True)
             await server.stop()
-            await _ended(asyncio.all_tasks() - {asyncio.current_task()})
+            await _end(asyncio.all_tasks() - {asyncio.current_task()})
 
     async def _announce(self, name: str) -> None:
-        """Says who is here, until it is cancelled; a show goes on without."""
+        """Announce the server until cancelled; without multicast the show goes on."""
         try:
             from liveflight.controllers.oscquery.announcement import Announcement
         except ImportError:
@@ -146,8 +151,8 @@ class OscQuery:
         return self._osc.port if self._osc and self._osc.listening else 0
 
 
-async def _ended(tasks: Collection[asyncio.Task[object]]) -> None:
-    """Those of connections that never said a word outlive their server."""
+async def _end(tasks: Collection[asyncio.Task[object]]) -> None:
+    """End the tasks of connections that never sent anything: they outlive their server."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,9 +1,8 @@
-"""What OSCQuery says of the controls: the table as a tree of nodes, in the words of the proposal
-(github.com/Vidvox/OSCQueryProposal).
+"""Describe the controls as a tree of OSCQuery nodes (github.com/Vidvox/OSCQueryProposal).
 
 A node is a control's plain address, so a number's range is that of a fader, 0 to 1; its unit and
-range are in the description. `/raw` and `/add` are understood but are no nodes: a client such as
-Chataigne takes a node that has contents for a folder and shows no fader.
+range are in the description. `/raw` and `/add` work but are not nodes: a client such as Chataigne
+takes a node with contents for a folder and shows no fader.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from liveflight.controllers.osc.addresses import BOOK, plainly
+from liveflight.controllers.osc.addresses import CONTROL_AT, normalised
 from liveflight.controllers.osc.codec import Argument, encode
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
@@ -38,7 +37,7 @@ LEAVES: Mapping[str, Control] = {row.address: row for row in ROWS if row.remote}
 
 
 def _folders() -> dict[str, dict[str, str]]:
-    """The nodes that are none: the names and paths of what lies in them."""
+    """Return every container: the names and paths of the nodes in it, by its path."""
     folders: dict[str, dict[str, str]] = {}
     for path in LEAVES:
         while path != "/":
@@ -52,26 +51,28 @@ FOLDERS = _folders()
 
 
 def node(path: str, values: Mapping[str, Value]) -> Node | None:
-    """The node there with all that is beneath it, or None; a control by any address that OSC knows
-    it by. `values` by the controls' keys."""
-    path = plainly(path)
+    """Return the node at `path` with all its contents, or None.
+
+    A control is found by any address that OSC accepts. `values`: by the controls' keys."""
+    path = normalised(path)
     if path in FOLDERS:
         inside = {name: node(where, values) for name, where in FOLDERS[path].items()}
         return {"FULL_PATH": path, "ACCESS": 0, "CONTENTS": inside}
-    row = BOOK.get(path)
+    row = CONTROL_AT.get(path)
     return _leaf(row, values) if row else None
 
 
 def within(path: str) -> list[Control]:
-    """Return all controls in a container; none where the path is no container."""
-    path = plainly(path)
+    """Return all controls in a container; none if the path is not one."""
+    path = normalised(path)
     inside = f"{path.rstrip('/')}/"
     return [row for leaf, row in LEAVES.items() if path in FOLDERS and leaf.startswith(inside)]
 
 
 def argument(row: Control, value: Value) -> Argument:
-    """A control's value as its node has it: numbers as fader positions, choices by name. A
-    trigger's is null: python-oscquery's client refuses a method without a value."""
+    """Return a control's value as in its node: numbers as fader positions, choices by name.
+
+    A trigger's is null: python-oscquery's client refuses a method without a value."""
     match row.kind:
         case "float" | "int":
             return row.to_unit(value)
@@ -86,7 +87,7 @@ def argument(row: Control, value: Value) -> Argument:
 
 
 def message(row: Control, value: Value) -> bytes:
-    """The OSC message that tells a listener."""
+    """Return the OSC message for a listener."""
     return encode(row.address, argument(row, value))
 
 

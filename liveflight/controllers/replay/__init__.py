@@ -1,1 +1,1 @@
-"""Record a flight and play it again."""
+"""Record a flight and replay it."""

@@ -1,4 +1,4 @@
-"""A recorded flight as a control surface: says again what was said, when it was said."""
+"""Replay a recorded flight: put its messages again, at their recorded times."""
 
 from __future__ import annotations
 
@@ -10,57 +10,60 @@ from liveflight.core.controls import CONTROLS
 from liveflight.core.mailbox import Mailbox, Message, Set
 from liveflight.storage.recording import Recording
 
-_TOLERANCE = 1e-9
-"""Seconds, against rounding."""
+_TOLERANCE_S = 1e-9
+"""Seconds by which a frame may be early: rounding."""
 
 
 class RecordingPlayer:
-    """`controllers.controller.Controller`. Each message comes at the first frame that is not before it. Of a
-    meter that moved several times within such a frame, its height comes: at a lower rate than the
-    recorded one, no onset is missed."""
+    """Put each message at the first frame not before its time. A `Controller`.
 
-    def __init__(self, score: Recording) -> None:
-        self._said = iter(score.said)
+    If a meter moved several times within such a frame, its peak is put: no onset is missed at a
+    lower frame rate than the recorded one."""
+
+    def __init__(self, flight: Recording) -> None:
+        """Take the recording, whose `said` holds times in seconds and their messages."""
+        self._said = iter(flight.said)
         self._next = next(self._said, None)
         self._began: float | None = None
         self._after: list[Set] = []
-        """Where meters went from their height: that is for the next frame."""
+        """Where meters went after their peaks: put in the next frame."""
 
     def open(self, mailbox: Mailbox) -> None:
+        """Begin; the first `poll` is the recording's time 0."""
         self._mailbox = mailbox
 
     def poll(self, now: float) -> None:
         if self._began is None:
             self._began = now
-        flown = now - self._began + _TOLERANCE
+        flown = now - self._began + _TOLERANCE_S
         self._mailbox.put(*self._after)
-        heights: dict[str, Set] = {}
+        peaks: dict[str, Set] = {}
         meters: dict[str, Set] = {}
         while self._next and self._next[0] <= flown:
             for message in self._next[1]:
-                if not _metered(message):
+                if not _is_meter(message):
                     self._mailbox.put(message)
                     continue
                 meters[message.key] = message
-                heights[message.key] = max(message, heights.get(message.key, message), key=_height)
+                peaks[message.key] = max(message, peaks.get(message.key, message), key=_level)
             self._next = next(self._said, None)
-        self._mailbox.put(*heights.values())
-        self._after = [meter for key, meter in meters.items() if meter != heights[key]]
+        self._mailbox.put(*peaks.values())
+        self._after = [meter for key, meter in meters.items() if meter != peaks[key]]
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        """Nothing: it only speaks."""
+        """Do nothing: a replay only puts messages."""
 
-    def lines(self) -> list[str]:
+    def status_lines(self) -> list[str]:
         return []
 
     def close(self) -> None:
-        """Let go of the log."""
+        """Release the recording. May be called twice."""
         self._said, self._next = iter(()), None
 
 
-def _metered(message: Message) -> TypeGuard[Set]:
+def _is_meter(message: Message) -> TypeGuard[Set]:
     return isinstance(message, Set) and CONTROLS[message.key].kind == "meter"
 
 
-def _height(meter: Set) -> float:
+def _level(meter: Set) -> float:
     return float(meter.value)

@@ -1,4 +1,4 @@
-"""With lines that are handed their samples; real ones are `test_inputs_sound_process`'s."""
+"""Devices over fake captures; test_device_process has real ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FakeLine:
 
 
 class Plugs:
-    """Makes lines for as long as the device is plugged in."""
+    """Open captures for as long as the device is plugged in."""
 
     def __init__(self) -> None:
         self.plugged = True
@@ -45,7 +45,7 @@ class Plugs:
 
 
 def settled(device: Device, now: float) -> None:
-    """After an attempt on the thread beside."""
+    """Wait for the attempt on the worker's thread, and take its result."""
     assert device._worker.wait(10)
     device.read(now)
 
@@ -75,11 +75,11 @@ def test_a_silent_device_is_opened_again_with_a_line_per_change(
     device.read(0.1)
     device.read(1.0)
     assert not device.lost
-    assert device.lines() == []
+    assert device.status_lines() == []
     plugs.plugged = False
     device.read(1.2)
     assert device.lost and len(caplog.records) == 1
-    assert device.lines() == ["sound: default is lost"]
+    assert device.status_lines() == ["sound: default is lost"]
     assert device.read(1.3).tolist() == [0.0] * 4800, "lost is silent, not stuck"
     tried = []
     for tenth in range(20, 400):

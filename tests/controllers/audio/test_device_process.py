@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,14 +18,14 @@ from jack_box import server, until
 
 from liveflight.controllers.audio import device_process
 from liveflight.controllers.audio.device import Device
-from liveflight.controllers.audio.device_process import Line, library
+from liveflight.controllers.audio.device_process import CaptureProcess, load_sounddevice
 from liveflight.core.contracts import LiveflightError
 from liveflight.system import child_process
 
 
 @pytest.fixture(scope="module")
 def portaudio() -> None:
-    """Not loaded here: it aborts a process whose JACK server ended first."""
+    """Skip without PortAudio, tried in a child: it aborts a process whose JACK server ends."""
     try:
         child_process.ask("liveflight.diagnostics.probes:sound", {}, 30)
     except child_process.ChildError as error:
@@ -34,28 +33,30 @@ def portaudio() -> None:
 
 
 @pytest.mark.usefixtures("jack", "portaudio")
-def test_what_is_heard_comes_at_the_rate_that_is_said() -> None:
-    line = Line("system")
-    assert line.rate == 48000
-    until(lambda: len(line.take()) > 0)
+def test_what_is_heard_comes_at_the_rate_that_is_said(
+    started: list[subprocess.Popen[bytes]],
+) -> None:
+    capture = CaptureProcess("system")
+    assert capture.rate == 48000
+    until(lambda: len(capture.take()) > 0)
     began, heard = time.perf_counter(), 0
     while time.perf_counter() - began < 1:
-        block = line.take()
+        block = capture.take()
         assert block.dtype == np.float32
         heard += len(block)
         time.sleep(0.01)
     assert 0.7 < heard / 48000 < 1.3
-    assert not line.ended
-    line.close()
-    line.close()
-    assert line.ended
-    assert line._process.returncode == 0
+    assert not capture.ended
+    capture.close()
+    capture.close()
+    assert capture.ended
+    assert started[-1].returncode == 0
 
 
 @pytest.mark.usefixtures("jack", "portaudio")
 def test_a_device_that_is_not_there_says_which_are() -> None:
     with pytest.raises(LiveflightError, match=r"'Micro' cannot be opened .*there is .*system"):
-        Line("Micro")
+        CaptureProcess("Micro")
 
 
 @pytest.mark.usefixtures("portaudio")
@@ -95,22 +96,18 @@ def test_a_show_outlives_the_sound_server_and_hears_the_next(
     ],
 )
 def test_a_library_that_fails_in_its_own_way_is_an_error_and_leaves_nothing_behind(
-    does: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    does: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[subprocess.Popen[bytes]],
 ) -> None:
     (tmp_path / "sounddevice.py").write_text(does)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(device_process, "_PATIENCE", 5.0)
-    started: list[subprocess.Popen[bytes]] = []
-    start = child_process.start
-
-    def remembered(*given: Any, **named: Any) -> subprocess.Popen[bytes]:
-        started.append(start(*given, **named))
-        return started[-1]
-
-    monkeypatch.setattr(device_process.child_process, "start", remembered)
+    monkeypatch.setattr(device_process, "_OPEN_TIMEOUT_S", 5.0)
     threads = threading.active_count()
     with pytest.raises(LiveflightError, match=said):
-        Line("Line")
+        CaptureProcess("Line")
     assert started[0].returncode is not None
     assert threading.active_count() == threads
 
@@ -118,4 +115,4 @@ def test_a_library_that_fails_in_its_own_way_is_an_error_and_leaves_nothing_behi
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(LiveflightError, match=r'pip install "liveflight\[audio\]"'):
-        library()
+        load_sounddevice()

@@ -1,4 +1,4 @@
-"""The surface over ports that a test plugs and unplugs; real ports: test_inputs_midi_ports."""
+"""MIDI input over ports that a test plugs and unplugs; test_ports has real ones."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from each import each
 from jack_box import until
 
 from liveflight.controllers.midi import bindings as midi_map
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
 from liveflight.controllers.midi.input import MidiInput
-from liveflight.controllers.midi.ports import AudioFeatures
+from liveflight.controllers.midi.ports import MidiListener
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
@@ -22,11 +23,11 @@ from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Set, Trigger
 
 
 class Plugs:
-    """Ports that come and go as the test wants it."""
+    """Stand in for ports that the test plugs and unplugs."""
 
     def __init__(self) -> None:
         self.there = ["Box"]
-        self.heard: dict[str, AudioFeatures] = {}
+        self.heard: dict[str, MidiListener] = {}
         self.broken = False
 
     def names(self) -> list[str]:
@@ -34,7 +35,7 @@ class Plugs:
             raise RuntimeError("no sequencer")
         return list(self.there)
 
-    def open(self, name: str, heard: AudioFeatures) -> None:
+    def open(self, name: str, heard: MidiListener) -> None:
         if name == "Busy":
             raise OSError(f"MIDI port {name!r} cannot be opened: busy")
         self.heard[name] = heard
@@ -50,7 +51,7 @@ class Plugs:
 
 
 class Desk:
-    """An open surface, its thread waiting for a plug that the test pulls itself."""
+    """Hold an open input; the test triggers each scan for ports itself."""
 
     def __init__(self, path: Path, wanted: str = "") -> None:
         self.plugs, self.mailbox, self.time = Plugs(), Mailbox(), 0.0
@@ -90,9 +91,9 @@ def test_a_program_change_recalls_the_preset_of_its_slot(desk: Desk) -> None:
 def test_a_knob_is_learned_saved_and_played(desk: Desk) -> None:
     assert desk.said([0xB0, 7, 10], [0xB0, 7, 60]) == []
     desk.publish(Set("midi.learn", "camera.rotation"))
-    assert "camera.rotation" in desk.midi.lines()[0]
+    assert "camera.rotation" in desk.midi.status_lines()[0]
     assert desk.said(*([0xB2, 21, 60 + 3 * n] for n in range(4))) == [Set("midi.learn", "")]
-    assert desk.midi.lines() == []
+    assert desk.midi.status_lines() == []
     assert desk.said([0xB2, 21, 127]) == [Set("camera.rotation", 180.0)]
     desk.midi.close()
     assert list(midi_map.read(desk.path)) == [
@@ -106,7 +107,7 @@ def test_no_frame_waits_while_bindings_are_made_into_text(
     waited: list[bool] = []
 
     def dump(bindings: MidiMap) -> str:
-        frame = threading.Thread(target=lambda: (desk.midi.lines(), desk.midi.poll(0.0)))
+        frame = threading.Thread(target=lambda: (desk.midi.status_lines(), desk.midi.poll(0.0)))
         frame.start()
         frame.join(2.0)
         waited.append(frame.is_alive())
@@ -154,7 +155,7 @@ def test_what_is_armed_may_be_freed_or_laid_aside(desk: Desk) -> None:
     assert desk.said([0x90, 40, 90]) == []
     desk.publish(Set("midi.learn", "mix.random"))
     desk.publish(Set("midi.learn", ""))
-    assert desk.midi.lines() == [] and desk.said([0x90, 40, 90]) == []
+    assert desk.midi.status_lines() == [] and desk.said([0x90, 40, 90]) == []
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_what_cannot_be_learned_is_said_once(
     caplog.clear()
     for _ in range(3):
         desk.publish(Set("midi.learn", key))
-    assert desk.midi.lines() == []
+    assert desk.midi.status_lines() == []
     assert [trouble in record.message for record in caplog.records] == [True]
 
 
@@ -294,9 +295,7 @@ def test_a_system_without_midi_is_reported_once(
         desk.midi.rescan()
 
 
-@pytest.mark.parametrize(
-    "row", [r for r in ROWS if r.settable or r.kind == "trigger"], ids=lambda row: row.key
-)
+@each([r for r in ROWS if r.settable or r.kind == "trigger"])
 def test_every_control_that_can_be_moved_or_fired_learns_a_pad(row: Control, desk: Desk) -> None:
     if row.kind == "text":
         desk.values[row.key] = "reef"

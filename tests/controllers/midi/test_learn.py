@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from each import each
 
 from liveflight.controllers.midi.bindings import Binding, Sort, Source, Turn
 from liveflight.controllers.midi.learn import Learner, steps
+from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS, ROWS
 
 LEARNABLE = [row for row in ROWS if row.settable or row.kind == "trigger"]
@@ -18,7 +20,7 @@ def source(number: int = 7, sort: Sort = "cc", channel: int = 1) -> Source:
 def learned(
     values: Iterable[int], at: Source | None = None, key: str = "camera.zoom"
 ) -> Binding | None:
-    """What is bound once all of these were heard, half a frame apart."""
+    """Return what is bound once all of these were heard, half a frame apart."""
     learner = Learner(CONTROLS[key])
     for number, value in enumerate(values):
         binding = learner.hear(at or source(), value, number * 0.01)
@@ -27,11 +29,8 @@ def learned(
     return None
 
 
-@pytest.mark.parametrize("row", LEARNABLE, ids=lambda row: row.key)
-def test_every_control_learns_a_knob_and_a_pad(row: object) -> None:
-    from liveflight.core.control import Control
-
-    assert isinstance(row, Control)
+@each(LEARNABLE)
+def test_every_control_learns_a_knob_and_a_pad(row: Control) -> None:
     value = "reef" if row.kind == "text" else ""
     learner = Learner(row, value)
     bindings = [learner.hear(source(), value, 0.1 * value) for value in range(0, 128, 5)]

@@ -1,5 +1,7 @@
-"""Real ports, by a JACK server; skipped where there is none. On machines with ALSA's sequencer the
-same library takes that."""
+"""Real ports on a JACK server, skipped without one.
+
+On machines with ALSA's sequencer the same library uses that instead.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ from liveflight.core.mailbox import Mailbox, Set
 
 @pytest.fixture
 def ports(jack: ModuleType) -> Iterator[midi_ports.Ports]:
-    """python-rtmidi's. The JACK in rtmidi2's wheels does not speak with other versions' servers."""
-    opened = midi_ports._RtMidi(jack, [jack.API_UNIX_JACK])
+    """Yield python-rtmidi's ports: the JACK in rtmidi2's wheels needs a server of its version."""
+    opened = midi_ports.RtMidiPorts(jack, [jack.API_UNIX_JACK])
     yield opened
     opened.close_all()
 
@@ -28,7 +30,7 @@ def ports(jack: ModuleType) -> Iterator[midi_ports.Ports]:
 def test_a_box_is_heard_vanishes_and_returns(
     jack: ModuleType, ports: midi_ports.Ports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("liveflight.controllers.midi.input.RESCAN", 0.05)
+    monkeypatch.setattr("liveflight.controllers.midi.input.RESCAN_INTERVAL_S", 0.05)
     mailbox = Mailbox()
     midi = MidiInput(bindings=tmp_path / "midi.toml", ports=lambda: ports)
     midi.open(mailbox)
@@ -56,7 +58,7 @@ def test_two_alike_have_names_of_their_own(jack: ModuleType, ports: midi_ports.P
 
 
 class Listed:
-    """A library that lists what the test says."""
+    """Stand in for a library that lists given names."""
 
     def __init__(self, *listed: str) -> None:
         self.listed = list(listed)
@@ -81,13 +83,13 @@ def test_a_box_that_is_plugged_in_again_has_its_name_again(
     listed: str, again: str, name: str
 ) -> None:
     library: Any = Listed(listed, "Liveflight:in")
-    ports = midi_ports._RtMidi(library, [1])
+    ports = midi_ports.RtMidiPorts(library, [1])
     assert ports.names() == [name]
     library.listed = []
     assert ports.names() == []
     library.listed = [again]
     assert ports.names() == ports.names() == [name]
-    library.listed = [listed]  # within one look: it is gone first, for it has to be opened anew
+    library.listed = [listed]  # between two scans: missing once, so that it is opened again
     assert ports.names() == []
     assert ports.names() == [name]
 
@@ -99,11 +101,11 @@ def test_a_box_that_is_plugged_in_again_has_its_name_again(
 def test_a_box_that_alsa_lists_as_before_is_gone_first(
     listed: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(midi_ports, "_DEVICES", tmp_path)
+    monkeypatch.setattr(midi_ports, "_SOUND_DEVICES", tmp_path)
     for card in ("controlC1", "controlC2", "next"):
         (tmp_path / card).touch()
     library: Any = Listed(listed, "Pads 24:0", "Through 14:0")
-    ports = midi_ports._RtMidi(library, [1])
+    ports = midi_ports.RtMidiPorts(library, [1])
     assert ports.names() == ports.names() == [name, "Pads", "Through"]
     (tmp_path / "next").replace(tmp_path / "controlC1")
     assert ports.names() == ["Pads", "Through"]
@@ -113,7 +115,7 @@ def test_a_box_that_alsa_lists_as_before_is_gone_first(
 def test_on_windows_a_box_keeps_its_name_when_another_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "win32")
     library: Any = Listed("Pads 0", "Launch Control 1", "Launch Control 2")
-    ports = midi_ports._RtMidi(library, [1])
+    ports = midi_ports.RtMidiPorts(library, [1])
     assert ports.names() == ["Pads", "Launch Control", "Launch Control #2"]
     library.listed = ["Launch Control 0", "Launch Control 1"]
     assert ports.names() == ["Launch Control", "Launch Control #2"]
@@ -121,7 +123,7 @@ def test_on_windows_a_box_keeps_its_name_when_another_goes(monkeypatch: pytest.M
 
 def test_two_alike_keep_their_names_whichever_goes() -> None:
     library: Any = Listed("Box 20:0", "Box 24:0", "Same", "Same")
-    ports = midi_ports._RtMidi(library, [1])
+    ports = midi_ports.RtMidiPorts(library, [1])
     assert ports.names() == ["Box", "Box #2", "Same", "Same #2"]
     library.listed = ["Box 24:0"]
     assert ports.names() == ["Box #2"]
@@ -145,4 +147,4 @@ def test_a_system_without_midi_says_what_to_start(monkeypatch: pytest.MonkeyPatc
             raise SystemError("no sequencer")
 
     with pytest.raises(LiveflightError, match="modprobe snd-seq"):
-        midi_ports._RtMidi(Library, [1, 2])  # type: ignore[arg-type]
+        midi_ports.RtMidiPorts(Library, [1, 2])  # type: ignore[arg-type]

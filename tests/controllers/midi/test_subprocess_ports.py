@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +23,9 @@ def box(jack: ModuleType) -> Iterator[Box]:
     box.unplug()
 
 
-def test_ports_are_heard_until_their_process_ends_and_again_after_it(box: Box) -> None:
+def test_ports_are_heard_until_their_process_ends_and_again_after_it(
+    box: Box, started: list[subprocess.Popen[bytes]]
+) -> None:
     ports = SubprocessPorts()
     for note in (1, 2):
         heard: list[Sequence[int]] = []
@@ -34,12 +37,12 @@ def test_ports_are_heard_until_their_process_ends_and_again_after_it(box: Box) -
         until(lambda: bool(heard))  # noqa: B023
         assert heard == [[0x90, note, 100]]
         if note == 1:
-            ports._process.kill()
-            until(lambda: ports._process.poll() is not None)
+            started[0].kill()
+            started[0].wait(10)
             assert ports.names() == []
     ports.close("Box:knobs")
     ports.close_all()
-    assert ports._process.returncode == 0
+    assert len(started) == 2 and started[1].returncode == 0
 
 
 def test_a_system_without_midi_says_what_to_start_and_jack_says_nothing(

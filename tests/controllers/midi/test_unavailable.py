@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from liveflight.controllers.midi.unavailable import FAILED, NOT_WANTED, SHOWN, MidiUnavailable
+from liveflight.controllers.midi.unavailable import FAILED, NOT_WANTED, SHOWN_S, MidiUnavailable
 from liveflight.core.mailbox import Mailbox, Set
 from liveflight.loop import open_controllers
 from liveflight.loop.open_controllers import OpenControllers
@@ -14,17 +14,17 @@ from liveflight.show.start_flight import Options
 def test_whoever_wants_to_learn_is_told_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
     mailbox, midi = Mailbox(), MidiUnavailable(FAILED)
     midi.open(mailbox)
-    assert midi.lines() == []
+    assert midi.status_lines() == []
     for now in (5.0, 50.0):
         midi.poll(now)
         midi.publish(now, {}, [Set("camera.zoom", 1.0), Set("midi.learn", "camera.zoom")])
         assert mailbox.drain() == [Set("midi.learn", "")], "nothing is armed any more"
         midi.publish(now, {}, [Set("midi.learn", "")])
         assert mailbox.drain() == []
-        midi.poll(now + SHOWN - 0.1)
-        assert midi.lines() == [FAILED]
-        midi.poll(now + SHOWN)
-        assert midi.lines() == []
+        midi.poll(now + SHOWN_S - 0.1)
+        assert midi.status_lines() == [FAILED]
+        midi.poll(now + SHOWN_S)
+        assert midi.status_lines() == []
     assert [record.getMessage() for record in caplog.records] == [FAILED]
     midi.close()
 
@@ -44,22 +44,22 @@ def test_it_says_whether_midi_was_not_wanted_or_failed(
     assert [type(each) for each in opened.opened] == [MidiUnavailable]
     assert [str(broken) in str(each) for each in reports] == [True] * (midi is not None)
     opened.publish(0.0, {}, [Set("midi.learn", "camera.zoom")])
-    assert opened.lines() == [said]
+    assert opened.status_lines() == [said]
     opened.close()
 
 
 def test_it_is_not_there_where_midi_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    class AudioFeatures(MidiUnavailable):
+    class OpenMidi(MidiUnavailable):
         listening = True
 
         def __init__(self, wanted: str) -> None:
             super().__init__("")
             self.wanted = wanted
 
-    monkeypatch.setattr(open_controllers, "MidiInput", AudioFeatures)
+    monkeypatch.setattr(open_controllers, "MidiInput", OpenMidi)
     ((name, midi),) = open_controllers.asked_for(Options(midi="box"))
     assert name == "MIDI"
-    assert isinstance(midi, AudioFeatures) and midi.wanted == "box"
+    assert isinstance(midi, OpenMidi) and midi.wanted == "box"
 
 
 def test_it_holds_its_tongue_once_midi_has_come() -> None:
@@ -71,4 +71,4 @@ def test_it_holds_its_tongue_once_midi_has_come() -> None:
     there = True
     absent.publish(20.0, {}, [Set("midi.learn", "camera.zoom")])
     absent.poll(20.0)
-    assert mailbox.drain() == [] and absent.lines() == []
+    assert mailbox.drain() == [] and absent.status_lines() == []

@@ -3,12 +3,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from each import each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveflight.controllers.osc.addresses import (
-    LONGEST,
-    MOST_WILDCARDS,
+    MAX_ADDRESS_BYTES,
+    MAX_WILDCARDS,
     UnknownAddressError,
     is_pattern,
     resolve,
@@ -25,7 +26,7 @@ def keys(address: str) -> set[str]:
     return {control.key for control in controls}
 
 
-@pytest.mark.parametrize("row", REMOTE, ids=lambda row: row.key)
+@each(REMOTE)
 def test_every_remote_control_is_at_its_address_in_every_form(row: Control) -> None:
     for address in filter(None, (row.address, row.alias)):
         short = address.removeprefix("/liveflight")
@@ -35,7 +36,7 @@ def test_every_remote_control_is_at_its_address_in_every_form(row: Control) -> N
             assert resolve(spelling + "/ADD") == ([row], "add")
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if not row.remote], ids=lambda row: row.key)
+@each([row for row in ROWS if not row.remote])
 def test_the_network_cannot_quit_save_or_leave_full_screen(row: Control) -> None:
     with pytest.raises(UnknownAddressError):
         resolve(row.address)
@@ -160,19 +161,19 @@ def test_brackets_come_in_pairs(part: str) -> None:
 
 def test_an_address_is_bounded() -> None:
     with pytest.raises(LiveflightError, match="at most 256 bytes"):
-        resolve("/camera/" + "a" * LONGEST)
+        resolve("/camera/" + "a" * MAX_ADDRESS_BYTES)
     with pytest.raises(LiveflightError, match="at most 256 bytes"):
-        resolve("/camera/" + "ä" * (LONGEST // 2))
+        resolve("/camera/" + "ä" * (MAX_ADDRESS_BYTES // 2))
     with pytest.raises(UnknownAddressError):
-        resolve("/" + "a" * (LONGEST - 1))
+        resolve("/" + "a" * (MAX_ADDRESS_BYTES - 1))
 
 
 @pytest.mark.parametrize("sign", ["*", "?", "[a]", "{a}"])
 def test_wildcards_are_bounded(sign: str) -> None:
     with pytest.raises(LiveflightError, match="at most 8 wildcards"):
-        resolve("/camera/" + sign * (MOST_WILDCARDS + 1))
+        resolve("/camera/" + sign * (MAX_WILDCARDS + 1))
     with pytest.raises(UnknownAddressError):
-        resolve("/camera/none" + sign * MOST_WILDCARDS)
+        resolve("/camera/none" + sign * MAX_WILDCARDS)
 
 
 def test_alternatives_are_bounded() -> None:
@@ -182,7 +183,7 @@ def test_alternatives_are_bounded() -> None:
 
 
 def test_24_stars_are_refused_before_they_are_matched() -> None:
-    """With this address python-osc's matcher, which backtracks, is busy for seconds."""
+    """Match an address that keeps python-osc's backtracking matcher busy for seconds."""
     with pytest.raises(LiveflightError, match="at most 8 wildcards"):
         resolve("/" + "*" * 24 + "!")
 
@@ -196,7 +197,7 @@ WORDS = st.text("abz_*?", max_size=6)
 def test_stars_and_question_marks_agree_with_a_regular_expression(word: str) -> None:
     pattern = f"/camera/{word}zo?*{word}"
     expression = re.compile(pattern.replace("*", "[^/]*").replace("?", "[^/]"))
-    if sum(pattern.count(sign) for sign in "*?") > MOST_WILDCARDS:
+    if sum(pattern.count(sign) for sign in "*?") > MAX_WILDCARDS:
         return
     expected = {row.key for row in REMOTE if expression.fullmatch(f"/{row.group}/{row.name}")}
     try:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
-from liveflight.controllers.osc.codec import FITS, Argument, bundles, decode, encode
+from liveflight.controllers.osc.codec import MAX_BUNDLE_BYTES, Argument, bundles, decode, encode
 from liveflight.controllers.osc.packets import PacketError, elements
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
@@ -64,12 +64,14 @@ def test_bundles_are_as_few_as_fit_a_network_and_in_order() -> None:
     messages = [encode(f"/some/address/{number}", float(number)) for number in range(100)]
     found = bundles(messages)
     assert len(found) == 3
-    assert all(len(datagram) <= FITS for datagram in found)
+    assert all(len(datagram) <= MAX_BUNDLE_BYTES for datagram in found)
     assert [message for datagram in found for message in elements(datagram)] == messages
     assert sum(OscBundle(datagram).num_contents for datagram in found) == 100
     assert all(datagram[8:16] == struct.pack(">Q", 1) for datagram in found), "at once"
     assert bundles([]) == []
-    assert [elements(one) for one in bundles([encode("/" + "x" * FITS), encode("/a")])] == [
-        [encode("/" + "x" * FITS)],
+    assert [
+        elements(one) for one in bundles([encode("/" + "x" * MAX_BUNDLE_BYTES), encode("/a")])
+    ] == [
+        [encode("/" + "x" * MAX_BUNDLE_BYTES)],
         [encode("/a")],
     ]

@@ -8,8 +8,8 @@ import pytest
 
 from liveflight.controllers.osc import feedback as osc_feedback
 from liveflight.controllers.osc.codec import decode
-from liveflight.controllers.osc.echo_suppressor import EVERY, HOLD, TOLD
-from liveflight.controllers.osc.feedback import RETRY, OscFeedback
+from liveflight.controllers.osc.echo_suppressor import FEEDBACK_CONTROLS, HOLD_S, UPDATE_INTERVAL_S
+from liveflight.controllers.osc.feedback import RETRY_S, OscFeedback
 from liveflight.controllers.osc.input import OscInput
 from liveflight.controllers.osc.packets import elements
 from liveflight.core.contracts import LiveflightError, Value
@@ -21,7 +21,7 @@ ZOOM = CONTROLS["camera.zoom"]
 
 
 class Ear:
-    """A surface's UDP port."""
+    """Listen on a surface's UDP port."""
 
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -30,7 +30,7 @@ class Ear:
         self.port: int = self.socket.getsockname()[1]
 
     def datagrams(self) -> list[bytes]:
-        """What has come. On loopback, what was sent is there."""
+        """Return what has come; on loopback, whatever was sent is there at once."""
         found = []
         while True:
             try:
@@ -51,11 +51,11 @@ def ear() -> Iterator[Ear]:
 
 @pytest.fixture
 def feedback(ear: Ear) -> Iterator[OscFeedback]:
-    """Has told everything at 0 s."""
+    """Yield a feedback that has sent everything at 0 s."""
     feedback = OscFeedback([("127.0.0.1", ear.port)])
     feedback.open(Mailbox())
     feedback.publish(0.0, START, [])
-    assert set(ear.heard()) == {row.address for row in TOLD}
+    assert set(ear.heard()) == {row.address for row in FEEDBACK_CONTROLS}
     yield feedback
     feedback.close()
 
@@ -63,7 +63,7 @@ def feedback(ear: Ear) -> Iterator[OscFeedback]:
 def told(
     feedback: OscFeedback, ear: Ear, now: float, *heard: Message, **changed: Value
 ) -> dict[str, list]:
-    """What the surface hears at `now` where zoom, pan_x and so on have changed."""
+    """Return what the surface receives at `now` after zoom, pan_x and so on have changed."""
     values = {**START, **{f"camera.{name}": value for name, value in changed.items()}}
     feedback.publish(now, values, heard)
     return ear.heard()
@@ -80,10 +80,12 @@ def test_only_changes_are_told_in_one_bundle(feedback: OscFeedback, ear: Ear) ->
 
 
 def test_changes_are_gathered(feedback: OscFeedback, ear: Ear) -> None:
-    assert told(feedback, ear, EVERY / 2, pan_x=0.5) == {}
-    assert told(feedback, ear, EVERY, pan_x=1.0) == {"/liveflight/camera/pan_x": [1.0]}
-    assert told(feedback, ear, EVERY * 1.5, pan_x=0.0) == {}
-    assert told(feedback, ear, EVERY * 2, pan_x=0.0) == {"/liveflight/camera/pan_x": [0.5]}
+    assert told(feedback, ear, UPDATE_INTERVAL_S / 2, pan_x=0.5) == {}
+    assert told(feedback, ear, UPDATE_INTERVAL_S, pan_x=1.0) == {"/liveflight/camera/pan_x": [1.0]}
+    assert told(feedback, ear, UPDATE_INTERVAL_S * 1.5, pan_x=0.0) == {}
+    assert told(feedback, ear, UPDATE_INTERVAL_S * 2, pan_x=0.0) == {
+        "/liveflight/camera/pan_x": [0.5]
+    }
 
 
 def test_at_most_thirty_bundles_a_second(feedback: OscFeedback, ear: Ear) -> None:
@@ -99,8 +101,8 @@ def test_who_moved_a_fader_is_not_told_of_it_until_it_rests(
     assert told(feedback, ear, 1.0, said, pan_x=0.5, pan_y=1.0) == {
         "/liveflight/camera/pan_y": [1.0]
     }
-    assert told(feedback, ear, 1.0 + HOLD, pan_x=0.5, pan_y=1.0) == {}
-    assert told(feedback, ear, 1.1 + HOLD, pan_x=0.6, pan_y=1.0) == {
+    assert told(feedback, ear, 1.0 + HOLD_S, pan_x=0.5, pan_y=1.0) == {}
+    assert told(feedback, ear, 1.1 + HOLD_S, pan_x=0.6, pan_y=1.0) == {
         "/liveflight/camera/pan_x": [pytest.approx(0.8)]
     }
 
@@ -110,7 +112,7 @@ def test_what_came_of_it_is_told_where_that_is_something_else(
 ) -> None:
     said = Set("camera.pan_x", 0.5, f"osc:127.0.0.1:{ear.port}")
     assert told(feedback, ear, 1.0, said, pan_x=0.2) == {}
-    assert told(feedback, ear, 1.0 + HOLD, pan_x=0.2) == {
+    assert told(feedback, ear, 1.0 + HOLD_S, pan_x=0.2) == {
         "/liveflight/camera/pan_x": [pytest.approx(0.6)]
     }
 
@@ -120,7 +122,7 @@ def test_another_program_on_the_same_machine_is_told_a_moment_later(
 ) -> None:
     said = Set("camera.pan_x", 0.5, "osc:127.0.0.1:1")
     assert told(feedback, ear, 1.0, said, pan_x=0.5) == {}
-    assert told(feedback, ear, 1.0 + HOLD, pan_x=0.5) == {"/liveflight/camera/pan_x": [0.75]}
+    assert told(feedback, ear, 1.0 + HOLD_S, pan_x=0.5) == {"/liveflight/camera/pan_x": [0.75]}
 
 
 def test_what_others_moved_is_told_at_once(feedback: OscFeedback, ear: Ear) -> None:
@@ -142,14 +144,14 @@ def test_a_late_frame_does_not_pull_a_fader_back_that_moved_since(
     assert told(feedback, ear, 1.05, said, pan_x=0.5, pan_y=1.0) == {
         "/liveflight/camera/pan_y": [1.0]
     }
-    assert told(feedback, ear, 1.1 + HOLD, pan_x=0.5, pan_y=1.0) == {}
+    assert told(feedback, ear, 1.1 + HOLD_S, pan_x=0.5, pan_y=1.0) == {}
 
 
 @pytest.mark.parametrize("message", [Trigger("show.sync"), Set("show.preset", "reef", "key")])
 def test_everything_is_told_when_asked_and_after_a_preset(
     message: Message, feedback: OscFeedback, ear: Ear
 ) -> None:
-    assert set(told(feedback, ear, 1.0, message)) == {row.address for row in TOLD}
+    assert set(told(feedback, ear, 1.0, message)) == {row.address for row in FEEDBACK_CONTROLS}
     assert told(feedback, ear, 2.0) == {}
 
 
@@ -160,17 +162,17 @@ def test_a_surface_that_comes_later_is_told_everything(ear: Ear) -> None:
     feedback.open(Mailbox())
     try:
         for frame in range(10):
-            feedback.publish(frame * EVERY, {**START, "show.fps": float(frame)}, [])
-        assert feedback.lines() == [f"OSC feedback to 127.0.0.1:{port} failed 1 times"]
+            feedback.publish(frame * UPDATE_INTERVAL_S, {**START, "show.fps": float(frame)}, [])
+        assert feedback.status_lines() == [f"OSC feedback to 127.0.0.1:{port} failed 1 times"]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
             late.bind(("127.0.0.1", port))
             late.setblocking(False)
             ear.socket = late
-            feedback.publish(10 * EVERY + RETRY, START, [])
-            assert set(ear.heard()) == {row.address for row in TOLD}
-            assert feedback.lines() != []
-            feedback.publish(10 + RETRY, {**START, "show.fps": 9.0}, [])
-            assert feedback.lines() == [], "what is over is no trouble"
+            feedback.publish(10 * UPDATE_INTERVAL_S + RETRY_S, START, [])
+            assert set(ear.heard()) == {row.address for row in FEEDBACK_CONTROLS}
+            assert feedback.status_lines() != []
+            feedback.publish(10 + RETRY_S, {**START, "show.fps": 9.0}, [])
+            assert feedback.status_lines() == [], "what is over is no trouble"
     finally:
         feedback.close()
         feedback.close()
@@ -184,7 +186,7 @@ def test_every_place_hears_for_itself(ear: Ear, monkeypatch: pytest.MonkeyPatch)
     assert ear.heard() == other.heard() != {}
     said = Set("camera.pan_x", 0.5, f"osc:127.0.0.1:{ear.port}")
     feedback.publish(1.0, {**START, "camera.pan_x": 0.5}, [said])
-    feedback.publish(1.0 + HOLD, {**START, "camera.pan_x": 0.5}, [])
+    feedback.publish(1.0 + HOLD_S, {**START, "camera.pan_x": 0.5}, [])
     assert (ear.heard(), other.heard()) == ({}, {"/liveflight/camera/pan_x": [0.75]})
     feedback.close()
     other.socket.close()
@@ -193,7 +195,7 @@ def test_every_place_hears_for_itself(ear: Ear, monkeypatch: pytest.MonkeyPatch)
 def test_all_that_comes_from_a_lone_tablet_is_its_own(
     ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A surface speaks from another port than it listens on."""
+    """Cover a surface that sends from another port than it listens on."""
     monkeypatch.setattr(osc_feedback, "is_loopback", lambda host: False)
     feedback = OscFeedback([("127.0.0.1", ear.port)])
     feedback.open(Mailbox())
@@ -201,7 +203,7 @@ def test_all_that_comes_from_a_lone_tablet_is_its_own(
     ear.heard()
     said = Set("camera.pan_x", 0.5, "osc:127.0.0.1:1")
     feedback.publish(1.0, {**START, "camera.pan_x": 0.5}, [said])
-    feedback.publish(1.0 + HOLD, {**START, "camera.pan_x": 0.5}, [])
+    feedback.publish(1.0 + HOLD_S, {**START, "camera.pan_x": 0.5}, [])
     assert ear.heard() == {}
     feedback.close()
 
@@ -225,15 +227,15 @@ def test_a_surface_on_localhost_is_told_at_either_number(
         feedback = OscFeedback([("localhost", surface.getsockname()[1])])
         feedback.open(Mailbox())
         for frame in range(10):
-            feedback.publish(frame * EVERY, {**START, "show.fps": float(frame)}, [])
+            feedback.publish(frame * UPDATE_INTERVAL_S, {**START, "show.fps": float(frame)}, [])
         assert surface.recv(9999).startswith(b"#bundle")
-        assert feedback.lines() == [], "nobody at its other number is no trouble"
+        assert feedback.status_lines() == [], "nobody at its other number is no trouble"
         feedback.close()
 
 
 @pytest.mark.parametrize("late", [2, 15, 30])
 def test_a_surface_that_echoes_late_swings_no_fader(late: int, ear: Ear) -> None:
-    """A key moves the fader for a second; `late` frames after it was told the surface says so."""
+    """Move a fader by key for a second; the surface echoes each update `late` frames later."""
     osc, mailbox = OscInput(port=0), Mailbox()
     osc.open(mailbox)
     feedback = OscFeedback([("127.0.0.1", ear.port)], osc)
@@ -241,7 +243,7 @@ def test_a_surface_that_echoes_late_swings_no_fader(late: int, ear: Ear) -> None
     pan, path = 0.0, []
     echoes: list[list[bytes]] = [[] for _ in range(late)]
     for frame in range(300):
-        feedback.poll(frame * EVERY)
+        feedback.poll(frame * UPDATE_INTERVAL_S)
         if frame < 30:
             pan = frame / 30
         for datagram in echoes.pop(0):
@@ -251,7 +253,7 @@ def test_a_surface_that_echoes_late_swings_no_fader(late: int, ear: Ear) -> None
             if isinstance(said, Set) and said.key == "camera.pan_x":
                 pan = float(said.value)
         path.append(pan)
-        feedback.publish(frame * EVERY, {**START, "camera.pan_x": pan}, heard)
+        feedback.publish(frame * UPDATE_INTERVAL_S, {**START, "camera.pan_x": pan}, heard)
         echoes.append(ear.datagrams())
     feedback.close()
     osc.close()
@@ -286,24 +288,24 @@ def test_a_network_that_comes_later_is_waited_for(
 
     feedback = OscFeedback([("127.0.0.1", ear.port)])
     with monkeypatch.context() as patched:
-        patched.setattr(osc_feedback, "datagrams_to", unreachable)
+        patched.setattr(osc_feedback, "connect_udp", unreachable)
         feedback.open(Mailbox())
         feedback.publish(0.0, START, [])
-        assert feedback.lines() == [f"OSC feedback to 127.0.0.1:{ear.port} failed 1 times"]
-    feedback.publish(RETRY, START, [])
-    assert set(ear.heard()) == {row.address for row in TOLD}
+        assert feedback.status_lines() == [f"OSC feedback to 127.0.0.1:{ear.port} failed 1 times"]
+    feedback.publish(RETRY_S, START, [])
+    assert set(ear.heard()) == {row.address for row in FEEDBACK_CONTROLS}
     feedback.close()
 
 
 def test_a_surface_that_says_again_what_it_is_told_comes_to_rest(
     feedback: OscFeedback, ear: Ear
 ) -> None:
-    """As Chataigne's automatic feedback does: the preset that it says is recalled again."""
+    """Echo a preset as Chataigne's automatic feedback does."""
     values = {**START, "show.preset": "plumage"}
     said: list[Message] = [Set("show.preset", "plumage", "key")]
     recalls = 0
     for frame in range(60):
-        feedback.publish(frame * EVERY, values, said)
+        feedback.publish(frame * UPDATE_INTERVAL_S, values, said)
         heard = ear.heard().get("/liveflight/show/preset", [])
         said = [Set("show.preset", name, "osc:127.0.0.1:5000") for name in heard]
         recalls += len(said)

@@ -10,7 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from liveflight.controllers.osc.codec import encode
-from liveflight.controllers.osc.flood_isolation import MOST, SILENT, TURN, WAIT, FloodIsolation
+from liveflight.controllers.osc.flood_isolation import (
+    DRAIN_TIMEOUT_S,
+    MAX_ISOLATED,
+    SILENCE_S,
+    TURN_DATAGRAMS,
+    FloodIsolation,
+)
 from liveflight.controllers.osc.input import OscInput
 from liveflight.core.mailbox import Mailbox, Set
 
@@ -26,7 +32,7 @@ def udp(host: str = "127.0.0.1") -> socket.socket:
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
 def sockets(request: pytest.FixtureRequest) -> Iterator[list[socket.socket]]:
-    """Where everybody is heard, who floods, and who does not."""
+    """Yield the common socket, a flooding sender and a quiet one."""
     try:
         three = [udp(request.param) for _ in range(3)]
     except OSError:
@@ -62,7 +68,7 @@ def test_a_flood_fills_its_own_buffer_and_comes_in_turns(sockets: list[socket.so
     assert came(common) == [b"before", b"quiet"], "the flood would have filled it"
     apart.emptied(common)
     assert list(apart.datagrams(999, 0.0, lambda sender: True)) == [], "it had more than its share"
-    turn = [(bytes(200), loud.getsockname(), common)] * TURN
+    turn = [(bytes(200), loud.getsockname(), common)] * TURN_DATAGRAMS
     assert list(apart.datagrams(999, 0.0, nobody)) == turn
     apart.close()
 
@@ -74,8 +80,8 @@ def test_where_others_keep_the_common_socket_full_who_is_kept_apart_is_heard(
     apart = FloodIsolation()
     apart.put(common, loud.getsockname(), 3.0)
     loud.sendto(b"blackout", common.getsockname())
-    assert list(apart.datagrams(999, 2.9 + WAIT, nobody)) == []
-    heard = list(apart.datagrams(999, 3.0 + WAIT, nobody))  # it has never been empty
+    assert list(apart.datagrams(999, 2.9 + DRAIN_TIMEOUT_S, nobody)) == []
+    heard = list(apart.datagrams(999, 3.0 + DRAIN_TIMEOUT_S, nobody))  # it has never been empty
     assert [datagram for datagram, _, _ in heard] == [b"blackout"]
     apart.close()
 
@@ -87,8 +93,8 @@ def test_who_falls_silent_is_heard_with_the_others_again(sockets: list[socket.so
     apart.emptied(common)
     loud.sendto(b"loud", common.getsockname())
     assert len(list(apart.datagrams(999, 1.0, nobody))) == 1
-    assert list(apart.datagrams(999, 0.9 + SILENT, nobody)) == [] and apart
-    assert list(apart.datagrams(999, 1.0 + SILENT, nobody)) == [] and not apart
+    assert list(apart.datagrams(999, 0.9 + SILENCE_S, nobody)) == [] and apart
+    assert list(apart.datagrams(999, 1.0 + SILENCE_S, nobody)) == [] and not apart
     loud.sendto(b"calm", common.getsockname())
     assert came(common) == [b"calm"]
 
@@ -110,8 +116,11 @@ def test_the_port_stays_taken(sockets: list[socket.socket]) -> None:
 def test_so_many_are_kept_apart(sockets: list[socket.socket]) -> None:
     apart = FloodIsolation()
     place = sockets[1].getsockname()
-    kept = [apart.put(sockets[0], (place[0], port, *place[2:]), 0.0) for port in range(1, MOST + 3)]
-    assert kept == [True] * MOST + [False] * 2
+    kept = [
+        apart.put(sockets[0], (place[0], port, *place[2:]), 0.0)
+        for port in range(1, MAX_ISOLATED + 3)
+    ]
+    assert kept == [True] * MAX_ISOLATED + [False] * 2
     apart.close()
 
 
@@ -123,7 +132,7 @@ def test_who_floods_is_found_out_and_the_others_are_heard() -> None:
         loud.setblocking(True)
         osc.open(mailbox)
         place = ("127.0.0.1", osc.port)
-        while not osc._apart:
+        while not osc._isolation:
             for _ in range(500):
                 loud.sendto(encode("/camera/pan_x", 0.5), place)
             assert time.monotonic() < end, "nobody found out"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from each import each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
@@ -21,8 +22,13 @@ from liveflight import __version__
 from liveflight.controllers.osc.codec import decode
 from liveflight.controllers.osc.echo_suppressor import dump
 from liveflight.controllers.osc.input import OscInput
-from liveflight.controllers.osc.packets import LONGEST, PacketError
-from liveflight.controllers.osc.reader import ANSWERS, CAUSES, DUMP, WORK
+from liveflight.controllers.osc.packets import MAX_PACKET_BYTES, PacketError
+from liveflight.controllers.osc.reader import (
+    ANSWERS_PER_S,
+    BYTES_PER_S,
+    DUMP_COST,
+    MAX_LOGGED_CAUSES,
+)
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
@@ -34,7 +40,7 @@ STRANGER = ("192.0.2.7", 5005)
 
 
 class Watch:
-    """A clock that stands still until it is moved."""
+    """Stand still until the test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -44,7 +50,7 @@ class Watch:
 
 
 class Box(Mailbox):
-    """A mailbox that one can wait at."""
+    """Let a test wait for messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +61,7 @@ class Box(Mailbox):
         self.arrival.release()
 
     def wait(self) -> list[Message]:
-        """What one datagram brought."""
+        """Return the messages of one datagram."""
         assert self.arrival.acquire(timeout=10), "nothing came"
         return self.drain()
 
@@ -86,7 +92,7 @@ def surface(osc: OscInput) -> Iterator[SimpleUDPClient]:
 
 
 def text(word: str | bytes) -> bytes:
-    """An OSC string."""
+    """Return an OSC string."""
     encoded = word.encode() if isinstance(word, str) else word
     return encoded + bytes(4 - len(encoded) % 4)
 
@@ -117,10 +123,6 @@ def nested(levels: int) -> bytes:
     for _ in range(levels):
         packet = bundle(packet)
     return packet
-
-
-def every(rows: list[Control]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("row", rows, ids=lambda row: row.key)
 
 
 # Over the wire
@@ -169,7 +171,7 @@ def test_what_is_only_told_is_answered_and_cannot_be_set(
     assert osc.refused == 1
 
 
-@every([row for row in REMOTE if row.settable])
+@each([row for row in REMOTE if row.settable])
 def test_every_control_answers_questions(
     row: Control, osc: OscInput, box: Box, surface: SimpleUDPClient
 ) -> None:
@@ -234,10 +236,10 @@ def test_a_bundle_arrives_in_one_piece_and_in_order(
 def test_too_long_a_datagram_is_refused_and_the_next_one_read(osc: OscInput, box: Box) -> None:
     named = text("/liveflight/preset") + text(",s")
     fits = bundle(*[named + text("x" * 32)] * 255, named + text("x" * 16))
-    assert len(fits) == LONGEST
+    assert len(fits) == MAX_PACKET_BYTES
     osc.receive(fits, SURFACE)
     assert box.wait() == [Set("show.preset", "x" * 32), Set("show.preset", "x" * 16)]
-    # What the socket would make of it, were it read no further than the bound, is the bundle above.
+    # Cut at the limit, it would be the valid bundle above.
     sendto(osc.port, fits + bytes(4), text("/mix/random"))
     assert box.wait() == [Trigger("mix.random")]
     assert osc.refused == 1
@@ -480,7 +482,7 @@ def test_addresses_of_other_programs_are_passed_over_in_silence(
     for other in others:
         osc.receive(other, SURFACE)
     assert (box.drain(), osc.refused, caplog.records) == ([], 0, [])
-    assert osc.lines() == ["12 OSC messages to other addresses"]
+    assert osc.status_lines() == ["12 OSC messages to other addresses"]
 
 
 def test_framing_that_is_broken_refuses_the_datagram(osc: OscInput, box: Box) -> None:
@@ -521,7 +523,7 @@ def test_the_log_is_bounded_whatever_comes(osc: OscInput, caplog: pytest.LogCapt
     for number in range(200):
         osc.receive(built(f"/liveflight/nowhere/{number}", 1.0).dgram, SURFACE)
     assert osc.refused == 200
-    assert len(caplog.records) == CAUSES + 1
+    assert len(caplog.records) == MAX_LOGGED_CAUSES + 1
     assert "more are only counted" in caplog.records[-1].message
 
 
@@ -538,9 +540,9 @@ def test_strangers_get_no_answer_unless_they_are_feedback_hosts(box: Box) -> Non
 
 def test_questions_are_capped_per_second(osc: OscInput, box: Box, watch: Watch) -> None:
     question = built("/camera/zoom", "?").dgram
-    for _ in range(ANSWERS + 3):
+    for _ in range(ANSWERS_PER_S + 3):
         osc.receive(question, SURFACE)
-    assert len(box.drain()) == ANSWERS and osc.refused == 3
+    assert len(box.drain()) == ANSWERS_PER_S and osc.refused == 3
     watch.now = 1.0
     osc.receive(question, SURFACE)
     assert len(box.drain()) == 1
@@ -550,7 +552,7 @@ def test_a_flood_is_dropped_and_forgotten_a_second_later(
     osc: OscInput, box: Box, watch: Watch
 ) -> None:
     pan = built("/camera/pan_x", 0.75).dgram
-    for _ in range(WORK // len(pan)):
+    for _ in range(BYTES_PER_S // len(pan)):
         osc.receive(pan, SURFACE)
     assert osc.refused > 0
     assert box.drain() == [Set("camera.pan_x", 0.5)]
@@ -565,9 +567,9 @@ def test_who_floods_locks_nobody_else_out(osc: OscInput, box: Box, watch: Watch)
     tablet, others = ("127.0.0.1", 6000), [("127.0.0.1", 7000 + n) for n in range(100)]
     pan, zoom = built("/camera/pan_x", 0.25).dgram, built("/camera/zoom", 0.5).dgram
     question = built("/camera/zoom", "?").dgram
-    for _ in range(WORK // len(pan)):
+    for _ in range(BYTES_PER_S // len(pan)):
         osc.receive(pan, SURFACE)
-    for _ in range(ANSWERS):
+    for _ in range(ANSWERS_PER_S):
         osc.receive(question, ("127.0.0.1", 6001))
     box.drain()
     refused = osc.refused
@@ -589,7 +591,7 @@ def test_who_floods_locks_nobody_else_out(osc: OscInput, box: Box, watch: Watch)
 
 
 def test_a_busy_show_is_no_flood(osc: OscInput, box: Box) -> None:
-    """Sixty faders sixty times a second, each in a datagram of its own."""
+    """Send sixty faders sixty times a second, each in a datagram of its own."""
     for _ in range(3600):
         osc.receive(built("/liveflight/camera/rotation/raw", 45.0).dgram, SURFACE)
     assert osc.refused == 0
@@ -640,7 +642,7 @@ TYPED = st.tuples(ADDRESSES, st.text("ifhdsScbrmtTFNI[]", max_size=4), st.binary
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A valid datagram with some bytes changed, cut out or put in."""
+    """Return a valid datagram with some bytes changed, removed or inserted."""
     datagram = bytearray(draw(st.sampled_from(VALID)))
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, len(datagram)))
@@ -650,7 +652,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[tuple[OscInput, Mailbox]]:
-    """One input for all examples, whose clock goes on by a second with every look."""
+    """Yield one input for all examples; its clock advances by a second at each reading."""
     mailbox = Mailbox()
     seconds = iter(range(10**9))
     osc = OscInput(port=0, clock=lambda: float(next(seconds)))
@@ -790,7 +792,7 @@ def test_full_dumps_are_capped_per_second(osc: OscInput, box: Box) -> None:
     for _ in range(20):
         osc.receive(message("/sync"), SURFACE)
         dumps += len(box.drain())
-    assert dumps == ANSWERS // DUMP and osc.refused == 20 - ANSWERS // DUMP
+    assert dumps == ANSWERS_PER_S // DUMP_COST and osc.refused == 20 - ANSWERS_PER_S // DUMP_COST
 
 
 def test_a_surface_of_ipv4_is_answered_where_ipv6_is_heard_too(box: Box) -> None:
@@ -875,7 +877,7 @@ def test_forged_senders_without_end_take_no_memory_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Flooded:
-        """A socket that is never empty, and whose every datagram is another's."""
+        """Stand in for a socket that is never empty and has a new sender in each datagram."""
 
         family = socket.AF_INET
         count = 0
@@ -889,11 +891,11 @@ def test_forged_senders_without_end_take_no_memory_without_end(
     osc.open(Mailbox())
     osc.close()
     flooded: Any = Flooded()
-    osc._sockets, osc._came = [flooded], {flooded: Counter()}
+    osc._sockets, osc._counts = [flooded], {flooded: Counter()}
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     most = 0
     for _ in range(1000):
         osc._take(flooded)
-        most = max(most, len(osc._came[flooded]), len(osc._speakers))
+        most = max(most, len(osc._counts[flooded]), len(osc._senders))
     assert flooded.count == 16_000
     assert most <= 1024

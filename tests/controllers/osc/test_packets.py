@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from liveflight.controllers.osc.packets import DEEPEST, LONGEST, MOST, PacketError, elements
+from liveflight.controllers.osc.packets import (
+    MAX_DEPTH,
+    MAX_MESSAGES,
+    MAX_PACKET_BYTES,
+    PacketError,
+    elements,
+)
 
 A, B, C = b"/a\0\0", b"/b\0\0,\0\0\0", b"/c\0\0"
 NOW = bytes(7) + b"\1"
@@ -53,15 +59,15 @@ def test_bundles_of_python_osc_are_read() -> None:
 
 
 def test_the_bounds_themselves_are_allowed() -> None:
-    assert elements(nested(DEEPEST)) == [A]
-    assert elements(bundle(*[A] * MOST)) == [A] * MOST
-    assert len(elements(b"/" + bytes(LONGEST - 1))) == 1
+    assert elements(nested(MAX_DEPTH)) == [A]
+    assert elements(bundle(*[A] * MAX_MESSAGES)) == [A] * MAX_MESSAGES
+    assert len(elements(b"/" + bytes(MAX_PACKET_BYTES - 1))) == 1
 
 
 @pytest.mark.parametrize(
     ("datagram", "cause"),
     {
-        "too long": (b"/" + bytes(LONGEST), "longer than 16384 bytes"),
+        "too long": (b"/" + bytes(MAX_PACKET_BYTES), "longer than 16384 bytes"),
         "no timetag": (b"#bundle\0" + bytes(7), "before its timetag"),
         "half a size": (bundle() + b"\0\0", "within an element's size"),
         # python-osc reads this one for ever.
@@ -71,10 +77,10 @@ def test_the_bounds_themselves_are_allowed() -> None:
         "size beyond the end": (bundle() + struct.pack(">i", 8) + A, "inside its bundle"),
         "largest size": (bundle() + b"\x7f\xff\xff\xfc" + A, "inside its bundle"),
         "larger than its own bundle": (bundle(bundle() + struct.pack(">i", 8) + A, B), "inside"),
-        "one level too deep": (nested(DEEPEST + 1), "deeper than 8"),
+        "one level too deep": (nested(MAX_DEPTH + 1), "deeper than 8"),
         "very deep": (nested(400), "deeper than 8"),
-        "one message too many": (bundle(*[A] * (MOST + 1)), "more than 256"),
-        "many empty bundles": (bundle(*[bundle()] * (MOST + 1)), "more than 256"),
+        "one message too many": (bundle(*[A] * (MAX_MESSAGES + 1)), "more than 256"),
+        "many empty bundles": (bundle(*[bundle()] * (MAX_MESSAGES + 1)), "more than 256"),
     }.values(),
     ids=lambda value: value[:24] if isinstance(value, str) else "",
 )
@@ -88,7 +94,7 @@ def test_what_is_in_a_message_spoils_no_other() -> None:
 
 
 def test_the_size_of_minus_4_takes_20_bytes() -> None:
-    """The very datagram that python-osc hangs on, spelled out."""
+    """Send the datagram on which python-osc hangs."""
     datagram = b"#bundle\0\0\0\0\0\0\0\0\1\xff\xff\xff\xfc"
     assert len(datagram) == 20
     with pytest.raises(PacketError):
@@ -107,7 +113,7 @@ def test_any_tree_of_bundles_is_read_from_left_to_right(tree: bytes | list) -> N
     def depth(tree: bytes | list) -> int:
         return 0 if isinstance(tree, bytes) else 1 + max(map(depth, tree), default=0)
 
-    if depth(tree) <= DEEPEST:
+    if depth(tree) <= MAX_DEPTH:
         assert elements(encoded(tree)) == leaves(tree)
 
 

@@ -15,8 +15,8 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.udp_client import SimpleUDPClient
 
 from liveflight.controllers.osc.codec import encode
-from liveflight.controllers.osc.echo_suppressor import TOLD, dump
-from liveflight.controllers.osc.feedback import RETRY, OscFeedback
+from liveflight.controllers.osc.echo_suppressor import FEEDBACK_CONTROLS, dump
+from liveflight.controllers.osc.feedback import RETRY_S, OscFeedback
 from liveflight.controllers.osc.input import OscInput
 from liveflight.core.contracts import Value
 from liveflight.core.controls import ROWS
@@ -41,7 +41,7 @@ def osc(mailbox: Mailbox) -> Iterator[OscInput]:
 
 
 def drained(mailbox: Mailbox) -> list[Message]:
-    """What comes next."""
+    """Return the next datagram."""
     end = time.monotonic() + PATIENCE
     while not (found := mailbox.drain()):
         assert time.monotonic() < end, "nothing came"
@@ -89,12 +89,12 @@ def test_what_we_tell_is_understood_by_liblo() -> None:
         end = time.monotonic() + PATIENCE
         while not select.select([listening.stdout], [], [], 0.05)[0]:
             feedback.publish(now, VALUES, [Trigger("show.sync")])  # until it listens
-            now += 2 * RETRY
+            now += 2 * RETRY_S
             assert time.monotonic() < end
-        while len(said) < len(TOLD):
+        while len(said) < len(FEEDBACK_CONTROLS):
             _, address, rest = listening.stdout.readline().split(" ", 2)
             said[address] = rest.strip()
-        assert set(said) == {row.address for row in TOLD}
+        assert set(said) == {row.address for row in FEEDBACK_CONTROLS}
         assert said["/liveflight/camera/pan_x"] == "f 0.500000"
         assert said["/liveflight/mix/target"] == 's ""'
     finally:
@@ -114,12 +114,12 @@ def test_python_osc_asks_and_is_answered(osc: OscInput, mailbox: Mailbox) -> Non
     client.send_message("/liveflight/sync", [])
     osc.publish(1.0, VALUES, drained(mailbox))
     contents = [OscBundle(client.receive(PATIENCE)).num_contents for _ in dump(VALUES)]
-    assert sum(contents) == len(TOLD)
+    assert sum(contents) == len(FEEDBACK_CONTROLS)
     client.close()
 
 
 def test_a_flood_is_one_update_per_control_and_frame(osc: OscInput, mailbox: Mailbox) -> None:
-    """Five thousand messages while frames drain the mailbox, a trigger after every hundred."""
+    """Send 5,000 messages while frames drain the mailbox, a trigger after every hundred."""
     rows = [row for row in ROWS if row.remote and row.kind == "float"][:20]
     last: dict[str, Value] = {}
     fired = 0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from liveflight.controllers.osc import sockets
-from liveflight.controllers.osc.sockets import bound, looked_up
+from liveflight.controllers.osc.sockets import bind_all, look_up
 from liveflight.core.contracts import LiveflightError
 
 UDP, TCP = socket.SOCK_DGRAM, socket.SOCK_STREAM
@@ -31,7 +31,7 @@ ipv6 = pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 here")
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """Hosts, and the numbers that the system's list has for them, in its order."""
+    """Make the system resolve hosts to these addresses, in this order."""
     known: dict[str, list[str]] = {}
     real = socket.getaddrinfo
 
@@ -50,7 +50,7 @@ def listen() -> Iterator[Any]:
     with ExitStack() as opened:
 
         def opener(host: str, port: int = 0, kind: socket.SocketKind = UDP) -> list[socket.socket]:
-            ours = bound(host, port, kind, "OSC", "--osc-port")
+            ours = bind_all(host, port, kind, "OSC", "--osc-port")
             for each in ours:
                 opened.enter_context(each)
             return ours
@@ -68,7 +68,7 @@ def test_localhost_is_both_of_its_numbers_whatever_the_list_says(
     ours = listen("localhost", 0, kind)
     assert {each.getsockname()[0] for each in ours} == {"127.0.0.1", "::1"}
     assert len({each.getsockname()[1] for each in ours}) == 1
-    assert {place[0] for _, place in looked_up("localhost", 9)} == {"127.0.0.1", "::1"}
+    assert {place[0] for _, place in look_up("localhost", 9)} == {"127.0.0.1", "::1"}
 
 
 @ipv6
@@ -85,7 +85,7 @@ def test_a_name_of_several_numbers_is_all_of_them_and_of_strangers_none(
 ) -> None:
     names["stage"] = ["::1", "127.0.0.1", "127.0.0.1", "192.0.2.1"]
     assert [each.getsockname()[0] for each in listen("stage")] == ["::1", "127.0.0.1"]
-    assert [place[0] for _, place in looked_up("stage", 9)] == ["::1", "127.0.0.1", "192.0.2.1"]
+    assert [place[0] for _, place in look_up("stage", 9)] == ["::1", "127.0.0.1", "192.0.2.1"]
     names["elsewhere"] = ["192.0.2.1"]
     with pytest.raises(LiveflightError, match="cannot listen on elsewhere"):
         listen("elsewhere")
@@ -103,7 +103,7 @@ def test_without_ipv6_localhost_is_the_number_there_is(
 
     with monkeypatch.context() as patched:
         patched.setattr(sockets.socket, "socket", made)
-        ours = bound("localhost", 0, UDP, "OSC", "--osc-port")
+        ours = bind_all("localhost", 0, UDP, "OSC", "--osc-port")
     with ours[0]:
         assert [each.getsockname()[0] for each in ours] == ["127.0.0.1"]
 

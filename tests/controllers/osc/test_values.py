@@ -3,9 +3,10 @@ from __future__ import annotations
 import math
 
 import pytest
+from each import each
 
 from liveflight.controllers.osc.addresses import Form
-from liveflight.controllers.osc.values import LARGEST_STEP, Argument, answer, meant
+from liveflight.controllers.osc.values import LARGEST_STEP, Argument, to_argument, to_message
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS, ROWS
@@ -19,47 +20,43 @@ TEXTS = [row for row in REMOTE if row.kind == "text"]
 FORMS: list[Form] = ["plain", "raw", "add"]
 
 
-def every(rows: list[Control]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("row", rows, ids=lambda row: row.key)
-
-
 def value(key: str, form: Form, argument: Argument) -> object:
-    message = meant(CONTROLS[key], form, argument)
+    message = to_message(CONTROLS[key], form, argument)
     assert isinstance(message, Set) and message.key == key
     return message.value
 
 
-@every(FADERS)
+@each(FADERS)
 def test_the_plain_address_takes_a_fader_position(row: Control) -> None:
     for unit in (0.0, 0.25, 0.5, 1.0):
-        assert meant(row, "plain", unit) == Set(row.key, row.from_unit(unit))
-    assert meant(row, "plain", 1.001) == Set(row.key, row.from_unit(1.0))
-    assert meant(row, "plain", -0.001) == Set(row.key, row.from_unit(0.0))
+        assert to_message(row, "plain", unit) == Set(row.key, row.from_unit(unit))
+    assert to_message(row, "plain", 1.001) == Set(row.key, row.from_unit(1.0))
+    assert to_message(row, "plain", -0.001) == Set(row.key, row.from_unit(0.0))
 
 
-@every([row for row in FADERS if row.kind != "enum"])
+@each([row for row in FADERS if row.kind != "enum"])
 def test_a_position_beyond_the_ends_is_the_end(row: Control) -> None:
-    assert meant(row, "plain", 9.5) == Set(row.key, row.from_unit(1.0))
-    assert meant(row, "plain", -9.5) == Set(row.key, row.from_unit(0.0))
+    assert to_message(row, "plain", 9.5) == Set(row.key, row.from_unit(1.0))
+    assert to_message(row, "plain", -9.5) == Set(row.key, row.from_unit(0.0))
 
 
-@every([row for row in FADERS if row.kind == "enum"])
+@each([row for row in FADERS if row.kind == "enum"])
 def test_floats_choose_by_number_at_raw_and_are_told_so(row: Control) -> None:
     for number, choice in enumerate(row.choices):
-        assert meant(row, "raw", float(number)) == Set(row.key, choice)
+        assert to_message(row, "raw", float(number)) == Set(row.key, choice)
     for number in (2.0, -1.0, 1.5):
         with pytest.raises(LiveflightError, match=f"{row.address}/raw counts by floats too"):
-            meant(row, "plain", number)
+            to_message(row, "plain", number)
     with pytest.raises(LiveflightError, match=f"or 0 to {len(row.choices) - 1}$"):
-        meant(row, "raw", float(len(row.choices)))
+        to_message(row, "raw", float(len(row.choices)))
 
 
-@every([row for row in FADERS if row.kind != "enum"])
+@each([row for row in FADERS if row.kind != "enum"])
 def test_whole_numbers_and_truth_stand_for_the_ends_of_a_fader(row: Control) -> None:
     for argument in (1, True, 2**62):
-        assert meant(row, "plain", argument) == Set(row.key, row.from_unit(1.0))
+        assert to_message(row, "plain", argument) == Set(row.key, row.from_unit(1.0))
     for argument in (0, False, -(2**62)):
-        assert meant(row, "plain", argument) == Set(row.key, row.from_unit(0.0))
+        assert to_message(row, "plain", argument) == Set(row.key, row.from_unit(0.0))
 
 
 def test_raw_takes_the_unit_of_the_control() -> None:
@@ -94,10 +91,10 @@ def test_an_index_beyond_the_choices_is_refused_with_all_of_them(index: int) -> 
     with pytest.raises(
         LiveflightError, match=r"allowed is off, horizontal, vertical, both, an int 0 to 3"
     ):
-        meant(CONTROLS["warp.mirror"], "plain", index)
+        to_message(CONTROLS["warp.mirror"], "plain", index)
 
 
-@every(TEXTS)
+@each(TEXTS)
 def test_texts_are_taken_as_they_are_and_whole_numbers_by_their_digits(row: Control) -> None:
     for form in ("plain", "raw"):
         assert value(row.key, form, "vgg16:conv4_1:7") == "vgg16:conv4_1:7"
@@ -105,93 +102,93 @@ def test_texts_are_taken_as_they_are_and_whole_numbers_by_their_digits(row: Cont
         assert value(row.key, form, 3.0) == "3"
         for refused in (True, 2.5, "two\nlines", "x" * 201, 1e300):
             with pytest.raises(LiveflightError, match=row.key):
-                meant(row, form, refused)
+                to_message(row, form, refused)
 
 
-@every(TRIGGERS)
+@each(TRIGGERS)
 def test_triggers_fire_on_a_press_and_not_on_a_release(row: Control) -> None:
     for form in ("plain", "raw"):
         for press in (None, True, 1, 1.0, 0.3, -1):
-            assert meant(row, form, press) == Trigger(row.key)
+            assert to_message(row, form, press) == Trigger(row.key)
         for release in (0, 0.0, False):
-            assert meant(row, form, release) is None
+            assert to_message(row, form, release) is None
         with pytest.raises(LiveflightError, match=row.key):
-            meant(row, form, "now")
+            to_message(row, form, "now")
 
 
-@every(FADERS)
+@each(FADERS)
 def test_add_is_a_step(row: Control) -> None:
-    assert meant(row, "add", 0.125) == Nudge(row.key, 0.125)
-    assert meant(row, "add", -2) == Nudge(row.key, -2.0)
-    assert meant(row, "add", True) == Nudge(row.key, 1.0)
-    assert meant(row, "add", 1e300) == Nudge(row.key, LARGEST_STEP)
-    assert meant(row, "add", -(2**62)) == Nudge(row.key, -LARGEST_STEP)
+    assert to_message(row, "add", 0.125) == Nudge(row.key, 0.125)
+    assert to_message(row, "add", -2) == Nudge(row.key, -2.0)
+    assert to_message(row, "add", True) == Nudge(row.key, 1.0)
+    assert to_message(row, "add", 1e300) == Nudge(row.key, LARGEST_STEP)
+    assert to_message(row, "add", -(2**62)) == Nudge(row.key, -LARGEST_STEP)
     for refused in ("1", None):
         with pytest.raises(LiveflightError, match=row.key):
-            meant(row, "add", refused)
+            to_message(row, "add", refused)
 
 
-@every(TEXTS + TRIGGERS)
+@each(TEXTS + TRIGGERS)
 def test_there_is_no_step_of_a_text_or_a_trigger(row: Control) -> None:
     with pytest.raises(LiveflightError, match="no step"):
-        meant(row, "add", 1)
+        to_message(row, "add", 1)
 
 
-@every(TOLD)
+@each(TOLD)
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_only_told_takes_nothing(row: Control, form: Form) -> None:
     for argument in (0.5, 1, True, "text", None):
         with pytest.raises(LiveflightError, match=f"{row.key} = .*it tells, and cannot be set"):
-            meant(row, form, argument)
+            to_message(row, form, argument)
     value = 29.5 if row.kind == "meter" else "2 of 3 steps"
-    assert answer(row, "plain", value) == answer(row, "raw", value) == value
+    assert to_argument(row, "plain", value) == to_argument(row, "raw", value) == value
 
 
-@every(REMOTE)
+@each(REMOTE)
 @pytest.mark.parametrize("form", FORMS)
 def test_no_control_takes_what_is_not_finite(row: Control, form: Form) -> None:
     for number in (math.nan, math.inf, -math.inf):
         with pytest.raises(LiveflightError) as refused:
-            meant(row, form, number)
+            to_message(row, form, number)
         assert str(refused.value).startswith(f"{row.key} = {number}: allowed is ")
 
 
-@every([row for row in FADERS if row.kind != "enum"])
+@each([row for row in FADERS if row.kind != "enum"])
 def test_a_text_that_looks_like_a_number_is_none(row: Control) -> None:
     for form in FORMS:
         with pytest.raises(LiveflightError, match=f"{row.key} = '0.5': allowed is "):
-            meant(row, form, "0.5")
+            to_message(row, form, "0.5")
 
 
-@every(FADERS + TEXTS)
+@each(FADERS + TEXTS)
 def test_what_needs_a_value_refuses_none(row: Control) -> None:
     with pytest.raises(LiveflightError, match=f"{row.key} = no value: allowed is "):
-        meant(row, "plain", None)
+        to_message(row, "plain", None)
 
 
 def test_a_refusal_says_what_is_allowed() -> None:
     with pytest.raises(LiveflightError, match=r"camera.zoom = 'fast': allowed is 0.2 to 5 x/s"):
-        meant(CONTROLS["camera.zoom"], "raw", "fast")
+        to_message(CONTROLS["camera.zoom"], "raw", "fast")
     with pytest.raises(LiveflightError, match=r"camera.zoom = 'fast': allowed is a number from 0"):
-        meant(CONTROLS["camera.zoom"], "plain", "fast")
+        to_message(CONTROLS["camera.zoom"], "plain", "fast")
 
 
-@every(FADERS + TEXTS)
+@each(FADERS + TEXTS)
 @pytest.mark.parametrize("form", ["plain", "raw"])
 def test_an_answer_sent_back_changes_nothing(row: Control, form: Form) -> None:
     settings = [row.default] if row.kind == "text" else [row.from_unit(u) for u in (0, 0.3, 1)]
     for setting in settings:
-        message = meant(row, form, answer(row, form, setting))
+        message = to_message(row, form, to_argument(row, form, setting))
         assert isinstance(message, Set)
         assert message.value == (pytest.approx(setting) if row.kind == "float" else setting)
 
 
 def test_answers_in_both_forms() -> None:
-    assert answer(CONTROLS["camera.rotation"], "plain", 0.0) == 0.5
-    assert answer(CONTROLS["camera.rotation"], "raw", 0.0) == 0.0
-    assert answer(CONTROLS["warp.mirror"], "plain", "both") == 1.0
-    assert answer(CONTROLS["warp.mirror"], "raw", "both") == "both"
-    assert answer(CONTROLS["show.preset"], "plain", "dusk") == "dusk"
-    assert answer(CONTROLS["show.freeze"], "plain", True) == 1.0
-    switch = answer(CONTROLS["show.freeze"], "raw", True)
+    assert to_argument(CONTROLS["camera.rotation"], "plain", 0.0) == 0.5
+    assert to_argument(CONTROLS["camera.rotation"], "raw", 0.0) == 0.0
+    assert to_argument(CONTROLS["warp.mirror"], "plain", "both") == 1.0
+    assert to_argument(CONTROLS["warp.mirror"], "raw", "both") == "both"
+    assert to_argument(CONTROLS["show.preset"], "plain", "dusk") == "dusk"
+    assert to_argument(CONTROLS["show.freeze"], "plain", True) == 1.0
+    switch = to_argument(CONTROLS["show.freeze"], "raw", True)
     assert switch == 1 and not isinstance(switch, bool)

@@ -22,11 +22,11 @@ from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 
 from liveflight import __version__
 from liveflight.controllers.osc.codec import decode, encode
-from liveflight.controllers.osc.echo_suppressor import HOLD
+from liveflight.controllers.osc.echo_suppressor import HOLD_S
 from liveflight.controllers.osc.input import OscInput
-from liveflight.controllers.osc.packets import LONGEST
-from liveflight.controllers.oscquery.connection_limit import ROOM
-from liveflight.controllers.oscquery.server import LOOKS, MOST_CLIENTS, WHOLE
+from liveflight.controllers.osc.packets import MAX_PACKET_BYTES
+from liveflight.controllers.oscquery.connection_limit import MAX_CONNECTIONS
+from liveflight.controllers.oscquery.server import CONTROLS_PER_S, FOLDER_COST, MAX_CLIENTS, Server
 from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.controllers.oscquery.tree import node
 from liveflight.core.contracts import LiveflightError, Value
@@ -40,7 +40,7 @@ PATIENCE = 20
 
 
 class Show:
-    """A served show, and a client's looks at it."""
+    """Hold a served show, and read it as a client."""
 
     def __init__(self) -> None:
         self.mailbox = Mailbox()
@@ -51,6 +51,12 @@ class Show:
         self.get("/")  # until it serves
         self.until(lambda: self.query._server)
         self.publish(0.0)
+
+    @property
+    def server(self) -> Server:
+        """Return the running server, to count what it refuses and who is connected."""
+        assert self.query._server
+        return self.query._server
 
     def publish(self, now: float, *heard: Message, **camera: Value) -> None:
         values = {**START, **{f"camera.{name}": value for name, value in camera.items()}}
@@ -96,7 +102,7 @@ def show(served: Show) -> Show:
 
 
 def talk(show: Show, talked: Callable[[aiohttp.ClientWebSocketResponse], Awaitable[None]]) -> None:
-    """One websocket client's talk."""
+    """Run `talked` as one websocket client."""
 
     async def whole() -> None:
         async with (
@@ -339,11 +345,11 @@ def test_who_listens_to_a_container_or_a_pattern_is_told_of_all_in_it(
 @pytest.mark.parametrize("path", ["/nowhere", "/liveflight/camera/zom", "/liveflight/\ud800", "["])
 def test_what_cannot_be_listened_to_is_refused_aloud(path: str, show: Show) -> None:
     async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
-        refused = cast(Any, show.query._server).reader.refused
+        refused = show.server.reader.refused
         await client.send_json({"COMMAND": "LISTEN", "DATA": path})
         await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
         assert await heard(client) == (ZOOM, [0.5])
-        assert cast(Any, show.query._server).reader.refused == refused + 1
+        assert show.server.reader.refused == refused + 1
 
     talk(show, talked)
 
@@ -371,10 +377,10 @@ def test_frames_of_osc_move_controls_and_are_not_echoed_under_the_finger(show: S
         (said,) = await until(show.mailbox.drain)
         assert said == Set("camera.pan_x", 0.5) and said.origin.startswith("oscquery:127.0.0.1:")
         show.publish(1.0, said, pan_x=0.5)
-        show.publish(1.1 + HOLD, pan_x=0.5)
+        show.publish(1.1 + HOLD_S, pan_x=0.5)
         await client.send_json({"COMMAND": "LISTEN", "DATA": "/liveflight/show/freeze"})
         assert await heard(client) == ("/liveflight/show/freeze", [False]), "it knew of the pan"
-        show.publish(1.2 + HOLD, pan_x=1.0)
+        show.publish(1.2 + HOLD_S, pan_x=1.0)
         assert await heard(client) == (ZOOM, [1.0])
 
     talk(show, talked)
@@ -399,7 +405,7 @@ def test_questions_pings_and_dumps_over_a_websocket(show: Show) -> None:
 
 
 def test_nonsense_over_a_websocket_harms_nobody(show: Show) -> None:
-    refused = cast(Any, show.query._server).reader.refused
+    refused = show.server.reader.refused
 
     async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
         for text in ("", "[", "[]", "7", '{"COMMAND": "LISTEN"}', "[" * 5000,
@@ -411,20 +417,20 @@ def test_nonsense_over_a_websocket_harms_nobody(show: Show) -> None:
             await client.send_bytes(frame)
         await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
         assert await heard(client) == (ZOOM, [0.5])
-        await client.send_bytes(bytes(LONGEST + 1))
+        await client.send_bytes(bytes(MAX_PACKET_BYTES + 1))
         assert (await client.receive()).type is aiohttp.WSMsgType.CLOSE
 
     talk(show, talked)
     assert show.mailbox.drain() == []
-    assert show.query.lines()[-1] == f"{refused + 4} OSC messages refused"
-    show.until(lambda: not cast(Any, show.query._server).clients)
+    assert show.query.status_lines()[-1] == f"{refused + 4} OSC messages refused"
+    show.until(lambda: not show.server.clients)
 
 
 def test_there_is_room_for_so_many_clients(show: Show) -> None:
     async def crowd() -> None:
         async with aiohttp.ClientSession() as session:
             url = f"ws://127.0.0.1:{show.query.port}/"
-            inside = [await session.ws_connect(url) for _ in range(MOST_CLIENTS)]
+            inside = [await session.ws_connect(url) for _ in range(MAX_CLIENTS)]
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
                 await session.ws_connect(url)
             assert refused.value.status == 503
@@ -432,7 +438,7 @@ def test_there_is_room_for_so_many_clients(show: Show) -> None:
                 await client.close()
 
     asyncio.run(crowd())
-    show.until(lambda: not cast(Any, show.query._server).clients)
+    show.until(lambda: not show.server.clients)
 
 
 # Beginning and end
@@ -499,7 +505,7 @@ def test_it_is_announced_on_loopback(show: Show) -> None:
     wanted = {"_oscjson._tcp": show.query.port, "_osc._udp": show.osc.port}
 
     def ours() -> bool:
-        """Other shows may be announced here too, then under numbered names."""
+        """Expect other shows here, too, announced under numbered names."""
         for name in list(found.names):
             info = zeroconf.get_service_info(name.partition(".")[2], name)
             kind = name.partition(".")[2].removesuffix(".local.")
@@ -519,14 +525,16 @@ def test_it_is_announced_on_loopback(show: Show) -> None:
 def test_those_who_never_say_a_word_make_room(show: Show) -> None:
     place = ("127.0.0.1", show.query.port)
     with ExitStack() as opened:
-        mute = [opened.enter_context(socket.create_connection(place)) for _ in range(3 * ROOM)]
+        mute = [
+            opened.enter_context(socket.create_connection(place))
+            for _ in range(3 * MAX_CONNECTIONS)
+        ]
         for one in mute:
-            with suppress(ConnectionError):  # shown out already
+            with suppress(ConnectionError):  # closed already
                 one.sendall(b"GET / HTTP/1.1\r\nHo")
-        server = show.query._server
-        assert server
-        # The system may hand over as many at once as wait in its queue.
-        show.until(lambda: len(server._runner.server.connections) < 2 * ROOM)  # type: ignore[union-attr]
+        server = show.server
+        # The system may hand over its whole queue at once.
+        show.until(lambda: len(server._runner.server.connections) < 2 * MAX_CONNECTIONS)  # type: ignore[union-attr]
         assert show.get("/?HOST_INFO")[0] == 200
         mute[0].settimeout(PATIENCE)
         with suppress(ConnectionError):
@@ -534,7 +542,7 @@ def test_those_who_never_say_a_word_make_room(show: Show) -> None:
 
 
 def test_more_looks_than_are_answered_are_refused(show: Show) -> None:
-    answers = {show.get("/")[0] for _ in range(LOOKS // WHOLE + 20)}
+    answers = {show.get("/")[0] for _ in range(CONTROLS_PER_S // FOLDER_COST + 20)}
     assert answers == {200, 429}
 
 

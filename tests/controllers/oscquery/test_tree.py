@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from each import each
 
 from liveflight.controllers.osc.codec import decode
-from liveflight.controllers.osc.values import meant
+from liveflight.controllers.osc.values import to_message
 from liveflight.controllers.oscquery.tree import ATTRIBUTES, argument, message, node
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
@@ -21,7 +22,7 @@ def leaf(row: Control) -> dict:
     return found
 
 
-@pytest.mark.parametrize("row", REMOTE, ids=lambda row: row.key)
+@each(REMOTE)
 def test_every_remote_control_is_a_node_that_can_be_found_from_the_root(row: Control) -> None:
     found = node("/", VALUES)
     for name in row.address.split("/")[1:]:
@@ -33,19 +34,19 @@ def test_every_remote_control_is_a_node_that_can_be_found_from_the_root(row: Con
     assert row.help in found["DESCRIPTION"]
 
 
-@pytest.mark.parametrize("row", REMOTE, ids=lambda row: row.key)
+@each(REMOTE)
 def test_what_a_node_says_can_be_sent_back(row: Control) -> None:
     found = leaf(row)
     if found["ACCESS"] == 3:
         (said,) = found["VALUE"]
-        assert meant(row, "plain", said).value == pytest.approx(VALUES[row.key])  # type: ignore[union-attr]
+        assert to_message(row, "plain", said).value == pytest.approx(VALUES[row.key])  # type: ignore[union-attr]
         if found["TYPE"] == "f":
             assert found["RANGE"][0]["MIN"] <= said <= found["RANGE"][0]["MAX"]
     else:
         assert found["ACCESS"] == (2 if row.kind == "trigger" else 1)
 
 
-@pytest.mark.parametrize("row", list(VALUES))
+@each(list(VALUES))
 def test_listeners_are_told_in_the_nodes_own_type(row: str) -> None:
     control = CONTROLS[row]
     address, (said,) = decode(message(control, VALUES[row]))

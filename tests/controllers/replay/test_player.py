@@ -10,7 +10,7 @@ from liveflight.storage.recording import Recording
 
 
 def played(said: list[tuple[float, list[Message]]], *times: float) -> list[list[Message]]:
-    """What is heard at each of these times."""
+    """Return what is put at each of these times."""
     player, mailbox = (
         RecordingPlayer(Recording(Preset("a", {STEM: 1.0}), {}, 0, 30.0, said=said)),
         Mailbox(),

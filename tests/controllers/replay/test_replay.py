@@ -69,7 +69,7 @@ SCRIPT: Mapping[int, Sequence[Message]] = {
 
 
 def dreamt(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-    """Every target, every weight and every control of the ascent tells in the picture."""
+    """Let every target, weight and control of the ascent change the picture."""
     dreamt = canvas.astype(np.float32)
     for target, weight in mix.items():
         colour = np.random.default_rng([*str(target).encode()]).normal(size=3)
@@ -79,7 +79,7 @@ def dreamt(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The presets `one` and `other` of a tiny network, and a cue list of them."""
+    """Write the presets `one` and `other` of a tiny network, and a cue list of them."""
     register(monkeypatch, "tiny", lambda: tiny_module(3))
     alive = range(8)
     monkeypatch.setattr(engines, "load", lambda *asked, **more: FakeEngine(dreamt, alive=alive))
@@ -97,7 +97,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def flown(
     arguments: Sequence[str], script: Mapping[int, Sequence[Message]], frames: int
 ) -> list[np.ndarray]:
-    """The pictures of a render with these arguments, each message at its frame."""
+    """Return the pictures of a render with these arguments, each message at its frame."""
     args = parser.parse(["render", *arguments])
     options = parser.options(args, fps=args.fps or FPS)
     shown: list[np.ndarray] = []
