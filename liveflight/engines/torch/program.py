@@ -19,7 +19,7 @@ from liveflight.engines.torch.convolution_choice import SameConvolution
 from liveflight.networks.layered import Layered
 
 Saved = Any
-"""What a step's forward pass saves for its backward pass."""
+"""Anything that a step's forward pass saves for its backward pass."""
 
 
 class Step(Protocol):

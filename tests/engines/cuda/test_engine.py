@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from seeded_vgg import seeded_vgg
 from tiny_network import register, tiny, tiny_module
 from torch import Tensor
 
@@ -340,21 +341,9 @@ def test_a_lack_of_memory_names_the_size_and_the_flight_goes_on_smaller(
     engine.ascend(canvas, {tiny("deep", 2): 1.0}, SHOW)
 
 
-def random_vgg() -> torch.nn.Module:
-    """VGG16 without its weights, which are a download."""
-    module = vgg._build(vgg._VGG16).to_empty(device="cpu")
-    generator = torch.Generator().manual_seed(1)
-    for part in module.modules():
-        if isinstance(part, torch.nn.Conv2d):
-            fan = part.weight[0].numel()
-            torch.nn.init.normal_(part.weight, 0.0, (2 / fan) ** 0.5, generator)
-            torch.nn.init.zeros_(part.bias)
-    return module.requires_grad_(False).eval()
-
-
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[StaticEngine]:
-    register(monkeypatch, "tall", random_vgg, vgg.VGG16.layers)
+    register(monkeypatch, "tall", lambda: seeded_vgg("vgg16"), vgg.VGG16.layers)
     made = StaticEngine(torch.device("cuda"), seed=3)
     made.prepare("tall")
     yield made

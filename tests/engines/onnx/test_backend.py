@@ -240,9 +240,20 @@ def test_sessions_that_are_dropped_wait_for_a_moment_to_tidy_up(small, monkeypat
     monkeypatch.setattr(session_limits, "kept", lambda shared: 2)
     monkeypatch.setattr(session_limits, "dropped", lambda shared: 4)
 
+    make = onnx_sessions.session
+    made: list[weakref.ref] = []
+
+    def watched(*given: object, **named: object) -> object:
+        session = make(*given, **named)
+        made.append(weakref.ref(session))
+        return session
+
+    monkeypatch.setattr(onnx_sessions, "session", watched)
+
     def planned(width: int) -> list[weakref.ref]:
+        made.clear()
         backend.plan("tiny", ["edges"], [(8, width)])
-        return [weakref.ref(prepared.session) for prepared in backend._sessions.values()]
+        return list(made)
 
     first = planned(8)
     second = planned(9)
