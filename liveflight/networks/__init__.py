@@ -36,8 +36,7 @@ def others() -> tuple[str, ...]:
 def network(name: str) -> Network:
     """Return the network of that name, in any case. Raises LiveflightError where there is none.
 
-    One of the `others` takes a second or two when first asked for, and loads torch.
-    """
+    One of the `others` takes a second or two when first asked for, and loads torch."""
     asked = name.strip().lower()
     if asked in _NETWORKS:
         return _NETWORKS[asked]
@@ -70,8 +69,7 @@ def described(target: Target) -> str:
 def resolve(target: Target) -> Target:
     """Return the same target by its canonical names.
 
-    Raises LiveflightError where the network, the layer or the filter does not exist.
-    """
+    Raises LiveflightError where the network, the layer or the filter does not exist."""
     found = network(target.network)
     if target.layer.strip().lower() == imagenet.LAYER and imagenet.LAYER not in found.filter_names:
         raise LiveflightError(

@@ -21,16 +21,14 @@ class Features(nn.Module, ABC):
         """Return the activations of `layers`, each (N, channels, H', W').
 
         `x`: normalised, (N, 3, H, W). Nothing past the deepest layer is computed. Raises KeyError
-        for an unknown name.
-        """
+        for an unknown name."""
 
 
 class Layered(Features):
     """Run stages one after the other; the output of each is the layer of its name.
 
     `skips` names, for a stage with a residual connection, the earlier layer that is added to
-    its output.
-    """
+    its output."""
 
     def __init__(
         self, stages: Mapping[str, nn.Module], skips: Mapping[str, str] | None = None
@@ -61,8 +59,7 @@ class SameConv2d(nn.Conv2d):
     """Convolve with TensorFlow's SAME padding: ceil(size / stride) output pixels.
 
     Where the padding is odd, the extra row or column is at the bottom or right. For stride 2 that
-    depends on the picture's size, so it is computed for each.
-    """
+    depends on the picture's size, so it is computed for each."""
 
     def forward(self, x: Tensor) -> Tensor:
         before_h, extra_h = same_padding(x.shape[2], self.kernel_size[0], self.stride[0])
@@ -85,8 +82,7 @@ def load_parameters(module: Layered, parameters: Mapping[str, Tensor], path: Pat
     """Give the module its parameters, all float32, freeze it, and return it.
 
     They are named `layer...weight` and `layer...bias`. Raises LiveflightError naming `path` where a
-    value is NaN or infinite.
-    """
+    value is NaN or infinite."""
     refuse_infinite(parameters, path)
     module.load_state_dict(
         {f"stages.{name}": value for name, value in parameters.items()}, assign=True

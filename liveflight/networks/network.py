@@ -78,16 +78,14 @@ class Network:
     def sorted(self, names: Iterable[str]) -> list[Layer]:
         """Return the layers of these names or aliases, each once, from shallow to deep.
 
-        Raises LiveflightError for an unknown name.
-        """
+        Raises LiveflightError for an unknown name."""
         wanted = {self.layer(name).name for name in names}
         return [layer for layer in self.layers if layer.name in wanted]
 
     def filter_called(self, layer: Layer, name: str) -> int:
         """Return the number of a layer's filter of that name, in any case, hyphens as spaces.
 
-        Raises LiveflightError where the layer's filters have no names, or none has this one.
-        """
+        Raises LiveflightError where the layer's filters have no names, or none has this one."""
         if layer.name not in self.filter_names:
             raise LiveflightError(
                 f"filter {name[:40]!r} of {self.name}:{layer.name}: allowed are the numbers 0 to "
@@ -115,8 +113,7 @@ class Network:
         See `Features` for how to call it. The weights are the given file (.safetensors, .pth or
         .pt; for VGG also .h5 and .onnx), else `find_weights()`, else a download if the network has
         one.
-        Raises LiveflightError where they are missing, truncated or another network's.
-        """
+        Raises LiveflightError where they are missing, truncated or another network's."""
         return self.loader(weights, progress)
 
 

@@ -51,8 +51,7 @@ class TracedNetwork(Features):
 def load(name: str, path: Path) -> TracedNetwork:
     """Return torchvision's network with the weights of a file: float32, on the CPU, frozen.
 
-    Raises LiveflightError where they are truncated or another network's.
-    """
+    Raises LiveflightError where they are truncated or another network's."""
     traced = tracing.trace(name)
     nodes = {each.layer.name: each.node for each in tracing.traced_layers(traced)}
     root = _pruned(traced.model, traced.graph, nodes, list(nodes))
@@ -86,8 +85,7 @@ def _pruned(
 ) -> fx.GraphModule:
     """Return a module from x to a dict of these layers, which runs no more than they need.
 
-    It shares `root`'s modules.
-    """
+    It shares `root`'s modules."""
     by_name = {node.name: node for node in graph.nodes}
     needed = {by_name[nodes[layer]] for layer in layers}
     for node in reversed(graph.nodes):

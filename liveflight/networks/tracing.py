@@ -37,8 +37,7 @@ class _Tracer(NodePathTracer):
     """Trace the calls of one thread only.
 
     torch.fx passes every module call in the process to the tracer, also those of a flight on
-    another thread.
-    """
+    another thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,8 +54,7 @@ class Traced:
     """Hold a network's graph in evaluation mode.
 
     Nothing in it is in place or for training only, and batch norms are folded into convolutions
-    where possible.
-    """
+    where possible."""
 
     model: nn.Module
     """On the meta device."""
@@ -134,8 +132,7 @@ def traced_layers(traced: Traced) -> Iterator[TracedLayer]:
     """Yield the layers in the order in which they are computed.
 
     Layers are the maps that grow with the picture and have as many filters at every size. The last
-    one of a block has the block's name.
-    """
+    one of a block has the block's name."""
     shapes = [_shapes(traced, size) for size in _SIZES]
     kept = [
         node
@@ -157,8 +154,7 @@ def traced_layers(traced: Traced) -> Iterator[TracedLayer]:
 def _ends(traced: Traced, kept: list[fx.Node]) -> dict[str, list[str]]:
     """Return the names of the blocks that end with a node, the innermost first, by node.
 
-    A plain sequence at the top, such as `features` in many networks, is no block.
-    """
+    A plain sequence at the top, such as `features` in many networks, is no block."""
     last: dict[str, str] = {}
     for node in kept:
         parts = traced.names[node.name].split(".")

@@ -45,8 +45,7 @@ def read(path: Path) -> dict[str, Tensor]:
     """Return all tensors of a .safetensors file or of a state dict in a .pth or .pt file.
 
     Where the format allows (safetensors, and torch's since 1.6) they are mapped, not read, so only
-    copies of them take memory. Raises LiveflightError for anything else.
-    """
+    copies of them take memory. Raises LiveflightError for anything else."""
     refuse_at_sight(path)
     try:
         state = _safetensors(path) if path.suffix.lower() == ".safetensors" else _state_dict(path)
@@ -111,8 +110,7 @@ def _refuse_strange_entries(path: Path, state: dict[Any, Any]) -> None:
 def misfit(state: Mapping[str, Tensor], shapes: Shapes, ignored: tuple[str, ...]) -> str | None:
     """Return why a file's tensors are not a network's parameters, or None where they fit.
 
-    Keys that begin or end with one of `ignored` may be there or not.
-    """
+    Keys that begin or end with one of `ignored` may be there or not."""
     import torch
 
     for name, shape in shapes.items():
@@ -133,8 +131,7 @@ def misfit(state: Mapping[str, Tensor], shapes: Shapes, ignored: tuple[str, ...]
 def cached_or_downloaded(network: str, url: str, progress: Progress | None) -> Path:
     """Return torch.hub's file for a URL, after downloading it there if it is missing.
 
-    Raises LiveflightError of three lines where that fails.
-    """
+    Raises LiveflightError of three lines where that fails."""
     path = hub_file(url)
     if os.path.exists(path):  # unlike Path.exists, False in a folder that may not be entered
         return path

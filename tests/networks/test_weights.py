@@ -205,8 +205,7 @@ DIGEST = hashlib.sha256(BODY).hexdigest()[:8]
 def serving(body: bytes, length: int, status: int = 200) -> Iterator[str]:
     """Serve `body` on the loopback for every path, announced as `length` bytes.
 
-    Where the path says `stall`, the missing bytes never come.
-    """
+    Where the path says `stall`, the missing bytes never come."""
     over = threading.Event()
 
     class Answer(http.server.BaseHTTPRequestHandler):

@@ -41,8 +41,7 @@ def cached(name: str, module: nn.Module, home: Path) -> Path:
 class Watched(fx.Interpreter):
     """Run a network as torchvision's feature extraction does, and keep each node's result.
 
-    By torchvision's names, and copied, since much is overwritten in place.
-    """
+    By torchvision's names, and copied, since much is overwritten in place."""
 
     def __init__(self, module: nn.Module) -> None:
         tracer = NodePathTracer()

@@ -67,8 +67,7 @@ class _CanvasSteps:
 class StaticEngine(AscentEngine):
     """Implement `core.contracts.Engine` by static steps.
 
-    They are CUDA graphs on CUDA. Elsewhere they run eagerly, which serves the tests.
-    """
+    They are CUDA graphs on CUDA. Elsewhere they run eagerly, which serves the tests."""
 
     def __init__(
         self,

@@ -41,8 +41,7 @@ class Runner(Protocol):
     def warm_up(self, run: Run) -> None:
         """Run the operations so that the same ones can be captured on other buffers.
 
-        Within `preparing`, on the thread that then calls `captured`.
-        """
+        Within `preparing`, on the thread that then calls `captured`."""
         ...
 
     def clear(self) -> None:
@@ -80,8 +79,7 @@ class CudaGraphs:
 
     They can share it because they never run at the same time, and leave nothing there that another
     needs. The flight and the preparations each have their own stream: a capture takes what arrives
-    on its stream from any thread, so a tick must never use the preparations' stream.
-    """
+    on its stream from any thread, so a tick must never use the preparations' stream."""
 
     def __init__(self, device: torch.device) -> None:
         self._flight = torch.cuda.Stream(device)
@@ -166,8 +164,7 @@ class GpuTicks:
 
         Raises FloatingPointError, with the tick's name, where the tick `_MAX_QUEUED_TICKS` before
         was not finite. Those between, which started from the same canvas, are waited for and not
-        reported.
-        """
+        reported."""
         self._number = (self._number + 1) % _MAX_QUEUED_TICKS
         self.check()
         self._names[self._number] = name
@@ -181,8 +178,7 @@ class GpuTicks:
     def check(self) -> None:
         """Wait until the tick in the current place is done.
 
-        Raises FloatingPointError where it was not finite.
-        """
+        Raises FloatingPointError where it was not finite."""
         self.wait()
         if self._not_finite[self._number]:
             self.wait_for_all()

@@ -41,8 +41,7 @@ def kernels_on(device: torch.device) -> CudaKernels | None:
 def kernels_for(x: Tensor) -> CudaKernels | None:
     """Return the kernels of a map's device if they take such a map, or None.
 
-    They take half (1, C, H, W), channels-last, C a multiple of 8.
-    """
+    They take half (1, C, H, W), channels-last, C a multiple of 8."""
     fits = (
         x.dtype == torch.float16
         and x.shape[1] % _VECTOR_CHANNELS == 0
@@ -63,8 +62,7 @@ def _loaded(ordinal: int) -> CudaKernels | None:
 def compiled(architecture: str) -> bytes:
     """Return the kernels in the machine code of an architecture (`sm_90`).
 
-    Raises ImportError without cuda-bindings, RuntimeError where NVRTC is not found or refuses.
-    """
+    Raises ImportError without cuda-bindings, RuntimeError where NVRTC is not found or refuses."""
     from cuda.bindings import nvrtc
 
     source = resources.files("liveflight.engines.cuda").joinpath("kernels.cu").read_bytes()
@@ -111,8 +109,7 @@ class CudaKernels:
     def unpool(self, gradient: Tensor, pooled: Tensor, x: Tensor, out: Tensor) -> None:
         """Write the gradient to `out` where x was the largest of its 2x2 and above 0, else 0.
 
-        `out` may be x. Its odd last row or column is not written.
-        """
+        `out` may be x. Its odd last row or column is not written."""
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         vectors = x.shape[1] // _VECTOR_CHANNELS
         count = pooled.numel() // _VECTOR_CHANNELS
@@ -132,8 +129,7 @@ class CudaKernels:
         """Return the rectified convolution of each channel with its own filter.
 
         `filters`: half (height, width, C). `bias`: half (C,). `size`: the result's height and
-        width.
-        """
+        width."""
         y = _empty_map(x, size)
         low = -math.inf if rectifier.identity else 0.0
         high = math.inf if rectifier.ceiling is None else rectifier.ceiling
@@ -159,8 +155,7 @@ class CudaKernels:
         """Return a picture rolled by rows and columns, its colours multiplied by a matrix.
 
         `picture`: float32 (1, 3, H, W). `shift`: float32 (2,). `matrix`: float32 (9,). `back`:
-        roll the other way.
-        """
+        roll the other way."""
         height, width = picture.shape[2:]
         picture = picture.contiguous()
         out = torch.empty_like(picture)
@@ -175,8 +170,7 @@ class CudaKernels:
         """Return the softened picture plus `noise` times the field; see `conditioning.soften`.
 
         `picture` and `field`: float32 (1, 3, H, W). `shifts`: float32 (6,), the rows and columns by
-        which each channel of the field is rolled.
-        """
+        which each channel of the field is rolled."""
         height, width = picture.shape[2:]
         out = torch.empty_like(picture)
         given = (picture, field, out, amount, noise, shifts)
@@ -198,8 +192,7 @@ class CudaKernels:
         `picture`: float32 (1, 3, H, W). `canvases`: two, half (H, W, 4). The second is written.
         Where the mean is not finite, it gets a copy of the first, and `not_finite` becomes 1.
         `thresholds`: float32 (H, W), rolled for each channel by rows and columns: `shifts`, float32
-        (6,). `statistics`: mean and standard deviation. `wanted`: brightness, contrast, pull.
-        """
+        (6,). `statistics`: mean and standard deviation. `wanted`: brightness, contrast, pull."""
         height, width = picture.shape[2:]
         given = (picture, thresholds, *canvases, not_finite, *statistics, *wanted, shifts)
         self._launch("store", (width, height, 1), *given, height, width)

@@ -77,8 +77,7 @@ class ObjectiveBuffers:
     def filter_gradient(self, activation: Tensor, weights: Tensor) -> Tensor:
         """Return the gradient with respect to an activation (1, C, h, w), without `whole`.
 
-        `weights`: (C,), those of the activation's filters.
-        """
+        `weights`: (C,), those of the activation's filters."""
         height, width = activation.shape[2:]
         mask = (1 - self.centre).expand(1, 1, height, width).clone()
         mask[..., height // 2, width // 2].fill_(1.0)
@@ -102,8 +101,7 @@ class MaskedPool:
     """Pool as `MaxPool` does, but find the largest of 2x2 again by comparing.
 
     Saved indices would take four times the memory of the map. All of several equal ones get the
-    gradient.
-    """
+    gradient."""
 
     rectifier: Rectifier
 
@@ -119,8 +117,7 @@ class MaskedPool:
 class ConvolvePool:
     """Convolve, rectify and pool.
 
-    The backward pass overwrites the map between, which nothing else needs, by its gradient.
-    """
+    The backward pass overwrites the map between, which nothing else needs, by its gradient."""
 
     convolution: Convolution | SameConvolution
     rectifier: Rectifier
@@ -149,8 +146,7 @@ def _unpool(
 ) -> Tensor:
     """Return `out`: the rectifier's masked gradient where `x` was the largest, 0 elsewhere.
 
-    `gradient`: (1, C, h, w), that of the pooled map. `out`, (1, C, H, W), may be `x`.
-    """
+    `gradient`: (1, C, h, w), that of the pooled map. `out`, (1, C, H, W), may be `x`."""
     height, width = (side // 2 * 2 for side in x.shape[2:])
     if kernels := _kernels(x, rectifier):
         kernels.unpool(gradient, pooled, x, out)
@@ -193,8 +189,7 @@ class StaticProgram(Program):
     def run(self, x: Tensor, objectives: Mapping[str, ObjectiveBuffers], narrow: bool) -> Tensor:
         """Return the layers' gradient with respect to x (1, channels, H, W), channels-last.
 
-        `objectives`: by layer. `narrow`: the deepest layer's objective `fits_slots`.
-        """
+        `objectives`: by layer. `narrow`: the deepest layer's objective `fits_slots`."""
         x, saved, values = self._forward(x)
         pending: dict[int, Tensor] = {}
         for layer in list(self.positions)[:-1]:
@@ -254,8 +249,7 @@ def _joined(
 ) -> tuple[list[Step], dict[str, int], dict[int, int]]:
     """Replace every pooling by a masked one, and join it to the convolution before it.
 
-    They are not joined where what stands between them is used.
-    """
+    They are not joined where what stands between them is used."""
     used = {*positions.values(), *skips, *skips.values()}
     joined: list[Step] = []
     moved = {0: 0}

@@ -159,8 +159,7 @@ def _thresholds(size: HeightWidth, device: torch.device) -> Tensor:
     """Return uniform random thresholds in 0..1: float32 (H, W).
 
     They are multiples of 1/1024 plus 1/2048. So a value that differs from one of half's by less
-    than that, as rounding errors do, is always rounded to it.
-    """
+    than that, as rounding errors do, is always rounded to it."""
     generator = torch.Generator().manual_seed(0)
     steps = torch.randint(1024, size, generator=generator)
     return ((steps + 0.5) / 1024).to(device)
@@ -170,8 +169,7 @@ def dithered(picture: Tensor, threshold: Tensor) -> Tensor:
     """Round a picture in 0..1 to half, up or down so that the mean of many is right.
 
     Steps smaller than half's spacing would otherwise be lost. What half holds exactly stays.
-    `threshold`: uniform in 0..1, below 1.
-    """
+    `threshold`: uniform in 0..1, below 1."""
     exponent = torch.floor(torch.log2(picture.clamp(min=2.0**-14)))
     spacing = torch.exp2(exponent - 10)
     scaled = picture / spacing

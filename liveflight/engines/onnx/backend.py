@@ -54,7 +54,7 @@ class _BoundSession:
 
 
 @dataclass
-class _LoadedNetwork:
+class _OnnxNetwork:
     """Hold a network, and its weights as the sessions take them."""
 
     network: Network
@@ -70,8 +70,7 @@ class OnnxBackend(Backend):
     """Implement `engines.backend.Backend` on the first provider that loads.
 
     In half on CUDA, else in float32. On the CPU in ONNX Runtime's own blocked layout, where it has
-    one for this processor.
-    """
+    one for this processor."""
 
     def __init__(
         self,
@@ -86,7 +85,7 @@ class OnnxBackend(Backend):
         self.provider = provider or self._choose_provider()
         """What the gradients run on; the CPU from when it fails on."""
         self._block = sessions.block() if self.on_cpu else 0
-        self._networks: dict[str, _LoadedNetwork] = {}
+        self._networks: dict[str, _OnnxNetwork] = {}
         self._sessions: OrderedDict[Key, _BoundSession] = OrderedDict()
         self._dropped: deque[_BoundSession] = deque()
         self._lock = threading.Lock()
@@ -100,7 +99,7 @@ class OnnxBackend(Backend):
         """Raise ONNX Runtime's error if not even the first layer makes a session."""
         assert isinstance(module, Layered)
         half = dtype == torch.float16 and not self.on_cpu
-        loaded = _LoadedNetwork(known, module, _digest(module), np.float16 if half else np.float32)
+        loaded = _OnnxNetwork(known, module, _digest(module), np.float16 if half else np.float32)
         with self._lock:
             for key in [key for key in self._sessions if key[0] == known.name]:
                 del self._sessions[key]
@@ -162,8 +161,7 @@ class OnnxBackend(Backend):
         A session without them is worth having where convolutions are dense, because it need not run
         the last one; where the deepest map is almost as large as the picture, because adding whole
         layers takes a tenth to half of the time there; and in half, where a map may then overflow
-        without harm.
-        """
+        without harm."""
         known = self._networks[network]
         deepest = max(known.network.layer(layer).stride for layer in layers)
         useful = known.network.dense or deepest <= _LARGE_MAP_STRIDE or known.dtype is np.float16
@@ -231,7 +229,7 @@ class OnnxBackend(Backend):
             self.tidy()
         return prepared
 
-    def _new_session(self, key: Key, known: _LoadedNetwork) -> _BoundSession:
+    def _new_session(self, key: Key, known: _OnnxNetwork) -> _BoundSession:
         if self._block:
             return self._shared_session(key, known)
         layout = PlainLayout({}, known.dtype)
@@ -246,7 +244,7 @@ class OnnxBackend(Backend):
             self._fall_back(str(error))
             return self._new_session(key, replace(known, dtype=np.float32))
 
-    def _shared_session(self, key: Key, known: _LoadedNetwork) -> _BoundSession:
+    def _shared_session(self, key: Key, known: _OnnxNetwork) -> _BoundSession:
         """Return a session on the network's weights in the blocked layout."""
         network, layers, size, whole = key
         name = repr((network, known.digest, sorted(layers), size, whole, self._block))

@@ -69,8 +69,7 @@ class GraphConvolution:
         """Return the convolution from the output's gradient to the input's four phases, stride 2.
 
         Its result has four times the channels of the input `of`, in the order upper left, upper
-        right, lower left, lower right.
-        """
+        right, lower left, lower right."""
         height, width = (of.height + 1) // 2, (of.width + 1) // 2
         part = FeatureMap("", of.channels, height, width)
         phases = [

@@ -31,8 +31,7 @@ def inputs(layer: str) -> tuple[str, str, str]:
     """Return the names of the inputs that hold a layer's objective.
 
     They are the filters' weights, float32 (C,); 1.0 for the middle pixel alone or 0.0 for the whole
-    map, float32 (1,); and, in graphs for whole layers, the whole layer's weight, float32 (1,).
-    """
+    map, float32 (1,); and, in graphs for whole layers, the whole layer's weight, float32 (1,)."""
     return f"weights:{layer}", f"centre:{layer}", f"whole:{layer}"
 
 
@@ -61,8 +60,7 @@ class GraphWriter:
 
         It takes a picture, float32 (1, 3, height, width) in 0..1, and the `inputs` of each layer,
         and gives the gradient, of the picture's shape. Its weights are further inputs, named in the
-        layout's `used`; see `embedded`.
-        """
+        layout's `used`; see `embedded`."""
         layout = self._layout
         mean = layout.constant(np.reshape(self._known.mean, (1, 3, 1, 1)), np.float32)
         x = FeatureMap(layout.node("Sub", PICTURE, mean), 3, *self._size, outside=True)
@@ -242,8 +240,7 @@ class GraphWriter:
     def _is_linear(self, steps: list[Step], by: GraphConvolution) -> bool:
         """Return whether this is the last convolution, and the objective linear in it.
 
-        Then its input's gradient does not depend on its output, and it need not run.
-        """
+        Then its input's gradient does not depend on its output, and it need not run."""
         plain = by.top is None and by.stride == 1 and by.groups == 1
         return plain and not self._whole and steps[1:] == [LayerEnd(self._deepest)]
 

@@ -40,8 +40,7 @@ class GraphCache:
     """Keep graphs in a folder, by a key that says what they are made of.
 
     Without an error where the folder cannot be used. A damaged or foreign file is written anew with
-    one warning, one of another version silently. The least recently used are dropped first.
-    """
+    one warning, one of another version silently. The least recently used are dropped first."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or folders.caches() / "graphs"

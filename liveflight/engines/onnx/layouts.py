@@ -46,8 +46,7 @@ class Layout:
     def __init__(self, weights: dict[str, np.ndarray], dtype: type = np.float32) -> None:
         """Take the weights that earlier graphs have laid out; missing ones are added to them.
 
-        `dtype`: of all numbers but indices.
-        """
+        `dtype`: of all numbers but indices."""
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, np.ndarray] = {}
         self.weights = weights
@@ -219,8 +218,7 @@ class BlockedLayout(Layout):
     ) -> FeatureMap:
         """Convolve x, add it to `onto`, and clip.
 
-        x may be outside the layout if it has fewer channels than a block.
-        """
+        x may be outside the layout if it has fewer channels than a block."""
         names = [self.weight(f"{by.key}.weight", lambda: self._laid_out(by, x.outside)), "", ""]
         if (bias := by.bias) is not None:
             names[1] = self.weight(f"{by.key}.bias", lambda: self._filled(bias, 0))
@@ -254,8 +252,7 @@ class BlockedLayout(Layout):
     def masked(self, gradient: FeatureMap, activation: FeatureMap, top: float) -> FeatureMap:
         """Return the gradient where the activation is above 0 and below `top`, else 0.
 
-        By products, which are several times faster here than comparing and choosing.
-        """
+        By products, which are several times faster here than comparing and choosing."""
         if top == inf:
             mask = self.node("HardSigmoid", activation.name, alpha=_STEEP, beta=0.0)
         else:

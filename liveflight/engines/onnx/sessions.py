@@ -29,8 +29,7 @@ def session(model: bytes, provider: Provider, optimise: bool) -> ort.InferenceSe
     """Return a session on the provider; what that cannot run runs on the CPU.
 
     `optimise`: False for a model that is already as it shall run. If full optimisation fails, the
-    simplest is tried: fusions may leave nodes that no kernel takes. Raises ONNX Runtime's error.
-    """
+    simplest is tried: fusions may leave nodes that no kernel takes. Raises ONNX Runtime's error."""
     providers = [provider] if provider[0] == CPU else [provider, (CPU, {})]
     levels = (_LEVELS.ORT_ENABLE_ALL, _LEVELS.ORT_ENABLE_BASIC)
     for level in levels if optimise else (_LEVELS.ORT_DISABLE_ALL,):
@@ -63,8 +62,7 @@ def _options(level: ort.GraphOptimizationLevel) -> ort.SessionOptions:
 def shared_arena() -> bool:
     """Register one memory arena for all sessions' activations; return whether that worked.
 
-    With an arena of its own, each session would hold 40 MB and more.
-    """
+    With an arena of its own, each session would hold 40 MB and more."""
     place = ort.OrtMemoryInfo(
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
     )

@@ -66,8 +66,7 @@ class PreparedNetwork:
     """Hold a network and its programs prepared so far.
 
     In half its first convolution takes a fourth channel, always zero: tensor cores, which are what
-    half is for, take channels by fours and eights.
-    """
+    half is for, take channels by fours and eights."""
 
     def __init__(
         self, known: Network, module: Layered, device: torch.device, dtype: torch.dtype
@@ -128,8 +127,7 @@ class PreparedNetwork:
 def _fold_std(module: Layered, std: tuple[float, float, float]) -> None:
     """Fold the division by the standard deviation into the first convolution.
 
-    The mean stays outside: the padding round the picture is as grey as the mean.
-    """
+    The mean stays outside: the padding round the picture is as grey as the mean."""
     first = next(part for part in module.modules() if isinstance(part, nn.Conv2d))
     first.weight /= torch.tensor(std).view(1, 3, 1, 1)
 

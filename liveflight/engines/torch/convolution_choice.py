@@ -20,8 +20,7 @@ class SameConvolution:
     """Convolve with TensorFlow's SAME padding, by one convolution for each padding that occurs.
 
     Where one side needs a pixel more than the other, both get it, and the filters get a row or
-    column of zeros there: faster than copying the map into a larger one and back.
-    """
+    column of zeros there: faster than copying the map into a larger one and back."""
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, stride: HeightWidth, groups: int
@@ -48,8 +47,7 @@ class SameConvolution:
 def prepared(module: nn.Conv2d) -> Convolution | SameConvolution:
     """Return the fastest convolution for a module.
 
-    Raises TypeError where no backward pass is known for it.
-    """
+    Raises TypeError where no backward pass is known for it."""
     weight, bias = module.weight.detach(), None if module.bias is None else module.bias.detach()
     if tuple(module.dilation) != (1, 1) or module.padding_mode != "zeros":
         raise TypeError(f"no backward pass is known through {module}")

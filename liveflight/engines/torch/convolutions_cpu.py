@@ -16,8 +16,7 @@ from liveflight.engines.winograd import Winograd
 class OneDnnConv(Convolution):
     """Convolve by the oneDNN operators that torch's compiler uses, for few channels per group.
 
-    Weights are reordered once, and the rectifier runs in the same pass.
-    """
+    Weights are reordered once, and the rectifier runs in the same pass."""
 
     def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
         return _fused(x, self._ordered, self.bias, self.geometry, rectifier)

@@ -26,8 +26,7 @@ class CudnnConvRelu(Convolution):
 class Depthwise(Convolution):
     """Convolve each channel with its own filter, by our own kernels.
 
-    cuDNN compiles a kernel for every size and direction, which takes seconds before a flight.
-    """
+    cuDNN compiles a kernel for every size and direction, which takes seconds before a flight."""
 
     def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
         kernels = kernels_for(x)

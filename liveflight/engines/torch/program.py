@@ -69,8 +69,7 @@ class MaxPool:
 
     Where several are equal, only the first gets the gradient. `rectifier` is that of the step
     before. Its mask is cheaper here: the largest says whether the gradient passes, and the others
-    get none.
-    """
+    get none."""
 
     rectifier: Rectifier
 
@@ -95,8 +94,7 @@ class Program:
         """Take the steps, and where layers and residual connections are.
 
         `positions`: after how many steps each layer is complete, the deepest last. `skips`: at
-        which position the value of which earlier position is added.
-        """
+        which position the value of which earlier position is added."""
         self.steps = steps
         self.positions = dict(positions)
         self.skips = dict(skips)
@@ -133,8 +131,7 @@ class Program:
     def _backward(self, gradient: Tensor, saved: list[Saved], pending: dict[int, Tensor]) -> Tensor:
         """Return the input's gradient from that of the last step's input.
 
-        Frees what was saved on the way. `pending`: gradients to add, by position.
-        """
+        Frees what was saved on the way. `pending`: gradients to add, by position."""
         for position in range(len(saved), 0, -1):
             if position in pending:
                 gradient = gradient + pending.pop(position)
@@ -209,8 +206,7 @@ def compiled(
     """Return the program for these layers together.
 
     A rectifier joins the convolution before it where no layer in use stands between, and leaves its
-    mask to a pool after it. Raises TypeError for a module without a backward pass here.
-    """
+    mask to a pool after it. Raises TypeError for a module without a backward pass here."""
     stops = {*layers, *module.skips, *module.skips.values()}
     steps: list[Step] = []
     positions: dict[str, int] = {}

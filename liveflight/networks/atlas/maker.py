@@ -62,8 +62,7 @@ class ThumbnailRecipe:
 def side(layer: Layer) -> int:
     """Return the side in pixels of the picture that a thumbnail is reduced from.
 
-    A filter's receptive field must fit into it, and shallow filters are shown pixel by pixel.
-    """
+    A filter's receptive field must fit into it, and shallow filters are shown pixel by pixel."""
     return sheets.TILE if layer.stride < 16 else 96
 
 
@@ -78,8 +77,7 @@ def make(
 
     `layers`: by default all but rectifiers and pools. Sheets of other layers by the same recipe are
     kept. Raises LiveflightError for unknown names, for a folder that cannot be written, and for one
-    that holds anything else.
-    """
+    that holds anything else."""
     known = networks.network(network)
     wanted = known.sorted(layers) or sheets.drawn(known)
     recipe = ThumbnailRecipe()
@@ -122,8 +120,7 @@ def place(network: str, folder: Path | None = None) -> Path:
     """Return the resolved folder for a network's atlas, by default the user's own.
 
     Raises LiveflightError for a folder that holds anything but an atlas, or that this user may not
-    write.
-    """
+    write."""
     folder = Path(os.path.realpath(folder or sheets.user_folder(network)))
     sheets.check(folder)
     if why := folders.unwritable(folder.parent):
@@ -156,8 +153,7 @@ def _layer(
 ) -> np.ndarray:
     """Return the thumbnails of a layer's filters: uint8 (N, TILE, TILE, 3).
 
-    Those of an earlier run come from the cache.
-    """
+    Those of an earlier run come from the cache."""
     kept = folders.caches() / "atlas" / recipe.name / network
     path = kept / f"{layer.name}.npy"
     thumbnails = _read_partial(path, len(filters))
@@ -231,8 +227,7 @@ def similarity_order(thumbnails: np.ndarray) -> np.ndarray:
     """Return an order of thumbnails, uint8 (N, TILE, TILE, 3), with similar ones as neighbours.
 
     Neighbours in a sheet are beside and below each other. They are cells of a self-organising map
-    (Kohonen, 1982) as large as the sheet, each filled with the best fitting thumbnail left.
-    """
+    (Kohonen, 1982) as large as the sheet, each filled with the best fitting thumbnail left."""
     features = _descriptors(thumbnails)
     count, columns = len(features), sheets.COLUMNS
     rows = -(-count // columns)

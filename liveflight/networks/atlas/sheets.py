@@ -56,8 +56,7 @@ class Sheet:
     def picture(self) -> np.ndarray:
         """Read the whole sheet: uint8 (rows * TILE, COLUMNS * TILE, 3).
 
-        Raises LiveflightError where the file is missing, damaged or of another size.
-        """
+        Raises LiveflightError where the file is missing, damaged or of another size."""
         wanted = (COLUMNS * TILE, -(-len(self.filters) // COLUMNS) * TILE)
         try:
             with Image.open(self.path, formats=["WEBP"]) as image:
@@ -84,8 +83,7 @@ Atlas = Mapping[str, Sheet]
 def drawn(network: Network) -> list[Layer]:
     """Return the layers that an atlas shows: all but rectifiers and pools.
 
-    Those only repeat the filters before them.
-    """
+    Those only repeat the filters before them."""
     return [layer for layer in network.layers if not layer.name.startswith(("relu", "pool"))]
 
 
@@ -109,8 +107,7 @@ def find(network: str) -> Atlas:
     """Return a network's atlas, which may be empty.
 
     Each layer's sheet is the user's own, else the installation's. Sheets of filters that the
-    network does not have are skipped.
-    """
+    network does not have are skipped."""
     known = networks.network(network)
     channels = {layer.name: layer.channels for layer in known.layers}
     return {
@@ -188,8 +185,7 @@ def write(
     """Write an atlas beside the folder, a resolved path, and then replace the folder by it.
 
     `made`: by layer the filters in order and their thumbnails, uint8 (N, TILE, TILE, 3). `kept`:
-    sheets to copy as they are. Raises OSError where it cannot be written.
-    """
+    sheets to copy as they are. Raises OSError where it cannot be written."""
     folders.make(folder.parent)
     part = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")
     part.mkdir()

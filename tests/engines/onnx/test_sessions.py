@@ -92,8 +92,7 @@ def test_a_block_is_eight_or_sixteen_channels_or_there_is_none(monkeypatch):
 def test_a_session_tells_its_makers_nothing(tmp_path: Path) -> None:
     """Run without the variables that silence ONNX Runtime's telemetry under test.
 
-    It leaves a number for the machine, and what it will send, in the user's cache.
-    """
+    It leaves a number for the machine, and what it will send, in the user's cache."""
     hidden = ("ORT_", "CI", "PYTEST", "GITHUB", "XDG")
     left = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
     code = (
