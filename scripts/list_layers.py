@@ -5,7 +5,7 @@ from pathlib import Path
 
 from liveflight.networks import torchvision_models, tracing
 
-for name in torchvision_models.WRITTEN:
-    places = tracing.places(tracing.trace(name))
-    text = "".join(torchvision_models.line(place.layer, place.aliases) for place in places)
+for name in torchvision_models.LISTED:
+    layers = tracing.traced_layers(tracing.trace(name))
+    text = "".join(torchvision_models.layer_line(each.layer, each.aliases) for each in layers)
     Path(torchvision_models.__file__).with_name(f"{name}.tsv").write_text(text, encoding="utf-8")

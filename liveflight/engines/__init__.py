@@ -1,5 +1,8 @@
-"""What takes ascent steps, behind the contract `core.contracts.Engine`. One module here is one way
-to a gradient, and its name below."""
+"""Load engines, which take ascent steps: implementations of `core.contracts.Engine`.
+
+Each engine has a name in `NAMES` and computes gradients in its own way. Importing this package
+loads no runtime.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,8 @@ if TYPE_CHECKING:
 
     from liveflight.engines.backend import Backend
 
-DEVICES = ("auto", "cuda", "mps", "cpu")
 ON_PROCESSOR = "compiled"
-"""The engine that knows no other device."""
+"""The engine that runs on the CPU alone."""
 
 
 def load(
@@ -31,20 +33,20 @@ def load(
     *,
     repeatable: bool = False,
 ) -> Engine:
-    """The engine of that name; its runtime is imported only now.
+    """Return the engine of that name; its runtime is imported only now.
 
     `weights`: files for some networks, by their names. `repeatable`: computes alike each time on
-    this machine, even where it cannot be remembered what is the fastest here.
+    this machine, even where the fastest way cannot be remembered.
     Raises LiveflightError for a name or device that is not here."""
     if name not in NAMES:
         raise LiveflightError(f"there is no engine {name!r}; there is: {', '.join(NAMES)}")
-    _set_up()
+    _set_up_process()
     from liveflight.engines import autotuning, devices
     from liveflight.engines.ascent_engine import AscentEngine
     from liveflight.engines.fallback import FallbackBackend
 
     chosen = devices.choose("cpu" if (name, device) == (ON_PROCESSOR, "auto") else device)
-    autotuning.here().repeatable = repeatable
+    autotuning.timings().repeatable = repeatable
     if chosen.type == "cpu":
         malloc_tuning.keep_freed_memory()
     if chosen.type == "cuda" and name in ("auto", "torch"):
@@ -58,27 +60,29 @@ def load(
 
 
 def chosen_by_auto(networks: Collection[str]) -> dict[str, dict[str, float]]:
-    """Seconds that a gradient of each of these took on the processor by each engine that `auto`
-    chooses from there, the chosen one first; empty where no flight has measured it yet."""
+    """Return, by network, the seconds that each engine took for a gradient on the CPU.
+
+    Of the engines that `auto` chooses from; the chosen one comes first. Empty for a network that no
+    flight has measured yet."""
     from liveflight.engines import fastest
 
-    able = _able()
-    found = {name: fastest.remembered(name, able) for name in networks}
+    candidates = _cpu_candidates()
+    found = {name: fastest.remembered(name, candidates) for name in networks}
     return {
         name: dict(sorted(times.items(), key=lambda pair: pair[1])) for name, times in found.items()
     }
 
 
 def remembers() -> bool:
-    """Whether it can be remembered from flight to flight what is the fastest here."""
+    """Return whether measured times can be remembered from flight to flight."""
     from liveflight.engines import autotuning
 
-    return autotuning.here().writable()
+    return autotuning.timings().writable()
 
 
 def preload() -> None:
-    """Imports the runtime: seconds that a show can spend beside opening its window."""
-    _set_up()
+    """Import the runtime, which takes seconds: a show does so while it opens its window."""
+    _set_up_process()
     import liveflight.engines.ascent_engine  # noqa: F401
 
 
@@ -88,7 +92,7 @@ def _autograd(device: torch.device) -> Backend:
     return AutogradBackend(device)
 
 
-def _derived(device: torch.device) -> Backend:
+def _torch(device: torch.device) -> Backend:
     from liveflight.engines.torch.backend import TorchBackend
 
     return TorchBackend(device)
@@ -115,31 +119,23 @@ def _fastest(device: torch.device) -> Backend:
     from liveflight.engines.fastest import FastestBackend
 
     if device.type != "cpu":
-        return _derived(device)
-    return FastestBackend({name: partial(make, device) for name, make in _able().items()})
+        return _torch(device)
+    return FastestBackend({name: partial(_BACKENDS[name], device) for name in _cpu_candidates()})
 
 
-def _able() -> dict[str, Callable[[torch.device], Backend]]:
-    """What `auto` chooses from on a CPU. Without a compiler that is another question: it is asked
-    anew once there is one."""
+def _cpu_candidates() -> tuple[str, ...]:
+    """Return the engines that `auto` chooses from on a CPU.
+
+    Without a compiler the choice is remembered separately: it is measured anew once there is
+    one."""
     from liveflight.engines.native import kernels
 
-    able = dict(_ON_CPU)
-    if not kernels.has_compiler():
-        del able[ON_PROCESSOR]
-    return able
+    return ("torch", "onnx", *([ON_PROCESSOR] if kernels.find_compiler() else []))
 
-
-_ON_CPU: dict[str, Callable[[torch.device], Backend]] = {
-    "torch": _derived,
-    "onnx": _onnx,
-    ON_PROCESSOR: _compiled,
-}
-"""What `auto` chooses from there, where a C compiler is."""
 
 _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
     "auto": _fastest,
-    "torch": _derived,
+    "torch": _torch,
     "onnx": _onnx,
     ON_PROCESSOR: _compiled,
     "autograd": _autograd,
@@ -147,20 +143,21 @@ _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
 NAMES = tuple(_BACKENDS)
 
 
-def _set_up() -> None:
-    """Has to come before torch is imported."""
+def _set_up_process() -> None:
+    """Set what torch and its threads read as they are loaded: call it before importing torch."""
     malloc_tuning.one_arena_per_thread()
-    _calm_threads()
-    # Maps of all sizes come and go: kept apart by size, they take a third more of the GPU's memory.
+    _limit_spinning()
+    # Feature maps of all sizes come and go: in segments per size they take a third more memory.
     if sys.platform == "linux":
         os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
 
 
-def _calm_threads() -> None:
-    """Between two operations libgomp's threads spin, by default for milliseconds. Where another
-    program wants one of a few cores, or the threads of ONNX Runtime or of our own kernels are to go
-    on with what torch has just left, they spin away the time of the very thread that is waited for.
-    So few rounds cost torch's own operations nothing that can be measured; 2,000 cost a step by our
-    kernels a fifth."""
+def _limit_spinning() -> None:
+    """Let libgomp's threads spin only briefly between two operations.
+
+    By default they spin for milliseconds. On a few cores that takes time from the very thread that
+    is waited for: another program's, ONNX Runtime's or one of our own kernels. This limit costs
+    torch's own operations nothing that can be measured; 2,000 rounds cost a step by our kernels a
+    fifth."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "100")

@@ -1,4 +1,4 @@
-"""The ascent step around a gradient: what every backend's `core.contracts.Engine` has in common."""
+"""Take ascent steps on any backend's gradients: views, conditioning, number formats, memory."""
 
 from __future__ import annotations
 
@@ -36,14 +36,17 @@ from liveflight.system import malloc_tuning
 log = logging.getLogger("liveflight.engines")
 
 _OUT_OF_MEMORY = ("out of memory", "allocate memory", "bad alloc", "bad_alloc")
-"""What torch on each device and ONNX Runtime say; they have no error of their own in common."""
+"""Words of torch's errors on each device and of ONNX Runtime's: they share no error class."""
 
-_LEAST_AGREEMENT = 0.99
-"""Cosine between a gradient in half and in float32 from which on half is used."""
+_MIN_AGREEMENT = 0.99
+"""Least cosine between a gradient in half and in float32 for half to be used."""
+
+_ACTIVE_SHARE = 0.05
+"""Part of a layer's median response that an active filter exceeds."""
 
 
 class AscentEngine:
-    """`core.contracts.Engine` on a backend."""
+    """Implement `core.contracts.Engine` on a backend."""
 
     def __init__(
         self,
@@ -52,13 +55,13 @@ class AscentEngine:
         seed: int = 0,
         weights: Mapping[str, Path] | None = None,
     ) -> None:
-        """`weights`: files for some networks, by their names."""
+        """Take `weights` from these files for some networks, by their names."""
         self.device = device.type
         self.stream = 0
         self._device = device
         self._backend = backend
         self._weights = dict(weights or {})
-        self._spreads: dict[str, dict[str, Tensor]] = {}
+        self._response_stds: dict[str, dict[str, Tensor]] = {}
         self._signatures: dict[str, dict[str, np.ndarray]] = {}
         self._formats: dict[str, torch.dtype] = {}
         self._octaves = Ascent(0.0, 0).octaves
@@ -67,20 +70,20 @@ class AscentEngine:
 
     def prepare(self, network: str, progress: Progress | None = None) -> None:
         known = networks.network(network)
-        if known.name in self._spreads:
+        if known.name in self._response_stds:
             return
         module = known.load(self._weights.get(known.name), progress)
-        answers = responses(known, module)
-        spread = {name: one for name, (one, _) in answers.items()}
-        self._formats[known.name] = self._load(known, module, spread)
+        measured = responses(known, module)
+        stds = {layer: std for layer, (std, _) in measured.items()}
+        self._formats[known.name] = self._load(known, module, stds)
         _warm_up(self._backend, known, self._device)
         del module
         malloc_tuning.return_freed_memory()
-        self._signatures[known.name] = {name: one for name, (_, one) in answers.items()}
-        self._spreads[known.name] = spread
+        self._signatures[known.name] = {layer: one for layer, (_, one) in measured.items()}
+        self._response_stds[known.name] = stds
 
     def ready(self, network: str) -> bool:
-        return network in self._spreads
+        return network in self._response_stds
 
     def precision(self, network: str) -> str:
         return str(self._formats[network]).removeprefix("torch.")
@@ -97,8 +100,8 @@ class AscentEngine:
         )
 
     def active_filters(self, network: str, layer: str) -> list[int]:
-        spread = self._spreads[network][layer]
-        return torch.nonzero(spread > 0.05 * spread.median()).flatten().tolist()
+        stds = self._response_stds[network][layer]
+        return torch.nonzero(stds > _ACTIVE_SHARE * stds.median()).flatten().tolist()
 
     def signatures(self, network: str, layer: str) -> np.ndarray:
         return self._signatures[network][layer]
@@ -115,26 +118,28 @@ class AscentEngine:
         picture = conditioning.soften(picture, ascent.soften)
         picture = conditioning.add_noise(picture, ascent.noise, self._noise)
         picture = conditioning.hold(picture, ascent.brightness, ascent.contrast, ascent.pull)
-        if not math.isfinite(float(picture.sum())):  # a single bad pixel spoils the sum
+        if not math.isfinite(float(picture.sum())):  # one pixel that is not finite is enough
             raise FloatingPointError(f"the ascent of {' + '.join(map(str, mix))} is not finite")
         return _to_canvas(picture.clamp(0.0, 1.0))
 
     def wait(self) -> None:
-        """`ascend` itself waits."""
+        """Return at once: `ascend` has waited."""
 
     def tidy(self) -> bool:
         return self._backend.tidy()
 
     def close(self) -> None:
-        self._spreads.clear()
+        self._response_stds.clear()
         self._backend.close()
 
     def _step(self, picture: Tensor, mix: Mix, ascent: Ascent) -> Tensor:
-        """The conditioned direction of one step: float32 (1, 3, H, W), RMS 1 where normalised."""
-        ways = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2  # about the middle
-        shift = (int(ways[0]), int(ways[1]))
-        seen_at = scales(ascent.octaves, (picture.shape[-2], picture.shape[-1]))
-        scale = seen_at[int(self._rng.integers(len(seen_at)))]
+        """Return the conditioned direction of a step: float32 (1, 3, H, W).
+
+        Its RMS is 1 where it is normalised."""
+        offsets = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2  # mean about 0
+        shift = (int(offsets[0]), int(offsets[1]))
+        allowed = scales(ascent.octaves, (picture.shape[-2], picture.shape[-1]))
+        scale = allowed[int(self._rng.integers(len(allowed)))]
         seen = torch.roll(picture, shift, (2, 3)) if any(shift) else picture
         gradient = self.gradient(seen, mix, ascent.objective, scale)
         if any(shift):
@@ -144,8 +149,9 @@ class AscentEngine:
         return conditioning.normalise(gradient) if ascent.normalise else gradient
 
     def gradient(self, picture: Tensor, mix: Mix, objective: str, scale: float = 1.0) -> Tensor:
-        """How each pixel moves the mix: float32 (1, 3, H, W), like `picture`, which the networks
-        see at `scale` times its size."""
+        """Return how each pixel moves the mix: float32 (1, 3, H, W), like `picture`.
+
+        The networks see the picture at `scale` times its size."""
         size = (picture.shape[-2], picture.shape[-1])
         smaller = scaled(size, scale)
         seen = picture if smaller == size else shrunk(picture, smaller)
@@ -165,26 +171,26 @@ class AscentEngine:
             grouped[target.network][target.layer][target.filter] = weight
         return {
             network: {
-                layer: excitation(weights, self._spreads[network][layer], objective)
+                layer: excitation(weights, self._response_stds[network][layer], objective)
                 for layer, weights in layers.items()
             }
             for network, layers in grouped.items()
         }
 
     def _sizes(self, size: tuple[int, int]) -> Sequence[tuple[int, int]]:
-        """The heights and widths at which networks may see a canvas of this width and height."""
+        """Return the heights and widths at which networks may see a canvas (width, height)."""
         return _scaled(self._octaves, (size[1], size[0]))
 
-    def _load(self, known: Network, module: Features, spread: Mapping[str, Tensor]) -> torch.dtype:
-        """Gives the backend the network, in half only where that agrees with float32."""
+    def _load(self, known: Network, module: Features, stds: Mapping[str, Tensor]) -> torch.dtype:
+        """Give the backend the network, in half only where that agrees with float32."""
         dtype = devices.precision(self._device, known.dense)
         dtype = self._backend.load(known, module, dtype)
         if dtype != torch.float16:
             return dtype
         exact = AutogradBackend(torch.device("cpu"))
         exact.load(known, module, torch.float32)
-        cosine = agreement(known, spread, self._backend, self._device, exact)
-        if cosine > _LEAST_AGREEMENT:
+        cosine = agreement(known, stds, self._backend, self._device, exact)
+        if cosine > _MIN_AGREEMENT:
             return dtype
         log.warning(
             "%s on %s: half and float32 disagree (cosine %.3f), so it runs in float32, slower",
@@ -197,8 +203,9 @@ class AscentEngine:
 
 @contextmanager
 def memory_for(size: tuple[int, int]) -> Iterator[None]:
-    """Turns the many ways in which runtimes say that memory is short, at this canvas width and
-    height, into OutOfMemoryError."""
+    """Turn every runtime's error for too little memory into OutOfMemoryError.
+
+    `size`: width and height of the canvas, for the error's text."""
     try:
         yield
     except Exception as error:
@@ -209,7 +216,7 @@ def memory_for(size: tuple[int, int]) -> Iterator[None]:
 
 
 def too_large(size: tuple[int, int]) -> OutOfMemoryError:
-    """What to say of a canvas of this width and height that the memory has no room for."""
+    """Return the error for a canvas of this width and height that does not fit into memory."""
     return OutOfMemoryError(
         f"a step at {size[0]}x{size[1]} does not fit into the memory: choose a smaller canvas"
     )
@@ -217,20 +224,22 @@ def too_large(size: tuple[int, int]) -> OutOfMemoryError:
 
 def agreement(
     known: Network,
-    spread: Mapping[str, Tensor],
+    response_stds: Mapping[str, Tensor],
     backend: Backend,
     device: torch.device,
     exact: Backend,
 ) -> float:
-    """The cosine between the gradients of a network on a backend and on the CPU's exact one, on
-    noise; NaN where one is not finite. Ascends the loudest filter, where half overflows first, at
-    four depths."""
+    """Return the cosine between a network's gradients on a backend and on the CPU's exact one.
+
+    Measured on noise; NaN where a gradient is not finite. The objective is the filter with the
+    largest response, where half overflows first, at each of four depths."""
     depths = [known.layers[len(known.layers) * part // 4 - 1].name for part in (1, 2, 3, 4)]
     loudest: dict[str, dict[int | None, float]] = {
-        name: {int(spread[name].argmax()): 1 / 4} for name in depths
+        name: {int(response_stds[name].argmax()): 1 / 4} for name in depths
     }
     excitations = {
-        name: excitation(weights, spread[name], "channel") for name, weights in loudest.items()
+        name: excitation(weights, response_stds[name], "channel")
+        for name, weights in loudest.items()
     }
     noise = pink(NOISE_SIZE, 3, deviation=NOISE_DEVIATION)
     first, second = (
@@ -246,8 +255,9 @@ def _scaled(octaves: float, picture: tuple[int, int]) -> Sequence[tuple[int, int
 
 
 def _warm_up(backend: Backend, known: Network, device: torch.device) -> None:
-    """Takes a step that nobody sees. The first of a process waits seconds for what torch loads and
-    plans at first use; here it waits beside the show, not in it."""
+    """Take a step that nobody sees, before the show needs one.
+
+    A process's first step waits seconds for what torch loads and plans at first use."""
     picture = _to_picture(pink(NOISE_SIZE, 4), device)
     size = (picture.shape[-2], picture.shape[-1])
     layer = known.layers[-1]

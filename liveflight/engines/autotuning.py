@@ -1,5 +1,7 @@
-"""Which of several ways to compute the same is the fastest on this machine: measured once, then
-remembered, so that every flight computes alike."""
+"""Find the fastest of several ways to compute the same on this machine.
+
+Measured once, then remembered, so that every flight computes alike.
+"""
 
 from __future__ import annotations
 
@@ -19,37 +21,39 @@ from liveflight.system import folders
 log = logging.getLogger("liveflight.engines")
 
 _RUNS = 3
-"""Of each way, after one that warms up; the shortest counts, since others use the machine too."""
+"""Timed runs of each way, after one to warm up. The shortest counts: other programs run too."""
 
-_MOST_BYTES = 1 << 20
-"""Of the file; it has a few KB."""
+_MAX_FILE_BYTES = 1 << 20
+"""Largest cache file that is read; it has a few KB."""
 
 Ways = Mapping[str, Callable[[], object]]
 
 Times = dict[str, float]
-"""Seconds by the name of a way."""
+"""Seconds, by the name of a way."""
 
 
-class Measured:
-    """Answers of this machine, kept in a file of JSON. A file that is damaged, or of another
-    machine, torch or number of threads, is written anew; one that cannot be written is done
-    without."""
+class TimingCache:
+    """Keep this machine's measurements in a JSON file.
+
+    A file that is damaged, or of another machine, torch or number of threads, is written anew.
+    Without a file that can be written, measurements last as long as the process."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """`path`: by default in the user's cache."""
+        """Use the file at `path`, by default in the user's cache."""
         self.repeatable = False
-        """Whether what cannot be remembered is not measured either, since the next answer might be
-        another: then the first way that works is the answer, with a line in the log."""
+        """Whether to measure only what can be remembered, since another measurement might choose
+        another way. Otherwise the first way that works is the answer, with a line in the log."""
         self._path = path or folders.caches() / "fastest.json"
         self._machine = machine()
-        self._lock = threading.RLock()  # to try a way may mean to ask what is fastest within it
+        self._lock = threading.RLock()  # a way may itself ask what is fastest
         self._known: dict[str, Times] | None = None
         self._fixed: dict[str, str] = {}
 
     def fastest(self, question: str, ways: Ways) -> str:
-        """The name of the fastest way, run now unless the answer is known. Takes a few runs of
-        each: not for the middle of a flight. A way that fails is left out, with a line in the log;
-        raises what the last one raises where none works."""
+        """Return the name of the fastest way; measure it now unless the answer is known.
+
+        Measuring takes a few runs of each way: not for the middle of a flight. A way that fails is
+        left out, with a line in the log. Where none works, raises what the last one raises."""
         with self._lock:
             if self._known is None:
                 self._known = self._read()
@@ -63,12 +67,12 @@ class Measured:
             return _shortest(self._known[question])
 
     def times(self, question: str) -> Times:
-        """What was measured, so far as it is remembered."""
+        """Return the remembered times; empty where there are none."""
         with self._lock:
             return self._read().get(question, {})
 
     def writable(self) -> bool:
-        """Whether anything can be remembered."""
+        """Return whether anything can be remembered."""
         try:
             folders.private(self._path.parent)
             probe = self._path.with_suffix(".probe")
@@ -88,7 +92,7 @@ class Measured:
     def _read(self) -> dict[str, Times]:
         try:
             folders.private(self._path.parent)
-            found = json.loads(folders.read(self._path, _MOST_BYTES))
+            found = json.loads(folders.read(self._path, _MAX_FILE_BYTES))
             if found["machine"] == self._machine:
                 return {
                     str(question): {str(name): float(seconds) for name, seconds in times.items()}
@@ -108,14 +112,14 @@ class Measured:
 
 
 def fastest(question: str, ways: Ways) -> str:
-    """As `Measured.fastest`, remembered in the user's cache."""
-    return here().fastest(question, ways)
+    """Do as `TimingCache.fastest`, with the user's cache."""
+    return timings().fastest(question, ways)
 
 
 @cache
-def here() -> Measured:
-    """The answers in the user's cache."""
-    return Measured()
+def timings() -> TimingCache:
+    """Return the measurements in the user's cache."""
+    return TimingCache()
 
 
 @cache
@@ -129,12 +133,12 @@ def _say_fixed(path: Path) -> None:
 
 
 def _shortest(times: Times) -> str:
-    """The name of the shortest; empty where there is none."""
+    """Return the name of the shortest; empty where there is none."""
     return min(sorted(times), key=times.__getitem__, default="")
 
 
 def machine() -> dict[str, str | int]:
-    """What the answers depend on."""
+    """Return what the measurements depend on."""
     return {
         "processor": _processor(),
         "torch": torch.__version__,
@@ -165,7 +169,7 @@ def _measure(question: str, ways: Ways) -> Times:
 
 
 def _able(ways: Ways) -> Iterator[str]:
-    """Those that work, each run once as its name is asked for."""
+    """Yield the ways that work; each runs once as its name is asked for."""
     none = True
     for name, way in ways.items():
         try:

@@ -1,7 +1,7 @@
-"""What a gradient comes from: the contract of all backends, and what an objective is to them.
+"""Define what every backend computes: the gradient of an objective with respect to a picture.
 
-A backend knows networks and tensors. What a step is besides its gradient (jitter, scales,
-conditioning) is the engine's, and the same for all.
+A backend knows networks and tensors. The rest of an ascent step (jitter, scales, conditioning) is
+the same for all backends, see `ascent_engine`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import functional as F
 
 from liveflight.core.noise import pink
 from liveflight.networks import Network
 from liveflight.networks.layered import Features
 
 NOISE_SIZE, NOISE_DEVIATION = (192, 128), 0.22
-"""The noise on which networks are measured: large enough for the deepest layers, as contrasted as a
-flight."""
+"""Width and height, and standard deviation, of the noise on which networks are measured.
+
+Large enough for the deepest layers, and with the contrast of a picture in flight."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What is to be excited in one layer.
+    """Say what to excite in one layer.
 
     The objective is a sum over the feature map, not a mean, because 1/N underflows in half."""
 
@@ -41,72 +42,112 @@ class Objective:
 
 
 Excitations = Mapping[str, Objective]
-"""By layer, all of one network."""
+"""Objectives by layer, all of one network."""
 
 
 class Backend(Protocol):
-    """Gradients of the networks it was given. `load` and `plan` may be called from another thread
-    while `gradient` runs on what was loaded earlier."""
+    """Compute gradients of the networks that were loaded.
+
+    `load` and `plan` may be called from another thread while `gradient` runs on what was loaded
+    earlier. `plan`, `planned` and `tidy` are those of a backend that prepares nothing."""
 
     def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
-        """Takes over a network, float32 on the CPU, not to be changed, to be run in `dtype`, or in
-        what is returned where it cannot. A second time for the same network replaces it."""
+        """Take over a network and return the format it will run in: `dtype`, or another.
+
+        `module` is float32 on the CPU and must not be changed. Loading a network again replaces
+        it."""
         ...
 
     def plan(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> None:
-        """Prepares gradients of exactly these layers together for pictures of these heights and
-        widths. Slow where the runtime compiles or captures; nothing where it does not."""
-        ...
+        """Prepare gradients of exactly these layers together at these heights and widths.
+
+        Slow where the runtime compiles or captures."""
+        return
 
     def planned(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> bool:
-        """Whether `gradient` would have nothing to prepare."""
-        ...
+        """Return whether `gradient` would have nothing to prepare."""
+        return True
 
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
-        """How each pixel moves the objective: float32 (1, 3, H, W), like `picture` (0..1, on the
-        engine's device). Takes what is not planned, too, in its own time."""
+        """Return how each pixel moves the objective: float32 (1, 3, H, W), like `picture`.
+
+        `picture` is in 0..1, on the engine's device. What was not planned is prepared now."""
         ...
 
     def tidy(self) -> bool:
-        """`core.contracts.Engine.tidy`."""
-        ...
+        """Do as `core.contracts.Engine.tidy`."""
+        return False
 
     def close(self) -> None: ...
 
 
-def excitation(weights: Mapping[int | None, float], spread: Tensor, objective: str) -> Objective:
-    """Of one layer's filters (None: the whole layer) and their weights. `spread`: float32 (C,), see
-    `response_stds`; each filter is measured in it, so that weights mean the same in every layer and
-    network."""
-    floor = 0.01 * float(spread.median()) + 1e-12
-    factors = torch.zeros_like(spread)
+class RoutedBackend(Backend):
+    """Pass each network's calls to the backend that loaded it: see `load` of the subclasses."""
+
+    def __init__(self) -> None:
+        self._routes: dict[str, Backend] = {}
+
+    def plan(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> None:
+        self._routes[network].plan(network, layers, sizes)
+
+    def planned(
+        self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
+    ) -> bool:
+        return self._routes[network].planned(network, layers, sizes)
+
+    def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
+        return self._routes[network].gradient(network, picture, excitations)
+
+    def tidy(self) -> bool:
+        # All backends have their turn. The list: another thread may add one.
+        return any([backend.tidy() for backend in set(list(self._routes.values()))])
+
+    def close(self) -> None:
+        while self._routes:
+            self._routes.popitem()[1].close()
+
+
+def excitation(
+    weights: Mapping[int | None, float], response_stds: Tensor, objective: str
+) -> Objective:
+    """Return the objective of one layer's filters (None: the whole layer) and their weights.
+
+    `response_stds`: float32 (C,), as `responses` measures them. Each filter counts in units of its
+    own, so that weights mean the same in every layer and network."""
+    floor = 0.01 * float(response_stds.median()) + 1e-12
+    factors = torch.zeros_like(response_stds)
     whole = 0.0
     for number, weight in weights.items():
         if number is None:
-            whole = weight / (max(float(spread.square().mean()), floor**2) * math.sqrt(len(spread)))
+            variance = float(response_stds.square().mean())
+            whole = weight / (max(variance, floor**2) * math.sqrt(len(response_stds)))
         else:
-            factors[number] = weight / max(float(spread[number]), floor)
+            factors[number] = weight / max(float(response_stds[number]), floor)
     return Objective(factors, whole, objective == "neuron")
 
 
-def seed(excited: Objective, activation: Tensor) -> Tensor:
-    """The objective's gradient with respect to a layer's activation (1, C, h, w), in its format."""
+def objective_gradient(excited: Objective, activation: Tensor) -> Tensor:
+    """Return the objective's gradient with respect to a layer's activation.
+
+    Both are (1, C, h, w), of the same format."""
     weights = excited.weights.to(activation.device, activation.dtype).view(1, -1, 1, 1)
     if excited.centre:
-        seeded = torch.zeros_like(activation)
+        gradient = torch.zeros_like(activation)
         row, column = (side // 2 for side in activation.shape[-2:])
-        seeded[:, :, row : row + 1, column : column + 1] = weights
+        gradient[:, :, row : row + 1, column : column + 1] = weights
     else:
-        seeded = weights.expand_as(activation)
-    return seeded + activation.detach() * excited.whole if excited.whole else seeded
+        gradient = weights.expand_as(activation)
+    return gradient + activation.detach() * excited.whole if excited.whole else gradient
 
 
 def normalised(picture: Tensor, known: Network) -> Tensor:
-    """The network's input of a picture in 0..1, float32, (N, 3, H, W)."""
+    """Return the network's input for a picture in 0..1: float32, (N, 3, H, W)."""
     mean, deviation = (
         torch.tensor(values, device=picture.device).view(1, 3, 1, 1)
         for values in (known.mean, known.std)
@@ -115,17 +156,12 @@ def normalised(picture: Tensor, known: Network) -> Tensor:
 
 
 @torch.no_grad()
-def response_stds(known: Network, module: Features) -> dict[str, Tensor]:
-    """Each filter's standard deviation over two pictures of noise, by layer: float32 (C,), on the
-    CPU."""
-    return {name: spread for name, (spread, _) in responses(known, module).items()}
-
-
-@torch.no_grad()
 def responses(known: Network, module: Features) -> dict[str, tuple[Tensor, np.ndarray]]:
-    """By layer, each filter's spread (see `response_stds`) and where in the noise it answers, as float32
-    (C, 32): its signature, mean 0 and length 1, of which the product of two filters' is how alike
-    they are, -1..1. All 0 of a filter that answers alike everywhere."""
+    """Return, by layer, how each filter responds to two pictures of noise.
+
+    First its standard deviation: float32 (C,), on the CPU. Second its signature, where in the noise
+    it responds: float32 (C, 32), each row of mean 0 and length 1, so that the product of two rows
+    is how alike the filters are, -1..1. A filter that responds alike everywhere has all 0."""
     noise = np.stack([pink(NOISE_SIZE, seed, deviation=NOISE_DEVIATION) for seed in (1, 2)])
     pictures = torch.from_numpy(noise)[..., :3].permute(0, 3, 1, 2).float()
     inputs = normalised(pictures, known).contiguous(memory_format=torch.channels_last)
@@ -137,6 +173,6 @@ def responses(known: Network, module: Features) -> dict[str, tuple[Tensor, np.nd
 
 
 def _signature(activation: Tensor) -> np.ndarray:
-    places = functional.adaptive_avg_pool2d(activation, 4).permute(1, 0, 2, 3).flatten(1)
+    places = F.adaptive_avg_pool2d(activation, 4).permute(1, 0, 2, 3).flatten(1)
     centred = places - places.mean(1, keepdim=True)
-    return np.asarray(functional.normalize(centred, dim=1).numpy())
+    return np.asarray(F.normalize(centred, dim=1).numpy())

@@ -1,4 +1,4 @@
-"""A convolution, forward and back to the input's gradient, alike from outside however it is done.
+"""Convolve, and take the gradient of a convolution with respect to its input.
 
 The input gradient of a convolution of stride 1 is again a convolution, with the filters flipped and
 inputs and outputs exchanged. Prepared once, it costs what the forward pass does.
@@ -14,66 +14,73 @@ from torch.nn import functional as F
 
 from liveflight.engines.rectifier import IDENTITY, Rectifier
 
-Size = tuple[int, int]
+HeightWidth = tuple[int, int]
+"""Rows and columns, as tensors and kernels count them."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    stride: Size
-    padding: Size
+    stride: HeightWidth
+    padding: HeightWidth
     """On both sides."""
     groups: int
 
 
 class Convolution:
-    """By torch's own operators: on any device, in any format."""
+    """Convolve by torch's own operators, on any device and in any format.
+
+    Subclasses do the same in other ways."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> None:
-        """`weight`: (filters, channels per group, height, width)."""
+        """Prepare a convolution by `weight`: (filters, channels per group, height, width)."""
         self.weight = weight.contiguous(memory_format=torch.channels_last)
         self.bias = bias
         self.geometry = geometry
-        self._kernel: Size = (weight.shape[2], weight.shape[3])
+        self._kernel: HeightWidth = (weight.shape[2], weight.shape[3])
         height, width = (k - 1 - p for k, p in zip(self._kernel, geometry.padding, strict=True))
-        turns = geometry.stride == (1, 1) and min(height, width) >= 0
-        self._way_back = Geometry((1, 1), (height, width), geometry.groups) if turns else None
+        flips = geometry.stride == (1, 1) and min(height, width) >= 0
+        self._backward_geometry = (
+            Geometry((1, 1), (height, width), geometry.groups) if flips else None
+        )
         self._prepare()
 
-    def at(self, size: Size) -> Convolution:
-        """That for an input of this height and width: one for all, but see `Same`."""
+    def at(self, size: HeightWidth) -> Convolution:
+        """Return the convolution for an input of this height and width: here always itself."""
         return self
 
     def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
-        """The rectified convolution of x (1, channels, H, W), channels-last."""
+        """Return the rectified convolution of x (1, channels, H, W), channels-last."""
         y = _convolved(x, self.weight, self.bias, self.geometry)
         return rectifier.forward(y, out=y)
 
     def backward(
-        self, gradient: Tensor, size: Size, rectifier: Rectifier, activation: Tensor | None
+        self, gradient: Tensor, size: HeightWidth, rectifier: Rectifier, activation: Tensor | None
     ) -> Tensor:
-        """The gradient with respect to the input, of this height and width, of what `forward` made:
-        `activation`, which may be overwritten, or None where the gradient has been through the
-        rectifier already."""
+        """Return the gradient with respect to an input of this height and width.
+
+        `gradient` is that of what `forward` returned. `activation` is what `forward` returned, and
+        may be overwritten; None where the gradient has been through the rectifier already."""
         if activation is not None and not rectifier.identity:
             gradient = rectifier.backward(gradient, activation, out=activation)
-        return self._back(gradient.contiguous(memory_format=torch.channels_last), size)
+        return self._input_gradient(gradient.contiguous(memory_format=torch.channels_last), size)
 
-    def output(self, size: Size) -> Size:
-        """Height and width of the output for an input of this height and width."""
+    def output(self, size: HeightWidth) -> HeightWidth:
+        """Return the height and width of the output for an input of this height and width."""
         stride, padding = self.geometry.stride, self.geometry.padding
         height, width = ((size[i] + 2 * padding[i] - self._kernel[i]) // stride[i] for i in (0, 1))
         return height + 1, width + 1
 
     def narrowed(self, weight: Tensor, bias: Tensor | None) -> Convolution:
-        """The same with other, fewer filters, to be used once."""
+        """Return the same convolution with fewer filters, for a single use."""
         return Convolution(weight, bias, self.geometry)
 
     def _prepare(self) -> None:
-        self._turned = turned(self.weight, self.geometry.groups) if self._way_back else None
+        flips = self._backward_geometry is not None
+        self._flipped = flipped(self.weight, self.geometry.groups) if flips else None
 
-    def _back(self, gradient: Tensor, size: Size) -> Tensor:
-        if self._turned is not None and self._way_back is not None:
-            return _convolved(gradient, self._turned, None, self._way_back)
+    def _input_gradient(self, gradient: Tensor, size: HeightWidth) -> Tensor:
+        if self._flipped is not None and self._backward_geometry is not None:
+            return _convolved(gradient, self._flipped, None, self._backward_geometry)
         stride, padding, groups = (
             self.geometry.stride,
             self.geometry.padding,
@@ -89,7 +96,7 @@ class Convolution:
 
 
 class Pointwise(Convolution):
-    """1x1 of stride 1 as a matrix product of pixels by channels."""
+    """Convolve 1x1 at stride 1 as a matrix product of pixels by channels."""
 
     def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
         pixels = x.permute(0, 2, 3, 1)
@@ -104,16 +111,16 @@ class Pointwise(Convolution):
     def _prepare(self) -> None:
         self._matrix = self.weight.flatten(1).t().contiguous()  # (channels, filters)
 
-    def _back(self, gradient: Tensor, size: Size) -> Tensor:
+    def _input_gradient(self, gradient: Tensor, size: HeightWidth) -> Tensor:
         return (gradient.permute(0, 2, 3, 1) @ self.weight.flatten(1)).permute(0, 3, 1, 2)
 
 
-def turned(weight: Tensor, groups: int) -> Tensor:
-    """The filters whose convolution is the input gradient of a convolution by these."""
+def flipped(weight: Tensor, groups: int) -> Tensor:
+    """Return the filters that convolve an output's gradient to the input's, at stride 1."""
     filters, channels, height, width = weight.shape
     grouped = weight.flip(2, 3).view(groups, filters // groups, channels, height, width)
-    turned = grouped.transpose(1, 2).reshape(groups * channels, filters // groups, height, width)
-    return turned.contiguous(memory_format=torch.channels_last)
+    exchanged = grouped.transpose(1, 2).reshape(groups * channels, filters // groups, height, width)
+    return exchanged.contiguous(memory_format=torch.channels_last)
 
 
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:

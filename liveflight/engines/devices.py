@@ -1,4 +1,4 @@
-"""Where torch computes, and in which number format."""
+"""Choose the device and the number format in which torch computes."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from liveflight.engines.torch import convolution_choice
 
 
 def choose(name: str) -> torch.device:
-    """The device called `auto`, `cuda`, `mps` or `cpu`; auto takes the first of them that is here.
+    """Return the device called `cuda`, `mps` or `cpu`, or for `auto` the first that is present.
 
-    Raises LiveflightError where it is not."""
-    here = {
+    Raises LiveflightError where it is not present."""
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(device for device, present in here.items() if present))
-    if not here.get(name):
-        allowed = ", ".join(["auto", *(device for device, present in here.items() if present)])
+        return torch.device(next(device for device, present in available.items() if present))
+    if not available.get(name):
+        allowed = ", ".join(["auto", *(device for device, present in available.items() if present)])
         raise LiveflightError(f"there is no device {name!r} on this machine; there is: {allowed}")
     return torch.device(name)
 
 
 def precision(device: torch.device, dense: bool) -> torch.dtype:
-    """The format for a network's convolutions. `dense`: most of its work is in full convolutions.
+    """Return the format to try for a network's convolutions.
 
-    Half has yet to be shown to agree with float32 there, which the engine does.
-    On the CPU half is never used: torch emulates it there. bfloat16 may double the speed of VGG
-    where the processor multiplies it (AVX512-BF16, AMX), which is measured, while depthwise
-    convolutions run faster in float32."""
+    `dense`: most of the network's work is in full convolutions. On GPUs half; the engine then
+    checks that it agrees with float32. On the CPU never half, which torch emulates there. bfloat16
+    may double the speed of VGG where the processor multiplies it (AVX512-BF16, AMX): that is
+    measured. Depthwise convolutions are faster in float32."""
     if device.type in ("cuda", "mps"):
         return torch.float16
     if device.type == "cpu" and dense and _cpu_multiplies_bfloat16() and _bfloat16_wins():
@@ -49,8 +49,7 @@ def _cpu_multiplies_bfloat16() -> bool:
 
 
 def _bfloat16_wins() -> bool:
-    """Whether a convolution as VGG has them is faster in bfloat16 than in float32 in its fastest
-    way."""
+    """Return whether a convolution like VGG's is faster in bfloat16, each done its fastest way."""
     weight, x = torch.zeros(128, 128, 3, 3), torch.zeros(1, 128, 64, 64)
     geometry = Geometry((1, 1), (1, 1), 1)
     ways = {}

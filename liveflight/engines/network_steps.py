@@ -1,4 +1,4 @@
-"""A network's stages as a row of single steps, as deep as is asked."""
+"""Break a network's stages down into a list of single steps, up to the deepest layer in use."""
 
 from __future__ import annotations
 
@@ -12,25 +12,29 @@ from liveflight.networks.layered import Layered, SameConv2d, same_padding
 
 
 @dataclass(frozen=True)
-class Layer:
-    """Marks where a layer, or what a later one adds, is complete."""
+class LayerEnd:
+    """Mark where a layer, or what a later step adds, is complete."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Add:
+    """Add the output of the stage named `source`: a skip connection."""
+
     source: str
 
 
 @dataclass(frozen=True)
 class Conv:
+    """Convolve; where `top` is given, clamp to 0..`top`, which may be infinite."""
+
     key: str
     module: nn.Conv2d
     top: float | None = None
 
     def pads(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
-        """Top, left, bottom, right, at an input's height and width."""
+        """Return the padding at an input's height and width: top, left, bottom, right."""
         module = self.module
         if not isinstance(module, SameConv2d):
             assert not isinstance(module.padding, str)
@@ -45,20 +49,23 @@ class Conv:
 
 @dataclass(frozen=True)
 class Clip:
+    """Clamp to 0..`top`, which may be infinite."""
+
     top: float
 
 
 @dataclass(frozen=True)
 class Pool:
-    pass
+    """Take the maximum of each 2x2 pixels."""
 
 
-Step = Layer | Add | Conv | Clip | Pool
+Step = LayerEnd | Add | Conv | Clip | Pool
 
 
 def steps_to(module: Layered, layers: Collection[str]) -> list[Step]:
-    """The steps up to the deepest of the layers, the last of which marks it. Raises TypeError for a
-    module that there is no step for."""
+    """Return the steps up to the deepest of the layers; the last step marks that layer.
+
+    Raises TypeError for a module that no step exists for."""
     return _fused(list(_flat(module, layers)))
 
 
@@ -71,7 +78,7 @@ def _flat(module: Layered, layers: Collection[str]) -> Iterator[Step]:
         if name in module.skips:
             yield Add(module.skips[name])
         if name in marked:
-            yield Layer(name)
+            yield LayerEnd(name)
 
 
 def _steps(key: str, module: nn.Module) -> Iterator[Step]:
@@ -88,11 +95,11 @@ def _steps(key: str, module: nn.Module) -> Iterator[Step]:
         case nn.MaxPool2d(kernel_size=2, stride=2, padding=0):
             yield Pool()
         case _:
-            raise TypeError(f"no way back is known through a {type(module).__name__} ({key})")
+            raise TypeError(f"no gradient is known for a {type(module).__name__} ({key})")
 
 
 def _fused(steps: list[Step]) -> list[Step]:
-    """With each clip inside the convolution before it."""
+    """Move each clip into the convolution before it."""
     fused: list[Step] = []
     for step in steps:
         last = fused[-1] if fused else None

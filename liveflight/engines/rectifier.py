@@ -1,4 +1,4 @@
-"""What stands between convolutions: ReLU, ReLU6 or nothing, and its derivative."""
+"""Apply the activation function after a convolution, ReLU, ReLU6 or none, and its derivative."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Rectifier:
-    """Clamps to 0 and above, and to `ceiling` and below where there is one."""
+    """Clamp to 0..`ceiling`; to 0 and above where there is none."""
 
     ceiling: float | None = None
     identity: bool = False
 
     def forward(self, x: Tensor, out: Tensor) -> Tensor:
-        """Of x, into `out`, which may be x."""
+        """Rectify x into `out`, which may be x."""
         if self.identity:
             return out if out is x else out.copy_(x)
         return torch.clamp(x, 0.0, self.ceiling, out=out)
 
     def backward(self, gradient: Tensor, activation: Tensor, out: Tensor | None = None) -> Tensor:
-        """What of the gradient passes where the result was `activation`, into `out`."""
+        """Return, or write into `out`, the gradient masked by what `forward` made, `activation`."""
         named = {} if out is None else {"grad_input": out}
         if self.ceiling is None:
             threshold = _aten.threshold_backward
@@ -39,7 +39,7 @@ IDENTITY = Rectifier(identity=True)
 
 
 def rectifier(module: nn.Module) -> Rectifier | None:
-    """That of a module, or None where the module is something else."""
+    """Return a module's rectifier, or None where the module is something else."""
     if isinstance(module, nn.ReLU6):
         return Rectifier(6.0)
     return Rectifier() if isinstance(module, nn.ReLU) else None

@@ -1,4 +1,4 @@
-"""How strongly filters answer to a picture, in standard deviations over noise."""
+"""Measure how strongly filters respond to a picture, in standard deviations over noise."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from liveflight.networks import Network
 from liveflight.networks.layered import Features
 
 _NOISES = 16
-"""Pictures of noise that a picture is compared with."""
+"""Number of pictures of noise that a picture is compared with."""
 
-_FLOOR = 0.05
-"""Of the median deviation: what hardly answers to anything is not to win by division."""
+_STD_FLOOR = 0.05
+"""Least divisor, as a part of the layer's median deviation: a filter that hardly responds must not
+win by the division."""
 
 
 class Answers:
-    """A network that is asked which of its filters answer to a picture. Not for two threads at
-    once."""
+    """Ask a network which of its filters respond to a picture. Not for two threads at once."""
 
     def __init__(
         self,
@@ -34,23 +34,27 @@ class Answers:
         weights: Path | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """`size`: width and height of the pictures; `weights` and `progress` as `Network.load` has
-        them. Raises LiveflightError for missing weights."""
+        """Load the network and measure it on noise.
+
+        `size`: width and height of the pictures; `weights` and `progress` as in `Network.load`.
+        Raises LiveflightError for missing weights."""
         self._network = network
         self._layers = tuple(layers)
         self._module: Features = network.load(weights, progress)
         noise = [pink(size, seed, deviation=NOISE_DEVIATION)[..., :3] for seed in range(_NOISES)]
         means = [self._means(picture.astype(np.float32), self._layers) for picture in noise]
-        self._still = {
+        self._noise_statistics = {
             layer: _statistics(np.stack([each[layer] for each in means])) for layer in self._layers
         }
 
     def ask(self, picture: np.ndarray, layers: Sequence[str] = ()) -> Mapping[str, np.ndarray]:
-        """Return the answers to a picture, float32 (H, W, 3) in 0..1: by layer, float32 (C,), of
-        these `layers`, by default all. Nothing past the deepest of them is computed."""
+        """Return the responses to a picture, by layer: float32 (C,), in standard deviations.
+
+        `picture`: float32 (H, W, 3) in 0..1. Only of these `layers`, by default all; nothing past
+        the deepest of them is computed."""
         means = self._means(picture, layers or self._layers)
         return {
-            layer: (mean - self._still[layer][0]) / self._still[layer][1]
+            layer: (mean - self._noise_statistics[layer][0]) / self._noise_statistics[layer][1]
             for layer, mean in means.items()
         }
 
@@ -64,4 +68,4 @@ class Answers:
 
 def _statistics(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     deviation = means.std(0)
-    return means.mean(0), np.maximum(deviation, _FLOOR * np.median(deviation) + 1e-9)
+    return means.mean(0), np.maximum(deviation, _STD_FLOOR * np.median(deviation) + 1e-9)

@@ -1,10 +1,9 @@
-"""3x3 convolutions by Winograd's minimal filtering, for processors whose only fast format is
-float32.
+"""Convolve 3x3 by Winograd's minimal filtering, for CPUs whose only fast format is float32.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015: a tile of m x m outputs
-takes (m + 2)^2 multiplications per pair of channels where the plain way takes 9 m^2, so 2.25 to 5
-times fewer, and these are matrix products. What it takes besides is passes over memory, so it works
-through the picture in blocks of rows of tiles that stay in the cache.
+takes (m + 2)^2 multiplications per pair of channels where the direct way takes 9 m^2, so 2.25 to 5
+times fewer, and these are matrix products. The cost is more passes over memory. So it works through
+the picture in blocks of rows of tiles that stay in the cache.
 """
 
 from __future__ import annotations
@@ -17,16 +16,17 @@ from torch import Tensor
 from liveflight.engines.rectifier import IDENTITY, Rectifier
 
 _POINTS = {4: (0.0, 1.0, -1.0, 2.0, -2.0), 6: (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)}
-"""Where the polynomials are evaluated, by m; the last point is at infinity."""
+"""Points where the polynomials are evaluated, by m; the last point is at infinity."""
 
-_MOST_FOR_LARGE_TILES = 128
-"""Channels up to which m is 6. Beyond, its weights, 64 numbers for a filter's 9, cost more than its
-fewer multiplications save."""
+_MAX_CHANNELS_FOR_LARGE_TILES = 128
+"""Number of channels up to which m is 6. Beyond, its weights, 64 numbers for a filter's 9, cost
+more than its fewer multiplications save."""
 
 
 def matrices(tile: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Output (m, m + 2), filter (m + 2, 3) and input transform (m + 2, m + 2), float64, by the
-    construction of Cook and Toom."""
+    """Return the transforms by the construction of Cook and Toom, float64.
+
+    Of the output (m, m + 2), the filter (m + 2, 3) and the input (m + 2, m + 2)."""
     points, size = _POINTS[tile], tile + 2
 
     def powers(count: int) -> Tensor:
@@ -39,11 +39,11 @@ def matrices(tile: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class Winograd:
-    """One 3x3 convolution of stride 1 and padding 1 over channels-last float32 on the CPU."""
+    """Convolve 3x3 at stride 1 and padding 1, channels-last float32 on the CPU."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        """`weight`: (filters, channels, 3, 3)."""
-        self.tile = 6 if max(weight.shape[:2]) <= _MOST_FOR_LARGE_TILES else 4
+        """Prepare the convolution by `weight`: (filters, channels, 3, 3)."""
+        self.tile = 6 if max(weight.shape[:2]) <= _MAX_CHANNELS_FOR_LARGE_TILES else 4
         filters, channels = weight.shape[:2]
         output, transform, self._input = (matrix.float() for matrix in matrices(self.tile))
         self._output = output.contiguous()
@@ -57,8 +57,10 @@ class Winograd:
         rectifier: Rectifier = IDENTITY,
         masked: tuple[Rectifier, Tensor] | None = None,
     ) -> Tensor:
-        """The rectified convolution of x (1, channels, H, W), channels-last; or of what the mask
-        lets through of it, where it is a gradient: of a rectifier and what that made."""
+        """Return the rectified convolution of x (1, channels, H, W), channels-last.
+
+        `masked`: where x is a gradient that has yet to go back through a rectifier, that rectifier
+        and what it made."""
         pixels = x[0].permute(1, 2, 0)  # (H, W, channels)
         clamp, mask = masked or (IDENTITY, None)
         mask = None if mask is None else mask[0].permute(1, 2, 0)
@@ -67,11 +69,11 @@ class Winograd:
         result = y[0].permute(1, 2, 0)
         across, down = -(-x.shape[-1] // self.tile), -(-x.shape[-2] // self.tile)
         most = _rows(max(self._weight.shape[1:]), across, down)
-        block = _Block(self, most, across)
+        block = _TileBlock(self, most, across)
         for start in range(0, down, most):
             rows = min(most, down - start)
             if rows < most:
-                block = _Block(self, rows, across)
+                block = _TileBlock(self, rows, across)
             top = start * self.tile
             block.load(pixels, top, clamp, mask)
             block.convolve(self._weight, self._bias)
@@ -79,9 +81,10 @@ class Winograd:
         return y
 
 
-class _Block:
-    """The memory for some rows of tiles of a picture, n = m + 2 pixels wide and high, overlapping
-    by 2, and the passes over it."""
+class _TileBlock:
+    """Hold the memory for some rows of tiles of a picture, and do the passes over it.
+
+    Tiles are n = m + 2 pixels wide and high and overlap by 2."""
 
     def __init__(self, winograd: Winograd, rows: int, across: int) -> None:
         m, n = winograd.tile, winograd.tile + 2
@@ -89,23 +92,23 @@ class _Block:
         count, wide = rows * across, across * m + 2
         self.height = rows * m
         line = wide * channels
-        # Each pass reads one of two memories and writes the other: what is read was written just
-        # now and is still in the cache.
+        # Each pass reads one of two memories and writes the other: what it reads was just written
+        # and is still in the cache.
         most = max(n * n * count * max(channels, filters), (rows * m + 2) * line, rows * n * line)
-        here, there = (winograd._weight.new_empty(most) for _ in range(2))
-        self._frame = _view(here, rows * m + 2, wide, channels)
-        self._bands = here.as_strided((rows, n, line), (m * line, line, 1))
-        self._down = _view(there, rows, n, line)
-        self._tiles = there.as_strided(
+        ping, pong = (winograd._weight.new_empty(most) for _ in range(2))
+        self._frame = _view(ping, rows * m + 2, wide, channels)
+        self._bands = ping.as_strided((rows, n, line), (m * line, line, 1))
+        self._down = _view(pong, rows, n, line)
+        self._tiles = pong.as_strided(
             (n, n, rows, across, channels), (line, channels, n * line, m * channels, 1)
         )
-        self._gathered = _view(here, n, n, rows, across, channels)
-        self._transformed = _view(there, n, n, count * channels)
-        self._products = _view(here, n * n, count, filters)
-        self._across = _view(there, n, m, count * filters)
-        self._spread = _view(here, rows, n, across, m, filters)
-        self._result = _view(there, rows, m, across * m * filters)
-        self._pixels = _view(there, rows * m, across * m, filters)
+        self._gathered = _view(ping, n, n, rows, across, channels)
+        self._transformed = _view(pong, n, n, count * channels)
+        self._products = _view(ping, n * n, count, filters)
+        self._across = _view(pong, n, m, count * filters)
+        self._row_products = _view(ping, rows, n, across, m, filters)
+        self._result = _view(pong, rows, m, across * m * filters)
+        self._pixels = _view(pong, rows * m, across * m, filters)
         inward, outward = winograd._input, winograd._output
         self._inward = inward.expand(n, n, n), inward.expand(rows, n, n)
         self._outward = outward.expand(n, m, n), outward.expand(rows, m, n)
@@ -114,7 +117,7 @@ class _Block:
         height, width = x.shape[:2]
         top, bottom = start - 1, start + self.height + 1
         first, last = max(top, 0), min(bottom, height)
-        # A frame of zeros round what is loaded is the convolution's padding.
+        # The frame of zeros is the convolution's padding.
         self._frame[: first - top] = 0
         self._frame[last - top :] = 0
         self._frame[:, 0] = 0
@@ -134,14 +137,14 @@ class _Block:
         tiles = self._transformed.view(n * n, -1, weight.shape[1])
         torch.bmm(tiles, weight, out=self._products)
         if bias is not None:
-            # All outputs of a tile take in the point 1 once: there a bias is added for all of them.
+            # Every output of a tile takes the point 1 once: a bias added there reaches all of them.
             self._products[n + 1] += bias
         across, down = self._outward
         torch.bmm(across, self._products.view(n, n, -1), out=self._across)
-        rows, _, columns, m, filters = self._spread.shape
+        rows, _, columns, m, filters = self._row_products.shape
         products = self._across.view(n, m, rows, columns, filters)
-        self._spread.copy_(products.permute(2, 0, 3, 1, 4))
-        torch.bmm(down, self._spread.view(rows, n, -1), out=self._result)
+        self._row_products.copy_(products.permute(2, 0, 3, 1, 4))
+        torch.bmm(down, self._row_products.view(rows, n, -1), out=self._result)
 
     def store(self, result: Tensor, start: int, rectifier: Rectifier) -> None:
         height, width = result.shape[:2]
@@ -154,9 +157,11 @@ def _view(memory: Tensor, *shape: int) -> Tensor:
 
 
 def _rows(channels: int, across: int, down: int) -> int:
-    """How many rows of tiles to take at a time. Large blocks leave the cache; in small ones the
-    weights, which many channels have more of than of pixels, are read for too few tiles."""
+    """Return how many rows of tiles to take at a time.
+
+    Large blocks leave the cache. In small ones the weights, of which many channels have more than
+    pixels, are read for too few tiles."""
     most = max(10_000 // channels, channels // 2) / across
     if down < 1.6 * most:
         return down
-    return max(2, round(most / 2) * 2)  # halves for two threads
+    return max(2, round(most / 2) * 2)  # an even number, for two threads

@@ -1,4 +1,4 @@
-"""What there is to ascend. One module here is one network; this is the registry that names them.
+"""Register the networks there are to ascend, by name. One module here is one network.
 
 Importing this package loads no torch; `Network.load` does.
 """
@@ -17,26 +17,26 @@ _NETWORKS = {
     known.name: known
     for known in (
         *(VGG16, EFFICIENTNET_LITE0, VGG19),
-        *map(torchvision_models.network, torchvision_models.WRITTEN),
+        *map(torchvision_models.network, torchvision_models.LISTED),
         VGG16_TORCHVISION,
     )
 }
 
 
 def names() -> tuple[str, ...]:
-    """The named networks, the embedded default first: those that a show passes through."""
+    """Return the names of the networks that a show passes through, the default first."""
     return tuple(_NETWORKS)
 
 
 def others() -> tuple[str, ...]:
-    """The further networks that can be asked for."""
+    """Return the names of further networks that can be asked for."""
     return torchvision_models.OTHERS
 
 
 def network(name: str) -> Network:
-    """The network of that name, in any case. Raises LiveflightError where there is none.
+    """Return the network of that name, in any case. Raises LiveflightError where there is none.
 
-    One of the `others` takes a second or two when it is first asked for, and loads torch."""
+    One of the `others` takes a second or two when first asked for, and loads torch."""
     asked = name.strip().lower()
     if asked in _NETWORKS:
         return _NETWORKS[asked]
@@ -50,14 +50,13 @@ def network(name: str) -> Network:
 
 
 def at_once(name: str) -> bool:
-    """Whether `network` answers without finding out anything: not for one of the `others` that has
-    not been asked for yet."""
+    """Return whether `network` answers at once: not for one of the `others` not asked for yet."""
     asked = name.strip().lower()
     return asked not in torchvision_models.OTHERS or torchvision_models.known(asked)
 
 
 def described(target: Target) -> str:
-    """Return a target as people are shown it: with its filter's name, where that has one."""
+    """Return a target as text for people, with its filter's name if it has one."""
     if not at_once(target.network):
         return str(target)
     try:
@@ -68,7 +67,7 @@ def described(target: Target) -> str:
 
 
 def resolve(target: Target) -> Target:
-    """The same target by its canonical names.
+    """Return the same target by its canonical names.
 
     Raises LiveflightError where the network, the layer or the filter does not exist."""
     found = network(target.network)

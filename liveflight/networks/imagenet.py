@@ -1,7 +1,7 @@
-"""The 1,000 classes of ImageNet (ILSVRC 2012) by name, in the order of their numbers.
+"""Name the 1,000 classes of ImageNet (ILSVRC 2012), in the order of their numbers.
 
-The names are torchvision's (BSD-3-Clause). A network that has its classifier has them as the
-filters of the layer `class`.
+The names are torchvision's (BSD-3-Clause). In a network with its classifier they are the filters of
+the layer `class`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""What networks are to those that run them, and the form that most of ours have: a row of named
-stages, run only as deep as is asked."""
+"""Define the module that a network loads, and its usual form: named stages in sequence."""
 
 from __future__ import annotations
 
@@ -15,21 +14,21 @@ from liveflight.core.contracts import LiveflightError
 
 
 class Features(nn.Module, ABC):
-    """A network that answers with the activations of its layers."""
+    """Compute the activations of a network's layers."""
 
     @abstractmethod
     def forward(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        """The activations of `layers` for a normalised x, (N, 3, H, W), each (N, channels, H', W').
+        """Return the activations of `layers`, each (N, channels, H', W').
 
-        Nothing past the deepest of them is computed. Raises KeyError for an unknown name."""
+        `x`: normalised, (N, 3, H, W). Nothing past the deepest layer is computed. Raises KeyError
+        for an unknown name."""
 
 
 class Layered(Features):
-    """Stages run one after the other; the output of each is the layer of its name.
+    """Run stages one after the other; the output of each is the layer of its name.
 
     `skips` names, for a stage with a residual connection, the earlier layer that is added to
-    its output.
-    """
+    its output."""
 
     def __init__(
         self, stages: Mapping[str, nn.Module], skips: Mapping[str, str] | None = None
@@ -57,9 +56,10 @@ class Layered(Features):
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution padded as TensorFlow's SAME: ceil(size / stride) output pixels, and where the
-    padding is odd the extra row or column at the bottom or right. For stride 2 that depends on the
-    picture's size, so it is found anew for each."""
+    """Convolve with TensorFlow's SAME padding: ceil(size / stride) output pixels.
+
+    Where the padding is odd, the extra row or column is at the bottom or right. For stride 2 that
+    depends on the picture's size, so it is computed for each."""
 
     def forward(self, x: Tensor) -> Tensor:
         before_h, extra_h = same_padding(x.shape[2], self.kernel_size[0], self.stride[0])
@@ -73,14 +73,16 @@ class SameConv2d(nn.Conv2d):
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """How many pixels of padding on both sides, and how many more (0 or 1) at the far side."""
+    """Return the pixels of padding on both sides, and how many more (0 or 1) at the far side."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total % 2
 
 
 def load_parameters(module: Layered, parameters: Mapping[str, Tensor], path: Path) -> Layered:
-    """Gives the module its parameters, named `layer...weight` and `layer...bias`, all float32, and
-    freezes it. Raises LiveflightError naming `path` where a value is NaN or infinite."""
+    """Give the module its parameters, all float32, freeze it, and return it.
+
+    They are named `layer...weight` and `layer...bias`. Raises LiveflightError naming `path` where a
+    value is NaN or infinite."""
     refuse_infinite(parameters, path)
     module.load_state_dict(
         {f"stages.{name}": value for name, value in parameters.items()}, assign=True
@@ -89,7 +91,7 @@ def load_parameters(module: Layered, parameters: Mapping[str, Tensor], path: Pat
 
 
 def refuse_infinite(parameters: Mapping[str, Tensor], path: Path) -> None:
-    """Raises LiveflightError naming `path` where a value is NaN or infinite."""
+    """Raise LiveflightError naming `path` where a value is NaN or infinite."""
     for name, value in parameters.items():
         if not torch.isfinite(value).all():
             raise LiveflightError(

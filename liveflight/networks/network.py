@@ -1,4 +1,4 @@
-"""What a network is to the rest of the program: named layers, an input normalisation, a loader.
+"""Describe a network: named layers, an input normalisation, a loader.
 
 Imports no torch: names and shapes are asked for long before anything is loaded.
 """
@@ -21,18 +21,18 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One place in a network where filters can be excited."""
+    """Describe a layer whose filters can be targets."""
 
     name: str
     channels: int
-    """How many filters: numbered 0 to channels - 1."""
+    """Number of filters, which are numbered 0 to channels - 1."""
     stride: int
     """Input pixels per pixel of the feature map."""
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """One network there is to ascend. `layers` go from shallow to deep."""
+    """Describe a network. `layers` go from shallow to deep."""
 
     name: str
     title: str
@@ -49,12 +49,13 @@ class Network:
     dense: bool = True
     """Whether most of its work is in full convolutions, as against depthwise ones."""
     filter_names: Mapping[str, Callable[[], Sequence[str]]] = field(default_factory=dict)
-    """Of layers whose filters have names: what gives them, in the filters' order."""
+    """For layers whose filters have names: a function that returns them in the filters' order."""
     begins: str = ""
-    """The layer at which a flight begins that was told of none; by default three quarters down."""
+    """The layer at which a flight begins by default; if empty, the one three quarters down."""
 
     @property
     def beginning(self) -> Layer:
+        """Return the layer at which a flight begins by default."""
         return self.layer(self.begins) if self.begins else self.layers[len(self.layers) * 3 // 4]
 
     @cached_property
@@ -62,7 +63,7 @@ class Network:
         return {layer.name: layer for layer in self.layers}
 
     def layer(self, name: str) -> Layer:
-        """The layer of that name or alias, in any case. Raises LiveflightError if there is none."""
+        """Return the layer of a name or alias, in any case. Raises LiveflightError for others."""
         by_name = self._by_name
         asked = name.strip().lower()
         found = by_name.get(self.aliases.get(asked, asked))
@@ -77,14 +78,14 @@ class Network:
     def sorted(self, names: Iterable[str]) -> list[Layer]:
         """Return the layers of these names or aliases, each once, from shallow to deep.
 
-        Raises LiveflightError if there is none of a name."""
+        Raises LiveflightError for an unknown name."""
         wanted = {self.layer(name).name for name in names}
         return [layer for layer in self.layers if layer.name in wanted]
 
     def filter_called(self, layer: Layer, name: str) -> int:
         """Return the number of a layer's filter of that name, in any case, hyphens as spaces.
 
-        Raises LiveflightError where the layer's filters have no names, or none is called so."""
+        Raises LiveflightError where the layer's filters have no names, or none has this one."""
         if layer.name not in self.filter_names:
             raise LiveflightError(
                 f"filter {name[:40]!r} of {self.name}:{layer.name}: allowed are the numbers 0 to "
@@ -103,18 +104,16 @@ class Network:
         return self.filter_names[layer]()[number]
 
     def find_weights(self) -> Path | None:
-        """The file `load()` would read without downloading anything, or None. Loads no torch."""
+        """Return the file that `load` would read without a download, or None. Loads no torch."""
         return self.find()
 
     def load(self, weights: Path | None = None, progress: Progress | None = None) -> Features:
-        """The network in evaluation mode, float32, on the CPU, its parameters frozen.
+        """Return the network in evaluation mode, float32, on the CPU, its parameters frozen.
 
-        Called as `module(x, layers)` with x (N, 3, H, W) already normalised, it returns the
-        activations of the asked canonical layers and computes nothing past the deepest of them.
-        The weights are the given file (.safetensors, .pth or .pt), else `find_weights()`, else,
-        where the network has one, a download.
-        Raises LiveflightError where they are missing, truncated or another network's.
-        """
+        See `Features` for how to call it. The weights are the given file (.safetensors, .pth or
+        .pt; for VGG also .h5 and .onnx), else `find_weights()`, else a download if the network has
+        one.
+        Raises LiveflightError where they are missing, truncated or another network's."""
         return self.loader(weights, progress)
 
 

@@ -1,7 +1,7 @@
-"""torchvision's classification networks with their ImageNet weights, by torchvision's names.
+"""Describe torchvision's classification networks with their ImageNet weights.
 
-Loads no torch for those whose layers are written down beside this module; what the others are made
-of is found out when one is first asked for, in a second or two.
+Loads no torch for those whose layers are listed in a file beside this module. The others are traced
+when first asked for, in a second or two.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 _IMAGENET: tuple[Triple, Triple] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _RESCALED: tuple[Triple, Triple] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-"""What torchvision's `transform_input` makes of the former: these two came from TensorFlow."""
+"""Normalisation of the two networks from TensorFlow, as torchvision's `transform_input` has it."""
 
 _FROM_TENSORFLOW = ("googlenet", "inception_v3")
 
-Called = tuple[Layer, tuple[str, ...]]
+LayerAliases = tuple[Layer, tuple[str, ...]]
 """A layer and its aliases."""
 
 
 @dataclass(frozen=True)
-class _Written:
-    """A network whose layers are in a file beside this module: `name.tsv`, one a line."""
+class _Listed:
+    """Describe a network whose layers are listed in `name.tsv`, one per line."""
 
     title: str
     url: str
@@ -42,28 +42,28 @@ class _Written:
 
 _HOME = "https://download.pytorch.org/models/"
 
-# The first weights that torchvision had, not its best: longer training, with blended pictures and
-# labels, makes surer classifiers and duller dreams.
-WRITTEN = {
-    "googlenet": _Written(
+# torchvision's first weights, not its best: longer training with blended pictures and labels makes
+# surer classifiers and duller pictures.
+LISTED = {
+    "googlenet": _Listed(
         "GoogLeNet (Inception v1), DeepDream's network, torchvision's ImageNet weights (50 MB)",
         f"{_HOME}googlenet-1378be20.pth",
         "inception4c",
     ),
-    "resnet50": _Written(
+    "resnet50": _Listed(
         "ResNet-50, torchvision's first ImageNet weights (98 MB)",
         f"{_HOME}resnet50-0676ba61.pth",
         "layer3.2",
     ),
-    "squeezenet1_1": _Written(
+    "squeezenet1_1": _Listed(
         "SqueezeNet 1.1, torchvision's ImageNet weights (5 MB)",
         f"{_HOME}squeezenet1_1-b8a52dc0.pth",
         "features.10",
     ),
 }
 
-# Not here: VGG16 and VGG19, which have a module of their own, vision transformers, which have no
-# feature maps or take pictures of but one size, and RegNetY-128GF, whose file is too large.
+# Without VGG16 and VGG19, which have a module of their own; vision transformers, which have no
+# feature maps or take one picture size only; and RegNetY-128GF, whose file is too large.
 # fmt: off
 OTHERS = (
     "alexnet", "convnext_base", "convnext_large", "convnext_small", "convnext_tiny",
@@ -89,34 +89,34 @@ _asked_for: set[str] = set()
 
 
 def known(name: str) -> bool:
-    """Whether `network` has found out about this one."""
+    """Return whether `network` was called for this name."""
     return name in _asked_for
 
 
 @cache
 def network(name: str) -> Network:
-    """The network of a name in `WRITTEN` or `OTHERS`."""
+    """Return the network of a name in `LISTED` or `OTHERS`."""
     found = _found(name)
     _asked_for.add(name)
     return found
 
 
 def _found(name: str) -> Network:
-    if name in WRITTEN:
-        written = WRITTEN[name]
+    if name in LISTED:
+        listed = LISTED[name]
         text = Path(__file__).with_name(f"{name}.tsv").read_text(encoding="utf-8")
-        return _network(name, written.title, written.url, read(text), dense=True)
+        return _network(name, listed.title, listed.url, read_layers(text), dense=True)
     from liveflight.networks import tracing
 
     url = tracing.first_weights(name)
     traced = tracing.trace(name)
-    found = [(place.layer, place.aliases) for place in tracing.places(traced)]
+    layers = [(each.layer, each.aliases) for each in tracing.traced_layers(traced)]
     title = f"{name}, torchvision's ImageNet weights"
-    return _network(name, title, url, found, dense=not tracing.is_depthwise(traced))
+    return _network(name, title, url, layers, dense=not tracing.is_depthwise(traced))
 
 
-def read(text: str) -> list[Called]:
-    """The layers that `line`s of text hold."""
+def read_layers(text: str) -> list[LayerAliases]:
+    """Return the layers that a text of `layer_line`s lists."""
     rows = [line.split("\t") for line in text.splitlines()]
     return [
         (Layer(name, int(channels), int(stride)), tuple(aliases.split()))
@@ -124,27 +124,28 @@ def read(text: str) -> list[Called]:
     ]
 
 
-def line(layer: Layer, aliases: Iterable[str]) -> str:
+def layer_line(layer: Layer, aliases: Iterable[str]) -> str:
+    """Return a layer as a line of text."""
     return f"{layer.name}\t{layer.channels}\t{layer.stride}\t{' '.join(aliases)}\n"
 
 
-def _network(name: str, title: str, url: str, found: list[Called], dense: bool) -> Network:
+def _network(name: str, title: str, url: str, layers: list[LayerAliases], dense: bool) -> Network:
     mean, std = _RESCALED if name in _FROM_TENSORFLOW else _IMAGENET
-    own = {layer.name for layer, _ in found}
+    own = {layer.name for layer, _ in layers}
     aliases = {name.lower(): name for name in own if name != name.lower()}
-    for layer, called in found:
+    for layer, called in layers:
         aliases |= {alias.lower(): layer.name for alias in called if alias not in own}
     return Network(
         name=name,
         title=title,
-        layers=tuple(layer for layer, _ in found),
+        layers=tuple(layer for layer, _ in layers),
         aliases=aliases,
         mean=mean,
         std=std,
         find=partial(_find, url),
         loader=partial(_load, name, url),
         dense=dense,
-        begins=WRITTEN[name].begins if name in WRITTEN else "",
+        begins=LISTED[name].begins if name in LISTED else "",
     )
 
 

@@ -1,6 +1,4 @@
-"""Networks that are graphs, with branches and whatever else torchvision has: run as they were
-traced, only as deep as is asked, by torch's autograd.
-"""
+"""Run torchvision's networks as traced graphs, only as deep as asked, with torch's autograd."""
 
 from __future__ import annotations
 
@@ -19,17 +17,17 @@ from liveflight.networks.layered import Features, refuse_infinite
 from liveflight.networks.tracing import Traced
 
 _COUNTERS = ("num_batches_tracked",)
-"""What a training counts."""
+"""Endings of the keys of training counters."""
 
 _OLD_KEYS = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
-"""As the DenseNets' published files still have them; torchvision mends them as it loads."""
+"""Keys in the DenseNets' published files, which torchvision renames on loading."""
 
 
 class TracedNetwork(Features):
-    """A traced network whose nodes are layers."""
+    """Run a traced network whose nodes are layers."""
 
     def __init__(self, root: nn.Module, graph: fx.Graph, nodes: Mapping[str, str]) -> None:
-        """`graph` calls the modules of `root`; `nodes`: its node that is each layer."""
+        """Take a `graph` that calls the modules of `root`, and the node of each layer."""
         super().__init__()
         self.root = root
         self._graph = graph
@@ -46,16 +44,16 @@ class TracedNetwork(Features):
         return {name: found[name] for name in layers}
 
     def __getstate__(self) -> dict[str, Any]:
-        # The programs call the modules of this root; a copy has another.
+        # The programs call this root's modules, and a copy has another root.
         return {**self.__dict__, "_programs": {}}
 
 
 def load(name: str, path: Path) -> TracedNetwork:
-    """torchvision's network of that name with the weights of its file: float32, on the CPU, frozen.
+    """Return torchvision's network with the weights of a file: float32, on the CPU, frozen.
 
     Raises LiveflightError where they are truncated or another network's."""
     traced = tracing.trace(name)
-    nodes = {place.layer.name: place.node for place in tracing.places(traced)}
+    nodes = {each.layer.name: each.node for each in tracing.traced_layers(traced)}
     root = _pruned(traced.model, traced.graph, nodes, list(nodes))
     state = {_OLD_KEYS.sub(r"\1\2.", key): value for key, value in weights.read(path).items()}
     own = traced.model.state_dict()
@@ -85,7 +83,9 @@ def load(name: str, path: Path) -> TracedNetwork:
 def _pruned(
     root: nn.Module, graph: fx.Graph, nodes: Mapping[str, str], layers: Sequence[str]
 ) -> fx.GraphModule:
-    """What computes these layers and nothing more, with `root`'s own modules: x to a dict."""
+    """Return a module from x to a dict of these layers, which runs no more than they need.
+
+    It shares `root`'s modules."""
     by_name = {node.name: node for node in graph.nodes}
     needed = {by_name[nodes[layer]] for layer in layers}
     for node in reversed(graph.nodes):
@@ -101,7 +101,7 @@ def _pruned(
 
 
 def _used(root: fx.GraphModule, traced: Traced) -> set[str]:
-    """The modules and single parameters that are used, and the batch norms folded into them."""
+    """Return the names of used modules and parameters, and of batch norms folded into them."""
     called = ("call_module", "get_attr")
     used = {str(node.target) for node in root.graph.nodes if node.op in called}
     return used | {norm for conv, norm in traced.folded.items() if conv in used}
@@ -110,7 +110,7 @@ def _used(root: fx.GraphModule, traced: Traced) -> set[str]:
 def _fold(
     parameters: dict[str, Tensor], held: Mapping[str, Tensor], root: nn.Module, traced: Traced
 ) -> None:
-    """Gives the convolutions their batch norms' work."""
+    """Fold the batch norms into the convolutions."""
     modules = dict(traced.model.named_modules())
     for conv, norm in traced.folded.items():
         if f"{conv}.weight" not in parameters:

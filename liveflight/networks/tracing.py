@@ -1,5 +1,6 @@
-"""torchvision's classification networks as graphs: what they compute, in which order, and which
-of it are layers. Slow (a second at first), and without weights: all on the meta device.
+"""Trace torchvision's classification networks as graphs, and find their layers.
+
+Without weights, on the meta device. The first trace takes a second.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ from torchvision.ops import stochastic_depth
 
 from liveflight.networks.network import Layer
 
-# What they set themselves up with as long as no weights are named is thrown away here.
+# Skips random initial weights, which would be thrown away.
 _BUILT_WITH = {name: {"init_weights": False} for name in ("googlenet", "inception_v3")}
 
-_NOTHING_TO_DO = (nn.Dropout, nn.Identity)
+_TRAINING_ONLY = (nn.Dropout, nn.Identity)
 """Modules that only a training needs."""
 
 _SIZES = ((224, 288), (320, 256))
-"""Heights and widths at which layers show themselves: two, since what does not grow with the
-picture is none."""
+"""Heights and widths of two inputs: a map that does not grow with the input is no layer."""
 
-_ONE_AT_A_TIME = threading.Lock()
-"""What torch.fx puts in place as it begins to trace, it takes away as it ends: two that overlap
-would leave some of it behind."""
+_TRACE_LOCK = threading.Lock()
+"""torch.fx patches torch while it traces; two traces at once would leave patches behind."""
 
 
 class _Tracer(NodePathTracer):
-    """While it traces, torch.fx has it decide about every call of a module in the process. A flight
-    goes on meanwhile on another thread: its calls are none of this one's business."""
+    """Trace the calls of one thread only.
+
+    torch.fx passes every module call in the process to the tracer, also those of a flight on
+    another thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,8 +51,10 @@ class _Tracer(NodePathTracer):
 
 @dataclass(frozen=True)
 class Traced:
-    """A network's graph in evaluation mode: nothing in place, nothing that only trains, and no
-    batch norm where a convolution can do its work."""
+    """Hold a network's graph in evaluation mode.
+
+    Nothing in it is in place or for training only, and batch norms are folded into convolutions
+    where possible."""
 
     model: nn.Module
     """On the meta device."""
@@ -59,14 +62,14 @@ class Traced:
     names: dict[str, str]
     """torchvision's name of each of the graph's nodes."""
     folded: dict[str, str]
-    """Of each convolution that does a batch norm's work too: that batch norm."""
+    """Batch norms by the convolutions they are folded into."""
 
 
 def trace(name: str) -> Traced:
-    """The graph of torchvision's network of that name, one that can be traced."""
+    """Trace torchvision's network of that name."""
     model = _built(name).eval()
     tracer = _Tracer()
-    with _ONE_AT_A_TIME:
+    with _TRACE_LOCK:
         graph = tracer.trace(model)
     for module in model.modules():
         if getattr(module, "inplace", False):
@@ -74,7 +77,7 @@ def trace(name: str) -> Traced:
     for node in graph.nodes:
         if node.kwargs.get("inplace"):
             node.kwargs = {**node.kwargs, "inplace": False}
-        if _does_nothing(model, node):
+        if _is_training_only(model, node):
             node.replace_all_uses_with(node.args[0])
             graph.erase_node(node)
     names = {node.name: str(name) for node, name in tracer.node_to_qualname.items()}
@@ -86,18 +89,18 @@ def _built(name: str) -> nn.Module:
     try:
         with torch.device("meta"):
             return models.get_model(name, weights=None, **given)
-    except NotImplementedError:  # RegNets compute their widths by tensors, and look at them
+    except NotImplementedError:  # RegNets read the values of tensors to compute their widths
         return models.get_model(name, weights=None, **given).to("meta")
 
 
-def _does_nothing(model: nn.Module, node: fx.Node) -> bool:
+def _is_training_only(model: nn.Module, node: fx.Node) -> bool:
     if node.op == "call_module":
-        return isinstance(_module(model, node), _NOTHING_TO_DO)
+        return isinstance(_module(model, node), _TRAINING_ONLY)
     return node.target is stochastic_depth
 
 
 def _fold(model: nn.Module, graph: fx.Graph) -> dict[str, str]:
-    """Takes out each batch norm right after a convolution that nothing else reads."""
+    """Remove each batch norm right after a convolution that nothing else reads."""
     folded: dict[str, str] = {}
     for norm in graph.nodes:
         if norm.op != "call_module" or not isinstance(_module(model, norm), nn.BatchNorm2d):
@@ -117,17 +120,19 @@ def _module(model: nn.Module, node: fx.Node) -> nn.Module:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A layer, where it is in the graph, and what else it is called."""
+class TracedLayer:
+    """Name a layer's node in the graph, and its aliases."""
 
     layer: Layer
     node: str
     aliases: tuple[str, ...]
 
 
-def places(traced: Traced) -> Iterator[Place]:
-    """The layers in the order in which they are computed: every map of as many filters at every
-    size of the picture, that grows with it. The last one of a block goes by the block's name."""
+def traced_layers(traced: Traced) -> Iterator[TracedLayer]:
+    """Yield the layers in the order in which they are computed.
+
+    Layers are the maps that grow with the picture and have as many filters at every size. The last
+    one of a block has the block's name."""
     shapes = [_shapes(traced, size) for size in _SIZES]
     kept = [
         node
@@ -143,12 +148,13 @@ def places(traced: Traced) -> Iterator[Place]:
             called.append(traced.folded[node.target])
         stride = _stride([shape[node.name] for shape in shapes])
         layer = Layer(called[0], shapes[0][node.name][1], stride)
-        yield Place(layer, node.name, tuple(called[1:]))
+        yield TracedLayer(layer, node.name, tuple(called[1:]))
 
 
 def _ends(traced: Traced, kept: list[fx.Node]) -> dict[str, list[str]]:
-    """The blocks that end with a node, the innermost first, by the node. What merely stands in a
-    row at the top, as `features` in many networks, is no block."""
+    """Return the names of the blocks that end with a node, the innermost first, by node.
+
+    A plain sequence at the top, such as `features` in many networks, is no block."""
     last: dict[str, str] = {}
     for node in kept:
         parts = traced.names[node.name].split(".")
@@ -167,7 +173,7 @@ def _own(traced: Traced, node: str) -> str:
 
 
 def _stride(shapes: list[tuple[int, ...] | None]) -> int:
-    """Input pixels per pixel of a map of these shapes at the sizes; 0 where it is no layer."""
+    """Return input pixels per pixel of a map with these shapes at `_SIZES`; 0 for no layer."""
     strides, channels = set(), set()
     for shape, size in zip(shapes, _SIZES, strict=True):
         if shape is None or len(shape) != 4 or shape[0] != 1 or min(shape[2:]) < 2:
@@ -177,8 +183,8 @@ def _stride(shapes: list[tuple[int, ...] | None]) -> int:
     return strides.pop() if len(strides) == len(channels) == 1 else 0
 
 
-class _Measured(fx.Interpreter):
-    """Notes the shape of whatever a node computes."""
+class _ShapeRecorder(fx.Interpreter):
+    """Record the shape of each node's result."""
 
     def __init__(self, traced: Traced) -> None:
         super().__init__(traced.model, graph=traced.graph)
@@ -192,18 +198,18 @@ class _Measured(fx.Interpreter):
 
 
 def _shapes(traced: Traced, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-    measured = _Measured(traced)
+    recorder = _ShapeRecorder(traced)
     with torch.no_grad():
-        measured.run(torch.empty(1, 3, *size, device="meta"))
-    return measured.shapes
+        recorder.run(torch.empty(1, 3, *size, device="meta"))
+    return recorder.shapes
 
 
 def first_weights(name: str) -> str:
-    """Where torchvision has its first ImageNet weights of this network: a URL."""
+    """Return the URL of torchvision's first ImageNet weights of this network."""
     return str(next(iter(models.get_model_weights(name))).url)
 
 
 def is_depthwise(traced: Traced) -> bool:
-    """Whether convolutions of one channel each are part of it."""
+    """Return whether the network has depthwise convolutions."""
     convolutions = (part for part in traced.model.modules() if isinstance(part, nn.Conv2d))
     return any(1 < part.groups == part.in_channels for part in convolutions)

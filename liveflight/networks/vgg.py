@@ -1,9 +1,9 @@
-"""VGG16 and VGG19, the convolutional part.
+"""Load the convolutional part of VGG16 and VGG19.
 
 Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014,
-configurations D and E; the layers go by that paper's names. `vgg16` has the authors' own filters,
-which come with the installation; `vgg16_torchvision` is the same network as torchvision trained it
-anew, with other filters under the same numbers, and `vgg19` is torchvision's too.
+configurations D and E; the layers have that paper's names. `vgg16` has the authors' own filters,
+which come with the installation. `vgg16_torchvision` is the same network trained anew by
+torchvision, with other filters under the same numbers; `vgg19` is torchvision's too.
 """
 
 from __future__ import annotations
@@ -37,10 +37,12 @@ _WIDTHS = (64, 128, 256, 512, 512)
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
+    """Describe a convolution, rectifier or pool."""
+
     kind: str
     name: str
     index: int
-    """Its place in torchvision's `features`."""
+    """Index in torchvision's `features`."""
     keras: str | None
     inputs: int
     channels: int
@@ -49,20 +51,22 @@ class _Stage:
 
 @dataclass(frozen=True, slots=True)
 class _Vgg:
+    """Describe one VGG and where its weights come from."""
+
     name: str
     url: str
     """torchvision's file; empty where the weights come with the installation."""
     repeats: tuple[int, ...]
-    """How many convolutions in each of the five blocks."""
+    """Number of convolutions in each of the five blocks."""
 
     def stages(self) -> Iterator[_Stage]:
         index, inputs = 0, 3
         for block, (repeats, width) in enumerate(zip(self.repeats, _WIDTHS, strict=True), 1):
             stride = 2 ** (block - 1)
             for number in range(1, repeats + 1):
-                place, keras = f"{block}_{number}", f"block{block}_conv{number}"
-                yield _Stage("conv", f"conv{place}", index, keras, inputs, width, stride)
-                yield _Stage("relu", f"relu{place}", index + 1, None, width, width, stride)
+                suffix, keras = f"{block}_{number}", f"block{block}_conv{number}"
+                yield _Stage("conv", f"conv{suffix}", index, keras, inputs, width, stride)
+                yield _Stage("relu", f"relu{suffix}", index + 1, None, width, width, stride)
                 index, inputs = index + 2, width
             keras = f"block{block}_pool"
             yield _Stage("pool", f"pool{block}", index, keras, width, width, 2 * stride)
@@ -72,7 +76,7 @@ class _Vgg:
         return [stage for stage in self.stages() if stage.kind == "conv"]
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """What torchvision's file holds of this network."""
+        """Return the shapes of the convolutions' tensors in torchvision's file."""
         shapes: dict[str, tuple[int, ...]] = {}
         for stage in self.convolutions():
             shapes[f"features.{stage.index}.weight"] = (stage.channels, stage.inputs, 3, 3)
@@ -99,11 +103,11 @@ def _find(vgg: _Vgg) -> Path | None:
 
 
 def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # a folder that may not be entered is a no
+    return os.path.isfile(path)  # unlike Path.is_file, False in a folder that may not be entered
 
 
 def _kept(vgg: _Vgg) -> Path:
-    """Where a download's convolutions are kept: a tenth of it, read in a moment."""
+    """Return the file that keeps a download's convolutions: a tenth of it, read in a moment."""
     name = Path(vgg.url).with_suffix(".safetensors").name
     return folders.caches() / "weights" / name
 
@@ -134,7 +138,7 @@ def _own(vgg: _Vgg, progress: Progress | None) -> tuple[Path, dict[str, Tensor]]
             folder = resources.folder("weights")
             raise LiveflightError(
                 f"no weights for {vgg.name}: {vgg.name}.safetensors is missing in {folder}; "
-                "install liveflight anew, or name a file by --weights FILE"
+                "install liveflight anew, or name a file with --weights FILE"
             )
         return path, _read(vgg, path)
     kept, hub = _kept(vgg), weights.hub_file(vgg.url)
@@ -150,7 +154,7 @@ def _own(vgg: _Vgg, progress: Progress | None) -> tuple[Path, dict[str, Tensor]]
     except LiveflightError as error:
         raise LiveflightError(f"{error}; delete it and it is downloaded again") from error
     if _keep(vgg, state) and not was_there:
-        with suppress(OSError):  # it is a copy too many, and no more
+        with suppress(OSError):  # a copy too many does no harm
             path.unlink()
     return path, state
 

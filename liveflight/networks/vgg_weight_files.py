@@ -1,9 +1,9 @@
-"""Read VGG16's and VGG19's convolutions from the files that people have of them.
+"""Read VGG16's and VGG19's convolutions from common weight files.
 
-torchvision's .pth and .safetensors, Keras' .h5 (TensorFlow's order of axes, with or without the
-classifier) and ONNX. Which network a file holds is told by its tensors, never by its name. What
-expects Caffe's input (BGR in 0..255 less the mean), as the original filters do, is changed to
-torchvision's: (x - mean) / std of RGB in 0..1.
+They are torchvision's .pth and .safetensors, Keras' .h5 (TensorFlow's order of axes, with or
+without the classifier) and ONNX. The tensors decide which network a file holds, never its name.
+Weights for Caffe's input (BGR in 0..255 less the mean), as the original filters are, are converted
+to torchvision's: (x - mean) / std of RGB in 0..1.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _KERAS = re.compile(r"block(\d)_conv(\d)")
 _CAFFE_NAMES = re.compile(r"block1_conv1|(^|[/_])conv1_1([_./:]|$)")
 _TORCH_NAMES = re.compile(r"(^|[./])features\.0\.weight$|^vgg0_conv0_weight$")
 
-_MOST_NUMBERS = 4 * 512 * 512 * 9
-"""Numbers that a tensor is read for: a few bytes of HDF5 can claim any."""
+_MAX_NUMBERS = 4 * 512 * 512 * 9
+"""Numbers of the largest tensor that is read: a few bytes of HDF5 can claim any size."""
 
 Convolutions = list[tuple["Tensor", "Tensor"]]
 """Weight (out, in, 3, 3) and bias (out,) of each convolution, in the network's order."""
@@ -41,7 +41,8 @@ Convolutions = list[tuple["Tensor", "Tensor"]]
 def read(path: Path) -> dict[str, Tensor]:
     """Return a file's tensors by torchvision's keys, for torchvision's input.
 
-    Raises LiveflightError of one line for what is no weight file or holds no such network."""
+    Raises LiveflightError of one line for a file that is no weight file or holds no such network.
+    """
     if path.suffix.lower() in weights.SUFFIXES:
         return weights.read(path)
     if path.suffix.lower() not in (".h5", ".hdf5", ".onnx"):
@@ -53,23 +54,23 @@ def read(path: Path) -> dict[str, Tensor]:
     found = _onnx(path) if is_onnx else _hdf5(path)
     return {
         f"features.{index}.{part}": value
-        for index, pair in zip(_places(len(found), path), found, strict=True)
+        for index, pair in zip(_indices(len(found), path), found, strict=True)
         for part, value in zip(("weight", "bias"), pair, strict=True)
     }
 
 
-def _places(count: int, path: Path) -> list[int]:
-    """Return the places of all convolutions in torchvision's `features`."""
+def _indices(count: int, path: Path) -> list[int]:
+    """Return the indices of all convolutions in torchvision's `features`."""
     repeats = {13: (2, 2, 3, 3, 3), 16: (2, 2, 4, 4, 4)}.get(count)
     if repeats is None:
         raise LiveflightError(
             f"{path} holds {count} convolutions of 3x3; VGG16 has 13 and VGG19 has 16"
         )
-    places, index = [], 0
+    indices, index = [], 0
     for number in repeats:
-        places += [index + 2 * convolution for convolution in range(number)]
+        indices += [index + 2 * convolution for convolution in range(number)]
         index += 2 * number + 1
-    return places
+    return indices
 
 
 def _hdf5(path: Path) -> Convolutions:
@@ -85,12 +86,12 @@ def _hdf5(path: Path) -> Convolutions:
     try:
         with h5py.File(path, "r") as file:
             for name, data in _datasets(file, h5py):
-                if place := _KERAS.search(name):
-                    if data.size > _MOST_NUMBERS:
+                if match := _KERAS.search(name):
+                    if data.size > _MAX_NUMBERS:
                         raise LiveflightError(
                             f"{path} has a tensor of {data.shape}, too large for VGG16 and VGG19"
                         )
-                    number = int(place[1]), int(place[2])
+                    number = int(match[1]), int(match[2])
                     (kernels if data.ndim == 4 else biases)[number] = data[()]
     except LiveflightError:
         raise
@@ -159,7 +160,7 @@ def _onnx(path: Path) -> Convolutions:
     if any(_TORCH_NAMES.search(name) for name in named[:2]):
         return _tensors(pairs, path)
     raise LiveflightError(
-        f"{path} calls its first convolution {named[0][:60]!r}, which does not tell the input it "
+        f"{path} calls its first convolution {named[0][:60]!r}, which does not say what input it "
         "expects; known are torchvision's features.0.weight, Keras' block1_conv1, Caffe's conv1_1"
     )
 
@@ -184,7 +185,7 @@ def _tensors(pairs: list[Any], path: Path) -> Convolutions:
     import torch
 
     _refuse_strange(pairs, path)
-    with np.errstate(over="ignore"):  # what is not finite is refused with the network's name
+    with np.errstate(over="ignore"):  # values that are not finite are refused later, by name
         return [
             tuple(torch.from_numpy(np.array(part, np.float32)) for part in pair)  # type: ignore[misc]
             for pair in pairs

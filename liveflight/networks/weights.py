@@ -1,4 +1,4 @@
-"""Weight files: found, read without ever unpickling, checked, and downloaded when there is none."""
+"""Find, read (without ever unpickling), check and download weight files."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ SUFFIXES = (".safetensors", ".pth", ".pt")
 MAX_BYTES = 2 << 30
 """Far above any network here: VGG19 with its classifier has 575 MB."""
 
-TIMEOUT = 15.0
+TIMEOUT_S = 15.0
 """Seconds without a byte after which a download is given up."""
 
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def hub_file(url: str) -> Path:
-    """Where torch.hub keeps the download of this URL, found without torch."""
+    """Return the file where torch.hub keeps the download of a URL, without torch."""
     cache = os.getenv("XDG_CACHE_HOME", "~/.cache")
     home = os.path.expanduser(os.getenv("TORCH_HOME", os.path.join(cache, "torch")))
     hub = folders.caches() / "torch" if home.startswith("~") else Path(home)  # there is no home
@@ -42,15 +42,15 @@ def hub_file(url: str) -> Path:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """All tensors of a .safetensors file or of a state dict in a .pth or .pt file.
+    """Return all tensors of a .safetensors file or of a state dict in a .pth or .pt file.
 
-    Where the format allows (safetensors, and torch's since 1.6) they are mapped, not read: only
-    what is copied from them takes memory. Raises LiveflightError for anything else."""
+    Where the format allows (safetensors, and torch's since 1.6) they are mapped, not read, so only
+    copies of them take memory. Raises LiveflightError for anything else."""
     refuse_at_sight(path)
     try:
         state = _safetensors(path) if path.suffix.lower() == ".safetensors" else _state_dict(path)
     except Exception as error:
-        # The readers raise a dozen kinds, some of them pages long; they all mean the same.
+        # The readers raise a dozen kinds of errors, some pages long, which all mean the same.
         raise LiveflightError(
             f"{path} cannot be read as weights: it is truncated, or holds more than plain tensors "
             "(which is never unpickled); get it anew, or convert it to .safetensors"
@@ -64,7 +64,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def refuse_at_sight(path: Path, suffixes: tuple[str, ...] = SUFFIXES) -> None:
-    """Raise LiveflightError where no weights can be in it: by its name, its kind or its size."""
+    """Raise LiveflightError for a file whose name, kind or size shows that it holds no weights."""
     if path.suffix.lower() not in suffixes:
         raise LiveflightError(f"weight file {path}: its name must end in {', '.join(suffixes)}")
     try:
@@ -92,7 +92,7 @@ def _state_dict(path: Path) -> Any:
 
     with path.open("rb") as file:
         zipped = file.read(4) == b"PK\x03\x04"  # torchvision's VGG files are older than that format
-    with warnings.catch_warnings(action="ignore"):  # what is wrong is said once, by us
+    with warnings.catch_warnings(action="ignore"):  # our own error says it
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
 
 
@@ -108,9 +108,9 @@ def _refuse_strange_entries(path: Path, state: dict[Any, Any]) -> None:
 
 
 def misfit(state: Mapping[str, Tensor], shapes: Shapes, ignored: tuple[str, ...]) -> str | None:
-    """What first keeps a file's tensors from being a network's parameters, or None where they fit.
+    """Return why a file's tensors are not a network's parameters, or None where they fit.
 
-    Keys that begin or end with one of `ignored` may be there, or not."""
+    Keys that begin or end with one of `ignored` may be there or not."""
     import torch
 
     for name, shape in shapes.items():
@@ -129,11 +129,11 @@ def misfit(state: Mapping[str, Tensor], shapes: Shapes, ignored: tuple[str, ...]
 
 
 def cached_or_downloaded(network: str, url: str, progress: Progress | None) -> Path:
-    """torch hub's file for this URL, downloaded to where torch would put it if it is not there yet.
+    """Return torch.hub's file for a URL, after downloading it there if it is missing.
 
-    Raises LiveflightError of three lines where it cannot be had."""
+    Raises LiveflightError of three lines where that fails."""
     path = hub_file(url)
-    if os.path.exists(path):  # which takes a folder that may not be entered for a no
+    if os.path.exists(path):  # unlike Path.exists, False in a folder that may not be entered
         return path
     try:
         _download(url, path, progress)
@@ -145,18 +145,18 @@ def cached_or_downloaded(network: str, url: str, progress: Progress | None) -> P
         raise LiveflightError(
             f"no weights for {network}: {path} is not there, "
             f"and {url} could not be downloaded ({one_line})\n"
-            f"put {path.name} there by hand, or name a .pth or .safetensors by --weights FILE\n"
+            f"put {path.name} there by hand, or name a .pth or .safetensors with --weights FILE\n"
             "or fly without it: liveflight --network efficientnet_lite0"
         ) from error
     return path
 
 
 def _download(url: str, path: Path, progress: Progress | None) -> None:
-    """Leaves the whole file or nothing. Raises OSError or HTTPException."""
+    """Download to a file, wholly or not at all. Raises OSError or HTTPException."""
     if why := folders.unwritable(path.parent):
         raise OSError(why)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Two programs may want the same file at once, and others may read it: not tempfile, whose
+    # Two programs may download the same file at once, and others may read it: not tempfile, whose
     # files only their owner can read.
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
@@ -172,13 +172,13 @@ def _download(url: str, path: Path, progress: Progress | None) -> None:
 
 
 def _fetch(url: str, file: IO[bytes], progress: Progress | None) -> str:
-    """Writes what the URL gives to the file, and returns its SHA-256."""
+    """Write what the URL gives to the file, and return its SHA-256."""
     digest = hashlib.sha256()
     done = 0
     request = Request(url, headers={"User-Agent": "liveflight"})
-    with urlopen(request, timeout=TIMEOUT) as answer:
+    with urlopen(request, timeout=TIMEOUT_S) as answer:
         total = answer.length or 0
-        while chunk := answer.read(_CHUNK):
+        while chunk := answer.read(_CHUNK_BYTES):
             file.write(chunk)
             digest.update(chunk)
             done += len(chunk)

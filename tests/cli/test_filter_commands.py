@@ -103,7 +103,7 @@ def test_an_atlas_by_an_earlier_recipe_is_made_again(
     assert main(["atlas", "vgg16", "--layers", "conv1_2"]) == 0
     assert "was made with other settings: it is made again\n" in capsys.readouterr().out
     assert list(sheets.read(index.parent)) == ["conv1_2"]
-    assert sheets.recipe(index.parent) == maker.Recipe().name
+    assert sheets.recipe(index.parent) == maker.ThumbnailRecipe().name
 
 
 def nothing_else(folder: Path) -> None:

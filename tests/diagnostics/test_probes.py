@@ -47,8 +47,8 @@ def test_what_auto_chose_is_told_once_it_has_chosen(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # Processes of other tests, with other threads, write to the common file too.
-    measured = autotuning.Measured(tmp_path / "fastest.json")
-    monkeypatch.setattr(autotuning, "here", lambda: measured)
+    measured = autotuning.TimingCache(tmp_path / "fastest.json")
+    monkeypatch.setattr(autotuning, "timings", lambda: measured)
     probes.engine({"name": "auto", "device": "cpu"})
     answer = probes.devices({})
     assert answer["remembers"] is True
@@ -56,8 +56,8 @@ def test_what_auto_chose_is_told_once_it_has_chosen(
     times = answer["seconds"]["efficientnet_lite0"]
     assert set(times) == {"torch", "onnx", "compiled"}
     assert list(times.values()) == sorted(times.values())
-    unwritable = autotuning.Measured(Path(__file__) / "inside a file")
-    monkeypatch.setattr(autotuning, "here", lambda: unwritable)
+    unwritable = autotuning.TimingCache(Path(__file__) / "inside a file")
+    monkeypatch.setattr(autotuning, "timings", lambda: unwritable)
     answer = probes.devices({})
     assert answer["seconds"] == {name: {} for name in networks.names()}
     assert answer["remembers"] is False

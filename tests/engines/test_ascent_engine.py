@@ -1,5 +1,7 @@
-"""The engine, on its reference backend, against independent float64 arithmetic, on small seeded
-networks; and what it computes, keeps and leaves behind."""
+"""Test the engine on its reference backend against independent float64 arithmetic.
+
+On small seeded networks; and what it computes, keeps and leaves behind.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from liveflight.core.noise import opaque, pink
 from liveflight.engines import devices
 from liveflight.engines.ascent_engine import AscentEngine, agreement
 from liveflight.engines.autograd import AutogradBackend
-from liveflight.engines.backend import response_stds
+from liveflight.engines.backend import responses
 from liveflight.networks import Layer
 from liveflight.networks.layered import Layered
 
@@ -37,7 +39,7 @@ SHOW = Ascent(amount=0.03, steps=1, jitter=8, soften=0.02, noise=0.002, pull=0.0
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> Layered:
-    """The network `tiny`, and `other`, of other weights."""
+    """Register the network `tiny`, and `other` with other weights."""
     module = tiny_module(seed=1)
     register(monkeypatch, "tiny", lambda: module)
     register(monkeypatch, "other", lambda: tiny_module(seed=2))
@@ -45,15 +47,21 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Layered:
 
 
 @pytest.fixture
-def engine(module: Layered) -> AscentEngine:
-    engine = engines.load("autograd", "cpu", seed=1)
+def backend() -> AutogradBackend:
+    return AutogradBackend(torch.device("cpu"))
+
+
+@pytest.fixture
+def engine(module: Layered, backend: AutogradBackend) -> AscentEngine:
+    engine = AscentEngine(backend, torch.device("cpu"), seed=1)
     engine.prepare("tiny")
     return engine
 
 
-def running(engine: AscentEngine) -> Layered:
-    """The module of `tiny` that the reference backend runs."""
-    return engine._backend._networks["tiny"][1]
+@pytest.fixture
+def running(engine: AscentEngine, backend: AutogradBackend) -> Layered:
+    """Return the module of `tiny` that the backend runs."""
+    return backend.loaded("tiny")[1]
 
 
 @pytest.fixture
@@ -66,7 +74,7 @@ def as_picture(canvas: Canvas, dtype: torch.dtype = torch.float32) -> torch.Tens
 
 
 def reference(module: Layered, picture: torch.Tensor, layer: str) -> torch.Tensor:
-    """The activation of a layer of a tiny network in float64, written out."""
+    """Return a layer's activation in a tiny network: float64, written out."""
     parameters = {name: value.double() for name, value in module.state_dict().items()}
     mean, std = (torch.tensor(v, dtype=torch.float64).view(1, 3, 1, 1) for v in (MEAN, STD))
 
@@ -112,7 +120,7 @@ def cosine(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def deviation(module: Layered, target: Target) -> float:
-    """Of a filter over noise, measured on other noise than the engine's."""
+    """Return a filter's standard deviation over other noise than the engine's."""
     pictures = [as_picture(pink((160, 120), seed, deviation=0.22)) for seed in range(20, 26)]
     filters = [reference(module, picture, target.layer)[0, target.filter] for picture in pictures]
     return float(torch.stack(filters).std())
@@ -147,13 +155,13 @@ def test_the_gradient_is_that_of_finite_differences(engine, module, canvas, targ
     generator = torch.Generator().manual_seed(9)
     measured, predicted = [], []
     for _ in range(8):
-        way = torch.randn(picture.shape, generator=generator, dtype=torch.float64) * 1e-6
+        change = torch.randn(picture.shape, generator=generator, dtype=torch.float64) * 1e-6
         ends = [
-            total(reference(module, picture + sign * way, target.layer), target, objective)
+            total(reference(module, picture + sign * change, target.layer), target, objective)
             for sign in (1, -1)
         ]
         measured.append(float(ends[0] - ends[1]) / 2e-6)
-        predicted.append(float((gradient * way).sum()) / 1e-6)
+        predicted.append(float((gradient * change).sum()) / 1e-6)
     measured, predicted = np.array(measured), np.array(predicted)
     unit = (measured @ predicted) / (predicted @ predicted)  # the filter's standard deviation
     assert unit > 0
@@ -210,7 +218,7 @@ def test_a_scaled_gradient_is_that_of_the_smaller_picture(engine, module, scale)
 
 
 def ascended(engine: AscentEngine, canvas: Canvas, mix: Mix, ascent: Ascent) -> np.ndarray:
-    """How far one call moves each value: float64 (1, 3, H, W)."""
+    """Return how far one call moves each value: float64 (1, 3, H, W)."""
     after = engine.ascend(canvas, mix, ascent)
     return (as_picture(after, torch.float64) - as_picture(canvas, torch.float64)).numpy()
 
@@ -301,7 +309,7 @@ def test_every_target_answers_more_strongly_within_three_steps(
 
 
 def test_jitter_moves_what_the_network_sees_and_not_the_picture(engine, module):
-    """The middle neuron's field wanders over the picture, on average nowhere."""
+    """Move the middle neuron's field over the picture, by 0 on average."""
     canvas = opaque(np.full((HEIGHT, WIDTH, 3), 0.5))
     target = tiny("edges", 2)
     rows, columns = [], []
@@ -317,10 +325,10 @@ def test_jitter_moves_what_the_network_sees_and_not_the_picture(engine, module):
         assert np.mean(places) == pytest.approx(middle, abs=1.5)
 
 
-def test_octaves_choose_among_a_few_sizes(engine):
+def test_octaves_choose_among_a_few_sizes(engine, running):
     canvas = pink((120, 88), seed=5)
     seen: set[tuple[int, int]] = set()
-    running(engine).stages["edges"].register_forward_pre_hook(
+    running.stages["edges"].register_forward_pre_hook(
         lambda _, inputs: seen.add(tuple(inputs[0].shape[-2:]))
     )
     for _ in range(100):
@@ -331,9 +339,9 @@ def test_octaves_choose_among_a_few_sizes(engine):
     assert all(abs(height / width - 88 / 120) < 0.02 for height, width in seen)
 
 
-def test_octaves_leave_no_side_under_48_pixels(engine):
+def test_octaves_leave_no_side_under_48_pixels(engine, running):
     seen: set[tuple[int, int]] = set()
-    running(engine).stages["edges"].register_forward_pre_hook(
+    running.stages["edges"].register_forward_pre_hook(
         lambda _, inputs: seen.add(tuple(inputs[0].shape[-2:]))
     )
     for size in ((120, 60), (WIDTH, HEIGHT)):
@@ -344,14 +352,14 @@ def test_octaves_leave_no_side_under_48_pixels(engine):
     assert (48, 96) in seen and (HEIGHT, WIDTH) in seen
 
 
-# Living filters
+# Active filters
 
 
-def test_a_dead_filter_does_not_live(engine):
+def test_a_dead_filter_is_not_active(engine):
     assert engine.active_filters("tiny", "shapes") == [n for n in range(8) if n != DEAD]
 
 
-def test_a_filter_that_hardly_stirs_does_not_live(monkeypatch):
+def test_a_filter_that_hardly_responds_is_not_active(monkeypatch):
     module = tiny_module(seed=1)
     module.stages["deep"].weight[7] *= 1e-3
     register(monkeypatch, "tiny", lambda: module)
@@ -386,7 +394,7 @@ def test_bfloat16_agrees_with_float32(engine, module, monkeypatch, target):
 
 
 def vgg_head() -> Layered:
-    """VGG's first three convolutions, random."""
+    """Return VGG's first three convolutions, with random weights."""
     generator = torch.Generator().manual_seed(4)
     stages: dict[str, nn.Module] = {}
     for name, inputs, channels in (("conv1_1", 3, 64), ("conv1_2", 64, 64), ("conv2_1", 64, 128)):
@@ -419,7 +427,8 @@ def loaded(module: Layered, dtype: torch.dtype) -> AutogradBackend:
 
 def agreed(backend: AutogradBackend, exact: AutogradBackend, module: Layered) -> float:
     known, cpu = networks.network("tiny"), torch.device("cpu")
-    return agreement(known, response_stds(known, module), backend, cpu, exact)
+    stds = {layer: std for layer, (std, _) in responses(known, module).items()}
+    return agreement(known, stds, backend, cpu, exact)
 
 
 def test_agreement_tells_formats_that_agree_from_those_that_do_not(module):
@@ -430,7 +439,7 @@ def test_agreement_tells_formats_that_agree_from_those_that_do_not(module):
 
 
 def overflowing() -> Layered:
-    """`tiny` with activations beyond what half can hold, and the same filters all the same."""
+    """Return `tiny` with activations too large for half, but the same filters."""
     module = tiny_module(seed=1)
     module.stages["shapes"].weight *= 1e5
     module.stages["deep"].weight *= 1e-5
@@ -476,44 +485,44 @@ def test_half_is_used_only_where_it_agrees_with_float32(monkeypatch, caplog, can
         (["relu2", "edges"], ["edges", "relu1", "shapes", "relu2"]),
     ],
 )
-def test_nothing_past_the_deepest_layer_in_use_is_computed(engine, canvas, layers, ran):
+def test_nothing_past_the_deepest_layer_in_use_is_computed(engine, running, canvas, layers, ran):
     calls: list[str] = []
-    for name, stage in running(engine).stages.items():
+    for name, stage in running.stages.items():
         stage.register_forward_hook(lambda *_, name=name: calls.append(name))
     engine.ascend(canvas, {tiny(layer, 1): 0.5 for layer in layers}, PLAIN)
     assert calls == ran
 
 
-def test_two_targets_of_one_network_share_a_forward_pass(engine, canvas):
+def test_two_targets_of_one_network_share_a_forward_pass(engine, running, canvas):
     calls: list[str] = []
-    running(engine).stages["edges"].register_forward_hook(lambda *_: calls.append("edges"))
+    running.stages["edges"].register_forward_hook(lambda *_: calls.append("edges"))
     mix = {tiny("shapes", 1): 0.3, tiny("shapes", 2): 0.3, tiny("deep", 1): 0.4}
     engine.ascend(canvas, mix, PLAIN)
     assert len(calls) == 1
 
 
-def test_weights_have_no_gradient_and_do_not_change(engine, canvas):
-    before = {name: value.clone() for name, value in running(engine).state_dict().items()}
+def test_weights_have_no_gradient_and_do_not_change(engine, running, canvas):
+    before = {name: value.clone() for name, value in running.state_dict().items()}
     for _ in range(3):
         engine.ascend(canvas, {tiny("deep", 9): 1.0}, SHOW)
-    for name, parameter in running(engine).named_parameters():
+    for name, parameter in running.named_parameters():
         assert not parameter.requires_grad
         assert parameter.grad is None
         assert torch.equal(parameter, before[name])
 
 
-def test_no_hooks_are_left_after_a_hundred_targets(engine, canvas):
+def test_no_hooks_are_left_after_a_hundred_targets(engine, running, canvas):
     for number in range(100):
         target = tiny("deep", number % 10) if number % 2 else tiny("shapes", number % 8)
         engine.ascend(canvas, {target: 1.0}, SHOW)
-    for part in running(engine).modules():
+    for part in running.modules():
         assert not part._forward_hooks and not part._forward_pre_hooks
         assert not part._backward_hooks and not part._backward_pre_hooks
 
 
-def test_no_activations_and_no_graph_outlive_a_step(engine, canvas):
+def test_no_activations_and_no_graph_outlive_a_step(engine, running, canvas):
     activations: list[weakref.ref[torch.Tensor]] = []
-    for stage in running(engine).stages.values():
+    for stage in running.stages.values():
         stage.register_forward_hook(lambda *found: activations.append(weakref.ref(found[-1])))
     gc.collect()
     gc.disable()  # nothing may wait for the collector, in a loop that must not stop for it
@@ -528,9 +537,9 @@ def test_no_activations_and_no_graph_outlive_a_step(engine, canvas):
     assert gradient.grad_fn is None and not gradient.requires_grad
 
 
-def test_memory_formats_are_channels_last(engine, canvas):
+def test_memory_formats_are_channels_last(engine, running, canvas):
     layouts: list[bool] = []
-    for stage in running(engine).stages.values():
+    for stage in running.stages.values():
         stage.register_forward_pre_hook(
             lambda _, inputs: layouts.append(
                 inputs[0].is_contiguous(memory_format=torch.channels_last)
@@ -538,7 +547,7 @@ def test_memory_formats_are_channels_last(engine, canvas):
         )
     engine.ascend(canvas, {tiny("deep", 9): 1.0}, PLAIN)
     assert layouts == [True] * 5
-    for parameter in running(engine).parameters():
+    for parameter in running.parameters():
         if parameter.ndim == 4:
             assert parameter.is_contiguous(memory_format=torch.channels_last)
 
@@ -560,11 +569,11 @@ def test_a_network_is_loaded_once_and_from_the_file_named_for_it(monkeypatch, tm
     assert loads == [("tiny", tmp_path / "mine.pth"), ("other", None)]
 
 
-def test_networks_that_are_closed_are_let_go(monkeypatch):
+def test_networks_that_are_closed_are_let_go(monkeypatch, backend):
     register(monkeypatch, "tiny", lambda: tiny_module(seed=1), TINY_LAYERS)
-    engine = engines.load("autograd", "cpu")
+    engine = AscentEngine(backend, torch.device("cpu"))
     engine.prepare("tiny")
-    module = weakref.ref(running(engine))
+    module = weakref.ref(backend.loaded("tiny")[1])
     engine.close()
     gc.collect()
     assert module() is None
@@ -584,22 +593,22 @@ def test_networks_that_are_closed_are_let_go(monkeypatch):
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_short_memory_is_told_as_such(engine, canvas, monkeypatch, error):
+def test_short_memory_is_told_as_such(engine, backend, canvas, monkeypatch, error):
     def failing(*given: object) -> None:
         raise error
 
-    monkeypatch.setattr(engine._backend, "gradient", failing)
+    monkeypatch.setattr(backend, "gradient", failing)
     with pytest.raises(OutOfMemoryError, match=f"{WIDTH}x{HEIGHT} does not fit"):
         engine.ascend(canvas, {tiny("shapes", 6): 1.0}, PLAIN)
-    monkeypatch.setattr(engine._backend, "plan", failing)
+    monkeypatch.setattr(backend, "plan", failing)
     with pytest.raises(OutOfMemoryError, match="96x64 does not fit"):
         engine.plan([("tiny", "shapes")], (96, 64))
 
 
-def test_other_errors_stay_what_they_are(engine, canvas, monkeypatch):
+def test_other_errors_stay_what_they_are(engine, backend, canvas, monkeypatch):
     def failing(*given: object) -> None:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(engine._backend, "gradient", failing)
+    monkeypatch.setattr(backend, "gradient", failing)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         engine.ascend(canvas, {tiny("shapes", 6): 1.0}, PLAIN)

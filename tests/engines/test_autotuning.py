@@ -1,4 +1,4 @@
-"""The choice of what is fastest: measured once, remembered for this machine alone."""
+"""Test that the fastest way is measured once and remembered for this machine alone."""
 
 import json
 import os
@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from liveflight.engines import autotuning
-from liveflight.engines.autotuning import Measured
+from liveflight.engines.autotuning import TimingCache
 from liveflight.system import folders
 
 
 class Ways:
-    """Two ways to do nothing, one of them slowly; and how often they were tried."""
+    """Offer two ways to do nothing, one of them slow, and count the runs of the other."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -36,20 +36,20 @@ def path(tmp_path):
 
 
 def test_the_fastest_is_found_and_not_measured_again(path):
-    ways, here = Ways(), Measured(path)
+    ways, here = Ways(), TimingCache(path)
     assert here.fastest("a question", ways.all()) == "quick"
     runs = ways.runs
     assert here.fastest("a question", ways.all()) == "quick"
-    assert Measured(path).fastest("a question", ways.all()) == "quick"
+    assert TimingCache(path).fastest("a question", ways.all()) == "quick"
     assert ways.runs == runs > 0
 
 
 def test_what_is_remembered_decides(path):
-    Measured(path).fastest("a question", Ways().all())
+    TimingCache(path).fastest("a question", Ways().all())
     kept = json.loads(path.read_text())
     kept["seconds"]["a question"] = {"quick": 2.0, "slow": 1.0}
     path.write_text(json.dumps(kept))
-    assert Measured(path).fastest("a question", Ways().all()) == "slow"
+    assert TimingCache(path).fastest("a question", Ways().all()) == "slow"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_damaged_or_foreign_file_is_written_anew(path, text):
     path.parent.mkdir()
     path.write_text(text)
     ways = Ways()
-    assert Measured(path).fastest("a question", ways.all()) == "quick"
+    assert TimingCache(path).fastest("a question", ways.all()) == "quick"
     assert ways.runs
     assert json.loads(path.read_text())["seconds"]["a question"].keys() == {"slow", "quick"}
 
@@ -75,57 +75,57 @@ def test_a_damaged_or_foreign_file_is_written_anew(path, text):
 def test_answers_that_are_none_are_measured_anew(path, answers):
     path.parent.mkdir()
     path.write_text(json.dumps({"machine": autotuning.machine(), "seconds": answers}))
-    assert Measured(path).fastest("a question", Ways().all()) == "quick"
+    assert TimingCache(path).fastest("a question", Ways().all()) == "quick"
 
 
 def test_another_machine_measures_for_itself(path, monkeypatch):
-    Measured(path).fastest("a question", Ways().all())
+    TimingCache(path).fastest("a question", Ways().all())
     monkeypatch.setattr(torch, "get_num_threads", lambda: 97)
     ways = Ways()
-    Measured(path).fastest("a question", ways.all())
+    TimingCache(path).fastest("a question", ways.all())
     assert ways.runs
 
 
 def test_an_answer_that_is_no_way_here_is_measured_anew(path):
-    Measured(path).fastest("a question", Ways().all())
+    TimingCache(path).fastest("a question", Ways().all())
     ways = Ways()
     only = {"slow": ways.slow, "other": ways.quick}
-    assert Measured(path).fastest("a question", only) == "other"
+    assert TimingCache(path).fastest("a question", only) == "other"
 
 
 def test_where_nothing_can_be_written_it_is_measured_all_the_same(tmp_path):
     (tmp_path / "cache").write_text("a file where a folder should be")
-    here = Measured(tmp_path / "cache" / "fastest.json")
+    here = TimingCache(tmp_path / "cache" / "fastest.json")
     assert here.fastest("a question", Ways().all()) == "quick"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["cache"]
 
 
 def test_to_try_a_way_may_ask_what_is_fastest_within_it(path):
-    ways, here = Ways(), Measured(path)
+    ways, here = Ways(), TimingCache(path)
     assert here.fastest("outer", {"only": lambda: here.fastest("inner", ways.all())}) == "only"
     assert here.fastest("inner", {"quick": ways.quick, "slow": ways.slow}) == "quick"
 
 
 def test_the_times_are_told_so_far_as_they_are_known(path):
-    here = Measured(path)
+    here = TimingCache(path)
     assert here.times("a question") == {}
     here.fastest("a question", Ways().all())
-    times = Measured(path).times("a question")
+    times = TimingCache(path).times("a question")
     assert 0 < times["quick"] < 0.002 <= times["slow"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="these are POSIX's modes")
 def test_answers_that_others_could_write_are_measured_anew(path):
-    Measured(path).fastest("a question", Ways().all())
+    TimingCache(path).fastest("a question", Ways().all())
     kept = json.loads(path.read_text())
     kept["seconds"]["a question"] = {"quick": 2.0, "slow": 1.0}
     path.write_text(json.dumps(kept))
     path.chmod(0o666)
-    assert Measured(path).fastest("a question", Ways().all()) == "quick"
+    assert TimingCache(path).fastest("a question", Ways().all()) == "quick"
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-# To compute alike each time
+# Repeatable choices
 
 
 def unwritable(folder):
@@ -134,7 +134,7 @@ def unwritable(folder):
 
 
 def repeatable(path):
-    here = Measured(path)
+    here = TimingCache(path)
     here.repeatable = True
     return here
 
@@ -172,7 +172,7 @@ def test_what_is_remembered_decides_even_where_nothing_new_can_be(path, monkeypa
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    Measured(path).fastest("a question", Ways().all())
+    TimingCache(path).fastest("a question", Ways().all())
     monkeypatch.setattr(folders, "write", full)
     ways, here = Ways(), repeatable(path)
     assert not here.writable()
@@ -182,8 +182,8 @@ def test_what_is_remembered_decides_even_where_nothing_new_can_be(path, monkeypa
 
 
 def test_whether_anything_can_be_remembered(path):
-    here = Measured(path)
+    here = TimingCache(path)
     here.fastest("a question", Ways().all())
     assert here.writable()
-    assert Measured(path).times("a question"), "asking leaves what is remembered"
-    assert not Measured(path / "inside a file").writable()
+    assert TimingCache(path).times("a question"), "asking leaves what is remembered"
+    assert not TimingCache(path / "inside a file").writable()

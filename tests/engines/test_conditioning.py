@@ -1,5 +1,4 @@
-"""What turns a raw gradient into a picture: each function against an independent formula, and its
-neutral argument."""
+"""Test each conditioning function against an independent formula, and its neutral argument."""
 
 import numpy as np
 import pytest
@@ -68,7 +67,7 @@ def test_what_is_given_is_left_alone_and_what_comes_is_alike(function):
 
 
 def periods(height: int, width: int, least: float = LOWEST) -> np.ndarray:
-    """Periods per picture height of every bin of a full FFT, found bin by bin."""
+    """Return the periods per picture height of every bin of a full FFT, found bin by bin."""
     found = np.empty((height, width))
     for row in range(height):
         for column in range(width):
@@ -103,8 +102,10 @@ def test_low_pass_without_exponent_is_flat():
 def smoothed(
     gradient: np.ndarray, exponent: float, decorrelation: float, least: float = LOWEST
 ) -> np.ndarray:
-    """The same in float64 by a full complex FFT: grey by 1/f^exponent, what differs from grey by
-    half the decorrelation more, both alike at the lowest frequency of grey."""
+    """Smooth in float64 by a full complex FFT.
+
+    Grey by 1/f^exponent, what differs from grey by half the decorrelation more; both alike at the
+    lowest frequency of grey."""
     height, width = gradient.shape[-2:]
     f, colour = periods(height, width, least), periods(height, width)
     level = (f[:, : width // 2 + 1] ** -exponent).mean()

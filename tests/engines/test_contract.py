@@ -1,5 +1,7 @@
-"""What every engine does alike, `core.contracts.Engine`, on the embedded network, and on others on
-random weights: one list, run over each engine and each device that is here."""
+"""Test `core.contracts.Engine` on every engine and every device that is present.
+
+On the embedded network, and on others with random weights.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from liveflight.core.noise import opaque, pink
 from liveflight.engines.cuda.engine import StaticEngine
 
 ENGINES = (*engines.NAMES, "static")
-"""The last is what `torch` is on CUDA; here it flies on the CPU, too."""
+"""The last is what `torch` is on CUDA; here it also runs on the CPU."""
 
 GPUS = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
 DEVICES = (
@@ -28,7 +30,7 @@ DEVICES = (
 
 NETWORK = "efficientnet_lite0"
 GRAPHS = ("squeezenet1_1", "googlenet", "resnet50")
-"""Networks whose way back nobody derived."""
+"""Networks whose gradient is not derived by hand."""
 WIDTH, HEIGHT = 96, 64
 SHALLOW, DEEP = Target(NETWORK, "block5", 7), Target(NETWORK, "block14_expand", 22)
 LAYER = Target(NETWORK, "block5", None)
@@ -63,7 +65,7 @@ def device(request: pytest.FixtureRequest, name: str) -> str:
 
 @pytest.fixture(scope="module")
 def engine(name: str, device: str) -> Iterator[Engine]:
-    """Shared, since loading takes a while: what it does depends on the calls before."""
+    """Share one engine, since loading takes a while: its random state depends on earlier calls."""
     engine = loaded(name, device, seed=1)
     engine.prepare(NETWORK)
     yield engine
@@ -72,7 +74,7 @@ def engine(name: str, device: str) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def activations():
-    """How strongly a canvas excites targets, by the network alone: float32, on the CPU."""
+    """Return a function from a canvas and a target to its activation: float32, on the CPU."""
     known = networks.network(NETWORK)
     module = known.load()
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (known.mean, known.std))
@@ -116,7 +118,7 @@ def test_an_unknown_network_is_refused_and_the_engine_goes_on(engine, canvas):
 
 
 @pytest.mark.parametrize("layer", ["stem", "block5", "block14_expand"])
-def test_living_filters_are_filters_of_the_layer(engine, layer):
+def test_active_filters_are_filters_of_the_layer(engine, layer):
     alive = list(engine.active_filters(NETWORK, layer))
     channels = networks.network(NETWORK).layer(layer).channels
     assert alive == sorted(set(alive))
@@ -190,7 +192,7 @@ def test_the_target_answers_more_strongly_within_three_steps(
 
 
 def test_the_centre_is_where_up_stays_up_and_left_left(engine, activations, canvas):
-    """The stem's middle neuron of 32 x 48 sees these three rows and columns, and no others."""
+    """Excite the stem's middle neuron of 32 x 48, which sees three rows and columns."""
     centre = activations(canvas, Target(NETWORK, "stem", None))[0, :, 16, 24]
     half_open = int((centre - 1).abs().argmin())  # its ReLU6 neither shut nor at its end
     mix = {Target(NETWORK, "stem", half_open): 1.0}
@@ -283,15 +285,16 @@ def test_an_unknown_engine_is_refused_with_those_there_are():
         ({"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "active"}),
     ],
 )
-def test_threads_are_calm_unless_told_otherwise(monkeypatch, environment, expected):
+def test_threads_spin_briefly_unless_told_otherwise(monkeypatch, environment, expected):
     monkeypatch.setattr(os, "environ", dict(environment))
-    engines._calm_threads()
+    engines.preload()
+    os.environ.pop("PYTORCH_CUDA_ALLOC_CONF", None)
     assert os.environ == expected
 
 
 @pytest.fixture(scope="module")
 def graphs(tmp_path_factory) -> Iterator[None]:
-    """torchvision's networks on random weights, where torch.hub would have them."""
+    """Store torchvision's networks, with random weights, where torch.hub would."""
     home = tmp_path_factory.mktemp("hub")
     for graph in GRAPHS:
         cached(graph, seeded(graph), home)
@@ -302,7 +305,7 @@ def graphs(tmp_path_factory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def expected(graphs) -> Iterator[Callable[[Mapping[Target, float]], Canvas]]:
-    """What autograd makes of `canvas` with a mix: engines that choose the same filters share it."""
+    """Return a function from a mix to what autograd makes of `canvas`, each computed once."""
     reference = loaded("autograd", "cpu")
     reference.prepare(NETWORK)
     found: dict[frozenset[tuple[Target, float]], Canvas] = {}

@@ -1,4 +1,4 @@
-"""Every way to convolve, held to the same: torch's own convolution, and its autograd's way back."""
+"""Test every way to convolve against torch's own convolution and its autograd."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HALVING = Geometry((2, 2), (1, 1), 1)
 
 
 def each(channels: int, stride: int, padding: int) -> Geometry:
-    """A filter for each channel."""
+    """Return the geometry of a depthwise convolution."""
     return Geometry((stride, stride), (padding, padding), channels)
 
 
@@ -30,6 +30,7 @@ CASES = {
     "3x3": ((32, 24, 3, 3), SAME),
     "halving": ((16, 8, 3, 3), HALVING),
     "1x1": ((24, 16, 1, 1), ONE),
+    "two groups": ((8, 4, 3, 3), Geometry((1, 1), (1, 1), 2)),
     "each 3x3": ((16, 1, 3, 3), each(16, 1, 1)),
     "each 5x5": ((24, 1, 5, 5), each(24, 1, 2)),
     "each halving": ((8, 1, 4, 4), each(8, 2, 1)),
@@ -58,7 +59,7 @@ ON_GPU = [
     ],
 )
 @torch.no_grad()
-def test_there_and_back(
+def test_forward_and_backward(
     way: type[Convolution], case: str, device: str, biased: bool, rectifier: Rectifier
 ) -> None:
     shape, geometry = CASES[case]
@@ -86,12 +87,12 @@ def test_there_and_back(
         if not rectifier.identity:
             expected = expected.clamp(0.0, rectifier.ceiling)
         gradient = torch.randn(expected.shape, generator=random).to(device, dtype)
-        (back,) = torch.autograd.grad(expected, wide, gradient.double())
+        (exact,) = torch.autograd.grad(expected, wide, gradient.double())
     near = {"rtol": 0.0, "atol": 2e-2 if device == "cuda" else 1e-4}
     assert made.output((13, 18)) == tuple(y.shape[2:])
     torch.testing.assert_close(y.double(), expected.detach(), **near)
     found = made.backward(gradient, (13, 18), rectifier, None if rectifier.identity else y)
-    torch.testing.assert_close(found.double(), back, **near)
+    torch.testing.assert_close(found.double(), exact, **near)
 
 
 @pytest.mark.parametrize(
@@ -102,15 +103,9 @@ def test_there_and_back(
         ("1x1", Pointwise),
         ("each 3x3", Depthwise),
         ("each halving", Depthwise),
+        ("two groups", Convolution),
     ],
 )
 def test_what_a_gpu_convolves_with(case: str, way: type[Convolution]) -> None:
     shape, geometry = CASES[case]
     assert convolution_choice._on_cuda(torch.empty(shape), geometry) is way
-
-
-def test_a_gpu_leaves_other_groups_to_torch() -> None:
-    assert (
-        convolution_choice._on_cuda(torch.empty(8, 4, 3, 3), Geometry((1, 1), (1, 1), 2))
-        is Convolution
-    )

@@ -1,4 +1,4 @@
-"""The choice among backends, network by network."""
+"""Test the choice of the fastest backend for each network."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tiny_network import register, tiny_module
 from liveflight import networks
 from liveflight.engines import autotuning
 from liveflight.engines.autograd import AutogradBackend
-from liveflight.engines.autotuning import Measured
+from liveflight.engines.autotuning import TimingCache
 from liveflight.engines.backend import excitation
 from liveflight.engines.fastest import FastestBackend, remembered
 
 
 class Counted(AutogradBackend):
-    """The reference, with a name, that counts and can be made to fail."""
+    """Run the reference under a name, record its loads, and fail where `broken` names it."""
 
     def __init__(self, name: str, broken: set[str], loads: list[str]) -> None:
         super().__init__(torch.device("cpu"))
@@ -44,7 +44,7 @@ def loads() -> list[str]:
 @pytest.fixture
 def backend(monkeypatch, tmp_path, broken, loads) -> FastestBackend:
     register(monkeypatch, "tiny", lambda: tiny_module(seed=1))
-    here = Measured(tmp_path / "fastest.json")
+    here = TimingCache(tmp_path / "fastest.json")
     monkeypatch.setattr(autotuning, "fastest", here.fastest)
     return FastestBackend(
         {name: partial(Counted, name, broken, loads) for name in ("one", "other")}
@@ -113,8 +113,8 @@ def test_a_closed_backend_lets_go(backend):
 
 
 def test_what_was_measured_is_told(backend, monkeypatch, tmp_path):
-    here = Measured(tmp_path / "fastest.json")
-    monkeypatch.setattr(autotuning, "here", lambda: here)
+    here = TimingCache(tmp_path / "fastest.json")
+    monkeypatch.setattr(autotuning, "timings", lambda: here)
     assert remembered("tiny", ["one", "other"]) == {}
     load(backend)
     times = remembered("tiny", ["one", "other"])

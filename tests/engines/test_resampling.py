@@ -1,4 +1,4 @@
-"""At which sizes networks look at a picture."""
+"""Test the sizes at which networks see a picture, and the scaling to them."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def test_nothing_is_scaled_to_less_than_deep_layers_need() -> None:
         ((12, 7), (12, 7)),
     ],
 )
-def test_the_way_back_is_that_of_the_way_there(
+def test_the_backward_pass_is_that_of_the_forward_pass(
     size: tuple[int, int], smaller: tuple[int, int]
 ) -> None:
-    """In double, where torch's own coordinates are exact enough to tell."""
+    """Compare in double, where torch's own coordinates are exact enough."""
     picture = torch.zeros(1, 3, *size, dtype=torch.float64, requires_grad=True)
     given = torch.randn(1, 3, *smaller, generator=torch.Generator().manual_seed(1)).double()
     (expected,) = torch.autograd.grad(shrunk(picture, smaller), picture, given)

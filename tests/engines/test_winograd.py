@@ -1,4 +1,4 @@
-"""Winograd's minimal filtering against torch's convolution."""
+"""Test Winograd's minimal filtering against torch's convolution."""
 
 import pytest
 import torch
@@ -41,7 +41,7 @@ def test_the_matrices_filter_a_line(tile):
     "size", [(1, 1), (1, 9), (6, 4), (7, 25), (24, 12), (35, 50), (61, 13)], ids=str
 )
 def test_any_size_and_every_border(channels, size):
-    """A block of rows of tiles that is not full, tiles that are not full, and less than a tile."""
+    """Test blocks and tiles that are not full, and less than a tile."""
     count, given = channels
     weight, bias = filters(count, given)
     x = field(given, *size)

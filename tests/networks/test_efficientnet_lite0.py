@@ -46,7 +46,7 @@ def picture(height: int, width: int) -> Tensor:
 
 
 def oracle_layers(oracle: EfficientNet, x: Tensor) -> dict[str, Tensor]:
-    """What the other implementation has at the places of our layers."""
+    """Return the other implementation's activations at our layers."""
     found: dict[str, Tensor] = {}
     hooks = [oracle._bn0.register_forward_hook(lambda _m, _x, y: found.update(stem=y.clamp(0, 6)))]
     for number, block in enumerate(oracle._blocks, 1):

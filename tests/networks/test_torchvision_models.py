@@ -16,16 +16,16 @@ OF_THEIR_OWN = {"vgg16", "vgg19"}
 TOO_LARGE = {"regnet_y_128gf"}
 
 
-@pytest.mark.parametrize("name", torchvision_models.WRITTEN)
+@pytest.mark.parametrize("name", torchvision_models.LISTED)
 def test_what_is_written_down_is_what_torchvision_has(name):
-    found = [(place.layer, place.aliases) for place in tracing.places(tracing.trace(name))]
+    found = [(place.layer, place.aliases) for place in tracing.traced_layers(tracing.trace(name))]
     file = torchvision_models.__file__.replace("torchvision_models.py", f"{name}.tsv")
     with open(file, encoding="utf-8") as text:
-        assert torchvision_models.read(text.read()) == found
-    assert torchvision_models.WRITTEN[name].url == tracing.first_weights(name)
+        assert torchvision_models.read_layers(text.read()) == found
+    assert torchvision_models.LISTED[name].url == tracing.first_weights(name)
 
 
-@pytest.mark.parametrize("name", torchvision_models.WRITTEN)
+@pytest.mark.parametrize("name", torchvision_models.LISTED)
 def test_the_input_is_what_torchvision_trained_with(name):
     known = networks.network(name)
     transforms = next(iter(models.get_model_weights(name))).transforms()
@@ -38,10 +38,10 @@ def test_the_input_is_what_torchvision_trained_with(name):
 
 def test_every_classifier_of_torchvision_with_feature_maps_is_there():
     everything = set(models.list_models(module=torchvision.models))
-    ours = {*torchvision_models.WRITTEN, *torchvision_models.OTHERS}
+    ours = {*torchvision_models.LISTED, *torchvision_models.OTHERS}
     missing = {name for name in everything - ours if not name.startswith(TRANSFORMERS)}
     assert missing == OF_THEIR_OWN | TOO_LARGE
-    assert ours <= everything and not set(torchvision_models.WRITTEN) & set(
+    assert ours <= everything and not set(torchvision_models.LISTED) & set(
         torchvision_models.OTHERS
     )
     assert networks.others() == torchvision_models.OTHERS

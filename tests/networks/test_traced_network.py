@@ -37,7 +37,7 @@ class Known:
     """Loaded from the file, once for all who leave it as it is: that takes a second."""
 
 
-@pytest.fixture(scope="module", params=torchvision_models.WRITTEN)
+@pytest.fixture(scope="module", params=torchvision_models.LISTED)
 def known(request, tmp_path_factory) -> Known:
     home = tmp_path_factory.mktemp(request.param)
     module = seeded(request.param)
@@ -63,7 +63,7 @@ def assert_equals_torchvision(ours: nn.Module, name: str, theirs: nn.Module) -> 
         found = ours(x, [layer.name for layer in layers])  # at once: none may clobber another
         watched.run(x)
     graph = traced(name)
-    for place in tracing.places(graph):
+    for place in tracing.traced_layers(graph):
         # What a convolution does together with its batch norm, torchvision has after that.
         node = graph.names[place.node]
         expected = watched.found[graph.folded.get(node, node)]

@@ -80,7 +80,7 @@ def assert_equals_torchvision(module: Layered, known: Known) -> None:
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
-    """An empty cache of the user's own."""
+    """Return an empty cache folder of the user's own."""
     monkeypatch.setattr(vgg.folders, "caches", lambda: tmp_path / "liveflight")
     return tmp_path / "liveflight" / "weights"
 
@@ -112,11 +112,13 @@ def test_a_damaged_copy_of_the_convolutions_is_made_again(known, cache, monkeypa
 def test_of_a_download_the_convolutions_are_kept_alone(known, cache, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
 
-    def download(url: str, path: Path, progress: object) -> None:
+    def download(network: str, url: str, progress: object) -> Path:
+        path = weights.hub_file(url)
         path.parent.mkdir(parents=True)
         path.write_bytes(known.file.read_bytes())
+        return path
 
-    monkeypatch.setattr(weights, "_download", download)
+    monkeypatch.setattr(weights, "cached_or_downloaded", download)
     assert_equals_torchvision(networks.network(known.name).load(), known)
     assert [path.name for path in cache.iterdir()] == [known.file.with_suffix(".safetensors").name]
     assert not list((tmp_path / "torch").rglob("*.pth"))

@@ -163,7 +163,7 @@ def truncated_keras(path: Path, state: dict[str, Tensor]) -> None:
 
 
 def linked(path: Path, state: dict[str, Tensor]) -> None:
-    """A file whose layers are links to another."""
+    """Write a file whose layers are links to another."""
     keras(path.with_name("other.h5"), state, "old")
     with h5py.File(path, "w") as file:
         for block, number in NAMES:
@@ -214,7 +214,7 @@ def strange_keras(dtype: str, biases: int = 64) -> Callable[[Path, dict[str, Ten
 
 
 def claimed(path: Path, state: dict[str, Tensor]) -> None:
-    """A few bytes that claim to be 130 GB."""
+    """Write a few bytes that claim to be 130 GB."""
     with h5py.File(path, "w") as file:
         shape = 3, 3, 60_000, 60_000
         file.create_dataset("block1_conv1/kernel:0", shape, "f4", chunks=(3, 3, 64, 64))
@@ -234,7 +234,7 @@ REFUSED = {
     "truncated.h5": (truncated_keras, "cannot be read as HDF5: it is truncated or damaged"),
     "linked.h5": (linked, "has no layers block1_conv1 to block5_conv3"),
     "theano.h5": (theanos, "Theano's order is not read"),
-    "unnamed.onnx": (unnamed, "does not tell the input it expects"),
+    "unnamed.onnx": (unnamed, "does not say what input it expects"),
     "computed.onnx": (computed, "computes its weights"),
     "pickled.h5": (lambda path, state: torch.save({"a": torch.ones(1)}, path), "as HDF5"),
     "resnet.onnx": (lambda path, state: onnx.save(helper.make_model(helper.make_graph(

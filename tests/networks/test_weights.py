@@ -20,7 +20,7 @@ STATE = {"features.0.weight": torch.arange(6.0).reshape(2, 3), "features.0.bias"
 
 
 def refusal(path: Path) -> str:
-    """The text with which reading that file is refused: one line that names it."""
+    """Return the text with which reading a file is refused: one line that names it."""
     with pytest.raises(LiveflightError) as caught:
         weights.read(path)
     text = str(caught.value)
@@ -203,8 +203,9 @@ DIGEST = hashlib.sha256(BODY).hexdigest()[:8]
 
 @contextlib.contextmanager
 def serving(body: bytes, length: int, status: int = 200) -> Iterator[str]:
-    """A server on the loopback that answers everything with `body`, announced as `length` bytes;
-    where the path says `stall`, what is missing of them never comes."""
+    """Serve `body` on the loopback for every path, announced as `length` bytes.
+
+    Where the path says `stall`, the missing bytes never come."""
     over = threading.Event()
 
     class Answer(http.server.BaseHTTPRequestHandler):
@@ -234,7 +235,7 @@ def serving(body: bytes, length: int, status: int = 200) -> Iterator[str]:
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch) -> Path:
-    """An empty hub cache; the folder where downloads belong, which is not there yet."""
+    """Set an empty hub cache, and return its folder for downloads, which does not exist yet."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("no_proxy", "*")
     return tmp_path / "hub" / "checkpoints"
@@ -276,7 +277,7 @@ def test_no_network_is_three_lines(hub):
     )
     assert "refused" in tried.lower()
     assert by_hand == (
-        "put net-0123abcd.pth there by hand, or name a .pth or .safetensors by --weights FILE"
+        "put net-0123abcd.pth there by hand, or name a .pth or .safetensors with --weights FILE"
     )
     assert without == "or fly without it: liveflight --network efficientnet_lite0"
     assert list(hub.iterdir()) == []
@@ -297,7 +298,7 @@ def test_a_download_that_breaks_off_is_thrown_away(hub):
 
 
 def test_a_silent_server_is_given_up(hub, monkeypatch):
-    monkeypatch.setattr(weights, "TIMEOUT", 0.1)
+    monkeypatch.setattr(weights, "TIMEOUT_S", 0.1)
     with serving(b"", 100) as host:
         tried, *_ = failure(f"{host}/stall/net-{DIGEST}.pth")
     assert "timed out" in tried

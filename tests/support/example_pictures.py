@@ -1,4 +1,4 @@
-"""Small pictures, objectives and networks for tests of engines."""
+"""Make small pictures, objectives and networks for tests of engines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def excited(
 
 
 def tiny(stages: Mapping[str, nn.Module], skips: Mapping[str, str], *channels: int) -> tuple:
-    """A network of these stages, randomly but always alike, all of whose layers are known."""
+    """Return a network of these stages, and its module, with seeded weights; all are layers."""
     module = Layered(stages, skips).requires_grad_(False).eval()
     generator = torch.Generator().manual_seed(5)
     for value in module.parameters():

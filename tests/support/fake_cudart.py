@@ -1,5 +1,7 @@
-"""A stand-in for `cuda.bindings.runtime`, with the true bindings' types and tuples: keeps a log of
-the calls, and copies for real, by OpenGL, between textures and its own memory."""
+"""Stand in for `cuda.bindings.runtime`, with the true bindings' types and tuples.
+
+It keeps a log of the calls, and copies between textures and its own memory by OpenGL.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,13 @@ class FakeCudart:
         self.ctx = ctx
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.failing: dict[str, int] = {}
-        """Error numbers by the calls that fail."""
+        """Error numbers of the calls that fail, by name."""
         self.left_over = 0
-        """The error that whoever asks next would get."""
+        """The error that the next cudaGetLastError returns."""
         self.devices = [0]
         self.null_handles = False
         self.spoil: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels
-        """What becomes of pixels on their way to CUDA."""
+        """Changes pixels on their way to CUDA."""
         self.memory: dict[int, np.ndarray] = {}
         self.registered: dict[int, int] = {}
         """Texture names by handles."""
@@ -42,7 +44,7 @@ class FakeCudart:
         return [name for name, _ in self.calls]
 
     def of(self, name: str) -> list[tuple[Any, ...]]:
-        """The arguments of each call of that name."""
+        """Return the arguments of each call of that name."""
         return [arguments for called, arguments in self.calls if called == name]
 
     def _enter(self, name: str, *arguments: Any) -> Any:
@@ -135,6 +137,6 @@ class FakeCudart:
         return (error,)
 
     def _texture(self, array: Any, width: int, height: int) -> moderngl.Texture:
-        """The mapped texture by its name; releasing this does not release that one."""
+        """Return the mapped texture. Releasing it does not release the original."""
         name = self.mapped[int(array)]
         return self.ctx.external_texture(name, (width // 8, height), 4, 0, "f2")

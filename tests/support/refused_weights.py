@@ -1,4 +1,4 @@
-"""How a network's weights are refused."""
+"""Check how a network's weights are refused."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from liveflight.core.contracts import LiveflightError
 
 
 def refusal(name: str, file: Path | None) -> str:
-    """The text with which loading the network is refused."""
+    """Return the text with which loading the network is refused."""
     with pytest.raises(LiveflightError) as caught:
         networks.network(name).load(file)
     return str(caught.value)
@@ -18,7 +18,7 @@ def refusal(name: str, file: Path | None) -> str:
 def refuses_half_a_download(
     name: str, file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A truncated copy of the file in torch.hub's cache is named, with what to do about it."""
+    """Check that a truncated copy in torch.hub's cache is named, with what to do about it."""
     monkeypatch.setenv("TORCH_HOME", str(home))
     half = home / "hub" / "checkpoints" / file.name
     half.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""torchvision's networks on random weights that come the way real ones do."""
+"""Make torchvision's networks with random weights, stored as real ones are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torchvision.models.feature_extraction import NodePathTracer
 
 
 def seeded(name: str) -> nn.Module:
-    """torchvision's own, in evaluation mode; its batch norms have something to do."""
+    """Return torchvision's own network, in evaluation mode, with effective batch norms."""
     torch.manual_seed(3)
     given = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     module = models.get_model(name, weights=None, **given).eval()
@@ -30,7 +30,7 @@ def seeded(name: str) -> nn.Module:
 
 
 def cached(name: str, module: nn.Module, home: Path) -> Path:
-    """The file as torch.hub would have it with this TORCH_HOME."""
+    """Write and return the file where torch.hub would have it with this TORCH_HOME."""
     url = next(iter(models.get_model_weights(name))).url
     file = home / "hub" / "checkpoints" / url.rpartition("/")[2]
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -39,8 +39,9 @@ def cached(name: str, module: nn.Module, home: Path) -> Path:
 
 
 class Watched(fx.Interpreter):
-    """Runs a network as torchvision's feature extraction sees it, and keeps what each node
-    computed, by torchvision's names: a copy, since much is overwritten in place."""
+    """Run a network as torchvision's feature extraction does, and keep each node's result.
+
+    By torchvision's names, and copied, since much is overwritten in place."""
 
     def __init__(self, module: nn.Module) -> None:
         tracer = NodePathTracer()

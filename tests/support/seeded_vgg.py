@@ -1,4 +1,4 @@
-"""VGG with random weights of He's variance, behind the registry's interface."""
+"""Make VGGs with random weights of He's variance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from liveflight.networks.layered import Layered
 
 
 def seeded_vgg(name: str) -> Layered:
-    """The module of `vgg16` or `vgg19`."""
+    """Return the module of `vgg16` or `vgg19`."""
     module = vgg._build({"vgg16": vgg._VGG16, "vgg19": vgg._VGG19}[name]).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(1)
     for part in module.modules():

@@ -1,4 +1,4 @@
-"""Small seeded networks behind the registry's interface, for tests of the engines."""
+"""Make small seeded networks, and register them for tests of the engines."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from liveflight.networks.layered import Layered
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
 DEAD, LOUD, QUIET = 3, 5, 4
-"""Filters of `shapes`: one that answers nothing, and one that is ten times the other."""
+"""Filters of `shapes`: one that never responds, and one that is ten times another."""
 
 
 def tiny_module(seed: int) -> Layered:
-    """Two convolutions of stride 2 with one of stride 1 between, ReLUs between them; not
-    symmetric in any way."""
+    """Return convolutions of stride 2, 1 and 2 with ReLUs between; not symmetric in any way."""
     generator = torch.Generator().manual_seed(seed)
     convolutions = {
         "edges": nn.Conv2d(3, 6, 3, stride=2, padding=1),
@@ -65,7 +64,7 @@ def register(
     make: Callable[[], nn.Module],
     layers: tuple[Layer, ...] = TINY_LAYERS,
 ) -> Network:
-    """Makes a network known for as long as the test takes."""
+    """Register a network for as long as the test takes."""
     known = Network(
         name=name,
         title="a network for tests",

@@ -164,7 +164,7 @@ def test_programs_of_the_current_folder_are_not_found(
     monkeypatch.setenv("PATH", f"{listed}{os.pathsep}{elsewhere}")
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    assert child_process.program("cc") == str(elsewhere / "cc") and kernels.has_compiler()
+    assert child_process.program("cc") == kernels.find_compiler() == str(elsewhere / "cc")
     assert ffmpeg.find() == str(elsewhere / "ffmpeg")
     assert child_process.environment()["PATH"] == str(elsewhere)
     assert child_process.program("./cc") == "./cc"  # a path is taken as it is

@@ -1,5 +1,8 @@
-"""A network's gradient by autograd as one fixed row of operations, for networks whose way back is
-not derived by hand: what `derived.Prepared` and `static_program.StaticProgram` are to others."""
+"""Compute a network's gradient by autograd, as a fixed sequence of operations.
+
+For networks without a hand-written backward pass: does what `torch.backend.PreparedNetwork` and
+`cuda.program.StaticProgram` do for others.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,18 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
-from liveflight.engines.cuda.program import Excited
+from liveflight.engines.cuda.program import ObjectiveBuffers
 from liveflight.networks import Network
 from liveflight.networks.layered import Features
 
 
-class Differentiated:
-    """Some layers of a network together."""
+class AutogradProgram:
+    """Run some layers of a network together."""
 
     def __init__(
         self, known: Network, module: Features, dtype: torch.dtype, layers: Collection[str]
     ) -> None:
-        """`module`: on its device, in `dtype`."""
+        """Take a `module` that is on its device, in `dtype`."""
         device = next(module.parameters()).device
         self._module, self._dtype = module, dtype
         self._layers = [layer.name for layer in known.layers if layer.name in layers]
@@ -30,27 +33,26 @@ class Differentiated:
 
     @property
     def deepest(self) -> str:
+        """Return the deepest layer's name."""
         return self._layers[-1]
 
-    def enter(self, picture: Tensor) -> Tensor:
-        """See `derived.Prepared.enter`."""
+    def preprocess(self, picture: Tensor) -> Tensor:
+        """Return the network's input, as `torch.backend.PreparedNetwork.preprocess` does."""
         inputs = (picture - self._mean) / self._deviation
         return inputs.to(self._dtype, memory_format=torch.channels_last)
 
-    def leave(self, gradient: Tensor) -> Tensor:
-        """See `derived.Prepared.leave`."""
+    def postprocess(self, gradient: Tensor) -> Tensor:
+        """Return the picture's gradient, as `torch.backend.PreparedNetwork.postprocess` does."""
         return gradient.to(torch.float32, memory_format=torch.contiguous_format) / self._deviation
 
-    def run(self, x: Tensor, excited: Mapping[str, Excited], narrow: bool) -> Tensor:
-        """See `static_program.StaticProgram.run`; no filter is left out."""
+    def run(self, x: Tensor, objectives: Mapping[str, ObjectiveBuffers], narrow: bool) -> Tensor:
+        """Return the gradient, as `cuda.program.StaticProgram.run` does. `narrow` is ignored."""
         with torch.enable_grad():
             x = x.detach().requires_grad_(True)
             activations = self._module(x, self._layers)
-        seeds = []
-        for layer in self._layers:
-            activation, buffers = activations[layer].detach(), excited[layer]
-            whole = activation * buffers.whole.to(activation.dtype)
-            seeds.append(buffers.seed(activation, buffers.weights) + whole)
         outputs = [activations[layer] for layer in self._layers]
-        (gradient,) = torch.autograd.grad(outputs, x, seeds)
+        gradients = [
+            objectives[layer].gradient(activations[layer].detach()) for layer in self._layers
+        ]
+        (gradient,) = torch.autograd.grad(outputs, x, gradients)
         return gradient

@@ -1,4 +1,4 @@
-"""How a fixed row of operations is run: captured as a CUDA graph, or as it is."""
+"""Run a fixed sequence of operations, eagerly or captured as a CUDA graph."""
 
 from __future__ import annotations
 
@@ -15,43 +15,46 @@ log = logging.getLogger("liveflight.engines")
 Run = Callable[[], None]
 
 _WARM_UPS = 1
-"""Runs before a capture, in which libraries plan, load and allocate what a capture forbids. Not
-that cuDNN measures what is the fastest, which takes four times as long to prepare, and gigabytes,
-for 3 % of a step (VGG16, 1920x1080, H200)."""
+"""Runs before a capture, in which libraries plan, load and allocate what a capture forbids.
 
-_UNDER_WAY = 4
-"""Ticks that may be queued on the device."""
+cuDNN does not measure its algorithms meanwhile: that takes four times as long to prepare, and
+gigabytes, for 3 % of a step (VGG16, 1920x1080, H200)."""
+
+_MAX_QUEUED_TICKS = 4
+"""Ticks that may be queued on the device at once."""
 
 
 class Runner(Protocol):
+    """Run or capture sequences of operations, for the flight and for preparations."""
+
     stream: int
     """See `core.contracts.Engine`."""
 
     def flying(self) -> AbstractContextManager[object]:
-        """Within it, work belongs to the flight."""
+        """Enter the flight's stream."""
         ...
 
     def preparing(self) -> AbstractContextManager[object]:
-        """Within it, work belongs to what is being prepared, perhaps on another thread, and is
-        complete when it is left."""
+        """Enter the preparations' stream, on any thread. Its work is done on leaving."""
         ...
 
     def warm_up(self, run: Run) -> None:
-        """Has to come before `captured` of the same operations on other buffers, within `preparing`
-        and on the same thread."""
+        """Run the operations so that the same ones can be captured on other buffers.
+
+        Within `preparing`, on the thread that then calls `captured`."""
         ...
 
     def clear(self) -> None:
-        """Gives back the memory that rehearsals left. The whole device waits for it."""
+        """Free the memory that warm-ups left. The whole device waits for it."""
         ...
 
     def captured(self, run: Run) -> Run:
-        """What does from now on what `run` does, within `preparing`."""
+        """Return a function that does what `run` does. Within `preparing`."""
         ...
 
 
 class EagerRunner:
-    """Runs operations as they are."""
+    """Run operations as they are."""
 
     stream = 0
 
@@ -62,27 +65,27 @@ class EagerRunner:
         return nullcontext()
 
     def warm_up(self, run: Run) -> None:
-        """There is nothing to plan for."""
+        """Do nothing: no capture follows."""
 
     def clear(self) -> None:
-        """Nothing is left of what there is nothing for."""
+        """Do nothing: there were no warm-ups."""
 
     def captured(self, run: Run) -> Run:
         return run
 
 
 class CudaGraphs:
-    """Captures operations as CUDA graphs, which share one pool of memory: they never run at the
-    same time and leave nothing there that another needs.
+    """Capture operations as CUDA graphs that share one pool of memory.
 
-    The flight and the preparations each have a stream of their own. What is captured is what
-    arrives on a stream, from whatever thread, so a tick must never share the preparations'."""
+    They can share it because they never run at the same time, and leave nothing there that another
+    needs. The flight and the preparations each have their own stream: a capture takes what arrives
+    on its stream from any thread, so a tick must never use the preparations' stream."""
 
     def __init__(self, device: torch.device) -> None:
         self._flight = torch.cuda.Stream(device)
         self._preparations = torch.cuda.Stream(device)
         self._pool = torch.cuda.graph_pool_handle()
-        self._said = False
+        self._warned = False
         self.stream = int(self._flight.cuda_stream)
 
     def flying(self) -> AbstractContextManager[object]:
@@ -92,7 +95,7 @@ class CudaGraphs:
         return _Completed(self._preparations)
 
     def warm_up(self, run: Run) -> None:
-        """cuDNN keeps by thread what it planned and measured."""
+        # On the capturing thread: cuDNN keeps its plans by thread.
         for _ in range(_WARM_UPS):
             run()
 
@@ -103,26 +106,26 @@ class CudaGraphs:
         try:
             with suppress(torch.cuda.OutOfMemoryError):
                 return self._capture(run)
-            # What rehearsals left: no capture can take it itself, and to give it back after each
-            # would have the whole device wait, and the flight with it.
+            # Free what warm-ups left, which a capture cannot reuse. Freeing it after every capture
+            # would make the whole device wait, and the flight with it.
             torch.cuda.empty_cache()
             return self._capture(run)
         except torch.cuda.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            if not self._said:
+            if not self._warned:
                 log.warning("no CUDA graph, so each step costs the host more: %s", error)
-            self._said = True
+            self._warned = True
             return run
 
     def _capture(self, run: Run) -> Run:
-        # Not `with torch.cuda.graph`, which first has the whole device wait.
+        # Not `with torch.cuda.graph`, which first makes the whole device wait.
         graph = torch.cuda.CUDAGraph()
         graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
         try:
             run()
         except BaseException:
-            with suppress(RuntimeError):  # what broke off the capture is the one to tell
+            with suppress(RuntimeError):  # the first error is the one to report
                 graph.capture_end()
             raise
         graph.capture_end()
@@ -130,7 +133,7 @@ class CudaGraphs:
 
 
 class _Completed:
-    """A stream that is waited for when it is left."""
+    """Enter a stream, and wait for its work on leaving."""
 
     def __init__(self, stream: torch.cuda.Stream) -> None:
         self._stream = stream
@@ -146,44 +149,48 @@ class _Completed:
 
 
 class GpuTicks:
-    """The ticks under way, and how each came out: known some ticks later, so that nobody waits."""
+    """Keep track of queued ticks, and learn some ticks later which were finite, without waiting."""
 
     def __init__(self, device: torch.device) -> None:
         cuda = device.type == "cuda"
-        self._bad = torch.zeros(_UNDER_WAY, pin_memory=cuda)
-        self._names = [""] * _UNDER_WAY
-        events = range(_UNDER_WAY if cuda else 0)
+        self._not_finite = torch.zeros(_MAX_QUEUED_TICKS, pin_memory=cuda)
+        self._names = [""] * _MAX_QUEUED_TICKS
+        events = range(_MAX_QUEUED_TICKS if cuda else 0)
         self._events = [torch.cuda.Event(blocking=True) for _ in events]
         self._number = 0
 
     def begin(self, name: str) -> None:
-        """Another tick. Raises FloatingPointError, by its name, where the one before it by as many
-        as may be under way was not finite; then those between are waited for and forgiven, which
-        stood on the same canvas."""
-        self._number = (self._number + 1) % _UNDER_WAY
+        """Begin another tick.
+
+        Raises FloatingPointError, with the tick's name, where the tick `_MAX_QUEUED_TICKS` before
+        was not finite. Those between, which started from the same canvas, are waited for and not
+        reported."""
+        self._number = (self._number + 1) % _MAX_QUEUED_TICKS
         self.check()
         self._names[self._number] = name
 
-    def end(self, bad: Tensor) -> None:
-        """All of this tick is queued. `bad`: on the device, not 0 where it is not finite."""
-        self._bad[self._number].copy_(bad, non_blocking=True)
+    def end(self, not_finite: Tensor) -> None:
+        """Note that all of this tick is queued. `not_finite`: 1 or 0, on the device."""
+        self._not_finite[self._number].copy_(not_finite, non_blocking=True)
         if self._events:
             self._events[self._number].record()
 
     def check(self) -> None:
-        """Waits until the tick now begun, or before it the one in its place, is done. Raises
-        FloatingPointError where it was not finite."""
+        """Wait until the tick in the current place is done.
+
+        Raises FloatingPointError where it was not finite."""
         self.wait()
-        if self._bad[self._number]:
+        if self._not_finite[self._number]:
             self.wait_for_all()
-            self._bad.zero_()
+            self._not_finite.zero_()
             raise FloatingPointError(f"the ascent of {self._names[self._number]} is not finite")
 
     def wait(self) -> None:
+        """Wait until the tick in the current place is done."""
         if self._events:
             self._events[self._number].synchronize()
 
     def wait_for_all(self) -> None:
-        """Waits until every tick that was ended is done, also while another is being queued."""
+        """Wait until every ended tick is done, also while another is being queued."""
         for event in self._events:
             event.synchronize()

@@ -1,6 +1,6 @@
-// What torch has no single operation for, each in one pass over the memory. Compiled as a step is
-// first prepared: see cuda_kernels.py. Maps are half, channels-last, eight channels to a vector; those
-// that are pooled have nothing below 0, so that halves compare as the integers that they are.
+// Kernels that do in one pass over the memory what takes torch several operations. Compiled when a
+// step is first prepared: see kernels.py. Maps are half, channels-last, eight channels to a vector.
+// Pooled maps have nothing below 0, so their halves can be compared as integers.
 
 typedef unsigned int uint;
 
@@ -24,18 +24,18 @@ struct Place {
     int row, column, vector;
 };
 
-// That of vector `i` in a map `across` pixels wide.
+// The row, column and channel vector of vector `i` in a map `across` pixels wide.
 __device__ Place placed(int i, int across, int vectors) {
     return {i / vectors / across, i / vectors % across, i % vectors};
 }
 
-// The vector of a map `width` wide in which the 2x2 of the pooled vector `i` begin.
+// The index of the upper left of the 2x2 vectors pooled to vector `i`. `width`: the map's.
 __device__ size_t corner(int i, int across, int width, int vectors) {
     Place at = placed(i, across, vectors);
     return ((size_t)(at.row * 2) * width + at.column * 2) * vectors + at.vector;
 }
 
-// The largest of 2x2. y: `across` pixels wide, `count` vectors.
+// Take the largest of 2x2. y: `across` pixels wide, `count` vectors.
 extern "C" __global__ void pool(
     const uint4 *x, uint4 *y, int width, int across, int vectors, int count) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -45,7 +45,7 @@ extern "C" __global__ void pool(
     y[i] = larger(larger(upper[0], upper[vectors]), larger(lower[0], lower[vectors]));
 }
 
-// The gradient where x is what came out of pooling and above 0, else 0. `out` may be x.
+// Write the gradient where x was the largest of its 2x2 and above 0, else 0. `out` may be x.
 extern "C" __global__ void unpool(
     const uint4 *gradient, const uint4 *pooled, const uint4 *x, uint4 *out,
     int width, int across, int vectors, int count) {
@@ -78,7 +78,7 @@ __device__ unsigned short narrowed(float value) {
     return half;
 }
 
-// Adds to the sums of eight channels what they have at one place.
+// Add the products of eight channels at one place to their sums.
 __device__ void add(float *sums, uint4 x, uint4 filters) {
     const uint xs[4] = {x.x, x.y, x.z, x.w};
     const uint fs[4] = {filters.x, filters.y, filters.z, filters.w};
@@ -99,8 +99,8 @@ __device__ uint4 packed(const float *sums, float low, float high) {
         clamped(low, high, sums[4], sums[5]), clamped(low, high, sums[6], sums[7]));
 }
 
-// Each channel by a filter of its own, clamped. x: height, width; y: down, across, `count` vectors;
-// filters: (tall, wide, channels).
+// Convolve each channel with its own filter, and clamp. x: `height` by `width` pixels. y: `across`
+// pixels wide, `count` vectors. filters: (tall, wide, channels).
 extern "C" __global__ void depthwise(
     const uint4 *x, const uint4 *filters, const uint4 *bias, uint4 *y, float low, float high,
     int height, int width, int across, int tall, int wide, int stride_down, int stride_across,
@@ -124,8 +124,8 @@ extern "C" __global__ void depthwise(
     y[i] = packed(sums, low, high);
 }
 
-// The gradient with respect to its input: `across` pixels wide, `count` vectors. gradient: height,
-// width.
+// Compute the gradient with respect to the input of `depthwise`. out: `across` pixels wide, `count`
+// vectors. gradient: `height` by `width` pixels.
 extern "C" __global__ void depthwise_back(
     const uint4 *gradient, const uint4 *filters, uint4 *out,
     int height, int width, int across, int tall, int wide, int stride_down, int stride_across,
@@ -147,9 +147,9 @@ extern "C" __global__ void depthwise_back(
     out[i] = packed(sums, -INFINITY, INFINITY);
 }
 
-// A picture (3, height, width), shifted round by rows and columns, or `back`; its colours multiplied
-// by a matrix (3, 3).
-extern "C" __global__ void turn(
+// Roll a picture (3, height, width) by rows and columns, the other way if `back`, and multiply its
+// colours by a matrix (3, 3).
+extern "C" __global__ void roll(
     const float *picture, float *out, const float *shift, const float *matrix,
     int back, int height, int width) {
     int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y;
@@ -166,8 +166,8 @@ extern "C" __global__ void turn(
     }
 }
 
-// One step of diffusion, and noise: a field for each channel, shifted round by rows and columns.
-// All (3, height, width).
+// Take one step of diffusion, and add noise: the field, each channel rolled by its own rows and
+// columns. picture, field and out: (3, height, width).
 extern "C" __global__ void soften(
     const float *picture, const float *field, float *out,
     const float *amount, const float *noise, const float *shifts, int height, int width) {
@@ -184,24 +184,24 @@ extern "C" __global__ void soften(
     out[line + column] = here + (around - 4.0f * here) * *amount + grain * *noise;
 }
 
-// 0..1 as the bits of a half, up or down by chance, so that the mean of many is right.
-__device__ unsigned short dithered(float value, float chance) {
-    const float smallest = 6.103515625e-05f;  // 2^-14, from where on half has all its bits
+// Round 0..1 to the bits of a half, up or down by the threshold, so that the mean of many is right.
+__device__ unsigned short dithered(float value, float threshold) {
+    const float smallest = 6.103515625e-05f;  // 2^-14, the smallest normal half
     if (value < smallest) {
         float scaled = value * 16777216.0f;
         uint lower = (uint)scaled;
-        return (unsigned short)(lower + (chance < scaled - (float)lower));
+        return (unsigned short)(lower + (threshold < scaled - (float)lower));
     }
     uint bits = __float_as_uint(value);
     float rest = (float)(bits & 0x1fffu) * (1.0f / 8192.0f);
-    return (unsigned short)((bits >> 13) - (112u << 10) + (chance < rest));
+    return (unsigned short)((bits >> 13) - (112u << 10) + (threshold < rest));
 }
 
-// The picture (3, height, width), moved a part of the way to a mean and a deviation, as a canvas
-// (height, width, 4), rounded by chances (height, width), shifted round for each channel; the canvas
-// as it came where the mean says that not all of it is finite.
+// Pull the picture (3, height, width) towards a mean and a standard deviation, and store it as a
+// canvas (height, width, 4), dithered by thresholds (height, width) that are rolled for each channel.
+// Store the canvas `given` where the mean says that not all of the picture is finite.
 extern "C" __global__ void store(
-    const float *picture, const float *chances, const ushort4 *given, ushort4 *made, float *bad,
+    const float *picture, const float *thresholds, const ushort4 *given, ushort4 *made, float *bad,
     const float *mean, const float *deviation, const float *brightness, const float *contrast,
     const float *pull, const float *shifts, int height, int width) {
     int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y;
@@ -214,9 +214,9 @@ extern "C" __global__ void store(
         float value = picture[channel * plane + at];
         value += *pull * ((value - *mean) * wider + (*brightness - *mean));
         value = fminf(fmaxf(value, 0.0f), 1.0f);
-        size_t chance = (size_t)wrapped(row, shifts[2 * channel], height) * width;
-        chance += wrapped(column, shifts[2 * channel + 1], width);
-        rgb[channel] = dithered(value, chances[chance]);
+        size_t at_threshold = (size_t)wrapped(row, shifts[2 * channel], height) * width;
+        at_threshold += wrapped(column, shifts[2 * channel + 1], width);
+        rgb[channel] = dithered(value, thresholds[at_threshold]);
     }
     ushort4 old = given[at];
     made[at] = finite ? make_ushort4(rgb[0], rgb[1], rgb[2], 0x3c00)

@@ -1,6 +1,8 @@
-"""Kernels of our own, `kernels.cu`, for what torch would take many passes over the memory for.
-NVRTC, which comes with torch, compiles them: no compiler is asked of the machine. Where that fails,
-torch's own operations do the same."""
+"""Compile and launch `kernels.cu`: in one pass what takes torch many passes over the memory.
+
+NVRTC, which comes with torch, compiles them, so the machine needs no compiler. Where that fails,
+torch's own operations do the same.
+"""
 
 from __future__ import annotations
 
@@ -15,51 +17,52 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from liveflight.engines.convolution import HeightWidth
 from liveflight.engines.rectifier import Rectifier
-
-Size = tuple[int, int]
 
 log = logging.getLogger("liveflight.engines")
 
-_NAMES = ("pool", "unpool", "depthwise", "depthwise_back", "turn", "soften", "store")
+_NAMES = ("pool", "unpool", "depthwise", "depthwise_back", "roll", "soften", "store")
 
-_BLOCK = 256
-"""Threads of a block, side by side along what lies side by side in memory."""
+_BLOCK_THREADS = 256
+"""Threads of a block, along the contiguous axis."""
 
-_VECTOR = 8
+_VECTOR_CHANNELS = 8
 """Channels of a map that a thread takes together: 16 bytes."""
 
 
-def on(device: torch.device) -> Kernels | None:
-    """Those of a CUDA device; None where there are none, which is said once."""
+def kernels_on(device: torch.device) -> CudaKernels | None:
+    """Return the kernels of a CUDA device, or None. A failure is logged once."""
     if device.type != "cuda" or torch.version.hip:
         return None
     return _loaded(torch.cuda.current_device() if device.index is None else device.index)
 
 
-def taking(x: Tensor) -> Kernels | None:
-    """Those of its device where they take such a map: half (1, C, H, W), channels-last, C a
-    multiple of 8."""
+def kernels_for(x: Tensor) -> CudaKernels | None:
+    """Return the kernels of a map's device if they take such a map, or None.
+
+    They take half (1, C, H, W), channels-last, C a multiple of 8."""
     fits = (
         x.dtype == torch.float16
-        and x.shape[1] % _VECTOR == 0
+        and x.shape[1] % _VECTOR_CHANNELS == 0
         and x.is_contiguous(memory_format=torch.channels_last)
     )
-    return on(x.device) if fits else None
+    return kernels_on(x.device) if fits else None
 
 
 @lru_cache(maxsize=8)
-def _loaded(ordinal: int) -> Kernels | None:
+def _loaded(ordinal: int) -> CudaKernels | None:
     try:
-        return Kernels(torch.device("cuda", ordinal))
-    except Exception as error:  # any: without them the flight only takes more time
+        return CudaKernels(torch.device("cuda", ordinal))
+    except Exception as error:  # of any kind: without them a step only takes longer
         log.warning("no kernels of our own, so a step takes longer: %s", error)
         return None
 
 
 def compiled(architecture: str) -> bytes:
-    """The kernels in the machine code of an architecture (`sm_90`). Raises ImportError without
-    cuda-bindings, RuntimeError where NVRTC is not found or refuses."""
+    """Return the kernels in the machine code of an architecture (`sm_90`).
+
+    Raises ImportError without cuda-bindings, RuntimeError where NVRTC is not found or refuses."""
     from cuda.bindings import nvrtc
 
     source = resources.files("liveflight.engines.cuda").joinpath("kernels.cu").read_bytes()
@@ -78,8 +81,8 @@ def compiled(architecture: str) -> bytes:
         nvrtc.nvrtcDestroyProgram(program)
 
 
-class Kernels:
-    """All of them are queued on torch's current stream, and may be captured there."""
+class CudaKernels:
+    """Queue kernels on torch's current stream, where they may be captured."""
 
     def __init__(self, device: torch.device) -> None:
         from cuda.bindings import driver
@@ -95,20 +98,21 @@ class Kernels:
         }
 
     def pool(self, x: Tensor) -> Tensor:
-        """The largest of each 2x2 of what nothing of is below 0."""
+        """Return the largest of each 2x2 of x, which has nothing below 0."""
         _, channels, height, width = x.shape
-        y = _map(x, (height // 2, width // 2))
-        vectors = channels // _VECTOR
-        count = y.numel() // _VECTOR
+        y = _empty_map(x, (height // 2, width // 2))
+        vectors = channels // _VECTOR_CHANNELS
+        count = y.numel() // _VECTOR_CHANNELS
         self._launch("pool", (count, 1, 1), x, y, width, y.shape[3], vectors, count)
         return y
 
     def unpool(self, gradient: Tensor, pooled: Tensor, x: Tensor, out: Tensor) -> None:
-        """Into `out`, which may be x, but for an odd last row or column of it: the gradient where x
-        is what came out of pooling and above 0, else 0."""
+        """Write the gradient to `out` where x was the largest of its 2x2 and above 0, else 0.
+
+        `out` may be x. Its odd last row or column is not written."""
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        vectors = x.shape[1] // _VECTOR
-        count = pooled.numel() // _VECTOR
+        vectors = x.shape[1] // _VECTOR_CHANNELS
+        count = pooled.numel() // _VECTOR_CHANNELS
         sizes = (x.shape[3], pooled.shape[3], vectors, count)
         self._launch("unpool", (count, 1, 1), gradient, pooled, x, out, *sizes)
 
@@ -117,14 +121,16 @@ class Kernels:
         x: Tensor,
         filters: Tensor,
         bias: Tensor,
-        size: Size,
-        stride: Size,
-        padding: Size,
+        size: HeightWidth,
+        stride: HeightWidth,
+        padding: HeightWidth,
         rectifier: Rectifier,
     ) -> Tensor:
-        """The rectified convolution of each channel by a filter of its own, of height and width
-        `size`. `filters`: half (height, width, C); `bias`: half (C,)."""
-        y = _map(x, size)
+        """Return the rectified convolution of each channel with its own filter.
+
+        `filters`: half (height, width, C). `bias`: half (C,). `size`: the result's height and
+        width."""
+        y = _empty_map(x, size)
         low = -math.inf if rectifier.identity else 0.0
         high = math.inf if rectifier.ceiling is None else rectifier.ceiling
         given = (x, filters, bias, y, float(low), float(high))
@@ -132,30 +138,39 @@ class Kernels:
         return y
 
     def depthwise_back(
-        self, gradient: Tensor, filters: Tensor, size: Size, stride: Size, padding: Size
+        self,
+        gradient: Tensor,
+        filters: Tensor,
+        size: HeightWidth,
+        stride: HeightWidth,
+        padding: HeightWidth,
     ) -> Tensor:
-        """The gradient with respect to an input of this height and width."""
-        out = _map(gradient, size)
+        """Return the gradient with respect to an input of this height and width."""
+        out = _empty_map(gradient, size)
         given = (gradient, filters, out)
         self._convolve("depthwise_back", given, gradient, out, filters, stride, padding)
         return out
 
-    def turn(self, picture: Tensor, shift: Tensor, matrix: Tensor, *, back: bool) -> Tensor:
-        """A float32 picture (1, 3, H, W), shifted round by rows and columns, float32 (2,), or back;
-        its colours multiplied by a matrix, float32 (9,)."""
+    def roll(self, picture: Tensor, shift: Tensor, matrix: Tensor, *, back: bool) -> Tensor:
+        """Return a picture rolled by rows and columns, its colours multiplied by a matrix.
+
+        `picture`: float32 (1, 3, H, W). `shift`: float32 (2,). `matrix`: float32 (9,). `back`:
+        roll the other way."""
         height, width = picture.shape[2:]
         picture = picture.contiguous()
         out = torch.empty_like(picture)
         self._launch(
-            "turn", (width, height, 1), picture, out, shift, matrix, int(back), height, width
+            "roll", (width, height, 1), picture, out, shift, matrix, int(back), height, width
         )
         return out
 
     def soften(
         self, picture: Tensor, amount: Tensor, field: Tensor, noise: Tensor, shifts: Tensor
     ) -> Tensor:
-        """`conditioning.soften` of a float32 picture (1, 3, H, W), and `noise` times the field, its
-        channels shifted round by rows and columns: `shifts`, float32 (6,)."""
+        """Return the softened picture plus `noise` times the field; see `conditioning.soften`.
+
+        `picture` and `field`: float32 (1, 3, H, W). `shifts`: float32 (6,), the rows and columns by
+        which each channel of the field is rolled."""
         height, width = picture.shape[2:]
         out = torch.empty_like(picture)
         given = (picture, field, out, amount, noise, shifts)
@@ -165,20 +180,21 @@ class Kernels:
     def store(
         self,
         picture: Tensor,
-        chances: Tensor,
+        thresholds: Tensor,
         canvases: tuple[Tensor, Tensor],
-        bad: Tensor,
+        not_finite: Tensor,
         statistics: tuple[Tensor, Tensor],
         wanted: tuple[Tensor, Tensor, Tensor],
         shifts: Tensor,
     ) -> None:
-        """`conditioning.hold` of a float32 picture (1, 3, H, W), then dithered into the second of
-        two canvases, half (H, W, 4); where its mean is not finite the first one, and `bad` is 1.
+        """Hold a picture's statistics as `conditioning.hold` does, and dither it into a canvas.
 
-        `chances`: float32 (H, W), for each channel shifted round by rows and columns: `shifts`,
-        float32 (6,); `statistics`: mean and deviation; `wanted`: brightness, contrast, pull."""
+        `picture`: float32 (1, 3, H, W). `canvases`: two, half (H, W, 4). The second is written.
+        Where the mean is not finite, it gets a copy of the first, and `not_finite` becomes 1.
+        `thresholds`: float32 (H, W), rolled for each channel by rows and columns: `shifts`, float32
+        (6,). `statistics`: mean and standard deviation. `wanted`: brightness, contrast, pull."""
         height, width = picture.shape[2:]
-        given = (picture, chances, *canvases, bad, *statistics, *wanted, shifts)
+        given = (picture, thresholds, *canvases, not_finite, *statistics, *wanted, shifts)
         self._launch("store", (width, height, 1), *given, height, width)
 
     def _convolve(
@@ -188,29 +204,40 @@ class Kernels:
         x: Tensor,
         y: Tensor,
         filters: Tensor,
-        stride: Size,
-        padding: Size,
+        stride: HeightWidth,
+        padding: HeightWidth,
     ) -> None:
-        vectors, count = x.shape[1] // _VECTOR, y.numel() // _VECTOR
+        vectors, count = x.shape[1] // _VECTOR_CHANNELS, y.numel() // _VECTOR_CHANNELS
         sizes = (*x.shape[2:], y.shape[3], *filters.shape[:2], *stride, *padding)
         self._launch(name, (count, 1, 1), *given, *sizes, vectors, count)
 
     def _launch(
         self, name: str, threads: tuple[int, int, int], *given: Tensor | int | float
     ) -> None:
-        """On so many threads, or some more of the first."""
+        """Launch a kernel on so many threads, rounded up to whole blocks along the first axis."""
         values = tuple(each.data_ptr() if isinstance(each, Tensor) else each for each in given)
         kinds = tuple(_kind(each) for each in given)
-        blocks = (-(-threads[0] // _BLOCK), *threads[1:])
+        blocks = (-(-threads[0] // _BLOCK_THREADS), *threads[1:])
         if 0 in blocks:
-            return  # a map too small to be pooled
+            return  # the map is too small to be pooled
         stream = torch.cuda.current_stream().cuda_stream
         call = self._driver.cuLaunchKernel
-        _called(call, self._functions[name], *blocks, _BLOCK, 1, 1, 0, stream, (values, kinds), 0)
+        _called(
+            call,
+            self._functions[name],
+            *blocks,
+            _BLOCK_THREADS,
+            1,
+            1,
+            0,
+            stream,
+            (values, kinds),
+            0,
+        )
 
 
-def _map(like: Tensor, size: Size) -> Tensor:
-    """Another map of that height and width, channels-last."""
+def _empty_map(like: Tensor, size: HeightWidth) -> Tensor:
+    """Return an empty map of that height and width, channels-last."""
     return torch.empty(
         (*like.shape[:2], *size),
         dtype=like.dtype,
@@ -226,7 +253,7 @@ def _kind(given: Tensor | int | float) -> type[ctypes.c_void_p | ctypes.c_int | 
 
 
 def _called(function: Callable[..., Any], *given: Any) -> Any:
-    """What a call of NVIDIA's bindings gives: nothing or one thing. Raises RuntimeError."""
+    """Call one of NVIDIA's bindings and return its result, if any. Raises RuntimeError."""
     result, *answer = function(*given)
     if int(result):
         raise RuntimeError(f"{function.__name__} failed: {result.name}")

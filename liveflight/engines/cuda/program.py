@@ -1,5 +1,7 @@
-"""A network's gradient as one fixed row of operations: what is excited is data that it reads from
-buffers, so that a CUDA graph of it serves every mix of its layers."""
+"""Compute a network's gradient as a fixed sequence of operations.
+
+The objective is read from buffers, so that one CUDA graph serves every mix of its layers.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +15,33 @@ from torch.nn import functional as F
 
 from liveflight.engines.backend import Objective
 from liveflight.engines.convolution import Convolution
-from liveflight.engines.cuda import kernels as cuda_kernels
+from liveflight.engines.cuda.kernels import CudaKernels, kernels_for
 from liveflight.engines.rectifier import IDENTITY, Rectifier
-from liveflight.engines.torch.convolution_choice import Same
-from liveflight.engines.torch.program import Convolve, Kept, Pool, Program, Step
+from liveflight.engines.torch.convolution_choice import SameConvolution
+from liveflight.engines.torch.program import (
+    Convolve,
+    MaxPool,
+    Program,
+    Saved,
+    Step,
+    add_pending,
+    size_of,
+)
 
 SLOTS = 8
-"""Filters of one layer up to which only these are computed: as few as tensor cores take."""
+"""Filters of one layer up to which no others are computed: as few as tensor cores take."""
 
 
 class Upload:
-    """Numbers on their way to the device, float32, without anybody waiting: a copy is queued on
-    the current stream, from memory that is not written again before `rows` more have been."""
+    """Copy float32 numbers to the device without waiting.
+
+    The copy is queued on the current stream. Its source is written again only `rows` uploads later.
+    """
 
     def __init__(self, count: int, device: torch.device, rows: int) -> None:
         cuda = device.type == "cuda"
         self.values = torch.zeros(count, device=device)
-        """Always the same memory."""
+        """On the device, always in the same memory."""
         self._rows = torch.zeros(rows, count, pin_memory=cuda)
         self._next = 0
 
@@ -40,79 +52,87 @@ class Upload:
         self._next = (self._next + 1) % len(self._rows)
 
 
-class Excited:
-    """`engines.backend.Objective` of one layer, on the device."""
+class ObjectiveBuffers:
+    """Hold one layer's `engines.backend.Objective` on the device."""
 
     def __init__(self, channels: int, device: torch.device, rows: int) -> None:
         self._upload = Upload(channels + 2 * SLOTS + 2, device, rows)
         values = self._upload.values
         self.weights, self.slots, self.shares, rest = values.split([channels, SLOTS, SLOTS, 2])
-        """Each filter's weight; up to `SLOTS` filters by number and their weights."""
+        """The weight of each filter; the numbers of up to `SLOTS` filters, and their weights."""
         self.whole, self.centre = rest[0], rest[1]
         self._loaded: Objective | None = None
 
-    def load(self, excited: Objective) -> None:
-        if excited is self._loaded:
+    def load(self, objective: Objective) -> None:
+        if objective is self._loaded:
             return
-        self._loaded = excited
-        weights = excited.weights.numpy()
+        self._loaded = objective
+        weights = objective.weights.numpy()
         used = np.flatnonzero(weights)[:SLOTS]
         slots, shares = np.zeros((2, SLOTS), np.float32)
         slots[: len(used)], shares[: len(used)] = used, weights[used]
-        rest = (excited.whole, float(excited.centre))
+        rest = (objective.whole, float(objective.centre))
         self._upload.load(np.concatenate([weights, slots, shares, rest]))
 
-    def where(self, like: Tensor) -> Tensor:
-        """(1, 1, h, w): 1 where a map counts, 0 elsewhere."""
-        height, width = like.shape[2:]
-        where = (1 - self.centre).expand(1, 1, height, width).clone()
-        where[..., height // 2, width // 2].fill_(1.0)
-        return where.to(like.dtype)
+    def filter_gradient(self, activation: Tensor, weights: Tensor) -> Tensor:
+        """Return the gradient with respect to an activation (1, C, h, w), without `whole`.
 
-    def seed(self, activation: Tensor, weights: Tensor) -> Tensor:
-        """The objective's gradient with respect to an activation (1, C, h, w)."""
-        seeded = weights.to(activation.dtype).view(1, -1, 1, 1) * self.where(activation)
-        return seeded.contiguous(memory_format=torch.channels_last)
+        `weights`: (C,), those of the activation's filters."""
+        height, width = activation.shape[2:]
+        mask = (1 - self.centre).expand(1, 1, height, width).clone()
+        mask[..., height // 2, width // 2].fill_(1.0)
+        mask = mask.to(activation.dtype)
+        gradient = weights.to(activation.dtype).view(1, -1, 1, 1) * mask
+        return gradient.contiguous(memory_format=torch.channels_last)
+
+    def gradient(self, activation: Tensor) -> Tensor:
+        """Return the objective's gradient with respect to the layer's activation (1, C, h, w)."""
+        whole = activation * self.whole.to(activation.dtype)
+        return self.filter_gradient(activation, self.weights) + whole
 
 
-def fits_slots(excited: Objective) -> bool:
-    return not excited.whole and int(torch.count_nonzero(excited.weights)) <= SLOTS
+def fits_slots(objective: Objective) -> bool:
+    """Return whether the objective is one of at most `SLOTS` filters."""
+    return not objective.whole and int(torch.count_nonzero(objective.weights)) <= SLOTS
 
 
 @dataclass(frozen=True)
 class MaskedPool:
-    """`Pool` that finds by comparing where the largest of 2x2 came from: with no places kept, which
-    would take four times the memory of the map. Of equal ones each gets the gradient."""
+    """Pool as `MaxPool` does, but find the largest of 2x2 again by comparing.
+
+    Saved indices would take four times the memory of the map. All of several equal ones get the
+    gradient."""
 
     rectifier: Rectifier
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Kept]:
-        return (y := _pooled(x, self.rectifier)), (x, y)
+    def forward(self, x: Tensor) -> tuple[Tensor, Saved]:
+        return (y := _pool(x, self.rectifier)), (x, y)
 
-    def backward(self, gradient: Tensor, kept: Kept) -> Tensor:
-        x, y = kept
-        return _spread(gradient, self.rectifier, x, y, torch.empty_like(x))
+    def backward(self, gradient: Tensor, saved: Saved) -> Tensor:
+        x, y = saved
+        return _unpool(gradient, self.rectifier, x, y, torch.empty_like(x))
 
 
 @dataclass(frozen=True)
 class ConvolvePool:
-    """A rectified convolution and the pooling that follows: on the way back the map, which nobody
-    else needs, is overwritten by its gradient."""
+    """Convolve, rectify and pool.
 
-    convolution: Convolution | Same
+    The backward pass overwrites the map between, which nothing else needs, by its gradient."""
+
+    convolution: Convolution | SameConvolution
     rectifier: Rectifier
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Kept]:
-        y = self.convolution.at(_size(x)).forward(x, self.rectifier)
-        return (pooled := _pooled(y, self.rectifier)), (_size(x), y, pooled)
+    def forward(self, x: Tensor) -> tuple[Tensor, Saved]:
+        y = self.convolution.at(size_of(x)).forward(x, self.rectifier)
+        return (pooled := _pool(y, self.rectifier)), (size_of(x), y, pooled)
 
-    def backward(self, gradient: Tensor, kept: Kept) -> Tensor:
-        size, y, pooled = kept
-        gradient = _spread(gradient, self.rectifier, y, pooled, y)
+    def backward(self, gradient: Tensor, saved: Saved) -> Tensor:
+        size, y, pooled = saved
+        gradient = _unpool(gradient, self.rectifier, y, pooled, y)
         return self.convolution.at(size).backward(gradient, size, IDENTITY, None)
 
 
-def _pooled(x: Tensor, rectifier: Rectifier) -> Tensor:
+def _pool(x: Tensor, rectifier: Rectifier) -> Tensor:
     if kernels := _kernels(x, rectifier):
         return kernels.pool(x)
     quads = _quads(x)
@@ -121,11 +141,12 @@ def _pooled(x: Tensor, rectifier: Rectifier) -> Tensor:
     return torch.maximum(upper, lower, out=upper)
 
 
-def _spread(
+def _unpool(
     gradient: Tensor, rectifier: Rectifier, x: Tensor, pooled: Tensor, out: Tensor
 ) -> Tensor:
-    """The gradient (1, C, h, w), masked by the rectifier, where `x` is what came out of pooling, 0
-    elsewhere; `out`, which may be `x`."""
+    """Return `out`: the rectifier's masked gradient where `x` was the largest, 0 elsewhere.
+
+    `gradient`: (1, C, h, w), that of the pooled map. `out`, (1, C, H, W), may be `x`."""
     height, width = (side // 2 * 2 for side in x.shape[2:])
     if kernels := _kernels(x, rectifier):
         kernels.unpool(gradient, pooled, x, out)
@@ -141,106 +162,106 @@ def _spread(
     return out
 
 
-def _kernels(x: Tensor, rectifier: Rectifier) -> cuda_kernels.Kernels | None:
-    """Those that pool a map that came out of this rectifier, where there are any."""
+def _kernels(x: Tensor, rectifier: Rectifier) -> CudaKernels | None:
+    """Return the kernels that pool a map made by this rectifier, or None."""
     plain = not rectifier.identity and rectifier.ceiling is None
-    return cuda_kernels.taking(x) if plain else None
-
-
-def _size(x: Tensor) -> tuple[int, int]:
-    return x.shape[2], x.shape[3]
+    return kernels_for(x) if plain else None
 
 
 def _quads(x: Tensor) -> Tensor:
-    """The view (1, C, h, 2, w, 2) of a map; without its last row or column where they are odd."""
+    """Return a view (1, C, h, 2, w, 2) of a map, without an odd last row or column."""
     height, width = x.shape[2] // 2, x.shape[3] // 2
     even = x[:, :, : 2 * height, : 2 * width]
     return even.unflatten(3, (width, 2)).unflatten(2, (height, 2))
 
 
 class StaticProgram(Program):
-    """A `Program` whose operations depend on nothing but the picture's size."""
+    """Run a `Program` by operations that depend on the picture's size alone."""
 
     def __init__(self, program: Program) -> None:
-        super().__init__(*_joined(program._steps, program._places, program._skips))
+        super().__init__(*_joined(program.steps, program.positions, program.skips))
 
     @property
     def deepest(self) -> str:
-        return list(self._places)[-1]
+        """Return the deepest layer's name."""
+        return list(self.positions)[-1]
 
-    def run(self, x: Tensor, excited: Mapping[str, Excited], narrow: bool) -> Tensor:
-        """The gradient with respect to x, (1, channels, H, W), channels-last, of what each layer's
-        buffers say. `narrow`: the deepest layer's mix `fits_slots`."""
-        x, kept, values = self._forward(x)
-        waiting: dict[int, Tensor] = {}
-        for layer in list(self._places)[:-1]:
-            activation, buffers = values[self._places[layer]], excited[layer]
-            whole = activation * buffers.whole.to(activation.dtype)
-            waiting[self._places[layer]] = buffers.seed(activation, buffers.weights) + whole
-        gradient = self._turn_round(x, excited[self.deepest], narrow, values, waiting)
+    def run(self, x: Tensor, objectives: Mapping[str, ObjectiveBuffers], narrow: bool) -> Tensor:
+        """Return the layers' gradient with respect to x (1, channels, H, W), channels-last.
+
+        `objectives`: by layer. `narrow`: the deepest layer's objective `fits_slots`."""
+        x, saved, values = self._forward(x)
+        pending: dict[int, Tensor] = {}
+        for layer in list(self.positions)[:-1]:
+            position = self.positions[layer]
+            pending[position] = objectives[layer].gradient(values[position])
+        gradient = self._through_last_static(x, objectives[self.deepest], narrow, values, pending)
         values.clear()
-        return self._backward(gradient, kept, waiting)
+        return self._backward(gradient, saved, pending)
 
-    def _turn_round(
+    def _through_last_static(
         self,
         x: Tensor,
-        excited: Excited,
+        objective: ObjectiveBuffers,
         narrow: bool,
         values: Mapping[int, Tensor],
-        waiting: dict[int, Tensor],
+        pending: dict[int, Tensor],
     ) -> Tensor:
-        """Through the last step there and back."""
-        step, source = self._steps[-1], self._skips.get(len(self._steps))
+        """Return the gradient with respect to the last step's input."""
+        step, source = self.steps[-1], self.skips.get(len(self.steps))
         if narrow and source is None and isinstance(step, Convolve | ConvolvePool):
-            if step.convolution.at(_size(x)).geometry.groups == 1:
-                return _few(step, x, excited)
-        y, kept = step.forward(x)
+            if step.convolution.at(size_of(x)).geometry.groups == 1:
+                return _through_few_filters(step, x, objective)
+        y, saved = step.forward(x)
         if source is not None:
             y = y + values[source]
-        seed = excited.seed(y, excited.weights)
-        if not narrow:
-            seed = seed + y * excited.whole.to(y.dtype)
+        if narrow:
+            gradient = objective.filter_gradient(y, objective.weights)
+        else:
+            gradient = objective.gradient(y)
         if source is not None:
-            waiting[source] = waiting[source] + seed if source in waiting else seed
-        return step.backward(seed, kept)
+            add_pending(pending, source, gradient)
+        return step.backward(gradient, saved)
 
 
-def _few(step: Convolve | ConvolvePool, x: Tensor, excited: Excited) -> Tensor:
-    """There and back through no more than `SLOTS` filters of a step."""
-    whole = step.convolution.at(_size(x))
+def _through_few_filters(
+    step: Convolve | ConvolvePool, x: Tensor, objective: ObjectiveBuffers
+) -> Tensor:
+    """Run a step forward and backward with no more than `SLOTS` of its filters."""
+    full = step.convolution.at(size_of(x))
     if isinstance(step, Convolve) and step.rectifier.identity:
         # Linear: one filter that is the sum of all, whose gradient does not depend on x.
-        blend = torch.einsum("o,oikl->ikl", excited.weights, whole.weight.float())[None]
-        filters = F.pad(blend, (0, 0, 0, 0, 0, 0, 0, SLOTS - 1)).to(whole.weight.dtype)
-        size = whole.output(_size(x))
-        y = x.new_empty(1, SLOTS, *size)
-        seed = excited.seed(y, torch.ones_like(excited.shares))
-        return whole.narrowed(filters, None).backward(seed, _size(x), IDENTITY, None)
-    numbers = excited.slots.long()
-    bias = None if whole.bias is None else whole.bias.index_select(0, numbers)
-    narrowed = whole.narrowed(whole.weight.index_select(0, numbers), bias)
+        blend = torch.einsum("o,oikl->ikl", objective.weights, full.weight.float())[None]
+        filters = F.pad(blend, (0, 0, 0, 0, 0, 0, 0, SLOTS - 1)).to(full.weight.dtype)
+        y = x.new_empty(1, SLOTS, *full.output(size_of(x)))
+        gradient = objective.filter_gradient(y, torch.ones_like(objective.shares))
+        return full.narrowed(filters, None).backward(gradient, size_of(x), IDENTITY, None)
+    numbers = objective.slots.long()
+    bias = None if full.bias is None else full.bias.index_select(0, numbers)
+    narrowed = full.narrowed(full.weight.index_select(0, numbers), bias)
     few: Step = type(step)(narrowed, step.rectifier)
-    y, kept = few.forward(x)
-    return few.backward(excited.seed(y, excited.shares), kept)
+    y, saved = few.forward(x)
+    return few.backward(objective.filter_gradient(y, objective.shares), saved)
 
 
 def _joined(
-    steps: list[Step], places: Mapping[str, int], skips: Mapping[int, int]
+    steps: list[Step], positions: Mapping[str, int], skips: Mapping[int, int]
 ) -> tuple[list[Step], dict[str, int], dict[int, int]]:
-    """The same with every pooling masked, and joined to the convolution before it unless what
-    stands between them is used."""
-    used = {*places.values(), *skips, *skips.values()}
+    """Replace every pooling by a masked one, and join it to the convolution before it.
+
+    They are not joined where what stands between them is used."""
+    used = {*positions.values(), *skips, *skips.values()}
     joined: list[Step] = []
     moved = {0: 0}
-    for place, step in enumerate(steps, 1):
-        before = joined[-1] if joined and place - 1 not in used else None
-        if isinstance(step, Pool) and isinstance(before, Convolve):
+    for position, step in enumerate(steps, 1):
+        before = joined[-1] if joined and position - 1 not in used else None
+        if isinstance(step, MaxPool) and isinstance(before, Convolve):
             joined[-1] = ConvolvePool(before.convolution, before.rectifier)
         else:
-            joined.append(MaskedPool(step.rectifier) if isinstance(step, Pool) else step)
-        moved[place] = len(joined)
+            joined.append(MaskedPool(step.rectifier) if isinstance(step, MaxPool) else step)
+        moved[position] = len(joined)
     return (
         joined,
-        {layer: moved[place] for layer, place in places.items()},
-        {moved[place]: moved[source] for place, source in skips.items()},
+        {layer: moved[position] for layer, position in positions.items()},
+        {moved[position]: moved[source] for position, source in skips.items()},
     )

@@ -1,4 +1,4 @@
-"""Where the maps of a compiled program lie, and the operations on them, as kernels.c has them."""
+"""Describe the buffers of a program, views of them, and the operations on them for kernels.c."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ from liveflight.engines.native.kernels import (
     FRAME,
     KEEP,
     MASK,
-    OWN,
+    SCRATCH,
     UNPOOL,
     WINOGRAD,
     Op,
 )
 
-_ALIGNED = 16
-"""Floats: a cache line."""
+_ALIGNMENT = 16
+"""Floats of a cache line."""
 
 TILE, POINTS = 4, 36
 """Of WINOGRAD: pixels of a tile along a side, products per tile."""
 
-_TASKS = 4
-"""Of an operation per thread, so that one that comes late has less to do than the others."""
+_TASKS_PER_THREAD = 4
+"""Tasks of an operation for each thread: one that comes late has less to do than the others."""
 
-_FEWEST_PIXELS = 48
-"""Of a task of a matrix product: filters are read once for them."""
+_MIN_PIXELS = 48
+"""Least pixels in a task of a matrix product, for which its filters are read once."""
 
 
 @dataclass(eq=False)
-class Map:
-    """What a step makes; on the way back its gradient, in the same memory."""
+class Buffer:
+    """Hold a feature map; in the backward pass its gradient, in the same memory.
+
+    float32, channels last, with a frame of zeros round it, in pixels."""
 
     height: int
     width: int
@@ -44,14 +46,13 @@ class Map:
     pixel: int
     """Floats from one pixel to the next."""
     top: float | None = None
-    """Where the step before clamps it, at 0 and here: what is masked on the way back."""
-    above: int = 0
-    before: int = 0
-    below: int = 0
-    after: int = 0
-    """The frame of zeros round it, in pixels."""
-    first: int = -1
-    """Where its first pixel lies."""
+    """Where the step before clamps it to 0..`top`; the backward pass masks by that."""
+    pad_top: int = 0
+    pad_left: int = 0
+    pad_bottom: int = 0
+    pad_right: int = 0
+    offset: int = -1
+    """Floats from the beginning of the memory to its first pixel; -1 until it is placed."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,134 +60,136 @@ class Map:
 
     @property
     def row(self) -> int:
-        return (self.before + self.width + self.after) * self.pixel
+        """Return the floats from one row to the next."""
+        return (self.pad_left + self.width + self.pad_right) * self.pixel
 
-    @property
-    def rows(self) -> int:
-        return self.above + self.height + self.below
+    def pad_to(self, first: tuple[int, int], last: tuple[int, int]) -> None:
+        """Grow the frame until these rows and columns are in it."""
+        self.pad_top, self.pad_left = max(self.pad_top, -first[0]), max(self.pad_left, -first[1])
+        self.pad_bottom = max(self.pad_bottom, last[0] + 1 - self.height)
+        self.pad_right = max(self.pad_right, last[1] + 1 - self.width)
 
-    def reach(self, first: tuple[int, int], last: tuple[int, int]) -> None:
-        """Makes the frame so large that these rows and columns are in it."""
-        self.above, self.before = max(self.above, -first[0]), max(self.before, -first[1])
-        self.below = max(self.below, last[0] + 1 - self.height)
-        self.after = max(self.after, last[1] + 1 - self.width)
+    def strip(self, first: int) -> Buffer:
+        """Return a part of it, from this row on, in a thread's scratch memory."""
+        strip = replace(self)
+        strip.offset = SCRATCH + self.pad_left * self.pixel - first * self.row
+        return strip
 
-    def strip(self, first: int) -> Map:
-        """A part of it, from this row on, in the scratch memory of a thread."""
-        own = replace(self)
-        own.first = OWN + self.before * self.pixel - first * self.row
-        return own
-
-    def laid(self, first: int) -> int:
-        """Puts its frame's first pixel there; returns where it ends."""
-        self.first = first + self.above * self.row + self.before * self.pixel
-        return first + -(-self.rows * self.row // _ALIGNED) * _ALIGNED
+    def place(self, start: int) -> int:
+        """Put the frame's first pixel at this offset and return the offset after the frame."""
+        self.offset = start + self.pad_top * self.row + self.pad_left * self.pixel
+        rows = self.pad_top + self.height + self.pad_bottom
+        return start + -(-rows * self.row // _ALIGNMENT) * _ALIGNMENT
 
     @property
     def framed(self) -> bool:
-        return bool(self.above or self.before or self.below or self.after)
+        return bool(self.pad_top or self.pad_left or self.pad_bottom or self.pad_right)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Every `by`th row and column of a map, from one that may lie in its frame."""
+class BufferView:
+    """Select every `step`th row and column of a buffer, from one that may lie in its frame."""
 
-    map: Map
+    buffer: Buffer
     row: int = 0
     column: int = 0
-    by: int = 1
+    step: int = 1
 
-    def moved(self, rows: int, own: Mapping[Map, Map]) -> Place:
-        """So many of its rows on, in a strip of a map where there is one."""
-        return replace(self, map=own.get(self.map, self.map), row=self.row + rows * self.by)
+    def moved(self, rows: int, strips: Mapping[Buffer, Buffer]) -> BufferView:
+        """Return the view so many of its rows on, in the buffer's strip where there is one."""
+        buffer = strips.get(self.buffer, self.buffer)
+        return replace(self, buffer=buffer, row=self.row + rows * self.step)
 
-    def fill(self, place: kernels.KernelArgument) -> None:
-        place.first = self.map.first + self.row * self.map.row + self.column * self.map.pixel
-        place.row, place.pixel = self.by * self.map.row, self.by * self.map.pixel
+    def fill(self, view: kernels.View) -> None:
+        buffer = self.buffer
+        view.offset = buffer.offset + self.row * buffer.row + self.column * buffer.pixel
+        view.row, view.pixel = self.step * buffer.row, self.step * buffer.pixel
 
 
 @dataclass(frozen=True)
 class Operation:
+    """Describe one operation of kernels.c; its `rows`, `columns`, `channels` are of the target."""
+
     kind: int
     rows: int
     columns: int
     channels: int
-    source: Place | None
-    target: Place | None
-    added: Place | None = None
+    source: BufferView | None
+    target: BufferView | None
+    added: BufferView | None = None
     weight: Tensor | None = None
     bias: Tensor | None = None
     finish: int = KEEP
     ceiling: float = inf
     kernel: tuple[int, int] = (0, 0)
     depth: int = 0
-    """Floats of a pixel of the source that count."""
+    """Floats of a source pixel that count."""
 
-    def places(self) -> Iterator[Place]:
-        yield from (place for place in self._all_places if place)
+    def views(self) -> Iterator[BufferView]:
+        yield from (view for view in self._all_views if view)
 
     @property
-    def _all_places(self) -> tuple[Place | None, Place | None, Place | None]:
+    def _all_views(self) -> tuple[BufferView | None, BufferView | None, BufferView | None]:
         return self.source, self.target, self.added
 
-    def read(self) -> Iterator[Map]:
-        """The maps whose content it needs."""
+    def read(self) -> Iterator[Buffer]:
+        """Yield the buffers whose content it needs."""
         if self.source and self.kind != FRAME:
-            yield self.source.map
+            yield self.source.buffer
         if self.added:
-            yield self.added.map
+            yield self.added.buffer
         if self.target and (self.finish == MASK or self.kind == UNPOOL):
-            yield self.target.map
+            yield self.target.buffer
 
-    def written(self) -> Iterator[Map]:
+    def written(self) -> Iterator[Buffer]:
         if self.target:
-            yield self.target.map
+            yield self.target.buffer
 
-    def made(self) -> Iterator[Map]:
-        """The map that it writes the whole of, whatever was there."""
-        if self.target and self.target.by == 1 and self.finish != MASK and self.kind != UNPOOL:
-            yield self.target.map
+    def overwritten(self) -> Iterator[Buffer]:
+        """Yield the buffer that it writes the whole of without reading it."""
+        if self.target and self.target.step == 1 and self.finish != MASK and self.kind != UNPOOL:
+            yield self.target.buffer
 
     def fill(self, op: Op, threads: int) -> None:
-        """On so many threads; as one task on none."""
+        """Write it as an `Op` on so many threads; with none, as a single task."""
         op.kind, op.channels = self.kind, self.channels
         op.rows, op.columns = self.rows, self.columns
         op.row_blocks, op.column_blocks = self._blocks(threads)
-        for place, filled in zip(self._all_places, (op.source, op.target, op.added), strict=True):
-            filled.first = -1
-            if place is not None:
-                place.fill(filled)
+        for view, filled in zip(self._all_views, (op.source, op.target, op.added), strict=True):
+            filled.offset = -1
+            if view is not None:
+                view.fill(filled)
         op.weight = None if self.weight is None else self.weight.data_ptr()
         op.bias = None if self.bias is None else self.bias.data_ptr()
         op.finish, op.ceiling = self.finish, self.ceiling
         op.segments, op.taps = (1, 1) if self.kind == WINOGRAD else self.kernel
         op.depth = self.depth
         if self.source is not None:
-            op.segment, op.tap = self.source.map.row, self.source.map.pixel
+            op.segment, op.tap = self.source.buffer.row, self.source.buffer.pixel
 
     def ops(self) -> int:
-        """How many `Op`s it takes."""
+        """Return how many `Op`s it takes."""
         return 1
 
     def held(self) -> Iterator[Tensor]:
-        """What an `Op` of it points to."""
+        """Yield the tensors that its `Op` points to."""
         yield from (each for each in (self.weight, self.bias) if each is not None)
 
-    def part(self, first: int, last: int, own: Mapping[Map, Map]) -> Operation:
-        """That of some of the rows that it writes, of maps of which there are strips."""
+    def part(self, first: int, last: int, strips: Mapping[Buffer, Buffer]) -> Operation:
+        """Return the operation for these rows of the target view, on strips where there are any."""
         rows = max(0, last - first)
-        source, target, added = (each and each.moved(first, own) for each in self._all_places)
+        source, target, added = (each and each.moved(first, strips) for each in self._all_views)
         return replace(self, rows=rows, source=source, target=target, added=added)
 
-    def between(self, first: int, last: int, own: Mapping[Map, Map]) -> Operation:
-        """The same by the rows of the target's map."""
+    def between(self, first: int, last: int, strips: Mapping[Buffer, Buffer]) -> Operation:
+        """Return the operation for these rows of the target's buffer."""
         assert self.target is not None
-        row, by = self.target.row, self.target.by
-        begin, end = (min(max(0, -((row - each) // by)), self.rows) for each in (first, last))
-        return self.part(begin, end, own)
+        row, step = self.target.row, self.target.step
+        begin, end = (min(max(0, -((row - each) // step)), self.rows) for each in (first, last))
+        return self.part(begin, end, strips)
 
     def scratch(self, threads: int) -> int:
-        """Floats that each thread needs."""
+        """Return the floats of scratch memory that each thread needs."""
         if self.kind != WINOGRAD:
             return 0
         tiles = -(-self.tiles // self._blocks(threads)[0]) + 6
@@ -197,15 +200,15 @@ class Operation:
         return -(-self.rows // TILE) * -(-self.columns // TILE)
 
     def _blocks(self, threads: int) -> tuple[int, int]:
-        """Into how many blocks of rows or pixels, and of channels, it falls."""
+        """Return into how many blocks of rows or pixels, and of channels, to divide it."""
         if self.kind == FRAME or not threads:
             return 1, 1
-        wanted = _TASKS * threads
+        wanted = _TASKS_PER_THREAD * threads
         panels = -(-self.channels // (2 * kernels.kernels().lanes))
         if self.kind == WINOGRAD:
             return max(threads, -(-self.tiles // _tiles(self.channels, self.depth))), 1
         if self.kind == CONVOLVE:
-            rows = min(wanted, max(1, self.rows * self.columns // _FEWEST_PIXELS))
+            rows = min(wanted, max(1, self.rows * self.columns // _MIN_PIXELS))
             return rows, min(panels, -(-wanted // rows))
         if self.kind == DEPTHWISE:
             rows = min(wanted, max(1, self.rows // 8))
@@ -214,7 +217,8 @@ class Operation:
 
 
 def _tiles(channels: int, depth: int) -> int:
-    """At a time: with many channels more, since their weights are read anew for each block; with
-    few fewer, so that all stays in the cache."""
-    most = max(channels, depth)
-    return 12 if most <= 128 else 48
+    """Return how many tiles to take at a time.
+
+    More with many channels, since their weights are read anew for each block; fewer with few, so
+    that all stays in the cache."""
+    return 12 if max(channels, depth) <= 128 else 48

@@ -1,7 +1,8 @@
-/* A network's way there and back on the processor, for engines/cpu_kernels.py, which compiles it.
+/* Run a network forward and backward on the CPU. Compiled and called by kernels.py.
 
-   Maps are float32, channels last, a pixel's channels padded with zeros to whole vectors, with a
-   frame of zeros round them where what follows looks past their edges: no kernel knows an edge. */
+   Buffers are float32, channels last. A pixel's channels are padded with zeros to whole vectors. A
+   frame of zeros surrounds a buffer where a later operation reads past its edges, so that no kernel
+   needs to check for edges. */
 
 #include "kernels_convolve.h"
 #include "kernels_maps.h"
@@ -9,7 +10,7 @@
 
 struct progress {
     _Atomic int64_t begun, done;
-    int64_t apart[6]; /* a cache line each */
+    int64_t padding[6]; /* to a cache line each */
 };
 
 static void strip(const op *first, const job *job, int64_t count);
@@ -24,25 +25,25 @@ static void perform(const op *op, const job *job, int64_t task) {
     case UNPOOL: unpool(op, job->memory, task); break;
     case SUM: sum(op, job->memory, task); break;
     case FRAME: frame(op, job->memory); break;
-    case ENTER: enter(op, job, task); break;
-    case LEAVE: leave(op, job, task); break;
+    case LOAD_PICTURE: load_picture(op, job, task); break;
+    case STORE_GRADIENT: store_gradient(op, job, task); break;
     case STRIPS: strip(op + 1 + task * op->segments, job, op->segments); break;
     default: part(op, job, task);
     }
 }
 
-/* So many operations one after the other by the same thread: what one leaves is in its cache. */
+/* Do `count` operations one after the other on one thread: what each writes stays in its cache. */
 static void strip(const op *first, const job *job, int64_t count) {
     int64_t scratch = ((intptr_t)job->scratch - (intptr_t)job->memory) / (intptr_t)sizeof(float);
     for (const op *each = first; each < first + count; each++) {
         op own = *each;
-        if (own.in.first >= OWN / 2) own.in.first += scratch - OWN;
-        if (own.out.first >= OWN / 2) own.out.first += scratch - OWN;
+        if (own.in.offset >= SCRATCH / 2) own.in.offset += scratch - SCRATCH;
+        if (own.out.offset >= SCRATCH / 2) own.out.offset += scratch - SCRATCH;
         perform(&own, job, 0);
     }
 }
 
-/* The same of some channels of all of so many operations: each makes what the next takes. */
+/* Do a row of operations for some of the channels: each reads what the one before it wrote. */
 static void part(const op *whole, const job *job, int64_t task) {
     int64_t channels[2];
     share(whole->channels, PANEL, whole->column_blocks, task, channels);
@@ -50,17 +51,17 @@ static void part(const op *whole, const job *job, int64_t task) {
         op own = *each;
         int64_t first = channels[0];
         own.channels = channels[1] - first;
-        own.out.first += first;
-        if (own.add.first >= 0) own.add.first += first;
+        own.out.offset += first;
+        if (own.add.offset >= 0) own.add.offset += first;
         if (own.bias) own.bias += first;
-        if (own.kind == DEPTHWISE) own.in.first += first, own.weight += first;
+        if (own.kind == DEPTHWISE) own.in.offset += first, own.weight += first;
         else own.weight += first * own.segments * own.depth;
         perform(&own, job, 0);
     }
 }
 
-/* Takes tasks until all are done. An operation begins when the tasks of the one before it are done,
-   not when all threads are there: one that the system keeps from running holds nobody up. */
+/* Take tasks until all are done. An operation begins when the tasks of the one before it are done,
+   not when all threads have arrived: a thread that the system keeps from running delays nobody. */
 static void *work(void *given) {
     const job *job = given;
     for (int64_t i = 0; i < job->count; i++) {
@@ -73,16 +74,16 @@ static void *work(void *given) {
             perform(op, job, task);
             atomic_fetch_add(&at->done, 1);
         }
-        for (int looks = 0; atomic_load(&at->done) < tasks; looks++)
-            if (looks > 1000) sched_yield();
+        for (int checks = 0; atomic_load(&at->done) < tasks; checks++)
+            if (checks > 1000) sched_yield();
     }
     return 0;
 }
 
 int lanes(void) { return LANES; }
 
-/* Runs the operations on so many threads, at most 64. progress: a cache line for each operation,
-   scratch: so many floats for each thread. */
+/* Run the operations on at most 64 threads. progress: a cache line for each operation; scratch:
+   `each` floats for each thread. */
 void run(const op *ops, int64_t count, void *progress, int threads, float *memory, float *scratch,
          int64_t each, const float *picture, float *gradient) {
     job jobs[64];

@@ -1,4 +1,4 @@
-"""kernels.c, compiled once for this processor by its C compiler, and how it is called."""
+"""Compile kernels.c once for this CPU by its C compiler, load it and call it."""
 
 from __future__ import annotations
 
@@ -22,51 +22,55 @@ from liveflight.system import child_process, folders
 
 log = logging.getLogger("liveflight.engines")
 
-CONVOLVE, DEPTHWISE, WINOGRAD, POOL, UNPOOL, SUM, FRAME, ENTER, LEAVE, STRIPS, PARTS = range(11)
-OWN = 1 << 40
-"""From here on, a place is in the thread's own scratch memory."""
+CONVOLVE, DEPTHWISE, WINOGRAD, POOL, UNPOOL, SUM = range(6)
+FRAME, LOAD_PICTURE, STORE_GRADIENT, STRIPS, PARTS = range(6, 11)
+SCRATCH = 1 << 40
+"""From this offset on, a view is in the thread's scratch memory."""
 KEEP, CLAMP, MASK = range(3)
 
-MOST_THREADS = 64
+MAX_THREADS = 64
 
 _SOURCE = Path(__file__).with_name("kernels.c")
 _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-O3", "-shared", "-fPIC", "-pthread", "-ffp-contract=fast", "-std=gnu11")
 _NATIVE = ("-march=native", "-mcpu=native")
-"""Compilers know one of them, by the processor."""
-_MOST_FILES = 8
-_MOST_BYTES = 1 << 24
-"""Of one library; it has some 100 KB."""
+"""Flags of which compilers know one, depending on the CPU."""
+_MAX_FILES = 8
+"""Libraries that are kept in the cache."""
+_MAX_LIBRARY_BYTES = 1 << 24
+"""Largest library that is loaded; it has some 100 KB."""
 
-_PATIENCE = 120.0
+_COMPILER_TIMEOUT_S = 120.0
 """Seconds that a compiler may take; it takes 5 to 8."""
 
 _int, _pointer = ctypes.c_int64, ctypes.c_void_p
 
 
-class KernelArgument(ctypes.Structure):
-    _fields_ = (("first", _int), ("row", _int), ("pixel", _int))
+class View(ctypes.Structure):
+    """Mirror `view` of kernels.c."""
+
+    _fields_ = (("offset", _int), ("row", _int), ("pixel", _int))
 
 
 class Op(ctypes.Structure):
-    """`op` of kernels.c."""
+    """Mirror `op` of kernels.c."""
 
     _fields_ = (
         *((name, _int) for name in ("kind", "row_blocks", "column_blocks")),
         *((name, _int) for name in ("rows", "columns", "channels")),
-        *((name, KernelArgument) for name in ("source", "target", "added")),
+        *((name, View) for name in ("source", "target", "added")),
         *((name, _pointer) for name in ("weight", "bias")),
         *((name, _int) for name in ("segments", "segment", "depth", "taps", "tap", "finish")),
         ("ceiling", ctypes.c_double),
     )
 
 
-_LINE = 8
-"""Numbers of 8 bytes of a progress."""
+_PROGRESS_INTS = 8
+"""64-bit integers of a `progress` of kernels.c: a cache line."""
 
 
 class Kernels:
-    """The compiled library."""
+    """Call the compiled library."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self.lanes = int(library.lanes())
@@ -88,10 +92,11 @@ class Kernels:
         picture: Tensor,
         gradient: Tensor,
     ) -> None:
-        """Those from `start` on, on so many threads. All tensors are contiguous float32; `scratch`:
-        (threads, floats)."""
+        """Run the operations from `start` on, on so many threads.
+
+        All tensors are contiguous float32; `scratch`: (threads, floats)."""
         count = len(ops) - start
-        progress = torch.empty(count + 1, _LINE, dtype=torch.int64)
+        progress = torch.empty(count + 1, _PROGRESS_INTS, dtype=torch.int64)
         self._run(
             ctypes.addressof(ops) + start * ctypes.sizeof(Op),
             count,
@@ -107,21 +112,30 @@ class Kernels:
 
 @lru_cache(maxsize=1)
 def kernels() -> Kernels:
-    """Those for this processor, compiled now unless they lie in the user's cache. Raises
-    LiveflightError where there is no compiler, or it fails."""
+    """Return the kernels for this CPU; compile them now unless they are in the user's cache.
+
+    Raises LiveflightError where there is no compiler, or it fails."""
     return Kernels(load(folders.caches() / "kernels"))
 
 
 def load(folder: Path) -> ctypes.CDLL:
-    """The library, from this folder of such libraries where it lies there whole."""
-    compiler = _compiler()
+    """Return the library from this folder, or compile it and keep it there.
+
+    Raises LiveflightError where it cannot be compiled and loaded."""
+    compiler = find_compiler()
+    if not compiler:
+        raise LiveflightError(
+            f"there is no C compiler here ({', '.join(_COMPILERS)}), which --engine compiled "
+            "needs: apt-get install gcc libc6-dev, or xcode-select --install; "
+            "--engine auto does without"
+        )
     parts = [part.read_bytes() for part in sorted(_SOURCE.parent.glob("kernels*.[ch]"))]
     key = hashlib.sha256(repr((parts, _FLAGS, _machine(compiler))).encode())
     name = key.hexdigest()[:32]
-    if library := _kept(folder, name):
+    if library := _cached(folder, name):
         return library
     try:
-        return _compiled(compiler, folder, name)
+        return _build(compiler, folder, name)
     except OSError as error:
         raise LiveflightError(
             f"liveflight's kernels cannot be compiled and loaded: {error}; "
@@ -129,7 +143,7 @@ def load(folder: Path) -> ctypes.CDLL:
         ) from error
 
 
-def _kept(folder: Path, name: str) -> ctypes.CDLL | None:
+def _cached(folder: Path, name: str) -> ctypes.CDLL | None:
     """Return the library of that name from the folder, if it is whole, and ours alone to write."""
     if not folder.is_dir():
         return None
@@ -141,8 +155,8 @@ def _kept(folder: Path, name: str) -> ctypes.CDLL | None:
     for path in folder.glob(f"{name}-*.so"):
         # Its name holds the digest of its content: a part of a library would end the program.
         try:
-            if path.stem == f"{name}-{_digest(folders.read(path, _MOST_BYTES))}":
-                return _opened(path)
+            if path.stem == f"{name}-{_digest(folders.read(path, _MAX_LIBRARY_BYTES))}":
+                return _open(path)
         except OSError as error:
             log.debug("%s: %s", path, error)
         with suppress(OSError):
@@ -155,24 +169,24 @@ def _kept(folder: Path, name: str) -> ctypes.CDLL | None:
     return None
 
 
-def _opened(path: Path) -> ctypes.CDLL:
+def _open(path: Path) -> ctypes.CDLL:
     with suppress(OSError):
         return ctypes.CDLL(str(path))
-    # Nothing may be run from there: from where temporary files lie, perhaps.
+    # A folder from which nothing may be run: from the one for temporary files, perhaps.
     with folders.temporary() as temporary:
         return ctypes.CDLL(str(shutil.copy(path, temporary)))
 
 
-def _compiled(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
+def _build(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
     with folders.temporary() as temporary:
         made = temporary / "kernels.so"
         failed = _compile(compiler, made)
         if failed:
             raise LiveflightError(
                 f"{compiler} does not compile liveflight's kernels, so --engine compiled cannot be "
-                f"flown: {failed}; --engine auto does without"
+                f"used: {failed}; --engine auto does without"
             )
-        library = _opened(made)
+        library = _open(made)
         content = made.read_bytes()
         try:
             folder = folders.private(folder)
@@ -184,14 +198,14 @@ def _compiled(compiler: str, folder: Path, name: str) -> ctypes.CDLL:
 
 
 def _drop_oldest(folder: Path) -> None:
-    """Those of other versions and processors, and what a compilation left that was ended."""
+    """Delete the oldest libraries: of other versions and CPUs, or left by a broken compilation."""
     files = sorted(folder.iterdir(), key=lambda path: path.lstat().st_mtime)
-    for path in files[:-_MOST_FILES]:
+    for path in files[:-_MAX_FILES]:
         path.unlink(missing_ok=True)
 
 
 def _compile(compiler: str, made: Path) -> str:
-    """What went wrong, in a line, or nothing."""
+    """Compile to the file `made`; return an empty string, or a line about what went wrong."""
     said = ""
     for native in _NATIVE:
         call = [compiler, *_FLAGS, native, str(_SOURCE), "-o", str(made)]
@@ -202,7 +216,7 @@ def _compile(compiler: str, made: Path) -> str:
                 text=True,
                 errors="replace",
                 env={**child_process.environment(), "LC_ALL": "C"},
-                timeout=_PATIENCE,
+                timeout=_COMPILER_TIMEOUT_S,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
@@ -213,22 +227,8 @@ def _compile(compiler: str, made: Path) -> str:
     return said
 
 
-def has_compiler() -> bool:
-    return bool(_found())
-
-
-def _compiler() -> str:
-    found = _found()
-    if not found:
-        raise LiveflightError(
-            f"there is no C compiler here ({', '.join(_COMPILERS)}), which --engine compiled "
-            "needs: apt-get install gcc libc6-dev, or xcode-select --install; "
-            "--engine auto does without"
-        )
-    return found
-
-
-def _found() -> str:
+def find_compiler() -> str:
+    """Return the path of the C compiler, `CC` first; empty where there is none."""
     asked = (os.environ.get("CC", ""), *_COMPILERS)
     return next((path for each in asked if each and (path := child_process.program(each))), "")
 
@@ -241,8 +241,7 @@ def _machine(compiler: str) -> tuple[object, ...]:
 
 
 def _flags() -> str:
-    """What the processor can do: another machine may call the same one by the same name and not
-    let it do all of that."""
+    """Return the CPU's features, of which another machine with the same CPU may lack some."""
     with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
         return next((line for line in lines if line.startswith(("flags", "Features"))), "")
     return ""

@@ -1,4 +1,4 @@
-/* What all parts of kernels.c use. */
+/* Types, vectors and helpers that all parts of kernels.c use. */
 
 #pragma once
 
@@ -19,8 +19,8 @@
 #define LANES 4
 #endif
 #define PANEL (2 * LANES)
-#define LINE 16                /* floats of a cache line */
-#define CHANNELS (8 * PANEL) /* of a depthwise convolution at a time */
+#define LINE 16              /* floats of a cache line */
+#define CHANNELS (8 * PANEL) /* channels of a depthwise convolution that are done at a time */
 #define CACHED 24576         /* floats of weights that stay in a core's own cache */
 
 #define INLINE static inline __attribute__((always_inline))
@@ -34,21 +34,23 @@
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef int32_t bits __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-enum { CONVOLVE, DEPTHWISE, WINOGRAD, POOL, UNPOOL, SUM, FRAME, ENTER, LEAVE, STRIPS, PARTS };
-#define OWN (INT64_C(1) << 40) /* from here on, a place is in the thread's own scratch memory */
+enum { CONVOLVE, DEPTHWISE, WINOGRAD, POOL, UNPOOL, SUM,
+       FRAME, LOAD_PICTURE, STORE_GRADIENT, STRIPS, PARTS };
+/* From this offset on, a view is in the thread's scratch memory. */
+#define SCRATCH (INT64_C(1) << 40)
 enum { KEEP, CLAMP, MASK };
 
-typedef struct { /* where a map's first pixel is, and how far its next row and pixel; -1: no map */
-    int64_t first, row, pixel;
-} place;
+typedef struct { /* floats to the first pixel (-1: no view), from row to row, from pixel to pixel */
+    int64_t offset, row, pixel;
+} view;
 
 typedef struct {
     int64_t kind, row_blocks, column_blocks; /* blocks: tasks that may run at once */
-    int64_t rows, columns, channels;         /* of what is written */
-    place in, out, add;
+    int64_t rows, columns, channels;         /* of the output */
+    view in, out, add;
     const float *weight, *bias;
-    int64_t segments, segment, depth; /* input rows of an output, how far apart, floats of each */
-    int64_t taps, tap;                /* of DEPTHWISE: pixels of each, how far apart */
+    int64_t segments, segment, depth; /* input rows of an output, their distance, floats of each */
+    int64_t taps, tap;                /* of DEPTHWISE: pixels of each row, their distance */
     int64_t finish;
     double ceiling;
 } op;
@@ -80,15 +82,14 @@ INLINE vec smaller(vec one, vec other) { return where(one < other, one, other); 
 #endif
 INLINE int64_t least(int64_t one, int64_t other) { return one < other ? one : other; }
 
-/* One of the blocks of so many units of a total. */
+/* The range of one of `blocks` about equal blocks of a total, in multiples of `unit`. */
 INLINE void share(int64_t total, int64_t unit, int64_t blocks, int64_t block, int64_t range[2]) {
     int64_t units = (total + unit - 1) / unit;
     range[0] = units * block / blocks * unit;
     range[1] = least(units * (block + 1) / blocks * unit, total);
 }
 
-/* What becomes of a sum before it is written: clamped, or a gradient masked by the activation that
-   it takes the place of. */
+/* Finish a sum and write it: clamp it, or mask a gradient by the activation that it overwrites. */
 INLINE void finish(const op *op, float *out, vec sum, const float *add) {
     vec zero = {0};
     if (add) sum += load(add);

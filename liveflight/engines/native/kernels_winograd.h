@@ -1,10 +1,10 @@
-/* 3x3 convolutions by Winograd's minimal filtering with tiles of 4x4: see winograd.py. */
+/* Convolve 3x3 by Winograd's minimal filtering with tiles of 4x4: see engines/winograd.py. */
 
 #pragma once
 
 #include "kernels_convolve.h"
 
-/* The transforms, of vectors that are so far apart. */
+/* The transforms of N inputs and to M outputs, of vectors that are `by` apart. */
 enum { N = 6, M = 4 };
 
 INLINE void inward(const vec *d, vec *t, int by) {
@@ -23,11 +23,11 @@ INLINE void outward(const vec *m, vec *y, int by) {
     y[2 * by] = a + 4 * c, y[3 * by] = b + 8 * d + m[5 * by];
 }
 
-/* Tiles of the picture to (N * N, count, depth). */
-INLINE void gathered(const op *op, const float *memory, const int64_t tiles[2], float *to) {
+/* Load and transform tiles of the input to (N * N, count, depth). */
+INLINE void load_tiles(const op *op, const float *memory, const int64_t tiles[2], float *to) {
     int64_t across = (op->columns + M - 1) / M, count = tiles[1] - tiles[0];
     for (int64_t t = tiles[0]; t < tiles[1]; t++, to += op->depth) {
-        const float *in = memory + op->in.first + t / across * M * op->in.row
+        const float *in = memory + op->in.offset + t / across * M * op->in.row
                           + t % across * M * op->in.pixel;
         for (int64_t c = 0; c < op->depth; c += LANES) {
             vec d[N * N], half[N * N];
@@ -45,13 +45,13 @@ INLINE void gathered(const op *op, const float *memory, const int64_t tiles[2], 
     }
 }
 
-/* (N * N, count, channels) to tiles of the map. */
-INLINE void spread(const op *op, float *memory, const int64_t tiles[2], const float *from) {
+/* Transform (N * N, count, channels) back and store it as tiles of the output. */
+INLINE void store_tiles(const op *op, float *memory, const int64_t tiles[2], const float *from) {
     int64_t across = (op->columns + M - 1) / M, count = tiles[1] - tiles[0];
     for (int64_t t = tiles[0]; t < tiles[1]; t++, from += op->channels) {
         int64_t row = t / across * M, column = t % across * M;
-        float *out = memory + op->out.first + row * op->out.row + column * op->out.pixel;
-        const float *add = memory + op->add.first + row * op->add.row + column * op->add.pixel;
+        float *out = memory + op->out.offset + row * op->out.row + column * op->out.pixel;
+        const float *add = memory + op->add.offset + row * op->add.row + column * op->add.pixel;
         for (int64_t c = 0; c < op->channels; c += LANES) {
             vec m[N * N], half[M * N], y[M * N];
             vec bias = op->bias ? load(op->bias + c) : (vec){0};
@@ -64,13 +64,15 @@ INLINE void spread(const op *op, float *memory, const int64_t tiles[2], const fl
             for (int i = 0; i < least(M, op->rows - row); i++)
                 for (int j = 0; j < least(M, op->columns - column); j++)
                     finish(op, out + i * op->out.row + j * op->out.pixel + c, y[i * N + j] + bias,
-                           op->add.first < 0 ? 0 : add + i * op->add.row + j * op->add.pixel + c);
+                           op->add.offset < 0 ? 0
+                               : add + i * op->add.row + j * op->add.pixel + c);
         }
     }
 }
 
 #define MULTIPLIED(name, tile, R, V)                                                               \
-    INLINE void name(const op *op, int64_t count, const float *in, const float *weight, float *out) { \
+    INLINE void name(const op *op, int64_t count, const float *in, const float *weight,            \
+                     float *out) {                                                                 \
         for (int64_t p = 0; p < count; p += R) {                                                   \
             const float *at[R];                                                                    \
             for (int r = 0; r < R; r++) at[r] = in + least(p + r, count - 1) * op->depth;          \
@@ -83,14 +85,14 @@ INLINE void spread(const op *op, float *memory, const int64_t tiles[2], const fl
 MULTIPLIED(multiplied_wide, tile_wide, 6, 2)
 MULTIPLIED(multiplied_narrow, tile_narrow, 12, 1)
 
-/* weight: (N * N, then as that of a 1x1 convolution). */
+/* Convolve. weight: N * N times that of a 1x1 convolution, see `convolve`. */
 static void winograd(const op *given, float *memory, float *scratch, int64_t task) {
-    const op own = *given, *op = &own; /* that no store can be to */
+    const op own = *given, *op = &own; /* a copy that no store can alias */
     int64_t tiles[2], across = (op->columns + M - 1) / M, down = (op->rows + M - 1) / M;
     share(across * down, 6, op->row_blocks, task, tiles);
     int64_t count = tiles[1] - tiles[0];
     float *products = scratch + N * N * count * op->depth;
-    gathered(op, memory, tiles, scratch);
+    load_tiles(op, memory, tiles, scratch);
     for (int64_t n = 0; n < N * N; n++)
         for (int64_t f = 0; f < op->channels; f += PANEL) {
             const float *in = scratch + n * count * op->depth;
@@ -99,5 +101,5 @@ static void winograd(const op *given, float *memory, float *scratch, int64_t tas
             if (op->channels - f >= PANEL) multiplied_wide(op, count, in, weight, out);
             else multiplied_narrow(op, count, in, weight, out);
         }
-    spread(op, memory, tiles, products);
+    store_tiles(op, memory, tiles, products);
 }

@@ -1,4 +1,4 @@
-"""A program's operations and maps in the memory that they share."""
+"""Lay a program's buffers out in shared memory and list its operations as kernels.c takes them."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from itertools import chain
 
 from torch import Tensor
 
-from liveflight.engines.native.buffers import Map, Operation, Place
-from liveflight.engines.native.kernels import FRAME, LEAVE, PARTS, STRIPS, Op
+from liveflight.engines.native.buffers import Buffer, BufferView, Operation
+from liveflight.engines.native.kernels import FRAME, PARTS, STORE_GRADIENT, STRIPS, Op
 
 
 @dataclass(frozen=True)
 class Strips:
-    """Operations on strips of maps, all of a strip one after the other by one thread."""
+    """Do operations strip by strip: all those of a strip one after the other on one thread."""
 
     tasks: Sequence[Sequence[Operation]]
-    """Each of as many operations."""
-    target: Place
-    maps: Sequence[Map]
-    """That lie in the memory of all."""
+    """The operations of each strip, equally many."""
+    target: BufferView
+    buffers: Sequence[Buffer]
+    """Those that lie in the shared memory and are read."""
     floats: int
-    """Of a thread's own memory."""
+    """Floats of a thread's scratch memory."""
     kind: int = STRIPS
 
-    def read(self) -> Iterator[Map]:
-        yield from self.maps
+    def read(self) -> Iterator[Buffer]:
+        yield from self.buffers
 
-    def written(self) -> Iterator[Map]:
-        yield self.target.map
+    def written(self) -> Iterator[Buffer]:
+        yield self.target.buffer
 
-    def made(self) -> Iterator[Map]:
-        if self.target.map not in self.maps:
-            yield self.target.map
+    def overwritten(self) -> Iterator[Buffer]:
+        if self.target.buffer not in self.buffers:
+            yield self.target.buffer
 
     def ops(self) -> int:
         return 1 + len(self.tasks) * len(self.tasks[0])
@@ -41,27 +41,27 @@ class Strips:
     def scratch(self, threads: int) -> int:
         return self.floats
 
-    def places(self) -> Iterator[Place]:
+    def views(self) -> Iterator[BufferView]:
         yield self.target
-        yield from map(Place, self.maps)
+        yield from map(BufferView, self.buffers)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Operations of which each makes what the next takes, some channels at a time."""
+    """Do operations, each on the result of the one before it, some channels at a time."""
 
     operations: Sequence[Operation]
     count: int
-    """Of parts."""
+    """Number of parts."""
     kind: int = PARTS
 
-    def read(self) -> Iterator[Map]:
+    def read(self) -> Iterator[Buffer]:
         yield from chain.from_iterable(each.read() for each in self.operations)
 
-    def written(self) -> Iterator[Map]:
+    def written(self) -> Iterator[Buffer]:
         yield from chain.from_iterable(each.written() for each in self.operations)
 
-    def made(self) -> Iterator[Map]:
+    def overwritten(self) -> Iterator[Buffer]:
         yield from ()
 
     def ops(self) -> int:
@@ -70,50 +70,52 @@ class Parts:
     def scratch(self, threads: int) -> int:
         return 0
 
-    def places(self) -> Iterator[Place]:
-        yield from chain.from_iterable(each.places() for each in self.operations)
+    def views(self) -> Iterator[BufferView]:
+        yield from chain.from_iterable(each.views() for each in self.operations)
 
 
 Work = Operation | Strips | Parts
 
 
-def framed(map: Map) -> Operation:
-    """What makes a map's frame zeros."""
-    return framed_strip(map, -map.above, map.height + map.below)
+def zero_frame(buffer: Buffer, first: int, last: int) -> Operation:
+    """Return the operation that makes a buffer's frame zeros, from one of these rows to the other.
+
+    Some of the rows may lie outside of the buffer."""
+    begin, end = max(first, 0), min(last, buffer.height)
+    source = BufferView(buffer, first, -buffer.pad_left)
+    kernel = (last - first, buffer.row // buffer.pixel)
+    size = (end - begin, buffer.width)
+    return Operation(FRAME, *size, buffer.pixel, source, BufferView(buffer, begin), kernel=kernel)
 
 
-def framed_strip(strip: Map, first: int, last: int) -> Operation:
-    """The same of these rows, of which some may lie outside of the map."""
-    begin, end = max(first, 0), min(last, strip.height)
-    source = Place(strip, first, -strip.before)
-    kernel = (last - first, strip.row // strip.pixel)
-    size = (end - begin, strip.width)
-    return Operation(FRAME, *size, strip.pixel, source, Place(strip, begin), kernel=kernel)
-
-
-class Layout:
-    """A program's operations as kernels.c takes them."""
+class MemoryPlan:
+    """Place the buffers of a program's operations, and hold the operations for kernels.c."""
 
     def __init__(self, operations: Sequence[Work], threads: int) -> None:
-        """Those that nothing needs are left out."""
+        """Leave out operations whose results nothing needs."""
         needed = _needed(operations)
-        maps = dict.fromkeys(place.map for each in needed for place in each.places())
+        buffers = dict.fromkeys(view.buffer for each in needed for view in each.views())
         self.floats = 0
-        """Of the memory."""
-        for each in maps:
-            self.floats = each.laid(self.floats)
-        frames = [framed(each) for each in maps if each.framed]
-        self.framing = len(frames)
-        """How many operations at the beginning are needed only where others used the memory."""
-        whole = [*frames, *needed]
-        self.ops = (Op * sum(each.ops() for each in whole))()
-        self.scratch = max(each.scratch(threads) for each in whole)
-        """Floats of each thread."""
-        self._held = _fill(self.ops, whole, threads)
+        """Floats of the shared memory."""
+        for each in buffers:
+            self.floats = each.place(self.floats)
+        frames = [
+            zero_frame(each, -each.pad_top, each.height + each.pad_bottom)
+            for each in buffers
+            if each.framed
+        ]
+        self.frame_ops = len(frames)
+        """How many operations at the beginning only make frames zeros; they can be left out where
+        no other program has used the memory since."""
+        all_work = [*frames, *needed]
+        self.ops = (Op * sum(each.ops() for each in all_work))()
+        self.scratch = max(each.scratch(threads) for each in all_work)
+        """Floats of each thread's scratch memory."""
+        self._held = _fill(self.ops, all_work, threads)
 
 
 def _fill(ops: Iterable[Op], operations: Sequence[Work], threads: int) -> set[Tensor]:
-    """Writes the operations; returns what they point to."""
+    """Write the operations and return the tensors that they point to."""
     filled, held = iter(ops), set[Tensor]()
     for each in operations:
         if isinstance(each, Operation):
@@ -136,11 +138,12 @@ def _fill(ops: Iterable[Op], operations: Sequence[Work], threads: int) -> set[Te
 
 
 def _needed(operations: Sequence[Work]) -> list[Work]:
+    """Return the operations that the last one, STORE_GRADIENT, depends on."""
     kept: list[Work] = []
-    wanted: set[Map] = set()
+    wanted: set[Buffer] = set()
     for work in reversed(operations):
-        if work.kind == LEAVE or not wanted.isdisjoint(work.written()):
+        if work.kind == STORE_GRADIENT or not wanted.isdisjoint(work.written()):
             kept.append(work)
-            wanted.difference_update(work.made())
+            wanted.difference_update(work.overwritten())
             wanted.update(work.read())
     return kept[::-1]

@@ -1,9 +1,9 @@
-"""A 1x1 convolution to many more channels and the depthwise one after it, part by part.
+"""Fuse a 1x1 convolution to many more channels with the depthwise one after it.
 
-What stands between them is the largest map of a network of inverted residuals (Sandler et al.,
-"MobileNetV2", 2018). Where it is larger than what the cache holds it is made by strips of rows, in
-a thread's own memory, and made anew on the way back: never to go through the main memory saves more
-than that takes. Elsewhere it is kept, and both convolutions are done a few channels at a time.
+Their intermediate buffer is the largest of a network of inverted residuals (Sandler et al.,
+"MobileNetV2", 2018). Where it is larger than the cache, it is made by strips of rows in a thread's
+scratch memory, and made again in the backward pass: never to pass through main memory saves more
+time than that takes. Elsewhere it is kept, and both convolutions run a few channels at a time.
 """
 
 from __future__ import annotations
@@ -11,35 +11,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from liveflight.engines.native.buffers import Map, Operation, Place
-from liveflight.engines.native.convolution import CompiledConvolution
-from liveflight.engines.native.memory_plan import Parts, Strips, Work, framed_strip
+from liveflight.engines.native.buffers import Buffer, BufferView, Operation
+from liveflight.engines.native.convolution import NativeConvolution
+from liveflight.engines.native.memory_plan import Parts, Strips, Work, zero_frame
 
-_LARGE = 1 << 18
-"""Floats of a map that is not kept."""
+_LARGE_FLOATS = 1 << 18
+"""Least size of an intermediate buffer that is not kept."""
 
-_STRIP = 3 << 15
-"""Floats of a strip of rows."""
+_STRIP_FLOATS = 3 << 15
+"""Size of a strip of rows."""
 
-_PART = 1 << 15
-"""Floats of the channels of a map that are done at a time, about."""
+_PART_FLOATS = 1 << 15
+"""Approximate size of the channels that are done at a time."""
 
-_FEWEST_PARTS = 8
+_MIN_PARTS = 8
 """For threads to share."""
 
 
 @dataclass(frozen=True)
-class Expanded:
-    inner: Map
-    """What stands between."""
-    expand: CompiledConvolution
-    depthwise: CompiledConvolution
+class ExpandedDepthwise:
+    inner: Buffer
+    """The intermediate buffer."""
+    expand: NativeConvolution
+    depthwise: NativeConvolution
     panel: int
     """Channels that go together."""
-
-    @property
-    def large(self) -> bool:
-        return self._floats >= _LARGE
 
     @property
     def output(self) -> tuple[int, int]:
@@ -49,63 +45,73 @@ class Expanded:
     def filters(self) -> int:
         return self.depthwise.filters
 
-    def there(self, x: Map, y: Map) -> Work:
-        return self._rows_there(x, y) if self.large else self._channels_there(x, y)
+    def forward(self, x: Buffer, y: Buffer) -> Work:
+        if self._large:
+            return self._forward_strips(x, y)
+        first = self.expand.forward(x, self.inner, None)
+        return self._parts([first, self.depthwise.forward(self.inner, y, None)])
 
-    def back(
-        self, y: Map, x: Map, home: Map, added: Map | None, made: Operation | None
+    def backward(
+        self, y: Buffer, x: Buffer, target: Buffer, added: Buffer | None, made: Operation | None
     ) -> list[Work]:
-        """From y's gradient, or from what makes it, to that of x, at `home`, to which another is
-        added."""
-        if self.large:
-            return [*([made] if made else []), self._rows_back(y, x, home, added)]
-        by_channels = [*([made] if made else []), *self.depthwise.back(y, self.inner, None)]
-        return [self._by_channels(by_channels), *self.expand.back(self.inner, home, added)]
+        """Return the work that makes x's gradient, in `target`, of y's.
 
-    def _channels_there(self, x: Map, y: Map) -> Parts:
-        first = self.expand.there(x, self.inner, None)
-        second = self.depthwise.there(self.inner, y, None)
-        return self._by_channels([first, second])
+        `added`: another gradient to add to it. `made`: the operation that makes y's gradient, to be
+        done together with this."""
+        before = [made] if made else []
+        if self._large:
+            return [*before, self._backward_strips(y, x, target, added)]
+        parts = self._parts([*before, *self.depthwise.backward(y, self.inner, None)])
+        return [parts, *self.expand.backward(self.inner, target, added)]
 
-    def _by_channels(self, operations: Sequence[Operation]) -> Parts:
+    def _parts(self, operations: Sequence[Operation]) -> Parts:
         panels = -(-self.inner.pixel // self.panel)
-        count = min(panels, max(_FEWEST_PARTS, self._floats // _PART))
+        count = min(panels, max(_MIN_PARTS, self._floats // _PART_FLOATS))
         return Parts(operations, count)
+
+    @property
+    def _large(self) -> bool:
+        return self._floats >= _LARGE_FLOATS
 
     @property
     def _floats(self) -> int:
         return self.inner.height * self.inner.width * self.inner.pixel
 
-    def _rows_there(self, x: Map, y: Map) -> Strips:
+    def _forward_strips(self, x: Buffer, y: Buffer) -> Strips:
         inner, stride = self.inner, self.depthwise.stride
-        expand, second = self.expand.there(x, inner, None), self.depthwise.there(inner, y, None)
-        assert second.source is not None
+        expand = self.expand.forward(x, inner, None)
+        depthwise = self.depthwise.forward(inner, y, None)
+        assert depthwise.source is not None
         overlap = self.depthwise.kernel[0] - stride
-        rows = max(1, (_STRIP // inner.row - overlap) // stride)
+        rows = max(1, (_STRIP_FLOATS // inner.row - overlap) // stride)
         tasks = []
         for begin in range(0, y.height, rows):
             end = min(begin + rows, y.height)
-            first = second.source.row + begin * stride
+            first = depthwise.source.row + begin * stride
             last = first + (end - begin) * stride + overlap
             strip = inner.strip(first)
-            own = {inner: strip}
-            made = expand.part(max(first, 0), min(last, inner.height), own)
-            tasks.append((framed_strip(strip, first, last), made, second.part(begin, end, own)))
+            strips = {inner: strip}
+            made = expand.part(max(first, 0), min(last, inner.height), strips)
+            tasks.append((zero_frame(strip, first, last), made, depthwise.part(begin, end, strips)))
         floats = (rows * stride + overlap) * inner.row
-        return Strips(tasks, Place(y), [x], floats)
+        return Strips(tasks, BufferView(y), [x], floats)
 
-    def _rows_back(self, y: Map, x: Map, home: Map, added: Map | None) -> Strips:
+    def _backward_strips(
+        self, y: Buffer, x: Buffer, target: Buffer, added: Buffer | None
+    ) -> Strips:
         inner, stride = self.inner, self.depthwise.stride
-        again = self.expand.there(x, inner, None)
-        first_back = list(self.depthwise.back(y, inner, None))
-        second_back = list(self.expand.back(inner, home, added))
-        rows = max(stride, _STRIP // inner.row // stride * stride)
+        again = self.expand.forward(x, inner, None)
+        backward = [
+            *self.depthwise.backward(y, inner, None),
+            *self.expand.backward(inner, target, added),
+        ]
+        rows = max(stride, _STRIP_FLOATS // inner.row // stride * stride)
         tasks = []
         for begin in range(0, inner.height, rows):
             end = min(begin + rows, inner.height)
-            own = {inner: inner.strip(begin)}
-            parts: list[Operation] = [again.part(begin, end, own)]
-            parts += [each.between(begin, end, own) for each in (*first_back, *second_back)]
-            tasks.append(parts)
-        maps = [x, y, *([added] if added else []), *([home] if home.top is not None else [])]
-        return Strips(tasks, Place(home), maps, rows * inner.row)
+            strips = {inner: inner.strip(begin)}
+            made = again.part(begin, end, strips)
+            tasks.append([made, *(each.between(begin, end, strips) for each in backward)])
+        masked = [target] if target.top is not None else []
+        buffers = [x, y, *([added] if added else []), *masked]
+        return Strips(tasks, BufferView(target), buffers, rows * inner.row)

@@ -1,5 +1,8 @@
-"""Gradients by ONNX Runtime: one session for each set of layers and picture size, all of a network
-on the same weights."""
+"""Compute gradients with ONNX Runtime.
+
+There is one session for each set of layers and picture size. On the CPU all sessions of a network
+share its weights.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,14 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime as ort
-import psutil
 import torch
 from torch import Tensor
 
-from liveflight.engines.backend import Excitations, Objective
-from liveflight.engines.onnx import graph as onnx_graph
-from liveflight.engines.onnx import sessions
+from liveflight.engines.backend import Backend, Excitations, Objective
+from liveflight.engines.onnx import session_limits, sessions
+from liveflight.engines.onnx.graph import GRADIENT, PICTURE, GraphWriter, inputs
 from liveflight.engines.onnx.graph_cache import GraphCache
-from liveflight.engines.onnx.layouts import Blocked, Plain
+from liveflight.engines.onnx.layouts import BlockedLayout, PlainLayout, embedded
 from liveflight.engines.onnx.sessions import CPU, Provider
 from liveflight.networks import Network
 from liveflight.networks.layered import Features, Layered
@@ -32,78 +34,78 @@ from liveflight.system import malloc_tuning
 
 log = logging.getLogger("liveflight.engines")
 
-_MOST_OWN = 32
-"""Sessions that are kept where each has its own weights."""
+_LARGE_MAP_STRIDE = 2
+"""Picture pixels per pixel of a map, along each side, up to which the map counts as large."""
 
-_SHARE, _EACH, _FEWEST = 1 / 32, 3.5 * 2**20, 112
-"""Where they share them, sessions may take this part of the machine's memory at so many bytes each,
-but so many there are always: a mix takes some 8, one at each scale (twice as many where they are of
-two `_kinds`), and presets foresee a dozen mixes, which would be made and dropped without end where
-they had no room."""
-
-_MOST_THREADS = 4096
-"""Of all sessions, above the fewest."""
-
-_MOST_DROPPED, _MOST_DROPPED_OWN = 32, 4
-"""Sessions that wait for `tidy`: where they share their weights, and where each has its own."""
-
-_LARGE_MAPS = 2
-"""Pixels of the picture per pixel, along each side, of maps that are large."""
-
-_SMALLEST = (16, 16)
+_TRIAL_SIZE = (16, 16)
 """Height and width of the picture that a network is tried with."""
 
 Key = tuple[str, frozenset[str], tuple[int, int], bool]
-"""Network, layers, height and width, and whether whole layers can be excited."""
+"""Network, layers, height and width, and whether whole layers can be objectives."""
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class _BoundSession:
+    """Hold a session and its bound weights."""
+
     session: ort.InferenceSession
     binding: Any
-    """Of its weights; the other inputs and the output are bound anew for each run."""
+    """Binds the weights; the other inputs and the output are bound anew for each run."""
 
 
 @dataclass
-class _Known:
+class _OnnxNetwork:
+    """Hold a network, and its weights as the sessions take them."""
+
     network: Network
     module: Layered
     digest: str
     dtype: type
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
-    """The weights as the sessions take them, by name."""
+    """ONNX Runtime's values of `weights`, by name."""
 
 
-class OnnxBackend:
-    """`engines.backend.Backend` on the first provider that loads; in float32 but on CUDA.
+class OnnxBackend(Backend):
+    """Implement `engines.backend.Backend` on the first provider that loads.
 
-    On the CPU in ONNX Runtime's own blocked layout, where it has one here."""
+    In half on CUDA, else in float32. On the CPU in ONNX Runtime's own blocked layout, where it has
+    one for this processor."""
 
-    def __init__(self, device: torch.device, cache: GraphCache | None = None) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        cache: GraphCache | None = None,
+        provider: Provider | None = None,
+    ) -> None:
+        """Use the `provider`, by default the first one that loads."""
         self._device = device
         self._cache = cache or GraphCache()
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
-        self._provider = self._chosen()
-        self.provider = self._provider[0]
-        """The name of ONNX Runtime's provider that the gradients run on."""
-        self._blocked = sessions.block() if self.provider == CPU else 0
-        self._networks: dict[str, _Known] = {}
-        self._sessions: OrderedDict[Key, _Prepared] = OrderedDict()
-        self._dropped: deque[_Prepared] = deque()
+        self.provider = provider or self._choose_provider()
+        """What the gradients run on; the CPU from when it fails on."""
+        self._block = sessions.block() if self.on_cpu else 0
+        self._networks: dict[str, _OnnxNetwork] = {}
+        self._sessions: OrderedDict[Key, _BoundSession] = OrderedDict()
+        self._dropped: deque[_BoundSession] = deque()
         self._lock = threading.Lock()
 
+    @property
+    def on_cpu(self) -> bool:
+        """Return whether gradients run on the CPU."""
+        return self.provider[0] == CPU
+
     def load(self, known: Network, module: Features, dtype: torch.dtype) -> torch.dtype:
-        """Raises what ONNX Runtime does where not even its first layer makes a session."""
+        """Raise ONNX Runtime's error if not even the first layer makes a session."""
         assert isinstance(module, Layered)
-        half = dtype == torch.float16 and self.provider != CPU
-        loaded = _Known(known, module, _digest(module), np.float16 if half else np.float32)
+        half = dtype == torch.float16 and not self.on_cpu
+        loaded = _OnnxNetwork(known, module, _digest(module), np.float16 if half else np.float32)
         with self._lock:
             for key in [key for key in self._sessions if key[0] == known.name]:
                 del self._sessions[key]
             self._networks[known.name] = loaded
         first = frozenset([known.layers[0].name])
-        self._made((known.name, first, _SMALLEST, True), loaded)
+        self._new_session((known.name, first, _TRIAL_SIZE, True), loaded)
         return torch.float16 if loaded.dtype == np.float16 else torch.float32
 
     def plan(
@@ -115,23 +117,23 @@ class OnnxBackend:
     def planned(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> bool:
-        # Without the lock: asked in every frame, which would wait for threads that stand back.
+        # Without the lock: this is called every frame, and must not wait for slower threads.
         return network in self._networks and all(
             key in self._sessions for key in self._keys(network, layers, sizes)
         )
 
     def gradient(self, network: str, picture: Tensor, excitations: Excitations) -> Tensor:
         size = (picture.shape[-2], picture.shape[-1])
-        whole = any(excited.whole for excited in excitations.values())
-        whole = whole or all(self._kinds(network, excitations))
-        key = self._nearest((network, frozenset(excitations), size, whole))
+        whole = any(objective.whole for objective in excitations.values())
+        whole = whole or all(self._whole_variants(network, excitations))
+        key = self._smallest_sufficient((network, frozenset(excitations), size, whole))
         if key is None and len(excitations) == 1:
             key = (network, frozenset(excitations), size, whole)
         if key is not None:
             return self._run(key, picture, excitations)
         gradient = torch.zeros_like(picture)
-        for layer, excited in excitations.items():
-            gradient = gradient + self.gradient(network, picture, {layer: excited})
+        for layer, objective in excitations.items():
+            gradient = gradient + self.gradient(network, picture, {layer: objective})
         return gradient
 
     def tidy(self) -> bool:
@@ -149,23 +151,24 @@ class OnnxBackend:
     def _keys(
         self, network: str, layers: Collection[str], sizes: Collection[tuple[int, int]]
     ) -> list[Key]:
-        """Of all sessions that these layers take at these sizes."""
-        kinds, wanted = self._kinds(network, layers), frozenset(layers)
+        """Return the keys of all sessions that these layers need at these sizes."""
+        kinds, wanted = self._whole_variants(network, layers), frozenset(layers)
         return [(network, wanted, size, whole) for size in sizes for whole in kinds]
 
-    def _kinds(self, network: str, layers: Collection[str]) -> tuple[bool, ...]:
-        """Whether whole layers can be excited, of each session for the same layers.
+    def _whole_variants(self, network: str, layers: Collection[str]) -> tuple[bool, ...]:
+        """Return, for each session of the same layers, whether whole layers can be objectives.
 
-        One without is of use where convolutions are dense, of which it need not run the last; where
-        the deepest map is almost as large as the picture, so that what is added for whole layers
-        takes a tenth to half of the time; and in half, where a map may overflow harmlessly."""
+        A session without them is worth having where convolutions are dense, because it need not run
+        the last one; where the deepest map is almost as large as the picture, because adding whole
+        layers takes a tenth to half of the time there; and in half, where a map may then overflow
+        without harm."""
         known = self._networks[network]
         deepest = max(known.network.layer(layer).stride for layer in layers)
-        useful = known.network.dense or deepest <= _LARGE_MAPS or known.dtype is np.float16
+        useful = known.network.dense or deepest <= _LARGE_MAP_STRIDE or known.dtype is np.float16
         return (False, True) if useful else (True,)
 
-    def _nearest(self, wanted: Key) -> Key | None:
-        """The prepared session for no more than these layers' gradient, or for the fewest more."""
+    def _smallest_sufficient(self, wanted: Key) -> Key | None:
+        """Return the prepared session that serves these layers with the fewest others, or None."""
         network, layers, size, whole = wanted
         with self._lock:
             able = [
@@ -177,25 +180,27 @@ class OnnxBackend:
 
     def _run(self, key: Key, picture: Tensor, excitations: Excitations) -> Tensor:
         prepared, known = self._session(key), self._networks[key[0]]
-        where = self._device if self.provider != CPU else torch.device("cpu")
-        given = {onnx_graph.PICTURE: picture.to(where).contiguous()}
+        where = torch.device("cpu") if self.on_cpu else self._device
+        given = {PICTURE: picture.to(where).contiguous()}
         for layer in key[1]:
-            excited = excitations.get(layer) or _nothing(known.network.layer(layer).channels)
-            values = [excited.weights, torch.tensor([float(excited.centre)])]
+            objective = excitations.get(layer) or _zero_objective(
+                known.network.layer(layer).channels
+            )
+            values = [objective.weights, torch.tensor([float(objective.centre)])]
             if key[3]:
-                values.append(torch.tensor([float(excited.whole)]))
-            for name, value in zip(onnx_graph.inputs(layer), values, strict=False):
+                values.append(torch.tensor([float(objective.whole)]))
+            for name, value in zip(inputs(layer), values, strict=False):
                 given[name] = value.to(where, torch.float32).contiguous()
-        gradient = torch.empty_like(given[onnx_graph.PICTURE])
+        gradient = torch.empty_like(given[PICTURE])
         for name, value in given.items():
-            prepared.binding.bind_input(name, *_place(value))
-        prepared.binding.bind_output(onnx_graph.GRADIENT, *_place(gradient))
-        self._execute(prepared, [*given.values(), gradient])
+            prepared.binding.bind_input(name, *_memory(value))
+        prepared.binding.bind_output(GRADIENT, *_memory(gradient))
+        self._run_bound(prepared, [*given.values(), gradient])
         return gradient.to(picture.device)
 
-    def _execute(self, prepared: _Prepared, used: list[Tensor]) -> None:
+    def _run_bound(self, prepared: _BoundSession, used: list[Tensor]) -> None:
         session, binding = prepared.session, prepared.binding
-        if self._stream is None or self.provider == CPU:
+        if self._stream is None or self.on_cpu:
             session.run_with_iobinding(binding)
             return
         current = torch.cuda.current_stream(self._device)
@@ -207,91 +212,85 @@ class OnnxBackend:
         for tensor in used:
             tensor.record_stream(self._stream)
 
-    def _session(self, key: Key) -> _Prepared:
+    def _session(self, key: Key) -> _BoundSession:
         with self._lock:
             if key in self._sessions:
                 self._sessions.move_to_end(key)
                 return self._sessions[key]
             known = self._networks[key[0]]
-        prepared = self._made(key, known)
+        prepared = self._new_session(key, known)
+        shared = self._block > 0
         with self._lock:
             self._sessions[key] = prepared
-            while len(self._sessions) > (_most_sharing() if self._blocked else _MOST_OWN):
+            while len(self._sessions) > session_limits.kept(shared):
                 self._dropped.append(self._sessions.popitem(last=False)[1])
-        # Without the lock: a session takes its threads down, and Python is not let go of meanwhile.
-        while len(self._dropped) > (_MOST_DROPPED if self._blocked else _MOST_DROPPED_OWN):
+        # Without the lock: freeing a session ends its threads, and holds Python's lock meanwhile.
+        while len(self._dropped) > session_limits.dropped(shared):
             self.tidy()
         return prepared
 
-    def _made(self, key: Key, known: _Known) -> _Prepared:
-        if self._blocked:
-            return self._sharing(key, known)
-        layout = Plain({}, known.dtype)
-        model = onnx_graph.Writer(known.network, known.module, *key[1:], layout).model()
-        whole = onnx_graph.embedded(model, layout).SerializeToString()
+    def _new_session(self, key: Key, known: _OnnxNetwork) -> _BoundSession:
+        if self._block:
+            return self._shared_session(key, known)
+        layout = PlainLayout({}, known.dtype)
+        model = GraphWriter(known.network, known.module, *key[1:], layout).model()
+        whole = embedded(model, layout).SerializeToString()
         try:
-            session = sessions.session(whole, self._provider, optimise=True)
-            return _Prepared(session, session.io_binding())
+            session = sessions.session(whole, self.provider, optimise=True)
+            return _BoundSession(session, session.io_binding())
         except Exception as error:
-            if self.provider == CPU:
+            if self.on_cpu:
                 raise
             self._fall_back(str(error))
-            return self._made(key, replace(known, dtype=np.float32))
+            return self._new_session(key, replace(known, dtype=np.float32))
 
-    def _sharing(self, key: Key, known: _Known) -> _Prepared:
-        """A session on the network's laid out weights."""
+    def _shared_session(self, key: Key, known: _OnnxNetwork) -> _BoundSession:
+        """Return a session on the network's weights in the blocked layout."""
         network, layers, size, whole = key
-        name = repr((network, known.digest, sorted(layers), size, whole, self._blocked))
+        name = repr((network, known.digest, sorted(layers), size, whole, self._block))
         kept = self._cache.find(name)
-        if kept is None or not known.weights.keys() >= _weights_of(kept):
-            layout = Blocked(self._blocked, known.weights)
-            model = onnx_graph.Writer(known.network, known.module, *key[1:], layout).model()
+        if kept is None or not known.weights.keys() >= _weight_names(kept):
+            layout = BlockedLayout(self._block, known.weights)
+            model = GraphWriter(known.network, known.module, *key[1:], layout).model()
             graph = model.SerializeToString()
             if graph != kept:
                 self._cache.keep(name, graph)
             kept = graph
-        session = sessions.session(kept, self._provider, optimise=False)
+        session = sessions.session(kept, self.provider, optimise=False)
         binding = session.io_binding()
-        for weight in _weights_of(kept):
+        for weight in _weight_names(kept):
             if weight not in known.values:
                 known.values[weight] = ort.OrtValue.ortvalue_from_numpy(known.weights[weight])
             binding.bind_ortvalue_input(weight, known.values[weight])
-        return _Prepared(session, binding)
+        return _BoundSession(session, binding)
 
-    def _chosen(self) -> Provider:
+    def _choose_provider(self) -> Provider:
         stream = self._stream.cuda_stream if self._stream is not None else 0
         for provider in sessions.providers(self._device, stream):
             if provider[0] == CPU or sessions.loads(provider):
                 return provider
-            _say_once(f"ONNX Runtime's {provider[0]} does not load: liveflight doctor says why")
-        _say_once("--engine onnx runs on the CPU")
+            _warn_once(f"ONNX Runtime's {provider[0]} does not load: liveflight doctor says why")
+        _warn_once("--engine onnx runs on the CPU")
         return CPU, {}
 
     def _fall_back(self, why: str) -> None:
-        _say_once(f"{self.provider} fails, so --engine onnx runs on the CPU: {why.splitlines()[0]}")
+        first_line = why.splitlines()[0]
+        _warn_once(f"{self.provider[0]} fails, so --engine onnx runs on the CPU: {first_line}")
         with self._lock:
-            self._provider, self.provider = (CPU, {}), CPU
-            self._blocked = sessions.block()
+            self.provider = CPU, {}
+            self._block = sessions.block()
             self._sessions.clear()
             for known in self._networks.values():
                 known.dtype = np.float32
 
 
-@lru_cache(maxsize=1)
-def _most_sharing() -> int:
-    if not sessions.shared_arena():
-        return _MOST_OWN
-    room = int(psutil.virtual_memory().total * _SHARE / _EACH)
-    return max(_FEWEST, min(room, _MOST_THREADS // max(1, torch.get_num_threads() - 1)))
-
-
 @lru_cache
-def _say_once(what: str) -> None:
+def _warn_once(what: str) -> None:
     log.warning(what)
 
 
 def _digest(module: Layered) -> str:
-    """Of everything that a graph of the module depends on."""
+    """Return the SHA-256 of everything that a graph of the module depends on."""
     digest = hashlib.sha256(f"{module!r} {module.skips}".encode())
     for name, value in module.state_dict().items():
         digest.update(name.encode())
@@ -299,18 +298,18 @@ def _digest(module: Layered) -> str:
     return digest.hexdigest()
 
 
-def _weights_of(graph: bytes) -> set[str]:
-    """The inputs of a graph that are weights: picture and excitations have no dots."""
+def _weight_names(graph: bytes) -> set[str]:
+    """Return the inputs of a graph that are weights: only their names have dots."""
     return {
         each.name for each in onnx.load_model_from_string(graph).graph.input if "." in each.name
     }
 
 
-def _nothing(channels: int) -> Objective:
+def _zero_objective(channels: int) -> Objective:
     return Objective(torch.zeros(channels))
 
 
-def _place(tensor: Tensor) -> tuple[str, int, type, tuple[int, ...], int]:
-    """Where ONNX Runtime finds a float32 tensor's memory."""
+def _memory(tensor: Tensor) -> tuple[str, int, type, tuple[int, ...], int]:
+    """Return device, index, type, shape and address of a float32 tensor for ONNX Runtime."""
     device = tensor.device
     return device.type, device.index or 0, np.float32, tuple(tensor.shape), tensor.data_ptr()

@@ -1,8 +1,9 @@
-"""Graphs kept on disk, so that the next flight need not write them again: reading one takes 1 ms,
-writing it some 15, and a mix of layers takes one for each size at which it sees the picture.
+"""Keep gradient graphs on disk, so that the next flight need not build them again.
 
-Weights are not in them: they come with the installation or were downloaded, and lie in memory once
-for all graphs. A file holds a line that says what it is, the SHA-256 of the rest, and the rest.
+Reading one takes 1 ms, building it some 15 ms, and a mix of layers takes one for each size at which
+it sees the picture. Graphs hold no weights: those come with the installation or were downloaded,
+and lie in memory once for all graphs. A file holds a header line, the SHA-256 of the graph, and the
+graph.
 """
 
 from __future__ import annotations
@@ -30,30 +31,32 @@ _MAGIC = (
         f"onnxruntime {onnxruntime.__version__}\n"
     ).encode()
 )
-_MOST_FILES = 512
-_MOST_BYTES = 1 << 20
-"""Of one file; the largest graph has a tenth of it."""
+_MAX_FILES = 512
+_MAX_FILE_BYTES = 1 << 20
+"""The largest graph has a tenth of it."""
 
 
 class GraphCache:
-    """A folder of graphs by what they are made of. One that cannot be read or written is done
-    without; a damaged or foreign file is written anew, and silently one of other versions. Those
-    not used for longest go first."""
+    """Keep graphs in a folder, by a key that says what they are made of.
+
+    Without an error where the folder cannot be used. A damaged or foreign file is written anew with
+    one warning, one of another version silently. The least recently used are dropped first."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or folders.caches() / "graphs"
+        self.folder = folder or folders.caches() / "graphs"
 
     def find(self, key: str) -> bytes | None:
-        path = self._path(key)
+        """Return the graph kept for a key, or None."""
+        path = self.path(key)
         try:
-            path.lstat()  # else the folder need not be made
-            folders.private(self._folder)
+            path.lstat()  # raises before the folder is made for nothing
+            folders.private(self.folder)
         except OSError:
             return None
         try:
-            content = folders.read(path, _MOST_BYTES)
+            content = folders.read(path, _MAX_FILE_BYTES)
         except PermissionError:
-            _say_damaged(self._folder)
+            _say_damaged(self.folder)
             return None
         except OSError:
             return None
@@ -62,29 +65,30 @@ class GraphCache:
         magic, rest = content[: len(_MAGIC)], content[len(_MAGIC) :]
         digest, graph = rest[:32], rest[32:]
         if magic != _MAGIC or hashlib.sha256(graph).digest() != digest:
-            _say_damaged(self._folder)
+            _say_damaged(self.folder)
             return None
         with suppress(OSError):
             os.utime(path)
         return graph
 
     def keep(self, key: str, graph: bytes) -> None:
-        """Leaves the whole file or none. Other programs may keep the same one at once."""
+        """Keep a graph, wholly or not at all. Other programs may keep the same one meanwhile."""
         try:
-            folders.private(self._folder)
-            folders.write(self._path(key), _MAGIC + hashlib.sha256(graph).digest() + graph)
+            folders.private(self.folder)
+            folders.write(self.path(key), _MAGIC + hashlib.sha256(graph).digest() + graph)
             self._drop_oldest()
         except OSError as error:
             log.debug("cannot keep a graph: %s", error)
 
-    def _path(self, key: str) -> Path:
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.graph"
+    def path(self, key: str) -> Path:
+        """Return the file of a key."""
+        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.graph"
 
     def _drop_oldest(self) -> None:
-        files = [entry for entry in self._folder.iterdir() if entry.suffix in (".graph", ".part")]
-        if len(files) > _MOST_FILES:
+        files = [entry for entry in self.folder.iterdir() if entry.suffix in (".graph", ".part")]
+        if len(files) > _MAX_FILES:
             files.sort(key=lambda path: path.stat().st_mtime)
-            for path in files[: len(files) - _MOST_FILES]:
+            for path in files[: len(files) - _MAX_FILES]:
                 path.unlink(missing_ok=True)
 
 

@@ -1,9 +1,9 @@
-"""Feature maps and what is done with them, as ONNX nodes, in two memory layouts.
+"""Write feature maps and their operations as ONNX nodes, in two memory layouts.
 
-`Plain` is standard ONNX, for any provider. `Blocked` is what ONNX Runtime's optimiser turns
-convolutions into on a processor: channels in blocks of 8 or 16 side by side. Written so from the
-start, masks and strides stay in that layout too, weights are laid out once for all sessions, and a
-session has nothing left to optimise.
+`PlainLayout` is standard ONNX, for any provider. `BlockedLayout` is what ONNX Runtime's optimiser
+turns convolutions into on a processor: channels in blocks of 8 or 16 side by side. Writing it
+directly keeps masks and strides in that layout too, lays the weights out once for all sessions, and
+leaves a session nothing to optimise.
 """
 
 from __future__ import annotations
@@ -15,34 +15,37 @@ from math import inf
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import ModelProto, NodeProto, helper, numpy_helper
 
-from liveflight.engines.onnx.feature_maps import Convolution, Map
+from liveflight.engines.onnx.feature_maps import FeatureMap, GraphConvolution
 
 VERSION = 2
-"""Of the graphs written here and in `onnx_graph`: another one makes those kept on disk stale."""
+"""Version of the graphs written here and in `onnx.graph`; a new one makes those on disk stale."""
 OPSET, IR = 18, 9
 BLOCKED_DOMAIN = "com.microsoft.nchwc"
 
 _STEEP = 2.0**60
 """Turns a HardSigmoid into a step. A power of two, so that nothing is rounded at its upper end."""
 
-_LARGE = 2.0**40
-"""How many times as large blocked maps are, so that an activation above 0 is above 1 too and needs
-no step of its own: the smaller of it and the step at its upper end is its mask."""
+_BLOCKED_SCALE = 2.0**40
+"""Factor of blocked maps. It makes every activation above 0 larger than 1.
+
+So the mask of a clip is the smaller of the activation and the step at its upper end."""
 
 
 class Layout:
-    """Collects one graph's nodes, constants and weights."""
+    """Collect one graph's nodes, constants and weights."""
 
     lanes = 1
-    """How many channels lie side by side."""
+    """Channels that lie side by side."""
     scale = 1.0
-    """How many times as large as the network's own its feature maps are. The gradient with respect
-    to such a map is as many times smaller than that with respect to the network's own."""
+    """Factor of the graph's feature maps over the network's own.
+
+    The gradient with respect to such a map is smaller by the same factor."""
 
     def __init__(self, weights: dict[str, np.ndarray], dtype: type = np.float32) -> None:
-        """`weights`: what graphs before this one have laid out already; what is missing is added.
+        """Take the weights that earlier graphs have laid out; missing ones are added to them.
+
         `dtype`: of all numbers but indices."""
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, np.ndarray] = {}
@@ -51,7 +54,7 @@ class Layout:
         self.dtype = dtype
 
     def node(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """Appends a node of one output, and returns that one's name."""
+        """Append a node with one output, and return the output's name."""
         name = f"{kind}_{len(self.nodes)}"
         self.nodes.append(
             helper.make_node(kind, inputs, [name], name=name, domain=domain, **attributes)
@@ -59,13 +62,14 @@ class Layout:
         return name
 
     def weight(self, key: str, lay_out: Callable[[], np.ndarray]) -> str:
-        """The name of these weights, laid out where they have not been."""
+        """Return the name of these weights, laid out if they were not yet."""
         if key not in self.weights:
             self.weights[key] = np.ascontiguousarray(lay_out(), self.dtype)
         self.used[key] = self.weights[key]
         return key
 
     def constant(self, value: Any, dtype: type | None = None) -> str:
+        """Return the name of a constant."""
         array: np.ndarray = np.asarray(value, dtype or self.dtype)
         digest = hashlib.sha256(array.tobytes()).hexdigest()[:16]
         name = f"{array.dtype}_{'x'.join(map(str, array.shape))}_{digest}"
@@ -75,15 +79,15 @@ class Layout:
     def indices(self, *values: int) -> str:
         return self.constant(values, np.int64)
 
-    def add(self, one: Map, other: Map) -> Map:
+    def add(self, one: FeatureMap, other: FeatureMap) -> FeatureMap:
         return replace(one, name=self.node("Add", one.name, other.name))
 
-    def times(self, x: Map, factor: str) -> Map:
-        """x times a scalar, or a value of x's own shape."""
+    def times(self, x: FeatureMap, factor: str) -> FeatureMap:
+        """Multiply x by a scalar, or by a value of x's shape."""
         return replace(x, name=self.node("Mul", x.name, factor))
 
-    def cut(self, x: Map, height: int, width: int) -> Map:
-        """The upper left part."""
+    def cut(self, x: FeatureMap, height: int, width: int) -> FeatureMap:
+        """Return the upper left part of x."""
         if x.size == (height, width):
             return x
         end = self.indices(height, width)
@@ -91,23 +95,23 @@ class Layout:
         name = self.node("Slice", rows, self.indices(0, 0), end, self.indices(1, 2))
         return self._whole(name, x.channels, height, width)
 
-    def extended(self, x: Map, height: int, width: int) -> Map:
-        """With zeros below and to the right."""
+    def extended(self, x: FeatureMap, height: int, width: int) -> FeatureMap:
+        """Return x with zeros below and to the right."""
         if x.size == (height, width):
             return x
         pads = self.indices(0, 0, 0, 0, 0, height - x.height, width - x.width, 0)
         name = self.node("Pad", self._rows(x), pads)
         return self._whole(name, x.channels, height, width)
 
-    def phase(self, x: Map, row: int, column: int) -> Map:
-        """Every second row and column, from these (0 or 1) on."""
+    def phase(self, x: FeatureMap, row: int, column: int) -> FeatureMap:
+        """Return every second row and column of x, from these (0 or 1) on."""
         start, end = self.indices(row, column), self.indices(*x.size)
         step = self.indices(2, 2)
         name = self.node("Slice", self._rows(x), start, end, self.indices(1, 2), step)
         return self._whole(name, x.channels, (x.height - row + 1) // 2, (x.width - column + 1) // 2)
 
-    def interleaved(self, phases: Sequence[Map], axis: int) -> Map:
-        """Rows (axis 0) or columns (axis 1) of two maps of one size in turn."""
+    def interleaved(self, phases: Sequence[FeatureMap], axis: int) -> FeatureMap:
+        """Interleave the rows (axis 0) or columns (axis 1) of two maps of one size."""
         first = phases[0]
         height, width = first.size
         blocks = -(-first.channels // self.lanes)
@@ -117,37 +121,41 @@ class Layout:
         name = self.node("Concat", *views, axis=1 if axis == 0 else 2)
         return self._whole(name, first.channels, height * (2 - axis), width * (1 + axis))
 
-    def unfolded(self, quarters: Map, x: Map) -> Map:
-        """The map of x's extent, outside the layout, whose phases are these channels in turn."""
-        name = self.node("DepthToSpace", self.leave(quarters).name, blocksize=2)
+    def unfolded(self, quarters: FeatureMap, x: FeatureMap) -> FeatureMap:
+        """Return the map of x's size, outside the layout, that has these channels as its phases."""
+        name = self.node("DepthToSpace", self.out_of_layout(quarters).name, blocksize=2)
         if x.height % 2 or x.width % 2:
             end = self.indices(*x.size)
             name = self.node("Slice", name, self.indices(0, 0), end, self.indices(2, 3))
         return replace(x, name=name)
 
-    def leave(self, x: Map) -> Map:
-        """x as the picture lies, if it does not already."""
+    def out_of_layout(self, x: FeatureMap) -> FeatureMap:
+        """Return x as the picture lies."""
         raise NotImplementedError
 
-    def _rows(self, x: Map) -> str:
-        """x as (blocks, height, width, lanes)."""
+    def _rows(self, x: FeatureMap) -> str:
+        """Return x as (blocks, height, width, lanes)."""
         blocks = -(-x.channels // self.lanes)
         return self.node("Reshape", x.name, self.indices(blocks, *x.size, self.lanes))
 
-    def _whole(self, name: str, channels: int, height: int, width: int) -> Map:
+    def _whole(self, name: str, channels: int, height: int, width: int) -> FeatureMap:
         name = self.node("Reshape", name, self.indices(1, -1, height, width))
-        return Map(name, channels, height, width)
+        return FeatureMap(name, channels, height, width)
 
 
-class Plain(Layout):
-    def enter(self, x: Map) -> Map:
+class PlainLayout(Layout):
+    """Write standard ONNX nodes."""
+
+    def into_layout(self, x: FeatureMap) -> FeatureMap:
         return replace(x, outside=False)
 
-    def leave(self, x: Map) -> Map:
+    def out_of_layout(self, x: FeatureMap) -> FeatureMap:
         return replace(x, outside=True)
 
-    def convolve(self, x: Map, by: Convolution, onto: Map | None = None) -> Map:
-        """`onto`: what the convolution is added to, before its clip."""
+    def convolve(
+        self, x: FeatureMap, by: GraphConvolution, onto: FeatureMap | None = None
+    ) -> FeatureMap:
+        """Convolve x, add it to `onto`, and clip."""
         names = [self.weight(f"{by.key}.weight", lambda: by.weight)]
         if (bias := by.bias) is not None:
             names.append(self.weight(f"{by.key}.bias", lambda: bias))
@@ -158,18 +166,18 @@ class Plain(Layout):
         output = by.output(x, name)
         return output if by.top is None else self.clipped(output, by.top)
 
-    def clipped(self, x: Map, top: float) -> Map:
+    def clipped(self, x: FeatureMap, top: float) -> FeatureMap:
         name = self.node("Relu", x.name)
         if top != inf:
             name = self.node("Min", name, self.constant(top))
         return replace(x, name=name)
 
-    def pooled(self, x: Map) -> Map:
+    def pooled(self, x: FeatureMap) -> FeatureMap:
         name = self.node("MaxPool", x.name, kernel_shape=[2, 2], strides=[2, 2])
-        return Map(name, x.channels, x.height // 2, x.width // 2)
+        return FeatureMap(name, x.channels, x.height // 2, x.width // 2)
 
-    def masked(self, gradient: Map, activation: Map, top: float) -> Map:
-        """The gradient where the activation is above 0 and below `top`."""
+    def masked(self, gradient: FeatureMap, activation: FeatureMap, top: float) -> FeatureMap:
+        """Return the gradient where the activation is above 0 and below `top`, else 0."""
         zero = self.constant(0.0)
         inside = self.node("Greater", activation.name, zero)
         if top != inf:
@@ -177,35 +185,40 @@ class Plain(Layout):
             inside = self.node("And", inside, below)
         return replace(gradient, name=self.node("Where", inside, gradient.name, zero))
 
-    def where_equal(self, gradient: Map, one: Map, other: Map) -> Map:
-        """The gradient where one map is as large as the other, which it nowhere exceeds."""
+    def where_equal(self, gradient: FeatureMap, one: FeatureMap, other: FeatureMap) -> FeatureMap:
+        """Return the gradient where `one` equals `other`, which it nowhere exceeds, else 0."""
         equal = self.node("Equal", one.name, other.name)
         name = self.node("Where", equal, gradient.name, self.constant(0.0))
         return replace(gradient, name=name)
 
 
-class Blocked(Layout):
-    scale = _LARGE
+class BlockedLayout(Layout):
+    """Write ONNX Runtime's nodes for channels in blocks."""
+
+    scale = _BLOCKED_SCALE
 
     def __init__(self, lanes: int, weights: dict[str, np.ndarray]) -> None:
         super().__init__(weights)
         self.lanes = lanes
 
-    def enter(self, x: Map) -> Map:
+    def into_layout(self, x: FeatureMap) -> FeatureMap:
         name = x.name
         if missing := -x.channels % self.lanes:
             name = self.node("Pad", name, self.indices(0, 0, 0, 0, 0, missing, 0, 0))
         return replace(x, name=self._node("ReorderInput", name), outside=False)
 
-    def leave(self, x: Map) -> Map:
+    def out_of_layout(self, x: FeatureMap) -> FeatureMap:
         if x.outside:
             return x
         name = self._node("ReorderOutput", x.name, channels=x.channels)
         return replace(x, name=name, outside=True)
 
-    def convolve(self, x: Map, by: Convolution, onto: Map | None = None) -> Map:
-        """`onto`: what the convolution is added to, before its clip. x may be outside the layout
-        if it has fewer channels than a block."""
+    def convolve(
+        self, x: FeatureMap, by: GraphConvolution, onto: FeatureMap | None = None
+    ) -> FeatureMap:
+        """Convolve x, add it to `onto`, and clip.
+
+        x may be outside the layout if it has fewer channels than a block."""
         names = [self.weight(f"{by.key}.weight", lambda: self._laid_out(by, x.outside)), "", ""]
         if (bias := by.bias) is not None:
             names[1] = self.weight(f"{by.key}.bias", lambda: self._filled(bias, 0))
@@ -226,19 +239,20 @@ class Blocked(Layout):
         )
         return by.output(x, name)
 
-    def clipped(self, x: Map, top: float) -> Map:
+    def clipped(self, x: FeatureMap, top: float) -> FeatureMap:
         name = self.node("Relu", x.name)
         if top != inf:
             name = self.node("Clip", name, "", self.constant(top))
         return replace(x, name=name)
 
-    def pooled(self, x: Map) -> Map:
+    def pooled(self, x: FeatureMap) -> FeatureMap:
         name = self._node("MaxPool", x.name, kernel_shape=[2, 2], strides=[2, 2])
-        return Map(name, x.channels, x.height // 2, x.width // 2)
+        return FeatureMap(name, x.channels, x.height // 2, x.width // 2)
 
-    def masked(self, gradient: Map, activation: Map, top: float) -> Map:
-        """The gradient where the activation is above 0 and below `top`. By products, which are
-        several times faster here than comparing and choosing."""
+    def masked(self, gradient: FeatureMap, activation: FeatureMap, top: float) -> FeatureMap:
+        """Return the gradient where the activation is above 0 and below `top`, else 0.
+
+        By products, which are several times faster here than comparing and choosing."""
         if top == inf:
             mask = self.node("HardSigmoid", activation.name, alpha=_STEEP, beta=0.0)
         else:
@@ -246,8 +260,8 @@ class Blocked(Layout):
             mask = self.node("Min", mask, activation.name)
         return self.times(gradient, mask)
 
-    def where_equal(self, gradient: Map, one: Map, other: Map) -> Map:
-        """The gradient where one map is as large as the other, which it nowhere exceeds."""
+    def where_equal(self, gradient: FeatureMap, one: FeatureMap, other: FeatureMap) -> FeatureMap:
+        """Return the gradient where `one` equals `other`, which it nowhere exceeds, else 0."""
         short = self.node("Sub", one.name, other.name)
         return self.times(gradient, self.node("HardSigmoid", short, alpha=_STEEP, beta=1.0))
 
@@ -255,12 +269,12 @@ class Blocked(Layout):
         return self.node(kind, *inputs, domain=BLOCKED_DOMAIN, **attributes)
 
     def _filled(self, array: np.ndarray, axis: int) -> np.ndarray:
-        """With zeros up to whole blocks."""
+        """Return the array with zeros up to whole blocks along an axis."""
         missing = [(0, 0)] * array.ndim
         missing[axis] = (0, -array.shape[axis] % self.lanes)
         return np.ascontiguousarray(np.pad(array, missing))
 
-    def _laid_out(self, by: Convolution, outside: bool) -> np.ndarray:
+    def _laid_out(self, by: GraphConvolution, outside: bool) -> np.ndarray:
         weight = self._filled(by.weight, 0)
         if by.groups > 1 or outside:
             blocks = weight.reshape(-1, self.lanes, weight.shape[1], *by.kernel)
@@ -271,3 +285,16 @@ class Blocked(Layout):
             blocks = weight.reshape(-1, self.lanes, *inputs, *by.kernel)
             blocks = blocks.transpose(0, 2, 4, 5, 3, 1)
         return np.ascontiguousarray(blocks).reshape(weight.shape)
+
+
+def embedded(model: ModelProto, layout: Layout) -> ModelProto:
+    """Return the model with its weights as constants, for a provider to prepare."""
+    graph = ModelProto()
+    graph.CopyFrom(model)
+    kept = [value for value in graph.graph.input if value.name not in layout.used]
+    del graph.graph.input[:]
+    graph.graph.input.extend(kept)
+    graph.graph.initializer.extend(
+        numpy_helper.from_array(array, name) for name, array in layout.used.items()
+    )
+    return graph

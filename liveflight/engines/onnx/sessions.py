@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions: on which provider, with which options, and what they share."""
+"""Make ONNX Runtime sessions: choose providers and options, and what sessions share."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _LEVELS = ort.GraphOptimizationLevel
 
 
 def session(model: bytes, provider: Provider, optimise: bool) -> ort.InferenceSession:
-    """On the provider, and what it cannot do on the CPU. `optimise`: False for a model that is as
-    it shall run. What fails to be optimised fully is tried with the simplest optimisations
-    (fusions may leave nodes that no kernel takes). Raises what ONNX Runtime does."""
+    """Return a session on the provider; what that cannot run runs on the CPU.
+
+    `optimise`: False for a model that is already as it shall run. If full optimisation fails, the
+    simplest is tried: fusions may leave nodes that no kernel takes. Raises ONNX Runtime's error."""
     providers = [provider] if provider[0] == CPU else [provider, (CPU, {})]
     levels = (_LEVELS.ORT_ENABLE_ALL, _LEVELS.ORT_ENABLE_BASIC)
     for level in levels if optimise else (_LEVELS.ORT_DISABLE_ALL,):
@@ -46,10 +47,10 @@ def _options(level: ort.GraphOptimizationLevel) -> ort.SessionOptions:
     options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
-    # Threads that spin on between runs and operators take the cores from torch's, which condition
-    # the gradient, and from GL's: beside spinning ones, 1.4 ms of conditioning took 5 to 9. So
-    # each session has threads of its own: one pool for all of them cannot be told not to spin from
-    # Python, and a step took a fifth longer with it, and half as much processor time again.
+    # Threads that spin between runs take cores from torch, which conditions the gradient, and from
+    # GL: beside spinning threads, 1.4 ms of conditioning took 5 to 9 ms. So each session has its
+    # own threads. A pool for all sessions cannot be told from Python not to spin; with it a step
+    # took a fifth longer, and half as much processor time again.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.add_session_config_entry("session.intra_op.spin_duration_us", "50")
     if shared_arena():
@@ -59,7 +60,9 @@ def _options(level: ort.GraphOptimizationLevel) -> ort.SessionOptions:
 
 @lru_cache(maxsize=1)
 def shared_arena() -> bool:
-    """One arena for all sessions' activations: of its own, each would hold 40 MB and more."""
+    """Register one memory arena for all sessions' activations; return whether that worked.
+
+    With an arena of its own, each session would hold 40 MB and more."""
     place = ort.OrtMemoryInfo(
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
     )
@@ -73,8 +76,7 @@ def shared_arena() -> bool:
 
 @lru_cache(maxsize=1)
 def block() -> int:
-    """How many channels ONNX Runtime's convolutions take side by side on this processor; 0 where
-    they take none so."""
+    """Return the channels per block of ONNX Runtime's layout on this processor; 0 without one."""
     shape = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, 1, 1])
     blocked = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
     node = helper.make_node("ReorderInput", ["x"], ["y"], domain=BLOCKED_DOMAIN)
@@ -93,7 +95,7 @@ def block() -> int:
 
 
 def providers(device: torch.device, stream: int) -> list[Provider]:
-    """What to run on, the fastest first. `stream`: a cudaStream_t, for CUDA."""
+    """Return the providers for a device, the fastest first. `stream`: a cudaStream_t, for CUDA."""
     if device.type != "cuda":
         return [(CPU, {})]
     place = {"device_id": str(device.index or 0), "user_compute_stream": str(stream)}
@@ -116,7 +118,7 @@ def providers(device: torch.device, stream: int) -> list[Provider]:
 
 
 def _tensorrt_cache() -> dict[str, str]:
-    """Return the options that keep engines for the next flight, where nobody else can write."""
+    """Return the options that keep engines for the next flight in a private folder."""
     try:
         folder = str(folders.private(folders.caches() / "tensorrt"))
     except OSError:
@@ -129,16 +131,8 @@ def _tensorrt_cache() -> dict[str, str]:
     }
 
 
-@lru_cache(maxsize=1)
-def preload() -> None:
-    """Loads the CUDA libraries that came as Python packages, which the provider does not find by
-    itself. After torch, which has most of them."""
-    if hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()
-
-
 def loads(provider: Provider) -> bool:
-    """Whether it takes a model at all; what is compiled in need not load."""
+    """Return whether a provider can run a model at all: what is compiled in need not load."""
     shape = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
     node = helper.make_node("Identity", ["x"], ["y"])
     model = helper.make_model(

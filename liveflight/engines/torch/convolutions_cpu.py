@@ -1,4 +1,4 @@
-"""Ways to convolve on the CPU, in float32."""
+"""Convolve on the CPU, in float32."""
 
 from __future__ import annotations
 
@@ -8,47 +8,52 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from liveflight.engines.convolution import Convolution, Geometry, Size, turned
+from liveflight.engines.convolution import Convolution, Geometry, HeightWidth, flipped
 from liveflight.engines.rectifier import IDENTITY, Rectifier
 from liveflight.engines.winograd import Winograd
 
 
 class OneDnnConv(Convolution):
-    """By the oneDNN operators that torch's compiler uses: weights reordered once, the rectifier in
-    the same pass. For few channels per group."""
+    """Convolve by the oneDNN operators that torch's compiler uses, for few channels per group.
+
+    Weights are reordered once, and the rectifier runs in the same pass."""
 
     def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
         return _fused(x, self._ordered, self.bias, self.geometry, rectifier)
 
     def _prepare(self) -> None:
         self._ordered = _reordered(self.weight, self.geometry)
-        self._turned = None
-        if self._way_back is not None:
-            way_back = turned(self.weight, self.geometry.groups)
-            self._turned = _reordered(way_back, self._way_back)
+        self._flipped = None
+        if self._backward_geometry is not None:
+            weight = flipped(self.weight, self.geometry.groups)
+            self._flipped = _reordered(weight, self._backward_geometry)
 
-    def _back(self, gradient: Tensor, size: Size) -> Tensor:
-        if self._turned is None or self._way_back is None:
-            return super()._back(gradient, size)
-        return _fused(gradient, self._turned, None, self._way_back, IDENTITY)
+    def _input_gradient(self, gradient: Tensor, size: HeightWidth) -> Tensor:
+        if self._flipped is None or self._backward_geometry is None:
+            return super()._input_gradient(gradient, size)
+        return _fused(gradient, self._flipped, None, self._backward_geometry, IDENTITY)
 
 
 class WinogradConv(Convolution):
-    """3x3 of stride and padding 1 by Winograd's minimal filtering."""
+    """Convolve 3x3, stride and padding 1, by Winograd's minimal filtering."""
 
     def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
-        return self._there(x, rectifier)
+        return self._forward(x, rectifier)
 
     def backward(
-        self, gradient: Tensor, size: Size, rectifier: Rectifier, activation: Tensor | None
+        self,
+        gradient: Tensor,
+        size: HeightWidth,
+        rectifier: Rectifier,
+        activation: Tensor | None,
     ) -> Tensor:
         masked = None if activation is None or rectifier.identity else (rectifier, activation)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        return self._home(gradient, masked=masked)
+        return self._backward(gradient, masked=masked)
 
     def _prepare(self) -> None:
-        self._there = Winograd(self.weight, self.bias)
-        self._home = Winograd(turned(self.weight, 1), None)
+        self._forward = Winograd(self.weight, self.bias)
+        self._backward = Winograd(flipped(self.weight, 1), None)
 
 
 _onednn: Any = torch.ops.mkldnn
@@ -76,7 +81,7 @@ def _fused(
 
 @lru_cache(maxsize=1)
 def onednn_works() -> bool:
-    """Whether this build of torch and this processor have those operators."""
+    """Return whether this build of torch and this processor have those operators."""
     if not torch.backends.mkldnn.is_available():
         return False
     x = torch.ones(1, 8, 4, 4).contiguous(memory_format=torch.channels_last)

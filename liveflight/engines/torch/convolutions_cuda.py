@@ -1,18 +1,17 @@
-"""Ways to convolve on CUDA, in half."""
+"""Convolve on CUDA, in half."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from liveflight.engines.convolution import Convolution, Size
-from liveflight.engines.cuda import kernels as cuda_kernels
+from liveflight.engines.convolution import Convolution, HeightWidth
+from liveflight.engines.cuda.kernels import kernels_for
 from liveflight.engines.rectifier import IDENTITY, Rectifier
 
 
 class CudnnConvRelu(Convolution):
-    """By cuDNN's operator that adds the bias and rectifies in the same pass, where torch's takes
-    three."""
+    """Convolve, add the bias and rectify in one cuDNN pass, where torch takes three."""
 
     def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
         if rectifier.identity:
@@ -25,11 +24,12 @@ class CudnnConvRelu(Convolution):
 
 
 class Depthwise(Convolution):
-    """Each channel by a filter of its own, by kernels of our own: cuDNN compiles one for every size
-    and direction, which takes seconds before a flight can begin."""
+    """Convolve each channel with its own filter, by our own kernels.
+
+    cuDNN compiles a kernel for every size and direction, which takes seconds before a flight."""
 
     def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
-        kernels = cuda_kernels.taking(x)
+        kernels = kernels_for(x)
         if kernels is None:
             return super().forward(x, rectifier)
         stride, padding = self.geometry.stride, self.geometry.padding
@@ -42,9 +42,9 @@ class Depthwise(Convolution):
         nothing = self.weight.new_zeros(len(self.weight))
         self._bias = nothing if self.bias is None else self.bias
 
-    def _back(self, gradient: Tensor, size: Size) -> Tensor:
-        kernels = cuda_kernels.taking(gradient)
+    def _input_gradient(self, gradient: Tensor, size: HeightWidth) -> Tensor:
+        kernels = kernels_for(gradient)
         if kernels is None:
-            return super()._back(gradient, size)
+            return super()._input_gradient(gradient, size)
         stride, padding = self.geometry.stride, self.geometry.padding
         return kernels.depthwise_back(gradient, self._filters, size, stride, padding)

@@ -1,1 +1,1 @@
-"""Keep a thumbnail of every living filter of a network."""
+"""Keep a thumbnail of every active filter of a network."""

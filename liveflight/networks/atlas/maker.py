@@ -1,8 +1,8 @@
-"""Make an atlas: ascend every living filter of a network from noise, for a thumbnail of each.
+"""Make an atlas: ascend every active filter of a network from noise, for a thumbnail of each.
 
-Thumbnails are kept in the cache as they are made, so that a run that was stopped goes on where it
-was. One picture at a time: with the compiled kernels that is five times as fast as torch's autograd
-in batches of eight (VGG16 to conv5_3, two cores).
+Thumbnails are kept in the cache as they are made, so that a run that was stopped can go on. One
+picture at a time: with the compiled kernels that is five times as fast as torch's autograd in
+batches of eight (VGG16 to conv5_3, two cores).
 """
 
 from __future__ import annotations
@@ -20,29 +20,32 @@ from liveflight import networks
 from liveflight.core.contracts import Ascent, Canvas, Engine, LiveflightError, Target
 from liveflight.core.noise import pink
 from liveflight.networks import Layer
-from liveflight.networks.atlas import sheets as atlas
+from liveflight.networks.atlas import sheets
 from liveflight.networks.atlas.sheets import Sheet
 from liveflight.system import folders
 
 log = logging.getLogger("liveflight.networks.atlas.maker")
 
-_SAVED_EVERY = 16
-"""Thumbnails."""
+_ROUNDS = 24
+"""Of the self-organising map."""
+
+_SAVE_INTERVAL = 16
+"""Thumbnails between two saves."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a layer, how many thumbnails are done, and of how many in all."""
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a thumbnail is made. Another recipe makes another atlas."""
+class ThumbnailRecipe:
+    """Say how a thumbnail is made. Another recipe makes another atlas."""
 
     version: int = 1
     steps: int = 32
     amount: float = 0.05
-    """RMS that a first step moves the picture by, of 0..1; later ones move it less."""
+    """RMS by which the first step moves the picture, of 0..1. Later steps move it less."""
     slower: float = 0.6
-    """By how much less the last step moves it."""
+    """Part of `amount` that the last step lacks."""
     octaves: float = 0.3
     smoothing: float = 1.5
     soften: float = 0.02
@@ -52,14 +55,15 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """A name that no other recipe has."""
+        """Return a name that no other recipe has."""
         return hashlib.sha256(repr(asdict(self)).encode()).hexdigest()[:12]
 
 
 def side(layer: Layer) -> int:
-    """Return the side in pixels of the picture that a thumbnail is reduced from: what a filter of
-    the layer sees has to fit, and shallow filters are seen pixel by pixel."""
-    return atlas.TILE if layer.stride < 16 else 96
+    """Return the side in pixels of the picture that a thumbnail is reduced from.
+
+    A filter's receptive field must fit into it, and shallow filters are shown pixel by pixel."""
+    return sheets.TILE if layer.stride < 16 else 96
 
 
 def make(
@@ -69,17 +73,16 @@ def make(
     layers: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Path:
-    """Make a network's atlas in `folder`, by default the user's own; return where it is. `layers`:
-    those wanted, by default all whose filters are not another layer's behind a rectifier or pool.
-    Others that are there by the same recipe are kept.
+    """Make a network's atlas in `folder`, by default the user's own; return the folder.
 
-    Raises LiveflightError for unknown names, where it cannot be written, and for a folder that
-    holds anything else."""
+    `layers`: by default all but rectifiers and pools. Sheets of other layers by the same recipe are
+    kept. Raises LiveflightError for unknown names, for a folder that cannot be written, and for one
+    that holds anything else."""
     known = networks.network(network)
-    wanted = known.sorted(layers) or atlas.drawn(known)
-    recipe = Recipe()
+    wanted = known.sorted(layers) or sheets.drawn(known)
+    recipe = ThumbnailRecipe()
     folder = place(known.name, folder)
-    there = {} if outdated(folder) else atlas.read(folder)
+    present = {} if outdated(folder) else sheets.read(folder)
     engine.prepare(known.name)
     total = sum(len(engine.active_filters(known.name, layer.name)) for layer in wanted)
     made: dict[str, tuple[Sequence[int], np.ndarray]] = {}
@@ -93,14 +96,14 @@ def make(
 
         filters = list(engine.active_filters(known.name, name))
         thumbnails = _layer(engine, known.name, layer, filters, recipe, count)
-        order = alike(thumbnails)
-        made[name] = ([filters[place] for place in order], thumbnails[order])
+        order = similarity_order(thumbnails)
+        made[name] = ([filters[index] for index in order], thumbnails[order])
         done += len(filters)
-    kept = {name: sheet for name, sheet in there.items() if name not in made and _whole(sheet)}
+    kept = {name: sheet for name, sheet in present.items() if name not in made and _whole(sheet)}
     try:
-        atlas.write(folder, made, recipe.name, kept)
+        sheets.write(folder, made, recipe.name, kept)
     except OSError as error:
-        raise LiveflightError(atlas.unwritable(folder, error)) from error
+        raise LiveflightError(sheets.unwritable(folder, error)) from error
     return folder
 
 
@@ -114,28 +117,30 @@ def _whole(sheet: Sheet) -> bool:
 
 
 def place(network: str, folder: Path | None = None) -> Path:
-    """Return where a network's atlas goes: `folder`, or by default the user's own.
+    """Return the resolved folder for a network's atlas, by default the user's own.
 
     Raises LiveflightError for a folder that holds anything but an atlas, or that this user may not
     write."""
-    folder = Path(os.path.realpath(folder or atlas.user_folder(network)))
-    atlas.check(folder)
+    folder = Path(os.path.realpath(folder or sheets.user_folder(network)))
+    sheets.check(folder)
     if why := folders.unwritable(folder.parent):
-        raise LiveflightError(f"the atlas cannot be written to {folder}: {why}; name one by --out")
+        raise LiveflightError(
+            f"the atlas cannot be written to {folder}: {why}; name another folder with --out"
+        )
     return folder
 
 
 def outdated(folder: Path) -> bool:
     """Return whether the folder holds an atlas made by another recipe."""
-    return atlas.recipe(folder) not in ("", Recipe().name)
+    return sheets.recipe(folder) not in ("", ThumbnailRecipe().name)
 
 
 def summary(folder: Path) -> str:
     """Return what an atlas holds, how large it is and where, in a line."""
-    sheets = atlas.read(folder)
-    filters = sum(len(sheet.filters) for sheet in sheets.values())
+    found = sheets.read(folder)
+    filters = sum(len(sheet.filters) for sheet in found.values())
     size = sum(path.stat().st_size for path in folder.iterdir())
-    return f"{filters} filters of {len(sheets)} layers, {size / 1e6:.2g} MB: {folder}"
+    return f"{filters} filters of {len(found)} layers, {size / 1e6:.2g} MB: {folder}"
 
 
 def _layer(
@@ -143,22 +148,23 @@ def _layer(
     network: str,
     layer: Layer,
     filters: Sequence[int],
-    recipe: Recipe,
+    recipe: ThumbnailRecipe,
     count: Callable[[int], None],
 ) -> np.ndarray:
-    """Return the thumbnails of a layer's filters: uint8 (N, TILE, TILE, 3), those of an earlier
-    run from the cache."""
+    """Return the thumbnails of a layer's filters: uint8 (N, TILE, TILE, 3).
+
+    Those of an earlier run come from the cache."""
     kept = folders.caches() / "atlas" / recipe.name / network
     path = kept / f"{layer.name}.npy"
-    thumbnails = _earlier(path, len(filters))
+    thumbnails = _read_partial(path, len(filters))
     size = (side(layer), side(layer))
     engine.plan([(network, layer.name)], size)
     try:
         for done in range(len(thumbnails), len(filters)):
             count(done)
             target = Target(network, layer.name, filters[done])
-            thumbnails.append(reduced(grown(engine, target, size, recipe)))
-            if done % _SAVED_EVERY == 0:
+            thumbnails.append(thumbnail(optimised(engine, target, size, recipe)))
+            if done % _SAVE_INTERVAL == 0:
                 _save(path, thumbnails)
     finally:
         if thumbnails:
@@ -167,8 +173,10 @@ def _layer(
     return np.stack(thumbnails)
 
 
-def grown(engine: Engine, target: Target, size: tuple[int, int], recipe: Recipe) -> Canvas:
-    """Return the picture that a filter makes of noise, of this width and height."""
+def optimised(
+    engine: Engine, target: Target, size: tuple[int, int], recipe: ThumbnailRecipe
+) -> Canvas:
+    """Return the picture of this width and height that a filter's ascent makes from noise."""
     picture = pink(size, recipe.seed)
     for step in range(recipe.steps):
         ascent = Ascent(
@@ -185,21 +193,21 @@ def grown(engine: Engine, target: Target, size: tuple[int, int], recipe: Recipe)
     return picture
 
 
-def reduced(picture: Canvas) -> np.ndarray:
+def thumbnail(picture: Canvas) -> np.ndarray:
     """Return a picture as a thumbnail: uint8 (TILE, TILE, 3)."""
     from PIL import Image
 
     rgb = np.rint(np.asarray(picture[..., :3], np.float32) * 255).astype(np.uint8)
-    image = Image.fromarray(rgb).resize((atlas.TILE, atlas.TILE), Image.Resampling.LANCZOS)
+    image = Image.fromarray(rgb).resize((sheets.TILE, sheets.TILE), Image.Resampling.LANCZOS)
     return np.asarray(image)
 
 
-def _earlier(path: Path, most: int) -> list[np.ndarray]:
+def _read_partial(path: Path, most: int) -> list[np.ndarray]:
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return []
-    shape = (atlas.TILE, atlas.TILE, 3)
+    shape = (sheets.TILE, sheets.TILE, 3)
     fits = found.dtype == np.uint8 and found.shape[1:] == shape and len(found) <= most
     return list(found) if fits else []
 
@@ -215,50 +223,50 @@ def _save(path: Path, thumbnails: Sequence[np.ndarray]) -> None:
         log.warning("thumbnails cannot be kept in %s: %s", path.parent, error)
 
 
-def alike(thumbnails: np.ndarray) -> np.ndarray:
-    """Return an order of thumbnails, uint8 (N, TILE, TILE, 3), in which those beside and below each
-    other in a sheet look alike: cells of a self-organising map (Kohonen, 1982) as large as the
-    sheet, each filled with the thumbnail that fits it best of those that are left."""
-    looks = _looks(thumbnails)
-    count, columns = len(looks), atlas.COLUMNS
+def similarity_order(thumbnails: np.ndarray) -> np.ndarray:
+    """Return an order of thumbnails, uint8 (N, TILE, TILE, 3), with similar ones as neighbours.
+
+    Neighbours in a sheet are beside and below each other. They are cells of a self-organising map
+    (Kohonen, 1982) as large as the sheet, each filled with the best fitting thumbnail left."""
+    features = _descriptors(thumbnails)
+    count, columns = len(features), sheets.COLUMNS
     rows = -(-count // columns)
     cells = np.stack(np.divmod(np.arange(count), columns), 1).astype(np.float32)
-    cell_of = _spread_out(looks, rows, columns)
+    in_cell = _principal_order(features, rows, columns)
     for radius in np.geomspace(max(rows, columns) / 3, 0.7, _ROUNDS):
         apart = ((cells[:, None] - cells[None]) ** 2).sum(2)
         near = np.exp(-apart / (2 * radius**2))
-        wanted = near @ looks[cell_of] / near.sum(1, keepdims=True)
-        cell_of = _assigned(wanted, looks)
-    return cell_of
+        wanted = near @ features[in_cell] / near.sum(1, keepdims=True)
+        in_cell = _assign(wanted, features)
+    return in_cell
 
 
-_ROUNDS = 24
-
-
-def _spread_out(looks: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Return a first order: rows by the first principal component, in a row by the second."""
-    _, _, axes = np.linalg.svd(looks - looks.mean(0), full_matrices=False)
-    places = looks @ axes[[0, -1 if len(axes) < 2 else 1]].T
-    by_first = np.argsort(places[:, 0], kind="stable")
+def _principal_order(features: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return an order by the first principal component by row, by the second within a row."""
+    _, _, axes = np.linalg.svd(features - features.mean(0), full_matrices=False)
+    scores = features @ axes[[0, -1 if len(axes) < 2 else 1]].T
+    by_first = np.argsort(scores[:, 0], kind="stable")
     parts = [by_first[row * columns : (row + 1) * columns] for row in range(rows)]
-    return np.concatenate([part[np.argsort(places[part, 1], kind="stable")] for part in parts])
+    return np.concatenate([part[np.argsort(scores[part, 1], kind="stable")] for part in parts])
 
 
-def _assigned(wanted: np.ndarray, looks: np.ndarray) -> np.ndarray:
-    """Return for each cell the row of `looks` that it gets: the best fitting pairs first."""
-    distance = (wanted**2).sum(1)[:, None] + (looks**2).sum(1)[None] - 2 * wanted @ looks.T
-    cell_of = np.full(len(wanted), -1)
-    taken = np.zeros(len(looks), bool)
+def _assign(wanted: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Return a row of `features` for each cell, assigned greedily: the best fitting pairs first."""
+    distance = (wanted**2).sum(1)[:, None] + (features**2).sum(1)[None] - 2 * wanted @ features.T
+    in_cell = np.full(len(wanted), -1)
+    taken = np.zeros(len(features), bool)
     for pair in np.argsort(distance, axis=None, kind="stable"):
-        cell, look = divmod(int(pair), len(looks))
-        if cell_of[cell] < 0 and not taken[look]:
-            cell_of[cell], taken[look] = look, True
-    return cell_of
+        cell, row = divmod(int(pair), len(features))
+        if in_cell[cell] < 0 and not taken[row]:
+            in_cell[cell], taken[row] = row, True
+    return in_cell
 
 
-def _looks(thumbnails: np.ndarray) -> np.ndarray:
-    """Return what is seen at first sight of each, float32 (N, D): how strong which scales and
-    directions of its brightness are, its colours and their spread."""
+def _descriptors(thumbnails: np.ndarray) -> np.ndarray:
+    """Return features of each thumbnail for comparing them: float32 (N, D).
+
+    They are the power of its brightness by scale and direction, and its colours and their spread.
+    """
     rgb = thumbnails.astype(np.float32) / 255
     grey = rgb.mean(3)
     size = grey.shape[1]

@@ -1,8 +1,8 @@
-"""Atlases: a thumbnail of every living filter of a network, one sheet per layer.
+"""Read and write atlases: a thumbnail of every active filter of a network, one sheet per layer.
 
-A folder holds `LAYER.webp`, thumbnails in rows of COLUMNS, and `atlas.json`, which names the
-filters of each sheet in its order: neighbours look alike. The user's own atlas goes before the one
-that comes with the installation.
+A folder holds `LAYER.webp`, thumbnails in rows of COLUMNS, and `atlas.json`, which lists the
+filters of each sheet in order. Neighbours look alike. The user's own atlas takes precedence over
+the one that comes with the installation.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ COLUMNS = 32
 
 _INDEX = "atlas.json"
 _VERSION = 1
-_MOST_FILTERS = 8192
-_QUALITY = 50
-"""Of WebP: about 1 kB a thumbnail."""
+_MAX_FILTERS = 8192
+_WEBP_QUALITY = 50
+"""Gives about 1 kB per thumbnail."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """The thumbnails of one layer."""
+    """Find the thumbnails of one layer."""
 
     path: Path
     filters: Sequence[int]
@@ -50,8 +50,8 @@ class Sheet:
 
     @cached_property
     def place(self) -> Mapping[int, int]:
-        """Where in the order each filter is."""
-        return {number: place for place, number in enumerate(self.filters)}
+        """Return each filter's index in the sheet."""
+        return {number: index for index, number in enumerate(self.filters)}
 
     def picture(self) -> np.ndarray:
         """Read the whole sheet: uint8 (rows * TILE, COLUMNS * TILE, 3).
@@ -68,7 +68,7 @@ class Sheet:
         raise LiveflightError(f"atlas sheet {self.path}: {found}; make it again: liveflight atlas")
 
     def thumbnail(self, sheet: np.ndarray, number: int) -> np.ndarray | None:
-        """Return the filter's part of the sheet's picture, uint8 (TILE, TILE, 3)."""
+        """Return a filter's part of the sheet's picture, uint8 (TILE, TILE, 3), or None."""
         place = self.place.get(number)
         if place is None:
             return None
@@ -81,13 +81,14 @@ Atlas = Mapping[str, Sheet]
 
 
 def drawn(network: Network) -> list[Layer]:
-    """Return the layers that an atlas shows: of VGG the convolutions, for a rectifier or a pool
-    only repeats the filters before it."""
+    """Return the layers that an atlas shows: all but rectifiers and pools.
+
+    Those only repeat the filters before them."""
     return [layer for layer in network.layers if not layer.name.startswith(("relu", "pool"))]
 
 
 def shown_for(network: Network, layer: str) -> Layer:
-    """Return the layer that an atlas shows for a layer: of a rectifier or pool, that before it."""
+    """Return the layer that an atlas shows for a layer: for a rectifier or pool, the one before."""
     by_name = {each.name: each for each in drawn(network)}
     found = next(iter(by_name.values()))
     for each in network.layers:
@@ -98,13 +99,15 @@ def shown_for(network: Network, layer: str) -> Layer:
 
 
 def user_folder(network: str) -> Path:
-    """Return where the user's own atlas of a network lies."""
+    """Return the folder of the user's own atlas of a network."""
     return folders.data() / "atlas" / network
 
 
 def find(network: str) -> Atlas:
-    """Return a network's atlas, may be empty: of each layer the user's own sheet, else the one of
-    the installation. Sheets of filters that the network does not have are passed over."""
+    """Return a network's atlas, which may be empty.
+
+    Each layer's sheet is the user's own, else the installation's. Sheets of filters that the
+    network does not have are skipped."""
     known = networks.network(network)
     channels = {layer.name: layer.channels for layer in known.layers}
     return {
@@ -116,7 +119,7 @@ def find(network: str) -> Atlas:
 
 
 def recipe(folder: Path) -> str:
-    """Return what the atlas in a folder was made by; empty where there is none."""
+    """Return the name of the recipe of the atlas in a folder; empty where there is none."""
     return str(_index(folder).get("recipe", ""))
 
 
@@ -144,15 +147,14 @@ def read(folder: Path) -> Atlas:
 def _is_order(filters: object) -> bool:
     return (
         isinstance(filters, list)
-        and 0 < len(filters) <= _MOST_FILTERS
+        and 0 < len(filters) <= _MAX_FILTERS
         and all(type(number) is int and 0 <= number < 1_000_000 for number in filters)
         and len(set(filters)) == len(filters)
     )
 
 
 def check(folder: Path) -> None:
-    """Raise LiveflightError where a folder holds anything but an atlas: what is written there takes
-    the place of all of it."""
+    """Raise LiveflightError if a folder holds anything but an atlas, as writing replaces it all."""
     own = {_INDEX, *(sheet.path.name for sheet in read(folder).values())}
     try:
         others = sorted(path.name for path in folder.iterdir() if path.name not in own)
@@ -165,13 +167,13 @@ def check(folder: Path) -> None:
     if others:
         raise LiveflightError(
             f"{str(folder)!r} holds {others[0]!r}, which is no part of an atlas and would be lost: "
-            "name an empty or a new folder by --out"
+            "name an empty or a new folder with --out"
         )
 
 
 def unwritable(folder: Path, error: OSError) -> str:
-    """Return the line that says so."""
-    return f"the atlas cannot be written to {folder}: {error.strerror}; name a folder by --out"
+    """Return the error's text for people."""
+    return f"the atlas cannot be written to {folder}: {error.strerror}; name a folder with --out"
 
 
 def write(
@@ -180,18 +182,17 @@ def write(
     recipe: str,
     kept: Mapping[str, Sheet] = MappingProxyType({}),
 ) -> None:
-    """Write an atlas: of each layer the filters in order and their thumbnails, uint8 (N, TILE,
-    TILE, 3), or a sheet that is kept as it is. It is written beside the folder, a resolved path,
-    and then takes its place whole.
+    """Write an atlas beside the folder, a resolved path, and then replace the folder by it.
 
-    Raises OSError where it cannot be written."""
+    `made`: by layer the filters in order and their thumbnails, uint8 (N, TILE, TILE, 3). `kept`:
+    sheets to copy as they are. Raises OSError where it cannot be written."""
     folders.make(folder.parent)
     part = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")
     part.mkdir()
     try:
         for name, (_, thumbnails) in made.items():
             Image.fromarray(_sheet(thumbnails)).save(
-                part / f"{name}.webp", quality=_QUALITY, method=6
+                part / f"{name}.webp", quality=_WEBP_QUALITY, method=6
             )
         for name, sheet in kept.items():
             shutil.copyfile(sheet.path, part / f"{name}.webp")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from seeded_vgg import seeded_vgg
 from tiny_network import register, tiny, tiny_module
 from torch import Tensor
 
@@ -33,12 +34,12 @@ on_gpu = [
 
 
 class Counting(EagerRunner):
-    """Counts what is captured, and rehearses."""
+    """Count captures, and warm up."""
 
     def __init__(self) -> None:
         self.captures = 0
         self.clearings: list[int] = []
-        """How much had been captured by then."""
+        """Number of captures before each call of `clear`."""
 
     def warm_up(self, run: Run) -> None:
         run()
@@ -58,9 +59,13 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def engine() -> StaticEngine:
-    made = StaticEngine(CPU, seed=3)
-    made._runner = Counting()
+def runner() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+def engine(runner: Counting) -> StaticEngine:
+    made = StaticEngine(CPU, seed=3, runner=runner)
     made.prepare("tiny")
     made.prepare("other")
     return made
@@ -69,11 +74,6 @@ def engine() -> StaticEngine:
 @pytest.fixture
 def canvas() -> Canvas:
     return pink(SIZE, 5)
-
-
-def captures(engine: StaticEngine) -> int:
-    assert isinstance(engine._runner, Counting)
-    return engine._runner.captures
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_scales_are_seen_and_stepped_back_from(engine, canvas):
     assert len(sizes) > 1
     for size in sizes:
         engine.ascend(canvas, mix, replace(ascent, steps=0))  # loads the picture
-        engine._excited[SHAPES].load(engine._excitations(mix, "channel")["tiny"]["shapes"])
-        made.stage.load(ascent, (0, 0))
+        engine._objectives[SHAPES].load(engine._excitations(mix, "channel")["tiny"]["shapes"])
+        made.buffers.load(ascent, (0, 0))
         made.steps[frozenset({SHAPES}), True, size]()
         expected = plain.gradient(picture, mix, "channel", size[0] / 50)
-        found = made.stage.picture - picture
+        found = made.buffers.picture - picture
         scale = float(expected.abs().max())
         torch.testing.assert_close(found / scale, expected / scale, rtol=0, atol=1e-4)
 
@@ -139,27 +139,27 @@ def test_a_mix_is_sent_to_the_device_once(engine, canvas, monkeypatch):
     assert len(sent) == 3 * SHOW.steps + 2
 
 
-def test_rehearsals_give_their_memory_back_until_something_flies(engine, canvas):
+def test_warm_ups_free_their_memory_until_something_flies(engine, runner, canvas):
     engine.plan({DEEP}, SIZE)
-    assert engine._runner.clearings == [0]
+    assert runner.clearings == [0]
     engine.plan({SHAPES}, SIZE)
-    assert len(engine._runner.clearings) == 2
+    assert len(runner.clearings) == 2
     engine.ascend(canvas, {tiny("deep", 2): 1.0}, SHOW)
     engine.plan({DEEP, SHAPES}, SIZE)
-    assert len(engine._runner.clearings) == 2
+    assert len(runner.clearings) == 2
 
 
-def test_a_planned_mix_is_ascended_without_preparing_anything(engine, canvas):
+def test_a_planned_mix_is_ascended_without_preparing_anything(engine, runner, canvas):
     assert not engine.planned({DEEP}, SIZE)
     engine.plan({DEEP}, SIZE)
     assert engine.planned({DEEP}, SIZE)
     assert not engine.planned({DEEP, SHAPES}, SIZE)
     assert not engine.planned({DEEP}, (50, 66))
-    before = captures(engine)
+    before = runner.captures
     engine.ascend(canvas, {tiny("deep", 2): 1.0}, replace(SHOW, octaves=0.75))
-    assert captures(engine) == before
+    assert runner.captures == before
     engine.plan({DEEP}, SIZE)
-    assert captures(engine) == before
+    assert runner.captures == before
 
 
 @pytest.mark.parametrize(
@@ -171,27 +171,26 @@ def test_a_planned_mix_is_ascended_without_preparing_anything(engine, canvas):
     ],
     ids=["two", "ten", "the whole layer"],
 )
-def test_a_switch_of_filters_prepares_nothing(engine, canvas, mix):
+def test_a_switch_of_filters_prepares_nothing(engine, runner, canvas, mix):
     engine.ascend(canvas, {tiny("deep", 2): 1.0}, SHOW)
-    before = captures(engine)
+    before = runner.captures
     for objective in ("channel", "neuron"):
         ascent = Ascent(0.01, 2, objective, jitter=5, octaves=0.0, smoothing=0.7, noise=0.01)
         engine.ascend(canvas, mix, ascent)
-    assert captures(engine) == before
+    assert runner.captures == before
 
 
-def test_octaves_may_glide(engine, canvas):
+def test_octaves_may_glide(engine, runner, canvas):
     engine.ascend(canvas, {tiny("deep", 2): 1.0}, replace(SHOW, octaves=1.0))
-    before = captures(engine)
+    before = runner.captures
     for octaves in np.linspace(0, 1, 30):
         engine.ascend(canvas, {tiny("deep", 2): 1.0}, replace(SHOW, octaves=float(octaves)))
-    assert captures(engine) == before
+    assert runner.captures == before
 
 
-def test_rehearsals_do_not_touch_the_flight(canvas):
+def test_warm_ups_do_not_touch_the_flight(canvas):
     def flown(interrupted: bool) -> Canvas:
-        engine = StaticEngine(CPU, seed=3)
-        engine._runner = Counting()
+        engine = StaticEngine(CPU, seed=3, runner=Counting())
         engine.prepare("tiny")
         after = canvas
         for _ in range(3):
@@ -215,7 +214,9 @@ def test_a_canvas_on_the_device_comes_out_on_the_device(engine, canvas):
     engine.wait()
 
 
-def test_there_a_bad_step_keeps_the_picture_and_is_told_some_ticks_later(engine, canvas):
+def test_on_the_device_a_bad_step_keeps_the_picture_and_is_reported_some_ticks_later(
+    engine, canvas
+):
     given = torch.from_numpy(canvas)
     kept = engine.ascend(given, {tiny("deep", 2): float("nan")}, SHOW).clone()
     assert torch.equal(kept[..., :3], given[..., :3])
@@ -229,71 +230,74 @@ def test_there_a_bad_step_keeps_the_picture_and_is_told_some_ticks_later(engine,
 def test_keeps_the_steps_of_a_few_canvas_sizes(engine, canvas):
     for width in (50, 54, 58, 62):
         engine.ascend(pink((width, 50), 1), {tiny("deep", 2): 1.0}, SHOW)
-    assert [size for size in engine._canvases] == [(50, 54), (50, 58), (50, 62)]
+    assert planned_widths(engine) == [54, 58, 62]
     engine.close()
-    assert not engine._canvases
+    assert planned_widths(engine) == []
 
 
-def sets(engine: StaticEngine) -> list[frozenset[tuple[str, str]]]:
-    (canvas,) = engine._canvases.values()
-    assert {layers for layers, _, _ in canvas.steps} == set(canvas.sets)
-    return list(canvas.sets)
+def planned_widths(engine: StaticEngine) -> list[int]:
+    return [width for width in (50, 54, 58, 62, 66, 200) if engine.planned({DEEP}, (width, 50))]
 
 
 RELU1, RELU2 = ("tiny", "relu1"), ("tiny", "relu2")
 
 
-def test_the_layers_that_were_not_flown_for_longest_go_first(engine, canvas, monkeypatch):
-    monkeypatch.setattr(static_engine, "_MOST_SETS", 3)
+def planned_sets(engine: StaticEngine) -> list[set[tuple[str, str]]]:
+    sets = [{DEEP}, {SHAPES}, {RELU1}, {RELU2}, {RELU1, DEEP}]
+    return [layers for layers in sets if engine.planned(layers, SIZE)]
+
+
+def test_the_layers_that_were_not_flown_for_longest_go_first(engine, runner, canvas, monkeypatch):
+    monkeypatch.setattr(static_engine, "_MAX_LAYER_SETS", 3)
     mixes = [{tiny(name, 1): 1.0} for name in ("deep", "shapes", "relu1", "relu2")]
     for number in (0, 1, 2, 0, 3):
         engine.ascend(canvas, mixes[number], SHOW)
-    assert sets(engine) == [{RELU1}, {DEEP}, {RELU2}]
-    assert engine._excited.keys() == {RELU1, DEEP, RELU2}
+    assert planned_sets(engine) == [{DEEP}, {RELU1}, {RELU2}]
+    assert engine._objectives.keys() == {RELU1, DEEP, RELU2}
     assert engine._programs.keys() == {frozenset({each}) for each in (RELU1, DEEP, RELU2)}
     assert not engine.planned({SHAPES}, SIZE)
-    before = captures(engine)
+    before = runner.captures
     for number in (0, 2, 3):
         engine.ascend(canvas, mixes[number], SHOW)
-    assert captures(engine) == before
+    assert runner.captures == before
     engine.ascend(canvas, mixes[1], SHOW)
-    assert captures(engine) > before
+    assert runner.captures > before
 
 
-def test_the_layers_being_flown_stay_however_many_are_planned(engine, canvas, monkeypatch):
-    monkeypatch.setattr(static_engine, "_MOST_SETS", 2)
+def test_the_layers_being_flown_stay_however_many_are_planned(engine, runner, canvas, monkeypatch):
+    monkeypatch.setattr(static_engine, "_MAX_LAYER_SETS", 2)
     mix = {tiny("deep", 2): 1.0}
     engine.ascend(canvas, mix, SHOW)
     for layers in ({SHAPES}, {RELU1, DEEP}, {RELU2}):
         engine.plan(layers, SIZE)
-        assert sets(engine) == [{DEEP}, layers]
-    before = captures(engine)
+        assert planned_sets(engine) == [{DEEP}, layers]
+    before = runner.captures
     engine.ascend(canvas, mix, SHOW)
-    assert captures(engine) == before
+    assert runner.captures == before
 
 
 def test_layers_planned_again_count_as_used(engine, monkeypatch):
-    monkeypatch.setattr(static_engine, "_MOST_SETS", 2)
+    monkeypatch.setattr(static_engine, "_MAX_LAYER_SETS", 2)
     for layers in ({DEEP}, {SHAPES}, {DEEP}, {RELU1}):
         engine.plan(layers, SIZE)
-    assert sets(engine) == [{DEEP}, {RELU1}]
+    assert planned_sets(engine) == [{DEEP}, {RELU1}]
 
 
-def test_what_another_canvas_size_needs_is_kept(engine, canvas, monkeypatch):
-    monkeypatch.setattr(static_engine, "_MOST_SETS", 1)
+def test_what_another_canvas_size_needs_is_kept(engine, runner, canvas, monkeypatch):
+    monkeypatch.setattr(static_engine, "_MAX_LAYER_SETS", 1)
     engine.plan({DEEP}, (54, 50))
     engine.plan({DEEP, RELU1}, SIZE)
     engine.plan({SHAPES}, SIZE)
-    assert engine._excited.keys() == {DEEP, SHAPES}
-    before = captures(engine)
+    assert engine._objectives.keys() == {DEEP, SHAPES}
+    before = runner.captures
     engine.ascend(pink((54, 50), 1), {tiny("deep", 2): 1.0}, SHOW)
-    assert captures(engine) == before
+    assert runner.captures == before
 
 
 def test_a_canvas_that_goes_just_before_a_tick_is_prepared_anew(engine, monkeypatch):
     for width in (50, 54, 58):
         engine.plan({DEEP}, (width, 50))
-    taken = engine._taken
+    taken = engine._use_prepared
     late = [62]
 
     def beaten(*given: object) -> object:
@@ -301,10 +305,10 @@ def test_a_canvas_that_goes_just_before_a_tick_is_prepared_anew(engine, monkeypa
             engine.plan({DEEP}, (late.pop(), 50))
         return taken(*given)
 
-    monkeypatch.setattr(engine, "_taken", beaten)
+    monkeypatch.setattr(engine, "_use_prepared", beaten)
     made = engine.ascend(pink((50, 50), 1), {tiny("deep", 2): 1.0}, SHOW)
     assert made.shape == (50, 50, 4)
-    assert list(engine._canvases) == [(50, 58), (50, 62), (50, 50)]
+    assert planned_widths(engine) == [50, 58, 62]
 
 
 def test_a_canvas_being_flown_outlives_what_is_planned_meanwhile(engine, canvas, monkeypatch):
@@ -317,11 +321,11 @@ def test_a_canvas_being_flown_outlives_what_is_planned_meanwhile(engine, canvas,
 
     monkeypatch.setattr(engine, "_excitations", crowded)
     engine.ascend(canvas, {tiny("deep", 2): 1.0}, SHOW)
-    assert list(engine._canvases) == [(50, 66), (50, 58), (50, 62)]
+    assert planned_widths(engine) == [58, 62, 66]
 
 
 def test_a_lack_of_memory_names_the_size_and_the_flight_goes_on_smaller(
-    engine, canvas, monkeypatch
+    engine, runner, canvas, monkeypatch
 ):
     engine.ascend(canvas, {tiny("deep", 2): 1.0}, SHOW)
 
@@ -329,28 +333,17 @@ def test_a_lack_of_memory_names_the_size_and_the_flight_goes_on_smaller(
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     with monkeypatch.context() as context:
-        context.setattr(engine._runner, "captured", full)
+        context.setattr(runner, "captured", full)
         with pytest.raises(OutOfMemoryError, match="a step at 200x100 does not fit"):
             engine.ascend(pink((200, 100), 1), {tiny("deep", 2): 1.0}, SHOW)
-    assert list(engine._canvases) == [(50, 66)]
+    assert not engine.planned({DEEP}, (200, 100))
+    assert planned_widths(engine) == [66]
     engine.ascend(canvas, {tiny("deep", 2): 1.0}, SHOW)
-
-
-def random_vgg() -> torch.nn.Module:
-    """VGG16 without its weights, which are a download."""
-    module = vgg._build(vgg._VGG16).to_empty(device="cpu")
-    generator = torch.Generator().manual_seed(1)
-    for part in module.modules():
-        if isinstance(part, torch.nn.Conv2d):
-            fan = part.weight[0].numel()
-            torch.nn.init.normal_(part.weight, 0.0, (2 / fan) ** 0.5, generator)
-            torch.nn.init.zeros_(part.bias)
-    return module.requires_grad_(False).eval()
 
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[StaticEngine]:
-    register(monkeypatch, "tall", random_vgg, vgg.VGG16.layers)
+    register(monkeypatch, "tall", lambda: seeded_vgg("vgg16"), vgg.VGG16.layers)
     made = StaticEngine(torch.device("cuda"), seed=3)
     made.prepare("tall")
     yield made
@@ -378,8 +371,7 @@ def test_captured_steps_are_what_plain_ones_are(gpu, layer, filter, case):
     ascent = replace(SHOW, octaves=0.75)
     canvas = on_device((322, 183))
     captured = ascended(gpu, canvas, mix, ascent)
-    plain = StaticEngine(torch.device("cuda"), seed=3)
-    plain._runner = EagerRunner()
+    plain = StaticEngine(torch.device("cuda"), seed=3, runner=EagerRunner())
     plain.prepare("tall")
     expected = ascended(plain, canvas, mix, ascent)
     assert (expected - canvas).abs().mean() > 0.005
@@ -405,7 +397,7 @@ def test_two_steps_at_full_hd_stay_under_one_and_a_half_gibibytes(gpu, case):
     canvas = on_device((1920, 1080))
     ascent = replace(SHOW, steps=2)
     gpu.plan({("tall", "conv4_1")}, (1920, 1080))
-    torch.cuda.empty_cache()  # of what the rehearsals left, which goes where memory is short
+    torch.cuda.empty_cache()  # what warm-ups left, which is freed where memory is short
     torch.cuda.reset_peak_memory_stats()
     for filter in range(4):
         canvas = gpu.ascend(canvas, {tiny("conv4_1", filter, "tall"): 1.0}, ascent)

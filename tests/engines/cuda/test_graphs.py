@@ -1,5 +1,7 @@
-"""What can be said of captures without a GPU: the order of calls, and what follows a failure. The
-captured steps themselves are tested in test_engines_static_engine.py, where there is a GPU."""
+"""Check the order of a capture's calls, and what follows a failure, without a GPU.
+
+The captured steps themselves are tested in test_engine.py, where there is a GPU.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 class FakeCuda:
-    """Of `torch.cuda` what captures need; keeps a log."""
+    """Replace what captures need of `torch.cuda`, and keep a log."""
 
     def __init__(self) -> None:
         self.log: list[Any] = []
@@ -76,14 +78,14 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
 DEFAULT, FLIGHT, PREPARATIONS = 1, 2, 3
 
 
-def test_captures_what_was_rehearsed_and_replays_it(cuda: FakeCuda) -> None:
+def test_captures_what_was_warmed_up_and_replays_it(cuda: FakeCuda) -> None:
     graphs = CudaGraphs(torch.device("cuda"))
     with graphs.preparing():
-        graphs.warm_up(lambda: cuda.said("rehearsal"))
+        graphs.warm_up(lambda: cuda.said("warm-up"))
     assert cuda.log == [
         ("wait", PREPARATIONS, DEFAULT),
         ("enter", PREPARATIONS),
-        "rehearsal",
+        "warm-up",
         ("leave", PREPARATIONS),
         ("synchronize", PREPARATIONS),
     ]
@@ -152,12 +154,12 @@ def test_a_capture_that_lacks_memory_is_tried_once_more_when_it_was_given_back(
     assert not caplog.records
 
 
-def test_plainly_runs_what_it_is_given_and_rehearses_nothing() -> None:
+def test_eager_runner_runs_what_it_is_given_and_warms_up_nothing() -> None:
     log: list[str] = []
-    plainly = EagerRunner()
-    with plainly.preparing(), plainly.flying():
-        plainly.warm_up(lambda: log.append("rehearsal"))
-        run = plainly.captured(lambda: log.append("run"))
+    eager = EagerRunner()
+    with eager.preparing(), eager.flying():
+        eager.warm_up(lambda: log.append("warm-up"))
+        run = eager.captured(lambda: log.append("run"))
     assert not log
     run()
     assert log == ["run"]

@@ -11,7 +11,7 @@ import torch
 from liveflight.core.contracts import Ascent
 from liveflight.core.noise import pink
 from liveflight.engines.cuda import kernels, program
-from liveflight.engines.cuda.step import Stage
+from liveflight.engines.cuda.step import StepBuffers
 from liveflight.engines.rectifier import Rectifier
 
 on_gpu = [
@@ -39,7 +39,7 @@ def test_says_what_nvrtc_refuses() -> None:
 
 
 def test_other_devices_have_none() -> None:
-    assert kernels.on(torch.device("cpu")) is None
+    assert kernels.kernels_on(torch.device("cpu")) is None
 
 
 def test_without_them_torch_goes_on_and_it_is_said_once(
@@ -48,10 +48,10 @@ def test_without_them_torch_goes_on_and_it_is_said_once(
     def none(device: torch.device) -> None:
         raise ImportError("No module named 'cuda'")
 
-    monkeypatch.setattr(kernels, "Kernels", none)
+    monkeypatch.setattr(kernels, "CudaKernels", none)
     kernels._loaded.cache_clear()
     with caplog.at_level(logging.WARNING):
-        found = [kernels.on(torch.device("cuda", 0)) for _ in range(2)]
+        found = [kernels.kernels_on(torch.device("cuda", 0)) for _ in range(2)]
     kernels._loaded.cache_clear()
     assert found == [None, None]
     assert caplog.messages == [
@@ -61,7 +61,7 @@ def test_without_them_torch_goes_on_and_it_is_said_once(
 
 @pytest.mark.parametrize("device", [GPU])
 @pytest.mark.parametrize("shape", [(8, 6, 10), (64, 13, 23), (16, 2, 2), (128, 54, 96)])
-def test_pools_and_finds_the_way_back_as_torch_does(
+def test_pools_forward_and_backward_as_torch_does(
     monkeypatch: pytest.MonkeyPatch, device: str, shape: tuple[int, int, int]
 ) -> None:
     x = torch.randn(1, *shape, device=device).half().relu()
@@ -69,12 +69,12 @@ def test_pools_and_finds_the_way_back_as_torch_does(
     gradient = torch.randn(1, shape[0], shape[1] // 2, shape[2] // 2, device=device).half()
 
     def both() -> tuple[torch.Tensor, torch.Tensor]:
-        pooled = program._pooled(x, Rectifier())
-        spread = program._spread(gradient, Rectifier(), x, pooled, torch.empty_like(x))
+        pooled = program._pool(x, Rectifier())
+        spread = program._unpool(gradient, Rectifier(), x, pooled, torch.empty_like(x))
         return pooled, spread
 
     own = both()
-    monkeypatch.setattr(kernels, "on", lambda device: None)
+    monkeypatch.setattr(kernels, "kernels_on", lambda device: None)
     assert all(map(torch.equal, own, both()))
 
 
@@ -82,19 +82,19 @@ def test_pools_and_finds_the_way_back_as_torch_does(
 @pytest.mark.parametrize("bad", [False, True])
 def test_conditions_as_torch_does(device: str, bad: bool) -> None:
     size = (54, 97)
-    own, plain = (Stage(size, torch.device(device), seed=5) for _ in range(2))
+    own, plain = (StepBuffers(size, torch.device(device), seed=5) for _ in range(2))
     plain._kernels = None
     gradient = torch.randn(1, 3, *size, device=device)
     if bad:
         gradient[0, 1, 7, 9] = float("nan")
-    for stage in (own, plain):
-        stage.given.copy_(torch.from_numpy(pink(size[::-1], 3)))
-        stage.begin()
-        stage.load(replace(ASCENT, amount=0.3), (-5, 7))
-        torch.testing.assert_close(stage.seen(), torch.roll(stage.picture, (-5, 7), (2, 3)))
-        stage.add(gradient)
-        stage.finish()
-    assert own.bad == plain.bad == float(bad)
-    torch.testing.assert_close(own.made.float(), plain.made.float(), rtol=0, atol=1e-3)
+    for buffers in (own, plain):
+        buffers.source.copy_(torch.from_numpy(pink(size[::-1], 3)))
+        buffers.begin()
+        buffers.load(replace(ASCENT, amount=0.3), (-5, 7))
+        torch.testing.assert_close(buffers.seen(), torch.roll(buffers.picture, (-5, 7), (2, 3)))
+        buffers.add(gradient)
+        buffers.finish()
+    assert own.not_finite == plain.not_finite == float(bad)
+    torch.testing.assert_close(own.result.float(), plain.result.float(), rtol=0, atol=1e-3)
     if bad:
-        assert torch.equal(own.made[..., :3], own.given[..., :3])
+        assert torch.equal(own.result[..., :3], own.source[..., :3])

@@ -14,15 +14,15 @@ from liveflight.engines.autograd import AutogradBackend
 from liveflight.engines.backend import Excitations, Objective
 from liveflight.engines.cuda.program import (
     SLOTS,
-    Excited,
     MaskedPool,
+    ObjectiveBuffers,
     StaticProgram,
     Upload,
     fits_slots,
 )
 from liveflight.engines.rectifier import IDENTITY
 from liveflight.engines.torch.backend import TorchBackend
-from liveflight.engines.torch.program import Pool
+from liveflight.engines.torch.program import MaxPool
 from liveflight.networks import Layer, Network
 from liveflight.networks.layered import Layered, SameConv2d
 
@@ -97,7 +97,7 @@ def channels_of(module: Layered, layer: str) -> int:
     return module(torch.zeros(1, 3, 64, 64), [layer])[layer].shape[1]
 
 
-def excited(module: Layered, layer: str, mix: str, centre: bool = False) -> Objective:
+def objective(module: Layered, layer: str, mix: str, centre: bool = False) -> Objective:
     weights = torch.zeros(channels_of(module, layer))
     for number, weight in MIXES[mix][0].items():
         weights[number % len(weights)] = weight
@@ -105,7 +105,7 @@ def excited(module: Layered, layer: str, mix: str, centre: bool = False) -> Obje
 
 
 class Static:
-    """A program with its buffers, which stay the same whatever is excited."""
+    """Hold a program and its buffers, which stay the same for every objective."""
 
     def __init__(
         self, module: Layered, layers: tuple[str, ...], dtype: torch.dtype = torch.float32
@@ -114,15 +114,17 @@ class Static:
         derived.load(known(module), module, dtype)
         self._prepared = derived.prepared("small")
         self.program = StaticProgram(self._prepared.program(layers))
-        self._excited = {name: Excited(channels_of(module, name), CPU, 2) for name in layers}
+        self._objectives = {
+            name: ObjectiveBuffers(channels_of(module, name), CPU, 2) for name in layers
+        }
 
     @torch.no_grad()
     def gradient(self, picture: Tensor, excitations: Excitations) -> Tensor:
         for layer, each in excitations.items():
-            self._excited[layer].load(each)
+            self._objectives[layer].load(each)
         narrow = fits_slots(excitations[self.program.deepest])
-        inputs = self._prepared.enter(picture)
-        return self._prepared.leave(self.program.run(inputs, self._excited, narrow))
+        inputs = self._prepared.preprocess(picture)
+        return self._prepared.postprocess(self.program.run(inputs, self._objectives, narrow))
 
 
 def reference(module: Layered, picture: Tensor, excitations: Excitations) -> Tensor:
@@ -142,7 +144,7 @@ def test_agrees_with_autograd(
     name: str, layers: tuple[str, ...], mix: str, picture: Tensor
 ) -> None:
     module = MODULES[name]
-    excitations = {layer: excited(module, layer, mix) for layer in layers}
+    excitations = {layer: objective(module, layer, mix) for layer in layers}
     expected = reference(module, picture, excitations)
     assert expected.abs().max() > 0
     found = Static(module, layers).gradient(picture, excitations)
@@ -155,7 +157,7 @@ def test_one_program_serves_every_mix_of_its_layers(picture: Tensor) -> None:
     static = Static(module, layers)
     for mix in MIXES:
         for centre in (False, True):
-            excitations = {layer: excited(module, layer, mix, centre) for layer in layers}
+            excitations = {layer: objective(module, layer, mix, centre) for layer in layers}
             expected = reference(module, picture, excitations)
             found = static.gradient(picture, excitations)
             torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
@@ -166,7 +168,7 @@ def test_one_program_serves_every_mix_of_its_layers(picture: Tensor) -> None:
 def test_half_agrees_with_float32(name: str, mix: str, picture: Tensor) -> None:
     module = MODULES[name]
     *_, deepest = module.stages
-    excitations = {deepest: excited(module, deepest, mix)}
+    excitations = {deepest: objective(module, deepest, mix)}
     expected = reference(module, picture, excitations).flatten().double()
     found = Static(module, (deepest,), torch.float16).gradient(picture, excitations)
     assert found.dtype == torch.float32
@@ -176,25 +178,25 @@ def test_half_agrees_with_float32(name: str, mix: str, picture: Tensor) -> None:
 
 def test_leaves_the_picture_alone(picture: Tensor) -> None:
     before = picture.clone()
-    excitations = {"pool3": excited(MODULES["pooling"], "pool3", "few")}
+    excitations = {"pool3": objective(MODULES["pooling"], "pool3", "few")}
     Static(MODULES["pooling"], ("pool3",)).gradient(picture, excitations)
     assert torch.equal(picture, before)
 
 
-def test_pools_keep_no_places(picture: Tensor) -> None:
+def test_pools_save_no_indices(picture: Tensor) -> None:
     for layers in (("pool3",), ("relu1", "pool1", "conv3"), ("conv1", "relu2")):
-        steps = Static(MODULES["pooling"], layers).program._steps
-        assert not [step for step in steps if isinstance(step, Pool)]
+        steps = Static(MODULES["pooling"], layers).program.steps
+        assert not [step for step in steps if isinstance(step, MaxPool)]
 
 
 @pytest.mark.parametrize("size", [(4, 6), (5, 6), (4, 7), (5, 7)])
 def test_the_masked_pool_is_the_plain_one_without_ties(size: tuple[int, int]) -> None:
     x = torch.randperm(2 * size[0] * size[1]).float().view(1, 2, *size)
     gradient = torch.rand(1, 2, size[0] // 2, size[1] // 2)
-    masked, plainly = MaskedPool(IDENTITY), Pool(IDENTITY)
-    (y, kept), (plain, places) = masked.forward(x), plainly.forward(x)
+    masked, plain_pool = MaskedPool(IDENTITY), MaxPool(IDENTITY)
+    (y, saved), (plain, indices) = masked.forward(x), plain_pool.forward(x)
     assert torch.equal(y, plain)
-    assert torch.equal(masked.backward(gradient, kept), plainly.backward(gradient, places))
+    assert torch.equal(masked.backward(gradient, saved), plain_pool.backward(gradient, indices))
 
 
 def test_uploads_into_the_same_memory() -> None:

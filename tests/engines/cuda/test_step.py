@@ -9,7 +9,7 @@ from torch import Tensor
 from liveflight.core.contracts import Ascent
 from liveflight.core.noise import pink
 from liveflight.engines import conditioning
-from liveflight.engines.cuda.step import Stage, dithered
+from liveflight.engines.cuda.step import StepBuffers, dithered
 
 SIZE = (24, 34)
 NEUTRAL = Ascent(0.0, 1, jitter=0, octaves=0.0, smoothing=0.0, decorrelation=0.0)
@@ -17,9 +17,9 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def stage() -> Stage:
-    made = Stage(SIZE, CPU, seed=5)
-    made.given.copy_(torch.from_numpy(pink((SIZE[1], SIZE[0]), 3)))
+def buffers() -> StepBuffers:
+    made = StepBuffers(SIZE, CPU, seed=5)
+    made.source.copy_(torch.from_numpy(pink((SIZE[1], SIZE[0]), 3)))
     made.begin()
     return made
 
@@ -29,40 +29,40 @@ def gradient() -> Tensor:
     return torch.randn(1, 3, *SIZE, generator=torch.Generator().manual_seed(2))
 
 
-def made(stage: Stage) -> Tensor:
+def made(buffers: StepBuffers) -> Tensor:
     """float32 (1, 3, H, W) of the canvas as it goes."""
-    return stage.made[..., :3].permute(2, 0, 1)[None].float()
+    return buffers.result[..., :3].permute(2, 0, 1)[None].float()
 
 
-def test_a_neutral_tick_leaves_every_bit(stage: Stage, gradient: Tensor) -> None:
-    stage.given[..., 3] = float("nan")  # alpha does not matter
-    stage.load(NEUTRAL, (0, 0))
-    stage.add(gradient)
-    stage.finish()
-    assert torch.equal(stage.made[..., :3], stage.given[..., :3])
-    assert (stage.made[..., 3] == 1).all()
-    assert stage.bad == 0
+def test_a_neutral_tick_leaves_every_bit(buffers: StepBuffers, gradient: Tensor) -> None:
+    buffers.source[..., 3] = float("nan")  # alpha does not matter
+    buffers.load(NEUTRAL, (0, 0))
+    buffers.add(gradient)
+    buffers.finish()
+    assert torch.equal(buffers.result[..., :3], buffers.source[..., :3])
+    assert (buffers.result[..., 3] == 1).all()
+    assert buffers.not_finite == 0
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, -7), (-25, 40)])
 def test_jitter_is_a_roll_and_undone(
-    stage: Stage, gradient: Tensor, shift: tuple[int, int]
+    buffers: StepBuffers, gradient: Tensor, shift: tuple[int, int]
 ) -> None:
-    stage.load(replace(NEUTRAL, amount=1.0, normalise=False), shift)
-    before = stage.picture.clone()
-    assert torch.equal(stage.seen(), torch.roll(before, shift, (2, 3)))
-    stage.add(torch.roll(gradient, shift, (2, 3)))
-    torch.testing.assert_close(stage.picture, before + gradient, rtol=0, atol=1e-5)
+    buffers.load(replace(NEUTRAL, amount=1.0, normalise=False), shift)
+    before = buffers.picture.clone()
+    assert torch.equal(buffers.seen(), torch.roll(before, shift, (2, 3)))
+    buffers.add(torch.roll(gradient, shift, (2, 3)))
+    torch.testing.assert_close(buffers.picture, before + gradient, rtol=0, atol=1e-5)
 
 
 def test_conditions_a_large_canvas_as_every_engine_does() -> None:
-    stage = Stage((200, 230), CPU, seed=5)
+    buffers = StepBuffers((200, 230), CPU, seed=5)
     gradient = torch.randn(1, 3, 200, 230, generator=torch.Generator().manual_seed(2))
-    stage.load(replace(NEUTRAL, amount=1.0, smoothing=1.5, decorrelation=1.0), (0, 0))
-    stage.add(gradient)
+    buffers.load(replace(NEUTRAL, amount=1.0, smoothing=1.5, decorrelation=1.0), (0, 0))
+    buffers.add(gradient)
     expected = conditioning.smooth(conditioning.decorrelate(gradient, 1.0), 1.5, 1.0)
     torch.testing.assert_close(
-        stage.picture, conditioning.normalise(expected), rtol=1e-4, atol=1e-5
+        buffers.picture, conditioning.normalise(expected), rtol=1e-4, atol=1e-5
     )
 
 
@@ -70,58 +70,58 @@ def test_conditions_a_large_canvas_as_every_engine_does() -> None:
 @pytest.mark.parametrize("decorrelation", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("normalise", [True, False])
 def test_conditions_as_every_engine_does(
-    stage: Stage, gradient: Tensor, smoothing: float, decorrelation: float, normalise: bool
+    buffers: StepBuffers, gradient: Tensor, smoothing: float, decorrelation: float, normalise: bool
 ) -> None:
     ascent = Ascent(0.6, 2, normalise=normalise, smoothing=smoothing, decorrelation=decorrelation)
     expected = conditioning.decorrelate(gradient, decorrelation)
     expected = conditioning.smooth(expected, smoothing, decorrelation)
     if normalise:
         expected = conditioning.normalise(expected)
-    before = stage.picture.clone()
-    stage.load(ascent, (0, 0))
-    stage.add(gradient)
-    torch.testing.assert_close(stage.picture - before, 0.3 * expected, rtol=1e-4, atol=1e-5)
+    before = buffers.picture.clone()
+    buffers.load(ascent, (0, 0))
+    buffers.add(gradient)
+    torch.testing.assert_close(buffers.picture - before, 0.3 * expected, rtol=1e-4, atol=1e-5)
 
 
-def test_softens_and_holds_as_every_engine_does(stage: Stage) -> None:
+def test_softens_and_holds_as_every_engine_does(buffers: StepBuffers) -> None:
     ascent = replace(NEUTRAL, soften=0.15, brightness=0.4, contrast=0.1, pull=0.7)
-    expected = conditioning.hold(conditioning.soften(stage.picture, 0.15), 0.4, 0.1, 0.7)
-    stage.load(ascent, (0, 0))
-    stage.finish()
-    torch.testing.assert_close(made(stage), expected, rtol=0, atol=5e-4)
+    expected = conditioning.hold(conditioning.soften(buffers.picture, 0.15), 0.4, 0.1, 0.7)
+    buffers.load(ascent, (0, 0))
+    buffers.finish()
+    torch.testing.assert_close(made(buffers), expected, rtol=0, atol=5e-4)
 
 
-def test_adds_as_much_noise_as_asked(stage: Stage) -> None:
-    stage.load(replace(NEUTRAL, noise=0.02), (0, 0))
-    stage.finish()
-    grain = made(stage) - stage.picture
+def test_adds_as_much_noise_as_asked(buffers: StepBuffers) -> None:
+    buffers.load(replace(NEUTRAL, noise=0.02), (0, 0))
+    buffers.finish()
+    grain = made(buffers) - buffers.picture
     assert float(grain.std()) == pytest.approx(0.02, rel=0.05)
-    first = stage.made.clone()
-    stage.load(replace(NEUTRAL, noise=0.02), (0, 0))
-    stage.finish()
-    assert not torch.equal(stage.made, first), "the same noise twice"
+    first = buffers.result.clone()
+    buffers.load(replace(NEUTRAL, noise=0.02), (0, 0))
+    buffers.finish()
+    assert not torch.equal(buffers.result, first), "the same noise twice"
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_a_bad_step_keeps_the_canvas_and_says_so(
-    stage: Stage, gradient: Tensor, bad: float
+    buffers: StepBuffers, gradient: Tensor, bad: float
 ) -> None:
     gradient[0, 1, 7, 9] = bad
-    stage.load(replace(NEUTRAL, amount=0.1), (0, 0))
-    stage.add(gradient)
-    stage.finish()
-    assert stage.bad == 1
-    assert torch.equal(stage.made[..., :3], stage.given[..., :3])
-    stage.begin()
-    stage.finish()
-    assert stage.bad == 0
+    buffers.load(replace(NEUTRAL, amount=0.1), (0, 0))
+    buffers.add(gradient)
+    buffers.finish()
+    assert buffers.not_finite == 1
+    assert torch.equal(buffers.result[..., :3], buffers.source[..., :3])
+    buffers.begin()
+    buffers.finish()
+    assert buffers.not_finite == 0
 
 
-def test_stays_within_the_range(stage: Stage, gradient: Tensor) -> None:
-    stage.load(replace(NEUTRAL, amount=5.0), (0, 0))
-    stage.add(gradient)
-    stage.finish()
-    assert stage.made.min() == 0 and stage.made.max() == 1
+def test_stays_within_the_range(buffers: StepBuffers, gradient: Tensor) -> None:
+    buffers.load(replace(NEUTRAL, amount=5.0), (0, 0))
+    buffers.add(gradient)
+    buffers.finish()
+    assert buffers.result.min() == 0 and buffers.result.max() == 1
 
 
 def test_dithering_keeps_what_half_holds() -> None:

@@ -1,9 +1,14 @@
-"""Gradients by compiled kernels against autograd's: every layer of every network, at sizes that fit
-nothing, by strips and by parts, on any number of threads."""
+"""Test gradients by compiled kernels against autograd's.
+
+Every layer of every network, at sizes that are no multiple of anything, by strips and by parts, on
+any number of threads.
+"""
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -16,9 +21,12 @@ from torch import nn
 from liveflight import networks
 from liveflight.engines.autograd import AutogradBackend
 from liveflight.engines.backend import Excitations, Objective
-from liveflight.engines.native import backend as compiled_backend
+from liveflight.engines.native import backend as native_backend
 from liveflight.engines.native import strips
 from liveflight.engines.native.backend import NativeBackend
+from liveflight.engines.native.kernels import kernels
+from liveflight.engines.native.packed_weights import PackedWeights
+from liveflight.engines.native.program import NativeProgram
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered, SameConv2d
 
@@ -53,7 +61,7 @@ def agree(pair: Pair, known: Network, excitations: Excitations, size: tuple[int,
 
 @pytest.fixture(scope="module")
 def pair() -> Callable[[str], Pair]:
-    """Both backends with a network of the registry."""
+    """Return a function from a network's name to both backends with that network."""
     made: dict[str, Pair] = {}
 
     def get(name: str) -> Pair:
@@ -105,20 +113,17 @@ def test_mixes_about_pools_and_rectifiers(pair, layers, whole):
 @pytest.mark.parametrize("strip", [1, 9000, 1 << 20], ids=["a row each", "some rows", "all rows"])
 @pytest.mark.parametrize("layer", ["block2", "block4_expand", "block9", "block14_expand"])
 def test_large_maps_are_made_by_strips(monkeypatch, strip, layer):
-    monkeypatch.setattr(strips, "_LARGE", 0)
-    monkeypatch.setattr(strips, "_STRIP", strip)
+    monkeypatch.setattr(strips, "_LARGE_FLOATS", 0)
+    monkeypatch.setattr(strips, "_STRIP_FLOATS", strip)
     for whole in (0.0, 0.3):
         excitations = excited(EMBEDDED, layer, "block2", whole=whole)
         agree(both(EMBEDDED, EMBEDDED.load()), EMBEDDED, excitations, (67, 50))
 
 
 def test_strips_are_taken_where_maps_leave_the_cache():
-    backend = NativeBackend()
-    backend.load(EMBEDDED, EMBEDDED.load(), torch.float32)
-    for size in ((90, 160), (180, 320)):
-        backend.plan(EMBEDDED.name, ["block5"], [size])
+    module, weights = EMBEDDED.load(), PackedWeights(kernels().lanes)
     first, second = (
-        backend._programs[EMBEDDED.name, frozenset(["block5"]), size, False].layout.floats
+        NativeProgram(EMBEDDED, module, weights, ["block5"], size, False, threads=1).plan.floats
         for size in ((90, 160), (180, 320))
     )
     assert second < 3 * first, "four times the pixels"
@@ -162,7 +167,7 @@ def test_channels_by_themselves_through_any_kernel(kernel, stride, width):
         (nn.MaxPool2d(2), "Pool"),
     ],
 )
-def test_a_network_with_a_step_that_there_is_no_way_for_is_refused_with_its_name(stage, named):
+def test_a_network_with_a_step_that_the_kernels_lack_is_refused_with_its_name(stage, named):
     known, module = tiny({"a": stage}, {}, 4)
     with pytest.raises(TypeError, match=named):
         NativeBackend().load(known, module, torch.float32)
@@ -172,30 +177,34 @@ def test_a_network_with_a_step_that_there_is_no_way_for_is_refused_with_its_name
 def test_the_number_of_threads_changes_nothing(monkeypatch, threads):
     module = EMBEDDED.load()
     excitations = excited(EMBEDDED, "block5", "block10_expand")
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    one, other = NativeBackend(), NativeBackend()
-    one._threads = 1
-    for backend in (one, other):
-        backend.load(EMBEDDED, module, torch.float32)
+    backends = []
+    for count in (1, threads):
+        monkeypatch.setattr(torch, "get_num_threads", lambda count=count: count)
+        backends.append(NativeBackend())
+        backends[-1].load(EMBEDDED, module, torch.float32)
     for size in ((67, 50), (180, 320), (67, 50)):
-        found = (each.gradient(EMBEDDED.name, picture(*size), excitations) for each in (one, other))
+        found = (each.gradient(EMBEDDED.name, picture(*size), excitations) for each in backends)
         assert torch.equal(*found)
 
 
+def spoil_memory(backend: NativeBackend) -> int:
+    """Fill the memory that all programs share with NaN and return its size in floats."""
+    loaded = backend._networks["tiny"]
+    loaded.memory[:], loaded.owner = torch.nan, None
+    return loaded.memory.numel()
+
+
 def test_programs_share_one_memory_and_leave_nothing_in_it(small):
-    """Each size has its frames of zeros elsewhere."""
+    """Change the size, and so where the frames of zeros lie."""
     exact, backend = small
     excitations = excited(SMALL, "edges", "deep")
     for _ in range(2):
         for size in (SIZE, (9, 40), (33, 17)):
             found = backend.gradient("tiny", picture(*size), excitations)
             assert cosine(found, exact.gradient("tiny", picture(*size), excitations)) > 0.9999
-            known = backend._networks["tiny"]
-            known.memory[:] = torch.nan
-            known.owner = None
-    largest = known.memory.numel()
+            largest = spoil_memory(backend)
     backend.gradient("tiny", picture(9, 40), excitations)
-    assert known.memory.numel() == largest
+    assert spoil_memory(backend) == largest
 
 
 def test_what_is_excited_may_change_at_every_step(small):
@@ -214,10 +223,10 @@ def test_nothing_excited_has_no_gradient(small):
 
 def test_a_picture_that_is_not_contiguous_is_read_as_it_is(small):
     seen = picture(*SIZE)
-    turned = seen.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    strided = seen.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
     excitations = excited(SMALL, "deep")
     expected = small[1].gradient("tiny", seen, excitations)
-    assert torch.equal(small[1].gradient("tiny", turned, excitations), expected)
+    assert torch.equal(small[1].gradient("tiny", strided, excitations), expected)
 
 
 def test_what_is_planned_is_planned(small):
@@ -235,7 +244,7 @@ def test_what_is_planned_is_planned(small):
 @pytest.mark.parametrize(
     ("stages", "channels", "layers"),
     [
-        (  # by parts, of which only the first is masked by
+        (  # by parts, of which only the first is masked
             {
                 "a": nn.Sequential(
                     nn.Conv2d(3, 64, 1),
@@ -247,7 +256,7 @@ def test_what_is_planned_is_planned(small):
             (18,),
             ("a",),
         ),
-        (  # what the depthwise convolution's gradient gets besides is made before
+        (  # another gradient is added to that of the depthwise convolution
             {
                 "a": nn.Conv2d(3, 8, 1),
                 "b": nn.Sequential(nn.Conv2d(8, 32, 1), nn.ReLU()),
@@ -262,15 +271,14 @@ def test_what_is_planned_is_planned(small):
     ],
 )
 def test_what_is_left_out_is_needed_by_nobody(stages, channels, layers):
-    """In a memory that holds nothing but NaN."""
+    """Run it in a memory that holds nothing but NaN."""
     known, module = tiny(stages, {}, *channels)
     exact, backend = both(known, module)
     for whole in (0.0, 0.3):
         excitations = excited(known, *layers, whole=whole)
         expected = exact.gradient("tiny", picture(29, 37), excitations)
         backend.gradient("tiny", picture(29, 37), excitations)
-        made = backend._networks["tiny"]
-        made.memory[:], made.owner = torch.nan, None
+        spoil_memory(backend)
         found = backend.gradient("tiny", picture(29, 37), excitations)
         assert cosine(found, expected) > 0.9999
 
@@ -296,7 +304,7 @@ def test_one_network_is_prepared_while_another_flies(small):
 
 def test_programs_are_kept_within_bounds(small, monkeypatch):
     backend = small[1]
-    monkeypatch.setattr(compiled_backend, "_MOST", 4)
+    monkeypatch.setattr(native_backend, "_MAX_PROGRAMS", 4)
     for size in ((8, 8), (8, 9), (8, 10)):
         backend.plan("tiny", ["edges"], [size])
     assert not backend.planned("tiny", ["edges"], [(8, 8)])
@@ -326,9 +334,13 @@ def test_plans_are_made_while_gradients_are_taken(small):
     assert backend.planned("tiny", ["deep"], [(8, 39)])
 
 
-def test_closed_it_holds_nothing(small):
-    backend = small[1]
+def test_closed_it_holds_nothing():
+    backend, module = NativeBackend(), tiny_module(1)
+    backend.load(SMALL, module, torch.float32)
     backend.gradient("tiny", picture(*SIZE), excited(SMALL, "deep"))
+    held = weakref.ref(module)
+    del module
     backend.close()
+    gc.collect()
+    assert held() is None
     assert not backend.planned("tiny", ["deep"], [SIZE])
-    assert not backend._networks

@@ -1,8 +1,9 @@
-"""Kernels compiled once, by a real compiler, and kept: whole or not at all."""
+"""Test that kernels are compiled once, by a real compiler, and kept whole or not at all."""
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import subprocess
 import tempfile
@@ -19,10 +20,9 @@ from liveflight.engines.native.kernels import Kernels
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How kernels are compiled and kept does not depend on how fast they are."""
-    flags = tuple("-O0" if flag == "-O3" else flag for flag in kernels._FLAGS)
-    monkeypatch.setattr(kernels, "_FLAGS", flags)
+def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile without optimisation: how kernels are kept does not depend on their speed."""
+    monkeypatch.setenv("CC", str(compiler(tmp_path, 'exec cc "$@" -O0', "hasty-cc")))
 
 
 @pytest.fixture
@@ -32,23 +32,28 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The compilers that were called."""
-    called: list[str] = []
-    compile = kernels._compile
+    """List the files that compilers were called to make, each once."""
+    made: list[str] = []
+    run = subprocess.run
 
-    def watched(compiler: str, made: Path) -> str:
-        called.append(compiler)
-        return compile(compiler, made)
+    def watched(call: list[str], **options: object) -> object:
+        if "-march=native" in call:
+            made.append(call[-1])
+        return run(call, **options)
 
-    monkeypatch.setattr(kernels, "_compile", watched)
-    return called
+    monkeypatch.setattr(subprocess, "run", watched)
+    return made
 
 
-def compiler(tmp_path: Path, script: str) -> Path:
-    path = tmp_path / "strange-cc"
+def compiler(folder: Path, script: str, name: str = "strange-cc") -> Path:
+    path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def test_kernels_are_compiled_once_and_kept(folder, compilations, caplog):
@@ -77,7 +82,7 @@ def test_a_damaged_library_is_compiled_anew_with_one_line(folder, compilations, 
     assert str(folder) in record.message and "compiled anew" in record.message
     assert len(compilations) == 2
     (path,) = folder.iterdir()
-    assert path.stem.endswith(kernels._digest(path.read_bytes()))
+    assert path.stem.endswith(digest(path.read_bytes()))
 
 
 @pytest.mark.parametrize("change", ["source", "processor", "compiler"])
@@ -87,21 +92,18 @@ def test_other_kernels_are_compiled_anew_silently_and_outlive_the_old(
     kernels.load(folder)
     (before,) = folder.iterdir()
     if change == "source":
-        for part in kernels._SOURCE.parent.glob("kernels*.[ch]"):
+        for part in Path(kernels.__file__).parent.glob("kernels*.[ch]"):
             copy = tmp_path / part.name
             copy.write_bytes(part.read_bytes() + b"\n")
         monkeypatch.setattr(kernels, "_SOURCE", tmp_path / "kernels.c")
     elif change == "processor":
         monkeypatch.setattr(autotuning, "machine", lambda: {"processor": "another"})
     else:
-        monkeypatch.setenv("CC", str(compiler(tmp_path, 'exec cc "$@"')))
+        monkeypatch.setenv("CC", str(compiler(tmp_path, 'exec cc "$@" -O0')))
     kernels.load(folder)
     assert len(compilations) == 2
     after = set(folder.iterdir()) - {before}
     assert len(after) == 1 and before.exists()
-    monkeypatch.setattr(kernels, "_MOST_FILES", 1)
-    kernels._drop_oldest(folder)
-    assert set(folder.iterdir()) == after
     assert not caplog.records
 
 
@@ -177,7 +179,7 @@ def test_what_lies_in_the_librarys_place_is_no_library(folder, compilations, cap
 
 
 def test_a_compiler_that_hangs_is_given_up(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(kernels, "_PATIENCE", 0.2)
+    monkeypatch.setattr(kernels, "_COMPILER_TIMEOUT_S", 0.2)
     monkeypatch.setenv("CC", str(compiler(tmp_path, "exec sleep 30")))
     with pytest.raises(LiveflightError, match="timed out"):
         kernels.load(folder)
@@ -186,7 +188,9 @@ def test_a_compiler_that_hangs_is_given_up(folder, tmp_path, monkeypatch):
 def test_a_processor_that_the_compiler_names_otherwise_is_compiled_for_too(
     folder, tmp_path, monkeypatch, compilations
 ):
-    script = 'case "$*" in *march=native*) echo "error: unknown" >&2; exit 1;; esac\nexec cc "$@"'
+    script = (
+        'case "$*" in *march=native*) echo "error: unknown" >&2; exit 1;; esac\nexec cc "$@" -O0'
+    )
     script = script.replace('"$@"', '$(echo "$@" | sed s/-mcpu=native//)')
     monkeypatch.setenv("CC", str(compiler(tmp_path, script)))
     assert Kernels(kernels.load(folder)).lanes
@@ -196,29 +200,23 @@ def test_a_processor_that_the_compiler_names_otherwise_is_compiled_for_too(
 def test_auto_does_without_a_compiler_and_asks_anew_once_there_is_one(
     tmp_path, monkeypatch, caplog
 ):
-    answers = autotuning.Measured(tmp_path / "fastest.json")
-    monkeypatch.setattr(autotuning, "here", lambda: answers)
+    answers = autotuning.TimingCache(tmp_path / "fastest.json")
+    monkeypatch.setattr(autotuning, "timings", lambda: answers)
     with monkeypatch.context() as without:
         without.setenv("PATH", "/nowhere")
         without.delenv("CC", raising=False)
-        assert not kernels.has_compiler()
-        chosen = choice()
-    assert set(chosen) == {"torch", "onnx"}
-    assert set(choice()) == {"torch", "onnx", "compiled"}
+        assert not kernels.find_compiler()
+        assert measured() == {"torch", "onnx"}
+    assert measured() == {"torch", "onnx", "compiled"}
     assert not caplog.records
 
 
-def choice() -> dict[str, float]:
-    """What `auto` measures for the embedded network."""
+def measured() -> set[str]:
+    """Return the engines that `auto` measures for the embedded network."""
     engine = engines.load("auto", "cpu")
     engine.prepare("efficientnet_lite0")
     engine.close()
-    return {
-        name: seconds
-        for question, times in autotuning.here()._read().items()
-        if question.startswith("gradient of efficientnet_lite0")
-        for name, seconds in times.items()
-    }
+    return set(engines.chosen_by_auto(["efficientnet_lite0"])["efficientnet_lite0"])
 
 
 def test_it_flies_on_the_processor_also_where_there_is_a_card(monkeypatch):
@@ -249,7 +247,7 @@ def test_no_thread_is_left_behind():
     engine.close()
 
 
-# Only ours
+# Only libraries of our own
 
 
 LANES = """
@@ -263,12 +261,12 @@ rm -r "$script"
 
 @pytest.fixture
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A compiler that makes a small library of 5 lanes, whatever it is given."""
+    """Use a compiler that makes a small library of 5 lanes, whatever it is given."""
     monkeypatch.setenv("CC", str(compiler(tmp_path, LANES)))
 
 
 def planted(folder: Path, tmp_path: Path) -> Path:
-    """A library of 77 lanes in the place, and under the name, of the one that is kept."""
+    """Put a library of 77 lanes in the place, and under the name, of the one that is kept."""
     (path,) = folder.iterdir()
     source = tmp_path / "planted.c"
     source.write_text("int lanes(void) { return 77; } void run(void) {}")
@@ -277,7 +275,7 @@ def planted(folder: Path, tmp_path: Path) -> Path:
     content = made.read_bytes()
     name = path.stem.partition("-")[0]
     path.unlink()
-    there = folder / f"{name}-{kernels._digest(content)}.so"
+    there = folder / f"{name}-{digest(content)}.so"
     there.write_bytes(content)
     return there
 
@@ -320,6 +318,18 @@ def test_below_a_folder_of_others_nothing_is_loaded_or_kept(
         assert kernels.load(shared / "kernels").lanes() == 5
     assert len(compilations) == 3 and len(caplog.records) == 1
     assert set((shared / "kernels").iterdir()) == before
+
+
+def test_the_oldest_libraries_are_dropped(folder, quick, monkeypatch):
+    monkeypatch.setattr(kernels, "_MAX_FILES", 2)
+    made: list[Path] = []
+    for processor in ("one", "two", "three"):
+        monkeypatch.setattr(
+            autotuning, "machine", lambda processor=processor: {"processor": processor}
+        )
+        kernels.load(folder)
+        made += set(folder.iterdir()) - {*made}
+    assert {*folder.iterdir()} == {*made[-2:]} and len(made) == 3
 
 
 def test_what_is_ours_alone_is_loaded(folder, tmp_path, quick, compilations):

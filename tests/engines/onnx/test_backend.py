@@ -1,5 +1,4 @@
-"""Gradients by ONNX Runtime against autograd's: every layer of every network, in both layouts; what
-is planned, and what serves what is not."""
+"""Compare ONNX Runtime's gradients with autograd's, and check which sessions are made when."""
 
 from __future__ import annotations
 
@@ -7,7 +6,6 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,19 +18,18 @@ from torch import nn
 from liveflight import networks
 from liveflight.engines.autograd import AutogradBackend
 from liveflight.engines.onnx import backend as onnx_backend
+from liveflight.engines.onnx import session_limits
 from liveflight.engines.onnx import sessions as onnx_sessions
 from liveflight.engines.onnx.backend import OnnxBackend
 from liveflight.engines.onnx.graph_cache import GraphCache
+from liveflight.engines.onnx.sessions import Provider
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered
 
 CPU = torch.device("cpu")
+CPU_PROVIDER = (onnx_sessions.CPU, {})
 
-LAYERS = [
-    pytest.param(name, layer.name, id=f"{name}-{layer.name}")
-    for name in ("efficientnet_lite0", "vgg16", "vgg19")
-    for layer in networks.network(name).layers
-]
+NETWORKS = ("efficientnet_lite0", "vgg16", "vgg19")
 
 Pair = tuple[AutogradBackend, OnnxBackend]
 
@@ -44,7 +41,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> GraphCache:
 
 @pytest.fixture(scope="module")
 def pair(cache: GraphCache) -> Callable[[str], Pair]:
-    """Both backends with a network of the registry."""
+    """Return both backends with a network of the registry."""
     made: dict[str, Pair] = {}
 
     def get(name: str) -> Pair:
@@ -57,8 +54,10 @@ def pair(cache: GraphCache) -> Callable[[str], Pair]:
     return get
 
 
-def both(known: Network, module: Layered, cache: GraphCache) -> Pair:
-    pair = AutogradBackend(CPU), OnnxBackend(CPU, cache)
+def both(
+    known: Network, module: Layered, cache: GraphCache, provider: Provider | None = None
+) -> Pair:
+    pair = AutogradBackend(CPU), OnnxBackend(CPU, cache, provider)
     for backend in pair:
         backend.load(known, module, torch.float32)
     return pair
@@ -66,21 +65,23 @@ def both(known: Network, module: Layered, cache: GraphCache) -> Pair:
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where ONNX Runtime has no blocked layout."""
+    """Take the blocked layout from ONNX Runtime."""
     monkeypatch.setattr(onnx_sessions, "block", lambda: 0)
 
 
-@pytest.mark.parametrize(("name", "layer"), LAYERS)
-def test_every_layer_of_every_network_agrees_with_autograd(pair, name, layer):
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_layer_of_every_network_agrees_with_autograd(pair, name):
     exact, backend = pair(name)
-    seen = picture(35, 50)
-    for centre in (False, True):
-        excitations = excited(networks.network(name), layer, centre=centre)
-        found = backend.gradient(name, seen, excitations)
-        expected = exact.gradient(name, seen, excitations)
-        assert (found.shape, found.dtype) == (seen.shape, torch.float32)
-        assert cosine(found, expected) > 0.9999
-        assert float(found.norm() / expected.norm()) == pytest.approx(1, rel=1e-3)
+    seen, known = picture(35, 50), networks.network(name)
+    for layer in known.layers:
+        for centre in (False, True):
+            case = f"{name}:{layer.name}, centre {centre}"
+            excitations = excited(known, layer.name, centre=centre)
+            found = backend.gradient(name, seen, excitations)
+            expected = exact.gradient(name, seen, excitations)
+            assert (found.shape, found.dtype) == (seen.shape, torch.float32), case
+            assert cosine(found, expected) > 0.9999, case
+            assert float(found.norm() / expected.norm()) == pytest.approx(1, rel=1e-3), case
 
 
 @pytest.mark.parametrize("size", [(48, 64), (33, 47), (17, 33), (64, 31), (16, 16)])
@@ -146,7 +147,7 @@ def test_a_network_that_no_session_can_be_made_of_is_not_loaded(
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The models of the sessions that a test makes."""
+    """Collect the models of the sessions that a test makes."""
     models: list[bytes] = []
     make = onnx_sessions.session
 
@@ -215,24 +216,6 @@ def test_one_session_serves_filters_and_layers_where_a_second_saves_nothing(
     assert len(made) == 2 * sessions, "what is not planned takes the same"
 
 
-def test_many_processors_have_fewer_sessions_where_each_has_threads_for_all(monkeypatch):
-    monkeypatch.setattr(onnx_sessions, "shared_arena", lambda: True)
-    room = onnx_backend._most_sharing.__wrapped__
-    for gib, threads, most in (
-        (2, 2, 112),
-        (24, 2, 219),
-        (256, 2, 2340),
-        (256, 33, 128),
-        (256, 64, 112),
-    ):
-        memory = SimpleNamespace(total=gib << 30)
-        monkeypatch.setattr(onnx_backend.psutil, "virtual_memory", lambda memory=memory: memory)
-        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        assert room() == most
-    monkeypatch.setattr(onnx_sessions, "shared_arena", lambda: False)
-    assert room() == onnx_backend._MOST_OWN
-
-
 def test_single_layers_serve_a_mix_that_is_not_planned(small, made):
     exact, backend = small
     backend.plan("tiny", ["edges"], [SIZE])
@@ -245,8 +228,7 @@ def test_single_layers_serve_a_mix_that_is_not_planned(small, made):
 
 def test_sessions_are_kept_within_bounds(small, monkeypatch):
     backend = small[1]
-    monkeypatch.setattr(onnx_backend, "_most_sharing", lambda: 4)
-    monkeypatch.setattr(onnx_backend, "_MOST_OWN", 4)
+    monkeypatch.setattr(session_limits, "kept", lambda shared: 4)
     for size in ((8, 8), (8, 9), (8, 10)):
         backend.plan("tiny", ["edges"], [size])
     assert not backend.planned("tiny", ["edges"], [(8, 8)])
@@ -255,14 +237,23 @@ def test_sessions_are_kept_within_bounds(small, monkeypatch):
 
 def test_sessions_that_are_dropped_wait_for_a_moment_to_tidy_up(small, monkeypatch):
     backend = small[1]
-    monkeypatch.setattr(onnx_backend, "_most_sharing", lambda: 2)
-    monkeypatch.setattr(onnx_backend, "_MOST_OWN", 2)
-    monkeypatch.setattr(onnx_backend, "_MOST_DROPPED", 4)
-    monkeypatch.setattr(onnx_backend, "_MOST_DROPPED_OWN", 4)
+    monkeypatch.setattr(session_limits, "kept", lambda shared: 2)
+    monkeypatch.setattr(session_limits, "dropped", lambda shared: 4)
+
+    make = onnx_sessions.session
+    made: list[weakref.ref] = []
+
+    def watched(*given: object, **named: object) -> object:
+        session = make(*given, **named)
+        made.append(weakref.ref(session))
+        return session
+
+    monkeypatch.setattr(onnx_sessions, "session", watched)
 
     def planned(width: int) -> list[weakref.ref]:
+        made.clear()
         backend.plan("tiny", ["edges"], [(8, width)])
-        return [weakref.ref(prepared.session) for prepared in backend._sessions.values()]
+        return list(made)
 
     first = planned(8)
     second = planned(9)
@@ -313,7 +304,7 @@ def test_a_gradient_is_not_overwritten_by_the_next(small):
 
 
 class Device:
-    """A CUDA device as far as the choice of a provider goes."""
+    """Stand for a CUDA device in the choice of a provider."""
 
     type, index = "cuda", 0
 
@@ -321,12 +312,11 @@ class Device:
 def test_a_provider_that_does_not_load_gives_way_to_the_cpu_with_one_line_each(
     monkeypatch, caplog, cache
 ):
-    onnx_backend._say_once.cache_clear()
+    onnx_backend._warn_once.cache_clear()
     monkeypatch.setattr(torch.cuda, "Stream", lambda device: type("Stream", (), {"cuda_stream": 1}))
-    monkeypatch.setattr(onnx_sessions, "preload", lambda: None)
     for _ in range(2):
         backend = OnnxBackend(Device(), cache)
-        assert backend.provider == onnx_sessions.CPU
+        assert backend.on_cpu
     said = [record.message for record in caplog.records]
     assert said == [
         "ONNX Runtime's CUDAExecutionProvider does not load: liveflight doctor says why",
@@ -337,54 +327,53 @@ def test_a_provider_that_does_not_load_gives_way_to_the_cpu_with_one_line_each(
     assert torch.isfinite(found).all()
 
 
-def break_cuda(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
-    """No session can be made on CUDA any more."""
+def break_cuda(monkeypatch: pytest.MonkeyPatch, why: str, after: int = 0) -> None:
+    """Fail to make a session on CUDA, after so many, which are the CPU's."""
     make = onnx_sessions.session
+    made = iter(range(after))
 
     def failing(model: bytes, provider: tuple, optimise: bool) -> object:
-        if provider[0] == onnx_sessions.CUDA:
+        if provider[0] == onnx_sessions.CUDA and next(made, None) is None:
             raise RuntimeError(why)
-        return make(model, provider, optimise)
+        return make(model, CPU_PROVIDER, optimise)
 
     monkeypatch.setattr(onnx_sessions, "session", failing)
 
 
 def test_a_provider_that_fails_later_gives_way_too_and_says_so_once(
-    plain, monkeypatch, caplog, small
+    plain, monkeypatch, caplog, cache
 ):
-    exact, backend = small
-    onnx_backend._say_once.cache_clear()
-    backend._blocked, backend.provider = 0, onnx_sessions.CUDA
-    backend._provider = (onnx_sessions.CUDA, {})
-    break_cuda(monkeypatch, "CUDNN_STATUS_NOT_SUPPORTED\nand so on")
+    onnx_backend._warn_once.cache_clear()
+    break_cuda(monkeypatch, "CUDNN_STATUS_NOT_SUPPORTED\nand so on", after=1)
+    exact, backend = both(SMALL, tiny_module(1), cache, (onnx_sessions.CUDA, {}))
+    assert not backend.on_cpu
     excitations = excited(SMALL, "deep")
     found = backend.gradient("tiny", picture(*SIZE), excitations)
     assert cosine(found, exact.gradient("tiny", picture(*SIZE), excitations)) > 0.9999
     assert [record.message for record in caplog.records] == [
         "CUDAExecutionProvider fails, so --engine onnx runs on the CPU: CUDNN_STATUS_NOT_SUPPORTED"
     ]
-    assert backend.provider == onnx_sessions.CPU
+    assert backend.on_cpu
 
 
 def test_a_provider_that_fails_while_a_network_is_loaded_leaves_it_in_float32(
     plain, monkeypatch, cache
 ):
-    backend = OnnxBackend(CPU, cache)
-    backend.provider, backend._provider = onnx_sessions.CUDA, (onnx_sessions.CUDA, {})
+    backend = OnnxBackend(CPU, cache, (onnx_sessions.CUDA, {}))
     break_cuda(monkeypatch, "no kernel image is available")
     assert backend.load(SMALL, tiny_module(1), torch.float16) == torch.float32
-    assert backend.provider == onnx_sessions.CPU
+    assert backend.on_cpu
 
 
 def test_half_is_written_throughout_and_agrees_as_far_as_half_does(cache):
-    """Through ONNX's own evaluator, since the CPU's kernels take no half."""
+    """Use ONNX's own evaluator, since the CPU's kernels take no half."""
     from onnx.reference import ReferenceEvaluator
 
     from liveflight.engines.onnx import graph
-    from liveflight.engines.onnx.layouts import Plain
+    from liveflight.engines.onnx.layouts import PlainLayout
 
-    layout = Plain({}, np.float16)
-    model = graph.Writer(SMALL, tiny_module(1), ["deep"], (12, 10), True, layout).model()
+    layout = PlainLayout({}, np.float16)
+    model = graph.GraphWriter(SMALL, tiny_module(1), ["deep"], (12, 10), True, layout).model()
     assert {array.dtype for array in layout.used.values()} == {np.dtype(np.float16)}
     excitations = excited(SMALL, "deep", whole=0.5)
     given = {graph.PICTURE: picture(12, 10).numpy(), **layout.used}

@@ -12,7 +12,7 @@ import torch
 from tiny_network import MEAN, STD, TINY_LAYERS, tiny_module
 
 from liveflight.engines.backend import Objective
-from liveflight.engines.onnx import graph, graph_cache, layouts
+from liveflight.engines.onnx import graph, graph_cache, layouts, sessions
 from liveflight.engines.onnx.backend import OnnxBackend
 from liveflight.engines.onnx.graph_cache import GraphCache
 from liveflight.networks import Network
@@ -26,7 +26,7 @@ def cache(tmp_path: Path) -> GraphCache:
 
 
 def only_file(cache: GraphCache) -> Path:
-    (path,) = cache._folder.iterdir()
+    (path,) = cache.folder.iterdir()
     return path
 
 
@@ -35,7 +35,7 @@ def test_what_is_kept_is_found_by_its_own_key_alone(cache, caplog):
     cache.keep("a", GRAPH)
     assert cache.find("a") == GRAPH
     assert cache.find("b") is None
-    assert GraphCache(cache._folder).find("a") == GRAPH
+    assert GraphCache(cache.folder).find("a") == GRAPH
     assert not caplog.records
 
 
@@ -58,7 +58,7 @@ def test_a_damaged_file_is_refused_with_one_line_and_written_anew(cache, caplog,
     path.write_bytes(harm(path.read_bytes()))
     assert cache.find("a") is None
     (record,) = caplog.records
-    assert str(cache._folder) in record.message and "written anew" in record.message
+    assert str(cache.folder) in record.message and "written anew" in record.message
     cache.keep("a", GRAPH)
     assert cache.find("a") == GRAPH
 
@@ -67,12 +67,12 @@ def test_a_damaged_file_is_refused_with_one_line_and_written_anew(cache, caplog,
 def test_a_graph_that_others_could_change_is_written_anew(cache, caplog):
     cache.keep("a", GRAPH)
     only_file(cache).chmod(0o666)
-    cache._folder.chmod(0o777)
+    cache.folder.chmod(0o777)
     assert cache.find("a") is None
     assert len(caplog.records) == 1
     cache.keep("a", GRAPH)
     assert cache.find("a") == GRAPH
-    assert (only_file(cache).stat().st_mode & 0o777, cache._folder.stat().st_mode & 0o777) == (
+    assert (only_file(cache).stat().st_mode & 0o777, cache.folder.stat().st_mode & 0o777) == (
         0o600,
         0o700,
     )
@@ -92,7 +92,7 @@ def test_no_graph_is_taken_from_below_a_folder_of_others(tmp_path, caplog):
 def test_many_damaged_files_are_told_in_one_line(cache, caplog):
     for key in "abc":
         cache.keep(key, GRAPH)
-        cache._path(key).write_bytes(b"")
+        cache.path(key).write_bytes(b"")
     assert [cache.find(key) for key in "abcabc"] == [None] * 6
     assert len(caplog.records) == 1
 
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_is_done_without(tmp_path, caplog):
 
 
 def test_a_folder_in_the_place_of_a_file_is_done_without(cache):
-    cache._path("a").mkdir(parents=True)
+    cache.path("a").mkdir(parents=True)
     cache.keep("a", GRAPH)
     assert cache.find("a") is None
 
@@ -129,20 +129,20 @@ def test_a_folder_in_the_place_of_a_file_is_done_without(cache):
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="anything may be written")
 def test_a_folder_that_may_not_be_written_is_done_without(cache):
     cache.keep("a", GRAPH)
-    cache._folder.chmod(0o500)
+    cache.folder.chmod(0o500)
     try:
         cache.keep("b", GRAPH)
         assert cache.find("a") == GRAPH
         assert cache.find("b") is None
     finally:
-        cache._folder.chmod(0o700)
+        cache.folder.chmod(0o700)
 
 
 def test_those_unused_for_longest_go_first(cache, monkeypatch):
-    monkeypatch.setattr(graph_cache, "_MOST_FILES", 3)
+    monkeypatch.setattr(graph_cache, "_MAX_FILES", 3)
     for age, key in enumerate("abc"):
         cache.keep(key, GRAPH)
-        os.utime(cache._path(key), (1000 + age, 1000 + age))
+        os.utime(cache.path(key), (1000 + age, 1000 + age))
     assert cache.find("a") == GRAPH
     cache.keep("d", GRAPH)
     assert [key for key in "abcd" if cache.find(key)] == ["a", "c", "d"]
@@ -169,7 +169,7 @@ for _ in range(60):
 
 def test_two_programs_that_write_at_once_leave_one_whole_file(cache, caplog):
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(cache._folder), letter])
+        subprocess.Popen([sys.executable, "-c", WRITER, str(cache.folder), letter])
         for letter in "xy"
     ]
     whole = {b"x" * 50_000, b"y" * 50_000}
@@ -188,21 +188,21 @@ KNOWN = Network("tiny", "", TINY_LAYERS, {}, MEAN, STD, lambda: None, lambda pat
 
 @pytest.fixture
 def writing(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Counts the graphs that are written, not read."""
+    """Collect the writers of graphs that are written, not read."""
     built: list[object] = []
-    model = graph.Writer.model
+    model = graph.GraphWriter.model
 
-    def watched(writer: graph.Writer) -> object:
+    def watched(writer: graph.GraphWriter) -> object:
         built.append(writer)
         return model(writer)
 
-    monkeypatch.setattr(graph.Writer, "model", watched)
+    monkeypatch.setattr(graph.GraphWriter, "model", watched)
     return built
 
 
 def gradient(cache: GraphCache, seed: int = 1) -> torch.Tensor:
     backend = OnnxBackend(torch.device("cpu"), cache)
-    if not backend._blocked:
+    if not sessions.block():
         pytest.skip("ONNX Runtime has no blocked layout here, whose graphs are those that are kept")
     backend.load(KNOWN, tiny_module(seed), torch.float32)
     picture = torch.rand(1, 3, 20, 28, generator=torch.Generator().manual_seed(1))
@@ -227,7 +227,7 @@ def test_other_weights_are_another_graph(cache):
 
 def test_damaged_graphs_cost_one_line_and_nothing_else(cache, caplog):
     first = gradient(cache)
-    for path in list(cache._folder.iterdir()):
+    for path in list(cache.folder.iterdir()):
         path.write_bytes(path.read_bytes()[:-100])
     assert torch.equal(gradient(cache), first)
     assert len(caplog.records) == 1

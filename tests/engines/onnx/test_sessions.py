@@ -90,8 +90,9 @@ def test_a_block_is_eight_or_sixteen_channels_or_there_is_none(monkeypatch):
 
 
 def test_a_session_tells_its_makers_nothing(tmp_path: Path) -> None:
-    """ONNX Runtime's telemetry leaves a number for the machine, and what it will send, in the
-    user's cache; it says nothing by itself where tests run, which is hidden from it here."""
+    """Run without the variables that silence ONNX Runtime's telemetry under test.
+
+    It leaves a number for the machine, and what it will send, in the user's cache."""
     hidden = ("ORT_", "CI", "PYTEST", "GITHUB", "XDG")
     left = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
     code = (

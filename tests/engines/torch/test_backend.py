@@ -1,5 +1,4 @@
-"""Gradients derived by hand against autograd's: every layer of every network, and the odd cases on
-tiny networks."""
+"""Compare hand-written gradients with autograd's, on every layer and on odd tiny networks."""
 
 from __future__ import annotations
 
@@ -24,19 +23,15 @@ from liveflight.networks.layered import Layered, SameConv2d
 
 CPU = torch.device("cpu")
 
-LAYERS = [
-    pytest.param(name, layer.name, id=f"{name}-{layer.name}")
-    for name in ("efficientnet_lite0", "vgg16", "vgg19")
-    for layer in networks.network(name).layers
-]
+NETWORKS = ("efficientnet_lite0", "vgg16", "vgg19")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def own_cache(tmp_path_factory):
-    """What is measured here is not the user's."""
+    """Keep what is measured here apart from the user's."""
     with pytest.MonkeyPatch.context() as patch:
         path = tmp_path_factory.mktemp("cache") / "fastest.json"
-        patch.setattr(autotuning, "fastest", autotuning.Measured(path).fastest)
+        patch.setattr(autotuning, "fastest", autotuning.TimingCache(path).fastest)
         yield
 
 
@@ -45,7 +40,7 @@ def cosine(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def picture(height: int, width: int, seed: int = 3) -> torch.Tensor:
-    """About as smooth as a flight's."""
+    """Return a picture about as smooth as a flight's."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, 7, 9, generator=generator)
     fine = torch.rand(1, 3, height, width, generator=generator)
@@ -55,7 +50,7 @@ def picture(height: int, width: int, seed: int = 3) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def pair():
-    """Both backends with a network of the registry."""
+    """Return both backends with a network of the registry."""
     made: dict[str, tuple[AutogradBackend, TorchBackend]] = {}
 
     def get(name: str) -> tuple[AutogradBackend, TorchBackend]:
@@ -79,20 +74,21 @@ def both(
     return backends
 
 
-@pytest.mark.parametrize(("name", "layer"), LAYERS)
-def test_every_layer_agrees_with_autograd(pair, name, layer):
-    """A few of its filters, and the whole layer, at an odd size that is not square."""
-    channels = networks.network(name).layer(layer).channels
-    weights = torch.zeros(channels)
-    weights[torch.arange(1, channels, channels // 8)] = 1.0
-    few, whole = Objective(weights), Objective(torch.zeros(channels), 0.1)
-    for excited, (height, width) in ((few, (37, 50)), (whole, (48, 36))):
-        seen = picture(height, width)
-        exact, found = (each.gradient(name, seen, {layer: excited}) for each in pair(name))
-        assert (found.shape, found.dtype) == (seen.shape, torch.float32)
-        assert exact.norm() > 0
-        assert cosine(exact, found) > 0.999
-        assert float(found.norm() / exact.norm()) == pytest.approx(1, rel=1e-3)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_layer_agrees_with_autograd(pair, name):
+    """Compare a few filters, and the whole layer, at odd sizes that are not square."""
+    for layer in networks.network(name).layers:
+        weights = torch.zeros(layer.channels)
+        weights[torch.arange(1, layer.channels, layer.channels // 8)] = 1.0
+        few, whole = Objective(weights), Objective(torch.zeros(layer.channels), 0.1)
+        for objective, (height, width) in ((few, (37, 50)), (whole, (48, 36))):
+            case = f"{name}:{layer.name} at {width}x{height}"
+            seen, objectives = picture(height, width), {layer.name: objective}
+            exact, found = (each.gradient(name, seen, objectives) for each in pair(name))
+            assert (found.shape, found.dtype) == (seen.shape, torch.float32), case
+            assert exact.norm() > 0, case
+            assert cosine(exact, found) > 0.999, case
+            assert float(found.norm() / exact.norm()) == pytest.approx(1, rel=1e-3), case
 
 
 @pytest.mark.parametrize(
@@ -161,7 +157,7 @@ def test_whatever_a_network_is_made_of(layer, size):
     known = tiny_network(ODD, ODD_CHANNELS)
     backends = both(known, ODD)
     seen = picture(*size)
-    for number, excited in enumerate(
+    for number, objective in enumerate(
         (
             Objective(torch.eye(ODD_CHANNELS[layer])[2]),
             Objective(torch.linspace(-1, 1, ODD_CHANNELS[layer])),
@@ -170,7 +166,7 @@ def test_whatever_a_network_is_made_of(layer, size):
             Objective(torch.zeros(ODD_CHANNELS[layer])),
         )
     ):
-        exact, found = (each.gradient("tiny", seen, {layer: excited}) for each in backends)
+        exact, found = (each.gradient("tiny", seen, {layer: objective}) for each in backends)
         torch.testing.assert_close(found, exact, rtol=1e-4, atol=1e-5 * float(exact.abs().max()))
         assert bool(exact.any()) or number in (0, 4)
 
@@ -253,7 +249,7 @@ def test_an_unknown_part_is_named():
 
 
 def test_programs_unused_for_longest_are_forgotten(monkeypatch):
-    monkeypatch.setattr(derived, "_MOST", 2)
+    monkeypatch.setattr(derived, "_MAX_PROGRAMS", 2)
     known = networks.network("efficientnet_lite0")
     backend = TorchBackend(CPU)
     backend.load(known, known.load(), torch.float32)

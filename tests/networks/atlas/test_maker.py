@@ -10,8 +10,7 @@ from PIL import Image
 
 from liveflight import networks
 from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix, Target
-from liveflight.networks.atlas import maker as making
-from liveflight.networks.atlas import sheets
+from liveflight.networks.atlas import maker, sheets
 
 COLOURS = {2: (1.0, 0.0, 0.0), 5: (0.0, 1.0, 0.0), 11: (0.0, 0.0, 1.0)}
 
@@ -35,7 +34,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_atlas_holds_a_thumbnail_of_every_living_filter(tmp_path):
     told: list[tuple[str, int, int]] = []
     engine = FakeEngine(paint)
-    where = making.make(
+    where = maker.make(
         engine, "vgg16", layers=["conv1_1", "conv5_3"], progress=lambda *at: told.append(at)
     )
     assert where == sheets.user_folder("vgg16")
@@ -67,21 +66,25 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(monkeypatch):
         painted.append(target.filter or 0)
         return paint(canvas, mix, ascent)
 
-    monkeypatch.setattr(making, "_SAVED_EVERY", 1)
+    monkeypatch.setattr(maker, "_SAVE_INTERVAL", 1)
     with pytest.raises(KeyboardInterrupt):
-        making.make(FakeEngine(until_told), "vgg16", layers=["conv4_1"])
+        maker.make(FakeEngine(until_told), "vgg16", layers=["conv4_1"])
     assert not sheets.user_folder("vgg16").exists()  # whole or not at all
     before = painted.count(2)
-    making.make(FakeEngine(until_told), "vgg16", layers=["conv4_1"])
-    assert painted.count(2) == before and painted.count(11) == 1 + making.Recipe().steps
+    maker.make(FakeEngine(until_told), "vgg16", layers=["conv4_1"])
+    assert painted.count(2) == before and painted.count(11) == 1 + maker.ThumbnailRecipe().steps
     assert set(sheets.find("vgg16")["conv4_1"].filters) == set(COLOURS)
 
 
 def test_another_recipe_is_made_again():
-    names = {making.Recipe().name, making.Recipe(steps=33).name, making.Recipe(version=2).name}
+    names = {
+        maker.ThumbnailRecipe().name,
+        maker.ThumbnailRecipe(steps=33).name,
+        maker.ThumbnailRecipe(version=2).name,
+    }
     assert len(names) == 3
-    making.make(FakeEngine(paint), "vgg16", layers=["conv1_1"])
-    assert sheets.recipe(sheets.user_folder("vgg16")) == making.Recipe().name
+    maker.make(FakeEngine(paint), "vgg16", layers=["conv1_1"])
+    assert sheets.recipe(sheets.user_folder("vgg16")) == maker.ThumbnailRecipe().name
 
 
 def test_a_network_as_a_whole_leaves_out_what_repeats():
@@ -98,7 +101,7 @@ def test_neighbours_look_alike():
     pictures = kinds[kind][:, None, None, :] + stripes[..., None] + rng.normal(
         0, 3, (96, 64, 64, 3)
     )  # fmt: skip
-    order = making.alike(pictures.clip(0, 255).astype(np.uint8))
+    order = maker.similarity_order(pictures.clip(0, 255).astype(np.uint8))
     assert sorted(order) == list(range(96))
     grid = kind[order].reshape(3, 32)
     beside = (grid[:, 1:] == grid[:, :-1]).mean()
@@ -109,12 +112,12 @@ def test_neighbours_look_alike():
 @pytest.mark.parametrize("count", [1, 2, 31, 33])
 def test_a_sheet_of_any_number_is_ordered(count):
     rng = np.random.default_rng(count)
-    order = making.alike(rng.integers(0, 256, (count, 64, 64, 3), dtype=np.uint8))
+    order = maker.similarity_order(rng.integers(0, 256, (count, 64, 64, 3), dtype=np.uint8))
     assert sorted(order) == list(range(count))
 
 
 def test_what_is_damaged_is_passed_over_or_named(tmp_path):
-    making.make(FakeEngine(paint), "vgg16", layers=["conv1_1"])
+    maker.make(FakeEngine(paint), "vgg16", layers=["conv1_1"])
     folder = sheets.user_folder("vgg16")
     index = json.loads((folder / "atlas.json").read_text())
     sheet = sheets.find("vgg16")["conv1_1"]
@@ -141,10 +144,10 @@ def garble(path: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [remove, garble])
 def test_a_sheet_that_is_not_whole_keeps_no_other_from_being_made(spoil, caplog):
-    making.make(FakeEngine(paint), "vgg16", layers=["conv1_1", "conv1_2"])
+    maker.make(FakeEngine(paint), "vgg16", layers=["conv1_1", "conv1_2"])
     folder = sheets.user_folder("vgg16")
     spoil(folder / "conv1_1.webp")
-    making.make(FakeEngine(paint), "vgg16", layers=["conv2_1"])
+    maker.make(FakeEngine(paint), "vgg16", layers=["conv2_1"])
     assert set(sheets.read(folder)) == {"conv1_2", "conv2_1"}
     assert "conv1_1.webp" in caplog.text and "left out" in caplog.text
 
@@ -154,8 +157,8 @@ def test_a_folder_that_may_not_be_written_is_said_before_the_work(tmp_path, monk
         "liveflight.system.folders.unwritable", lambda folder: f"{folder} is closed"
     )
     engine = FakeEngine(paint)
-    with pytest.raises(LiveflightError, match=r"is closed; name one by --out"):
-        making.make(engine, "vgg16", tmp_path / "a", ["conv1_1"])
+    with pytest.raises(LiveflightError, match=r"is closed; name another folder with --out"):
+        maker.make(engine, "vgg16", tmp_path / "a", ["conv1_1"])
     assert not engine.plans
 
 
@@ -164,7 +167,7 @@ def test_a_folder_that_may_not_be_written_is_said_before_the_work(tmp_path, monk
 )
 def test_sheets_of_filters_that_there_are_not_are_passed_over(layer, filters):
     folder = sheets.user_folder("vgg16")
-    making.make(FakeEngine(paint), "vgg16", layers=["conv1_2"])
+    maker.make(FakeEngine(paint), "vgg16", layers=["conv1_2"])
     index = json.loads((folder / "atlas.json").read_text())
     index["layers"][layer] = filters
     (folder / "atlas.json").write_text(json.dumps(index))
@@ -176,7 +179,7 @@ def test_sheets_of_filters_that_there_are_not_are_passed_over(layer, filters):
 def test_it_is_said_where_it_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LiveflightError, match=r"cannot be written.*--out"):
-        making.make(FakeEngine(paint), "vgg16", tmp_path / "file" / "a", ["conv1_1"])
+        maker.make(FakeEngine(paint), "vgg16", tmp_path / "file" / "a", ["conv1_1"])
 
 
 def test_thumbnails_grow_from_the_recipes_noise():
@@ -186,9 +189,9 @@ def test_thumbnails_grow_from_the_recipes_noise():
         steps.append(ascent)
         return canvas
 
-    recipe = making.Recipe(steps=4)
+    recipe = maker.ThumbnailRecipe(steps=4)
     engine = FakeEngine(note)
     engine.prepare("vgg16")
-    grown = making.grown(engine, Target("vgg16", "conv1_1", 1), (30, 20), recipe)
-    assert grown.shape == (20, 30, 4)
+    picture = maker.optimised(engine, Target("vgg16", "conv1_1", 1), (30, 20), recipe)
+    assert picture.shape == (20, 30, 4)
     assert [round(step.amount, 4) for step in steps] == [0.05, 0.0425, 0.035, 0.0275]
