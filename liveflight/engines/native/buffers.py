@@ -82,6 +82,10 @@ class Buffer:
         return start + -(-rows * self.row // _ALIGNMENT) * _ALIGNMENT
 
     @property
+    def in_scratch(self) -> bool:
+        return self.offset > SCRATCH // 2
+
+    @property
     def framed(self) -> bool:
         return bool(self.pad_top or self.pad_left or self.pad_bottom or self.pad_right)
 
