@@ -20,7 +20,7 @@ from liveflight.networks import Network
 from liveflight.networks.layered import Features, Layered
 
 _MAX_PROGRAMS = 384
-"""Programs that are kept: a mix takes two for each scale, and presets foresee a dozen mixes."""
+"""Programs that are kept: a mix takes two for each scale, and presets plan a dozen mixes ahead."""
 
 _MAX_PROGRAM_BYTES = 192 << 20
 """Bytes of all programs that are kept. One has some 100 KB, and 1 MB on a canvas of 1280x720."""

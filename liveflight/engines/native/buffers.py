@@ -46,7 +46,7 @@ class Buffer:
     pixel: int
     """Floats from one pixel to the next."""
     top: float | None = None
-    """Where the step before clamps it to 0..`top`; the backward pass masks by that."""
+    """Its values are clamped to 0..`top`, and its gradient is masked by that; None: not clamped."""
     pad_top: int = 0
     pad_left: int = 0
     pad_bottom: int = 0
@@ -82,6 +82,10 @@ class Buffer:
         return start + -(-rows * self.row // _ALIGNMENT) * _ALIGNMENT
 
     @property
+    def in_scratch(self) -> bool:
+        return self.offset > SCRATCH // 2
+
+    @property
     def framed(self) -> bool:
         return bool(self.pad_top or self.pad_left or self.pad_bottom or self.pad_right)
 
@@ -96,7 +100,7 @@ class BufferView:
     step: int = 1
 
     def moved(self, rows: int, strips: Mapping[Buffer, Buffer]) -> BufferView:
-        """Return the view so many of its rows on, in the buffer's strip where there is one."""
+        """Return the view moved down by its own rows, in the buffer's strip where there is one."""
         buffer = strips.get(self.buffer, self.buffer)
         return replace(self, buffer=buffer, row=self.row + rows * self.step)
 
@@ -151,7 +155,7 @@ class Operation:
             yield self.target.buffer
 
     def fill(self, op: Op, threads: int) -> None:
-        """Write it as an `Op` on so many threads; with none, as a single task."""
+        """Write it as an `Op` for this number of threads; for 0, as a single task."""
         op.kind, op.channels = self.kind, self.channels
         op.rows, op.columns = self.rows, self.columns
         op.row_blocks, op.column_blocks = self._blocks(threads)

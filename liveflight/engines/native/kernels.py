@@ -92,7 +92,7 @@ class Kernels:
         picture: Tensor,
         gradient: Tensor,
     ) -> None:
-        """Run the operations from `start` on, on so many threads.
+        """Run the operations from `start` on.
 
         All tensors are contiguous float32; `scratch`: (threads, floats)."""
         count = len(ops) - start

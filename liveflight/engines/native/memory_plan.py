@@ -9,31 +9,44 @@ from itertools import chain
 from torch import Tensor
 
 from liveflight.engines.native.buffers import Buffer, BufferView, Operation
-from liveflight.engines.native.kernels import FRAME, PARTS, STORE_GRADIENT, STRIPS, Op
+from liveflight.engines.native.kernels import FRAME, STORE_GRADIENT, STRIPS, Op
 
 
 @dataclass(frozen=True)
-class Strips:
-    """Do operations strip by strip: all those of a strip one after the other on one thread."""
+class Fused:
+    """Do several operations as one, of kind STRIPS or PARTS.
 
+    STRIPS: each task does its operations one after the other on one thread, on a strip of rows.
+    PARTS: there is one list of operations, each on the result of the one before it; all are done
+    some channels at a time."""
+
+    kind: int
     tasks: Sequence[Sequence[Operation]]
-    """The operations of each strip, equally many."""
-    target: BufferView
-    buffers: Sequence[Buffer]
-    """Those that lie in the shared memory and are read."""
-    floats: int
+    """Of equally many operations."""
+    parts: int = 1
+    floats: int = 0
     """Floats of a thread's scratch memory."""
-    kind: int = STRIPS
+
+    @property
+    def operations(self) -> Iterator[Operation]:
+        return chain.from_iterable(self.tasks)
+
+    def views(self) -> Iterator[BufferView]:
+        """Yield the views of buffers that lie in the shared memory."""
+        views = chain.from_iterable(each.views() for each in self.operations)
+        yield from (view for view in views if not view.buffer.in_scratch)
 
     def read(self) -> Iterator[Buffer]:
-        yield from self.buffers
+        buffers = chain.from_iterable(each.read() for each in self.operations)
+        yield from (buffer for buffer in buffers if not buffer.in_scratch)
 
     def written(self) -> Iterator[Buffer]:
-        yield self.target.buffer
+        buffers = chain.from_iterable(each.written() for each in self.operations)
+        yield from (buffer for buffer in buffers if not buffer.in_scratch)
 
     def overwritten(self) -> Iterator[Buffer]:
-        if self.target.buffer not in self.buffers:
-            yield self.target.buffer
+        if self.kind == STRIPS:
+            yield from {*self.written()} - {*self.read()}
 
     def ops(self) -> int:
         return 1 + len(self.tasks) * len(self.tasks[0])
@@ -41,40 +54,8 @@ class Strips:
     def scratch(self, threads: int) -> int:
         return self.floats
 
-    def views(self) -> Iterator[BufferView]:
-        yield self.target
-        yield from map(BufferView, self.buffers)
 
-
-@dataclass(frozen=True)
-class Parts:
-    """Do operations, each on the result of the one before it, some channels at a time."""
-
-    operations: Sequence[Operation]
-    count: int
-    """Number of parts."""
-    kind: int = PARTS
-
-    def read(self) -> Iterator[Buffer]:
-        yield from chain.from_iterable(each.read() for each in self.operations)
-
-    def written(self) -> Iterator[Buffer]:
-        yield from chain.from_iterable(each.written() for each in self.operations)
-
-    def overwritten(self) -> Iterator[Buffer]:
-        yield from ()
-
-    def ops(self) -> int:
-        return 1 + len(self.operations)
-
-    def scratch(self, threads: int) -> int:
-        return 0
-
-    def views(self) -> Iterator[BufferView]:
-        yield from chain.from_iterable(each.views() for each in self.operations)
-
-
-Work = Operation | Strips | Parts
+Work = Operation | Fused
 
 
 def zero_frame(buffer: Buffer, first: int, last: int) -> Operation:
@@ -122,16 +103,10 @@ def _fill(ops: Iterable[Op], operations: Sequence[Work], threads: int) -> set[Te
             each.fill(next(filled), threads)
             held.update(each.held())
             continue
-        head = next(filled)
-        head.kind, head.row_blocks, head.column_blocks = each.kind, 1, 1
-        if isinstance(each, Strips):
-            head.row_blocks, head.segments = len(each.tasks), len(each.tasks[0])
-            inner = list(chain.from_iterable(each.tasks))
-        else:
-            inner = list(each.operations)
-            head.column_blocks, head.segments = each.count, len(inner)
-            head.channels = inner[0].channels
-        for operation in inner:
+        head, first = next(filled), each.tasks[0]
+        head.kind, head.row_blocks, head.column_blocks = each.kind, len(each.tasks), each.parts
+        head.segments, head.channels = len(first), first[0].channels
+        for operation in each.operations:
             operation.fill(next(filled), 0)
             held.update(operation.held())
     return held

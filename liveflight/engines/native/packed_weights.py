@@ -13,12 +13,12 @@ from liveflight.engines.winograd import matrices
 
 class PackedWeights:
     def __init__(self, lanes: int) -> None:
-        """Pack for vectors of so many floats."""
+        """Pack for vectors of `lanes` floats."""
         self.lanes = lanes
         self._packed: dict[tuple[object, ...], Tensor] = {}
 
     def padded(self, channels: int) -> int:
-        """Return the floats of a pixel of so many channels."""
+        """Return the floats that a pixel takes with its channels padded to whole vectors."""
         return -(-channels // self.lanes) * self.lanes
 
     def once(self, key: tuple[object, ...], make: Callable[[], Tensor]) -> Tensor:

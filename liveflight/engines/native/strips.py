@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from liveflight.engines.native.buffers import Buffer, BufferView, Operation
+from liveflight.engines.native.buffers import Buffer, Operation
 from liveflight.engines.native.convolution import NativeConvolution
-from liveflight.engines.native.memory_plan import Parts, Strips, Work, zero_frame
+from liveflight.engines.native.kernels import PARTS, STRIPS
+from liveflight.engines.native.memory_plan import Fused, Work, zero_frame
 
 _LARGE_FLOATS = 1 << 18
 """Least size of an intermediate buffer that is not kept."""
@@ -64,10 +65,10 @@ class ExpandedDepthwise:
         parts = self._parts([*before, *self.depthwise.backward(y, self.inner, None)])
         return [parts, *self.expand.backward(self.inner, target, added)]
 
-    def _parts(self, operations: Sequence[Operation]) -> Parts:
+    def _parts(self, operations: Sequence[Operation]) -> Fused:
         panels = -(-self.inner.pixel // self.panel)
-        count = min(panels, max(_MIN_PARTS, self._floats // _PART_FLOATS))
-        return Parts(operations, count)
+        parts = min(panels, max(_MIN_PARTS, self._floats // _PART_FLOATS))
+        return Fused(PARTS, [operations], parts)
 
     @property
     def _large(self) -> bool:
@@ -77,7 +78,7 @@ class ExpandedDepthwise:
     def _floats(self) -> int:
         return self.inner.height * self.inner.width * self.inner.pixel
 
-    def _forward_strips(self, x: Buffer, y: Buffer) -> Strips:
+    def _forward_strips(self, x: Buffer, y: Buffer) -> Fused:
         inner, stride = self.inner, self.depthwise.stride
         expand = self.expand.forward(x, inner, None)
         depthwise = self.depthwise.forward(inner, y, None)
@@ -93,12 +94,9 @@ class ExpandedDepthwise:
             strips = {inner: strip}
             made = expand.part(max(first, 0), min(last, inner.height), strips)
             tasks.append((zero_frame(strip, first, last), made, depthwise.part(begin, end, strips)))
-        floats = (rows * stride + overlap) * inner.row
-        return Strips(tasks, BufferView(y), [x], floats)
+        return Fused(STRIPS, tasks, floats=(rows * stride + overlap) * inner.row)
 
-    def _backward_strips(
-        self, y: Buffer, x: Buffer, target: Buffer, added: Buffer | None
-    ) -> Strips:
+    def _backward_strips(self, y: Buffer, x: Buffer, target: Buffer, added: Buffer | None) -> Fused:
         inner, stride = self.inner, self.depthwise.stride
         again = self.expand.forward(x, inner, None)
         backward = [
@@ -112,6 +110,4 @@ class ExpandedDepthwise:
             strips = {inner: inner.strip(begin)}
             made = again.part(begin, end, strips)
             tasks.append([made, *(each.between(begin, end, strips) for each in backward)])
-        masked = [target] if target.top is not None else []
-        buffers = [x, y, *([added] if added else []), *masked]
-        return Strips(tasks, BufferView(target), buffers, rows * inner.row)
+        return Fused(STRIPS, tasks, floats=rows * inner.row)

@@ -30,11 +30,6 @@ from liveflight.engines.native.program import NativeProgram
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered, SameConv2d
 
-LAYERS = [
-    pytest.param(name, layer.name, id=f"{name}-{layer.name}")
-    for name in ("efficientnet_lite0", "vgg16", "vgg19")
-    for layer in networks.network(name).layers
-]
 EMBEDDED = networks.network("efficientnet_lite0")
 SMALL = named("tiny", TINY_LAYERS)
 SIZE = (24, 32)
@@ -55,8 +50,8 @@ def agree(pair: Pair, known: Network, excitations: Excitations, size: tuple[int,
     found = backend.gradient(known.name, seen, excitations)
     expected = exact.gradient(known.name, seen, excitations)
     assert (found.shape, found.dtype) == (seen.shape, torch.float32)
-    assert cosine(found, expected) > 0.9999
-    assert float(found.norm() / expected.norm()) == pytest.approx(1, rel=1e-3)
+    assert cosine(found, expected) > 0.9999, excitations
+    assert float(found.norm() / expected.norm()) == pytest.approx(1, rel=1e-3), excitations
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +74,13 @@ def small() -> Pair:
     return both(SMALL, tiny_module(1))
 
 
-@pytest.mark.parametrize(("name", "layer"), LAYERS)
-def test_every_layer_of_every_network_agrees_with_autograd(pair, name, layer):
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "vgg16", "vgg19"])
+def test_every_layer_of_a_network_agrees_with_autograd(pair, name):
     known = networks.network(name)
-    for whole, centre in ((0.0, False), (0.0, True), (0.3, False)):
-        excitations = excited(known, layer, whole=whole, centre=centre)
-        agree(pair(name), known, excitations, (35, 50))
+    for layer in known.layers:
+        for whole, centre in ((0.0, False), (0.0, True), (0.3, False)):
+            excitations = excited(known, layer.name, whole=whole, centre=centre)
+            agree(pair(name), known, excitations, (35, 50))
 
 
 @pytest.mark.parametrize("size", [(48, 64), (33, 47), (17, 33), (64, 31), (16, 16), (41, 1)])
