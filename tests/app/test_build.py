@@ -19,6 +19,7 @@ from liveflight.core.contracts import (
     LiveflightError,
 )
 from liveflight.loop.sight import Sight
+from liveflight.show import options as flight_options
 from liveflight.show.options import Options
 from liveflight.storage import presets
 
