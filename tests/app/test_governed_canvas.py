@@ -19,6 +19,7 @@ from liveflight.core.contracts import (
     Value,
 )
 from liveflight.core.mailbox import Ask
+from liveflight.show import options as flight_options
 
 pytestmark = pytest.mark.gl
 

@@ -165,14 +165,14 @@ def test_the_complaints_about_a_damaged_sound_that_loops_are_bounded(
     monkeypatch.setattr(ffmpeg, "MAX_KEPT_MESSAGE_BYTES", 10_000)
     source = AudioFile(stored(tmp_path / "a.wav", tone(1.0)), loop=True, live=True)
     source.open()
-    assert source._said
-    said = source._said.fileno()
+    assert source._messages
+    said = source._messages.fileno()
     for frame in range(100):
         os.write(said, b"[mp3float @ 0x5] Header missing\n" * 10)
         source.read(frame / 10)
         assert os.fstat(said).st_size <= 10_330
     source.close()
-    assert source._said.closed
+    assert source._messages.closed
 
 
 def test_hours_that_a_stall_has_missed_are_skipped_piece_by_piece(
@@ -182,8 +182,8 @@ def test_hours_that_a_stall_has_missed_are_skipped_piece_by_piece(
     source.open()
     source.read(0.0)
     asked: list[int] = []
-    whole = source._bytes
-    monkeypatch.setattr(source, "_bytes", lambda count: asked.append(count) or whole(count))
+    whole = source._read_bytes
+    monkeypatch.setattr(source, "_read_bytes", lambda count: asked.append(count) or whole(count))
     assert len(source.read(300.0)) == 2 * 44100
     assert max(asked) <= 1 << 20, "of an hour it would be 600 MB"
     assert sum(asked) == 300 * 44100 * 4

@@ -722,7 +722,7 @@ def test_a_journey_is_no_longer_than_a_preset_holds(flight: Flight) -> None:
         ("", ""),
         ("nonsense", "not of the form"),
         (f"{LITE}:stem:32", "which has 32: 0 to 31"),
-        ("densenet121:features.conv0:1", "was not flown yet"),
+        ("wide_resnet101_2:layer1:1", "was not flown yet"),
     ],
 )
 def test_what_is_no_target_changes_nothing(

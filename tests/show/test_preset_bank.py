@@ -42,13 +42,13 @@ def test_a_name_and_a_slot_find_the_same_and_every_answer_is_heard() -> None:
     [("a", 1, "b"), ("c", 1, "a"), ("a", -1, "c"), ("gone", 1, "a"), ("gone", -1, "c")],
 )
 def test_beside_is_in_the_order_of_slots_round_and_round(name: str, step: int, there: str) -> None:
-    assert PresetBank().start_thread(name, step).name == there
+    assert PresetBank().beside(name, step).name == there
 
 
 def test_beside_and_another_stay_among_favourites() -> None:
     favourites.toggle("a")
     favourites.toggle("c")
-    assert [PresetBank().start_thread(name, 1).name for name in "ac"] == ["c", "a"]
+    assert [PresetBank().beside(name, 1).name for name in "ac"] == ["c", "a"]
     assert {PresetBank().another("a", luck / 10).name for luck in range(10)} == {"c"}
 
 
@@ -57,8 +57,8 @@ def test_fewer_than_two_favourites_leave_all_presets_in_reach(liked: str) -> Non
     """On an only one, every key would stay."""
     if liked:
         favourites.toggle(liked)
-    assert [PresetBank().start_thread(name, 1).name for name in "abc"] == ["b", "c", "a"]
-    assert [PresetBank().start_thread(name, -1).name for name in "abc"] == ["c", "a", "b"]
+    assert [PresetBank().beside(name, 1).name for name in "abc"] == ["b", "c", "a"]
+    assert [PresetBank().beside(name, -1).name for name in "abc"] == ["c", "a", "b"]
     assert {PresetBank().another("a", luck / 10).name for luck in range(10)} == {"b", "c"}
 
 

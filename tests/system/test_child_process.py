@@ -170,4 +170,4 @@ def test_programs_of_the_current_folder_are_not_found(
     assert child_process.program("./cc") == "./cc"  # a path is taken as it is
     assert child_process.program("no-such-program") is None
     monkeypatch.setenv("PATH", listed)
-    assert child_process.program("cc") is None and not kernels.has_compiler()
+    assert child_process.program("cc") is None and not kernels.find_compiler()
