@@ -1,6 +1,6 @@
 """Move one control in a slow sine wave: a controller to copy for your own.
 
-Yours also needs a line in `asked_for` of loop/open_controllers.py, and one in
+Yours also needs a line in `requested` of loop/open_controllers.py, and one in
 tests/controllers/test_contract.py.
 """
 
