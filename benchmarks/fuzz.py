@@ -55,8 +55,7 @@ class Subject(Protocol):
     def check(self, found: Any) -> None:
         """Check what `read` returned, or None where it refused.
 
-        Raise AssertionError if it cannot be used or something changed that must not.
-        """
+        Raise AssertionError if it cannot be used or something changed that must not."""
         ...
 
     def close(self) -> None:

@@ -112,8 +112,7 @@ class Box:
 class Performer:
     """Play each gesture when it is due.
 
-    It runs in a process of its own: opening a MIDI port stops all of Python for several frames.
-    """
+    It runs in a process of its own: opening a MIDI port stops all of Python for several frames."""
 
     def __init__(self, port: int, seconds: float) -> None:
         self._port, self._seconds = port, seconds
@@ -236,8 +235,7 @@ def perform(
 ) -> tuple[float, Frames]:
     """Fly for this many seconds, with somebody playing if there is a `pool`.
 
-    Return the wanted rate, and for each frame the interval to the next and `Handling`'s seconds.
-    """
+    Return the wanted rate, and for each frame the interval to the next and `Handling`'s seconds."""
     threading.Thread(target=engines.preload, daemon=True).start()
     window = Window((640, 360))
     fps = usual_rate(window.ctx.info["GL_RENDERER"])

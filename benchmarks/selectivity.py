@@ -114,8 +114,7 @@ def last_frame(
 def dot_grid(picture: np.ndarray) -> float:
     """Return the strongest peak of the brightness spectrum at the frequency of a stride.
 
-    Strides are 2, 4, 8 and 16 pixels. The peak is a ratio to the median of its surroundings.
-    """
+    Strides are 2, 4, 8 and 16 pixels. The peak is a ratio to the median of its surroundings."""
     grey = picture.mean(2)
     spectrum = np.abs(np.fft.fft2(grey - grey.mean()))
     height, width = spectrum.shape

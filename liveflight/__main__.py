@@ -23,8 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
     The code is 0, 1 where `doctor` finds that nothing can fly, 2 for what the user can fix, or 130
-    after Ctrl-C.
-    """
+    after Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     logs.start()
     signals.raise_interrupts()

@@ -47,8 +47,7 @@ def rate(text: str) -> float:
     """Read frames per second: a number from 1 to 1000, or a fraction such as 30000/1001.
 
     The usual decimals of 24, 30, 60 ... times 1000/1001, such as 23.976 and 29.97, stand for the
-    exact fractions.
-    """
+    exact fractions."""
     above, slash, below = text.partition("/")
     try:
         if slash and above.isdecimal() and below.isdecimal() and int(below):

@@ -93,8 +93,7 @@ def render_video(
 ) -> int:
     """Render a flight into a file, print where it is, and return the exit code.
 
-    `notice` is printed once the flight is built.
-    """
+    `notice` is printed once the flight is built."""
     from liveflight import app
     from liveflight.cli import console
     from liveflight.outputs.offscreen import Offscreen

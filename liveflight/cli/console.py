@@ -53,8 +53,7 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
 def named() -> Iterator[Callable[[str, int, int], None]]:
     """Show a named bar with the time left, on standard error.
 
-    The yielded function takes the name of the current item, how many are done, and their total.
-    """
+    The yielded function takes the name of the current item, how many are done, and their total."""
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)

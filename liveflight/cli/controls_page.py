@@ -87,8 +87,7 @@ _WIDTH_PX, _HEIGHT_PX, _COLUMNS_PER_ROW = 90, 240, 12
 def stage_control() -> str:
     """Return the session as JSON, with a tab per group.
 
-    A number is a fader, a switch or trigger a button, a choice a drop-down, a text a text field.
-    """
+    A number is a fader, a switch or trigger a button, a choice a drop-down, a text a text field."""
     groups = dict.fromkeys(row.group for row in ROWS if row.remote)
     tabs = [_tab(group, [r for r in ROWS if r.remote and r.group == group]) for group in groups]
     session = {

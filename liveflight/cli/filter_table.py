@@ -70,8 +70,7 @@ def _row(pairs: Sequence[tuple[Found, np.ndarray | None]], across: int) -> Table
 def half_blocks(picture: np.ndarray | None, across: int) -> Text:
     """Return a square picture, uint8 (H, W, 3), `across` cells wide and half as many lines high.
 
-    The text is empty without a picture.
-    """
+    The text is empty without a picture."""
     text = Text()
     if picture is None:
         return text
@@ -113,6 +112,5 @@ def _edge(stride: int) -> int:
     """Return how many pixels of a thumbnail's rim to crop.
 
     A shallow filter's pattern is small and repeats. It would be lost if the whole thumbnail were
-    reduced to a few cells.
-    """
+    reduced to a few cells."""
     return {1: 20, 2: 20, 4: 16, 8: 12}.get(stride, 0) * sheets.TILE // 64

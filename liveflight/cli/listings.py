@@ -32,8 +32,7 @@ def controls() -> Rows:
 def networks(everything: bool = False) -> Rows:
     """Return the networks, with `everything` torchvision's others too.
 
-    The layers of the others are known only once one of them is asked for by name.
-    """
+    The layers of the others are known only once one of them is asked for by name."""
     rows: Rows = [("NETWORK", "LAYERS", "FILTERS", "WEIGHTS")]
     for name in registry.names():
         network = registry.network(name)
@@ -64,8 +63,7 @@ def layers(network: registry.Network) -> Rows:
 def filters(network: registry.Network, layer: str) -> Rows:
     """Return the filters of a layer whose filters have names.
 
-    Raises LiveflightError for other layers.
-    """
+    Raises LiveflightError for other layers."""
     name = network.layer(layer).name
     if name not in network.filter_names:
         raise LiveflightError(

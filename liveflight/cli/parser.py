@@ -24,8 +24,7 @@ RENDER_FPS = 30.0
 def parse(given: list[str]) -> argparse.Namespace:
     """Return the command and its options; without a command it is `fly`.
 
-    Raises LiveflightError for what is not allowed, SystemExit after --help and --version.
-    """
+    Raises LiveflightError for what is not allowed, SystemExit after --help and --version."""
     named = bool(given) and given[0] in (*COMMANDS, "-h", "--help", "--version")
     parser, options = make_parser()
     args, unknown = parser.parse_known_args(given if named else ["fly", *given])

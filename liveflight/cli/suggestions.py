@@ -13,8 +13,7 @@ from liveflight.storage import cue_lists, library, presets
 def advice(word: str, command: str, options: Mapping[str, Sequence[str]]) -> str:
     """Return the error about an unknown word on the command line.
 
-    `command` is the command given, empty for none; `options` are the options of each command.
-    """
+    `command` is the command given, empty for none; `options` are the options of each command."""
     if word[:1] in "-\u2013\u2014":  # word processors make two hyphens into a dash
         return _option(word.partition("=")[0], command or "fly", options)
     if word in options:

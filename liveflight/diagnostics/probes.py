@@ -25,8 +25,7 @@ def picture_transfer(given: dict[str, Any]) -> dict[str, Any]:
     """Return `why` pictures cannot stay on the GPU between GL and the ascent; empty if they can.
 
     GL draws for `output`, the ascent runs on `device`. The text is the cause and, after a
-    semicolon, what to do.
-    """
+    semicolon, what to do."""
     from liveflight import engines
     from liveflight.render import canvas_transfer
 
@@ -53,8 +52,7 @@ def devices(given: dict[str, Any]) -> dict[str, Any]:
 
     `cuda`, `mps` and `cpu` are names, or `no: ` and why the device is missing; `chosen` is one of
     them. `seconds` are the measured times by network and engine, the chosen engine first.
-    `remembers` says whether the next flight will know them.
-    """
+    `remembers` says whether the next flight will know them."""
     import torch
 
     from liveflight import engines, networks
@@ -114,8 +112,7 @@ def providers(given: dict[str, Any]) -> dict[str, Any]:
 def provider(given: dict[str, Any]) -> dict[str, Any]:
     """Run the smallest model on the provider `name`.
 
-    Where the provider cannot load, ONNX Runtime says why on standard error and uses another one.
-    """
+    Where the provider cannot load, ONNX Runtime says why on standard error and uses another one."""
     import numpy as np
     import onnxruntime
 

@@ -29,8 +29,7 @@ class ChildError(Exception):
     """Report that a process gave no answer.
 
     The text is the last line it wrote, or how it ended. `messages` is the end of its standard
-    error.
-    """
+    error."""
 
     def __init__(self, text: str, messages: str = "") -> None:
         super().__init__(text)
@@ -41,16 +40,14 @@ def python(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module of this package.
 
     The current folder is not on its path, since anybody's json.py may lie there. `-I` would do too
-    much: it leaves out the user's packages.
-    """
+    much: it leaves out the user's packages."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def environment() -> dict[str, str]:
     """Return this process's environment for a child.
 
-    Neither the child nor what it starts takes modules or programs from the current folder.
-    """
+    Neither the child nor what it starts takes modules or programs from the current folder."""
     safe = {"PYTHONSAFEPATH": "1", "NoDefaultCurrentDirectoryInExePath": "1"}
     return {**os.environ, **safe, "PATH": os.pathsep.join(_folders())}
 
@@ -58,8 +55,7 @@ def environment() -> dict[str, str]:
 def program(name: str) -> str | None:
     """Return the absolute path of a program on PATH, or None where there is none.
 
-    The current folder is never searched. A `name` with a folder in it is taken as it is.
-    """
+    The current folder is never searched. A `name` with a folder in it is taken as it is."""
     if os.path.dirname(name):
         return shutil.which(name)
     file = f"{name}.exe" if sys.platform == "win32" and not name.endswith(".exe") else name
@@ -87,8 +83,7 @@ def start(command: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
 def end(process: subprocess.Popen[bytes], seconds: float) -> None:
     """Close the standard input of a process that ends with it, and kill it after `seconds`.
 
-    A process that a driver keeps alive even so is left alone. May be called twice.
-    """
+    A process that a driver keeps alive even so is left alone. May be called twice."""
     assert process.stdin
     with suppress(OSError):
         process.stdin.close()
@@ -104,8 +99,7 @@ def end(process: subprocess.Popen[bytes], seconds: float) -> None:
 def standard_output() -> Iterator[TextIO]:
     """Yield standard output for the caller alone.
 
-    From now on, what libraries write to standard output goes to standard error.
-    """
+    From now on, what libraries write to standard output goes to standard error."""
     terminal.secure(queued=False)
     own = os.dup(1)
     os.dup2(2, 1)
@@ -122,8 +116,7 @@ def ask(
     """Return the answer of `function` (`liveflight.module:function`) to `given`.
 
     `more` is added to this process's environment. Raises ChildError where the function raises, its
-    process ends otherwise, or it takes longer than `seconds`.
-    """
+    process ends otherwise, or it takes longer than `seconds`."""
     command = python("liveflight.system.child_process", function)
     try:
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as messages:

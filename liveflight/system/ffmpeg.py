@@ -21,8 +21,7 @@ _MAX_CHANNELS = 64
 MEAN_OF_CHANNELS = "pan=mono|c0<" + "+".join(f"c{number}" for number in range(_MAX_CHANNELS))
 """A filter that takes the mean of all channels, in any number and without a known layout.
 
-ffmpeg's own mono is louder than each channel, and needs to know the layout.
-"""
+ffmpeg's own mono is louder than each channel, and needs to know the layout."""
 
 MAX_MESSAGE_BYTES = 1 << 16
 """Bytes of an ffmpeg's messages that are read."""
@@ -33,8 +32,7 @@ MAX_KEPT_MESSAGE_BYTES = 1 << 20
 _CHECKS = 60
 """Progress checks within STALL_LIMIT_S.
 
-Where this process was stopped and goes on, its ffmpeg has lost one check, not all of them.
-"""
+Where this process was stopped and goes on, its ffmpeg has lost one check, not all of them."""
 
 
 def find() -> str | None:
@@ -64,8 +62,7 @@ class Watch:
     """Kill a process that keeps its caller waiting without progress for STALL_LIMIT_S seconds.
 
     What the caller waits for then ends as with any process that died. Put `with watch:` around
-    each call that may wait: its end counts as progress.
-    """
+    each call that may wait: its end counts as progress."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], progress: Callable[[], object] = lambda: None

@@ -59,8 +59,7 @@ def _folder(asked: Callable[[], Path]) -> Path:
 def make(folder: Path) -> None:
     """Make a folder and those above it, each for this user alone (0700 whatever the umask).
 
-    Raises OSError.
-    """
+    Raises OSError."""
     if _HOMELESS in (folder, *folder.parents):
         raise FileNotFoundError(errno.ENOENT, _NO_HOME, str(folder))
     missing = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
@@ -102,8 +101,7 @@ def private(folder: Path) -> Path:
 
     Only this user and root may be able to write to it and to those above it. A folder of our own
     that others could write to is closed to them. Raises OSError; PermissionError, with a line in
-    the log, where others can write.
-    """
+    the log, where others can write."""
     make(folder)
     found, ours = Path(os.path.realpath(folder)), Path(os.path.realpath(caches()))
     for each in (found, *found.parents):
@@ -129,8 +127,7 @@ def read(path: Path, most: int) -> bytes:
     """Return the content of a file in a private folder.
 
     Raises OSError; PermissionError where others could have written to the file (it may date from a
-    time when the folder was open to them) or it has more than `most` bytes.
-    """
+    time when the folder was open to them) or it has more than `most` bytes."""
     with open(path, "rb", opener=_unfollowing) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or _writable_by_others(status) or status.st_size > most:
@@ -141,8 +138,7 @@ def read(path: Path, most: int) -> bytes:
 def write(path: Path, content: bytes) -> None:
     """Write a whole file, for this user alone (0600 whatever the umask), or nothing.
 
-    Other programs may write the same file at the same time. Raises OSError.
-    """
+    Other programs may write the same file at the same time. Raises OSError."""
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         with open(part, "xb", opener=_owned) as file:

@@ -32,8 +32,7 @@ class _Kind:
 class Limit:
     """Pass one line of each kind per period, and then say how many more there were.
 
-    Two lines are of one kind if they differ only in numbers.
-    """
+    Two lines are of one kind if they differ only in numbers."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start without lines. `clock` returns seconds and never goes back."""

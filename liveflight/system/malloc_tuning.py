@@ -21,8 +21,7 @@ def one_arena_per_thread() -> None:
 
     By default threads share eight heaps per core. Ending a session or a plan frees tens of
     thousands of pieces. The next request for more than 1 KiB from that heap sorts them all
-    (malloc_consolidate), which can cost the frame loop milliseconds for a string.
-    """
+    (malloc_consolidate), which can cost the frame loop milliseconds for a string."""
     _mallopt(_ARENA_MAX, _MAX_ARENAS)
 
 
@@ -30,8 +29,7 @@ def keep_freed_memory() -> None:
     """Keep what one ascent step frees for the next.
 
     By default some 20 MB go back to the system after each step and have to be mapped and zeroed
-    again, which takes a fifth of the step.
-    """
+    again, which takes a fifth of the step."""
     _mallopt(_TRIM_THRESHOLD, 256 << 20)
     _mallopt(_MMAP_THRESHOLD, 32 << 20)  # the most that glibc accepts
 
@@ -40,8 +38,7 @@ def consolidate_freed_memory() -> None:
     """Sort the freed pieces of this thread's heap now, while Python goes on.
 
     glibc puts that off to the next request for more than 1 KiB, which may then take 20 ms wherever
-    it comes from (malloc_consolidate, the unsorted chunks).
-    """
+    it comes from (malloc_consolidate, the unsorted chunks)."""
     malloc, free = _of_glibc("malloc"), _of_glibc("free")
     if malloc is not None:
         malloc.restype, free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
@@ -51,8 +48,7 @@ def consolidate_freed_memory() -> None:
 def return_freed_memory() -> None:
     """Return freed memory to the system, once.
 
-    Loading a network needs, for a moment, several times the memory of its steps.
-    """
+    Loading a network needs, for a moment, several times the memory of its steps."""
     trim = _of_glibc("malloc_trim")
     if trim is not None:
         trim(0)
@@ -68,6 +64,5 @@ def _mallopt(parameter: int, value: int) -> None:
 def _of_glibc(name: str) -> Any:
     """Return a function of glibc, or None where the C library is another.
 
-    Cached: the look-up takes twenty times as long as the call.
-    """
+    Cached: the look-up takes twenty times as long as the call."""
     return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

@@ -10,8 +10,7 @@ from pathlib import Path
 def folder(name: str) -> Path:
     """Return the folder `shaders`, `presets`, `cues`, `weights` or `atlas`.
 
-    It is inside the installed package, or at the top of a checkout.
-    """
+    It is inside the installed package, or at the top of a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "data" / name
     return installed if installed.is_dir() else package.parent / name

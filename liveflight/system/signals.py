@@ -21,8 +21,7 @@ CLOSING_TIME_S = 5.0
 """Seconds after a deferred signal in which further ones have no effect.
 
 A second Ctrl-C must not keep a show from closing what it has open. After that time a signal ends
-the process.
-"""
+the process."""
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
@@ -47,8 +46,7 @@ def exit_at_once(code: int = INTERRUPTED) -> None:
 def defer() -> Asked:
     """Only note signals from now on, so that closing is not cut off.
 
-    Return a function that says whether one has come.
-    """
+    Return a function that says whether one has come."""
     came: list[float] = []
 
     def note(signum: int, frame: object) -> None:

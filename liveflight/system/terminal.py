@@ -80,8 +80,7 @@ class _Queued(_Unfailing):
     def drain(self, seconds: float) -> None:
         """Wait until all is written, for this many seconds at most.
 
-        Later writes go out directly, since the thread ends with the program.
-        """
+        Later writes go out directly, since the thread ends with the program."""
         written = threading.Event()
         self._queue.put(written)
         self._ended = written.wait(seconds)
@@ -103,8 +102,7 @@ def secure(*, queued: bool) -> None:
     """Make this process's standard output and error unable to fail.
 
     With `queued`, a thread is started that keeps standard error from blocking. Call this in a
-    program of its own, before it opens anything.
-    """
+    program of its own, before it opens anything."""
     for number in range(3):
         _occupy(number)
     sys.stdout = _stream(sys.stdout, 1, _Unfailing)
@@ -137,8 +135,7 @@ def undelivered() -> str:
 def _occupy(number: int) -> None:
     """Open a closed descriptor as the null device.
 
-    Otherwise the next file to be opened gets its number, and receives what libraries print.
-    """
+    Otherwise the next file to be opened gets its number, and receives what libraries print."""
     try:
         os.fstat(number)
     except OSError:
@@ -149,8 +146,7 @@ def _occupy(number: int) -> None:
 def _stream(stream: TextIO | None, number: int, kind: type[_Unfailing]) -> TextIO:
     """Return the stream, or the descriptor where there is none, written through `kind`.
 
-    Its errors are `backslashreplace`: a file's name may hold any character and any byte.
-    """
+    Its errors are `backslashreplace`: a file's name may hold any character and any byte."""
     if stream is None:
         raw: Any = io.FileIO(number, "w", closefd=False)
         return _text(kind(raw), "utf-8")

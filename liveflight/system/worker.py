@@ -15,8 +15,7 @@ log = logging.getLogger(__name__)
 BUSY_NAME = "busy worker"
 """The name of a thread during a job.
 
-A thread that is inside a runtime's native code while Python shuts down would abort the process.
-"""
+A thread that is inside a runtime's native code while Python shuts down would abort the process."""
 
 T = TypeVar("T")
 
@@ -27,8 +26,7 @@ class Worker(Generic[T]):
     Without `background`, jobs run within `submit`, so that a render is the same every time. The
     thread is started at once: later the system may have none left, or no memory for it. Where it
     has none now, jobs run within `submit` too. `niceness` (0 to 19, used on Linux) lowers the
-    priority of the thread, and of those that a runtime starts from it, below the frame loop's.
-    """
+    priority of the thread, and of those that a runtime starts from it, below the frame loop's."""
 
     def __init__(self, background: bool, niceness: int = 0) -> None:
         self.busy = False

@@ -11,8 +11,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     """Return the nearest-rank percentile, with `share` in 0..1.
 
     It is the smallest value that this share of the values does not exceed. Of fewer than a hundred
-    values, the 0.99 percentile is the largest.
-    """
+    values, the 0.99 percentile is the largest."""
     if not values:
         raise ValueError("there are no values")
     rank = math.ceil(share * len(values))

@@ -82,8 +82,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
 def _ranks(target: Target, pictures: list[np.ndarray], canvas: Size) -> list[tuple[int, int]]:
     """Return the filter's rank in each picture, from 1, and its layer's number of filters.
 
-    The list is empty for targets that the judge does not know.
-    """
+    The list is empty for targets that the judge does not know."""
     import numpy as np
     from PIL import Image
 

@@ -47,8 +47,7 @@ def convolutions_to(module: nn.Module, layer: str, size: Size) -> list[CountedCo
     """Return the convolutions that `module` runs for a layer on a picture of this width and height.
 
     `module` is a `networks.layered.Layered`. It is moved to torch's meta device, where nothing is
-    computed, and stays there.
-    """
+    computed, and stays there."""
     import torch
     from torch import nn
 

@@ -25,8 +25,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     """Measure both engines.
 
     `given`: `engine`; `device`; `cases`, dicts of network, layer and canvas; `weights`, files by
-    network; `seconds` for each case bare, and again as flown.
-    """
+    network; `seconds` for each case bare, and again as flown."""
     from liveflight import engines
 
     weights = {name: Path(path) for name, path in given["weights"].items()}

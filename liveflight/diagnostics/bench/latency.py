@@ -31,8 +31,7 @@ _GREYS = (0.4, 0.6)
 _MIN_DIFFERENCE = 0.006
 """Change in brightness, as a share of the range, that counts as a different frame.
 
-It is one and a half of 255 levels; the dither in the patch is far below that.
-"""
+It is one and a half of 255 levels; the dither in the patch is far below that."""
 _PATCH_PX = 8
 """Side of the patch in the middle of the frame that is read back."""
 _LOST_AFTER_S = 3.0
@@ -46,8 +45,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     """Measure a flight.
 
     `given`: as for MeasuredFlight, with `fps`, `packets` of each kind, `seconds` after which no
-    more of a kind are sent, and `filters`, the two numbers to switch between.
-    """
+    more of a kind are sent, and `filters`, the two numbers to switch between."""
     from liveflight.diagnostics.bench.measured_flight import MeasuredFlight, free_port
 
     settings = {**given["settings"], "mix.crossfade": 0.0}
@@ -169,8 +167,7 @@ class _Sender(threading.Thread):
 def _painted(ascend: Callable[..., Any], second: str, stream: int) -> Callable[..., Any]:
     """Return an `ascend` that ascends noise and returns a grey canvas of the kind it was given.
 
-    `stream` is the CUDA stream for canvases on a device.
-    """
+    `stream` is the CUDA stream for canvases on a device."""
     noise: dict[tuple[int, ...], Any] = {}
 
     def painted(canvas: Any, mix: Any, ascent: Any) -> Any:

@@ -69,8 +69,7 @@ def rates(given: dict[str, Any]) -> dict[str, Any]:
     """Return the `device` and its rates per second.
 
     `matmul` is in operations, by number format. `copy` is in bytes read and written. On CUDA there
-    are also `upload` and `download` of pinned memory.
-    """
+    are also `upload` and `download` of pinned memory."""
     import torch
 
     from liveflight.engines import devices

@@ -71,8 +71,7 @@ class MeasuredFlight:
     """A flight that can be run for a while, again and again.
 
     `given`: network, layer, filter, canvas, size, output (`headless` or `window`), device, engine,
-    seed, settings, weights (a file or None).
-    """
+    seed, settings, weights (a file or None)."""
 
     def __init__(self, given: dict[str, Any], osc_port: int = 0) -> None:
         threading.Thread(target=engines.preload, daemon=True).start()
@@ -89,8 +88,7 @@ class MeasuredFlight:
         """Fly until the first ascended picture is shown.
 
         Return when the first picture and when that one was shown, in seconds since 1970. Raises
-        LiveflightError where nothing is ascended within 120 seconds.
-        """
+        LiveflightError where nothing is ascended within 120 seconds."""
         first = 0.0
         end = time.perf_counter() + _START_LIMIT_S
 

@@ -44,8 +44,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
 
     `given`: `engine`; `device`; `weights`, a file, or None for those of this machine; `side` of the
     picture; `rounds`; `steps` of the goal; `seconds`, a limit for one climb including the
-    measurements of its activation, which its own seconds leave out.
-    """
+    measurements of its activation, which its own seconds leave out."""
     from liveflight import engines, networks
     from liveflight.diagnostics.bench.machine import finisher
     from liveflight.diagnostics.bench.recipes import CommonRecipe, TruncatedRecipe

@@ -151,8 +151,7 @@ def places(flight: BenchFlight, random: Collection[str]) -> list[tuple[str, str]
     """Return the layers that a flight is switched between.
 
     They are all layers of its network and, where the weights are here, those of the other kind of
-    network that cost no more than the flown ones.
-    """
+    network that cost no more than the flown ones."""
     from liveflight import networks
 
     chosen = [(flight.network, layer.name) for layer in networks.network(flight.network).layers]

@@ -30,8 +30,7 @@ def installed(names: Collection[str], seconds: float = 120.0) -> Iterator[dict[s
     """Yield an environment in which child processes find random weights for these networks.
 
     The other networks keep their real weights. The files are removed as the context ends. Raises
-    ChildError where they cannot be written, or not within `seconds` each.
-    """
+    ChildError where they cannot be written, or not within `seconds` each."""
     if not names:
         yield {}
         return
@@ -50,8 +49,7 @@ def installed(names: Collection[str], seconds: float = 120.0) -> Iterator[dict[s
 def write(given: dict[str, Any]) -> dict[str, Any]:
     """Write weights for `network` to the file `path`, from a fixed seed.
 
-    Convolutions are He-initialised (normal, variance 2 / fan-in), biases are 0.
-    """
+    Convolutions are He-initialised (normal, variance 2 / fan-in), biases are 0."""
     import torch
 
     known = networks.network(given["network"])

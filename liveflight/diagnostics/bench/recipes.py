@@ -35,8 +35,7 @@ class CommonRecipe:
     """Ascend as the common forty-line recipe does.
 
     It runs the whole stack of features with a forward hook on the layer, leaves the gradients of
-    the weights on as torchvision does, and applies Adam to the normalised picture, in float32.
-    """
+    the weights on as torchvision does, and applies Adam to the normalised picture, in float32."""
 
     def __init__(self, features: nn.Module, place: int, number: int, start: np.ndarray) -> None:
         self._features = copy.deepcopy(features).requires_grad_(True)
@@ -62,8 +61,7 @@ class CommonRecipe:
 class TruncatedRecipe:
     """Ascend with the recipe's first two improvements, in plain eager autograd and float32.
 
-    Nothing runs past the layer, and weights have no gradients.
-    """
+    Nothing runs past the layer, and weights have no gradients."""
 
     def __init__(self, features: nn.Module, place: int, number: int, start: np.ndarray) -> None:
         layers = list(copy.deepcopy(features).children())[: place + 1]
@@ -86,8 +84,7 @@ class Lucent:
 
     Those are a Fourier parametrisation with decorrelated colours, the standard transforms, which
     pad the picture by 12 pixels, Adam at 0.05, and the whole model with its classifier. Raises
-    ImportError where lucent is not installed.
-    """
+    ImportError where lucent is not installed."""
 
     def __init__(self, model: nn.Module, place: int, number: int, side: int) -> None:
         with warnings.catch_warnings(action="ignore"):  # lucent uses deprecated calls

@@ -29,8 +29,7 @@ def write(path: Path, topics: Sequence[Topic], if_taken: IfTaken = "next") -> Pa
     """Write all figures by topic as JSON, completely or not at all, and return the path.
 
     Times are in seconds, sizes in bytes, rates per second. Raises LiveflightError where the file
-    cannot be written.
-    """
+    cannot be written."""
     figures = {
         "version": VERSION,
         "liveflight": __version__,

@@ -54,8 +54,7 @@ class Sample:
 class Trend:
     """The course of a figure: medians of its first and last fifth, and its slope per minute.
 
-    The slope is fitted by least squares.
-    """
+    The slope is fitted by least squares."""
 
     name: str
     first: float
@@ -68,8 +67,7 @@ def trends(samples: Sequence[Sample]) -> list[Trend]:
     """Return the trends of memory, files and threads, without the warm-up.
 
     Files and threads grow where the median of the last fifth exceeds the maximum of the first.
-    Raises LiveflightError where there are too few samples.
-    """
+    Raises LiveflightError where there are too few samples."""
     if len(samples) < _MIN_SAMPLES:
         raise LiveflightError(
             f"{len(samples)} samples are too few: at least {_MIN_SAMPLES} are needed"
@@ -94,8 +92,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     """Fly and sample.
 
     `given`: as for MeasuredFlight, with `fps`, `minutes` and `csv`, a file that gets the samples as
-    they come, or None.
-    """
+    they come, or None."""
     from liveflight.diagnostics.bench.measured_flight import MeasuredFlight, free_port
 
     port = free_port()

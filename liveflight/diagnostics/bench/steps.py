@@ -39,8 +39,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     """Measure one engine.
 
     `given`: `engine`; `device`; `cases`, dicts of network, layer and canvas; `budget`, the seconds
-    in which a case may start; `seconds` for each; `weights`, files by network.
-    """
+    in which a case may start; `seconds` for each; `weights`, files by network."""
     from liveflight import engines
 
     weights = {name: Path(path) for name, path in given["weights"].items()}
@@ -132,8 +131,7 @@ def timings(step: Callable[[], object], seconds: float, finish: Callable[[], Non
 def tables(raw: dict[str, Any], best: float) -> list[Table]:
     """Return the table of steps.
 
-    `best` is the highest matmul rate in operations per second, 0 if unknown.
-    """
+    `best` is the highest matmul rate in operations per second, 0 if unknown."""
     rows, notes = [], []
     for engine in raw["engines"]:
         if "failed" in engine:

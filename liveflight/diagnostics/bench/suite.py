@@ -50,8 +50,7 @@ def run(plan: Plan, say: Say) -> Iterator[Topic]:
     """Measure one topic after the other, and report each measurement to `say`.
 
     Raises LiveflightError where a requested network or layer does not exist, ChildError where no
-    measurement can run at all.
-    """
+    measurement can run at all."""
     bench = Bench(plan, say)
     yield bench.machine()
     wanted = {case["network"] for case in bench.cases} | {each.network for each in bench.flights}

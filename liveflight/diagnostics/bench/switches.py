@@ -23,8 +23,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     """Measure a flight.
 
     `given`: as for MeasuredFlight, with `fps`; `filters` and `layers`, the numbers of changes;
-    `places`, pairs of network and layer to change between; `seconds`, a limit for each phase.
-    """
+    `places`, pairs of network and layer to change between; `seconds`, a limit for each phase."""
     import numpy as np
 
     from liveflight.diagnostics.bench.measured_flight import MeasuredFlight, resident_bytes
