@@ -25,12 +25,12 @@ from liveflight.core.contracts import Engine, LiveflightError
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Message, Nudge, Set, Trigger
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Loader
-from liveflight.show.preset_bank import RecordedPresetBank
-from liveflight.storage import cue_lists, presets, recording, toml_text
+from liveflight.show.network_loader import NetworkLoader
+from liveflight.show.preset_navigation import RecordedPresetNavigator
+from liveflight.storage import cue_lists, presets, recording, toml_reader
 from liveflight.storage.cue_lists import CueList
 from liveflight.storage.recording import Recording
-from liveflight.system.resources import folder
+from liveflight.system.package_data import folder
 
 _VALUES: tuple[Any, ...] = (
     0, -1, 1, 99, 2**63 - 1, 0.5, 1e308, float("inf"), float("nan"), True, False, "", "x" * 500,
@@ -148,7 +148,7 @@ class Files:
         raise NotImplementedError
 
     def _restructured(self, real: bytes, chance: random.Random) -> bytes:
-        return toml_text.dump(_mutant(tomllib.loads(real.decode()), chance)).encode()
+        return toml_reader.dump(_mutant(tomllib.loads(real.decode()), chance)).encode()
 
 
 def _mutant(tree: dict[str, Any], chance: random.Random) -> dict[str, Any]:
@@ -297,7 +297,7 @@ class Logs(Files):
         if found is None:
             return
         flight = self._flight
-        flight.preset_player.preset_bank = RecordedPresetBank(list(found.answers))
+        flight.preset_player.navigator = RecordedPresetNavigator(list(found.answers))
         for _, messages in found.said:
             flight.apply(messages)
 
@@ -309,7 +309,7 @@ class Logs(Files):
 
 
 def _flight() -> Flight:
-    return Flight(Loader(cast(Callable[[], Engine], _Still), background=False), seed=7)
+    return Flight(NetworkLoader(cast(Callable[[], Engine], _Still), background=False), seed=7)
 
 
 def _state(flight: Flight) -> tuple[object, ...]:

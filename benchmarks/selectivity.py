@@ -31,7 +31,7 @@ from torchvision.models import vgg16
 
 from liveflight.core.noise import pink
 from liveflight.networks import network
-from liveflight.system import resources
+from liveflight.system import package_data
 
 LAYERS = {
     "efficientnet_lite0": ["block5", "block7", "block10", "block14_expand"],
@@ -85,7 +85,7 @@ def _efficientnet() -> EfficientNet:
 
 
 def _vgg16() -> nn.Sequential:
-    state = load_file(resources.folder("weights") / "vgg16.safetensors")
+    state = load_file(package_data.folder("weights") / "vgg16.safetensors")
     features = vgg16(init_weights=False).features.eval()
     features.load_state_dict({key[len("features.") :]: each.float() for key, each in state.items()})
     return features

@@ -25,16 +25,16 @@ from liveflight.loop.frame_pacer import FramePacer
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.loop.open_controllers import OpenControllers
-from liveflight.loop.output_events import OutputEvents
 from liveflight.loop.overlay import Overlay
 from liveflight.loop.presenter import Presenter
 from liveflight.loop.publisher import Publisher
-from liveflight.loop.sight import Sight
+from liveflight.loop.sight_autopilot import SightAutopilot
+from liveflight.loop.window_events import WindowEvents
 from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.outputs.sinks.screenshots import Screenshots
 from liveflight.show import preset_saving
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Loader, Shown
+from liveflight.show.network_loader import NetworkLoader, Shown
 from liveflight.show.options import Options, canvas_size
 from liveflight.show.start_flight import is_dense, weights_of
 from liveflight.storage import presets
@@ -101,7 +101,7 @@ class App:
         )
         if not options.replay:  # a recording has what was seen
             selector, weights = flight.target_selector, weights_of(options)
-            sight = Sight(selector, self.image_source, weights, report, live)
+            sight = SightAutopilot(selector, self.image_source, weights, report, live)
             self.controllers.add(sight, "sight")
         self._ascent_scheduler = AscentScheduler(
             flight, self.feedback_loop, self.frame_pacer, self.frame_timer, self._listen, self.guard
@@ -110,7 +110,7 @@ class App:
         self.overlay = Overlay(
             output, flight, self.frame_counter, self.frame_pacer, self.mailbox, background=live
         )
-        self._events = OutputEvents(self.keyboard, self.overlay, self.guard, self._quit)
+        self._events = WindowEvents(self.keyboard, self.overlay, self.guard, self._quit)
         self._toggles_fullscreen = False
         flight.on("show.reseed", self.feedback_loop.reseed)
         flight.on("show.screenshot", lambda: self.screenshots.write(self.picture()))
@@ -249,7 +249,7 @@ def build(
             options.engine, options.device, options.seed, weights, repeatable=not live
         )
 
-    flight = Flight(Loader(engine, background=live, shown=shown), options.seed)
+    flight = Flight(NetworkLoader(engine, background=live, shown=shown), options.seed)
     try:
         weights = weights_of(options)
         options = replace(options, dense=is_dense(options))

@@ -25,7 +25,7 @@ from made_textures import Textures
 from liveflight.networks import Network
 from liveflight.outputs import before_gl
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Loader
+from liveflight.show.network_loader import NetworkLoader
 from liveflight.system import child_process
 
 # No deadlines: a busy machine may stop for half a second.
@@ -141,7 +141,7 @@ def engine() -> FakeEngine:
 @pytest.fixture
 def flight(engine: FakeEngine) -> Flight:
     """Return a flight at `STEM` whose networks are loaded at once."""
-    flight = Flight(Loader(lambda: engine, background=False), seed=5)
+    flight = Flight(NetworkLoader(lambda: engine, background=False), seed=5)
     flight.aim({STEM: 1.0})
     return flight
 
@@ -160,7 +160,7 @@ def weights(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 @pytest.fixture
 def show(engine: FakeEngine) -> Flight:
     """Return a flight that has nothing loaded yet and loads in the background."""
-    return Flight(Loader(lambda: engine, background=True), seed=5)
+    return Flight(NetworkLoader(lambda: engine, background=True), seed=5)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ HOMES = {
     "zeroconf": {"controllers.oscquery.announcement", "diagnostics.probes"},
     "ifaddr": {"controllers.oscquery.announcement"},
     "mido": {"controllers.midi.input"},
-    "rtoml": {"storage.toml_text"},
+    "rtoml": {"storage.toml_reader"},
     "platformdirs": {"system.folders"},
     "rtmidi": {"controllers.midi.ports"},
     "rtmidi2": {"controllers.midi.ports"},

@@ -20,7 +20,7 @@ from PIL import ImageGrab
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from liveflight.core.grid import Grid
+from liveflight.core.thumbnail_grid import ThumbnailGrid
 from liveflight.render.atlas_page import ACCENT
 
 pytestmark = [
@@ -200,7 +200,7 @@ def the_atlas_and_the_search_are_played_with_keys_and_mouse(show: Show) -> None:
     show.until(lambda _: show.ask("/liveflight/target") == "vgg16:conv3_1:7", "went by OSC")
     show.key("o")
     show.until(lambda picture: accents(picture) > 100, "opened the atlas")
-    grid = Grid((320, 180), 256, 32)
+    grid = ThumbnailGrid((320, 180), 256, 32)
     show.xdotool("mousemove", str(grid.left + 3 * 32 + 9), "60")
     show.xdotool("click", "1")
     show.until(lambda picture: accents(picture) == 0, "closed it after a click")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from liveflight import networks
 from liveflight.core.contracts import closest
-from liveflight.storage import cue_lists, library, presets
+from liveflight.storage import cue_lists, named_files, presets
 
 
 def advice(word: str, command: str, options: Mapping[str, Sequence[str]]) -> str:
@@ -44,7 +44,7 @@ def _flights(begun: str, word: str) -> dict[str, str]:
         "--cues": cue_lists.names(),
         "--preset": presets.names(),
     }
-    if library.as_path(word):
+    if named_files.as_path(word):
         kinds["--preset"] = (word,)
     return {
         name: f"{begun} {option} {shlex.quote(name)}"

@@ -8,7 +8,7 @@ from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
-from liveflight.core.pad import CORNERS
+from liveflight.core.xy_pad import CORNERS
 from liveflight.storage import presets
 
 STEP = 1 / 64

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from liveflight.engines.rectifier import IDENTITY, Rectifier
+from liveflight.engines.relu import IDENTITY, Relu
 
 HeightWidth = tuple[int, int]
 """Rows and columns, as tensors and kernels count them."""
@@ -48,13 +48,13 @@ class Convolution:
         """Return the convolution for an input of this height and width: here always itself."""
         return self
 
-    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+    def forward(self, x: Tensor, rectifier: Relu = IDENTITY) -> Tensor:
         """Return the rectified convolution of x (1, channels, H, W), channels-last."""
         y = _convolved(x, self.weight, self.bias, self.geometry)
         return rectifier.forward(y, out=y)
 
     def backward(
-        self, gradient: Tensor, size: HeightWidth, rectifier: Rectifier, activation: Tensor | None
+        self, gradient: Tensor, size: HeightWidth, rectifier: Relu, activation: Tensor | None
     ) -> Tensor:
         """Return the gradient with respect to an input of this height and width.
 
@@ -98,7 +98,7 @@ class Convolution:
 class Pointwise(Convolution):
     """Convolve 1x1 at stride 1 as a matrix product of pixels by channels."""
 
-    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+    def forward(self, x: Tensor, rectifier: Relu = IDENTITY) -> Tensor:
         pixels = x.permute(0, 2, 3, 1)
         y = pixels.new_empty(*pixels.shape[:3], self._matrix.shape[1])
         flat = pixels.flatten(0, 2)

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from liveflight.engines.rectifier import IDENTITY, Rectifier
+from liveflight.engines.relu import IDENTITY, Relu
 
 _POINTS = {4: (0.0, 1.0, -1.0, 2.0, -2.0), 6: (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)}
 """Points where the polynomials are evaluated, by m; the last point is at infinity."""
@@ -54,8 +54,8 @@ class Winograd:
     def __call__(
         self,
         x: Tensor,
-        rectifier: Rectifier = IDENTITY,
-        masked: tuple[Rectifier, Tensor] | None = None,
+        rectifier: Relu = IDENTITY,
+        masked: tuple[Relu, Tensor] | None = None,
     ) -> Tensor:
         """Return the rectified convolution of x (1, channels, H, W), channels-last.
 
@@ -113,7 +113,7 @@ class _TileBlock:
         self._inward = inward.expand(n, n, n), inward.expand(rows, n, n)
         self._outward = outward.expand(n, m, n), outward.expand(rows, m, n)
 
-    def load(self, x: Tensor, start: int, rectifier: Rectifier, mask: Tensor | None) -> None:
+    def load(self, x: Tensor, start: int, rectifier: Relu, mask: Tensor | None) -> None:
         height, width = x.shape[:2]
         top, bottom = start - 1, start + self.height + 1
         first, last = max(top, 0), min(bottom, height)
@@ -146,7 +146,7 @@ class _TileBlock:
         self._row_products.copy_(products.permute(2, 0, 3, 1, 4))
         torch.bmm(down, self._row_products.view(rows, n, -1), out=self._result)
 
-    def store(self, result: Tensor, start: int, rectifier: Rectifier) -> None:
+    def store(self, result: Tensor, start: int, rectifier: Relu) -> None:
         height, width = result.shape[:2]
         stop = min(start + self.height, height)
         rectifier.forward(self._pixels[: stop - start, :width], out=result[start:stop])

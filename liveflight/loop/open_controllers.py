@@ -184,7 +184,7 @@ def start(flight: Flight, options: Options) -> list[Named]:
         controllers.append(("the replay", RecordingPlayer(options.replay)))
     if options.record:
         recorder = FlightRecorder(options.record, recording)
-        flight.preset_player.preset_bank.on_answer = recorder.note
+        flight.preset_player.navigator.on_answer = recorder.note
         controllers.append(("the recording", recorder))
     if recording.cues:
         flight.cues.start(recording.cues)

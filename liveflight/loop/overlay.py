@@ -14,7 +14,7 @@ from liveflight.render.atlas_overlay import AtlasOverlay
 from liveflight.render.hud import Hud
 from liveflight.show.atlas_browser import AtlasBrowser
 from liveflight.show.flight import Flight
-from liveflight.show.search import Search
+from liveflight.show.name_search import NameSearch
 
 HUD_INTERVAL_S = 0.25
 """Seconds between two texts of the HUD: typesetting one takes milliseconds."""
@@ -44,7 +44,7 @@ class Overlay:
         With `background`, a worker prepares new texts: they come a moment later and delay no
         frame."""
         self.browser = AtlasBrowser(mailbox, lambda: flight.target_selector.flown)
-        self.search = Search(mailbox, self.browser)
+        self.search = NameSearch(mailbox, self.browser)
         self.atlas = AtlasOverlay(output.ctx, background)
         self.atlas.warm_up(output.framebuffer)
         self._pointed = False

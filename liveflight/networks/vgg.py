@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from liveflight.core.contracts import LiveflightError, Progress
 from liveflight.networks import vgg_weight_files, weights
 from liveflight.networks.network import Layer, Network
-from liveflight.system import folders, resources
+from liveflight.system import folders, package_data
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,7 +97,7 @@ _ALL = (_VGG16, _VGG19)
 
 def _find(vgg: _Vgg) -> Path | None:
     if not vgg.url:
-        path = resources.folder("weights") / f"{vgg.name}.safetensors"
+        path = package_data.folder("weights") / f"{vgg.name}.safetensors"
         return path if path.is_file() else None
     return next((path for path in (_kept(vgg), weights.hub_file(vgg.url)) if _is_file(path)), None)
 
@@ -135,7 +135,7 @@ def _own(vgg: _Vgg, progress: Progress | None) -> tuple[Path, dict[str, Tensor]]
     if not vgg.url:
         path = _find(vgg)
         if path is None:
-            folder = resources.folder("weights")
+            folder = package_data.folder("weights")
             raise LiveflightError(
                 f"no weights for {vgg.name}: {vgg.name}.safetensors is missing in {folder}; "
                 "install liveflight anew, or name a file with --weights FILE"

@@ -10,7 +10,7 @@ import moderngl
 import numpy as np
 
 from liveflight.core.contracts import Size
-from liveflight.core.grid import Page, type_size
+from liveflight.core.thumbnail_grid import Page, type_size
 from liveflight.render import atlas_page
 from liveflight.render.hud import margin
 from liveflight.render.picture_overlay import Pictures

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from liveflight.core.contracts import LiveflightError, Size
-from liveflight.core.grid import Grid, Keys, Page, type_size
+from liveflight.core.thumbnail_grid import Keys, Page, ThumbnailGrid, type_size
 from liveflight.render.hud import face, plain
 
 ACCENT = (255, 208, 0)
@@ -88,7 +88,7 @@ def card(page: Page) -> np.ndarray:
     return np.asarray(canvas)
 
 
-def card_corner(grid: Grid, cursor: int, card: Size) -> tuple[int, int]:
+def card_corner(grid: ThumbnailGrid, cursor: int, card: Size) -> tuple[int, int]:
     """Return the top left corner of a card of this width and height.
 
     The card is below the tiles if there is room, else over those furthest from the cursor."""
@@ -142,7 +142,7 @@ def _tile(sheet: np.ndarray, place: int, columns: int) -> np.ndarray:
     return sheet[row * side : (row + 1) * side, column * side : (column + 1) * side]
 
 
-def _tiles(grid: Grid, sheet: np.ndarray) -> Image.Image:
+def _tiles(grid: ThumbnailGrid, sheet: np.ndarray) -> Image.Image:
     """Return the visible tiles with gaps between them; backing where there is no tile."""
     side, pitch = sheet.shape[1] // grid.columns, grid.pitch
     part = sheet[
@@ -165,7 +165,7 @@ def _tiles(grid: Grid, sheet: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _visible(grid: Grid) -> list[int]:
+def _visible(grid: ThumbnailGrid) -> list[int]:
     places = [
         row * grid.columns + column
         for row in range(grid.row, grid.row + grid.down)
@@ -200,7 +200,7 @@ def _star(pen: ImageDraw.ImageDraw, middle: tuple[float, float], radius: float) 
     pen.polygon(points, fill=(*ACCENT, 255), outline=(0, 0, 0, 255))
 
 
-def _scroll_bars(pen: ImageDraw.ImageDraw, grid: Grid) -> None:
+def _scroll_bars(pen: ImageDraw.ImageDraw, grid: ThumbnailGrid) -> None:
     """Draw scroll bars where not all rows or columns are visible."""
     width = max(grid.pitch // 8, 4)
     if grid.down < grid.rows:
@@ -231,7 +231,7 @@ def _head(pen: ImageDraw.ImageDraw, page: Page, *, damaged: bool) -> None:
         pen.text((right, baseline), plain(line), ACCENT if damaged else _DIM, face(em), "ls")
 
 
-def _foot(pen: ImageDraw.ImageDraw, grid: Grid, lines: tuple[Keys, ...]) -> None:
+def _foot(pen: ImageDraw.ImageDraw, grid: ThumbnailGrid, lines: tuple[Keys, ...]) -> None:
     em = type_size(grid.size)
     type = face(em)
     baseline = grid.size[1] - grid.below + round(1.4 * em)

@@ -12,7 +12,7 @@ import moderngl
 
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.render import mesa_fences
-from liveflight.system.resources import folder
+from liveflight.system.package_data import folder
 
 Viewport = tuple[int, int, int, int]
 """Left, first row, width, height, in the framebuffer's pixels."""

@@ -12,15 +12,15 @@ from textwrap import wrap
 
 from liveflight import networks
 from liveflight.core.contracts import KeyPress, LiveflightError, Pointer, Size, Target
-from liveflight.core.grid import Grid, Page, letters, type_size, wrapped
 from liveflight.core.mailbox import Mailbox, Set
-from liveflight.core.pad import CORNERS
+from liveflight.core.thumbnail_grid import Page, ThumbnailGrid, letters, type_size, wrapped
+from liveflight.core.xy_pad import CORNERS
 from liveflight.networks import Layer, Network
 from liveflight.networks.atlas import sheets
 from liveflight.networks.atlas.sheets import Atlas, Sheet
 from liveflight.show.target_navigation import known
 from liveflight.show.thumbnails import Thumbnails
-from liveflight.storage import stars
+from liveflight.storage import starred_targets
 
 KEY = "o"
 """Key that opens and closes the atlas."""
@@ -59,7 +59,7 @@ class AtlasBrowser:
         self._layer = 0
         self._cursors: dict[tuple[str, str], int] = {}
         """Index of the cursor in each layer that was visited, by network and layer."""
-        self._grid = Grid((1280, 720), 1, sheets.COLUMNS)
+        self._grid = ThumbnailGrid((1280, 720), 1, sheets.COLUMNS)
         self.thumbnails = Thumbnails()
 
     def choose(self, control: str = "mix.target", value: str = "") -> None:
@@ -109,7 +109,7 @@ class AtlasBrowser:
         above = round((2.3 + 1.4 * (0 if beside else len(notes))) * em)
         below = round((1.4 * len(keys) + 0.6) * em)
         before, sheet = self._grid, self._sheet
-        grid = Grid(size, len(self._filters), sheets.COLUMNS, above, below)
+        grid = ThumbnailGrid(size, len(self._filters), sheets.COLUMNS, above, below)
         grid = grid.scrolled(before.row, before.column)
         self._grid = grid = grid.showing(min(self._cursor, grid.count - 1))
         return Page(
@@ -291,6 +291,6 @@ class AtlasBrowser:
 
 def _stars() -> tuple[Target, ...]:
     try:
-        return stars.read()
+        return starred_targets.read()
     except LiveflightError:  # reported when a star is set
         return ()

@@ -91,7 +91,9 @@ class CuePlayer:
     def _recall(self, cue: Cue) -> None:
         beats = cue.transition_beats * 60 / self._controls.number("tempo.bpm")
         self._preset_player.recall(
-            self._preset_player.preset_bank.find(cue.preset), beats or cue.transition, cue.curve
+            self._preset_player.navigator.find(cue.preset),
+            beats or cue.transition,
+            cue.curve,
         )
 
     def _described(self) -> str:

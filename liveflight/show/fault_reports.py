@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
-from liveflight.show.preset_bank import RefusedBeforeError
+from liveflight.show.preset_navigation import RefusedBeforeError
 
 log = logging.getLogger("liveflight.show.flight")
 

@@ -17,14 +17,19 @@ from liveflight.core.crossfade import Autopilot
 from liveflight.core.fault_guard import FaultGuard
 from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
 from liveflight.core.modulation import Modulation
-from liveflight.core.pad import CORNERS
 from liveflight.core.panic import Panic
 from liveflight.core.tempo import Tempo
+from liveflight.core.xy_pad import CORNERS
 from liveflight.show.cue_player import CuePlayer
 from liveflight.show.fault_reports import FaultReports
-from liveflight.show.loader import Loader
+from liveflight.show.network_loader import NetworkLoader
 from liveflight.show.preset_player import PresetPlayer
-from liveflight.show.target_navigation import filter_beside, known, layer_beside, network_after
+from liveflight.show.target_navigation import (
+    filter_beside,
+    known,
+    layer_beside,
+    network_after,
+)
 from liveflight.show.target_selector import TargetSelector
 from liveflight.storage.presets import Preset
 
@@ -36,7 +41,7 @@ P = ParamSpec("P")
 class Flight:
     """Apply messages to the parts of a show, and advance them once per frame."""
 
-    def __init__(self, loader: Loader, seed: int) -> None:
+    def __init__(self, loader: NetworkLoader, seed: int) -> None:
         self.controls = Controls()
         self.reports = FaultReports()
         self.guard = FaultGuard(self.reports.add, live=False)
@@ -47,7 +52,7 @@ class Flight:
         self.preset_player = PresetPlayer(
             self.controls, selector, self.journey, self.modulation, seed
         )
-        self.preset_player.preset_bank.on_fault = self.reports.add
+        self.preset_player.navigator.on_fault = self.reports.add
         self.cues = CuePlayer(self.controls, self.preset_player, self.reports.add)
         self.loader = loader
         self.origin = ""
@@ -181,14 +186,14 @@ class Flight:
         """Raise LiveflightError for what is impossible, as far as that is known at once."""
         match message:
             case Set("show.preset", name):
-                self.target_selector.check(self.preset_player.preset_bank.find(str(name)).named)
+                self.target_selector.check(self.preset_player.navigator.find(str(name)).named)
             case Set("mix.target" | "pad.a" | "pad.b" | "pad.c" | "pad.d", str() as name) if name:
                 self.target_selector.check([Target.parse(name)])
 
     def _apply(self, message: Message) -> None:
         match message:
             case Set("show.preset", name):
-                self.recall(self.preset_player.preset_bank.find(str(name)))
+                self.recall(self.preset_player.navigator.find(str(name)))
             case Set("mix.target", name):
                 self._set_target(str(name))
             case Set(key, name) if key in self._target_actions:

@@ -14,9 +14,9 @@ from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.crossfade import Autopilot
 from liveflight.core.modulation import Modulation
 from liveflight.core.morph import Morph
-from liveflight.core.pad import CORNERS, blend
 from liveflight.core.panic import SAFE
-from liveflight.show.preset_bank import PresetBank
+from liveflight.core.xy_pad import CORNERS, blend
+from liveflight.show.preset_navigation import PresetNavigator
 from liveflight.show.target_selector import TargetSelector
 from liveflight.storage.presets import Preset
 
@@ -35,7 +35,7 @@ class PresetPlayer:
         modulation: Modulation,
         seed: int,
     ) -> None:
-        self.preset_bank = PresetBank()
+        self.navigator = PresetNavigator()
         self.preset = ""
         """Name of the preset recalled last."""
         self.awaited = ""
@@ -229,7 +229,7 @@ class PresetPlayer:
 
     def _random(self) -> None:
         """Recall a random other preset; where it cannot be flown, the next that can."""
-        if not self._tried(self.preset_bank.another(self.preset, float(self._rng.random()))):
+        if not self._tried(self.navigator.another(self.preset, float(self._rng.random()))):
             self._step(1)
 
     def _step(self, step: int) -> None:
@@ -237,7 +237,7 @@ class PresetPlayer:
 
         Raises LiveflightError where none can, once each has been tried."""
         failed: set[str] = set()
-        while (preset := self.preset_bank.beside(self._place, step)).name not in failed:
+        while (preset := self.navigator.beside(self._place, step)).name not in failed:
             if self._tried(preset):
                 return
             failed.add(preset.name)
@@ -249,7 +249,7 @@ class PresetPlayer:
         try:
             self.recall(preset)
         except LiveflightError as error:
-            self.preset_bank.on_fault(error)
+            self.navigator.on_fault(error)
             return False
         return True
 

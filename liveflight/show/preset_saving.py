@@ -10,7 +10,7 @@ from functools import partial
 
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.show.flight import Flight
-from liveflight.storage import favourites, presets, stars
+from liveflight.storage import favourite_presets, presets, starred_targets
 
 MAX_REMOTE = 16
 """Snapshots that the network may save in a show, of the 99 slots there are."""
@@ -62,12 +62,12 @@ def _snapshot(flight: Flight, remote: _RemoteSaves) -> None:
 
 def _toggle_favourite(flight: Flight) -> None:
     name = flight.preset_player.preset
-    favourite = favourites.toggle(name)
+    favourite = favourite_presets.toggle(name)
     only = ", the only one: F3, F4 and G go through all presets until there are two"
     note = f"{name} is {'a favourite' if favourite else 'no longer a favourite'}"
-    flight.note(note + (only if favourite and len(favourites.read()) == 1 else ""))
+    flight.note(note + (only if favourite and len(favourite_presets.read()) == 1 else ""))
 
 
 def _toggle_star(flight: Flight, target: Target) -> None:
-    starred = stars.toggle(target)
+    starred = starred_targets.toggle(target)
     flight.note(f"{target} {'is starred' if starred else 'is no longer starred'}")

@@ -12,8 +12,8 @@ from liveflight.core.controls import ROWS
 from liveflight.networks import Layer, Network
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options
-from liveflight.show.preset_bank import RecordedPresetBank
-from liveflight.storage import cue_lists, library, presets
+from liveflight.show.preset_navigation import RecordedPresetNavigator
+from liveflight.storage import cue_lists, named_files, presets
 from liveflight.storage.cue_lists import CueList
 from liveflight.storage.presets import Preset
 from liveflight.storage.recording import Recording
@@ -63,7 +63,7 @@ def start_flight(flight: Flight, options: Options) -> Recording:
     preset = _preset(options)
     flight.remote_downloads = options.remote_downloads
     if options.replay:
-        flight.preset_player.preset_bank = RecordedPresetBank(options.replay.answers)
+        flight.preset_player.navigator = RecordedPresetNavigator(options.replay.answers)
     target = None if options.replay else _target(options, preset)
     if target:  # before anything is loaded: the preset's own network may not be wanted
         stay: dict[str, Value] = {"show.autopilot": False}
@@ -82,7 +82,7 @@ def start_flight(flight: Flight, options: Options) -> Recording:
 def _cues(options: Options) -> CueList | None:
     if options.replay:
         return options.replay.cues
-    if path := library.as_path(options.cues):
+    if path := named_files.as_path(options.cues):
         return cue_lists.read(path)
     return cue_lists.find(options.cues) if options.cues else None
 
@@ -90,7 +90,7 @@ def _cues(options: Options) -> CueList | None:
 def _preset(options: Options) -> Preset:
     if options.replay:
         return options.replay.preset
-    if path := library.as_path(options.preset):
+    if path := named_files.as_path(options.preset):
         return presets.read(path)
     if options.preset:
         return presets.find(options.preset)

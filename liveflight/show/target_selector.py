@@ -8,8 +8,8 @@ from typing import NamedTuple
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Mix, Size, Target
 from liveflight.core.crossfade import Crossfade, strongest
-from liveflight.core.history import History
-from liveflight.show.loader import Layers, Loader
+from liveflight.core.target_history import TargetHistory
+from liveflight.show.network_loader import Layers, NetworkLoader
 
 
 class _Request(NamedTuple):
@@ -24,10 +24,10 @@ class _Request(NamedTuple):
 class TargetSelector:
     """Crossfade to targets once their networks are loaded and their ascent is planned."""
 
-    def __init__(self, loader: Loader, report: Callable[[object], None]) -> None:
+    def __init__(self, loader: NetworkLoader, report: Callable[[object], None]) -> None:
         """`report` is called with what cannot be planned; the flight goes there all the same."""
         self.crossfade = Crossfade()
-        self.history = History()
+        self.history = TargetHistory()
         self.loader = loader
         self.time = 0.0
         """Seconds flown; stands still while frozen."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from liveflight.core.contracts import LiveflightError, nearest
 from liveflight.core.morph import CURVES
-from liveflight.storage import library
-from liveflight.system.resources import folder
+from liveflight.storage import named_files
+from liveflight.system.package_data import folder
 
 VERSION = 1
 MAX_CUES = 99
@@ -49,7 +49,7 @@ class CueList:
 
 
 def user_folder() -> Path:
-    return library.user_folder("cues")
+    return named_files.user_folder("cues")
 
 
 def names() -> tuple[str, ...]:
@@ -71,13 +71,13 @@ def find(text: str) -> CueList:
 
 def read(path: Path) -> CueList:
     """Read and check a file. Raises LiveflightError naming file, cue, field and what is allowed."""
-    with library.reading("cue list", path):
-        return parse(library.name_of(path.name) or path.stem, library.toml(path))
+    with named_files.reading("cue list", path):
+        return parse(named_files.name_of(path.name) or path.stem, named_files.toml(path))
 
 
 def parse(name: str, data: Mapping[str, Any]) -> CueList:
     """Return a cue list from parsed TOML. Raises LiveflightError naming the field."""
-    library.check_head(data, VERSION, ("version", "title", "cue"))
+    named_files.check_head(data, VERSION, ("version", "title", "cue"))
     rows = data.get("cue")
     if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_CUES:
         raise LiveflightError(f"a cue list has 1 to {MAX_CUES} tables called [[cue]]")
@@ -129,4 +129,4 @@ def _line(text: object, longest: int) -> bool:
 
 
 def _files() -> dict[str, Path]:
-    return library.files((user_folder(), folder("cues")))
+    return named_files.files((user_folder(), folder("cues")))

@@ -17,8 +17,8 @@ from liveflight.core import modulation
 from liveflight.core.contracts import LiveflightError, Target, Value, nearest
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.storage import library, toml_text
-from liveflight.system.resources import folder
+from liveflight.storage import named_files, toml_reader
+from liveflight.system.package_data import folder
 
 VERSION = 1
 _MAX_TARGETS = 99
@@ -70,7 +70,7 @@ DEFAULT = "ai-flight"
 
 
 def user_folder() -> Path:
-    return library.user_folder("presets")
+    return named_files.user_folder("presets")
 
 
 def names() -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def find(text: str) -> Preset:
     path = files.get(text) or next(by_slot, None)
     if path:
         return read(path)
-    meant = library.name_of(text.replace("\\", "/").rpartition("/")[2]) or text
+    meant = named_files.name_of(text.replace("\\", "/").rpartition("/")[2]) or text
     raise LiveflightError(
         f"there is no preset {text[:60]!r}{nearest(meant, files)}; `liveflight presets` lists them"
     )
@@ -108,7 +108,7 @@ def free_slot() -> int:
 
 def read(path: Path) -> Preset:
     """Read and check a file. Raises LiveflightError naming file, field and what is allowed."""
-    with library.reading("preset", path):
+    with named_files.reading("preset", path):
         found = path.stat()
         return _read(path, (found.st_ino, found.st_mtime_ns, found.st_size))
 
@@ -116,12 +116,12 @@ def read(path: Path) -> Preset:
 @lru_cache(maxsize=512)
 def _read(path: Path, version: tuple[int, ...]) -> Preset:
     # Cached per version of a file: finding a slot number means reading all of them.
-    return parse(library.name_of(path.name) or path.stem, library.toml(path))
+    return parse(named_files.name_of(path.name) or path.stem, named_files.toml(path))
 
 
 def parse(name: str, data: Mapping[str, Any]) -> Preset:
     """Return a preset from parsed TOML. Raises LiveflightError naming the field."""
-    library.check_head(data, VERSION, _FIELDS)
+    named_files.check_head(data, VERSION, _FIELDS)
     return Preset(
         name=name,
         targets=dict(_weighted(entry) for entry in _listed(data, "targets")),
@@ -148,9 +148,10 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
     directory = directory or user_folder()
     path = directory / f"{preset.name}.toml"
     try:
-        return library.write(dump(preset), path, "next")
+        return named_files.write(dump(preset), path, "next")
     except OSError as error:
-        raise LiveflightError(f"preset {path} cannot be written: {library.why(error)}") from error
+        why = named_files.why(error)
+        raise LiveflightError(f"preset {path} cannot be written: {why}") from error
 
 
 def table(preset: Preset) -> dict[str, Any]:
@@ -179,11 +180,11 @@ def dump(preset: Preset) -> str:
     data = table(preset)
     for entry in data["targets"]:
         entry["weight"] = float(f"{entry['weight']:.4g}")
-    return toml_text.dump(data)
+    return toml_reader.dump(data)
 
 
 def _files() -> dict[str, Path]:
-    return library.files((user_folder(), folder("presets")))
+    return named_files.files((user_folder(), folder("presets")))
 
 
 def _slot(path: Path) -> int | None:

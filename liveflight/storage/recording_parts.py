@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.storage import library, new_files
+from liveflight.storage import named_files, new_files
 
 MAX_PART_BYTES = 64 * 1024 * 1024
 """Size of a part above which the next one begins."""
@@ -49,7 +49,7 @@ class Lines:
             yield
         except (OSError, ValueError, RecursionError, TypeError, LiveflightError) as error:
             line = f", line {self._line}" if self._line else ""
-            raise LiveflightError(f"log {self._file}{line}: {library.why(error)}") from error
+            raise LiveflightError(f"log {self._file}{line}: {named_files.why(error)}") from error
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         flight = ""
@@ -85,7 +85,7 @@ class Lines:
             raise LiveflightError("there is no such file")
         if self._file.stat().st_size > _MAX_READ_BYTES:
             raise LiveflightError(f"it is larger than {_MAX_READ_BYTES >> 20} MiB")
-        for line in library.lines(self._file, _MAX_LINE):
+        for line in named_files.lines(self._file, _MAX_LINE):
             self._line += 1
             if line.strip():
                 yield line

@@ -11,7 +11,7 @@ import pytest
 from fake_engine import FakeEngine, Step, stay
 from on_stage import Begin, Show, Stage
 
-from liveflight.show.flight import Loader
+from liveflight.show.flight import NetworkLoader
 from liveflight.storage import presets
 
 
@@ -26,7 +26,7 @@ def begin(ctx: moderngl.Context) -> Iterator[Begin]:
         live: bool = True,
         seed: int = 0,
         engine: FakeEngine | None = None,
-        loader: Loader | None = None,
+        loader: NetworkLoader | None = None,
     ) -> Show:
         stage = Stage(ctx, size, bottom_up)
         show = Show(stage, engine or FakeEngine(step), live=live, seed=seed, loader=loader)

@@ -15,10 +15,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from liveflight import engines
 from liveflight.app import App, build
 from liveflight.controllers.osc.input import OscInput
-from liveflight.core.contracts import (
-    LiveflightError,
-)
-from liveflight.loop.sight import Sight
+from liveflight.core.contracts import LiveflightError
+from liveflight.loop.sight_autopilot import SightAutopilot
 from liveflight.show import options as flight_options
 from liveflight.show.options import Options
 from liveflight.storage import presets
@@ -45,7 +43,7 @@ def started(ctx: moderngl.Context, live: bool = True, **options: object) -> App:
 def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> None:
     with closing(started(ctx, live=False, canvas=CANVAS)) as app:
         assert app.flight.preset_player.preset == presets.DEFAULT
-        assert [type(one) for one in app.controllers.opened] == [Sight]
+        assert [type(one) for one in app.controllers.opened] == [SightAutopilot]
         for number in range(3):
             app.frame(number / 60)
         assert len(engine.asked) == 2

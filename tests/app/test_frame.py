@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 from on_stage import CANVAS, STEM, TICK, Begin
 
-from liveflight.core.contracts import (
-    Ascent,
-    Canvas,
-    KeyPress,
-    Mix,
-    Target,
-)
+from liveflight.core.contracts import Ascent, Canvas, KeyPress, Mix, Target
 from liveflight.core.noise import opaque, pink
 
 pytestmark = pytest.mark.gl

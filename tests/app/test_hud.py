@@ -9,11 +9,9 @@ from in_flight import settle
 from jack_box import until
 from on_stage import STEM, TICK, Begin, grey
 
-from liveflight.core.contracts import (
-    Target,
-)
+from liveflight.core.contracts import Target
 from liveflight.core.mailbox import Set
-from liveflight.show.flight import Loader
+from liveflight.show.flight import NetworkLoader
 
 pytestmark = pytest.mark.gl
 
@@ -114,7 +112,7 @@ def test_escape_closes_help_and_only_then_ends_the_flight(begin: Begin) -> None:
 
 def test_the_hud_says_what_is_being_prepared(begin: Begin) -> None:
     engine = FakeEngine()
-    show = begin(engine=engine, loader=Loader(lambda: engine, background=True))
+    show = begin(engine=engine, loader=NetworkLoader(lambda: engine, background=True))
     for _ in ("loaded", "planned"):
         settle(show.flight.loader)
         show.frame()

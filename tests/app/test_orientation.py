@@ -14,14 +14,10 @@ from on_stage import CANVAS, STEM, Begin, rises, sunrise
 from PIL import Image
 
 from liveflight.app import App
-from liveflight.core.contracts import (
-    Ascent,
-    Canvas,
-    Mix,
-)
+from liveflight.core.contracts import Ascent, Canvas, Mix
 from liveflight.outputs.offscreen import Offscreen
 from liveflight.outputs.sinks import open_sink
-from liveflight.show.flight import Flight, Loader
+from liveflight.show.flight import Flight, NetworkLoader
 from liveflight.show.options import Options
 
 pytestmark = pytest.mark.gl
@@ -51,7 +47,7 @@ def test_what_the_engine_draws_at_the_top_is_seen_at_the_top(begin: Begin) -> No
 @pytest.mark.parametrize("name", ["flight.mp4", "frames"])
 def test_up_stays_up_into_the_file(name: str, tmp_path: Path) -> None:
     engine = FakeEngine(lambda *_: sunrise())
-    flight = Flight(Loader(lambda: engine, background=False), seed=0)
+    flight = Flight(NetworkLoader(lambda: engine, background=False), seed=0)
     flight.aim({STEM: 1.0})
 
     def fly() -> None:

@@ -9,11 +9,7 @@ import pytest
 from on_stage import CANVAS, STEM, Begin, grey, rises, sunrise
 from PIL import Image
 
-from liveflight.core.contracts import (
-    Event,
-    KeyPress,
-    Quit,
-)
+from liveflight.core.contracts import Event, KeyPress, Quit
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Trigger
 from liveflight.core.noise import opaque, pink

@@ -10,14 +10,9 @@ from fake_engine import FakeEngine, stay
 from in_flight import settle
 from on_stage import CANVAS, Begin, grey
 
-from liveflight.core.contracts import (
-    Ascent,
-    Canvas,
-    LiveflightError,
-    Mix,
-)
+from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
 from liveflight.core.noise import pink
-from liveflight.show.flight import Loader
+from liveflight.show.flight import NetworkLoader
 
 pytestmark = pytest.mark.gl
 
@@ -75,7 +70,7 @@ def test_an_engine_cannot_spoil_the_canvas_it_was_given(begin: Begin) -> None:
 def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
     engine = FakeEngine()
     engine.gate.clear()
-    show = begin(engine=engine, loader=Loader(lambda: engine, background=True))
+    show = begin(engine=engine, loader=NetworkLoader(lambda: engine, background=True))
     show.flight.controls.set("camera.pan_x", 1.0)
     show.flight.controls.jump()
     before = show.canvas.tobytes()

@@ -13,10 +13,7 @@ from on_stage import Begin, Show, Stage
 
 from liveflight import app as app_module
 from liveflight.app import run
-from liveflight.core.contracts import (
-    Event,
-    Quit,
-)
+from liveflight.core.contracts import Event, Quit
 from liveflight.loop import frame_timer
 
 pytestmark = pytest.mark.gl

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from on_stage import TICK, Begin, grey
 
-from liveflight.core.contracts import (
-    Value,
-)
+from liveflight.core.contracts import Value
 from liveflight.core.mailbox import Message, Set, Trigger
 from liveflight.loop import presenter
 

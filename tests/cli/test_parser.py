@@ -12,7 +12,7 @@ from liveflight.cli import parser
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.diagnostics.bench.plan import Plan
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Loader
+from liveflight.show.network_loader import NetworkLoader
 from liveflight.show.options import Options
 from liveflight.show.start_flight import start_flight
 from liveflight.storage import recording
@@ -227,7 +227,7 @@ def test_an_address_is_no_file(given: str) -> None:
 
 def started(*given: str) -> recording.Recording:
     """Return how a flight with these options starts."""
-    flight = Flight(Loader(FakeEngine, background=False), seed=1)
+    flight = Flight(NetworkLoader(FakeEngine, background=False), seed=1)
     return start_flight(flight, parser.options(parser.parse(["--canvas", "64x36", *given])))
 
 

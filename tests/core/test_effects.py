@@ -6,7 +6,7 @@ from liveflight.core.camera import STILL
 from liveflight.core.contracts import Warp
 from liveflight.core.controls import CONTROLS
 from liveflight.core.effects import EFFECTS, active, amounts
-from liveflight.system.resources import folder
+from liveflight.system.package_data import folder
 
 
 def test_every_effect_has_a_control_that_leaves_it_off_by_default() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from liveflight.engines.convolution import Convolution, Geometry, Pointwise
-from liveflight.engines.rectifier import IDENTITY, Rectifier
+from liveflight.engines.relu import IDENTITY, Relu
 from liveflight.engines.torch import convolution_choice
 from liveflight.engines.torch.convolutions_cpu import OneDnnConv, WinogradConv
 from liveflight.engines.torch.convolutions_cuda import CudnnConvRelu, Depthwise
@@ -49,7 +49,7 @@ ON_GPU = [
 ]
 
 
-@pytest.mark.parametrize("rectifier", [IDENTITY, Rectifier(), Rectifier(1.5)], ids=str)
+@pytest.mark.parametrize("rectifier", [IDENTITY, Relu(), Relu(1.5)], ids=str)
 @pytest.mark.parametrize("biased", [True, False])
 @pytest.mark.parametrize(
     ("way", "case", "device"),
@@ -60,7 +60,7 @@ ON_GPU = [
 )
 @torch.no_grad()
 def test_forward_and_backward(
-    way: type[Convolution], case: str, device: str, biased: bool, rectifier: Rectifier
+    way: type[Convolution], case: str, device: str, biased: bool, rectifier: Relu
 ) -> None:
     shape, geometry = CASES[case]
     dtype = torch.float16 if device == "cuda" else torch.float32

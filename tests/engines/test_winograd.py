@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from liveflight.engines.rectifier import Rectifier
+from liveflight.engines.relu import Relu
 from liveflight.engines.winograd import Winograd, matrices
 
 
@@ -56,7 +56,7 @@ def test_many_blocks():
     close(Winograd(weight, bias)(x), exact)
 
 
-@pytest.mark.parametrize("rectifier", [Rectifier(), Rectifier(0.7)], ids=["ReLU", "ceiling"])
+@pytest.mark.parametrize("rectifier", [Relu(), Relu(0.7)], ids=["ReLU", "ceiling"])
 def test_rectified_in_the_same_pass(rectifier):
     weight, bias = filters(32, 32)
     x = field(32, 19, 30)
@@ -66,7 +66,7 @@ def test_rectified_in_the_same_pass(rectifier):
     assert found.min() == 0
 
 
-@pytest.mark.parametrize("rectifier", [Rectifier(), Rectifier(0.7)], ids=["ReLU", "ceiling"])
+@pytest.mark.parametrize("rectifier", [Relu(), Relu(0.7)], ids=["ReLU", "ceiling"])
 def test_masked_in_the_same_pass(rectifier):
     weight, _ = filters(32, 32)
     gradient, before = field(32, 19, 30), field(32, 19, 30, seed=4)

@@ -7,7 +7,7 @@ from in_flight import settle
 from liveflight.core.contracts import Target
 from liveflight.loop.frame_pacer import FramePacer, usual_rate
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Loader
+from liveflight.show.network_loader import NetworkLoader
 from liveflight.show.options import Options
 
 STEM = Target("efficientnet_lite0", "stem", 3)
@@ -15,7 +15,7 @@ STEM = Target("efficientnet_lite0", "stem", 3)
 
 @pytest.fixture
 def flight() -> Flight:
-    flight = Flight(Loader(FakeEngine, background=False), seed=0)
+    flight = Flight(NetworkLoader(FakeEngine, background=False), seed=0)
     flight.aim({STEM: 1.0})
     flight.controls.set("ascent.steps", 4)
     return flight
@@ -91,7 +91,7 @@ def test_smaller_canvases_are_planned_before_they_are_needed(flight: Flight) -> 
 def test_a_canvas_that_is_planned_is_taken_whatever_else_is_waited_for() -> None:
     engine = FakeEngine()
     engine.device = "cuda"
-    flight = Flight(Loader(lambda: engine, background=True), seed=0)
+    flight = Flight(NetworkLoader(lambda: engine, background=True), seed=0)
     flight.aim({STEM: 1.0})
     settle(flight.loader)
     flight.advance(0.0)
@@ -111,7 +111,7 @@ def test_a_canvas_that_is_planned_is_taken_whatever_else_is_waited_for() -> None
 
 def test_ticks_beside_its_own_planning_do_not_shrink_the_canvas() -> None:
     engine = FakeEngine()
-    flight = Flight(Loader(lambda: engine, background=True), seed=0)
+    flight = Flight(NetworkLoader(lambda: engine, background=True), seed=0)
     flight.aim({STEM: 1.0})
     settle(flight.loader)
     flight.advance(0.0)

@@ -16,7 +16,7 @@ from on_stage import Show, Stage
 from liveflight.core.contracts import KeyPress, Pointer, Target
 from liveflight.core.mailbox import Trigger
 from liveflight.render.atlas_page import ACCENT
-from liveflight.storage import presets, stars
+from liveflight.storage import presets, starred_targets
 
 pytestmark = pytest.mark.gl
 
@@ -89,7 +89,7 @@ def test_a_filter_goes_into_mix_pad_and_journey_and_gets_a_star(show: Show) -> N
     assert show.flight.target_selector.goal == {STEM: 0.5, added: 0.5}
     assert show.flight.controls.word("pad.b") == str(added)
     assert show.flight.controls.word("pad.a") == "" and not show.flight.controls.flag("pad.on")
-    assert show.flight.journey.stops == (added,) and stars.read() == (added,)
+    assert show.flight.journey.stops == (added,) and starred_targets.read() == (added,)
     assert not show.flight.reports.counts
 
 

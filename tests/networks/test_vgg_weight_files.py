@@ -16,9 +16,9 @@ from torchvision.models import vgg16
 
 from liveflight import networks
 from liveflight.networks import vgg_weight_files
-from liveflight.system import resources
+from liveflight.system import package_data
 
-FILE = resources.folder("weights") / "vgg16.safetensors"
+FILE = package_data.folder("weights") / "vgg16.safetensors"
 HALF = 2**-11
 """Relative precision of half."""
 

@@ -13,7 +13,7 @@ import pytest
 from made_textures import Textures
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.core.grid import Grid, Page
+from liveflight.core.thumbnail_grid import Page, ThumbnailGrid
 from liveflight.render import atlas_page
 from liveflight.render.atlas_overlay import AtlasOverlay
 from liveflight.render.atlas_page import ACCENT, card, card_corner, frame, overhang, whole
@@ -36,7 +36,7 @@ def sheet(count: int = 40) -> np.ndarray:
 
 def page(count: int = 40, cursor: int = 10, **changed: object) -> Page:
     made = Page(
-        Grid(SIZE, count, COLUMNS, above=24, below=20).showing(cursor),
+        ThumbnailGrid(SIZE, count, COLUMNS, above=24, below=20).showing(cursor),
         title="vgg16   conv3_1",
         note=("40 filters",),
         beside=True,
@@ -106,7 +106,7 @@ def test_below_few_thumbnails_the_picture_is_seen() -> None:
 
 @pytest.mark.parametrize("size", [(640, 360), (360, 640), (3840, 2160)])
 def test_all_of_the_text_is_seen_and_none_of_it_small(size: tuple[int, int]) -> None:
-    above = Grid(size, 40, 32, above=130, below=120)
+    above = ThumbnailGrid(size, 40, 32, above=130, below=120)
     shown = whole(page(grid=above, title="", note=("filters",)))[..., 0] > 90
     with_title = whole(page(grid=above, note=("filters",)))[..., 0] > 90
     rows = np.nonzero((with_title != shown)[:130].any(1))[0]
@@ -172,7 +172,7 @@ def test_the_card_covers_neither_cursor_nor_keys(size: tuple[int, int], count: i
     side = 64 * max(round(min(size) / 240), 2)
     width, height = side + 16, side + 60
     for cursor in range(count):
-        grid = Grid(size, count, 32, above=40, below=40).showing(cursor)
+        grid = ThumbnailGrid(size, count, 32, above=40, below=40).showing(cursor)
         left, top = card_corner(grid, cursor, (width, height))
         assert left >= 0 and left + width <= size[0] and top + height <= size[1] - grid.below
         x, y = grid.corner(cursor) or (0, 0)

@@ -13,7 +13,7 @@ from liveflight.core.camera import DISSOLVE_S
 from liveflight.core.contracts import Value
 from liveflight.outputs.offscreen import Offscreen
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Loader
+from liveflight.show.network_loader import NetworkLoader
 from liveflight.show.options import Options
 from liveflight.storage.presets import Preset
 
@@ -37,7 +37,7 @@ def recalled(before: Preset, after: Preset, fps: int, seconds: float) -> np.ndar
 
     Its morph takes `seconds`, and the flight lasts one second more."""
     shown = KeptFrames()
-    flight = Flight(Loader(FakeEngine, background=False), seed=0)
+    flight = Flight(NetworkLoader(FakeEngine, background=False), seed=0)
     flight.recall(before)
     flight.controls.jump()
     app = App(Offscreen(SIZE), flight, Options(canvas=SIZE, fps=fps), live=False, sinks=[shown])

@@ -9,7 +9,7 @@ import pytest
 from liveflight.core.contracts import LiveflightError
 from liveflight.render import passes
 from liveflight.render.passes import Pass, RenderTarget
-from liveflight.system.resources import folder
+from liveflight.system.package_data import folder
 
 pytestmark = pytest.mark.gl
 

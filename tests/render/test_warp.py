@@ -14,7 +14,7 @@ from liveflight.core.controls import Controls
 from liveflight.core.effects import Effect
 from liveflight.render import passes
 from liveflight.render.canvas import CanvasRenderer
-from liveflight.system.resources import folder
+from liveflight.system.package_data import folder
 
 pytestmark = pytest.mark.gl
 

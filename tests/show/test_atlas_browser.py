@@ -11,7 +11,7 @@ from liveflight.core.contracts import KeyPress, Pointer, Target
 from liveflight.core.mailbox import Mailbox, Message, Set
 from liveflight.networks.atlas import sheets
 from liveflight.show.atlas_browser import HELP, AtlasBrowser
-from liveflight.storage import presets, stars
+from liveflight.storage import presets, starred_targets
 
 SIZE = (1280, 720)
 SHALLOW = Target("vgg16", "conv3_1", 50)
@@ -240,7 +240,7 @@ def test_where_it_has_none_of_use_it_begins_at_what_is_flown(value: str) -> None
 def test_stars_are_marked_and_gone_to_in_turn(hands: Hands) -> None:
     starred = [Target("vgg16", "conv4_1", 3), Target("efficientnet_lite0", "stem", 30)]
     for target in (*starred, Target("nonesuch", "conv", 1), SHALLOW):
-        stars.toggle(target)
+        starred_targets.toggle(target)
     assert hands.browser.page(SIZE).starred == {49}
     places = []
     for _ in range(4):
@@ -253,8 +253,8 @@ def test_stars_are_marked_and_gone_to_in_turn(hands: Hands) -> None:
 def test_without_stars_there_is_nowhere_to_go(hands: Hands) -> None:
     hands.press("s")
     assert hands.target == str(SHALLOW)
-    stars.path().parent.mkdir()
-    stars.path().write_bytes(b"\xff")
+    starred_targets.path().parent.mkdir()
+    starred_targets.path().write_bytes(b"\xff")
     hands.press("s")
     assert hands.browser.page(SIZE).starred == frozenset()
 

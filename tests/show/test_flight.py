@@ -14,9 +14,9 @@ from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Ask, Beat, Mailbox, Nudge, Set, Trigger
 from liveflight.core.modulation import ModulationRow
-from liveflight.core.pad import CORNERS
+from liveflight.core.xy_pad import CORNERS
 from liveflight.show.fault_reports import FaultReports
-from liveflight.show.flight import Flight, Loader
+from liveflight.show.flight import Flight, NetworkLoader
 from liveflight.storage import presets
 from liveflight.storage.cue_lists import Cue, CueList
 from liveflight.storage.presets import Preset
@@ -190,7 +190,7 @@ def test_questions_are_answered_and_are_no_message(flight: Flight) -> None:
 
 
 @pytest.fixture
-def preset_bank(monkeypatch: pytest.MonkeyPatch) -> dict[str, Preset]:
+def navigator(monkeypatch: pytest.MonkeyPatch) -> dict[str, Preset]:
     """The presets there are."""
     known: dict[str, Preset] = {}
 
@@ -204,10 +204,10 @@ def preset_bank(monkeypatch: pytest.MonkeyPatch) -> dict[str, Preset]:
 
 
 def test_a_preset_sets_everything_it_says_and_the_rest_to_default(
-    flight: Flight, preset_bank: dict[str, Preset]
+    flight: Flight, navigator: dict[str, Preset]
 ) -> None:
     settings: dict[str, Value] = {"camera.zoom": 2.5, "warp.mirror": "both", "mix.crossfade": 4.0}
-    preset_bank["look"] = Preset("look", {VGG: 1.0, DEEP: 1.0}, settings, journey=(STEM, DEEP))
+    navigator["look"] = Preset("look", {VGG: 1.0, DEEP: 1.0}, settings, journey=(STEM, DEEP))
     flight.apply([Set("colour.hue", 90.0), Set("show.hud", True), Set("show.preset", "look")])
     assert flight.preset_player.preset == "look"
     for row in ROWS:
@@ -241,10 +241,10 @@ def test_a_preset_without_targets_begins_its_journey_or_stays(flight: Flight) ->
     ids=["filter", "network", "stop", "weights"],
 )
 def test_a_preset_that_cannot_fly_changes_nothing(
-    preset: Preset, flight: Flight, engine: FakeEngine, preset_bank: dict[str, Preset]
+    preset: Preset, flight: Flight, engine: FakeEngine, navigator: dict[str, Preset]
 ) -> None:
     engine.missing.add("vgg16")
-    preset_bank["bad"] = preset
+    navigator["bad"] = preset
     flight.apply([Set("camera.zoom", 2.0), Set("show.preset", "bad")])
     assert sum(flight.reports.counts.values()) == 1
     assert flight.controls.setting("camera.zoom") == 2.0
@@ -255,7 +255,7 @@ def test_a_preset_that_cannot_fly_changes_nothing(
 
 
 def test_a_preset_that_is_not_there_is_reported(
-    flight: Flight, preset_bank: dict[str, Preset]
+    flight: Flight, navigator: dict[str, Preset]
 ) -> None:
     flight.apply([Set("show.preset", "nix")])
     assert flight.reports.counts == {"there is no preset 'nix'": 1}
@@ -279,9 +279,9 @@ def test_the_last_preset_that_there_is_wins(
     recalled: str,
     reported: int,
     flight: Flight,
-    preset_bank: dict[str, Preset],
+    navigator: dict[str, Preset],
 ) -> None:
-    preset_bank |= {name: Preset(name, {DEEP: 1.0}) for name in ("good", "better")}
+    navigator |= {name: Preset(name, {DEEP: 1.0}) for name in ("good", "better")}
     mailbox = Mailbox()
     for name in names:
         mailbox.put(Set("show.preset", name))
@@ -312,10 +312,10 @@ AFAR = "osc:10.0.0.5:9000"
 
 
 def test_nothing_is_downloaded_for_the_network_unless_that_is_allowed(
-    flight: Flight, engine: FakeEngine, weights: set[str], preset_bank: dict[str, Preset]
+    flight: Flight, engine: FakeEngine, weights: set[str], navigator: dict[str, Preset]
 ) -> None:
-    preset_bank["far"] = Preset("far", {VGG: 1.0}, {"camera.zoom": 3.0})
-    preset_bank["farther"] = Preset("farther", {DEEP: 1.0}, journey=(DEEP, VGG))
+    navigator["far"] = Preset("far", {VGG: 1.0}, {"camera.zoom": 3.0})
+    navigator["farther"] = Preset("farther", {DEEP: 1.0}, journey=(DEEP, VGG))
     before = flight.values()
     asked = [Set("show.preset", "far", AFAR), Set("show.preset", "farther", AFAR),
         Set("mix.target", str(VGG), AFAR), Set("pad.a", str(VGG), "oscquery:::1:5")]  # fmt: skip
@@ -341,9 +341,9 @@ def test_a_performer_may_have_weights_downloaded(
 
 
 def test_what_the_network_asked_for_taints_nothing_that_comes_later(
-    flight: Flight, engine: FakeEngine, weights: set[str], preset_bank: dict[str, Preset]
+    flight: Flight, engine: FakeEngine, weights: set[str], navigator: dict[str, Preset]
 ) -> None:
-    preset_bank["far"] = Preset("far", {VGG: 1.0})
+    navigator["far"] = Preset("far", {VGG: 1.0})
     flight.cues.start(CueList("cues", (Cue("far", seconds=9.0),)))
     engine.prepared.clear()
     flight.apply([Set("camera.zoom", 2.0, AFAR), Trigger("cue.go", AFAR)])
@@ -356,7 +356,7 @@ def test_what_the_network_asked_for_taints_nothing_that_comes_later(
 @pytest.fixture
 def leader(flight: Flight) -> Flight:
     """Where `flight` is."""
-    leader = Flight(Loader(FakeEngine, background=False), seed=6)
+    leader = Flight(NetworkLoader(FakeEngine, background=False), seed=6)
     leader.aim({STEM: 1.0})
     return leader
 
@@ -378,9 +378,9 @@ def follow(leader: Flight, flight: Flight) -> None:
 
 @pytest.mark.usefixtures("at_hand")
 def test_who_follows_flies_all_targets_of_a_preset(
-    leader: Flight, flight: Flight, preset_bank: dict[str, Preset]
+    leader: Flight, flight: Flight, navigator: dict[str, Preset]
 ) -> None:
-    preset_bank["many"] = Preset("many", {STEM: 2.0, DEEP: 1.0, VGG: 1.0})
+    navigator["many"] = Preset("many", {STEM: 2.0, DEEP: 1.0, VGG: 1.0})
     leader.apply([Set("show.preset", "many")])
     follow(leader, flight)
     assert (
@@ -394,9 +394,9 @@ def test_who_follows_flies_all_targets_of_a_preset(
 
 
 def test_who_follows_takes_as_long_to_cross_over(
-    leader: Flight, flight: Flight, preset_bank: dict[str, Preset]
+    leader: Flight, flight: Flight, navigator: dict[str, Preset]
 ) -> None:
-    preset_bank["look"] = Preset("look", {DEEP: 1.0})
+    navigator["look"] = Preset("look", {DEEP: 1.0})
     leader.apply([Set("morph.time", 8.0), Set("show.preset", "look")])
     flight.apply([Set("morph.time", 8.0)])
     follow(leader, flight)
@@ -407,9 +407,9 @@ def test_who_follows_takes_as_long_to_cross_over(
 
 @pytest.mark.usefixtures("at_hand")
 def test_who_follows_has_the_pad_wherever_its_finger_goes(
-    leader: Flight, flight: Flight, preset_bank: dict[str, Preset]
+    leader: Flight, flight: Flight, navigator: dict[str, Preset]
 ) -> None:
-    preset_bank["look"] = Preset("look", {DEEP: 1.0})
+    navigator["look"] = Preset("look", {DEEP: 1.0})
     corners = zip(CORNERS, (STEM, DEEP, VGG, STEM), strict=True)
     leader.apply([Set("show.preset", "look"), *(Set(key, str(one)) for key, one in corners)])
     leader.apply([Set("pad.on", True)])
@@ -473,10 +473,10 @@ def test_what_cannot_be_done_is_reported_at_once_and_takes_nothings_place(flight
 
 
 def test_a_mistyped_preset_leaves_the_one_that_waits_for_its_beat(
-    flight: Flight, preset_bank: dict[str, Preset]
+    flight: Flight, navigator: dict[str, Preset]
 ) -> None:
-    preset_bank["good"] = Preset("good", {DEEP: 1.0})
-    preset_bank["broken"] = Preset("broken", {Target(LITE, "stme", 3): 1.0})
+    navigator["good"] = Preset("good", {DEEP: 1.0})
+    navigator["broken"] = Preset("broken", {Target(LITE, "stme", 3): 1.0})
     flight.apply([Set("tempo.quantise", "bar"), Set("show.preset", "good")])
     flight.apply([Set("show.preset", "goood"), Set("show.preset", "broken")])
     assert len(flight.reports.counts) == 2
@@ -544,7 +544,7 @@ def test_without_a_journey_the_autopilot_wanders_among_the_living(
 
 def test_the_same_seed_wanders_the_same_way() -> None:
     def way(seed: int) -> list[Target]:
-        flight = Flight(Loader(lambda: FakeEngine(alive=range(32)), background=False), seed)
+        flight = Flight(NetworkLoader(lambda: FakeEngine(alive=range(32)), background=False), seed)
         flight.aim({STEM: 1.0})
         autopilot(flight, 1.0)
         return flown(flight, 20)

@@ -18,8 +18,8 @@ from liveflight.core.modulation import ModulationRow
 from liveflight.core.panic import SAFE
 from liveflight.networks import Layer, Network, torchvision_models
 from liveflight.show.flight import Flight
-from liveflight.show.preset_bank import RecordedPresetBank
-from liveflight.storage import favourites, presets
+from liveflight.show.preset_navigation import RecordedPresetNavigator
+from liveflight.storage import favourite_presets, presets
 from liveflight.storage.cue_lists import Cue, CueList
 from liveflight.storage.presets import Preset
 
@@ -27,7 +27,7 @@ LOOK = Preset("look", {DEEP: 1.0}, {"camera.zoom": 4.8, "ascent.steps": 5})
 
 
 @pytest.fixture
-def preset_bank(monkeypatch: pytest.MonkeyPatch) -> None:
+def navigator(monkeypatch: pytest.MonkeyPatch) -> None:
     def find(text: str) -> Preset:
         if text == "look":
             return LOOK
@@ -180,7 +180,7 @@ def test_undo_takes_back_a_panic_on_the_pad(flight: Flight) -> None:
 
 @pytest.mark.parametrize("away", [Trigger("show.panic"), Set("show.preset", "look")])
 def test_undo_in_the_middle_of_a_morph_goes_where_the_morph_went(
-    flight: Flight, preset_bank: None, away: Trigger | Set
+    flight: Flight, navigator: None, away: Trigger | Set
 ) -> None:
     flight.apply([Set("morph.time", 4.0)])
     flight.recall(Preset("far", {DEEP: 1.0}, {"camera.zoom": 3.0, "warp.mirror": "both"}))
@@ -191,7 +191,7 @@ def test_undo_in_the_middle_of_a_morph_goes_where_the_morph_went(
 
 
 def test_cues_follow_one_another_skip_what_is_broken_and_hold(
-    flight: Flight, preset_bank: None
+    flight: Flight, navigator: None
 ) -> None:
     flight.cues.start(CueList("set", (Cue("look", beats=4), Cue("nix", 3), Cue("look", hold=True))))
     flight.advance(1.0)
@@ -205,7 +205,7 @@ def test_cues_follow_one_another_skip_what_is_broken_and_hold(
     assert flight.controls.setting("cue.now") == "1 of 3: look, 4 beats"
 
 
-def test_a_panic_holds_the_cue_list_until_go(flight: Flight, preset_bank: None) -> None:
+def test_a_panic_holds_the_cue_list_until_go(flight: Flight, navigator: None) -> None:
     flight.cues.start(CueList("set", (Cue("look", 10), Cue("look", 5), Cue("look", 5))))
     flight.apply([Trigger("show.panic")])
     flight.advance(60.0)
@@ -219,7 +219,7 @@ def test_a_panic_holds_the_cue_list_until_go(flight: Flight, preset_bank: None) 
 
 
 def test_cues_that_all_are_broken_leave_the_look_and_are_tried_again(
-    flight: Flight, preset_bank: None, monkeypatch: pytest.MonkeyPatch
+    flight: Flight, navigator: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flight.cues.start(CueList("set", (Cue("look", 2.0),)))
     with monkeypatch.context() as broken:
@@ -234,7 +234,7 @@ def test_cues_that_all_are_broken_leave_the_look_and_are_tried_again(
 
 
 def test_cues_in_beats_stay_on_the_beat_whatever_the_tempo_and_the_rate(
-    flight: Flight, preset_bank: None
+    flight: Flight, navigator: None
 ) -> None:
     flight.cues.start(CueList("set", (Cue("look", beats=1), Cue("look", beats=2))))
     seen = []
@@ -247,7 +247,7 @@ def test_cues_in_beats_stay_on_the_beat_whatever_the_tempo_and_the_rate(
     assert changes == pytest.approx(beats / 3 * 2, abs=1)
 
 
-def test_a_cue_list_that_does_not_loop_holds_its_last(flight: Flight, preset_bank: None) -> None:
+def test_a_cue_list_that_does_not_loop_holds_its_last(flight: Flight, navigator: None) -> None:
     flight.apply([Set("cue.loop", False)])
     flight.cues.start(CueList("set", (Cue("look", 1), Cue("look", 1))))
     flight.advance(1.0)
@@ -268,7 +268,7 @@ def test_walking_goes_past_a_look_that_cannot_be_flown(
     preset_player = {"a": DEEP, "b": Target("vgg16", "nowhere", 1), "c": VGG}
     monkeypatch.setattr(presets, "names", lambda: tuple(preset_player))
     monkeypatch.setattr(presets, "find", lambda name: Preset(name, {preset_player[name]: 1.0}))
-    monkeypatch.setattr(favourites, "read", lambda: ())
+    monkeypatch.setattr(favourite_presets, "read", lambda: ())
     flight.apply([Trigger("show.preset_next")])
     assert (flight.preset_player.preset, flight.target_selector.here) == ("a", DEEP)
     flight.apply([Trigger("show.preset_next")])
@@ -285,7 +285,7 @@ def test_where_no_look_can_be_flown_the_walk_ends_and_the_look_stays(
     nowhere = {Target("vgg16", "nowhere", 1): 1.0}
     monkeypatch.setattr(presets, "names", lambda: ("a", "b"))
     monkeypatch.setattr(presets, "find", lambda name: Preset(name, nowhere))
-    monkeypatch.setattr(favourites, "read", lambda: ())
+    monkeypatch.setattr(favourite_presets, "read", lambda: ())
     flight.apply([Trigger("show.preset_next"), Trigger("show.preset_random")])
     assert flight.target_selector.here == STEM
     assert (
@@ -293,7 +293,7 @@ def test_where_no_look_can_be_flown_the_walk_ends_and_the_look_stays(
     )
     # What a log of another machine answers may have no end of its own.
     answers = [("+1", Preset(name, nowhere)) for name in "xyz"]
-    flight.preset_player.preset_bank = RecordedPresetBank(answers)
+    flight.preset_player.navigator = RecordedPresetNavigator(answers)
     flight.apply([Trigger("show.preset_next")])
     assert flight.target_selector.here == STEM
 
@@ -411,7 +411,7 @@ def test_what_the_network_asks_for_is_not_downloaded_once_it_is_known_what_it_is
     aloft: Flight, finding: FindingOut, weights: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        aloft.preset_player.preset_bank, "find", lambda name: Preset(name, {FAR: 1.0})
+        aloft.preset_player.navigator, "find", lambda name: Preset(name, {FAR: 1.0})
     )
     for message in (
         Set("show.preset", "far", "osc:::1:5"),
@@ -527,7 +527,7 @@ def test_a_walk_goes_on_from_where_an_awaited_look_was_taken_back(
     preset_player = {"a": FAR, "b": STEM}
     monkeypatch.setattr(presets, "names", lambda: tuple(preset_player))
     monkeypatch.setattr(presets, "find", lambda name: Preset(name, {preset_player[name]: 1.0}))
-    monkeypatch.setattr(favourites, "read", lambda: ())
+    monkeypatch.setattr(favourite_presets, "read", lambda: ())
     steps = ["show.preset_next", "show.undo", "show.preset_next"]
     aloft.apply([Trigger(step) for step in steps])
     assert aloft.awaited == "a"

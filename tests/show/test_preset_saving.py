@@ -9,7 +9,7 @@ from liveflight.core.mailbox import Set, Trigger
 from liveflight.core.modulation import ModulationRow
 from liveflight.show import preset_saving
 from liveflight.show.flight import Flight
-from liveflight.storage import favourites, presets, stars
+from liveflight.storage import favourite_presets, presets, starred_targets
 from liveflight.storage.presets import Preset
 
 
@@ -105,10 +105,10 @@ def test_favourites_are_of_saved_presets(flight: Flight) -> None:
     flight.apply([Set("show.preset", "reef"), Trigger("show.favourite")])
     assert flight.last_message == "reef is a favourite"
     flight.apply([Trigger("show.favourite"), Set("show.preset", "ink")])
-    assert favourites.read() == ("ink",)
+    assert favourite_presets.read() == ("ink",)
     flight.apply([Trigger("show.favourite")])
     assert flight.last_message == "ink is no longer a favourite"
-    assert favourites.read() == ()
+    assert favourite_presets.read() == ()
 
 
 def test_what_cannot_be_kept_is_reported_and_the_flight_goes_on(flight: Flight, own: Path) -> None:
@@ -124,5 +124,5 @@ def test_a_star_is_kept_and_taken_away_again(flight: Flight, own: Path) -> None:
     preset_saving.offer(flight, remote=False)
     for said, kept in [("is starred", (DEEP,)), ("is no longer starred", ())]:
         flight.apply([Set("mix.star", str(DEEP))])
-        assert stars.read() == kept and flight.last_message == f"{DEEP} {said}"
+        assert starred_targets.read() == kept and flight.last_message == f"{DEEP} {said}"
     assert not flight.reports.counts

@@ -8,7 +8,7 @@ from fake_engine import FakeEngine
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.controls import ROWS
-from liveflight.show.flight import Flight, Loader
+from liveflight.show.flight import Flight, NetworkLoader
 from liveflight.show.options import Options, canvas_size
 from liveflight.show.start_flight import PRESET_OF, start_flight
 from liveflight.storage import presets
@@ -30,7 +30,7 @@ autopilot = true""",
 
 
 @pytest.fixture(autouse=True)
-def preset_bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def navigator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The presets there are, in place of the shipped ones and of the user's."""
     folder = tmp_path / "presets"
     folder.mkdir()
@@ -43,7 +43,7 @@ def preset_bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def begun(engine: FakeEngine | None = None, **options: object) -> Flight:
     there = engine or FakeEngine()
-    flight = Flight(Loader(lambda: there, background=False), seed=0)
+    flight = Flight(NetworkLoader(lambda: there, background=False), seed=0)
     start_flight(flight, Options(**options))  # type: ignore[arg-type]
     return flight
 
@@ -66,9 +66,9 @@ def test_settings_go_before_the_presets() -> None:
 
 
 @pytest.mark.parametrize("wish", ["mixed", "MIXED.toml", "1"])
-def test_a_preset_by_name_file_or_slot(wish: str, preset_bank: Path, tmp_path: Path) -> None:
+def test_a_preset_by_name_file_or_slot(wish: str, navigator: Path, tmp_path: Path) -> None:
     if wish.endswith(".toml"):
-        wish = str((preset_bank / "mixed.toml").rename(tmp_path / wish))
+        wish = str((navigator / "mixed.toml").rename(tmp_path / wish))
     flight = begun(preset=wish)
     if wish == "1":
         assert (flight.preset_player.preset, flight.target_selector.here) == ("ai-flight", HOME)

@@ -7,7 +7,7 @@ from liveflight import networks
 from liveflight.core.contracts import Target
 from liveflight.core.mailbox import Trigger
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Loader
+from liveflight.show.network_loader import NetworkLoader
 
 
 def test_filters_step_and_go_round(flight: Flight) -> None:
@@ -54,7 +54,7 @@ def test_the_next_network_is_one_whose_weights_are_here(
 def test_a_network_loaded_from_a_given_file_is_one_to_come_back_to(
     engine: FakeEngine, weights: set[str]
 ) -> None:
-    flight = Flight(Loader(lambda: engine, background=False), seed=0)
+    flight = Flight(NetworkLoader(lambda: engine, background=False), seed=0)
     flight.aim({VGG: 1.0})
     weights.add(LITE)
     assert [fire(flight, "network_next").network for _ in range(2)] == [LITE, "vgg16"]

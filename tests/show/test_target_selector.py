@@ -14,7 +14,7 @@ from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.mailbox import Set, Trigger
 from liveflight.networks import torchvision_models
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Loader
+from liveflight.show.network_loader import NetworkLoader
 from liveflight.storage.presets import Preset
 
 # Networks that come later, beside the frame loop
@@ -90,7 +90,7 @@ def test_in_a_render_a_first_network_that_cannot_be_loaded_is_told_at_once(
     engine: FakeEngine,
 ) -> None:
     engine.missing.add(LITE)
-    flight = Flight(Loader(lambda: engine, background=False), seed=5)
+    flight = Flight(NetworkLoader(lambda: engine, background=False), seed=5)
     with pytest.raises(LiveflightError, match=f"no weights for {LITE}"):
         flight.recall(Preset("a", {STEM: 1.0}))
 
@@ -140,7 +140,7 @@ def test_a_fault_while_loading_is_one_line_that_names_the_network(background: bo
     def broken() -> FakeEngine:
         raise RuntimeError("out of memory\nand more\nlines")
 
-    loader = Loader(broken, background)
+    loader = NetworkLoader(broken, background)
     if background:
         assert not loader.ready([LITE])
         settle(loader)
@@ -157,7 +157,7 @@ def test_an_engine_is_made_once(engine: FakeEngine) -> None:
         made.append(engine)
         return engine
 
-    loader = Loader(make, background=False)
+    loader = NetworkLoader(make, background=False)
     assert loader.ready([])
     assert not made
     assert loader.ready([LITE, "vgg16"]) and loader.ready(["vgg19", LITE])

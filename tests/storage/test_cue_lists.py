@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from liveflight.core.contracts import LiveflightError
 from liveflight.storage import cue_lists, presets
 from liveflight.storage.cue_lists import Cue
-from liveflight.system.resources import folder
+from liveflight.system.package_data import folder
 
 SHIPPED = sorted(folder("cues").glob("*.toml"))
 

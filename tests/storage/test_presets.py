@@ -18,7 +18,7 @@ from liveflight.core.modulation import ModulationRow
 from liveflight.show import start_flight
 from liveflight.storage import presets
 from liveflight.storage.presets import Preset, dump, parse
-from liveflight.system.resources import folder
+from liveflight.system.package_data import folder
 
 SAVED = [row for row in ROWS if row.saved]
 SHIPPED = sorted(folder("presets").glob("*.toml"))
@@ -35,7 +35,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def preset_bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def navigator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In place of the shipped presets: an empty folder."""
     shipped = tmp_path / "shipped"
     shipped.mkdir()
@@ -349,18 +349,18 @@ def test_a_loop_of_links(tmp_path: Path) -> None:
     ],
     ids=lambda text: repr(text[:20]),
 )
-def test_a_name_is_never_a_path(text: str, preset_bank: Path, tmp_path: Path) -> None:
+def test_a_name_is_never_a_path(text: str, navigator: Path, tmp_path: Path) -> None:
     put(tmp_path, "secret")
-    put(preset_bank / "a", "b")
-    put(preset_bank, "secret", "slot = 3")
+    put(navigator / "a", "b")
+    put(navigator, "secret", "slot = 3")
     with pytest.raises(LiveflightError, match="there is no preset") as refused:
         presets.find(text)
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 200
 
 
-def test_find_by_name_by_slot_and_by_neither(preset_bank: Path) -> None:
-    put(preset_bank, "reef", "slot = 1")
-    put(preset_bank, "cathedral", "slot = 12")
+def test_find_by_name_by_slot_and_by_neither(navigator: Path) -> None:
+    put(navigator, "reef", "slot = 1")
+    put(navigator, "cathedral", "slot = 12")
     assert presets.find("reef").name == presets.find("1").name == "reef"
     assert presets.find("12").name == "cathedral"
     with pytest.raises(LiveflightError, match=r"no preset 'catedral'; did you mean 'cathedral'\?"):
@@ -372,17 +372,17 @@ def test_find_by_name_by_slot_and_by_neither(preset_bank: Path) -> None:
         presets.find("2")
 
 
-def test_names_go_by_slot_and_then_by_the_alphabet(preset_bank: Path) -> None:
-    put(preset_bank, "b")
-    put(preset_bank, "a")
-    put(preset_bank, "later", "slot = 10")
-    put(preset_bank, "first", "slot = 2")
+def test_names_go_by_slot_and_then_by_the_alphabet(navigator: Path) -> None:
+    put(navigator, "b")
+    put(navigator, "a")
+    put(navigator, "later", "slot = 10")
+    put(navigator, "first", "slot = 2")
     assert presets.names() == ("first", "later", "a", "b")
 
 
-def test_the_users_own_goes_before_a_shipped_one(preset_bank: Path, mine: Path) -> None:
-    put(preset_bank, "reef", "slot = 1\n[camera]\nzoom = 2.0")
-    put(preset_bank, "dunes", "slot = 2")
+def test_the_users_own_goes_before_a_shipped_one(navigator: Path, mine: Path) -> None:
+    put(navigator, "reef", "slot = 1\n[camera]\nzoom = 2.0")
+    put(navigator, "dunes", "slot = 2")
     put(mine, "reef", "slot = 1\n[camera]\nzoom = 3.0")
     put(mine, "zebra", "slot = 2")
     assert presets.names().count("reef") == 1
@@ -390,8 +390,8 @@ def test_the_users_own_goes_before_a_shipped_one(preset_bank: Path, mine: Path) 
     assert presets.find("2").name == "zebra"
 
 
-def test_a_broken_file_disturbs_no_other(preset_bank: Path, mine: Path) -> None:
-    put(preset_bank, "reef", "slot = 1")
+def test_a_broken_file_disturbs_no_other(navigator: Path, mine: Path) -> None:
+    put(navigator, "reef", "slot = 1")
     put(mine, "broken", "[camera\n")
     (mine / "folder.toml").mkdir()
     (mine / "loop.toml").symlink_to(mine / "loop.toml")
@@ -408,7 +408,7 @@ def test_a_broken_file_disturbs_no_other(preset_bank: Path, mine: Path) -> None:
      "mine.toml~", "mine.toml.bak", ".mine.toml.swp", "mine.txt", ".toml"],
 )  # fmt: skip
 def test_hidden_files_and_editors_backups_are_not_listed(
-    file: str, preset_bank: Path, mine: Path
+    file: str, navigator: Path, mine: Path
 ) -> None:
     put(mine, "mine")
     (mine / file).write_bytes(b"\x00\x05\x16\x07")
@@ -417,7 +417,7 @@ def test_hidden_files_and_editors_backups_are_not_listed(
 
 @pytest.mark.parametrize("file", ["SHOUT.TOML", "SHOUT.Toml", "SHOUT.toml.txt"])
 def test_a_suffix_in_capitals_or_with_the_one_that_windows_hides(
-    file: str, preset_bank: Path, mine: Path
+    file: str, navigator: Path, mine: Path
 ) -> None:
     put(mine, "SHOUT").rename(mine / file)
     assert presets.names() == ("SHOUT",)
@@ -428,8 +428,8 @@ def test_a_suffix_in_capitals_or_with_the_one_that_windows_hides(
         presets.find("shout")
 
 
-def test_a_users_folder_that_is_none(preset_bank: Path, mine: Path) -> None:
-    put(preset_bank, "reef")
+def test_a_users_folder_that_is_none(navigator: Path, mine: Path) -> None:
+    put(navigator, "reef")
     mine.parent.mkdir(parents=True)
     mine.write_text("a file")
     assert presets.names() == ("reef",)
@@ -579,12 +579,12 @@ def test_a_preset_that_has_changed_is_read_anew(tmp_path: Path) -> None:
 
 
 def test_the_first_free_slot_is_the_smallest_that_no_preset_has(
-    mine: Path, preset_bank: Path
+    mine: Path, navigator: Path
 ) -> None:
     assert presets.free_slot() == 1
     for slot in (1, 3):
         put(mine, f"mine {slot}", f"slot = {slot}\n")
-    put(preset_bank, "shipped", "slot = 2\n")
+    put(navigator, "shipped", "slot = 2\n")
     put(mine, "broken", "slot = 4\nslot = 5\n")
     assert presets.free_slot() == 4
     for slot in range(4, 100):
@@ -593,7 +593,7 @@ def test_the_first_free_slot_is_the_smallest_that_no_preset_has(
         presets.free_slot()
 
 
-def test_a_slot_is_what_the_file_says_now(mine: Path, preset_bank: Path) -> None:
+def test_a_slot_is_what_the_file_says_now(mine: Path, navigator: Path) -> None:
     path = put(mine, "look", "slot = 8\n")
     assert presets.find("8").name == "look"
     put(mine, "look", "slot = 19\n")

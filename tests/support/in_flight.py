@@ -5,7 +5,7 @@ from __future__ import annotations
 from liveflight.core.contracts import Target
 from liveflight.core.mailbox import Trigger
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Loader
+from liveflight.show.network_loader import NetworkLoader
 
 LITE = "efficientnet_lite0"
 STEM = Target(LITE, "stem", 3)
@@ -20,7 +20,7 @@ def fire(flight: Flight, *keys: str) -> Target:
     return flight.target_selector.here
 
 
-def settle(loader: Loader) -> bool:
+def settle(loader: NetworkLoader) -> bool:
     """Wait until nothing is being loaded, planned or tidied; return True."""
     assert not loader._work.busy or loader._work.wait(60)
     return True

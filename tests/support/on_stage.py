@@ -15,7 +15,7 @@ from liveflight.core.mailbox import Set
 from liveflight.core.noise import opaque
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.show.flight import Flight
-from liveflight.show.loader import Loader
+from liveflight.show.network_loader import NetworkLoader
 from liveflight.show.options import Options
 
 STEM = Target("efficientnet_lite0", "stem", 3)
@@ -65,10 +65,10 @@ class Show:
         *,
         live: bool = True,
         seed: int = 0,
-        loader: Loader | None = None,
+        loader: NetworkLoader | None = None,
     ) -> None:
         self.stage, self.engine = stage, engine
-        self.flight = Flight(loader or Loader(lambda: engine, background=False), seed)
+        self.flight = Flight(loader or NetworkLoader(lambda: engine, background=False), seed)
         self.flight.aim({STEM: 1.0})
         self.flight.controls.set("camera.zoom", 1.0)
         self.flight.controls.jump()

@@ -13,7 +13,7 @@ import pytest
 from liveflight.controllers.midi import bindings
 from liveflight.core.contracts import LiveflightError
 from liveflight.networks import weights
-from liveflight.storage import favourites, presets
+from liveflight.storage import favourite_presets, presets
 from liveflight.storage.presets import Preset
 from liveflight.system import folders
 
@@ -161,11 +161,11 @@ def test_without_a_home_there_are_the_shipped_presets_and_nothing_is_kept(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert "reef" in presets.names()
-    assert favourites.read() == ()
+    assert favourite_presets.read() == ()
     assert list(bindings.read(bindings.default_path())) == []
     for keep in (
         lambda: presets.write(Preset("mine", {})),
-        lambda: favourites.toggle("reef"),
+        lambda: favourite_presets.toggle("reef"),
         lambda: bindings.write("", bindings.default_path()),
     ):
         with pytest.raises(LiveflightError, match="there is no home folder: set HOME"):

@@ -33,7 +33,7 @@ _CLOSE_TIMEOUT_S = 2.0
 """Seconds that `close` waits for an attempt."""
 
 
-class Capture(Protocol):
+class AudioCapture(Protocol):
     """Deliver samples; `device_process.CaptureProcess` in a show."""
 
     rate: int
@@ -51,14 +51,14 @@ class Device:
     """Deliver what one device records; an `audio.input.SampleSource`."""
 
     def __init__(
-        self, name: str, make: Callable[[str], Capture] = device_process.CaptureProcess
+        self, name: str, make: Callable[[str], AudioCapture] = device_process.CaptureProcess
     ) -> None:
         """Take the device's name, or part of it, or `default`. `make` opens a device by name."""
         self.rate = 44100
         self.lost = False
         self._name, self._make = name, make
-        self._capture: Capture | None = None
-        self._worker: Worker[Capture] = Worker(True)
+        self._capture: AudioCapture | None = None
+        self._worker: Worker[AudioCapture] = Worker(True)
         self._before: float | None = None
         """When `read` was last called, in seconds of the loop's clock."""
         self._alive = 0.0
@@ -119,7 +119,7 @@ class Device:
         with suppress(Exception):  # still gone, or the system has no process or thread left
             self._begin(self._worker.result())
 
-    def _reopen(self, lost: Capture | None) -> Capture:
+    def _reopen(self, lost: AudioCapture | None) -> AudioCapture:
         if lost:
             lost.close()
         capture = self._make(self._name)
@@ -127,5 +127,5 @@ class Device:
             capture.close()
         return capture
 
-    def _begin(self, capture: Capture) -> None:
+    def _begin(self, capture: AudioCapture) -> None:
         self._capture, self.rate = capture, capture.rate

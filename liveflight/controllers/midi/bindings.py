@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from liveflight.core.contracts import LiveflightError, nearest
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS
-from liveflight.storage import library, toml_text
+from liveflight.storage import named_files, toml_reader
 from liveflight.system import folders
 
 Sort = Literal["cc", "cc14", "note", "pitch"]
@@ -116,9 +116,9 @@ def read(path: Path) -> MidiMap:
     """Return the bindings of a file; none if there is no such file.
 
     Raises LiveflightError naming the file, the field and what is allowed."""
-    with library.reading("MIDI bindings", path):
+    with named_files.reading("MIDI bindings", path):
         try:
-            return parse(library.toml(path))
+            return parse(named_files.toml(path))
         except (FileNotFoundError, NotADirectoryError):
             return MidiMap()
 
@@ -126,10 +126,10 @@ def read(path: Path) -> MidiMap:
 def write(text: str, path: Path) -> None:
     """Write the text that `dump` made, atomically. Raises LiveflightError where it cannot."""
     try:
-        library.write(text, path)
+        named_files.write(text, path)
     except OSError as error:
         raise LiveflightError(
-            f"MIDI bindings {path} cannot be written: {library.why(error)}"
+            f"MIDI bindings {path} cannot be written: {named_files.why(error)}"
         ) from error
 
 
@@ -145,12 +145,12 @@ def dump(bindings: MidiMap) -> str:
         if binding.takeover != "pickup":
             row["takeover"] = binding.takeover
         rows.append(row)
-    return toml_text.dump({"version": _VERSION, "binding": rows})
+    return toml_reader.dump({"version": _VERSION, "binding": rows})
 
 
 def parse(data: Mapping[str, Any]) -> MidiMap:
     """Return the bindings in parsed TOML. Raises LiveflightError naming the field."""
-    library.check_head(data, _VERSION, ("version", "binding"))
+    named_files.check_head(data, _VERSION, ("version", "binding"))
     rows = data.get("binding", [])
     if not isinstance(rows, list) or len(rows) > MAX_BINDINGS:
         raise LiveflightError(f"binding: allowed are up to {MAX_BINDINGS} tables, [[binding]]")

@@ -12,7 +12,7 @@ from typing import NoReturn
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message
 from liveflight.storage import recording
-from liveflight.storage.library import why
+from liveflight.storage.named_files import why
 from liveflight.storage.presets import Preset
 from liveflight.storage.recording_parts import PartWriter
 from liveflight.system.worker import Worker

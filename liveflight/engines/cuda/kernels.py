@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from liveflight.engines.convolution import HeightWidth
-from liveflight.engines.rectifier import Rectifier
+from liveflight.engines.relu import Relu
 
 log = logging.getLogger("liveflight.engines")
 
@@ -124,7 +124,7 @@ class CudaKernels:
         size: HeightWidth,
         stride: HeightWidth,
         padding: HeightWidth,
-        rectifier: Rectifier,
+        rectifier: Relu,
     ) -> Tensor:
         """Return the rectified convolution of each channel with its own filter.
 

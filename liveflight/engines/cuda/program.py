@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from liveflight.engines.backend import Objective
 from liveflight.engines.convolution import Convolution
 from liveflight.engines.cuda.kernels import CudaKernels, kernels_for
-from liveflight.engines.rectifier import IDENTITY, Rectifier
+from liveflight.engines.relu import IDENTITY, Relu
 from liveflight.engines.torch.convolution_choice import SameConvolution
 from liveflight.engines.torch.program import (
     Convolve,
@@ -103,7 +103,7 @@ class MaskedPool:
     Saved indices would take four times the memory of the map. All of several equal ones get the
     gradient."""
 
-    rectifier: Rectifier
+    rectifier: Relu
 
     def forward(self, x: Tensor) -> tuple[Tensor, Saved]:
         return (y := _pool(x, self.rectifier)), (x, y)
@@ -120,7 +120,7 @@ class ConvolvePool:
     The backward pass overwrites the map between, which nothing else needs, by its gradient."""
 
     convolution: Convolution | SameConvolution
-    rectifier: Rectifier
+    rectifier: Relu
 
     def forward(self, x: Tensor) -> tuple[Tensor, Saved]:
         y = self.convolution.at(size_of(x)).forward(x, self.rectifier)
@@ -132,7 +132,7 @@ class ConvolvePool:
         return self.convolution.at(size).backward(gradient, size, IDENTITY, None)
 
 
-def _pool(x: Tensor, rectifier: Rectifier) -> Tensor:
+def _pool(x: Tensor, rectifier: Relu) -> Tensor:
     if kernels := _kernels(x, rectifier):
         return kernels.pool(x)
     quads = _quads(x)
@@ -141,9 +141,7 @@ def _pool(x: Tensor, rectifier: Rectifier) -> Tensor:
     return torch.maximum(upper, lower, out=upper)
 
 
-def _unpool(
-    gradient: Tensor, rectifier: Rectifier, x: Tensor, pooled: Tensor, out: Tensor
-) -> Tensor:
+def _unpool(gradient: Tensor, rectifier: Relu, x: Tensor, pooled: Tensor, out: Tensor) -> Tensor:
     """Return `out`: the rectifier's masked gradient where `x` was the largest, 0 elsewhere.
 
     `gradient`: (1, C, h, w), that of the pooled map. `out`, (1, C, H, W), may be `x`."""
@@ -162,7 +160,7 @@ def _unpool(
     return out
 
 
-def _kernels(x: Tensor, rectifier: Rectifier) -> CudaKernels | None:
+def _kernels(x: Tensor, rectifier: Relu) -> CudaKernels | None:
     """Return the kernels that pool a map made by this rectifier, or None."""
     plain = not rectifier.identity and rectifier.ceiling is None
     return kernels_for(x) if plain else None

@@ -17,7 +17,13 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from liveflight.engines.network_steps import Add, Clip, Conv, LayerEnd, Pool, Step, steps_to
 from liveflight.engines.onnx.feature_maps import FeatureMap, GraphConvolution
-from liveflight.engines.onnx.layouts import BLOCKED_DOMAIN, IR, OPSET, BlockedLayout, PlainLayout
+from liveflight.engines.onnx.layouts import (
+    BLOCKED_DOMAIN,
+    IR,
+    OPSET,
+    BlockedLayout,
+    PlainLayout,
+)
 from liveflight.networks import Network
 from liveflight.networks.layered import Layered
 

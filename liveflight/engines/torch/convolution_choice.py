@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from liveflight.engines import autotuning
 from liveflight.engines.convolution import Convolution, Geometry, HeightWidth, Pointwise
-from liveflight.engines.rectifier import Rectifier
+from liveflight.engines.relu import Relu
 from liveflight.engines.torch.convolutions_cpu import OneDnnConv, WinogradConv, onednn_works
 from liveflight.engines.torch.convolutions_cuda import CudnnConvRelu, Depthwise
 from liveflight.networks.layered import SameConv2d, same_padding
@@ -67,7 +67,7 @@ def fastest(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Convolut
     side = max(8, round((_MULTIPLICATIONS / weight.numel()) ** 0.5 / 4) * 4)
     x = torch.zeros(1, channels, side, side).contiguous(memory_format=torch.channels_last)
     made = {kind.__name__: kind(weight, bias, geometry) for kind in candidates}
-    runs = {name: partial(each.forward, x, Rectifier()) for name, each in made.items()}
+    runs = {name: partial(each.forward, x, Relu()) for name, each in made.items()}
     name = autotuning.fastest(f"convolution {channels} to {filters}, {kernel}x{kernel}", runs)
     return made[name]
 

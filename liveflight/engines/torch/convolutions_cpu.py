@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from liveflight.engines.convolution import Convolution, Geometry, HeightWidth, flipped
-from liveflight.engines.rectifier import IDENTITY, Rectifier
+from liveflight.engines.relu import IDENTITY, Relu
 from liveflight.engines.winograd import Winograd
 
 
@@ -18,7 +18,7 @@ class OneDnnConv(Convolution):
 
     Weights are reordered once, and the rectifier runs in the same pass."""
 
-    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+    def forward(self, x: Tensor, rectifier: Relu = IDENTITY) -> Tensor:
         return _fused(x, self._ordered, self.bias, self.geometry, rectifier)
 
     def _prepare(self) -> None:
@@ -37,14 +37,14 @@ class OneDnnConv(Convolution):
 class WinogradConv(Convolution):
     """Convolve 3x3, stride and padding 1, by Winograd's minimal filtering."""
 
-    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+    def forward(self, x: Tensor, rectifier: Relu = IDENTITY) -> Tensor:
         return self._forward(x, rectifier)
 
     def backward(
         self,
         gradient: Tensor,
         size: HeightWidth,
-        rectifier: Rectifier,
+        rectifier: Relu,
         activation: Tensor | None,
     ) -> Tensor:
         masked = None if activation is None or rectifier.identity else (rectifier, activation)
@@ -67,7 +67,7 @@ def _reordered(weight: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _fused(
-    x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, rectifier: Rectifier
+    x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, rectifier: Relu
 ) -> Tensor:
     after: tuple[str, list[float]] = ("none", [])
     if not rectifier.identity:
@@ -88,7 +88,7 @@ def onednn_works() -> bool:
     geometry = Geometry((1, 1), (0, 0), 1)
     try:
         weight = _reordered(torch.ones(8, 8, 1, 1), geometry)
-        y = _fused(x, weight, None, geometry, Rectifier(6.0))
+        y = _fused(x, weight, None, geometry, Relu(6.0))
     except (RuntimeError, AttributeError):
         return False
     return bool((y == 6.0).all())

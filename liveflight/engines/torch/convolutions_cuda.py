@@ -7,13 +7,13 @@ from torch import Tensor
 
 from liveflight.engines.convolution import Convolution, HeightWidth
 from liveflight.engines.cuda.kernels import kernels_for
-from liveflight.engines.rectifier import IDENTITY, Rectifier
+from liveflight.engines.relu import IDENTITY, Relu
 
 
 class CudnnConvRelu(Convolution):
     """Convolve, add the bias and rectify in one cuDNN pass, where torch takes three."""
 
-    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+    def forward(self, x: Tensor, rectifier: Relu = IDENTITY) -> Tensor:
         if rectifier.identity:
             return super().forward(x, rectifier)
         stride, padding = self.geometry.stride, self.geometry.padding
@@ -28,7 +28,7 @@ class Depthwise(Convolution):
 
     cuDNN compiles a kernel for every size and direction, which takes seconds before a flight."""
 
-    def forward(self, x: Tensor, rectifier: Rectifier = IDENTITY) -> Tensor:
+    def forward(self, x: Tensor, rectifier: Relu = IDENTITY) -> Tensor:
         kernels = kernels_for(x)
         if kernels is None:
             return super().forward(x, rectifier)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from liveflight.engines.backend import Excitations, Objective, objective_gradient
 from liveflight.engines.convolution import Convolution, HeightWidth
-from liveflight.engines.rectifier import IDENTITY, Rectifier, rectifier
+from liveflight.engines.relu import IDENTITY, Relu, rectifier
 from liveflight.engines.torch.convolution_choice import SameConvolution
 from liveflight.networks.layered import Layered
 
@@ -35,7 +35,7 @@ class Convolve:
     """Convolve and rectify."""
 
     convolution: Convolution | SameConvolution
-    rectifier: Rectifier
+    rectifier: Relu
     masks: bool = True
     """Whether this step masks its gradient, and not the next step: see `MaxPool`."""
 
@@ -53,7 +53,7 @@ class Convolve:
 class Rectify:
     """Rectify what no convolution could rectify with it."""
 
-    rectifier: Rectifier
+    rectifier: Relu
 
     def forward(self, x: Tensor) -> tuple[Tensor, Saved]:
         y = self.rectifier.forward(x, out=torch.empty_like(x))
@@ -71,7 +71,7 @@ class MaxPool:
     before. Its mask is cheaper here: the largest says whether the gradient passes, and the others
     get none."""
 
-    rectifier: Rectifier
+    rectifier: Relu
 
     def forward(self, x: Tensor) -> tuple[Tensor, Saved]:
         y, indices = torch.ops.aten.max_pool2d_with_indices(x, (2, 2), (2, 2))

@@ -25,7 +25,7 @@ from PIL import Image
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError
 from liveflight.networks.network import Layer, Network
-from liveflight.system import folders, resources
+from liveflight.system import folders, package_data
 
 TILE = 64
 """Pixels of a thumbnail's side."""
@@ -112,7 +112,7 @@ def find(network: str) -> Atlas:
     channels = {layer.name: layer.channels for layer in known.layers}
     return {
         name: sheet
-        for folder in (resources.folder("atlas") / network, user_folder(network))
+        for folder in (package_data.folder("atlas") / network, user_folder(network))
         for name, sheet in read(folder).items()
         if max(sheet.filters) < channels.get(name, 0)
     }

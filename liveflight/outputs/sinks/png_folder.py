@@ -9,7 +9,12 @@ from pathlib import Path
 from PIL import Image
 
 from liveflight.core.contracts import LiveflightError, Size
-from liveflight.outputs.sinks.frame_sink import FrameSink, Picture, cannot_write, check_picture
+from liveflight.outputs.sinks.frame_sink import (
+    FrameSink,
+    Picture,
+    cannot_write,
+    check_picture,
+)
 from liveflight.storage import new_files
 from liveflight.storage.new_files import IfTaken
 

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from liveflight.controllers.midi.unavailable import FAILED, NOT_WANTED, SHOWN_S, MidiUnavailable
+from liveflight.controllers.midi.unavailable import (
+    FAILED,
+    NOT_WANTED,
+    SHOWN_S,
+    MidiUnavailable,
+)
 from liveflight.core.mailbox import Mailbox, Set
 from liveflight.loop import open_controllers
 from liveflight.loop.open_controllers import OpenControllers

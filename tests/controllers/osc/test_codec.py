@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
-from liveflight.controllers.osc.codec import MAX_BUNDLE_BYTES, Argument, bundles, decode, encode
+from liveflight.controllers.osc.codec import (
+    MAX_BUNDLE_BYTES,
+    Argument,
+    bundles,
+    decode,
+    encode,
+)
 from liveflight.controllers.osc.packets import PacketError, elements
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)

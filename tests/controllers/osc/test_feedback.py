@@ -8,7 +8,11 @@ import pytest
 
 from liveflight.controllers.osc import feedback as osc_feedback
 from liveflight.controllers.osc.codec import decode
-from liveflight.controllers.osc.echo_suppressor import FEEDBACK_CONTROLS, HOLD_S, UPDATE_INTERVAL_S
+from liveflight.controllers.osc.echo_suppressor import (
+    FEEDBACK_CONTROLS,
+    HOLD_S,
+    UPDATE_INTERVAL_S,
+)
 from liveflight.controllers.osc.feedback import RETRY_S, OscFeedback
 from liveflight.controllers.osc.input import OscInput
 from liveflight.controllers.osc.packets import elements

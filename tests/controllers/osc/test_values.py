@@ -6,7 +6,12 @@ import pytest
 from each import each
 
 from liveflight.controllers.osc.addresses import Form
-from liveflight.controllers.osc.values import LARGEST_STEP, Argument, to_argument, to_message
+from liveflight.controllers.osc.values import (
+    LARGEST_STEP,
+    Argument,
+    to_argument,
+    to_message,
+)
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS, ROWS

@@ -26,7 +26,12 @@ from liveflight.controllers.osc.echo_suppressor import HOLD_S
 from liveflight.controllers.osc.input import OscInput
 from liveflight.controllers.osc.packets import MAX_PACKET_BYTES
 from liveflight.controllers.oscquery.connection_limit import MAX_CONNECTIONS
-from liveflight.controllers.oscquery.server import CONTROLS_PER_S, FOLDER_COST, MAX_CLIENTS, Server
+from liveflight.controllers.oscquery.server import (
+    CONTROLS_PER_S,
+    FOLDER_COST,
+    MAX_CLIENTS,
+    Server,
+)
 from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.controllers.oscquery.tree import node
 from liveflight.core.contracts import LiveflightError, Value

@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from liveflight.diagnostics.bench.flops import CountedConvolution, convolutions_to, step_flops
+from liveflight.diagnostics.bench.flops import (
+    CountedConvolution,
+    convolutions_to,
+    step_flops,
+)
 from liveflight.diagnostics.bench.random_weights import write
 from liveflight.networks import network
 from liveflight.networks.layered import Layered

@@ -12,7 +12,7 @@ from liveflight.core.contracts import Ascent
 from liveflight.core.noise import pink
 from liveflight.engines.cuda import kernels, program
 from liveflight.engines.cuda.step import StepBuffers
-from liveflight.engines.rectifier import Rectifier
+from liveflight.engines.relu import Relu
 
 on_gpu = [
     pytest.mark.gpu,
@@ -69,8 +69,8 @@ def test_pools_forward_and_backward_as_torch_does(
     gradient = torch.randn(1, shape[0], shape[1] // 2, shape[2] // 2, device=device).half()
 
     def both() -> tuple[torch.Tensor, torch.Tensor]:
-        pooled = program._pool(x, Rectifier())
-        spread = program._unpool(gradient, Rectifier(), x, pooled, torch.empty_like(x))
+        pooled = program._pool(x, Relu())
+        spread = program._unpool(gradient, Relu(), x, pooled, torch.empty_like(x))
         return pooled, spread
 
     own = both()

@@ -20,7 +20,7 @@ from liveflight.engines.cuda.program import (
     Upload,
     fits_slots,
 )
-from liveflight.engines.rectifier import IDENTITY
+from liveflight.engines.relu import IDENTITY
 from liveflight.engines.torch.backend import TorchBackend
 from liveflight.engines.torch.program import MaxPool
 from liveflight.networks import Layer, Network

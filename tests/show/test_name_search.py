@@ -8,7 +8,7 @@ from liveflight import networks
 from liveflight.core.contracts import KeyPress, Target
 from liveflight.core.mailbox import Mailbox, Message, Set
 from liveflight.show.atlas_browser import AtlasBrowser
-from liveflight.show.search import Search
+from liveflight.show.name_search import NameSearch
 from liveflight.storage import presets
 
 
@@ -16,7 +16,7 @@ class Typist:
     def __init__(self) -> None:
         self.mailbox = Mailbox()
         self.browser = AtlasBrowser(self.mailbox, lambda: None)
-        self.search = Search(self.mailbox, self.browser)
+        self.search = NameSearch(self.mailbox, self.browser)
 
     def press(self, *names: str) -> list[Message]:
         for name in names:

@@ -24,7 +24,7 @@ from liveflight import engines, networks
 from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix, Target
 from liveflight.core.mailbox import Mailbox, Set
 from liveflight.loop.open_controllers import OpenControllers
-from liveflight.loop.sight import Sight
+from liveflight.loop.sight_autopilot import SightAutopilot
 from liveflight.outputs.offscreen import Offscreen
 from liveflight.show import filter_ranking
 from liveflight.show.flight import Flight
@@ -64,7 +64,7 @@ class Show:
         self.mailbox = Mailbox()
         self.controllers = OpenControllers(self.mailbox, flight.reports.add, background=False)
         report = flight.reports.add
-        self.sight = Sight(flight.target_selector, eyes, {}, report, background)  # type: ignore[arg-type]
+        self.sight = SightAutopilot(flight.target_selector, eyes, {}, report, background)  # type: ignore[arg-type]
         self.controllers.add(self.sight)
         self.set("show.autopilot", True)
         self.set("show.autopilot_mode", "sight")

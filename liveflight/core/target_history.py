@@ -11,7 +11,7 @@ SHORTEST_STAY_S = 0.5
 """Seconds below which a mix was only passed on the way to another, and is not kept."""
 
 
-class History:
+class TargetHistory:
     """Keep the mixes as a browser keeps pages."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ _aten = torch.ops.aten
 
 
 @dataclass(frozen=True)
-class Rectifier:
+class Relu:
     """Clamp to 0..`ceiling`; to 0 and above where there is none."""
 
     ceiling: float | None = None
@@ -35,11 +35,11 @@ class Rectifier:
         return call(gradient, activation, 0.0, self.ceiling, **named)
 
 
-IDENTITY = Rectifier(identity=True)
+IDENTITY = Relu(identity=True)
 
 
-def rectifier(module: nn.Module) -> Rectifier | None:
+def rectifier(module: nn.Module) -> Relu | None:
     """Return a module's rectifier, or None where the module is something else."""
     if isinstance(module, nn.ReLU6):
-        return Rectifier(6.0)
-    return Rectifier() if isinstance(module, nn.ReLU) else None
+        return Relu(6.0)
+    return Relu() if isinstance(module, nn.ReLU) else None

@@ -10,7 +10,7 @@ from liveflight.core.fault_guard import FaultGuard
 from liveflight.loop.overlay import Overlay
 
 
-class OutputEvents:
+class WindowEvents:
     """Send key presses to the keyboard and the mouse to the atlas."""
 
     def __init__(

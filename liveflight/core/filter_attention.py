@@ -22,7 +22,7 @@ _LEAST_SHARE = 0.5
 """Share of the strongest response below which a filter is never chosen, however unusual it is."""
 
 
-class Attention:
+class FilterAttention:
     """Follow a layer's filter responses, float32 (C,), in standard deviations over noise."""
 
     def __init__(self) -> None:

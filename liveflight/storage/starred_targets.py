@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from liveflight.core.contracts import LiveflightError, Target
-from liveflight.storage import library, presets
+from liveflight.storage import named_files, presets
 
 
 def path() -> Path:
@@ -23,14 +23,14 @@ def read() -> tuple[Target, ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
-        raise LiveflightError(f"stars {path()}: {library.why(error)}") from error
+        raise LiveflightError(f"stars {path()}: {named_files.why(error)}") from error
     return _read(path(), state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=2)
 def _read(file: Path, changed: int, size: int) -> tuple[Target, ...]:
-    with library.reading("stars", file):
-        lines = library.read(file).decode("utf-8").splitlines()
+    with named_files.reading("stars", file):
+        lines = named_files.read(file).decode("utf-8").splitlines()
     return tuple(dict.fromkeys(filter(None, map(_target, lines))))
 
 
@@ -45,6 +45,6 @@ def toggle(target: Target) -> bool:
     """Star a target or remove its star; return whether it has one now.
 
     Raises LiveflightError where the file cannot be read or written, or would grow too large."""
-    added = library.toggle_line("stars", path(), list(map(str, read())), str(target))
+    added = named_files.toggle_line("stars", path(), list(map(str, read())), str(target))
     _read.cache_clear()  # two changes within the resolution of the clock look alike
     return added

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from liveflight.core.attention import AVERAGING_S, Attention
+from liveflight.core.filter_attention import AVERAGING_S, FilterAttention
 
 
 def answers(*strong: tuple[int, float]) -> np.ndarray:
@@ -14,7 +14,7 @@ def answers(*strong: tuple[int, float]) -> np.ndarray:
 
 
 def test_the_strongest_of_the_first_picture_is_chosen() -> None:
-    attention = Attention()
+    attention = FilterAttention()
     assert attention.choose(range(12), ()) is None
     attention.see(answers((4, 30.0), (7, 20.0)), 1.0)
     assert attention.choose(range(12), ()) == 4
@@ -23,14 +23,14 @@ def test_the_strongest_of_the_first_picture_is_chosen() -> None:
 
 
 def test_what_answers_to_everything_stands_out_of_nothing() -> None:
-    attention = Attention()
+    attention = FilterAttention()
     attention.see(answers((4, 40.0), (7, 30.0)), 1.0)
     attention.see(answers((4, 40.0), (9, 25.0)), 1.0)
     assert attention.choose(range(12), ()) == 9
 
 
 def test_in_front_of_the_same_picture_the_strongest_take_turns() -> None:
-    attention, flown, seen = Attention(), [-1, -1, -1], []
+    attention, flown, seen = FilterAttention(), [-1, -1, -1], []
     for _ in range(60):
         attention.see(
             answers((4, 40.0), (7, 30.0), (9, 25.0), (2, 21.0), (5, 3.0)), AVERAGING_S / 3
@@ -44,7 +44,7 @@ def test_in_front_of_the_same_picture_the_strongest_take_turns() -> None:
 
 
 def test_what_was_flown_comes_again_only_where_nothing_else_answers() -> None:
-    attention = Attention()
+    attention = FilterAttention()
     attention.see(answers((4, 30.0), (7, 20.0)), 1.0)
     assert attention.choose(range(12), [4]) == 7
     assert attention.choose(range(12), [4, 7]) == 4
@@ -52,20 +52,20 @@ def test_what_was_flown_comes_again_only_where_nothing_else_answers() -> None:
 
 @pytest.mark.parametrize("strongest", [1.0, -3.0])
 def test_where_nothing_answers_nothing_is_chosen(strongest: float) -> None:
-    attention = Attention()
+    attention = FilterAttention()
     attention.see(answers((4, strongest)), 1.0)
     assert attention.choose(range(12), ()) is None
 
 
 def test_what_an_earlier_picture_silenced_is_not_thereby_an_answer() -> None:
-    attention = Attention()
+    attention = FilterAttention()
     attention.see(answers((4, 30.0), (7, -90.0)), 1.0)
     attention.see(answers((4, 30.0), (7, 16.0), (9, 29.0)), 1.0)
     assert attention.choose(range(12), ()) == 9
 
 
 def test_after_a_while_what_was_usual_is_so_no_more() -> None:
-    attention = Attention()
+    attention = FilterAttention()
     attention.see(answers((4, 40.0)), 1.0)
     for _ in range(int(3 * AVERAGING_S)):
         attention.see(answers((9, 30.0)), 1.0)
@@ -74,7 +74,7 @@ def test_after_a_while_what_was_usual_is_so_no_more() -> None:
 
 
 def test_another_network_begins_anew() -> None:
-    attention = Attention()
+    attention = FilterAttention()
     attention.see(answers((4, 40.0)), 1.0)
     attention.see(np.array([0.0, 8.0], np.float32), 1.0)
     assert attention.choose(range(12), ()) == 1

@@ -10,9 +10,9 @@ import pytest
 from liveflight.controllers.midi import bindings
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.mailbox import Set
-from liveflight.storage import cue_lists, favourites, presets, recording
+from liveflight.storage import cue_lists, favourite_presets, presets, recording
 from liveflight.storage.presets import Preset
-from liveflight.storage.toml_text import decode, dump, parse
+from liveflight.storage.toml_reader import decode, dump, parse
 
 TEXT = 'version = 1\ntitle = "FM-Höhe"\n'
 ENCODED = {
@@ -66,8 +66,8 @@ def test_every_kind_of_file_is_read_that_way(
     )
     assert [binding.control for binding in bindings.read(bound)] == ["camera.zoom"]
     liked = put("favourites.txt", "reef\nplumage\n")
-    monkeypatch.setattr(favourites, "path", lambda: liked)
-    assert set(favourites.read()) == {"reef", "plumage"}
+    monkeypatch.setattr(favourite_presets, "path", lambda: liked)
+    assert set(favourite_presets.read()) == {"reef", "plumage"}
     flown = recording.Recording(Preset("a", {Target("vgg16", "conv4_1", 1): 1.0}), {}, 7, 24.0)
     said = recording.frame(0.5, [Set("camera.zoom", 2.0)], [])
     log = put("night.log", recording.header(flown) + said + recording.end(1.0) + "\n")

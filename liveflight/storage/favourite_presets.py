@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.storage import library, presets
+from liveflight.storage import named_files, presets
 
 
 def path() -> Path:
@@ -23,11 +23,11 @@ def read() -> tuple[str, ...]:
 def _listed() -> list[str]:
     """Return all names in the file, also of presets that do not exist now."""
     try:
-        lines = library.text(path()).splitlines()
+        lines = named_files.text(path()).splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError, LiveflightError) as error:
-        raise LiveflightError(f"favourites {path()}: {library.why(error)}") from error
+        raise LiveflightError(f"favourites {path()}: {named_files.why(error)}") from error
     return [name for line in lines if (name := line.strip())]
 
 
@@ -43,4 +43,4 @@ def toggle(name: str) -> bool:
     except UnicodeEncodeError as error:
         why = "the name of its file is no UTF-8, so it cannot be a favourite: rename the file"
         raise LiveflightError(f"preset {name!r}: {why}") from error
-    return library.toggle_line("favourites", path(), _listed(), name)
+    return named_files.toggle_line("favourites", path(), _listed(), name)

@@ -42,7 +42,7 @@ class _CancelledError(Exception):
     """End a download that nobody waits for any more."""
 
 
-class Loader:
+class NetworkLoader:
     """Own the engine; load and plan what a flight asks for."""
 
     def __init__(

@@ -4,13 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveflight.core.grid import SMALLEST_PITCH_PX, Grid, letters, type_size, wrapped
+from liveflight.core.thumbnail_grid import (
+    SMALLEST_PITCH_PX,
+    ThumbnailGrid,
+    letters,
+    type_size,
+    wrapped,
+)
 
 KEYS = tuple((name * 3, "does this and that") for name in "abcdefgh")
 
 
 def test_all_of_a_layer_fits_a_window_of_the_usual_size() -> None:
-    grid = Grid((1280, 720), 512, 32, above=41, below=36)
+    grid = ThumbnailGrid((1280, 720), 512, 32, above=41, below=36)
     assert (grid.pitch, grid.across, grid.down, grid.left) == (38, 32, 16, 32)
 
 
@@ -18,7 +24,7 @@ def test_all_of_a_layer_fits_a_window_of_the_usual_size() -> None:
 def test_on_a_small_window_tiles_keep_a_size_and_the_grid_scrolls_both_ways(
     size: tuple[int, int],
 ) -> None:
-    grid = Grid(size, 512, 32, above=30, below=30)
+    grid = ThumbnailGrid(size, 512, 32, above=30, below=30)
     assert grid.pitch == SMALLEST_PITCH_PX and grid.across < 32 and grid.left >= 9
     last = grid.showing(511)
     assert (last.row + last.down, last.column + last.across) == (16, 32)
@@ -27,7 +33,7 @@ def test_on_a_small_window_tiles_keep_a_size_and_the_grid_scrolls_both_ways(
 
 
 def test_it_scrolls_no_further_than_it_must() -> None:
-    grid = Grid((640, 360), 512, 32).scrolled(3, 5)
+    grid = ThumbnailGrid((640, 360), 512, 32).scrolled(3, 5)
     inside = grid.row * 32 + grid.column + 33
     assert grid.showing(inside) == grid
     assert grid.showing(inside - 64).row == 2
@@ -36,13 +42,13 @@ def test_it_scrolls_no_further_than_it_must() -> None:
 
 
 def test_few_tiles_begin_where_many_do() -> None:
-    few, many = Grid((1280, 720), 5, 32), Grid((1280, 720), 500, 32)
+    few, many = ThumbnailGrid((1280, 720), 5, 32), ThumbnailGrid((1280, 720), 500, 32)
     assert (few.left, few.pitch) == (many.left, many.pitch)
     assert few.at(few.left + 4 * 38, 0) == 4 and few.at(few.left + 5 * 38, 0) is None
 
 
 grids = st.builds(
-    Grid,
+    ThumbnailGrid,
     st.tuples(st.integers(1, 4000), st.integers(1, 2200)),
     st.integers(1, 1300),
     st.just(32),
@@ -52,7 +58,9 @@ grids = st.builds(
 
 
 @given(grids, st.data())
-def test_a_tile_that_is_shown_is_found_by_its_pixels(grid: Grid, data: st.DataObject) -> None:
+def test_a_tile_that_is_shown_is_found_by_its_pixels(
+    grid: ThumbnailGrid, data: st.DataObject
+) -> None:
     place = data.draw(st.integers(0, grid.count - 1))
     shown = grid.scrolled(data.draw(st.integers(-3, 50)), data.draw(st.integers(-3, 40)))
     shown = shown.showing(place)
@@ -66,7 +74,7 @@ def test_a_tile_that_is_shown_is_found_by_its_pixels(grid: Grid, data: st.DataOb
 
 
 @given(grids, st.integers(-3, 50), st.integers(-3, 40), st.integers(0, 1299))
-def test_what_is_nearest_exists(grid: Grid, row: int, column: int, place: int) -> None:
+def test_what_is_nearest_exists(grid: ThumbnailGrid, row: int, column: int, place: int) -> None:
     assert 0 <= grid.scrolled(row, column).nearest(min(place, grid.count - 1)) < grid.count
 
 

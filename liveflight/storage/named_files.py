@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from liveflight.core.contracts import LiveflightError, nearest
-from liveflight.storage import new_files, toml_text
+from liveflight.storage import new_files, toml_reader
 from liveflight.storage.new_files import IfTaken
 from liveflight.system import folders
 
@@ -130,7 +130,7 @@ def text(path: Path) -> str:
     """Return a whole text file in any usual encoding.
 
     Raises as `read` does, and LiveflightError for what is no text."""
-    found = toml_text.decode(read(path))
+    found = toml_reader.decode(read(path))
     if len(found.encode()) > MAX_BYTES:
         raise LiveflightError(f"it is larger than {MAX_BYTES // 1024} KiB as UTF-8")
     return found
@@ -142,7 +142,7 @@ def lines(path: Path, longest: int) -> Iterator[str]:
     An unfinished last line is left out. Raises OSError, ValueError for what is no text, and
     LiveflightError for a line of more than `longest` characters."""
     with path.open("rb") as file:
-        codec = toml_text.encoding(file.read(4))
+        codec = toml_reader.encoding(file.read(4))
     with path.open(encoding=codec) as file:
         while (line := file.readline(longest + 1)).endswith("\n"):
             yield line
@@ -152,7 +152,7 @@ def lines(path: Path, longest: int) -> Iterator[str]:
 
 def toml(path: Path) -> dict[str, Any]:
     """Return the table of a TOML file. Raises as `text` and `toml_text.parse` do."""
-    return toml_text.parse(text(path))
+    return toml_reader.parse(text(path))
 
 
 def check_head(data: Mapping[str, Any], allowed: int, words: Collection[str]) -> None:

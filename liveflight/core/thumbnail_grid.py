@@ -24,7 +24,7 @@ def type_size(size: Size) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class ThumbnailGrid:
     """Place tiles in rows of `columns`, numbered row by row, in the middle of an output.
 
     A grid that does not fit scrolls: `row` and `column` are the first visible ones."""
@@ -116,7 +116,7 @@ Keys = tuple[tuple[str, str], ...]
 class Page:
     """Describe a page of an atlas as it is to be drawn."""
 
-    grid: Grid
+    grid: ThumbnailGrid
     title: str
     note: tuple[str, ...]
     """Lines beside the title, or below it."""

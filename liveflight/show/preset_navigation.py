@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.storage import favourites, presets
+from liveflight.storage import favourite_presets, presets
 from liveflight.storage.presets import Preset
 
 
@@ -18,7 +18,7 @@ class RefusedBeforeError(LiveflightError):
     """Report that a preset was refused in the recorded flight too, which reported it."""
 
 
-class PresetBank:
+class PresetNavigator:
     """Find presets; every method raises LiveflightError where a preset is missing or broken."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class PresetBank:
         """Return the favourites; all presets where there are not two, or they cannot be read."""
         liked: Sequence[str] = ()
         try:
-            liked = favourites.read()
+            liked = favourite_presets.read()
         except LiveflightError as error:
             self.on_fault(error)
         names = liked if len(liked) > 1 else presets.names()
@@ -83,7 +83,7 @@ class PresetBank:
         return preset
 
 
-class RecordedPresetBank(PresetBank):
+class RecordedPresetNavigator(PresetNavigator):
     """Repeat the answers of a recorded flight; reads no files.
 
     Each question has its own order: at another frame rate, questions asked within a frame or two

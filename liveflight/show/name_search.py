@@ -41,7 +41,7 @@ class Entry:
         return f"{self.name} {self.kind}".lower()
 
 
-class Search:
+class NameSearch:
     """Take typed characters, arrows, Enter and Escape while open; other keys work as always."""
 
     def __init__(self, mailbox: Mailbox, browser: AtlasBrowser) -> None:

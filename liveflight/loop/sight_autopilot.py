@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from liveflight import networks
-from liveflight.core.attention import Attention
 from liveflight.core.contracts import LiveflightError, Size, Target, Value
+from liveflight.core.filter_attention import FilterAttention
 from liveflight.core.mailbox import Mailbox, Message, Set
 from liveflight.loop.image_source import ImageSource
 from liveflight.show import filter_ranking
@@ -54,7 +54,7 @@ class _Evaluation:
     """How long the network took."""
 
 
-class Sight:
+class SightAutopilot:
     """A controller that follows what is seen. Idle unless the autopilot is in mode `sight`."""
 
     def __init__(
@@ -76,7 +76,7 @@ class Sight:
         self._asked: NetworkLayer = ("", "")
         self._failed = ""
         """The network that could not be evaluated: it is not tried again."""
-        self._attention, self._place = Attention(), self._asked
+        self._attention, self._place = FilterAttention(), self._asked
         """The filters' responses, and the layer they are of."""
         self._looked = self._due = 0.0
         self._flown: deque[Target] = deque(maxlen=_RECENT_FILTERS)
@@ -136,7 +136,7 @@ class Sight:
         if self._background:
             self._due = max(self._due, now + evaluation.seconds * (1 / _MAX_LOAD - 1))
         if evaluation.place != self._place:
-            self._attention, self._place = Attention(), evaluation.place
+            self._attention, self._place = FilterAttention(), evaluation.place
         self._attention.see(evaluation.answers, now - self._looked)
         self._looked = now
 

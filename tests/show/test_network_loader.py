@@ -11,7 +11,7 @@ from fake_engine import FakeEngine
 from in_flight import settle
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.show.loader import Layers, Loader
+from liveflight.show.network_loader import Layers, NetworkLoader
 from liveflight.system.worker import BUSY_NAME
 
 
@@ -39,7 +39,7 @@ class Downloading(FakeEngine):
 
 def test_a_download_is_shown_while_it_lasts() -> None:
     engine, shown = Downloading(), []
-    loader = Loader(lambda: engine, True, lambda *news: shown.append(news))
+    loader = NetworkLoader(lambda: engine, True, lambda *news: shown.append(news))
     assert not loader.ready(["vgg16"])
     engine.piece.release()
     engine.told.acquire()
@@ -55,7 +55,7 @@ def test_a_download_is_shown_while_it_lasts() -> None:
 
 def test_closing_ends_a_download() -> None:
     engine = Downloading()
-    loader = Loader(lambda: engine, True)
+    loader = NetworkLoader(lambda: engine, True)
     loader.ready(["vgg16"])
     engine.piece.release()
     engine.told.acquire()
@@ -87,9 +87,9 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-def loader(engine: FakeEngine) -> Iterator[Loader]:
+def loader(engine: FakeEngine) -> Iterator[NetworkLoader]:
     """With its network loaded."""
-    loader = Loader(lambda: engine, background=True)
+    loader = NetworkLoader(lambda: engine, background=True)
     assert not loader.ready(["vgg16"])
     assert settle(loader) and loader.ready(["vgg16"])
     yield loader
@@ -102,7 +102,7 @@ def planned(engine: FakeEngine) -> list[Layers]:
 
 
 def test_plans_are_made_one_after_the_other_beside_the_show(
-    loader: Loader, engine: FakeEngine
+    loader: NetworkLoader, engine: FakeEngine
 ) -> None:
     engine.planning.clear()
     for _ in range(3):
@@ -115,7 +115,9 @@ def test_plans_are_made_one_after_the_other_beside_the_show(
     assert loader.planned([B], SIZE) and not loader.planned([B], (16, 9))
 
 
-def test_of_a_row_of_hasty_wishes_the_newest_wins(loader: Loader, engine: FakeEngine) -> None:
+def test_of_a_row_of_hasty_wishes_the_newest_wins(
+    loader: NetworkLoader, engine: FakeEngine
+) -> None:
     engine.planning.clear()
     for number in range(50):
         assert not loader.planned([layers(f"conv{number}")], SIZE)
@@ -126,7 +128,7 @@ def test_of_a_row_of_hasty_wishes_the_newest_wins(loader: Loader, engine: FakeEn
     assert planned(engine) == [layers("conv0"), C]
 
 
-def test_what_is_foreseen_comes_last(loader: Loader, engine: FakeEngine) -> None:
+def test_what_is_foreseen_comes_last(loader: NetworkLoader, engine: FakeEngine) -> None:
     loader.prefetch([B, C, B])
     engine.planning.clear()
     assert not loader.planned([A], SIZE)
@@ -139,7 +141,7 @@ def test_what_is_foreseen_comes_last(loader: Loader, engine: FakeEngine) -> None
     assert planned(engine) == [A, B, C]
 
 
-def test_a_new_outlook_replaces_the_old(loader: Loader, engine: FakeEngine) -> None:
+def test_a_new_outlook_replaces_the_old(loader: NetworkLoader, engine: FakeEngine) -> None:
     loader.prefetch([A, B])
     loader.prefetch([C])
     for _ in range(3):
@@ -149,7 +151,7 @@ def test_a_new_outlook_replaces_the_old(loader: Loader, engine: FakeEngine) -> N
 
 
 def test_foreseeing_loads_networks_and_passes_over_what_it_cannot(
-    loader: Loader, engine: FakeEngine
+    loader: NetworkLoader, engine: FakeEngine
 ) -> None:
     engine.missing.add("vgg19")
     elsewhere = frozenset({("vgg19", "conv1_1")}), frozenset({("other", "stem")})
@@ -165,7 +167,7 @@ def test_foreseeing_loads_networks_and_passes_over_what_it_cannot(
 def test_what_cannot_be_planned_is_said_once_and_then_goes_without(background: bool) -> None:
     engine = FakeEngine()
     engine.impossible.add("conv2_1")
-    loader = Loader(lambda: engine, background)
+    loader = NetworkLoader(lambda: engine, background)
     if not loader.ready(["vgg16"]):
         assert settle(loader) and loader.ready(["vgg16"])
     with pytest.raises(LiveflightError, match="no plan for"):
@@ -176,7 +178,7 @@ def test_what_cannot_be_planned_is_said_once_and_then_goes_without(background: b
 
 
 def test_a_fault_while_planning_is_one_line_that_names_the_layers(
-    loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    loader: NetworkLoader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("no graph\nand more")
@@ -192,7 +194,7 @@ def test_a_fault_while_planning_is_one_line_that_names_the_layers(
 
 def test_what_the_runtimes_brought_is_not_looked_through_in_mid_flight():
     brought = [[number] for number in range(1000)]
-    loader = Loader(FakeEngine, background=False)
+    loader = NetworkLoader(FakeEngine, background=False)
     before = gc.get_freeze_count()
     assert loader.ready(["vgg16"])
     assert gc.get_freeze_count() >= before + len(brought)
@@ -201,7 +203,7 @@ def test_what_the_runtimes_brought_is_not_looked_through_in_mid_flight():
 
 
 def test_what_plans_left_is_let_go_of_by_who_made_it_when_nothing_else_is_to_be_done(
-    loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    loader: NetworkLoader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     who: list[str] = []
 
@@ -240,7 +242,7 @@ def slow_to_tidy(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> threadi
 
 
 def test_tidying_up_waits_for_what_was_wanted_meanwhile(
-    loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    loader: NetworkLoader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = slow_to_tidy(engine, monkeypatch)
     loader.tidy()
@@ -257,7 +259,7 @@ def test_tidying_up_waits_for_what_was_wanted_meanwhile(
 
 
 def test_tidying_up_goes_on_where_nobody_wants_it_any_more(
-    loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    loader: NetworkLoader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = slow_to_tidy(engine, monkeypatch)
     loader.tidy()
@@ -272,7 +274,7 @@ def test_tidying_up_goes_on_where_nobody_wants_it_any_more(
 
 
 def test_what_is_foreseen_waits_for_the_tidying_up_but_not_for_ever(
-    loader: Loader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    loader: NetworkLoader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow_to_tidy(engine, monkeypatch).set()
     loader.prefetch([A, B])

@@ -3,15 +3,15 @@ from __future__ import annotations
 import pytest
 
 from liveflight.core.contracts import LiveflightError, Mix, Target
-from liveflight.core.history import MAX_MIXES, SHORTEST_STAY_S, History
+from liveflight.core.target_history import MAX_MIXES, SHORTEST_STAY_S, TargetHistory
 
 
 def mix(number: int) -> Mix:
     return {Target("vgg16", "conv4_1", number): 1.0}
 
 
-def flown(*numbers: int, stayed: float = SHORTEST_STAY_S) -> History:
-    history, before = History(), {}
+def flown(*numbers: int, stayed: float = SHORTEST_STAY_S) -> TargetHistory:
+    history, before = TargetHistory(), {}
     for number in numbers:
         history.arrived(before, mix(number), stayed)
         before = mix(number)
@@ -72,7 +72,7 @@ def test_what_was_gone_back_to_stays_however_short() -> None:
 
 def test_a_mix_comes_back_with_the_weights_that_it_had_in_the_end() -> None:
     one, other = Target("vgg16", "conv4_1", 1), Target("vgg16", "conv5_1", 2)
-    history = History()
+    history = TargetHistory()
     history.arrived({}, {one: 0.5, other: 0.5}, 0.0)
     history.arrived({one: 0.9, other: 0.1}, mix(3), 9.0)
     assert history.step(-1) == {one: 0.9, other: 0.1}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveflight.core.contracts import Target
-from liveflight.core.pad import blend
+from liveflight.core.xy_pad import blend
 
 CORNERS = [Target("vgg16", "conv4_1", number) for number in range(4)]
 
