@@ -45,7 +45,7 @@ def flyable() -> list[str]:
     found = []
     for name in presets.names():
         preset = presets.find(name)
-        used = {target.network for target in preset.named}
+        used = {target.network for target in preset.all_targets}
         if all(network(one).find_weights() for one in used):
             found.append(name)
     return found

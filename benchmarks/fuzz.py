@@ -30,7 +30,7 @@ from liveflight.controllers.osc.codec import Argument, bundles, encode
 from liveflight.controllers.osc.input import OscInput
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.core.mailbox import Ask, Beat, Mailbox, Message, Nudge, Set
+from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Query, Set
 
 
 class Subject(Protocol):
@@ -175,7 +175,7 @@ def _check(message: Message) -> None:
             assert row.check(value) == value
         case Nudge(_, amount):
             row.check(row.nudged(row.default, amount))
-        case Ask(_, reply):
+        case Query(_, reply):
             reply(row.default)
 
 

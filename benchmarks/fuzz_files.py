@@ -194,7 +194,7 @@ class Presets(Files):
 
     def _prepare(self) -> None:
         for name in presets.names():  # tracing torchvision's networks takes seconds
-            for target in presets.find(name).named:
+            for target in presets.find(name).all_targets:
                 networks.resolve(target)
         self._flight = _flight()
         self._flight.recall(presets.find("pulse"))
@@ -315,4 +315,4 @@ def _flight() -> Flight:
 def _state(flight: Flight) -> tuple[object, ...]:
     """Return everything that a preset changes."""
     goal = dict(flight.target_selector.goal)
-    return flight.values(), goal, flight.journey.stops, flight.modulation.rows
+    return flight.values(), goal, flight.autopilot.stops, flight.modulation.rows

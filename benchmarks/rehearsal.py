@@ -182,7 +182,7 @@ class Performer:
 
 
 def _networks(name: str) -> set[str]:
-    return {target.network for target in presets.find(name).named}
+    return {target.network for target in presets.find(name).all_targets}
 
 
 def play(port: int, seconds: float) -> dict[str, int]:

@@ -34,7 +34,7 @@ from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.outputs.sinks.screenshots import Screenshots
 from liveflight.show import preset_saving
 from liveflight.show.flight import Flight
-from liveflight.show.network_loader import NetworkLoader, Shown
+from liveflight.show.network_loader import DownloadProgress, NetworkLoader
 from liveflight.show.options import Options, canvas_size
 from liveflight.show.start_flight import is_dense, weights_of
 from liveflight.storage import presets
@@ -104,7 +104,12 @@ class App:
             sight = SightAutopilot(selector, self.image_source, weights, report, live)
             self.controllers.add(sight, "sight")
         self._ascent_scheduler = AscentScheduler(
-            flight, self.feedback_loop, self.frame_pacer, self.frame_timer, self._listen, self.guard
+            flight,
+            self.feedback_loop,
+            self.frame_pacer,
+            self.frame_timer,
+            self._apply_messages,
+            self.guard,
         )
         self.presenter = Presenter(output, flight, self.feedback_loop, self.frame_counter)
         self.overlay = Overlay(
@@ -126,21 +131,21 @@ class App:
         are evenly spaced."""
         run = self.guard.run
         self.guard.now = now
-        dt = self.frame_counter.tick(now, expected=bool(self.flight.mix()))
+        dt = self.frame_counter.count_frame(now, expected=bool(self.flight.mix()))
         self._publisher.advance(dt)
         self.frame_timer.start()
-        began = bool(dt) and self.flight.flying and self._ascent_scheduler.poll_ascent()
+        began = bool(dt) and self.flight.flying and self._ascent_scheduler.await_tick()
         if wait:
             wait(self._ascent_scheduler.spare())
             self.frame_timer.end("rest")
         run("the output's events", self._events.take, self.output)
         run("the canvas's size", self.frame_pacer.fit_canvas)
-        run("the camera's picture", self.image_source.look, now)
+        run("the camera's picture", self.image_source.update, now)
         self.controllers.poll(now)
-        self._listen()
+        self._apply_messages()
         if self._toggles_fullscreen:  # between frames: it may lose what is drawn
             self._toggles_fullscreen = False
-            self.guard.attempt("full screen", self.output.toggle_fullscreen)
+            self.guard.run_always("full screen", self.output.toggle_fullscreen)
         self.flight.advance(dt)
         self.frame_timer.end("control")
         if dt and self.flight.flying:
@@ -169,11 +174,11 @@ class App:
         """Return the picture without dimming and text: uint8 (H, W, 3), row 0 at the top."""
         return self.presenter.picture(self.output.size)
 
-    def _listen(self) -> None:
+    def _apply_messages(self) -> None:
         """Apply waiting messages: before a tick, before the frame and before it is shown."""
         messages = self.mailbox.drain()
         for message in messages:
-            self.guard.attempt("a message", self.flight.apply, (message,))
+            self.guard.run_always("a message", self.flight.apply, (message,))
         self._publisher.heard += messages
 
     def _move(self, dt: float) -> None:
@@ -190,8 +195,8 @@ class App:
         if wait:
             wait(self.frame_pacer.time_until_present(self.frame_timer.elapsed))
             self.frame_timer.end("rest")
-        if not (self.running and self._publisher.hurries):
-            self._listen()
+        if not (self.running and self._publisher.is_late):
+            self._apply_messages()
         self.frame_timer.end("control")
         self.presenter.dim(output, dt)
         self.frame_timer.end("present")
@@ -209,9 +214,9 @@ class App:
 
     def _after_show(self, now: float) -> None:
         """Measure the frame and publish what came of it."""
-        running = self.feedback_loop.since if self.feedback_loop.ticking else 0.0
-        self.guard.run("the governor", self._publisher.measure, now, self.output.vsync, running)
-        later = self.running and self._publisher.hurries
+        tick_age = self.feedback_loop.since if self.feedback_loop.ticking else 0.0
+        self.guard.run("the governor", self._publisher.measure, now, self.output.vsync, tick_age)
+        later = self.running and self._publisher.is_late
         self._publisher.publish(now, later)
         self.guard.run("the screenshot", self._note_saved)
         self.frame_timer.end("publish")
@@ -235,7 +240,7 @@ def build(
     *,
     live: bool,
     sinks: Sequence[FrameSink] = (),
-    shown: Shown | None = None,
+    shown: DownloadProgress | None = None,
 ) -> App:
     """Build a flight on this output, which is closed if the flight cannot start.
 
@@ -298,8 +303,10 @@ def run(app: App, fps: float, stopped: Callable[[], bool] = lambda: False) -> No
         now = time.perf_counter()
         late = max(now - due, 0.0)
         # With vsync the driver's drawing time is unknown, and so is the time that is left.
-        app.guard.attempt("a frame", app.frame, now, None if app.output.vsync else wait)
-        interval = 1 / fps if app.guard.attempt("the mix", app.flight.mix) else LOADING_INTERVAL_S
+        app.guard.run_always("a frame", app.frame, now, None if app.output.vsync else wait)
+        interval = (
+            1 / fps if app.guard.run_always("the mix", app.flight.mix) else LOADING_INTERVAL_S
+        )
         due = max(due + interval, time.perf_counter() - interval)
         # With vsync the display keeps the intervals even; sleep only where it is faster than `fps`.
         early = interval / 2 if app.output.vsync else 0.0

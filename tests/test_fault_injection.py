@@ -60,11 +60,11 @@ PARTS = {
     "the governor": Part("app.frame_pacer", "displayed"),
     "the canvas's size": Part("app.frame_pacer", "fit_canvas"),
     "the camera's motion": Part("app.camera", "warp"),
-    "the camera's picture": Part("app.image_source", "look"),
+    "the camera's picture": Part("app.image_source", "update"),
     "the feedback loop moves": Part("app.feedback_loop", "move"),
     "a tick begins": Part("app.feedback_loop", "begin"),
-    "a tick arrives": Part("app.feedback_loop", "arrive"),
-    "the picture grows": Part("app.feedback_loop", "grow"),
+    "a tick arrives": Part("app.feedback_loop", "collect_result"),
+    "the picture grows": Part("app.feedback_loop", "blend_displayed"),
     "the picture is looked at": Part("app.feedback_loop", "view"),
     "the canvas is warped": Part("app.feedback_loop.renderer", "warp", lines=2),
     "the canvas is read": Part("app.feedback_loop", "_read"),
@@ -300,7 +300,7 @@ def test_a_frame_that_fails_outside_its_parts_is_survived_by_the_loop(
             raise ZeroDivisionError(FAULT)
         return tick(*given, **named)
 
-    monkeypatch.setattr(show.app.frame_counter, "tick", sometimes)
+    monkeypatch.setattr(show.app.frame_counter, "count_frame", sometimes)
     run(show.app, 1000)
     assert len(stage.shown) == 4
     assert f"a frame failed: {FAULT}" in show.flight.reports.counts

@@ -119,7 +119,7 @@ def _tab(group: str, rows: list[Control]) -> dict[str, Any]:
 def _widget(row: Control) -> dict[str, Any]:
     match row.kind:
         case "float" | "int":
-            start = row.to_unit(row.default)
+            start = row.to_position(row.default)
             steps = round(row.maximum - row.minimum) if row.kind == "int" else 0
             return {
                 "type": "fader",
@@ -136,7 +136,7 @@ def _widget(row: Control) -> dict[str, Any]:
         case "trigger":
             return {"type": "button", "height": 60, "mode": "tap", "on": 1, "off": 0}
         case "enum":
-            places = {name: row.to_unit(name) for name in row.choices}
+            places = {name: row.to_position(name) for name in row.choices}
             return {"type": "dropdown", "height": 60, "values": places, "typeTags": "f"}
         case "text":
             return {"type": "input", "height": 60, "typeTags": "s"}

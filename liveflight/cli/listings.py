@@ -89,7 +89,7 @@ def presets() -> Rows:
         except LiveflightError as error:
             rows.append(("", name, "", str(error)))
             continue
-        used = sorted({target.network for target in preset.named})
+        used = sorted({target.network for target in preset.all_targets})
         rows.append((str(preset.slot or ""), name, ", ".join(used), preset.about or preset.title))
     return rows
 

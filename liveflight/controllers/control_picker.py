@@ -18,7 +18,7 @@ A power of two, so that as many presses back return a linear fader exactly."""
 _VISIBLE_ROWS = 15
 """Lines of the list on the screen at a time."""
 
-PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.movable)
+PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.writable)
 """All controls that can be moved or fired, in the table's order."""
 
 _ACTIONS = ("mix.target_add", "mix.journey_add", "mix.star")
@@ -135,7 +135,7 @@ def _sensible_texts(key: str) -> list[str]:
     targets: dict[str, None] = {}
     for name in presets.names():
         try:
-            targets |= dict.fromkeys(str(target) for target in presets.find(name).named)
+            targets |= dict.fromkeys(str(target) for target in presets.find(name).all_targets)
         except LiveflightError:  # `liveflight presets` says what is wrong with it
             continue
     return list(targets)

@@ -38,7 +38,7 @@ class ExampleController:
         self._began = now if self._began is None else self._began
         fader = 0.5 + 0.5 * math.sin(2 * math.pi * (now - self._began) / PERIOD_S)
         if not self._taken:
-            value = self._control.from_unit(fader)  # a fader's 0..1 in the control's own unit
+            value = self._control.from_position(fader)  # a fader's 0..1 in the control's own unit
             self._mailbox.put(Set(self._control.key, value, origin="example"))
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:

@@ -126,7 +126,7 @@ def help_lines() -> list[str]:
     return [*(f"{row.label}\t{row.help}" for row in KEYS), *_OPENING]
 
 
-class KeyTaker(Protocol):
+class KeyHandler(Protocol):
     """Take keys of its own while it is open."""
 
     def press(self, event: KeyPress) -> bool:
@@ -135,12 +135,12 @@ class KeyTaker(Protocol):
 
 
 class Keyboard:
-    """KeyMessage the table's messages for each key into `mailbox`, unless the picker takes the key.
+    """Put the table's messages for each key into `mailbox`, unless the picker takes the key.
 
     Keys outside the table do nothing. `controls` say what is open."""
 
     def __init__(
-        self, mailbox: Mailbox, controls: Controls, above: Sequence[KeyTaker] = ()
+        self, mailbox: Mailbox, controls: Controls, above: Sequence[KeyHandler] = ()
     ) -> None:
         """Take the mailbox and the controls. `above`: these are offered a key first, in order."""
         self._mailbox, self._controls = mailbox, controls

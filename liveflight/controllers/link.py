@@ -86,7 +86,7 @@ class LinkInput:
                 case Nudge(bpm.key, amount):
                     here = session.tempo() if wanted is None else wanted
                     here = here if math.isfinite(here) else self._ours
-                    wanted = float(bpm.nudged(bpm.fit(here), amount))
+                    wanted = float(bpm.nudged(bpm.clamp(here), amount))
         return wanted
 
     def _session(self) -> tuple[Any, int]:

@@ -18,7 +18,7 @@ DISSOLVE_S = 0.5
 
 Taking them away changes nothing at once."""
 
-STILL = Warp(np.eye(3, dtype=np.float32))
+IDENTITY = Warp(np.eye(3, dtype=np.float32))
 """A warp without any movement."""
 
 
@@ -36,13 +36,13 @@ def matrix(zoom: float, clockwise: float, right: float, up: float) -> np.ndarray
     return np.array(rows, np.float32)
 
 
-def is_still(warp: Warp) -> bool:
+def is_identity(warp: Warp) -> bool:
     """Return whether the warp leaves every picture as it is."""
     folds = warp.folded and any(_folds(warp))
-    return not (active(warp) or folds) and np.array_equal(warp.matrix, STILL.matrix)
+    return not (active(warp) or folds) and np.array_equal(warp.matrix, IDENTITY.matrix)
 
 
-def then(first: Warp, second: Warp) -> Warp:
+def compose(first: Warp, second: Warp) -> Warp:
     """Return one movement for `first` and, after it, `second`.
 
     Exact for the matrix and the colours. Swirls and drifts are summed, which is right while they

@@ -1,4 +1,4 @@
-"""Define the types that all rooms share: targets, mixes, settings of a step, events, protocols."""
+"""Define the types that all packages share: targets, mixes, step settings, events, protocols."""
 
 from __future__ import annotations
 

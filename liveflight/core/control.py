@@ -1,7 +1,7 @@
 """Describe one control: its kind, its range, and the meaning of values and fader positions.
 
 A value is checked once, where it enters: by `Control.check` from files and the command line, by
-`Control.fit` from live input. Inside, it is trusted.
+`Control.clamp` from live input. Inside, it is trusted.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Control:
         return self.kind not in ("trigger", "told", "meter")
 
     @property
-    def movable(self) -> bool:
+    def writable(self) -> bool:
         """Return whether a performer sets or fires it."""
         return self.settable or self.kind == "trigger"
 
@@ -102,7 +102,7 @@ class Control:
             return "on" if value else "off"
         return f"{value:.3g}" if isinstance(value, float) else str(value)
 
-    def fit(self, value: object) -> Value:
+    def clamp(self, value: object) -> Value:
         """Do as `check`, but turn a finite number out of range into the nearest allowed one."""
         match self.kind, value:
             case (("float" | "int"), int() | float()) if not isinstance(value, bool):
@@ -112,7 +112,7 @@ class Control:
                     value = round(value) if self.kind == "int" else value
         return self.check(value)
 
-    def sensed(self, value: float) -> float:
+    def clip_sensor(self, value: float) -> float:
         """Return a sensor's value clipped to the range of this meter; its minimum for NaN."""
         return (
             float(min(max(value, self.minimum), self.maximum)) if value == value else self.minimum
@@ -136,7 +136,7 @@ class Control:
                 return value
         return None
 
-    def from_unit(self, unit: float) -> Value:
+    def from_position(self, unit: float) -> Value:
         """Return the value at a fader position, clipped to 0..1.
 
         Raises LiveflightError for a position that is not finite, and for a text or a trigger."""
@@ -156,7 +156,7 @@ class Control:
                 return self.minimum + unit * (self.maximum - self.minimum)
         raise LiveflightError(f"{self.key} is no fader: allowed is {self.range}")
 
-    def to_unit(self, value: Value) -> float:
+    def to_position(self, value: Value) -> float:
         """Return the fader position of a value, 0..1; 0 for a text or trigger."""
         match self.kind, value:
             case "bool", _:
@@ -181,9 +181,9 @@ class Control:
             raise LiveflightError(f"{self.key}: a step of {amount} is not a finite number")
         match self.kind, value:
             case "float", float() | int():
-                return self.from_unit(self.to_unit(value) + amount)
+                return self.from_position(self.to_position(value) + amount)
             case "int", int():
-                return self.fit(value + amount)
+                return self.clamp(value + amount)
             case "enum", str():
                 return self.choices[(self.choices.index(value) + round(amount)) % len(self.choices)]
             case "bool", bool():

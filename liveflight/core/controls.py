@@ -204,16 +204,16 @@ class Controls:
         """Signed fader distances by which modulation moves floats, by key."""
 
     def set(self, key: str, value: Value) -> None:
-        """Set a control to a value that its `check` or `fit` returned; floats glide there."""
+        """Set a control to a value that its `check` or `clamp` returned; floats glide there."""
         self._set[key] = value
         if not CONTROLS[key].glide:
             self._now[key] = value
 
-    def place(self, key: str, value: Value) -> None:
+    def set_immediately(self, key: str, value: Value) -> None:
         """Set a control without a glide."""
         self._set[key] = self._now[key] = value
 
-    def now(self, key: str) -> Value:
+    def current(self, key: str) -> Value:
         """Return where its glide has brought a control, without modulation."""
         return self._now[key]
 
@@ -247,7 +247,7 @@ class Controls:
         value = self._now[key]
         if offset := self.offsets.get(key):
             control = CONTROLS[key]
-            value = control.from_unit(control.to_unit(value) + offset)
+            value = control.from_position(control.to_position(value) + offset)
         return float(value)
 
     def whole(self, key: str) -> int:
@@ -263,7 +263,7 @@ class Controls:
 def _glided(control: Control, now: Value, goal: Value, dt: float) -> Value:
     if not control.glide:
         return goal
-    start, end = control.to_unit(now), control.to_unit(goal)
+    start, end = control.to_position(now), control.to_position(goal)
     if abs(end - start) < 1e-4:
         return goal
-    return control.from_unit(start + (end - start) * (1 - math.exp(-dt / control.glide)))
+    return control.from_position(start + (end - start) * (1 - math.exp(-dt / control.glide)))

@@ -56,9 +56,9 @@ class FaultGuard:
         """Return what `call` returns; None where it fails or is skipped."""
         if self._faults and not self.ready(part):
             return None
-        return self.attempt(part, call, *given, **named)
+        return self.run_always(part, call, *given, **named)
 
-    def attempt(
+    def run_always(
         self, part: str, call: Callable[P, T], *given: P.args, **named: P.kwargs
     ) -> T | None:
         """Do as `run` does, but never skip the part: somebody waits for just this call."""

@@ -30,7 +30,7 @@ class FrameCounter:
         self.rate = 0.0
         """Frames per second, smoothed."""
 
-    def tick(self, now: float, *, expected: bool = True) -> float:
+    def count_frame(self, now: float, *, expected: bool = True) -> float:
         """Count a frame that begins at `now`; return the seconds it stands for, 0 for the first.
 
         One that was not `expected` at the wanted rate is not late."""

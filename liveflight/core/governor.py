@@ -139,12 +139,12 @@ class Governor:
             self._costs.append(duration / steps)
 
     def frame(
-        self, now: float, interval: float, drawing: float, scale: float, running: float = 0.0
+        self, now: float, interval: float, drawing: float, scale: float, tick_age: float = 0.0
     ) -> None:
         """Record a displayed frame, and decide again a few times a second.
 
         It was displayed at `now`, `interval` seconds after the previous one, of a canvas at
-        `scale`. Drawing it took `drawing` seconds. The tick in flight, if any, has been `running`
+        `scale`. Drawing it took `drawing` seconds. The tick in flight, if any, has been `tick_age`
         for so many seconds."""
         self._now = now
         if self._changed is None or scale != self.scale:
@@ -159,8 +159,8 @@ class Governor:
         late = ratio > _LATE_RATIO and now >= self._deaf_until
         if not late:
             self._attempt = None
-        begun_before = running > now - self._changed  # on another canvas, or with other steps
-        if self._too_much(now, 0.0 if begun_before else running) or (
+        begun_before = tick_age > now - self._changed  # on another canvas, or with other steps
+        if self._too_much(now, 0.0 if begun_before else tick_age) or (
             late and self._relieve(now, ratio)
         ):
             if now - self._climbed < _TRIAL_S:
@@ -172,13 +172,13 @@ class Governor:
         elif now - max(self._last_late, self._yielded) > _PATIENCE_S[0]:
             self._climb(now)
 
-    def _too_much(self, now: float, running: float) -> bool:
+    def _too_much(self, now: float, tick_age: float) -> bool:
         """Give up steps that do not fit between two frames, and a canvas too large for one step.
 
         Returns whether it did."""
         taken = max(self.steps(self._asked), 1)
-        if running > _OVERDUE_S:
-            step = running / taken
+        if tick_age > _OVERDUE_S:
+            step = tick_age / taken
         elif len(self._costs) >= _ENOUGH_TO_YIELD:
             step = self._step(_ENOUGH_TO_YIELD)
         else:

@@ -52,7 +52,7 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Query:
     """Have the loop call `reply` with the setting of control `key`; `reply` must not block."""
 
     key: str
@@ -73,7 +73,7 @@ class Beat:
     origin: str = field(default="", compare=False)
 
 
-Message = Set | Nudge | Trigger | Ask | Beat
+Message = Set | Nudge | Trigger | Query | Beat
 
 
 class Mailbox:

@@ -221,7 +221,7 @@ class Modulation:
                 return controls.number(f"sound.{row.band}")
             case "onset":
                 return self._envelope(number, row, dt, controls.number("sound.onset"))
-        return CONTROLS[row.of].to_unit(controls.number(row.of))
+        return CONTROLS[row.of].to_position(controls.number(row.of))
 
     def _envelope(self, number: int, row: ModulationRow, dt: float, onset: float) -> float:
         """Return the envelope of onsets: rises linearly to the last one, and falls from there."""

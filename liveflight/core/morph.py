@@ -65,5 +65,5 @@ class Morph:
         Each value between two counts of wedges would be a picture of its own."""
         if here == goal or control.kind != "float":
             return here if done < 0.5 else goal
-        start, end = control.to_unit(here), control.to_unit(goal)
-        return control.from_unit(start + (end - start) * eased(self._curve, done))
+        start, end = control.to_position(here), control.to_position(goal)
+        return control.from_position(start + (end - start) * eased(self._curve, done))

@@ -54,7 +54,7 @@ class Tempo:
         if beat.running:
             self._clock.follow(beat.position, beat.bpm)
         else:
-            self._clock.bpm = float(CONTROLS["tempo.bpm"].fit(beat.bpm))
+            self._clock.bpm = float(CONTROLS["tempo.bpm"].clamp(beat.bpm))
         self._controls.set("tempo.bpm", self._clock.bpm)
 
     def tap(self) -> None:
@@ -66,7 +66,9 @@ class Tempo:
     def resync(self) -> None:
         self._clock.resync()
 
-    def holds(self, change: Change, check: Callable[[Change], None] = lambda change: None) -> bool:
+    def try_hold(
+        self, change: Change, check: Callable[[Change], None] = lambda change: None
+    ) -> bool:
         """Return whether the change has to wait; then `advance` returns it when its beat comes.
 
         An undo cancels the recall that waits, if there is one, and then does nothing else. `check`
@@ -93,7 +95,7 @@ class Tempo:
         clock.bpm = float(controls.setting("tempo.bpm"))
         clock.beats_per_bar = int(controls.setting("tempo.beats_per_bar"))
         clock.bars_per_phrase = int(controls.setting("tempo.bars_per_phrase"))
-        self._listen(dt)
+        self._check_clock_timeout(dt)
         clock.advance(dt)
         beats = {"beat": 1, "bar": clock.beats_per_bar, "phrase": clock.phrase}.get(self._grid)
         self.due = beats is None or passes(self._before, clock.position, beats)
@@ -109,7 +111,7 @@ class Tempo:
     def _waiting(self) -> str:
         return self._quantise.describe(self._grid)
 
-    def _listen(self, dt: float) -> None:
+    def _check_clock_timeout(self, dt: float) -> None:
         """Leave an external clock that fell silent; its tempo stays."""
         self._silence += dt
         if self._source not in ("own", "tapped") and self._silence > CLOCK_TIMEOUT_S:

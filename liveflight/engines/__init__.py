@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from liveflight.engines.backend import Backend
 
-ON_PROCESSOR = "compiled"
+NATIVE = "compiled"
 """The engine that runs on the CPU alone."""
 
 
@@ -45,7 +45,7 @@ def load(
     from liveflight.engines.ascent_engine import AscentEngine
     from liveflight.engines.fallback import FallbackBackend
 
-    chosen = devices.choose("cpu" if (name, device) == (ON_PROCESSOR, "auto") else device)
+    chosen = devices.choose("cpu" if (name, device) == (NATIVE, "auto") else device)
     autotuning.timings().repeatable = repeatable
     if chosen.type == "cpu":
         malloc_tuning.keep_freed_memory()
@@ -104,12 +104,12 @@ def _onnx(device: torch.device) -> Backend:
     return OnnxBackend(device)
 
 
-def _compiled(device: torch.device) -> Backend:
+def _native(device: torch.device) -> Backend:
     from liveflight.engines.native.backend import NativeBackend
 
     if device.type != "cpu":
         raise LiveflightError(
-            f"--engine {ON_PROCESSOR} is for the processor, not for {device.type}: "
+            f"--engine {NATIVE} is for the processor, not for {device.type}: "
             "choose --device cpu, or --engine auto"
         )
     return NativeBackend()
@@ -130,14 +130,14 @@ def _cpu_candidates() -> tuple[str, ...]:
     one."""
     from liveflight.engines.native import kernels
 
-    return ("torch", "onnx", *([ON_PROCESSOR] if kernels.find_compiler() else []))
+    return ("torch", "onnx", *([NATIVE] if kernels.find_compiler() else []))
 
 
 _BACKENDS: dict[str, Callable[[torch.device], Backend]] = {
     "auto": _fastest,
     "torch": _torch,
     "onnx": _onnx,
-    ON_PROCESSOR: _compiled,
+    NATIVE: _native,
     "autograd": _autograd,
 }
 NAMES = tuple(_BACKENDS)

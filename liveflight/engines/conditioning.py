@@ -79,10 +79,10 @@ def smooth(gradient: Tensor, exponent: float, decorrelation: float) -> Tensor:
     size = (gradient.shape[-2], gradient.shape[-1])
     fall = low_pass(size, exponent, gradient.device)
     chroma_fall = chroma_low_pass(size, exponent, CHROMA_FALL * decorrelation, gradient.device)
-    return weigh(gradient, fall, chroma_fall)
+    return scale_frequencies(gradient, fall, chroma_fall)
 
 
-def weigh(picture: Tensor, fall: Tensor, chroma_fall: Tensor) -> Tensor:
+def scale_frequencies(picture: Tensor, fall: Tensor, chroma_fall: Tensor) -> Tensor:
     """Multiply the frequencies of the grey part by `fall`, of the rest by `chroma_fall`."""
     spectrum = torch.fft.rfft2(picture)
     grey = spectrum.mean(1, keepdim=True)
@@ -148,10 +148,10 @@ def noise_field(size: tuple[int, int], device: torch.device) -> Tensor:
     white = torch.fft.rfft2(torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0)))
     even = torch.fft.irfft2(white / (white.abs() + RMS_FLOOR), s=size)
     even -= even.mean((2, 3), keepdim=True)  # or every step would add the same colour cast
-    return fallen(even.to(device), low_pass(size, 1.0, device))
+    return filtered_noise(even.to(device), low_pass(size, 1.0, device))
 
 
-def fallen(white: Tensor, fall: Tensor) -> Tensor:
+def filtered_noise(white: Tensor, fall: Tensor) -> Tensor:
     """Return white noise with its frequencies times `fall`, of standard deviation 1."""
     noise = torch.fft.irfft2(torch.fft.rfft2(white) * fall, s=white.shape[-2:])
     return noise / (noise.std() + RMS_FLOOR)

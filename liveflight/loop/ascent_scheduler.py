@@ -41,7 +41,7 @@ class AscentScheduler:
         """`listen` applies the messages that wait in the mailbox."""
         self._flight, self._feedback_loop = flight, feedback_loop
         self._frame_pacer, self._frame_timer = frame_pacer, frame_timer
-        self._listen = listen
+        self._apply_messages = listen
         self._guard = guard
         self._longest_s = 0.0
         """Seconds that the longest recent tick took, slowly forgotten."""
@@ -51,10 +51,10 @@ class AscentScheduler:
 
         A tick is expected to take as long as the slower recent ones: one that just misses its frame
         is seen a frame later."""
-        left = self._frame_pacer.patience(self._frame_timer.elapsed)
+        left = self._frame_pacer.ascent_time_left(self._frame_timer.elapsed)
         return left if self._feedback_loop.ticking else left - self._longest_s
 
-    def poll_ascent(self) -> bool:
+    def await_tick(self) -> bool:
         """Wait for an earlier frame's tick, and begin the next as soon as it arrives.
 
         Waits only as long as this frame has time. Return whether a tick began. This comes before
@@ -66,12 +66,12 @@ class AscentScheduler:
             and not began
             and self._feedback_loop.since
         ):
-            self._listen()
+            self._apply_messages()
             self._frame_timer.end("control")
             began = self._flight.flying and self._begin()
         if began:
             parts = self._frame_timer.seconds
-            self._frame_pacer.turned(parts.get("hand-over", 0.0) + parts.get("warp", 0.0))
+            self._frame_pacer.note_turnaround(parts.get("hand-over", 0.0) + parts.get("warp", 0.0))
         return began
 
     def ascend(self, dt: float, began: bool) -> None:
@@ -79,8 +79,8 @@ class AscentScheduler:
         if not (began or self._feedback_loop.ticking) and self._begin():
             self._arrived()
         if self._feedback_loop.since > _MAX_CAMERA_LAG_S and not self._feedback_loop.ticking:
-            self._guard.run("the motion of the canvas", self._feedback_loop.settle)
-        self._guard.run("the growth of the picture", self._feedback_loop.grow, dt)
+            self._guard.run("the motion of the canvas", self._feedback_loop.apply_pending_motion)
+        self._guard.run("the growth of the picture", self._feedback_loop.blend_displayed, dt)
 
     def _begin(self) -> bool:
         """Begin a tick; return whether one could begin. None begins for a while after a failure."""
@@ -93,7 +93,7 @@ class AscentScheduler:
             return False
         seconds = min(self._feedback_loop.since, max(LONGEST_TICK_S, self._frame_pacer.interval))
         settings = ascent(self._flight.controls, seconds, self._frame_pacer.steps)
-        if reason := self._feedback_loop.couple(engine):
+        if reason := self._feedback_loop.use_engine(engine):
             self._flight.reports.add(reason)
         if not self._fits(size):
             return False
@@ -120,8 +120,8 @@ class AscentScheduler:
 
     def _take(self) -> bool:
         try:
-            if not self._feedback_loop.arrive(
-                self._frame_pacer.patience(self._frame_timer.elapsed)
+            if not self._feedback_loop.collect_result(
+                self._frame_pacer.ascent_time_left(self._frame_timer.elapsed)
             ):
                 return False
             recent = _LONGEST_TICK_DECAY * self._longest_s

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from liveflight.core.camera import STILL, is_still, then
+from liveflight.core.camera import IDENTITY, compose, is_identity
 from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, Warp
 from liveflight.core.noise import pink
 from liveflight.render.canvas import CanvasRenderer
@@ -71,7 +71,7 @@ class FeedbackLoop:
         self._span = 0.0
         """Seconds of flight that the running tick is for."""
         self._seed = seed + 1
-        self._pending = STILL
+        self._pending = IDENTITY
         """The camera's motion since the last tick began."""
         self._slow = False
         """Whether the running tick began in an earlier frame."""
@@ -93,11 +93,11 @@ class FeedbackLoop:
 
     def move(self, warp: Warp, dt: float) -> None:
         """Add the camera's motion in a frame of `dt` seconds."""
-        self._pending = then(self._pending, warp)
+        self._pending = compose(self._pending, warp)
         self.since += dt
         self._slow = True
 
-    def couple(self, engine: Engine) -> str:
+    def use_engine(self, engine: Engine) -> str:
         """Use this engine from now on, with the fastest canvas transfer that works.
 
         Return, at the first call for an engine, why the transfer is not GPU to GPU although it
@@ -120,7 +120,7 @@ class FeedbackLoop:
     def begin(self, engine: Engine, mix: Mix, ascent: Ascent, size: Size) -> None:
         """Begin a tick: resize the canvas, warp it to the camera's pose, and start the ascent."""
         self.resize(size)
-        self.settle()
+        self.apply_pending_motion()
         self._span, self.since = self.since, 0.0
         self._end_part("warp")
         canvas = self._read()
@@ -129,13 +129,13 @@ class FeedbackLoop:
         self._slow = self._unwanted = False
         self.worker.submit(partial(_timed, engine, canvas, mix, ascent))
 
-    def settle(self) -> None:
+    def apply_pending_motion(self) -> None:
         """Warp the canvas to the camera's pose. Not allowed while a tick is running."""
-        if not is_still(self._pending):
+        if not is_identity(self._pending):
             self.renderer.warp(self._pending)
-            self._pending = STILL
+            self._pending = IDENTITY
 
-    def arrive(self, patience: float) -> bool:
+    def collect_result(self, patience: float) -> bool:
         """Wait at most `patience` seconds for the running tick; return whether it has arrived.
 
         The result of a tick that began in this frame is seen at once. A longer one is blended in
@@ -154,7 +154,7 @@ class FeedbackLoop:
             self._end_part("hand-over")
         return True
 
-    def grow(self, dt: float) -> None:
+    def blend_displayed(self, dt: float) -> None:
         """Blend the seen picture towards the canvas for `dt` seconds."""
         self.renderer.blend(dt / self._lag if self._lag > dt else 1.0)
         self._lag -= dt
@@ -164,9 +164,9 @@ class FeedbackLoop:
         self._take_noise()
         return self.renderer.view(self._pending)
 
-    def still(self) -> moderngl.Texture:
+    def unwarped(self) -> moderngl.Texture:
         """Return the picture from the pose of the last tick, without drawing."""
-        return self.renderer.view(STILL)
+        return self.renderer.view(IDENTITY)
 
     def reseed(self) -> None:
         """Start again from new noise, different every time, as soon as it has been made."""
@@ -187,7 +187,7 @@ class FeedbackLoop:
     def _start_from(self, canvas: Canvas) -> None:
         self.renderer.blend(1.0)
         self._put(canvas, seen=True)
-        self._pending, self._unwanted = STILL, True
+        self._pending, self._unwanted = IDENTITY, True
 
     def _read(self) -> Canvas:
         try:

@@ -52,14 +52,14 @@ class FramePacer:
         return self._live and self._flight.controls.flag("show.governor")
 
     @property
-    def asked(self) -> int:
+    def requested_steps(self) -> int:
         """Return how many steps per tick the performer asked for."""
         return self._flight.controls.whole("ascent.steps")
 
     @property
     def steps(self) -> int:
         """Return how many steps a tick that begins now takes."""
-        return self.governor.steps(self.asked) if self.governed else self.asked
+        return self.governor.steps(self.requested_steps) if self.governed else self.requested_steps
 
     @property
     def halted(self) -> bool:
@@ -69,7 +69,7 @@ class FramePacer:
     @property
     def effort(self) -> str:
         """Return the steps and the canvas scale in words."""
-        return f"{self.steps} of {self.asked} steps, canvas {self.scale:g}"
+        return f"{self.steps} of {self.requested_steps} steps, canvas {self.scale:g}"
 
     def fit_canvas(self) -> None:
         """Give the flight the canvas size that the governor wants, once it has been prepared."""
@@ -79,7 +79,7 @@ class FramePacer:
         scale = self.governor.scale if self.governed else self.governor.ceiling
         size = canvas_size(self._options, engine.device, scale)
         target_selector = self._flight.target_selector
-        if target_selector.size in (None, size) or target_selector.ready_at(size):
+        if target_selector.size in (None, size) or target_selector.ensure_ready_at(size):
             target_selector.size, self.scale = size, scale
             smaller = self.governor.smaller if self.governed else ()
             if engine.device == "cpu":  # no device memory to run out of: one refuge is enough
@@ -87,9 +87,9 @@ class FramePacer:
             target_selector.fallback_sizes = [
                 canvas_size(self._options, engine.device, each) for each in smaller
             ]
-        target_selector.behind = self.governed and self.governor.pressed
+        target_selector.under_load = self.governed and self.governor.pressed
 
-    def patience(self, elapsed: float) -> float:
+    def ascent_time_left(self, elapsed: float) -> float:
         """Return for how many seconds a frame may still wait for the ascent.
 
         `elapsed`: seconds since the frame began."""
@@ -109,9 +109,9 @@ class FramePacer:
         usual = max(self.interval, 1 / rate if rate else 0.0)
         return self._live and elapsed > _LATE_INTERVALS * usual
 
-    def turned(self, seconds: float) -> None:
+    def note_turnaround(self, seconds: float) -> None:
         """Note the seconds from one tick's arrival to the start of the next."""
-        self._turning = _followed(self._turning, seconds)
+        self._turning = _asymmetric_average(self._turning, seconds)
 
     def ticked(self, duration: float, steps: int) -> None:
         """Note a tick that arrived, and the seconds and steps that its ascent took."""
@@ -120,7 +120,7 @@ class FramePacer:
         # A tick that ran while networks were loaded or planned says little about later ones. A
         # smaller canvas, chosen because of it, would have to be planned as well.
         if not self._flight.loader.busy:
-            self.governor.tick(duration, steps, self.asked, self.scale)
+            self.governor.tick(duration, steps, self.requested_steps, self.scale)
 
     def displayed(
         self,
@@ -135,8 +135,8 @@ class FramePacer:
         All in seconds. `interval`: since the frame before. `drawing`: the part of it that drawing
         took. `showing`: the part of `drawing` after the controls were read for the last time.
         `running`: since the tick in flight began; 0 for none."""
-        self._drawing = _followed(self._drawing, drawing)
-        self.showing = _followed(self.showing, showing)
+        self._drawing = _asymmetric_average(self._drawing, drawing)
+        self.showing = _asymmetric_average(self.showing, showing)
         if interval:
             self.tick_rate.advance(interval, self._arrived[0])
             self.step_rate.advance(interval, self._arrived[1])
@@ -151,6 +151,6 @@ class FramePacer:
         return self.governor.out_of_memory(self.scale)
 
 
-def _followed(usual: float, seconds: float) -> float:
+def _asymmetric_average(usual: float, seconds: float) -> float:
     """Return a moving average that follows longer times faster than shorter ones."""
     return usual + (seconds - usual) / (4 if seconds > usual else 16)

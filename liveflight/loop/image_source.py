@@ -45,7 +45,7 @@ class ImageSource:
         """Return whether there is an image or a camera, which may not have shown anything yet."""
         return self._image is not None or self._video is not None
 
-    def seen(self) -> np.ndarray | None:
+    def latest_image(self) -> np.ndarray | None:
         """Return the camera's newest frame, else the image, uint8 (H, W, 3); None for neither."""
         return self._image if self._newest is None else self._newest
 
@@ -57,7 +57,7 @@ class ImageSource:
         seen = self._newest if self._image is None else self._image
         return pink(size, seed) if seen is None else image_file.canvas(seen, size)
 
-    def look(self, now: float) -> None:
+    def update(self, now: float) -> None:
         """Take the camera's newest frame. `now` is in seconds."""
         frame = self._video.newest(now) if self._video else None
         if frame is not None:

@@ -123,7 +123,7 @@ class OpenControllers:
         self._publish_all()
         self._worker.close(_MAX_CLOSE_WAIT_S)
         for absent in self._absent:
-            self._lenient_guard.attempt(absent.name, absent.controller.close)
+            self._lenient_guard.run_always(absent.name, absent.controller.close)
         self._absent.clear()
         if self._trying and self._worker.wait():
             self._end_retry(0.0)
@@ -141,7 +141,7 @@ class OpenControllers:
         self._names[controller] = name
 
     def _close(self, controller: Controller) -> None:
-        self._lenient_guard.attempt(self._names.pop(controller), controller.close)
+        self._lenient_guard.run_always(self._names.pop(controller), controller.close)
 
     def _retry(self, now: float) -> None:
         """Try the next absent controller that is due; one at a time."""

@@ -43,7 +43,7 @@ class Overlay:
 
         With `background`, a worker prepares new texts: they come a moment later and delay no
         frame."""
-        self.browser = AtlasBrowser(mailbox, lambda: flight.target_selector.flown)
+        self.browser = AtlasBrowser(mailbox, lambda: flight.target_selector.goal_target)
         self.search = NameSearch(mailbox, self.browser)
         self.atlas = AtlasOverlay(output.ctx, background)
         self.atlas.warm_up(output.framebuffer)

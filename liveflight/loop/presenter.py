@@ -43,7 +43,7 @@ class Presenter:
         moved = self._flight.guard.run("the motion of the picture", self._feedback_loop.view)
         self._drawn = self._faded(dt)
         self.present_pass.draw(
-            moved or self._feedback_loop.still(),
+            moved or self._feedback_loop.unwarped(),
             output.framebuffer,
             output.size,
             fit=fit,

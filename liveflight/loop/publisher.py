@@ -37,7 +37,7 @@ class Publisher:
         self._delay_s += dt
 
     @property
-    def hurries(self) -> bool:
+    def is_late(self) -> bool:
         """Return whether this frame delays the next one, and may leave work to it."""
         behind = self._frame_pacer.behind(self._frame_timer.elapsed, self._frame_counter.rate)
         return behind and self._delay_s < _MAX_PUBLISH_DELAY_S

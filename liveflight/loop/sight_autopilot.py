@@ -119,7 +119,7 @@ class SightAutopilot:
             self._choose(here)
         if self._worker.busy or now < self._due or here.network == self._failed:
             return
-        picture = self._image_source.seen()
+        picture = self._image_source.latest_image()
         if picture is not None:
             self._due = now + _MIN_INTERVAL_S
             self._asked = here.network, here.layer

@@ -25,7 +25,7 @@ class WindowEvents:
     def take(self, output: Output) -> None:
         """Take what happened since the last call; a failing event does not stop the others."""
         for event in output.events():
-            self._guard.attempt("a key", self._take, event)
+            self._guard.run_always("a key", self._take, event)
 
     def _take(self, event: Event) -> None:
         match event:

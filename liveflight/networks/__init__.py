@@ -11,7 +11,7 @@ from liveflight.networks.efficientnet_lite0 import EFFICIENTNET_LITE0
 from liveflight.networks.network import Layer, Network
 from liveflight.networks.vgg import VGG16, VGG16_TORCHVISION, VGG19
 
-__all__ = ["Layer", "Network", "at_once", "described", "names", "network", "others", "resolve"]
+__all__ = ["Layer", "Network", "described", "layers_known", "names", "network", "others", "resolve"]
 
 _NETWORKS = {
     known.name: known
@@ -49,7 +49,7 @@ def network(name: str) -> Network:
     )
 
 
-def at_once(name: str) -> bool:
+def layers_known(name: str) -> bool:
     """Return whether `network` answers at once: not for one of the `others` not asked for yet."""
     asked = name.strip().lower()
     return asked not in torchvision_models.OTHERS or torchvision_models.known(asked)
@@ -57,7 +57,7 @@ def at_once(name: str) -> bool:
 
 def described(target: Target) -> str:
     """Return a target as text for people, with its filter's name if it has one."""
-    if not at_once(target.network):
+    if not layers_known(target.network):
         return str(target)
     try:
         known = resolve(target)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import moderngl
 
-from liveflight.core.camera import is_still
+from liveflight.core.camera import is_identity
 from liveflight.core.contracts import LiveflightError, Size, Warp
 from liveflight.render.passes import Pass, RenderTarget, Scaling
 from liveflight.render.warp import WarpPass
@@ -81,7 +81,7 @@ class CanvasRenderer:
     def view(self, warp: Warp) -> moderngl.Texture:
         """Return the seen picture moved by `warp`; valid until the next call of any method."""
         seen = self._seen if self._lagging else self._canvas
-        if is_still(warp):
+        if is_identity(warp):
             return seen.texture
         self._warping.draw(self._view, seen.texture, warp, self._frames)
         return self._view.texture

@@ -10,7 +10,7 @@ import moderngl
 import numpy as np
 
 from liveflight.core import effects
-from liveflight.core.camera import STILL
+from liveflight.core.camera import IDENTITY
 from liveflight.core.contracts import Warp
 from liveflight.core.effects import Effect, active, amounts
 from liveflight.render.passes import Pass, RenderTarget, source
@@ -82,7 +82,7 @@ class WarpPass:
     def warm_up(self, onto: RenderTarget, texture: moderngl.Texture) -> None:
         """Draw with both shaders: drivers compile at first use."""
         for full in (False, True):
-            self._draw(onto, texture, STILL, 0, full=full)
+            self._draw(onto, texture, IDENTITY, 0, full=full)
 
     def release(self) -> None:
         self._cheap.release()

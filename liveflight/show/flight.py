@@ -15,7 +15,7 @@ from liveflight.core.contracts import CannotFlyError, LiveflightError, Mix, Targ
 from liveflight.core.controls import CONTROLS, Controls
 from liveflight.core.crossfade import Autopilot
 from liveflight.core.fault_guard import FaultGuard
-from liveflight.core.mailbox import Ask, Beat, Message, Nudge, Set, Trigger
+from liveflight.core.mailbox import Beat, Message, Nudge, Query, Set, Trigger
 from liveflight.core.modulation import Modulation
 from liveflight.core.panic import Panic
 from liveflight.core.tempo import Tempo
@@ -46,11 +46,11 @@ class Flight:
         self.reports = FaultReports()
         self.guard = FaultGuard(self.reports.add, live=False)
         self.target_selector = selector = TargetSelector(loader, self.reports.add)
-        self.journey = Autopilot(seed)
+        self.autopilot = Autopilot(seed)
         self.tempo = Tempo(self.controls)
         self.modulation = Modulation(seed)
         self.preset_player = PresetPlayer(
-            self.controls, selector, self.journey, self.modulation, seed
+            self.controls, selector, self.autopilot, self.modulation, seed
         )
         self.preset_player.navigator.on_fault = self.reports.add
         self.cues = CuePlayer(self.controls, self.preset_player, self.reports.add)
@@ -124,7 +124,7 @@ class Flight:
         """Advance by `dt` seconds: beat, held messages, glides, modulation, loading, autopilot."""
         run = self.guard.run
         for message in run("the beat", self.tempo.advance, dt) or ():
-            self.guard.attempt("what waited for the beat", self._try, message, self._apply)
+            self.guard.run_always("what waited for the beat", self._try, message, self._apply)
         self._elapsed += dt
         run("the controls' glide", self.controls.advance, dt)
         run("the morph", self.preset_player.advance, dt)
@@ -162,7 +162,7 @@ class Flight:
     # Messages
 
     def _try(self, message: Message, act: Callable[[Message], None]) -> None:
-        self.origin = "" if isinstance(message, Ask) else message.origin
+        self.origin = "" if isinstance(message, Query) else message.origin
         self.target_selector.downloads = self.remote_downloads or not _from_network(message)
         try:
             self._report_errors(act, message)
@@ -179,14 +179,14 @@ class Flight:
             self.reports.add(error)
 
     def _apply_or_hold(self, message: Message) -> None:
-        if isinstance(message, Ask | Beat) or not self.tempo.holds(message, self._check):
+        if isinstance(message, Query | Beat) or not self.tempo.try_hold(message, self._check):
             self._apply(message)
 
     def _check(self, message: Message) -> None:
         """Raise LiveflightError for what is impossible, as far as that is known at once."""
         match message:
             case Set("show.preset", name):
-                self.target_selector.check(self.preset_player.navigator.find(str(name)).named)
+                self.target_selector.check(self.preset_player.navigator.find(str(name)).all_targets)
             case Set("mix.target" | "pad.a" | "pad.b" | "pad.c" | "pad.d", str() as name) if name:
                 self.target_selector.check([Target.parse(name)])
 
@@ -216,7 +216,7 @@ class Flight:
                 if key in self._triggers:  # the others are handled by a controller
                     self._triggers[key]()
                 return  # a message from the trigger stays
-            case Ask(key, reply):
+            case Query(key, reply):
                 reply(self.values()[key])
                 return
             case Beat():
@@ -256,8 +256,8 @@ class Flight:
         self.aim({target: mix.pop(target, 0.0) + share, **mix})
 
     def _add_stop(self, target: Target) -> None:
-        count = self.journey.add(target)
-        self.target_selector.prefetch(self.journey.stops)
+        count = self.autopilot.add(target)
+        self.target_selector.prefetch(self.autopilot.stops)
         self.note(f"{target} is stop {count} of the journey")
 
     # Cues and autopilot
@@ -282,7 +282,7 @@ class Flight:
         """Return where the autopilot goes."""
         match self.controls.word("show.autopilot_mode"):
             case "journey":
-                return self._choose(self.journey.onward)
+                return self._choose(self.autopilot.onward)
             case "sight" if seen := self.controls.word("show.seen"):
                 target, here = Target.parse(seen), self.target_selector.here
                 if (target.network, target.layer) == (here.network, here.layer):
@@ -290,7 +290,7 @@ class Flight:
         return self._wander()
 
     def _wander(self) -> Target:
-        return self._choose(self.journey.wander)
+        return self._choose(self.autopilot.wander)
 
     def _choose(self, choice: Callable[..., Target]) -> Target:
         selector = self.target_selector
@@ -301,7 +301,7 @@ def _from_network(message: Message) -> bool:
     """Return whether the network chose what the message asks for.
 
     A cue list is the performer's own, whoever steps through it."""
-    if isinstance(message, Ask | Beat) or message.key.startswith("cue."):
+    if isinstance(message, Query | Beat) or message.key.startswith("cue."):
         return False
     return message.origin.startswith("osc")
 

@@ -31,7 +31,7 @@ More than there are sessions in a plan."""
 _TIDY_WAIT_CALLS = 6
 """Calls of `tidy`, those of two frames, that let a job go first which came while tidying."""
 
-Shown = Callable[[str, int, int], None]
+DownloadProgress = Callable[[str, int, int], None]
 """Called during a download with the network, the bytes so far and in all (0: not known)."""
 
 Layers = frozenset[tuple[str, str]]
@@ -49,7 +49,7 @@ class NetworkLoader:
         self,
         make_engine: Callable[[], Engine],
         background: bool,
-        shown: Shown | None = None,
+        shown: DownloadProgress | None = None,
     ) -> None:
         """Begin without an engine.
 
@@ -75,19 +75,19 @@ class NetworkLoader:
         self._collect()  # a job may have ended that nobody waits for any more
         return self._work.busy and not self._tidying
 
-    def layers_known(self, names: Iterable[str]) -> bool:
+    def ensure_layers_known(self, names: Iterable[str]) -> bool:
         """Return whether the layers of all these networks are known; start finding the first.
 
         Raises LiveflightError, once per request, where they cannot be found."""
         for name in names:
             what = f"{name}'s layers"
-            while not networks.at_once(name):
+            while not networks.layers_known(name):
                 self._raise_failure(what)
                 if not self._start(what, partial(networks.network, name)):
                     return False
         return True
 
-    def ready(self, names: Iterable[str]) -> bool:
+    def ensure_loaded(self, names: Iterable[str]) -> bool:
         """Return whether all these networks can be ascended; start loading the first that cannot.
 
         Raises LiveflightError, once per request, where one could not be loaded."""
@@ -99,14 +99,14 @@ class NetworkLoader:
             self._failed.pop(name, None)
         return True
 
-    def planned(self, mixes: Sequence[Layers], size: Size) -> bool:
+    def ensure_planned(self, layer_sets: Sequence[Layers], size: Size) -> bool:
         """Return whether all these mixes are planned; start planning the first that is not.
 
         Each is a set of layers of loaded networks, on a canvas of that size. Raises
         LiveflightError, once for each, where one cannot be planned. It then counts as planned: the
         ascent prepares it when it comes."""
         assert self.engine is not None
-        for layers in mixes:
+        for layers in layer_sets:
             plan = layers, size
             self._raise_failure(plan)
             while not (plan in self._unplannable or self.engine.planned(layers, size)):
@@ -115,9 +115,9 @@ class NetworkLoader:
                 self._raise_failure(plan)
         return True
 
-    def prefetch(self, mixes: Iterable[Layers]) -> None:
+    def prefetch(self, layer_sets: Iterable[Layers]) -> None:
         """Replace the list of what `prefetch_next` loads and plans, the likeliest first."""
-        self._ahead = list(dict.fromkeys(mixes))
+        self._ahead = list(dict.fromkeys(layer_sets))
 
     def prefetch_next(self, size: Size) -> None:
         """Start loading or planning the next of the list, if no job is under way.
@@ -130,7 +130,7 @@ class NetworkLoader:
             while self._ahead:
                 layers = self._ahead[0]
                 names = sorted({network for network, _ in layers})
-                if not (self.ready(names) and self.planned([layers], size)):
+                if not (self.ensure_loaded(names) and self.ensure_planned([layers], size)):
                     return
                 self._ahead.pop(0)
         except LiveflightError:

@@ -82,10 +82,10 @@ class PresetPlayer:
         before, self.awaited = self.awaited, ""
         try:
             retry = partial(self.recall, preset, seconds, curve)
-            if self._target_selector.goal and self._waits(preset.name, preset.named, retry):
+            if self._target_selector.goal and self._waits(preset.name, preset.all_targets, retry):
                 self._awaited_preset = preset
                 return
-            self._target_selector.check(preset.named)
+            self._target_selector.check(preset.all_targets)
             journey = [networks.resolve(stop) for stop in preset.journey]
             corners = [networks.resolve(corner) for corner in preset.corners]
             goal = {networks.resolve(target): each for target, each in preset.targets.items()}
@@ -94,7 +94,7 @@ class PresetPlayer:
             raise LiveflightError(f"preset {preset.name}: {error}") from error
         wanted = {**_DEFAULTS, **preset.settings}
         goal = dict.fromkeys(corners, 1.0) or goal or dict.fromkeys(journey[:1], 1.0)
-        self._target_selector.loader.ready(sorted({target.network for target in goal}))
+        self._target_selector.loader.ensure_loaded(sorted({target.network for target in goal}))
         self._before = self._flown() if self._target_selector.goal else None
         self._panicked = False
         self.preset = self._place = preset.name
@@ -181,7 +181,7 @@ class PresetPlayer:
     def advance(self, dt: float) -> None:
         """Advance the morph by `dt` seconds, and set the weights of the pad's mix."""
         for key, value in self._morph.advance(dt).items():
-            self._controls.place(key, value)
+            self._controls.set_immediately(key, value)
         if self._controls.flag("pad.on") and self._corners:
             self._target_selector.reweight(self._blend())
 
@@ -256,7 +256,7 @@ class PresetPlayer:
     def _move_controls(self, wanted: Mapping[str, Value], seconds: float, curve: str) -> None:
         moves = []
         for key, goal in wanted.items():
-            if seconds > 0 and (now := self._controls.now(key)) != goal:
+            if seconds > 0 and (now := self._controls.current(key)) != goal:
                 moves.append((CONTROLS[key], now, goal))
             else:
                 self._controls.set(key, goal)
@@ -273,7 +273,9 @@ class PresetPlayer:
 
         Finding them takes a second or two each, on another thread. `poll` then calls `retry` until
         nothing is missing."""
-        if self._target_selector.loader.layers_known(sorted({target.network for target in named})):
+        if self._target_selector.loader.ensure_layers_known(
+            sorted({target.network for target in named})
+        ):
             return False
         self.awaited, self._retry = what or "the look before", retry
         self._downloads = self._target_selector.downloads

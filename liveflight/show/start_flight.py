@@ -33,8 +33,8 @@ def is_dense(options: Options) -> bool:
     Raises LiveflightError for names that do not exist."""
     preset = _preset(options)
     target = None if options.replay else _target(options, preset)
-    begun = [target] if target else list(preset.named)
-    known = [name for name in {each.network for each in begun} if networks.at_once(name)]
+    begun = [target] if target else list(preset.all_targets)
+    known = [name for name in {each.network for each in begun} if networks.layers_known(name)]
     return bool(known) and all(networks.network(name).dense for name in known)
 
 
@@ -45,7 +45,7 @@ def weights_of(options: Options) -> dict[str, Path]:
     if options.weights is None:
         return {}
     preset = _preset(options)
-    flown = {networks.resolve(target).network for target in preset.named}
+    flown = {networks.resolve(target).network for target in preset.all_targets}
     named = {networks.network(options.network).name} if options.network else flown
     if len(named) != 1:
         raise LiveflightError(
@@ -100,7 +100,7 @@ def _preset(options: Options) -> Preset:
 
 def _target(options: Options, preset: Preset) -> Target | None:
     """Return the target that the options name, completed; None leaves the choice to the preset."""
-    home = next((networks.resolve(stop) for stop in preset.named), None)
+    home = next((networks.resolve(stop) for stop in preset.all_targets), None)
     if home and not (options.network or options.layer or options.filter):
         return None
     network = _network(options, home)

@@ -13,7 +13,7 @@ def known(name: str) -> Target:
     Raises LiveflightError where there is none, and where its network's layers are not known yet:
     finding them takes seconds."""
     target = Target.parse(name)
-    if not networks.at_once(target.network):
+    if not networks.layers_known(target.network):
         raise LiveflightError(f"{target.network} was not flown yet: fly it first")
     return networks.resolve(target)
 

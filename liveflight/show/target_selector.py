@@ -35,7 +35,7 @@ class TargetSelector:
         """Size of the canvas for which switches are planned; None: not yet known."""
         self.fallback_sizes: Sequence[Size] = ()
         """Smaller canvases that the governor may choose, planned before any prefetch."""
-        self.behind = False
+        self.under_load = False
         """Whether the ascent is short of time already: nothing is prefetched meanwhile."""
         self.downloads = True
         """Whether weights may be downloaded for what is asked for now."""
@@ -62,7 +62,7 @@ class TargetSelector:
         return max(goal, key=lambda target: goal[target])
 
     @property
-    def flown(self) -> Target | None:
+    def goal_target(self) -> Target | None:
         """Return `here`, or None before the first goal."""
         return self.here if self.goal else None
 
@@ -103,7 +103,9 @@ class TargetSelector:
 
         Raises LiveflightError for names that do not exist and for networks that would have to be
         downloaded where that is not allowed."""
-        self._check((each for each in targets if networks.at_once(each.network)), self.downloads)
+        self._check(
+            (each for each in targets if networks.layers_known(each.network)), self.downloads
+        )
 
     def _check(self, targets: Iterable[Target], downloads: bool) -> None:
         for target in targets:
@@ -130,7 +132,7 @@ class TargetSelector:
             return
         awaited, self._awaited = self._awaited, None
         try:
-            ready = self.loader.ready(sorted({target.network for target in awaited}))
+            ready = self.loader.ensure_loaded(sorted({target.network for target in awaited}))
         except LiveflightError:
             if not self.crossfade.goal and awaited is not self._first_awaited:
                 self._awaited = self._first_awaited
@@ -148,7 +150,9 @@ class TargetSelector:
             return
         asked, self._asked = self._asked, None
         try:
-            if not self.loader.layers_known(sorted({target.network for target in asked.goal})):
+            if not self.loader.ensure_layers_known(
+                sorted({target.network for target in asked.goal})
+            ):
                 self._asked, self._first_asked = asked, self._first_asked or asked
                 return
             self._check(asked.goal, asked.downloads)
@@ -164,17 +168,19 @@ class TargetSelector:
         self._seconds, self._curve = asked.crossfade, asked.curve
         self._first_awaited = self._first_awaited or self._awaited
 
-    def ready_at(self, size: Size) -> bool:
+    def ensure_ready_at(self, size: Size) -> bool:
         """Return whether the canvas may take that size without a stall.
 
         If not, it is being prepared, after what the performer waits for."""
         # The goal first: a crossfade may be over before it is planned.
-        mixes = [_layers(self.crossfade.goal), _layers(self.mix())]
+        layer_sets = [_layers(self.crossfade.goal), _layers(self.mix())]
         if self.waiting:
             engine = self.loader.engine
-            return bool(engine and mixes[1] and all(engine.planned(mix, size) for mix in mixes))
+            return bool(
+                engine and layer_sets[1] and all(engine.planned(mix, size) for mix in layer_sets)
+            )
         try:
-            return self.loader.planned(mixes, size)
+            return self.loader.ensure_planned(layer_sets, size)
         except LiveflightError as error:
             self._report(error)
             return False
@@ -191,11 +197,11 @@ class TargetSelector:
 
     def prefetch_next(self) -> None:
         """Prepare fallback sizes and prefetched layers, unless the performer waits for others."""
-        if self.size is None or self.waiting or self.behind:
+        if self.size is None or self.waiting or self.under_load:
             return
         # A crossfade would be over by the time that it is planned on other canvases.
         crossing = _layers(self.mix()) != _layers(self.crossfade.goal)
-        if crossing or all(map(self.ready_at, self.fallback_sizes)):
+        if crossing or all(map(self.ensure_ready_at, self.fallback_sizes)):
             self.loader.prefetch_next(self.size)
 
     def has_weights(self, network: str) -> bool:
@@ -227,7 +233,7 @@ class TargetSelector:
             return True
         start, end = _layers(self.crossfade.start(self.time)), _layers(goal)
         try:
-            return self.loader.planned([start | end, end], self.size)
+            return self.loader.ensure_planned([start | end, end], self.size)
         except LiveflightError as error:
             self._report(error)
             return False

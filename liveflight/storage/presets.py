@@ -60,7 +60,7 @@ class Preset:
     """Number that recalls it, 1 to 99."""
 
     @property
-    def named(self) -> tuple[Target, ...]:
+    def all_targets(self) -> tuple[Target, ...]:
         """Return every target it names: the mix first, then the pad, then the journey."""
         return (*self.targets, *self.corners, *self.journey)
 

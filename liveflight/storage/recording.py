@@ -16,7 +16,7 @@ from typing import Any, get_args, get_type_hints
 
 from liveflight.core.contracts import LiveflightError, Size, Value
 from liveflight.core.controls import find
-from liveflight.core.mailbox import Ask, Message
+from liveflight.core.mailbox import Message, Query
 from liveflight.storage import cue_lists, presets
 from liveflight.storage.cue_lists import CueList
 from liveflight.storage.presets import Preset
@@ -26,7 +26,7 @@ VERSION = 1
 _TOO_LARGE = 1e300
 """Numbers from here on are refused."""
 
-_KINDS = {kind.__name__: kind for kind in get_args(Message) if kind is not Ask}
+_KINDS = {kind.__name__: kind for kind in get_args(Message) if kind is not Query}
 _FIELDS = {
     name: [one.name for one in fields(kind) if one.name != "origin"]
     for name, kind in _KINDS.items()
@@ -141,7 +141,7 @@ def _header(row: Mapping[str, Any]) -> Recording:
     if not isinstance(settings, dict):
         raise LiveflightError("it has no settings")
     preset, listed = _preset(row.get("preset")), row.get("cues")
-    if not preset.named:
+    if not preset.all_targets:
         raise LiveflightError("its preset has no target")
     counted = {key: value for key, value in settings.items() if key not in _NOT_RECORDED}
     return Recording(
@@ -205,12 +205,12 @@ def _message(entry: object) -> Message:
         control = find(given["key"])
         if name == "Trigger" and control.kind != "trigger":
             raise LiveflightError(f"{control.key} is no trigger")
-        if name == "Set" and control.movable:
+        if name == "Set" and control.writable:
             given["value"] = control.check(given["value"])
         elif name == "Set" and _number(given["value"]) != (control.kind == "meter"):
             raise LiveflightError(f"{control.key} = {str(given['value'])[:60]!r}")
         elif name == "Set" and control.kind == "meter":
-            given["value"] = control.sensed(given["value"])
+            given["value"] = control.clip_sensor(given["value"])
     message: Message = kind(**given)
     return message
 
@@ -224,7 +224,7 @@ def _fits(value: object, wanted: Any) -> bool:
 
 
 def _counts(message: Message) -> bool:
-    return not isinstance(message, Ask) and getattr(message, "key", "") not in _NOT_RECORDED
+    return not isinstance(message, Query) and getattr(message, "key", "") not in _NOT_RECORDED
 
 
 def _seconds(row: Mapping[str, Any], before: float) -> float:

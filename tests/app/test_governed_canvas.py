@@ -18,7 +18,7 @@ from liveflight.core.contracts import (
     OutOfMemoryError,
     Value,
 )
-from liveflight.core.mailbox import Ask
+from liveflight.core.mailbox import Query
 from liveflight.show import options as flight_options
 
 pytestmark = pytest.mark.gl
@@ -29,7 +29,7 @@ def test_what_the_governor_chose_is_told(begin: Begin) -> None:
     show.set("ascent.steps", 3)
     show.frame(2)
     answers: list[Value] = []
-    show.app.mailbox.put(Ask("show.effort", answers.append))
+    show.app.mailbox.put(Query("show.effort", answers.append))
     show.frame()
     assert answers == ["3 of 3 steps, canvas 1"]
 

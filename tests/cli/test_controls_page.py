@@ -46,7 +46,7 @@ def test_every_control_is_on_the_page_with_all_ways_to_reach_it() -> None:
             assert resolve(row.address) == ([row], "plain"), row.key
             assert (node(row.address, {}) or {})["FULL_PATH"] == row.address, row.key
         else:
-            assert row.movable and node(row.address, {}) is None, row.key
+            assert row.writable and node(row.address, {}) is None, row.key
 
 
 def widgets() -> dict[str, dict]:

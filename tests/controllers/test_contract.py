@@ -24,7 +24,7 @@ from liveflight.controllers.replay.player import RecordingPlayer
 from liveflight.controllers.replay.recorder import FlightRecorder
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.core.mailbox import Ask, Beat, Mailbox, Message, Nudge, Set, Trigger
+from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Query, Set, Trigger
 from liveflight.loop.open_controllers import OpenControllers
 from liveflight.storage.presets import Preset
 from liveflight.storage.recording import Recording
@@ -36,7 +36,7 @@ HEARD: list[Message] = [
     Set("midi.learn", "camera.zoom"),
     Trigger("show.sync", "osc:127.0.0.1:5005"),
     Beat(1.0, 120.0, origin="link"),
-    Ask("show.fps", lambda value: None),
+    Query("show.fps", lambda value: None),
 ]
 
 

@@ -101,12 +101,12 @@ def test_a_device_that_says_nothing_else_is_heard_as_a_number(
 def test_a_meter_is_where_a_sensor_can_be() -> None:
     level = next(row for row in ROWS if row.key == "sound.level")
     said = [-1.0, 0.25, 7.0, math.nan, math.inf, -math.inf, 10**400]
-    assert [level.sensed(value) for value in said] == [0.0, 0.25, 1.0, 0.0, 1.0, 0.0, 1.0]
+    assert [level.clip_sensor(value) for value in said] == [0.0, 0.25, 1.0, 0.0, 1.0, 0.0, 1.0]
 
 
 def test_a_control_without_a_glide_is_at_once_where_it_goes() -> None:
     controls = Controls()
-    controls.place("sound.level", math.nan)  # never equal to itself, so it always glides
+    controls.set_immediately("sound.level", math.nan)  # never equal to itself, so it always glides
     controls.advance(0.1)
     controls.set("sound.level", 0.5)
     controls.advance(0.1)

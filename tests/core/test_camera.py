@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveflight.core.camera import DISSOLVE_S, STILL, Camera, is_still, matrix, then
+from liveflight.core.camera import DISSOLVE_S, IDENTITY, Camera, compose, is_identity, matrix
 from liveflight.core.contracts import Value, Warp
 from liveflight.core.controls import Controls
 from liveflight.core.effects import EFFECTS, amounts
@@ -228,9 +228,9 @@ def test_no_time_no_movement() -> None:
 
 def test_a_movement_and_the_next_are_one_exactly() -> None:
     flown = controls(camera__zoom=1.9, camera__rotation=77.0, camera__pan_x=0.3, camera__pan_y=-0.2)
-    camera, whole = Camera(), STILL
+    camera, whole = Camera(), IDENTITY
     for _ in range(5):
-        whole = then(whole, camera.warp(flown, 1 / 30, WIDE))
+        whole = compose(whole, camera.warp(flown, 1 / 30, WIDE))
     np.testing.assert_allclose(whole.matrix, composed(flown, 5, 1 / 30), atol=1e-6)
     assert whole.matrix.dtype == np.float32
 
@@ -238,16 +238,16 @@ def test_a_movement_and_the_next_are_one_exactly() -> None:
 def test_the_first_movement_is_looked_up_last() -> None:
     right, larger = Warp(matrix(1, 0, 0.5, 0)), Warp(matrix(2, 0, 0, 0))
     # Enlarged after the camera went right: what is in the middle now was 0.5 to the right.
-    assert source(then(right, larger).matrix, 0.4, 0) == pytest.approx([0.7, 0])
-    assert source(then(larger, right).matrix, 0.4, 0) == pytest.approx([0.45, 0])
+    assert source(compose(right, larger).matrix, 0.4, 0) == pytest.approx([0.7, 0])
+    assert source(compose(larger, right).matrix, 0.4, 0) == pytest.approx([0.45, 0])
 
 
 def test_colours_and_drifts_add_up_and_folds_are_the_newest() -> None:
     given = {"swirl": 0.1, "flow": 0.02, "hue": 0.3, "saturation": 1.1, "decay": 0.2}
-    first = Warp(STILL.matrix, True, False, 3, given, 7.0)
+    first = Warp(IDENTITY.matrix, True, False, 3, given, 7.0)
     given = {"swirl": 0.2, "flow": 0.03, "hue": 0.4, "saturation": 0.5, "decay": 0.5}
-    second = Warp(STILL.matrix, False, True, 5, given, 7.5)
-    both = then(first, second)
+    second = Warp(IDENTITY.matrix, False, True, 5, given, 7.5)
+    both = compose(first, second)
     assert (both.mirror_x, both.mirror_y, both.kaleidoscope) == (False, True, 5)
     assert (amounts(both)["swirl"], amounts(both)["flow"], amounts(both)["hue"]) == pytest.approx(
         (0.3, 0.05, 0.7)
@@ -258,7 +258,7 @@ def test_colours_and_drifts_add_up_and_folds_are_the_newest() -> None:
 
 def test_standing_still_changes_no_bit_of_a_movement() -> None:
     moved = Camera().warp(controls(camera__zoom=1.3, warp__flow=0.1, colour__decay=1.0), 0.1, WIDE)
-    for both in (then(STILL, moved), then(moved, replace(STILL, phase=moved.phase))):
+    for both in (compose(IDENTITY, moved), compose(moved, replace(IDENTITY, phase=moved.phase))):
         np.testing.assert_array_equal(both.matrix, moved.matrix)
         assert replace(both, matrix=moved.matrix) == moved
 
@@ -270,11 +270,11 @@ def test_standing_still_changes_no_bit_of_a_movement() -> None:
 def test_a_new_fold_dissolves_in_alike_at_every_rate(rate: int) -> None:
     flown, camera = controls(), Camera()
     assert camera.warp(flown, 1 / rate, WIDE).folded == 1.0
-    flown.place("warp.kaleidoscope", 12)
+    flown.set_immediately("warp.kaleidoscope", 12)
     shares = [0.0]
-    whole = STILL
+    whole = IDENTITY
     for _ in range(rate):
-        whole = then(whole, camera.warp(flown, 1 / rate, WIDE))
+        whole = compose(whole, camera.warp(flown, 1 / rate, WIDE))
         shares.append(whole.folded)
     assert shares == sorted(shares)
     moments = [moment / rate / DISSOLVE_S for moment in range(rate + 1)]
@@ -289,7 +289,7 @@ def test_a_new_fold_dissolves_in_alike_at_every_rate(rate: int) -> None:
 def test_every_change_of_the_folds_begins_anew(key: str, value: Value) -> None:
     camera, flown = Camera(), controls(warp__kaleidoscope=12, warp__mirror="vertical")
     assert camera.warp(flown, 0.1, WIDE).folded == 1.0, "what a flight begins with is there at once"
-    flown.place(key, value)
+    flown.set_immediately(key, value)
     first, second = (camera.warp(flown, 0.1, WIDE).folded for _ in range(2))
     assert 0 < first < second < 1
 
@@ -297,11 +297,14 @@ def test_every_change_of_the_folds_begins_anew(key: str, value: Value) -> None:
 def test_one_wedge_is_none_and_the_folds_before_do_not_count() -> None:
     camera, flown = Camera(), controls()
     camera.warp(flown, 0.1, WIDE)
-    flown.place("warp.kaleidoscope", 1)
+    flown.set_immediately("warp.kaleidoscope", 1)
     assert camera.warp(flown, 0.1, WIDE).folded == 1.0
-    old, new = replace(STILL, kaleidoscope=4, folded=0.9), replace(STILL, mirror_x=True, folded=0.2)
-    assert then(old, new).folded == 0.2
-    assert then(new, new).folded == pytest.approx(1 - 0.8**2)
+    old, new = (
+        replace(IDENTITY, kaleidoscope=4, folded=0.9),
+        replace(IDENTITY, mirror_x=True, folded=0.2),
+    )
+    assert compose(old, new).folded == 0.2
+    assert compose(new, new).folded == pytest.approx(1 - 0.8**2)
 
 
 @pytest.mark.parametrize(
@@ -319,4 +322,4 @@ def test_one_wedge_is_none_and_the_folds_before_do_not_count() -> None:
     ],
 )
 def test_what_leaves_every_picture_as_it_is(change: dict[str, Any], still: bool) -> None:
-    assert is_still(replace(STILL, **change)) is still
+    assert is_identity(replace(IDENTITY, **change)) is still

@@ -48,7 +48,7 @@ def test_names_are_plain_and_help_is_one_line(row: Control) -> None:
 @every([row for row in ROWS if row.settable], key)
 def test_the_default_is_allowed(row: Control) -> None:
     assert row.check(row.default) == row.default
-    assert row.fit(row.default) == row.default
+    assert row.clamp(row.default) == row.default
 
 
 @every(of_kind("float", "int"), key)
@@ -78,18 +78,18 @@ def test_a_fader_reaches_both_ends_and_stays_in_range(row: Control) -> None:
     if row.choices:
         ends["enum"] = row.choices[0], row.choices[-1]
     low, high = ends.get(row.kind, (row.minimum, row.maximum))
-    assert row.from_unit(0.0) == low
-    assert row.from_unit(1.0) == high
-    assert row.from_unit(-3.0) == row.from_unit(0.0)
-    assert row.from_unit(7.0) == row.from_unit(1.0)
+    assert row.from_position(0.0) == low
+    assert row.from_position(1.0) == high
+    assert row.from_position(-3.0) == row.from_position(0.0)
+    assert row.from_position(7.0) == row.from_position(1.0)
     for unit in UNITS:
-        assert row.check(row.from_unit(unit)) == row.from_unit(unit)
+        assert row.check(row.from_position(unit)) == row.from_position(unit)
 
 
 @every(of_kind("float"), key)
 def test_a_float_and_its_fader_position_say_the_same(row: Control) -> None:
     for unit in UNITS:
-        assert row.to_unit(row.from_unit(unit)) == pytest.approx(unit, abs=1e-12)
+        assert row.to_position(row.from_position(unit)) == pytest.approx(unit, abs=1e-12)
 
 
 @every(of_kind("int", "bool", "enum"), key)
@@ -99,19 +99,19 @@ def test_every_step_has_a_fader_position_of_its_own(row: Control) -> None:
         steps = [*range(int(row.minimum), int(row.maximum) + 1)]
     if row.kind == "bool":
         steps = [False, True]
-    assert [row.from_unit(row.to_unit(step)) for step in steps] == steps
+    assert [row.from_position(row.to_position(step)) for step in steps] == steps
 
 
 @every(of_kind("float", "int"), key)
 def test_higher_faders_are_higher_values(row: Control) -> None:
-    values = [float(row.from_unit(unit)) for unit in UNITS]
+    values = [float(row.from_position(unit)) for unit in UNITS]
     assert values == sorted(values) and values[0] < values[-1]
 
 
 def test_equal_ways_of_a_geometric_fader_are_equal_ratios() -> None:
     zoom = CONTROLS["camera.zoom"]
-    assert zoom.from_unit(0.5) == pytest.approx(1.0)
-    assert zoom.from_unit(0.75) == pytest.approx(math.sqrt(5))
+    assert zoom.from_position(0.5) == pytest.approx(1.0)
+    assert zoom.from_position(0.75) == pytest.approx(math.sqrt(5))
 
 
 WRONG: dict[str, list[object]] = {
@@ -149,21 +149,21 @@ def test_a_number_out_of_range_is_refused_by_check_and_clipped_by_fit(row: Contr
     for outside, end in ((row.minimum - 1, row.minimum), (row.maximum + 1, row.maximum)):
         with pytest.raises(LiveflightError, match=re.escape(row.range)):
             row.check(outside)
-        assert row.fit(outside) == end
-    assert row.fit(HUGE) == row.maximum
-    assert row.fit(-HUGE) == row.minimum
+        assert row.clamp(outside) == end
+    assert row.clamp(HUGE) == row.maximum
+    assert row.clamp(-HUGE) == row.minimum
 
 
 @every(of_kind("float", "int"), key)
 def test_fit_still_refuses_what_is_no_number(row: Control) -> None:
     for value in (math.nan, math.inf, -math.inf, "1", True, False, None):
         with pytest.raises(LiveflightError, match=re.escape(row.key)):
-            row.fit(value)
+            row.clamp(value)
 
 
 def test_fit_rounds_for_a_whole_number() -> None:
-    assert CONTROLS["warp.kaleidoscope"].fit(5.7) == 6
-    assert type(CONTROLS["warp.kaleidoscope"].fit(99.5)) is int
+    assert CONTROLS["warp.kaleidoscope"].clamp(5.7) == 6
+    assert type(CONTROLS["warp.kaleidoscope"].clamp(99.5)) is int
     assert type(CONTROLS["camera.zoom"].check(1)) is float
 
 
@@ -175,14 +175,14 @@ def test_choices_are_named_in_any_case() -> None:
 def test_a_fader_position_that_is_not_finite_is_refused(row: Control) -> None:
     for unit in (math.nan, math.inf, -math.inf):
         with pytest.raises(LiveflightError, match=re.escape(row.key)):
-            row.from_unit(unit)
+            row.from_position(unit)
 
 
 @every(of_kind("text", "trigger", "told", "meter"), key)
 def test_texts_and_triggers_are_no_faders(row: Control) -> None:
-    assert row.to_unit(row.default) == 0.0
+    assert row.to_position(row.default) == 0.0
     with pytest.raises(LiveflightError, match="no fader"):
-        row.from_unit(0.5)
+        row.from_position(0.5)
     with pytest.raises(LiveflightError, match="cannot be stepped"):
         row.nudged(row.default, 1.0)
 
@@ -191,7 +191,7 @@ def test_texts_and_triggers_are_no_faders(row: Control) -> None:
 @settings(derandomize=True, deadline=None, max_examples=300)
 def test_whatever_is_checked_is_held_or_refused(value: object) -> None:
     for row in ROWS:
-        for take in (row.check, row.fit):
+        for take in (row.check, row.clamp):
             try:
                 held = take(value)
             except LiveflightError:
@@ -204,11 +204,11 @@ def test_whatever_is_checked_is_held_or_refused(value: object) -> None:
 
 @every(of_kind("float"), key)
 def test_a_float_is_stepped_in_fader_ways_and_stops_at_its_ends(row: Control) -> None:
-    middle = row.from_unit(0.5)
-    assert row.to_unit(row.nudged(middle, 0.25)) == pytest.approx(0.75)
-    assert row.to_unit(row.nudged(middle, -0.25)) == pytest.approx(0.25)
-    assert row.nudged(middle, 9.0) == row.from_unit(1.0)
-    assert row.nudged(middle, -9.0) == row.from_unit(0.0)
+    middle = row.from_position(0.5)
+    assert row.to_position(row.nudged(middle, 0.25)) == pytest.approx(0.75)
+    assert row.to_position(row.nudged(middle, -0.25)) == pytest.approx(0.25)
+    assert row.nudged(middle, 9.0) == row.from_position(1.0)
+    assert row.nudged(middle, -9.0) == row.from_position(0.0)
 
 
 @every(of_kind("int"), key)
@@ -293,7 +293,7 @@ def test_what_has_no_steps_is_not_nudged(row: Control) -> None:
 @every(of_kind("float", "int", "bool", "enum"), key)
 def test_only_what_glides_takes_time(row: Control) -> None:
     controls = Controls()
-    goal = row.from_unit(0.0) if row.to_unit(row.default) > 0.5 else row.from_unit(1.0)
+    goal = row.from_position(0.0) if row.to_position(row.default) > 0.5 else row.from_position(1.0)
     controls.set(row.key, goal)
     assert controls.setting(row.key) == goal
     assert (now(controls, row) == goal) is (row.glide == 0)
@@ -304,11 +304,11 @@ def test_a_glide_goes_as_far_at_30_as_at_144_frames_per_second(row: Control) -> 
     places = []
     for rate in (30, 144):
         controls = Controls()
-        controls.set(row.key, row.from_unit(0.9))
+        controls.set(row.key, row.from_position(0.9))
         for _ in range(rate // 6):  # a sixth of a second: in the middle of the glide
             controls.advance(1 / rate)
-        places.append(row.to_unit(controls.number(row.key)))
-    start, goal = row.to_unit(row.default), row.to_unit(row.from_unit(0.9))
+        places.append(row.to_position(controls.number(row.key)))
+    start, goal = row.to_position(row.default), row.to_position(row.from_position(0.9))
     gone = start + (goal - start) * (1 - math.exp(-(1 / 6) / row.glide))
     assert places == pytest.approx([gone, gone], abs=2e-4)
 
@@ -316,7 +316,7 @@ def test_a_glide_goes_as_far_at_30_as_at_144_frames_per_second(row: Control) -> 
 @every([row for row in of_kind("float") if row.glide], key)
 def test_a_glide_ends_exactly_at_what_was_set(row: Control) -> None:
     controls = Controls()
-    goal = row.from_unit(0.3)
+    goal = row.from_position(0.3)
     controls.set(row.key, goal)
     for _ in range(20):
         controls.advance(row.glide)

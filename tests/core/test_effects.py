@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from liveflight.core.camera import STILL
+from liveflight.core.camera import IDENTITY
 from liveflight.core.contracts import Warp
 from liveflight.core.controls import CONTROLS
 from liveflight.core.effects import EFFECTS, active, amounts
@@ -29,7 +29,7 @@ def test_two_movements_are_one_whatever_is_neutral() -> None:
 
 
 def test_what_a_warp_does_not_say_is_off() -> None:
-    assert active(STILL) == []
-    assert amounts(STILL) == {effect.name: effect.neutral for effect in EFFECTS}
-    (swirl,) = active(Warp(STILL.matrix, amounts={"swirl": 0.1}))
+    assert active(IDENTITY) == []
+    assert amounts(IDENTITY) == {effect.name: effect.neutral for effect in EFFECTS}
+    (swirl,) = active(Warp(IDENTITY.matrix, amounts={"swirl": 0.1}))
     assert swirl.name == "swirl"

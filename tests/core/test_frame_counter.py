@@ -6,7 +6,7 @@ from liveflight.core.frame_counter import FrameCounter, Rate
 
 
 def fly(meter: FrameCounter, frames: int, interval: float, start: float = 0.0) -> list[float]:
-    return [meter.tick(start + number * interval) for number in range(frames)]
+    return [meter.count_frame(start + number * interval) for number in range(frames)]
 
 
 def test_the_first_frame_stands_for_no_time_and_the_others_for_their_interval() -> None:
@@ -27,7 +27,7 @@ def test_the_rate_is_the_frames_per_second() -> None:
 def test_one_hiccup_hardly_moves_the_rate() -> None:
     meter = FrameCounter(1 / 60)
     fly(meter, 120, 1 / 60)
-    meter.tick(119 / 60 + 1 / 20)
+    meter.count_frame(119 / 60 + 1 / 20)
     assert 55 < meter.rate < 60
 
 
@@ -36,15 +36,15 @@ def test_an_interval_of_over_one_and_a_half_wanted_ones_is_late() -> None:
     now = 0.0
     for interval in (0.0, 0.5, 0.75, 0.76, 0.25, 2.0):
         now += interval
-        meter.tick(now)
+        meter.count_frame(now)
     assert meter.late == 2
 
 
 def test_after_a_stall_the_flight_goes_on_from_where_it_was() -> None:
     meter = FrameCounter(1 / 60)
-    meter.tick(0.0)
-    assert meter.tick(100.0) == pytest.approx(0.1)
-    assert meter.tick(100.0 + 1 / 64) == 1 / 64
+    meter.count_frame(0.0)
+    assert meter.count_frame(100.0) == pytest.approx(0.1)
+    assert meter.count_frame(100.0 + 1 / 64) == 1 / 64
     assert meter.late == 1
 
 
@@ -56,18 +56,18 @@ def test_a_slow_flight_is_no_stall() -> None:
 
 def test_a_clock_that_stands_or_goes_back_leaps_nowhere() -> None:
     meter = FrameCounter(1 / 60)
-    meter.tick(5.0)
+    meter.count_frame(5.0)
     for now in (5.0, 4.0):
-        assert 0 < meter.tick(now) < 1e-3
-    assert meter.tick(4.03125) == 0.03125
+        assert 0 < meter.count_frame(now) < 1e-3
+    assert meter.count_frame(4.03125) == 0.03125
     assert meter.frames == 4
 
 
 def test_the_last_interval_is_known_whatever_it_stands_for() -> None:
     meter = FrameCounter(1 / 60)
-    meter.tick(1.0)
+    meter.count_frame(1.0)
     assert meter.interval == 0
-    meter.tick(3.0)
+    meter.count_frame(3.0)
     assert meter.interval == 2.0
 
 
@@ -86,7 +86,7 @@ def test_how_much_comes_per_second() -> None:
 def test_a_frame_that_was_not_expected_is_not_late():
     meter = FrameCounter(0.02)
     for number in range(10):
-        meter.tick(number * 0.1, expected=False)
+        meter.count_frame(number * 0.1, expected=False)
     assert meter.late == 0
-    meter.tick(1.0)
+    meter.count_frame(1.0)
     assert meter.late == 1

@@ -218,18 +218,18 @@ def test_a_tick_that_does_not_end_is_evidence_enough() -> None:
     for _ in range(120):
         now += 1 / FPS
         governor.tick(0.03, 1, 1, 1.0)
-        governor.frame(now, 1 / FPS, 0.002, 1.0, running=0.02)
+        governor.frame(now, 1 / FPS, 0.002, 1.0, tick_age=0.02)
     assert governor.scale == 1.0 and not governor.pressed
     begun = now
     while governor.scale == 1.0:
         now += 1 / FPS
-        governor.frame(now, 1 / FPS, 0.002, 1.0, running=now - begun)
+        governor.frame(now, 1 / FPS, 0.002, 1.0, tick_age=now - begun)
     assert now - begun < 0.5
     assert governor.scale == SCALES[-1], "it may take any number of times as long"
     assert governor.pressed
     for _ in range(120):
         now += 1 / FPS
-        governor.frame(now, 1 / FPS, 0.002, governor.scale, running=now - begun)
+        governor.frame(now, 1 / FPS, 0.002, governor.scale, tick_age=now - begun)
     assert governor.steps(4) == 1 or governor.steps(1) == 1
     assert governor.scale == SCALES[-1]
 
@@ -240,7 +240,7 @@ def test_what_began_on_another_canvas_says_nothing_of_this_one() -> None:
     now = 0.0
     for _ in range(60):
         now += 1 / FPS
-        governor.frame(now, 1 / FPS, 0.002, governor.scale, running=now + 1.0)
+        governor.frame(now, 1 / FPS, 0.002, governor.scale, tick_age=now + 1.0)
     assert governor.scale == SCALES[1]
 
 
@@ -289,7 +289,7 @@ def test_a_recorded_hog() -> None:
                 governor.tick(ends - begun, 1, 1, scale)
             scale, begun = governor.scale, now
             ends = now + next(ticks[hogged, scale > 0.75]) / 1000
-        governor.frame(now, interval, drawing, governor.scale, running=now - begun)
+        governor.frame(now, interval, drawing, governor.scale, tick_age=now - begun)
         if not chosen or chosen[-1][1] != governor.scale:
             chosen.append((now, governor.scale))
     (_, whole_at_first), (yielded, smallest), *back = chosen

@@ -10,11 +10,11 @@ from liveflight.core.contracts import Value
 from liveflight.core.mailbox import (
     MAX_PER_CONTROL,
     MAX_QUEUED,
-    Ask,
     Beat,
     Mailbox,
     Message,
     Nudge,
+    Query,
     Set,
     Trigger,
 )
@@ -96,13 +96,13 @@ def test_the_newest_beat_replaces_the_one_before() -> None:
 
 
 def test_triggers_and_asks_are_never_merged() -> None:
-    messages: list[Message] = [Trigger("mix.random"), Ask("camera.zoom", ignore)] * 3
+    messages: list[Message] = [Trigger("mix.random"), Query("camera.zoom", ignore)] * 3
     assert drained(*messages) == messages
 
 
 def test_a_flood_is_capped_and_counted_and_the_next_frame_is_free_again() -> None:
     mailbox = Mailbox()
-    mailbox.put(*[Ask("camera.zoom", ignore)] * (MAX_QUEUED + 5))
+    mailbox.put(*[Query("camera.zoom", ignore)] * (MAX_QUEUED + 5))
     mailbox.put(Set("camera.zoom", 1.0), Nudge("camera.zoom", 0.5))
     messages = mailbox.drain()
     assert len(messages) == MAX_QUEUED + 2, (

@@ -35,11 +35,11 @@ def flown(
         for band in BANDS:
             controls.set(f"sound.{band}", sound(frame / rate))
         modulation.advance(1 / rate, bpm / 60 * frame / rate, controls)
-        places.append(CONTROLS[key].to_unit(controls.number(key)))
+        places.append(CONTROLS[key].to_position(controls.number(key)))
     return places
 
 
-BASE = CONTROLS[ZOOM].to_unit(1.2)
+BASE = CONTROLS[ZOOM].to_position(1.2)
 
 
 # What a control sees
@@ -49,7 +49,7 @@ def test_the_modulated_value_is_seen_and_the_setting_is_not_touched() -> None:
     controls, modulation = Controls(), Modulation()
     modulation.follow(rows({"beats": 4}))
     modulation.advance(0.5, 1.0, controls)
-    assert controls.number(ZOOM) == pytest.approx(CONTROLS[ZOOM].from_unit(BASE + 0.2))
+    assert controls.number(ZOOM) == pytest.approx(CONTROLS[ZOOM].from_position(BASE + 0.2))
     assert controls.setting(ZOOM) == 1.2
     controls.nudge(ZOOM, 0.0)
     assert controls.setting(ZOOM) == pytest.approx(1.2)
@@ -74,7 +74,7 @@ def test_one_control_scales_it_all() -> None:
     controls.jump()
     modulation.follow(rows({"shape": "square"}))
     modulation.advance(0.1, 0.1, controls)
-    assert CONTROLS[ZOOM].to_unit(controls.number(ZOOM)) == pytest.approx(BASE + 0.1)
+    assert CONTROLS[ZOOM].to_position(controls.number(ZOOM)) == pytest.approx(BASE + 0.1)
 
 
 def test_a_control_goes_back_gently_once_its_row_is_gone() -> None:

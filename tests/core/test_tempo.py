@@ -28,7 +28,7 @@ def until(tempo: Tempo, seconds: float) -> dict[int, list[Change]]:
 def test_a_recall_waits_for_its_moment(grid: str, seconds: float) -> None:
     tempo, controls = begun(quantise=grid, bpm=120.0)
     tempo.advance(0.1)
-    assert tempo.holds(REEF)
+    assert tempo.try_hold(REEF)
     assert controls.word("tempo.waiting") == f"at the {grid}: preset reef"
     released = until(tempo, 10)
     assert list(released.values()) == [[REEF]]
@@ -40,26 +40,26 @@ def test_an_undo_takes_back_what_waits_and_else_waits_itself() -> None:
     tempo, controls = begun(quantise="bar", bpm=120.0)
     undo, step = Trigger("show.undo"), Trigger("mix.filter_next")
     for change in (REEF, step, undo):
-        assert tempo.holds(change)
+        assert tempo.try_hold(change)
     assert controls.word("tempo.waiting") == "at the bar: filter next"
     assert list(until(tempo, 3).values()) == [[step]]
-    assert tempo.holds(undo)
+    assert tempo.try_hold(undo)
     assert controls.word("tempo.waiting") == "at the bar: undo"
     assert list(until(tempo, 3).values()) == [[undo]]
 
 
 def test_nothing_waits_where_nobody_asked_and_faders_never_do() -> None:
     tempo, _ = begun()
-    assert not tempo.holds(REEF)
+    assert not tempo.try_hold(REEF)
     tempo, _ = begun(quantise="bar")
-    assert not tempo.holds(Set("camera.zoom", 2.0))
-    assert not tempo.holds(Trigger("show.reseed"))
-    assert tempo.holds(Trigger("mix.random"))
+    assert not tempo.try_hold(Set("camera.zoom", 2.0))
+    assert not tempo.try_hold(Trigger("show.reseed"))
+    assert tempo.try_hold(Trigger("mix.random"))
 
 
 def test_what_waits_goes_at_once_when_quantise_is_switched_off() -> None:
     tempo, controls = begun(quantise="phrase")
-    tempo.holds(REEF)
+    tempo.try_hold(REEF)
     assert tempo.advance(1 / RATE) == []
     controls.set("tempo.quantise", "off")
     assert tempo.advance(1 / RATE) == [REEF]
@@ -68,7 +68,7 @@ def test_what_waits_goes_at_once_when_quantise_is_switched_off() -> None:
 def test_resync_is_the_moment_that_was_waited_for() -> None:
     tempo, _ = begun(quantise="phrase")
     tempo.advance(0.3)
-    tempo.holds(REEF)
+    tempo.try_hold(REEF)
     tempo.resync()
     assert tempo.advance(1 / RATE) == [REEF]
 

@@ -58,7 +58,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def device(request: pytest.FixtureRequest, name: str) -> str:
     if (name, request.param) == ("static", "mps"):
         pytest.skip("static steps are CUDA's")
-    if name == engines.ON_PROCESSOR and request.param != "cpu":
+    if name == engines.NATIVE and request.param != "cpu":
         pytest.skip("compiled kernels are the processor's")
     return request.param
 

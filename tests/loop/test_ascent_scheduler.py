@@ -20,14 +20,14 @@ class FeedbackLoop:
     def __init__(self) -> None:
         self.ticking, self.duration, self.steps, self.since = False, 0.0, 1, 0.0
 
-    def arrive(self, patience: float) -> bool:
+    def collect_result(self, timeout: float) -> bool:
         self.ticking = False
         return True
 
 
 def ticks_of(feedback_loop: FeedbackLoop) -> AscentScheduler:
     frame_pacer = SimpleNamespace(
-        patience=lambda elapsed: LEFT, ticked=lambda duration, steps: None
+        ascent_time_left=lambda elapsed: LEFT, ticked=lambda duration, steps: None
     )
     frame_timer = SimpleNamespace(elapsed=0.0)
     parts = cast("Any", (SimpleNamespace(), feedback_loop, frame_pacer, frame_timer))
@@ -38,7 +38,7 @@ def ticks_of(feedback_loop: FeedbackLoop) -> AscentScheduler:
 
 def arrive(ticks: AscentScheduler, feedback_loop: FeedbackLoop, duration: float) -> None:
     feedback_loop.ticking, feedback_loop.duration = True, duration
-    ticks.poll_ascent()
+    ticks.await_tick()
 
 
 def test_a_frame_leaves_time_for_a_slow_tick() -> None:

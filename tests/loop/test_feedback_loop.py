@@ -43,7 +43,7 @@ class Flown:
             self.worker.finish()
         while (
             feedback_loop.ticking
-            and feedback_loop.arrive(0.0)
+            and feedback_loop.collect_result(0.0)
             and not began
             and feedback_loop.since
         ):
@@ -52,8 +52,8 @@ class Flown:
         feedback_loop.move(warp, DT)
         if not (feedback_loop.ticking or began):
             self._begin()
-            feedback_loop.arrive(0.0)
-        feedback_loop.grow(DT)
+            feedback_loop.collect_result(0.0)
+        feedback_loop.blend_displayed(DT)
         return HostCopy().read(feedback_loop.view()).astype(np.float64)[..., :3]
 
     def _begin(self) -> None:
@@ -158,14 +158,14 @@ def brighter(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
     return opaque(canvas[..., :3].astype(np.float64) + 1 / 16)
 
 
-STILL = Warp(matrix(1, 0, 0, 0))
+IDENTITY = Warp(matrix(1, 0, 0, 0))
 
 
 @pytest.mark.parametrize("frames", [2, 4, 8])
 def test_a_slow_ascent_grows_evenly(begin: Begin, frames: int) -> None:
     flown = begin(brighter)
     flown.show(opaque(np.full((81, 144, 3), 0.125)))
-    shown = [flown.frame(STILL, frames)[20, 30, 0] for _ in range(6 * frames)]
+    shown = [flown.frame(IDENTITY, frames)[20, 30, 0] for _ in range(6 * frames)]
     assert shown[:frames] == [0.125] * frames, "the first is on its way"
     assert shown[2 * frames - 1] == pytest.approx(0.1875)
     for before, after in itertools.pairwise(shown[2 * frames - 1 :]):
@@ -175,7 +175,7 @@ def test_a_slow_ascent_grows_evenly(begin: Begin, frames: int) -> None:
 def test_a_tick_within_its_frame_is_seen_in_it(begin: Begin) -> None:
     flown = begin(brighter)
     flown.show(opaque(np.full((81, 144, 3), 0.125)))
-    shown = [flown.frame(STILL, 0)[20, 30, 0] for _ in range(4)]
+    shown = [flown.frame(IDENTITY, 0)[20, 30, 0] for _ in range(4)]
     assert shown == [0.1875, 0.25, 0.3125, 0.375]
 
 
@@ -183,7 +183,7 @@ def test_from_slow_to_quick_nothing_jumps(begin: Begin) -> None:
     flown = begin(brighter)
     flown.show(opaque(np.full((81, 144, 3), 0.0)))
     frame_pacer = [4] * 9 + [0] * 4 + [3] * 7 + [0] * 3
-    shown = [flown.frame(STILL, frames)[20, 30, 0] for frames in frame_pacer]
+    shown = [flown.frame(IDENTITY, frames)[20, 30, 0] for frames in frame_pacer]
     for before, after in itertools.pairwise(shown):
         assert 0 <= after - before <= 3 / 16
     assert shown[-1] == pytest.approx(flown.feedback_loop.ticks / 16, abs=0.01)
@@ -222,13 +222,13 @@ def test_a_tick_gets_the_canvas_where_the_camera_is(begin: Begin) -> None:
 
 def test_reseeding_forgets_the_tick_in_flight(begin: Begin) -> None:
     flown = begin(brighter)
-    flown.frame(STILL, 3)
+    flown.frame(IDENTITY, 3)
     assert flown.feedback_loop.ticking
     flown.feedback_loop.reseed()
     noise = HostCopy().read(flown.feedback_loop.view()).copy()
     np.testing.assert_array_equal(noise, pink(SIZE, 6))
     flown.worker.finish()
-    assert flown.feedback_loop.arrive(0.0)
+    assert flown.feedback_loop.collect_result(0.0)
     np.testing.assert_array_equal(HostCopy().read(flown.feedback_loop.view()), noise)
 
 
@@ -246,7 +246,7 @@ def test_new_noise_is_made_beside_the_show(begin: Begin) -> None:
     flown.feedback_loop.reseed()
     beside.finish()
     flown.feedback_loop.begin(flown.engine, MIX, Ascent(0.0, 1), (48, 26))
-    assert flown.feedback_loop.arrive(0.0)
+    assert flown.feedback_loop.collect_result(0.0)
     flown.feedback_loop.view()
     beside.finish()
     np.testing.assert_array_equal(HostCopy().read(flown.feedback_loop.view()), pink((48, 26), 8))
@@ -258,10 +258,10 @@ def test_a_failed_tick_leaves_the_picture(begin: Begin) -> None:
 
     flown = begin(fail)
     flown.show(blob(0.0, 0.0))
-    flown.feedback_loop.move(STILL, DT)
+    flown.feedback_loop.move(IDENTITY, DT)
     flown.feedback_loop.begin(flown.engine, MIX, Ascent(0.0, 1), SIZE)
     with pytest.raises(RuntimeError, match="out of luck"):
-        flown.feedback_loop.arrive(0.0)
+        flown.feedback_loop.collect_result(0.0)
     assert flown.feedback_loop.ticks == 1 and not flown.feedback_loop.ticking
     np.testing.assert_array_equal(HostCopy().read(flown.feedback_loop.view()), blob(0.0, 0.0))
 
@@ -276,7 +276,7 @@ def test_the_canvas_takes_another_size_as_a_tick_begins(begin: Begin) -> None:
     flown = begin(look)
     for size in (SIZE, (48, 26), SIZE):
         flown.feedback_loop.begin(flown.engine, MIX, Ascent(0.0, 1), size)
-        assert flown.feedback_loop.arrive(0.0)
+        assert flown.feedback_loop.collect_result(0.0)
     assert given == [(81, 144, 4), (26, 48, 4), (81, 144, 4)]
 
 
@@ -295,10 +295,10 @@ def test_a_canvas_that_cannot_stay_on_the_gpu_goes_by_the_host_and_says_why_once
     flown = begin()
     other = FakeEngine()
     other.device = "cuda"  # where the tests draw, OpenGL is Mesa's, which CUDA cannot share
-    assert flown.feedback_loop.couple(flown.engine) == ""
-    reason = flown.feedback_loop.couple(other)
+    assert flown.feedback_loop.use_engine(flown.engine) == ""
+    reason = flown.feedback_loop.use_engine(other)
     assert reason.startswith("the picture goes through the host's memory: ")
-    assert flown.feedback_loop.couple(other) == ""
+    assert flown.feedback_loop.use_engine(other) == ""
 
 
 class Broken(HostCopy):
@@ -323,15 +323,15 @@ def test_a_hand_over_that_breaks_is_replaced_and_the_picture_stays(
 ) -> None:
     flown = begin(lambda canvas, mix, ascent: opaque(1 - canvas[..., :3].astype(np.float32)))
     flown.feedback_loop._transfer = broken = Broken()
-    before = flown.frame(STILL, 0)
+    before = flown.frame(IDENTITY, 0)
     broken.broken = where
     if where == "write":
         with pytest.raises(InteropError):
-            flown.frame(STILL, 0)
+            flown.frame(IDENTITY, 0)
         assert np.array_equal(HostCopy().read(flown.feedback_loop.view())[..., :3], before)
-        after = flown.frame(STILL, 0)
+        after = flown.frame(IDENTITY, 0)
     else:
-        after = flown.frame(STILL, 0)
+        after = flown.frame(IDENTITY, 0)
     np.testing.assert_allclose(after, 1 - before, atol=1e-3)
 
 
@@ -366,10 +366,10 @@ def test_what_is_laid_over_it_counts_the_seconds_of_each_tick(ctx: moderngl.Cont
     engine.prepare("vgg16")
     for frames in (1, 3):
         for _ in range(frames):
-            feedback_loop.move(STILL, 0.1)
+            feedback_loop.move(IDENTITY, 0.1)
         feedback_loop.begin(engine, MIX, Ascent(0.0, 1), SIZE)
-        assert feedback_loop.arrive(0.0)
-        feedback_loop.grow(10.0)
+        assert feedback_loop.collect_result(0.0)
+        feedback_loop.blend_displayed(10.0)
     assert laid == [0.1, 0.3]
     assert (
         np.frombuffer(feedback_loop.view().read(), np.float16).reshape(-1, 4)[:, :3] == 0.75

@@ -27,15 +27,17 @@ def frame_pacer(flight: Flight, live: bool = True) -> FramePacer:
 
 def test_a_frame_waits_until_it_has_to_be_drawn(flight: Flight) -> None:
     waits = frame_pacer(flight)
-    assert waits.patience(0.0) == pytest.approx(0.019)
+    assert waits.ascent_time_left(0.0) == pytest.approx(0.019)
     for number in range(100):
         waits.displayed(number / 50, 1 / 50, drawing=0.006)
-    assert waits.patience(0.0) == pytest.approx(0.013, abs=1e-4)
-    assert waits.patience(0.005) == pytest.approx(0.008, abs=1e-4)
-    assert waits.patience(0.1) < 0
+    assert waits.ascent_time_left(0.0) == pytest.approx(0.013, abs=1e-4)
+    assert waits.ascent_time_left(0.005) == pytest.approx(0.008, abs=1e-4)
+    assert waits.ascent_time_left(0.1) < 0
     for _ in range(100):
-        waits.turned(0.004)
-    assert waits.patience(0.0) == pytest.approx(0.009, abs=1e-4), "one tick is to follow another"
+        waits.note_turnaround(0.004)
+    assert waits.ascent_time_left(0.0) == pytest.approx(0.009, abs=1e-4), (
+        "one tick is to follow another"
+    )
 
 
 def test_a_frame_that_is_drawn_waits_until_it_has_to_be_shown(flight: Flight) -> None:

@@ -61,7 +61,7 @@ def level(surface: RenderTarget) -> float:
 def test_without_anything_it_starts_from_noise_and_changes_nothing(ctx, controls, surface) -> None:
     image_source = ImageSource(ctx, controls, None, None)
     np.testing.assert_array_equal(image_source.start(SIZE, 7), pink(SIZE, 7))
-    image_source.look(0.0)
+    image_source.update(0.0)
     image_source.lay(surface.framebuffer, 1.0)
     assert level(surface) == 0.0
     image_source.close()
@@ -98,7 +98,7 @@ def test_a_camera_replaces_the_image_as_its_frames_come(ctx, controls, image, su
     reel = Reel(None, plain(51), None)
     image_source = ImageSource(ctx, controls, image, reel)
     for expected in (1.0, 0.2, 0.2):
-        image_source.look(0.0)
+        image_source.update(0.0)
         image_source.lay(surface.framebuffer, 100.0)
         assert level(surface) == pytest.approx(expected, abs=0.002)
     assert (image_source.start(SIZE, 0) == 1).all(), "the image is what it starts from"
@@ -109,7 +109,7 @@ def test_a_camera_replaces_the_image_as_its_frames_come(ctx, controls, image, su
 def test_a_camera_alone_is_started_from_once_it_sees(ctx, controls) -> None:
     image_source = ImageSource(ctx, controls, None, Reel(plain(51)))
     np.testing.assert_array_equal(image_source.start(SIZE, 7), pink(SIZE, 7))
-    image_source.look(0.0)
+    image_source.update(0.0)
     np.testing.assert_allclose(image_source.start(SIZE, 7)[..., :3], 0.2, atol=1e-3)
     image_source.close()
 

@@ -89,7 +89,7 @@ def test_a_filter_goes_into_mix_pad_and_journey_and_gets_a_star(show: Show) -> N
     assert show.flight.target_selector.goal == {STEM: 0.5, added: 0.5}
     assert show.flight.controls.word("pad.b") == str(added)
     assert show.flight.controls.word("pad.a") == "" and not show.flight.controls.flag("pad.on")
-    assert show.flight.journey.stops == (added,) and starred_targets.read() == (added,)
+    assert show.flight.autopilot.stops == (added,) and starred_targets.read() == (added,)
     assert not show.flight.reports.counts
 
 

@@ -52,7 +52,7 @@ class Eyes:
     def __init__(self, picture: np.ndarray | None, given: bool = True) -> None:
         self.picture, self.given = picture, given
 
-    def seen(self) -> np.ndarray | None:
+    def latest_image(self) -> np.ndarray | None:
         return self.picture
 
 
@@ -164,7 +164,7 @@ def test_another_layer_is_looked_at_with_its_own_filters(aloft: Flight) -> None:
 
 
 def test_without_a_camera_it_says_so_once_and_wanders(flight: Flight) -> None:
-    flight.journey.follow([DEEP])
+    flight.autopilot.follow([DEEP])
     show = Show(flight, Eyes(None, given=False))
     flown = show.fly(12)
     assert len(flown) > 4 and set(flown) <= {2, 3, 5, 11}

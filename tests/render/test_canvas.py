@@ -18,7 +18,7 @@ from liveflight.render.warp import colour_matrix
 
 pytestmark = pytest.mark.gl
 
-STILL = np.eye(3, dtype=np.float32)
+IDENTITY = np.eye(3, dtype=np.float32)
 TOLERANCE = 1e-3
 """Two steps of a half float just below 1: the shader rounds to one of the two nearest."""
 Flight = Callable[..., np.ndarray]
@@ -149,11 +149,11 @@ def reference(canvas: np.ndarray, warp: Warp) -> np.ndarray:
             make_warp(camera(1.1, 7, 0, 0), kaleidoscope=wedges)
             for wedges in (1, 2, 3, 5, 6, 7, 16)
         ),
-        make_warp(STILL, swirl=1.2),
+        make_warp(IDENTITY, swirl=1.2),
         make_warp(camera(1.2, 0, 0.1, 0), swirl=-4.0),
-        make_warp(STILL, flow=0.2, phase=3.7),
+        make_warp(IDENTITY, flow=0.2, phase=3.7),
         make_warp(camera(1.1, 3, 0, 0), swirl=0.3, flow=0.05, phase=1234.5),
-        make_warp(STILL, hue=0.7, saturation=1.4, decay=0.2),
+        make_warp(IDENTITY, hue=0.7, saturation=1.4, decay=0.2),
         make_warp(camera(1.1, 3, 0, 0), hue=-2.0, saturation=0.3, decay=0.6),
         make_warp(camera(1.1, 5, 0, 0), kaleidoscope=5, folded=0.3),
         make_warp(camera(1.1, 5, 0, 0), mirror_x=True, flow=0.1, hue=0.7, folded=0.6),
@@ -177,7 +177,7 @@ def test_identity_keeps_every_bit(flown: Flight) -> None:
     canvas = noise(31, 17)
     # The ends of the range and the smallest numbers there are.
     canvas[0, 0], canvas[0, 1], canvas[0, 2] = 0, 1, (6e-8, 3e-5, 0.9995)
-    np.testing.assert_array_equal(flown(canvas, *[make_warp(STILL)] * 5), canvas)
+    np.testing.assert_array_equal(flown(canvas, *[make_warp(IDENTITY)] * 5), canvas)
 
 
 @pytest.mark.parametrize("right, up", [(2, 1), (-3, 0), (0, -2)])
@@ -199,17 +199,17 @@ def test_camera_signs(flown: Flight) -> None:
 def test_up_stays_up(flown: Flight) -> None:
     canvas = np.zeros((5, 7, 3))
     canvas[0] = 1
-    np.testing.assert_array_equal(flown(canvas, make_warp(STILL)), canvas)
+    np.testing.assert_array_equal(flown(canvas, make_warp(IDENTITY)), canvas)
     lowered = flown(canvas, make_warp(camera(1, 0, 0, -1 / 5)))
     np.testing.assert_array_equal(lowered[:, 3, 0], [1, 1, 0, 0, 0])
 
 
 def test_mirrors_are_exact_and_keep_their_half(flown: Flight) -> None:
     canvas = noise(8, 6)
-    left = flown(canvas, make_warp(STILL, mirror_x=True))
+    left = flown(canvas, make_warp(IDENTITY, mirror_x=True))
     np.testing.assert_array_equal(left[:, :4], canvas[:, :4])
     np.testing.assert_array_equal(left, left[:, ::-1])
-    upper = flown(canvas, make_warp(STILL, mirror_y=True))
+    upper = flown(canvas, make_warp(IDENTITY, mirror_y=True))
     np.testing.assert_array_equal(upper[:3], canvas[:3])
     np.testing.assert_array_equal(upper, upper[::-1])
 
@@ -222,7 +222,7 @@ def test_kaleidoscope_is_exactly_left_right_symmetric(flown: Flight, wedges: int
 
 def test_kaleidoscope_turns_into_itself_and_keeps_its_wedge(flown: Flight) -> None:
     canvas = noise(31, 17)
-    seen = flown(canvas, make_warp(STILL, kaleidoscope=4))
+    seen = flown(canvas, make_warp(IDENTITY, kaleidoscope=4))
     square = seen[:, 7:24]
     np.testing.assert_allclose(square, np.rot90(square), atol=TOLERANCE)
     x, y = picture_coordinates(31, 17)
@@ -231,12 +231,12 @@ def test_kaleidoscope_turns_into_itself_and_keeps_its_wedge(flown: Flight) -> No
     np.testing.assert_array_equal(seen[home], canvas[home])
     # So that it can be done again in every frame without blurring.
     np.testing.assert_array_equal(
-        flown(seen, *[make_warp(STILL, kaleidoscope=4)] * 4)[home], seen[home]
+        flown(seen, *[make_warp(IDENTITY, kaleidoscope=4)] * 4)[home], seen[home]
     )
 
 
 def test_a_third_of_the_wheel_permutes_the_channels(flown: Flight) -> None:
-    turned = flown(noise(), make_warp(STILL, hue=2 * math.pi / 3))
+    turned = flown(noise(), make_warp(IDENTITY, hue=2 * math.pi / 3))
     np.testing.assert_allclose(turned, np.roll(noise(), 1, axis=-1), atol=TOLERANCE)
 
 
@@ -247,23 +247,23 @@ def test_colour_matrix_is_exact_where_nothing_is_asked() -> None:
 
 def test_decay_goes_to_mid_grey_and_colours_stay_in_range(flown: Flight) -> None:
     np.testing.assert_array_equal(
-        flown(noise(), make_warp(STILL, decay=1)), np.full((5, 7, 3), 0.5)
+        flown(noise(), make_warp(IDENTITY, decay=1)), np.full((5, 7, 3), 0.5)
     )
-    vivid = flown(noise(), make_warp(STILL, saturation=10))
+    vivid = flown(noise(), make_warp(IDENTITY, saturation=10))
     assert vivid.min() == 0
     assert vivid.max() == 1
 
 
 def test_steps_smaller_than_a_half_float_are_not_lost(flown: Flight) -> None:
     canvas = np.full((36, 64, 3), 0.9)
-    faded = flown(canvas, *[make_warp(STILL, decay=1e-4)] * 100).astype(float)
+    faded = flown(canvas, *[make_warp(IDENTITY, decay=1e-4)] * 100).astype(float)
     assert faded.mean() == pytest.approx(0.5 + 0.4 * (1 - 1e-4) ** 100, abs=2e-4)
 
 
 def test_swirl_turns_the_middle_clockwise_and_the_rim_not(flown: Flight) -> None:
     canvas = np.zeros((33, 69, 3))
     canvas[16, 38] = canvas[16, 68] = 1
-    seen = flown(canvas, make_warp(STILL, swirl=math.pi / 2))[..., 0]
+    seen = flown(canvas, make_warp(IDENTITY, swirl=math.pi / 2))[..., 0]
     row, column = np.unravel_index(seen[:, :60].argmax(), (33, 60))
     assert row > 18 and column < 38
     assert seen[16, 68] > 0.9
@@ -274,7 +274,7 @@ def test_flow_goes_no_further_than_asked_and_swells_nothing() -> None:
     step = 1e-4
 
     def drift(x: np.ndarray, y: np.ndarray, phase: float = 2.0) -> np.ndarray:
-        there = looked_up(make_warp(STILL, flow=0.1, phase=phase), x, y)
+        there = looked_up(make_warp(IDENTITY, flow=0.1, phase=phase), x, y)
         return np.stack([there[0] - x, there[1] - y])
 
     ways = np.hypot(*drift(x, y))
@@ -314,7 +314,7 @@ def test_resize_keeps_the_picture(ctx: moderngl.Context) -> None:
         expected = np.stack([x, y, x * y, np.ones_like(x)], -1)
         np.testing.assert_allclose(seen[inside], expected[inside], atol=5e-3)
     before = HostCopy().read(feedback.texture)
-    feedback.warp(make_warp(STILL))
+    feedback.warp(make_warp(IDENTITY))
     np.testing.assert_array_equal(HostCopy().read(feedback.texture), before)
     feedback.release()
 
@@ -338,7 +338,7 @@ def test_holds_four_textures_and_frees_them(ctx: moderngl.Context, textures: Tex
     feedback = CanvasRenderer(ctx, (16, 9))
     for size in ((8, 8), (8, 8), (20, 10), (5, 30)):
         feedback.resize(size)
-        feedback.warp(make_warp(STILL))
+        feedback.warp(make_warp(IDENTITY))
         assert textures.alive == 4
     feedback.release()
     assert textures.alive == 0
@@ -376,11 +376,11 @@ def test_the_view_moves_as_the_canvas_would_and_leaves_it_alone(feedback: Canvas
     assert not np.array_equal(seen, canvas)
     feedback.warp(moved)
     np.testing.assert_array_equal(read(feedback.texture), seen)
-    assert feedback.view(make_warp(STILL)) is feedback.texture, "nothing moves, nothing is drawn"
+    assert feedback.view(make_warp(IDENTITY)) is feedback.texture, "nothing moves, nothing is drawn"
 
 
 def test_a_new_canvas_is_seen_at_once_or_grows_in(feedback: CanvasRenderer) -> None:
-    still = make_warp(STILL)
+    still = make_warp(IDENTITY)
     put(feedback, flat(0.25), seen=True)
     assert np.all(read(feedback.view(still)) == 0.25)
     put(feedback, flat(0.75), seen=False)
@@ -402,12 +402,12 @@ def test_a_new_canvas_is_seen_at_once_or_grows_in(feedback: CanvasRenderer) -> N
 def test_what_is_seen_moves_and_is_resampled_with_the_canvas(feedback: CanvasRenderer) -> None:
     put(feedback, flat(0.25), seen=True)
     put(feedback, flat(0.75), seen=False)
-    feedback.warp(make_warp(STILL, decay=1.0))
-    assert np.all(read(feedback.view(make_warp(STILL)))[..., :3] == 0.5)
+    feedback.warp(make_warp(IDENTITY, decay=1.0))
+    assert np.all(read(feedback.view(make_warp(IDENTITY)))[..., :3] == 0.5)
     put(feedback, flat(0.75), seen=False)
     feedback.resize((8, 6))
-    assert read(feedback.view(make_warp(STILL))).shape == (6, 8, 4)
-    np.testing.assert_allclose(read(feedback.view(make_warp(STILL)))[..., :3], 0.5, atol=1e-3)
+    assert read(feedback.view(make_warp(IDENTITY))).shape == (6, 8, 4)
+    np.testing.assert_allclose(read(feedback.view(make_warp(IDENTITY)))[..., :3], 0.5, atol=1e-3)
     np.testing.assert_allclose(read(feedback.texture)[..., :3], 0.75, atol=1e-3)
 
 
@@ -419,4 +419,4 @@ def test_a_canvas_that_cannot_be_written_leaves_everything_as_it_was(
         with pytest.raises(ValueError, match="the texture takes"):
             feedback.renew(lambda texture: HostCopy().write(texture, flat(1.0)[:3]), seen=seen)
         assert np.all(read(feedback.texture) == 0.25)
-        assert feedback.view(make_warp(STILL)) is feedback.texture
+        assert feedback.view(make_warp(IDENTITY)) is feedback.texture

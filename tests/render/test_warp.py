@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from liveflight.core import effects
-from liveflight.core.camera import STILL, Camera, then
+from liveflight.core.camera import IDENTITY, Camera, compose
 from liveflight.core.contracts import LiveflightError, Warp
 from liveflight.core.controls import Controls
 from liveflight.core.effects import Effect
@@ -66,12 +66,12 @@ def test_an_effect_is_one_shader_and_one_entry(
         picture = np.random.default_rng(3).random((8, 16, 4)).astype(np.float16)
         renderer.renew(lambda texture: texture.write(picture))
         camera = Camera()
-        moved = then(camera.warp(controls, 1.0, 2.0), camera.warp(controls, 0.0, 2.0))
+        moved = compose(camera.warp(controls, 1.0, 2.0), camera.warp(controls, 0.0, 2.0))
         if not flow:  # an eighth of the height is one pixel
             expected = picture[:, 1:, :3].astype(float)
             np.testing.assert_allclose(seen(renderer, moved)[:, :-1], expected, atol=1e-3)
         plain, inverted = (
-            seen(renderer, Warp(STILL.matrix, amounts={"flow": flow, "invert": amount}))
+            seen(renderer, Warp(IDENTITY.matrix, amounts={"flow": flow, "invert": amount}))
             for amount in (0.0, 1.0)
         )
         np.testing.assert_allclose(inverted, 1 - plain, atol=2e-3)

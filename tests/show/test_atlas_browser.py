@@ -22,9 +22,9 @@ class Hands:
     """A browser, its mailbox, and what is flown."""
 
     def __init__(self, flown: Target | None) -> None:
-        self.flown = flown
+        self.goal_target = flown
         self.mailbox = Mailbox()
-        self.browser = AtlasBrowser(self.mailbox, lambda: self.flown)
+        self.browser = AtlasBrowser(self.mailbox, lambda: self.goal_target)
 
     def press(self, *names: str) -> list[Message]:
         for name in names:

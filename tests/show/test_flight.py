@@ -12,7 +12,7 @@ from liveflight.controllers.osc.echo_suppressor import dump
 from liveflight.controllers.osc.reader import Reader, Sender
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.core.mailbox import Ask, Beat, Mailbox, Nudge, Set, Trigger
+from liveflight.core.mailbox import Beat, Mailbox, Nudge, Query, Set, Trigger
 from liveflight.core.modulation import ModulationRow
 from liveflight.core.xy_pad import CORNERS
 from liveflight.show.fault_reports import FaultReports
@@ -181,7 +181,7 @@ def test_questions_are_answered_and_are_no_message(flight: Flight) -> None:
     answers: list[Value] = []
     flight.apply([Set("camera.zoom", 3.0)])
     keys = ["camera.zoom", "warp.mirror", "show.freeze", "mix.target", "show.preset"]
-    flight.apply([Ask(key, answers.append) for key in keys])
+    flight.apply([Query(key, answers.append) for key in keys])
     assert answers == [3.0, "off", False, str(STEM), ""]
     assert flight.last_message == "camera.zoom 3 x/s"
 
@@ -214,11 +214,11 @@ def test_a_preset_sets_everything_it_says_and_the_rest_to_default(
         if row.saved:
             assert flight.controls.setting(row.key) == settings.get(row.key, row.default)
     assert flight.controls.flag("show.hud"), "what presets do not hold is left as it is"
-    assert flight.journey.stops == (STEM, DEEP)
+    assert flight.autopilot.stops == (STEM, DEEP)
     flight.advance(2.0)
     assert flight.mix() == pytest.approx({STEM: 0.5, VGG: 0.25, DEEP: 0.25})
     answers: list[Value] = []
-    flight.apply([Ask("show.preset", answers.append)])
+    flight.apply([Query("show.preset", answers.append)])
     assert answers == ["look"]
 
 
@@ -227,7 +227,7 @@ def test_a_preset_without_targets_begins_its_journey_or_stays(flight: Flight) ->
     assert flight.target_selector.here == DEEP
     flight.recall(Preset("look", {}, {"camera.zoom": 2.0}))
     assert flight.target_selector.here == DEEP
-    assert flight.journey.stops == ()
+    assert flight.autopilot.stops == ()
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_a_preset_that_cannot_fly_changes_nothing(
     assert flight.controls.setting("camera.zoom") == 2.0
     assert flight.mix() == {STEM: 1.0}
     assert flight.preset_player.preset == ""
-    assert flight.journey.stops == ()
+    assert flight.autopilot.stops == ()
     assert flight.last_message == "camera.zoom 2 x/s"
 
 
@@ -521,13 +521,13 @@ def flown(flight: Flight, seconds: int) -> list[Target]:
 
 
 def test_the_autopilot_goes_along_the_journey_dwell_by_dwell(flight: Flight) -> None:
-    flight.journey.follow([DEEP, VGG, STEM])
+    flight.autopilot.follow([DEEP, VGG, STEM])
     autopilot(flight, 2.0)
     assert flown(flight, 8) == [STEM, DEEP, DEEP, VGG, VGG, STEM, STEM, DEEP]
 
 
 def test_the_autopilot_waits_for_the_beat_as_a_performer_would(flight: Flight) -> None:
-    flight.journey.follow([DEEP, VGG, STEM])
+    flight.autopilot.follow([DEEP, VGG, STEM])
     flight.apply([Set("tempo.quantise", "bar"), Set("tempo.bpm", 60.0)])  # a bar is 4 s
     autopilot(flight, 3.0)
     assert flown(flight, 12) == [STEM] * 3 + [DEEP] * 4 + [VGG] * 4 + [STEM]
@@ -556,7 +556,7 @@ def test_the_same_seed_wanders_the_same_way() -> None:
 def test_by_sight_it_goes_to_what_is_seen_in_its_layer_and_else_wanders(
     flight: Flight, engine: FakeEngine
 ) -> None:
-    flight.journey.follow([DEEP])
+    flight.autopilot.follow([DEEP])
     autopilot(flight, 1.0)
     flight.apply([Set("show.autopilot_mode", "sight"), Set("show.seen", f"{LITE}:stem:30")])
     assert flown(flight, 3) == [Target(LITE, "stem", 30)] * 3
@@ -567,7 +567,7 @@ def test_by_sight_it_goes_to_what_is_seen_in_its_layer_and_else_wanders(
 
 
 def test_wandering_passes_the_journey_by(flight: Flight, engine: FakeEngine) -> None:
-    flight.journey.follow([DEEP, VGG])
+    flight.autopilot.follow([DEEP, VGG])
     autopilot(flight, 1.0)
     flight.apply([Set("show.autopilot_mode", "wander")])
     assert {(one.layer, one.filter) for one in flown(flight, 12)} == {
@@ -583,12 +583,12 @@ def test_targets_are_described_by_name(flight: Flight) -> None:
 
 
 def test_without_the_autopilot_nothing_changes(flight: Flight) -> None:
-    flight.journey.follow([DEEP, VGG])
+    flight.autopilot.follow([DEEP, VGG])
     assert set(flown(flight, 20)) == {STEM}
 
 
 def test_a_performers_choice_gets_a_whole_dwell(flight: Flight) -> None:
-    flight.journey.follow([DEEP, STEM])
+    flight.autopilot.follow([DEEP, STEM])
     autopilot(flight, 4.0)
     flown(flight, 3)
     flight.apply([Set("mix.target", str(VGG))])
@@ -596,7 +596,7 @@ def test_a_performers_choice_gets_a_whole_dwell(flight: Flight) -> None:
 
 
 def test_frozen_time_stands_still(flight: Flight) -> None:
-    flight.journey.follow([DEEP])
+    flight.autopilot.follow([DEEP])
     autopilot(flight, 1.0)
     flight.aim({VGG: 1.0})
     flight.advance(0.25)
@@ -614,7 +614,7 @@ def test_an_autopilot_whose_networks_are_missing_tries_once_a_dwell(
     flight: Flight, engine: FakeEngine
 ) -> None:
     engine.missing.add("vgg16")
-    flight.journey.follow([VGG])
+    flight.autopilot.follow([VGG])
     autopilot(flight, 2.0)
     assert set(flown(flight, 7)) == {STEM}
     assert flight.reports.counts == {"no weights for vgg16": 3}
@@ -701,17 +701,17 @@ def test_adding_to_the_pad_s_mix_lets_go_of_the_pad(flight: Flight) -> None:
 def test_the_journey_grows_and_goes_on_from_where_it_was(flight: Flight) -> None:
     flight.apply([Set("mix.journey_add", str(DEEP)), Set("mix.journey_add", str(VGG))])
     assert flight.last_message == f"{VGG} is stop 2 of the journey"
-    assert flight.journey.onward(STEM, ()) == DEEP
+    assert flight.autopilot.onward(STEM, ()) == DEEP
     flight.apply([Set("mix.journey_add", f"{LITE}:class:jellyfish")])
-    assert flight.journey.stops == (DEEP, VGG, Target(LITE, "class", 107))
-    assert flight.journey.onward(DEEP, ()) == VGG
-    assert flight.as_preset("kept").journey == flight.journey.stops
+    assert flight.autopilot.stops == (DEEP, VGG, Target(LITE, "class", 107))
+    assert flight.autopilot.onward(DEEP, ()) == VGG
+    assert flight.as_preset("kept").journey == flight.autopilot.stops
 
 
 def test_a_journey_is_no_longer_than_a_preset_holds(flight: Flight) -> None:
     for number in range(120):
         flight.apply([Set("mix.journey_add", f"vgg16:conv5_1:{number}")])
-    assert len(flight.journey.stops) == 99
+    assert len(flight.autopilot.stops) == 99
     assert "99 stops" in flight.reports.last
 
 
@@ -730,7 +730,7 @@ def test_what_is_no_target_changes_nothing(
 ) -> None:
     flight.on_target("mix.star", lambda target: pytest.fail(f"{target} is starred"))
     flight.apply([Set(key, name)])
-    assert flight.target_selector.goal == {STEM: 1.0} and flight.journey.stops == ()
+    assert flight.target_selector.goal == {STEM: 1.0} and flight.autopilot.stops == ()
     assert reason in flight.reports.last and bool(reason) == bool(flight.reports.counts)
     assert flight.values()[key] == ""
 
@@ -747,7 +747,7 @@ def test_back_and_forth_through_what_was_flown(flight: Flight) -> None:
 
 
 def test_what_the_autopilot_flew_counts_and_drummed_keys_do_not(flight: Flight) -> None:
-    flight.journey.follow([DEEP, VGG])
+    flight.autopilot.follow([DEEP, VGG])
     flight.apply([Set("show.autopilot", True), Set("show.dwell", 1.0)])
     for _ in range(2):
         flight.advance(1.0)

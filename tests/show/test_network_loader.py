@@ -40,7 +40,7 @@ class Downloading(FakeEngine):
 def test_a_download_is_shown_while_it_lasts() -> None:
     engine, shown = Downloading(), []
     loader = NetworkLoader(lambda: engine, True, lambda *news: shown.append(news))
-    assert not loader.ready(["vgg16"])
+    assert not loader.ensure_loaded(["vgg16"])
     engine.piece.release()
     engine.told.acquire()
     assert loader.downloading == "downloading vgg16: 25% of 4 MB"
@@ -50,13 +50,13 @@ def test_a_download_is_shown_while_it_lasts() -> None:
     settle(loader)
     assert loader.downloading == ""
     assert shown == [("vgg16", part * 1_000_000, 4_000_000) for part in (1, 2, 4)]
-    assert loader.ready(["vgg16"])
+    assert loader.ensure_loaded(["vgg16"])
 
 
 def test_closing_ends_a_download() -> None:
     engine = Downloading()
     loader = NetworkLoader(lambda: engine, True)
-    loader.ready(["vgg16"])
+    loader.ensure_loaded(["vgg16"])
     engine.piece.release()
     engine.told.acquire()
     closing = threading.Thread(target=loader.close)
@@ -90,8 +90,8 @@ def engine() -> FakeEngine:
 def loader(engine: FakeEngine) -> Iterator[NetworkLoader]:
     """With its network loaded."""
     loader = NetworkLoader(lambda: engine, background=True)
-    assert not loader.ready(["vgg16"])
-    assert settle(loader) and loader.ready(["vgg16"])
+    assert not loader.ensure_loaded(["vgg16"])
+    assert settle(loader) and loader.ensure_loaded(["vgg16"])
     yield loader
     engine.planning.set()
     loader.close()
@@ -106,13 +106,13 @@ def test_plans_are_made_one_after_the_other_beside_the_show(
 ) -> None:
     engine.planning.clear()
     for _ in range(3):
-        assert not loader.planned([A | B, B], SIZE)
+        assert not loader.ensure_planned([A | B, B], SIZE)
     assert not engine.plans
     engine.planning.set()
-    assert settle(loader) and not loader.planned([A | B, B], SIZE)
-    assert settle(loader) and loader.planned([A | B, B], SIZE)
+    assert settle(loader) and not loader.ensure_planned([A | B, B], SIZE)
+    assert settle(loader) and loader.ensure_planned([A | B, B], SIZE)
     assert engine.plans == [(A | B, SIZE), (B, SIZE)]
-    assert loader.planned([B], SIZE) and not loader.planned([B], (16, 9))
+    assert loader.ensure_planned([B], SIZE) and not loader.ensure_planned([B], (16, 9))
 
 
 def test_of_a_row_of_hasty_wishes_the_newest_wins(
@@ -120,21 +120,21 @@ def test_of_a_row_of_hasty_wishes_the_newest_wins(
 ) -> None:
     engine.planning.clear()
     for number in range(50):
-        assert not loader.planned([layers(f"conv{number}")], SIZE)
-    assert not loader.planned([C], SIZE)
+        assert not loader.ensure_planned([layers(f"conv{number}")], SIZE)
+    assert not loader.ensure_planned([C], SIZE)
     engine.planning.set()
-    assert settle(loader) and not loader.planned([C], SIZE)
-    assert settle(loader) and loader.planned([C], SIZE)
+    assert settle(loader) and not loader.ensure_planned([C], SIZE)
+    assert settle(loader) and loader.ensure_planned([C], SIZE)
     assert planned(engine) == [layers("conv0"), C]
 
 
 def test_what_is_foreseen_comes_last(loader: NetworkLoader, engine: FakeEngine) -> None:
     loader.prefetch([B, C, B])
     engine.planning.clear()
-    assert not loader.planned([A], SIZE)
+    assert not loader.ensure_planned([A], SIZE)
     loader.prefetch_next(SIZE)
     engine.planning.set()
-    assert settle(loader) and loader.planned([A], SIZE)
+    assert settle(loader) and loader.ensure_planned([A], SIZE)
     for _ in range(4):
         loader.prefetch_next(SIZE)
         settle(loader)
@@ -168,12 +168,12 @@ def test_what_cannot_be_planned_is_said_once_and_then_goes_without(background: b
     engine = FakeEngine()
     engine.impossible.add("conv2_1")
     loader = NetworkLoader(lambda: engine, background)
-    if not loader.ready(["vgg16"]):
-        assert settle(loader) and loader.ready(["vgg16"])
+    if not loader.ensure_loaded(["vgg16"]):
+        assert settle(loader) and loader.ensure_loaded(["vgg16"])
     with pytest.raises(LiveflightError, match="no plan for"):
-        while not loader.planned([B], SIZE):
+        while not loader.ensure_planned([B], SIZE):
             settle(loader)
-    assert loader.planned([B], SIZE)
+    assert loader.ensure_planned([B], SIZE)
     loader.close()
 
 
@@ -185,10 +185,10 @@ def test_a_fault_while_planning_is_one_line_that_names_the_layers(
 
     monkeypatch.setattr(engine, "plan", broken)
     named = r"^vgg16:conv1_1 \+ vgg16:conv2_1 cannot be planned at 32x18: .*no graph"
-    assert not loader.planned([A | B], SIZE)
+    assert not loader.ensure_planned([A | B], SIZE)
     settle(loader)
     with pytest.raises(LiveflightError, match=named) as told:
-        loader.planned([A | B], SIZE)
+        loader.ensure_planned([A | B], SIZE)
     assert "\n" not in str(told.value)
 
 
@@ -196,7 +196,7 @@ def test_what_the_runtimes_brought_is_not_looked_through_in_mid_flight():
     brought = [[number] for number in range(1000)]
     loader = NetworkLoader(FakeEngine, background=False)
     before = gc.get_freeze_count()
-    assert loader.ready(["vgg16"])
+    assert loader.ensure_loaded(["vgg16"])
     assert gc.get_freeze_count() >= before + len(brought)
     loader.close()
     assert gc.get_freeze_count() < len(brought)
@@ -219,10 +219,10 @@ def test_what_plans_left_is_let_go_of_by_who_made_it_when_nothing_else_is_to_be_
     assert not loader.busy
     assert who == [BUSY_NAME, BUSY_NAME], "nothing more is left"
     engine.planning.clear()
-    assert not loader.planned([A], SIZE)
+    assert not loader.ensure_planned([A], SIZE)
     loader.tidy()
     engine.planning.set()
-    assert settle(loader) and loader.planned([A], SIZE)
+    assert settle(loader) and loader.ensure_planned([A], SIZE)
     assert len(who) == 2, "something was being planned"
     loader.tidy()
     assert settle(loader) and len(who) == 3
@@ -246,14 +246,14 @@ def test_tidying_up_waits_for_what_was_wanted_meanwhile(
 ) -> None:
     done = slow_to_tidy(engine, monkeypatch)
     loader.tidy()
-    assert not loader.busy and not loader.planned([A], SIZE)
+    assert not loader.busy and not loader.ensure_planned([A], SIZE)
     done.set()
     settle(loader)
     for _ in range(3):  # the rests of a frame
         loader.tidy()
     assert engine.tidied == 1
-    assert not loader.planned([A], SIZE) and loader.busy
-    assert settle(loader) and loader.planned([A], SIZE)
+    assert not loader.ensure_planned([A], SIZE) and loader.busy
+    assert settle(loader) and loader.ensure_planned([A], SIZE)
     loader.tidy()
     assert settle(loader) and engine.tidied == 2
 
@@ -263,7 +263,7 @@ def test_tidying_up_goes_on_where_nobody_wants_it_any_more(
 ) -> None:
     done = slow_to_tidy(engine, monkeypatch)
     loader.tidy()
-    assert not loader.planned([A], SIZE), "wanted, but only just now"
+    assert not loader.ensure_planned([A], SIZE), "wanted, but only just now"
     done.set()
     settle(loader)
     for _ in range(6):

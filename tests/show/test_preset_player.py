@@ -475,7 +475,7 @@ def test_a_pad_that_lacks_corners_says_so_before_it_waits_for_the_others(
 def test_the_autopilot_leaves_a_look_that_is_awaited_alone(
     aloft: Flight, finding: FindingOut
 ) -> None:
-    aloft.journey.follow([DEEP, VGG])
+    aloft.autopilot.follow([DEEP, VGG])
     aloft.apply([Set("show.autopilot", True), Set("show.dwell", 1.0)])
     aloft.recall(Preset("far", {FAR: 1.0}))
     for _ in range(20):

@@ -81,7 +81,7 @@ def test_a_preset_by_name_file_or_slot(wish: str, navigator: Path, tmp_path: Pat
 def test_the_autopilots_journey_begins_at_its_first_stop() -> None:
     flight = begun(preset="ai-flight-vgg19")
     assert flight.mix() == {Target("vgg19", "conv3_3", 223): 1.0}
-    assert flight.journey.stops == (
+    assert flight.autopilot.stops == (
         Target("vgg19", "conv3_3", 223),
         Target("vgg19", "conv4_1", 1),
     )
@@ -116,7 +116,7 @@ def test_a_named_target_is_flown_alone_and_stays(options: dict[str, str], target
     engine = FakeEngine()
     flight = begun(engine, settings={"show.dwell": 1.0}, **options)
     assert flight.mix() == {target: 1.0}
-    assert flight.journey.stops == ()
+    assert flight.autopilot.stops == ()
     assert engine.prepared == [target.network], "no other network is loaded for it"
     for _ in range(20):
         flight.advance(0.5)

@@ -142,10 +142,10 @@ def test_a_fault_while_loading_is_one_line_that_names_the_network(background: bo
 
     loader = NetworkLoader(broken, background)
     if background:
-        assert not loader.ready([LITE])
+        assert not loader.ensure_loaded([LITE])
         settle(loader)
     with pytest.raises(LiveflightError, match=f"^{LITE} cannot be loaded: .*out of mem") as told:
-        loader.ready([LITE])
+        loader.ensure_loaded([LITE])
     assert "\n" not in str(told.value)
     assert loader.engine is None
 
@@ -158,9 +158,9 @@ def test_an_engine_is_made_once(engine: FakeEngine) -> None:
         return engine
 
     loader = NetworkLoader(make, background=False)
-    assert loader.ready([])
+    assert loader.ensure_loaded([])
     assert not made
-    assert loader.ready([LITE, "vgg16"]) and loader.ready(["vgg19", LITE])
+    assert loader.ensure_loaded([LITE, "vgg16"]) and loader.ensure_loaded(["vgg19", LITE])
     assert len(made) == 1
     assert engine.prepared == [LITE, "vgg16", "vgg19"]
 
@@ -260,9 +260,9 @@ def test_a_canvas_of_another_size_is_planned_after_what_the_performer_wants(
 ) -> None:
     smaller = (16, 9)
     aloft.apply([Set("mix.target", str(DEEP))])
-    assert not aloft.target_selector.ready_at(smaller)
+    assert not aloft.target_selector.ensure_ready_at(smaller)
     fly_until_planned(aloft)
-    while not aloft.target_selector.ready_at(smaller):
+    while not aloft.target_selector.ensure_ready_at(smaller):
         settle(aloft.loader)
     sizes = [size for _, size in engine.plans]
     assert smaller in sizes and sizes == sorted(sizes, reverse=True)
@@ -299,11 +299,11 @@ def test_nothing_is_planned_ahead_while_there_is_too_little_time(
     aloft: Flight, engine: FakeEngine
 ) -> None:
     plans = list(engine.plans)
-    aloft.target_selector.fallback_sizes, aloft.target_selector.behind = [(16, 9)], True
+    aloft.target_selector.fallback_sizes, aloft.target_selector.under_load = [(16, 9)], True
     aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
     fly_until_planned(aloft)
     assert engine.plans == plans
-    aloft.target_selector.behind = False
+    aloft.target_selector.under_load = False
     fly_until_planned(aloft)
     assert len(engine.plans) > len(plans)
 
@@ -314,7 +314,7 @@ def test_a_job_under_way_as_time_gets_short_comes_to_its_end(
     engine.planning.clear()
     aloft.recall(Preset("trip", {STEM: 1.0}, journey=(STEM, DEEP)))
     aloft.advance(0.0)
-    aloft.target_selector.behind = True
+    aloft.target_selector.under_load = True
     assert aloft.loader.busy
     engine.planning.set()
     settle(aloft.loader)

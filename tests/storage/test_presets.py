@@ -66,7 +66,7 @@ def other_value(control: Control) -> Value:
             return control.choices[-1]
         case "int":
             return int(control.maximum)
-    return control.from_unit(0.3)
+    return control.from_position(0.3)
 
 
 @every(SAVED, lambda row: row.key)
@@ -533,7 +533,7 @@ def test_what_cannot_be_written_whole_is_not_written(
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_preset_flies(path: Path) -> None:
     preset = presets.read(path)
-    stops = [networks.resolve(stop) for stop in preset.named]
+    stops = [networks.resolve(stop) for stop in preset.all_targets]
     assert stops, "a shipped preset says what it excites"
     assert preset.title and preset.about
     assert presets._NAME.fullmatch(preset.name)
@@ -556,7 +556,7 @@ def test_networks_have_their_own_first_flights() -> None:
 @pytest.mark.parametrize(("network", "name"), start_flight.PRESET_OF.items())
 def test_a_networks_first_flight_is_shipped_and_is_its_own(network: str, name: str) -> None:
     preset = presets.find(name)
-    stops = [networks.resolve(stop) for stop in preset.named]
+    stops = [networks.resolve(stop) for stop in preset.all_targets]
     assert {stop.network for stop in stops} == {network}
 
 

@@ -116,7 +116,8 @@ class SoundInput:
 
     def _put_changed(self) -> None:
         meters = {
-            key: round(CONTROLS[key].sensed(getattr(self._heard, name)), 4) for name, key in _METERS
+            key: round(CONTROLS[key].clip_sensor(getattr(self._heard, name)), 4)
+            for name, key in _METERS
         }
         changed = {key: each for key, each in meters.items() if self._shown.get(key) != each}
         self._shown = meters

@@ -182,7 +182,7 @@ def _binding(row: object) -> Binding:
 
 def _control(key: object) -> Control:
     control = CONTROLS.get(key) if isinstance(key, str) else None
-    if control and control.movable:
+    if control and control.writable:
         return control
     close = nearest(key, CONTROLS) if isinstance(key, str) else ""
     raise LiveflightError(f"control = {str(key)[:60]!r}: allowed is a control's name{close}")

@@ -221,7 +221,7 @@ class MidiInput:
             return
         try:
             control = find(key)
-            if not control.movable:
+            if not control.writable:
                 raise LiveflightError(f"{key} cannot be set, so no knob can move it")
             value = str(values.get(key, "")) if control.kind == "text" else ""
             if control.kind == "text" and not value:

@@ -119,13 +119,13 @@ class SoftTakeover:
                 return Set(control.key, binding.value, said)
             case "bool" | "enum":
                 return Nudge(control.key, 1, said)
-        return Set(control.key, control.from_unit(unit), said)
+        return Set(control.key, control.from_position(unit), said)
 
     def _moved(self, binding: Binding, control: Control, unit: float) -> Message | None:
         source = binding.source
         before, self._positions[source] = self._positions.get(source, unit), unit
         if binding.takeover == "pickup" and source not in self._picked_up:
-            place = control.to_unit(self.value(control.key))
+            place = control.to_position(self.value(control.key))
             low, high = min(before, unit) - _PICKUP_TOLERANCE, max(before, unit) + _PICKUP_TOLERANCE
             if not low <= place <= high:
                 way = "up" if place > unit else "down"
@@ -133,7 +133,7 @@ class SoftTakeover:
                 return None
         self.waiting = ""
         self._picked_up.add(source)
-        return Set(control.key, control.from_unit(unit), origin(source))
+        return Set(control.key, control.from_position(unit), origin(source))
 
 
 def origin(source: Source) -> str:

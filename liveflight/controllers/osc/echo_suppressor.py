@@ -150,4 +150,4 @@ def _same(row: Control, value: Value, message: Set) -> bool:
     """Return whether a message repeats a value, up to a surface's rounding."""
     if row.kind not in ("float", "int"):
         return value == message.value
-    return abs(row.to_unit(value) - row.to_unit(message.value)) <= _TOLERANCE
+    return abs(row.to_position(value) - row.to_position(message.value)) <= _TOLERANCE

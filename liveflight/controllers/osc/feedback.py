@@ -89,7 +89,7 @@ class OscFeedback:
                 self._osc.trust(destination.host)
         self._destinations = destinations
         if self._osc:
-            self._osc.listeners.append(self._is_echo)
+            self._osc.echo_filters.append(self._is_echo)
 
     def poll(self, now: float) -> None:
         self._now = self._frame = now
@@ -134,8 +134,8 @@ class OscFeedback:
         return any(destination.echo.is_echo(self._frame, message) for destination in destinations)
 
     def close(self) -> None:
-        if self._osc and self._is_echo in self._osc.listeners:
-            self._osc.listeners.remove(self._is_echo)
+        if self._osc and self._is_echo in self._osc.echo_filters:
+            self._osc.echo_filters.remove(self._is_echo)
         while self._destinations:
             self._destinations.pop().close()
 

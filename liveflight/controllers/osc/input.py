@@ -60,7 +60,7 @@ class OscInput:
         """Take the settings. `clock`: seconds, for the limits per second."""
         self.host, self.port = host, port
         self._feedback = feedback
-        self.listeners: list[IsEcho] = []
+        self.echo_filters: list[IsEcho] = []
         """One function of each sender of feedback, which recognises echoes of it."""
         self._reader = Reader(clock)
         self._trusted: frozenset[str] = frozenset()
@@ -100,7 +100,7 @@ class OscInput:
             self._trusted |= frozenset().union(*map(_ips, self._feedback))
             self._counts = {one: Counter() for one in self._sockets}
             self.port = self._sockets[0].getsockname()[1]
-            thread = threading.Thread(target=self._listen, name="osc", daemon=True)
+            thread = threading.Thread(target=self._receive_loop, name="osc", daemon=True)
             thread.start()
             opened.pop_all()
         self._thread = thread
@@ -139,7 +139,7 @@ class OscInput:
             ours.close()
         self._thread = None
 
-    def _listen(self) -> None:
+    def _receive_loop(self) -> None:
         with selectors.DefaultSelector() as selector:
             for waited in (*self._sockets, self._woken):
                 selector.register(waited, selectors.EVENT_READ)
@@ -172,7 +172,7 @@ class OscInput:
             if counts[address] > ISOLATE_AFTER:
                 self._isolation.put(ours, address, time.monotonic())
             self.receive(datagram, address, ours)
-            self._flood = self._flood + 1 if self._reader.overdrawn else 0
+            self._flood = self._flood + 1 if self._reader.exceeded else 0
             if self._flood >= FLOOD_DATAGRAMS:
                 self._flood = 0
                 time.sleep(0.02)  # the system drops datagrams at less cost than we do
@@ -190,7 +190,7 @@ class OscInput:
 
     def _spared(self, address: SocketAddress) -> bool:
         sender = self._senders.get(address)
-        return sender is not None and self._reader.overdrawn_by(sender)
+        return sender is not None and self._reader.exceeded_by(sender)
 
     def _guard(self, take: Callable[[], None]) -> None:
         try:
@@ -215,9 +215,9 @@ class OscInput:
         if sender is None:
             sender = self._remember(address, ours or self._sockets[0])
         messages = self._reader.read(datagram, sender)
-        if messages and self.listeners:
+        if messages and self.echo_filters:
             host, _ = origin_address(sender.origin)
-            for is_echo in self.listeners:
+            for is_echo in self.echo_filters:
                 messages = [message for message in messages if not is_echo(host, message)]
         if messages:
             self._mailbox.put(*messages)

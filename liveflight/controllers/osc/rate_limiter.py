@@ -26,15 +26,15 @@ class RateLimiter:
         self._own: dict[str, int] = {}
 
     @property
-    def overdrawn(self) -> bool:
+    def exceeded(self) -> bool:
         """Return whether the common limit is spent."""
         return self._spent > self._limit
 
-    def overdrawn_by(self, who: str) -> bool:
+    def exceeded_by(self, who: str) -> bool:
         """Return whether `who` has nothing left."""
-        return self.overdrawn and self._own.get(who, self._share + 1) > self._share
+        return self.exceeded and self._own.get(who, self._share + 1) > self._share
 
-    def spend(self, amount: int, refusal: str, who: str = "") -> None:
+    def consume(self, amount: int, refusal: str, who: str = "") -> None:
         """Count `amount` for `who`, the origin of a message.
 
         Raises PacketError with the text `refusal` where this second has nothing left for `who`."""
@@ -44,5 +44,5 @@ class RateLimiter:
         self._spent += amount
         if who in self._own or len(self._own) < MAX_SHARES:
             self._own[who] = self._own.get(who, 0) + amount
-        if self.overdrawn_by(who):
+        if self.exceeded_by(who):
             raise PacketError(refusal)

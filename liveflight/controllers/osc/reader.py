@@ -23,7 +23,7 @@ from liveflight.controllers.osc.rate_limiter import RateLimiter
 from liveflight.controllers.osc.values import to_argument, to_message
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
-from liveflight.core.mailbox import Ask, Message, Trigger
+from liveflight.core.mailbox import Message, Query, Trigger
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +76,9 @@ class Reader:
         self._last: tuple[list[Control], Form, Argument, str] | str = ""
 
     @property
-    def overdrawn(self) -> bool:
+    def exceeded(self) -> bool:
         """Return whether more comes than may be read."""
-        return self._byte_limit.overdrawn
+        return self._byte_limit.exceeded
 
     @property
     def last_message(self) -> str:
@@ -88,14 +88,14 @@ class Reader:
         text = self._last if isinstance(self._last, str) else _described(*self._last)
         return "osc " + "".join(c if c.isprintable() else "?" for c in text[:80])
 
-    def overdrawn_by(self, sender: Sender) -> bool:
+    def exceeded_by(self, sender: Sender) -> bool:
         """Return whether more comes from that sender than may be read."""
-        return self._byte_limit.overdrawn_by(sender.origin)
+        return self._byte_limit.exceeded_by(sender.origin)
 
-    def spend(self, size: int, sender: Sender) -> None:
+    def consume(self, size: int, sender: Sender) -> None:
         """Count a datagram of `size` bytes. Raises PacketError beyond the limit."""
         refusal = "packets come faster than they are read"
-        self._byte_limit.spend(size + DATAGRAM_COST_BYTES, refusal, sender.origin)
+        self._byte_limit.consume(size + DATAGRAM_COST_BYTES, refusal, sender.origin)
 
     def resolved(self, address: str, sender: Sender) -> tuple[list[Control], Form]:
         """Return the controls that an address means, and the form of their values.
@@ -103,7 +103,7 @@ class Reader:
         Raises LiveflightError where it means none, PacketError beyond the limit."""
         if is_pattern(address):
             refusal = "addresses with wildcards come faster than they are matched"
-            self._byte_limit.spend(PATTERN_COST_BYTES, refusal, sender.origin)
+            self._byte_limit.consume(PATTERN_COST_BYTES, refusal, sender.origin)
         return resolve(address)
 
     def read(self, datagram: bytes, sender: Sender) -> list[Message]:
@@ -113,7 +113,7 @@ class Reader:
         kept. There are none where the messages cannot be separated, or beyond the limit."""
         found: list[Message] = []
         try:
-            self.spend(len(datagram), sender)
+            self.consume(len(datagram), sender)
             bundled = datagram.startswith(b"#")
             for element in elements(datagram):
                 found += self._read_one(element, sender, bundled)
@@ -131,7 +131,7 @@ class Reader:
                 return [self._pong(sender)]
             controls, form = self.resolved(address, sender)
             argument = _argument(element)
-            if bundled and argument != "?" and not any(control.movable for control in controls):
+            if bundled and argument != "?" and not any(control.writable for control in controls):
                 return self._ignore_feedback(sender)
             self._last = (controls, form, argument, address)
             return self._messages(controls, form, argument, sender)
@@ -205,10 +205,10 @@ class Reader:
         message = to_message(control, form, argument, sender.origin)
         if isinstance(message, Trigger) and message.key == SYNC and sender.reply:
             refusal = f"more than {ANSWERS_PER_S // DUMP_COST} full dumps per second"
-            self._answer_limit.spend(DUMP_COST, refusal, sender.origin)
+            self._answer_limit.consume(DUMP_COST, refusal, sender.origin)
         return message
 
-    def _question(self, control: Control, form: Form, sender: Sender) -> Ask:
+    def _question(self, control: Control, form: Form, sender: Sender) -> Query:
         if control.kind == "trigger" or form == "add":
             raise LiveflightError(f"{control.key} has no value to ask for here")
         reply = self._reply(sender, "'?'")
@@ -217,12 +217,12 @@ class Reader:
         def send(value: Value) -> None:
             reply(encode(address, to_argument(control, form, value)))
 
-        return Ask(control.key, send)
+        return Query(control.key, send)
 
-    def _pong(self, sender: Sender) -> Ask:
+    def _pong(self, sender: Sender) -> Query:
         """Return the question whose reply, the frames per second, is sent as the pong."""
         reply = self._reply(sender, "a ping")
-        return Ask("show.fps", partial(self._send_pong, reply))
+        return Query("show.fps", partial(self._send_pong, reply))
 
     def _send_pong(self, reply: Reply, fps: Value) -> None:
         uptime = float(self._clock() - self._began)
@@ -232,7 +232,7 @@ class Reader:
         if sender.reply is None:
             raise LiveflightError(f"{what} is answered only to this machine and to feedback hosts")
         refusal = f"more than {ANSWERS_PER_S} questions per second"
-        self._answer_limit.spend(1, refusal, sender.origin)
+        self._answer_limit.consume(1, refusal, sender.origin)
         return sender.reply
 
 

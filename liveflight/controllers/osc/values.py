@@ -34,7 +34,7 @@ def to_message(
         return Nudge(control.key, _step(control, argument), origin)
     if control.kind == "trigger":
         return _pressed(control, argument, origin)
-    value = _unit(control, argument) if form == "raw" else _fader(control, argument)
+    value = _raw_value(control, argument) if form == "raw" else _normalised_value(control, argument)
     if value is None:
         raise _refusal(control, form, argument)
     return Set(control.key, value, origin)
@@ -49,7 +49,7 @@ def to_argument(control: Control, form: Form, value: Value) -> float | int | str
     if control.kind == "meter":
         return float(value)
     if form == "plain":
-        return control.to_unit(value)
+        return control.to_position(value)
     return int(value) if isinstance(value, bool) else value
 
 
@@ -65,34 +65,36 @@ def _pressed(control: Control, argument: Argument, origin: str) -> Trigger | Non
     return Trigger(control.key, origin) if argument is None or argument else None
 
 
-def _fader(control: Control, argument: Argument) -> Value | None:
+def _normalised_value(control: Control, argument: Argument) -> Value | None:
     match control.kind, argument:
         case (("float" | "int" | "bool"), int() | float()):
-            return control.from_unit(float(argument))
+            return control.from_position(float(argument))
         case "enum", float():
             # Further out it is most likely an index, not an imprecise position.
             return (
-                control.from_unit(argument) if -_OVERSHOOT <= argument <= 1 + _OVERSHOOT else None
+                control.from_position(argument)
+                if -_OVERSHOOT <= argument <= 1 + _OVERSHOOT
+                else None
             )
-    return _unit(control, argument)
+    return _raw_value(control, argument)
 
 
-def _unit(control: Control, argument: Argument) -> Value | None:
+def _raw_value(control: Control, argument: Argument) -> Value | None:
     match control.kind, argument:
         case "float", int() | float():
-            return control.fit(float(argument))
+            return control.clamp(float(argument))
         case "int", int() | float():
-            return control.fit(round(argument))
+            return control.clamp(round(argument))
         case "bool", int() | float():
-            return control.from_unit(float(argument))
+            return control.from_position(float(argument))
         case "enum", int() | float() if 0 <= round(argument) < len(control.choices):
             return control.choices[round(argument)]
         case (("enum" | "text"), str()):
-            return control.fit(argument)
+            return control.clamp(argument)
         case "text", bool():
             return None
         case "text", int() | float() if argument == round(argument):
-            return control.fit(str(round(argument)))
+            return control.clamp(str(round(argument)))
     return None
 
 

@@ -137,7 +137,7 @@ class Server:
             return web.json_response(self._host_info(request))
         path = normalised(request.path)
         try:
-            self._read_limit.spend(FOLDER_COST if path in FOLDERS else 1, "")
+            self._read_limit.consume(FOLDER_COST if path in FOLDERS else 1, "")
         except PacketError:
             raise web.HTTPTooManyRequests(text="too many requests: try again in a second") from None
         found = node(path, self.values)
@@ -178,7 +178,7 @@ class Server:
                     self._put([m for m in messages if not client.echo.is_echo(self.now, m)])
                 elif said.type is WSMsgType.TEXT:
                     self._handle_text(said.data, client)
-                if self.reader.overdrawn_by(client.sender):
+                if self.reader.exceeded_by(client.sender):
                     await asyncio.sleep(0.02)  # the sender has to wait, not the frame loop
         finally:
             publishing.cancel()
@@ -187,7 +187,7 @@ class Server:
 
     def _handle_text(self, text: str, client: Client) -> None:
         try:
-            self.reader.spend(len(text), client.sender)
+            self.reader.consume(len(text), client.sender)
             client.handle_command(text, self.reader)
         except LiveflightError as error:
             self.reader.refuse(client.origin, error, str(error))

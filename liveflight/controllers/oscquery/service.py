@@ -61,7 +61,7 @@ class OscQuery:
             opened.pop_all()
         self._thread = thread
         if self._osc:
-            self._osc.listeners.append(self._is_echo)
+            self._osc.echo_filters.append(self._is_echo)
         if not self._local:
             log.warning("OSCQuery on %s: every machine there can move the controls", self.host)
 
@@ -86,7 +86,7 @@ class OscQuery:
         if self._thread is None:
             return
         if self._osc:
-            self._osc.listeners.remove(self._is_echo)
+            self._osc.echo_filters.remove(self._is_echo)
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._thread = None

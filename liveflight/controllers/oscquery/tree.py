@@ -75,7 +75,7 @@ def argument(row: Control, value: Value) -> Argument:
     A trigger's is null: python-oscquery's client refuses a method without a value."""
     match row.kind:
         case "float" | "int":
-            return row.to_unit(value)
+            return row.to_position(value)
         case "meter":
             return float(value)
         case "bool":

@@ -161,7 +161,7 @@ class _Player:
         self._presets = [
             name
             for name in presets.names()
-            if {target.network for target in presets.find(name).named} <= names
+            if {target.network for target in presets.find(name).all_targets} <= names
         ]
 
     def play(self, now: float) -> None:

@@ -211,7 +211,7 @@ class Bench:
     def _engines(self) -> tuple[str, ...]:
         from liveflight import engines
 
-        unfit = ["auto"] if self.device == "cpu" else ["auto", engines.ON_PROCESSOR]
+        unfit = ["auto"] if self.device == "cpu" else ["auto", engines.NATIVE]
         return self.plan.engines or tuple(name for name in engines.NAMES if name not in unfit)
 
     def _flown(self, flight: BenchFlight, output: str) -> dict[str, Any]:

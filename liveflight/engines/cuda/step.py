@@ -95,7 +95,7 @@ class StepBuffers:
         else:
             gradient = self._rolled(gradient, *-self._shift)
             gradient = torch.einsum("ij,njhw->nihw", colour.view(3, 3), gradient)
-        gradient = conditioning.weigh(gradient, self._gain, self._chroma_gain)
+        gradient = conditioning.scale_frequencies(gradient, self._gain, self._chroma_gain)
         rms = torch.linalg.vector_norm(gradient) * gradient.numel() ** -0.5
         rms, one = rms + conditioning.RMS_FLOOR, torch.ones_like(rms)
         measured = torch.where(self._parameter["normalise"] > 0, rms, one)

@@ -44,7 +44,7 @@ def test_a_knob_waits_until_it_comes_past_where_its_control_stands() -> None:
     assert bound.waiting == "camera.rotation is at 50%, its knob at 79%: down"
     assert bound.move(source(), 80) is None
     message = bound.move(source(), 60)
-    assert message == Set("camera.rotation", ZOOM.from_unit(60 / 127))
+    assert message == Set("camera.rotation", ZOOM.from_position(60 / 127))
     assert isinstance(message, Set) and message.origin == "midi:Box"
     assert bound.waiting == ""
     assert bound.move(source(), 0) == Set("camera.rotation", -180.0), "it has it from then on"
@@ -55,7 +55,7 @@ def test_a_knob_that_jumps_takes_its_control_along_at_once() -> None:
 
 
 def test_a_box_that_was_unplugged_has_to_pick_up_again() -> None:
-    bound = knobs(at=ZOOM.from_unit(64 / 127))
+    bound = knobs(at=ZOOM.from_position(64 / 127))
     assert bound.move(source(), 64) is not None
     bound.unplugged("Another box")
     assert bound.move(source(), 66) is not None
@@ -64,7 +64,7 @@ def test_a_box_that_was_unplugged_has_to_pick_up_again() -> None:
 
 
 def test_a_twin_that_was_unplugged_has_to_pick_up_again_too() -> None:
-    bound = knobs(at=ZOOM.from_unit(64 / 127))
+    bound = knobs(at=ZOOM.from_position(64 / 127))
     twin = Source("Box #2", "cc", 1, 7)
     assert bound.move(twin, 64) is not None
     bound.unplugged("Box #2")
@@ -72,7 +72,7 @@ def test_a_twin_that_was_unplugged_has_to_pick_up_again_too() -> None:
 
 
 def test_who_is_overridden_by_another_has_to_pick_up_again() -> None:
-    bound = knobs(at=ZOOM.from_unit(64 / 127))
+    bound = knobs(at=ZOOM.from_position(64 / 127))
     own = bound.move(source(), 64)
     assert isinstance(own, Set)
     bound.update({"camera.rotation": own.value}, [own])
@@ -98,10 +98,12 @@ def test_what_has_just_been_learned_is_held() -> None:
 
 def test_14_bits_come_in_two_halves() -> None:
     bound = knobs(sort="cc14", takeover="jump")
-    assert bound.move(source(7), 127) == Set("camera.rotation", ZOOM.from_unit(127 * 128 / 16383))
+    assert bound.move(source(7), 127) == Set(
+        "camera.rotation", ZOOM.from_position(127 * 128 / 16383)
+    )
     assert bound.move(source(39), 127) == Set("camera.rotation", 180.0)
     assert bound.move(source(39), 1) == Set(
-        "camera.rotation", ZOOM.from_unit((127 * 128 + 1) / 16383)
+        "camera.rotation", ZOOM.from_position((127 * 128 + 1) / 16383)
     )
 
 

@@ -59,20 +59,20 @@ def moved(positions: list[float], every: float = 0.04) -> EchoSuppressor:
     """Return a suppressor whose listener was sent these positions in turn."""
     echo = EchoSuppressor()
     for number, position in enumerate(positions):
-        echo.note_sent("camera.zoom", ZOOM.from_unit(position), number * every)
+        echo.note_sent("camera.zoom", ZOOM.from_position(position), number * every)
     return echo
 
 
 @pytest.mark.parametrize("position", [0.1, 0.2, 0.30000001, 0.4])
 def test_what_a_listener_was_told_and_says_late_is_an_echo(position: float) -> None:
     echo = moved([0.1, 0.2, 0.3, 0.4])
-    said = Set("camera.zoom", ZOOM.from_unit(position), "osc:10.0.0.5:9")
+    said = Set("camera.zoom", ZOOM.from_position(position), "osc:10.0.0.5:9")
     assert echo.is_echo(0.5, said) and echo.is_echo(0.12 + MAX_ECHO_DELAY_S, said) is (
         position == 0.4
     )
 
 
-@pytest.mark.parametrize("message", [Set("camera.zoom", ZOOM.from_unit(0.25)),
+@pytest.mark.parametrize("message", [Set("camera.zoom", ZOOM.from_position(0.25)),
     Set("camera.rotation", 0.0), Nudge("camera.zoom", 0.1), Trigger("show.sync")])  # fmt: skip
 def test_what_it_was_not_told_is_no_echo(message: Message) -> None:
     assert not moved([0.1, 0.2, 0.3]).is_echo(0.5, message)
@@ -80,8 +80,8 @@ def test_what_it_was_not_told_is_no_echo(message: Message) -> None:
 
 def test_a_hand_that_has_begun_to_move_may_end_where_it_was_told() -> None:
     echo = moved([0.0, 0.5])
-    assert not echo.is_echo(0.3, Set("camera.zoom", ZOOM.from_unit(0.2)))
-    assert not echo.is_echo(0.4, Set("camera.zoom", ZOOM.from_unit(0.0)))
+    assert not echo.is_echo(0.3, Set("camera.zoom", ZOOM.from_position(0.2)))
+    assert not echo.is_echo(0.4, Set("camera.zoom", ZOOM.from_position(0.0)))
 
 
 def test_a_button_that_is_pressed_and_let_go_is_no_echo() -> None:
@@ -94,9 +94,9 @@ def test_a_button_that_is_pressed_and_let_go_is_no_echo() -> None:
 
 def test_who_echoes_an_older_position_is_told_the_latest_again_and_comes_to_rest() -> None:
     echo = moved([0.1, 0.4])
-    zoom = float(ZOOM.from_unit(0.4))
+    zoom = float(ZOOM.from_position(0.4))
     assert due(echo, 0.5, zoom=zoom) == []
-    assert echo.is_echo(0.5, Set("camera.zoom", ZOOM.from_unit(0.1)))
+    assert echo.is_echo(0.5, Set("camera.zoom", ZOOM.from_position(0.1)))
     assert due(echo, 0.5, zoom=zoom) == [zoom]
     echo.note_sent("camera.zoom", zoom, 0.5)
     assert echo.is_echo(1.0, Set("camera.zoom", zoom))
@@ -110,7 +110,7 @@ def test_a_dump_holds_everything_that_has_a_value_in_the_form_it_is_sent_in() ->
     said = dict(decode(message) for datagram in datagrams for message in elements(datagram))
     remote = {row.address for row in ROWS if row.remote and row.kind != "trigger"}
     assert set(said) == remote - {"/liveflight/midi/learn"}
-    assert said["/liveflight/camera/zoom"] == [pytest.approx(ZOOM.to_unit(1.2))]
+    assert said["/liveflight/camera/zoom"] == [pytest.approx(ZOOM.to_position(1.2))]
     assert said["/liveflight/show/governor"] == [1.0]
     assert said["/liveflight/warp/mirror"] == [0.0]
     assert said["/liveflight/mix/target"] == [""]

@@ -263,7 +263,7 @@ def test_a_surface_that_echoes_late_swings_no_fader(late: int, ear: Ear) -> None
     osc.close()
     assert path == sorted(path), "it never went back"
     assert not any(echoes), "nothing more is said"
-    assert osc.listeners == []
+    assert osc.echo_filters == []
 
 
 def test_a_host_that_is_not_known() -> None:

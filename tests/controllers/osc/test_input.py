@@ -32,7 +32,7 @@ from liveflight.controllers.osc.reader import (
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
-from liveflight.core.mailbox import Ask, Mailbox, Message, Nudge, Set, Trigger
+from liveflight.core.mailbox import Mailbox, Message, Nudge, Query, Set, Trigger
 
 REMOTE = [row for row in ROWS if row.remote]
 SURFACE = ("127.0.0.1", 5005)
@@ -149,7 +149,7 @@ def test_every_remote_control_is_reached_plain_raw_and_by_steps(
                 case _:
                     sent = [("", 0.5), ("/raw", row.maximum), ("/add", -0.25)]
                     expected = [
-                        Set(row.key, row.from_unit(0.5)),
+                        Set(row.key, row.from_position(0.5)),
                         Set(row.key, True if row.kind == "bool" else row.check(row.maximum)),
                         Nudge(row.key, -0.25),
                     ]
@@ -164,7 +164,7 @@ def test_what_is_only_told_is_answered_and_cannot_be_set(
 ) -> None:
     surface.send_message("/liveflight/show/effort", "?")
     (ask,) = box.wait()
-    assert isinstance(ask, Ask)
+    assert isinstance(ask, Query)
     ask.reply("2 of 3 steps, canvas 0.71")
     assert OscMessage(surface.receive()).params == ["2 of 3 steps, canvas 0.71"]
     osc.receive(built("/liveflight/show/effort", "all").dgram, ("127.0.0.1", 5))
@@ -175,11 +175,11 @@ def test_what_is_only_told_is_answered_and_cannot_be_set(
 def test_every_control_answers_questions(
     row: Control, osc: OscInput, box: Box, surface: SimpleUDPClient
 ) -> None:
-    value: Value = "dusk" if row.kind == "text" else row.from_unit(0.3)
+    value: Value = "dusk" if row.kind == "text" else row.from_position(0.3)
     for form in ("", "/raw"):
         surface.send_message(row.address + form, "?")
         (ask,) = box.wait()
-        assert isinstance(ask, Ask) and ask.key == row.key
+        assert isinstance(ask, Query) and ask.key == row.key
         ask.reply(value)
         answered = OscMessage(surface.receive())
         assert answered.address == row.address + form
@@ -187,7 +187,7 @@ def test_every_control_answers_questions(
         if row.kind in ("text", "enum") and (form or row.kind == "text"):
             assert answer == value
         else:
-            number = row.to_unit(value) if not form else float(value)
+            number = row.to_position(value) if not form else float(value)
             assert answer == pytest.approx(number, rel=1e-6)
         surface.send_message(row.address + form, answer)
         (again,) = box.wait()
@@ -200,7 +200,7 @@ def test_a_question_at_a_short_address_is_answered_from_the_full_one(
 ) -> None:
     surface.send_message("/preset", "?")
     (ask,) = box.wait()
-    assert isinstance(ask, Ask)
+    assert isinstance(ask, Query)
     ask.reply("dusk")
     answered = OscMessage(surface.receive())
     assert (answered.address, answered.params) == ("/liveflight/show/preset", ["dusk"])
@@ -209,7 +209,7 @@ def test_a_question_at_a_short_address_is_answered_from_the_full_one(
 def test_an_answer_that_nobody_waits_for_harms_nobody(osc: OscInput, box: Box) -> None:
     osc.receive(built("/camera/zoom", "?").dgram, ("127.0.0.1", 9))
     (ask,) = box.drain()
-    assert isinstance(ask, Ask)
+    assert isinstance(ask, Query)
     ask.reply(1.0)
     osc.close()
     ask.reply(1.0)
@@ -678,7 +678,7 @@ def test_any_bytes_are_messages_that_controls_can_take_or_are_counted(
                 assert row.check(value) == value
             case Nudge(_, amount):
                 assert row.check(row.nudged(row.default, amount)) is not None
-            case Ask():
+            case Query():
                 assert row.kind != "trigger"
 
 
@@ -733,7 +733,7 @@ def test_a_ping_is_answered_with_version_uptime_and_frames(
         surface.send_message(address, None)
         (ask,) = box.wait()
         watch.now += 7.5
-        assert isinstance(ask, Ask) and ask.key == "show.fps"
+        assert isinstance(ask, Query) and ask.key == "show.fps"
         ask.reply(59.5)
         pong = OscMessage(surface.receive())
         assert pong.address == "/liveflight/pong"
@@ -829,7 +829,7 @@ def test_localhost_is_heard_and_answered_by_either_number(number: str, box: Box)
         surface.settimeout(10)
         surface.sendto(built("/camera/zoom", "?").dgram, (number, osc.port))
         (ask,) = box.wait()
-        assert isinstance(ask, Ask)
+        assert isinstance(ask, Query)
         ask.reply(1.2)
         assert decode(surface.recv(999))[0] == "/liveflight/camera/zoom"
     osc.close()

@@ -20,7 +20,7 @@ from liveflight.controllers.osc.feedback import RETRY_S, OscFeedback
 from liveflight.controllers.osc.input import OscInput
 from liveflight.core.contracts import Value
 from liveflight.core.controls import ROWS
-from liveflight.core.mailbox import Ask, Mailbox, Message, Nudge, Set, Trigger
+from liveflight.core.mailbox import Mailbox, Message, Nudge, Query, Set, Trigger
 
 PATIENCE = 20
 VALUES: dict[str, Value] = {row.key: row.default for row in ROWS if row.kind != "trigger"}
@@ -107,7 +107,7 @@ def test_python_osc_asks_and_is_answered(osc: OscInput, mailbox: Mailbox) -> Non
     client = SimpleUDPClient("127.0.0.1", osc.port, timeout=PATIENCE)
     client.send_message("/liveflight/camera/pan_x", "?")
     (ask,) = drained(mailbox)
-    assert isinstance(ask, Ask)
+    assert isinstance(ask, Query)
     ask.reply(0.5)
     answer = OscMessage(client.receive(PATIENCE))
     assert (answer.address, answer.params) == ("/liveflight/camera/pan_x", [0.75])
@@ -139,4 +139,4 @@ def test_a_flood_is_one_update_per_control_and_frame(osc: OscInput, mailbox: Mai
     assert (osc.refused, mailbox.dropped) == (0, 0)
     for number in range(4980, 5000):
         row = rows[number % 20]
-        assert last[row.key] == pytest.approx(row.from_unit((number % 97) / 96), rel=1e-5)
+        assert last[row.key] == pytest.approx(row.from_position((number % 97) / 96), rel=1e-5)

@@ -34,15 +34,15 @@ def value(key: str, form: Form, argument: Argument) -> object:
 @each(FADERS)
 def test_the_plain_address_takes_a_fader_position(row: Control) -> None:
     for unit in (0.0, 0.25, 0.5, 1.0):
-        assert to_message(row, "plain", unit) == Set(row.key, row.from_unit(unit))
-    assert to_message(row, "plain", 1.001) == Set(row.key, row.from_unit(1.0))
-    assert to_message(row, "plain", -0.001) == Set(row.key, row.from_unit(0.0))
+        assert to_message(row, "plain", unit) == Set(row.key, row.from_position(unit))
+    assert to_message(row, "plain", 1.001) == Set(row.key, row.from_position(1.0))
+    assert to_message(row, "plain", -0.001) == Set(row.key, row.from_position(0.0))
 
 
 @each([row for row in FADERS if row.kind != "enum"])
 def test_a_position_beyond_the_ends_is_the_end(row: Control) -> None:
-    assert to_message(row, "plain", 9.5) == Set(row.key, row.from_unit(1.0))
-    assert to_message(row, "plain", -9.5) == Set(row.key, row.from_unit(0.0))
+    assert to_message(row, "plain", 9.5) == Set(row.key, row.from_position(1.0))
+    assert to_message(row, "plain", -9.5) == Set(row.key, row.from_position(0.0))
 
 
 @each([row for row in FADERS if row.kind == "enum"])
@@ -59,9 +59,9 @@ def test_floats_choose_by_number_at_raw_and_are_told_so(row: Control) -> None:
 @each([row for row in FADERS if row.kind != "enum"])
 def test_whole_numbers_and_truth_stand_for_the_ends_of_a_fader(row: Control) -> None:
     for argument in (1, True, 2**62):
-        assert to_message(row, "plain", argument) == Set(row.key, row.from_unit(1.0))
+        assert to_message(row, "plain", argument) == Set(row.key, row.from_position(1.0))
     for argument in (0, False, -(2**62)):
-        assert to_message(row, "plain", argument) == Set(row.key, row.from_unit(0.0))
+        assert to_message(row, "plain", argument) == Set(row.key, row.from_position(0.0))
 
 
 def test_raw_takes_the_unit_of_the_control() -> None:
@@ -182,7 +182,7 @@ def test_a_refusal_says_what_is_allowed() -> None:
 @each(FADERS + TEXTS)
 @pytest.mark.parametrize("form", ["plain", "raw"])
 def test_an_answer_sent_back_changes_nothing(row: Control, form: Form) -> None:
-    settings = [row.default] if row.kind == "text" else [row.from_unit(u) for u in (0, 0.3, 1)]
+    settings = [row.default] if row.kind == "text" else [row.from_position(u) for u in (0, 0.3, 1)]
     for setting in settings:
         message = to_message(row, form, to_argument(row, form, setting))
         assert isinstance(message, Set)

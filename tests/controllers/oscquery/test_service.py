@@ -36,7 +36,7 @@ from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.controllers.oscquery.tree import node
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import ROWS
-from liveflight.core.mailbox import Ask, Mailbox, Message, Set, Trigger
+from liveflight.core.mailbox import Mailbox, Message, Query, Set, Trigger
 
 START: dict[str, Value] = {row.key: row.default for row in ROWS if row.kind != "trigger"}
 ZOOM = "/liveflight/camera/pan_x"
@@ -395,11 +395,11 @@ def test_questions_pings_and_dumps_over_a_websocket(show: Show) -> None:
     async def talked(client: aiohttp.ClientWebSocketResponse) -> None:
         await client.send_bytes(encode(ZOOM, "?"))
         (ask,) = await until(show.mailbox.drain)
-        cast(Ask, ask).reply(0.5)
+        cast(Query, ask).reply(0.5)
         assert await heard(client) == (ZOOM, [0.75])
         await client.send_bytes(encode("/ping"))
         (ask,) = await until(show.mailbox.drain)
-        cast(Ask, ask).reply(60.0)
+        cast(Query, ask).reply(60.0)
         assert (await heard(client))[0] == "/liveflight/pong"
         await client.send_json({"COMMAND": "LISTEN", "DATA": ZOOM})
         assert await heard(client) == (ZOOM, [0.5])

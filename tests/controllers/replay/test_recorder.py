@@ -11,7 +11,7 @@ from in_flight import STEM
 from liveflight.controllers.replay import recorder as replay_recorder
 from liveflight.controllers.replay.recorder import FlightRecorder
 from liveflight.core.contracts import LiveflightError
-from liveflight.core.mailbox import Ask, Mailbox, Set, Trigger
+from liveflight.core.mailbox import Mailbox, Query, Set, Trigger
 from liveflight.storage import recording
 from liveflight.storage.presets import Preset
 from liveflight.storage.recording import Recording
@@ -41,7 +41,7 @@ def test_what_is_said_is_read_again_with_its_time(path: Path) -> None:
     recorder.note("look", LOOK)  # a cue, before the first frame
     recorder.open(Mailbox())
     recorder.poll(50.0)
-    recorder.publish(50.0, {}, [Set("camera.zoom", 3.0, "osc:x"), Ask("camera.zoom", print)])
+    recorder.publish(50.0, {}, [Set("camera.zoom", 3.0, "osc:x"), Query("camera.zoom", print)])
     recorder.poll(50.25)
     recorder.publish(50.25, {}, [])
     recorder.poll(50.5)
