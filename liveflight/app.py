@@ -286,7 +286,8 @@ def build(
 def run(app: App, fps: float, stopped: Callable[[], bool] = lambda: False) -> None:
     """Fly live, at most `fps` frames per second, until the performer quits or `stopped()`.
 
-    The governor keeps the rate of the options, and frames wait for the ascent at that rate."""
+    The governor, and the time that frames wait for the ascent, go by the options' frame rate even
+    where `fps` differs."""
     headroom = app.frame_pacer.interval - 1 / fps
     late = 0.0
 

@@ -293,7 +293,7 @@ def test_a_frame_that_fails_outside_its_parts_is_survived_by_the_loop(
             return [Quit()] if len(self.shown) == 3 else []
 
     show.app.output = stage = Ending(show.stage.ctx, (8, 4), False)
-    tick, calls = show.app.frame_counter.tick, iter(range(1000))
+    tick, calls = show.app.frame_counter.count_frame, iter(range(1000))
 
     def sometimes(*given: Any, **named: Any) -> float:
         if next(calls) % 2:

@@ -26,8 +26,8 @@ def matrix(zoom: float, clockwise: float, right: float, up: float) -> np.ndarray
     """Return the map from places of the new picture to the old one, float32 (3, 3), homogeneous.
 
     The picture grows by the factor `zoom` and turns by `clockwise` radians about its middle while
-    the camera moves by `right` and `up` picture heights. All of it happens evenly: two halves of a
-    movement after each other are the whole. Coordinates as in `contracts.Warp`."""
+    the camera moves by `right` and `up` picture heights. The rates are constant: the map of a time
+    is the square of that of half the time. Coordinates as in `contracts.Warp`."""
     # On the complex plane the place w moves along w' = growth * w + pan; this is the solution.
     growth = complex(-math.log(zoom), clockwise)
     turn = cmath.exp(growth)

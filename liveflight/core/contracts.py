@@ -107,10 +107,10 @@ Mix = Mapping[Target, float]
 
 @dataclass(frozen=True, slots=True)
 class Ascent:
-    """Hold the settings of one frame's ascent; a neutral value switches a conditioning off."""
+    """Hold the settings of one tick's ascent; a neutral value switches a conditioning off."""
 
     amount: float
-    """RMS distance by which this frame's steps together move the picture, in the 0..1 range."""
+    """RMS distance by which this tick's steps together move the picture, in the 0..1 range."""
     steps: int
     """How many steps share the amount; 0 leaves the canvas as it is."""
     objective: str = "channel"
@@ -139,9 +139,9 @@ class Ascent:
 
 @dataclass(frozen=True, slots=True)
 class Warp:
-    """Hold how one frame's feedback pass moves and colours the canvas.
+    """Hold how one feedback pass moves and colours the canvas.
 
-    All amounts are already those of this frame. Picture coordinates: origin in the middle, x to the
+    All amounts are already those of this pass. Picture coordinates: origin in the middle, x to the
     right, y up, unit one picture height."""
 
     matrix: np.ndarray

@@ -63,8 +63,8 @@ def _colour(amount: float, device: torch.device) -> Tensor:
 def decorrelate(gradient: Tensor, amount: float) -> Tensor:
     """Give the gradient the colour correlation of natural pictures; 0 is off.
 
-    Lucid paints in a decorrelated colour space by a matrix C. A step along the gradient there is
-    C C^T g in RGB."""
+    The name is Lucid's: it paints in a decorrelated colour space by a matrix C. A step along the
+    gradient there is C C^T g in RGB."""
     if amount == 0:
         return gradient
     return torch.einsum("ij,njhw->nihw", _colour(amount, gradient.device), gradient)

@@ -132,9 +132,9 @@ class FramePacer:
     ) -> None:
         """Note a frame that is on the screen since `now`.
 
-        All in seconds. `interval`: since the frame before. `drawing`: the part of it that drawing
-        took. `showing`: the part of `drawing` after the controls were read for the last time.
-        `running`: since the tick in flight began; 0 for none."""
+        All in seconds. `interval`: since the previous frame. `drawing`: time to draw this one, with
+        `showing` unless that waited for vsync. `showing`: time for the sinks, the clean-up and the
+        buffer swap. `running`: age of the tick in flight; 0 for none."""
         self._drawing = _asymmetric_average(self._drawing, drawing)
         self.showing = _asymmetric_average(self.showing, showing)
         if interval:

@@ -24,12 +24,12 @@ _NICENESS = 10
 No higher than that of the ascent, or the ascent would be slow while anything is planned ahead."""
 
 _PREFETCH_WAIT_FRAMES = 12
-"""Frames for which prefetching waits for tidying, if frames have time for that.
+"""Frames that prefetching waits, so that unused memory can be freed first.
 
-More than there are sessions in a plan."""
+More than a plan has sessions: one is freed per frame."""
 
 _TIDY_WAIT_CALLS = 6
-"""Calls of `tidy`, those of two frames, that let a job go first which came while tidying."""
+"""Calls of `tidy` to skip after a job arrived while freeing: two frames' worth."""
 
 DownloadProgress = Callable[[str, int, int], None]
 """Called during a download with the network, the bytes so far and in all (0: not known)."""
@@ -148,9 +148,8 @@ class NetworkLoader:
         elif self._work.busy:
             self._prefetch_wait = _PREFETCH_WAIT_FRAMES
         else:
-            # On the thread that plans. glibc gives the memory that a thread frees to the next
-            # requests of that thread, with the heap that it came from. Freed in the frame loop,
-            # lists there then grew in a heap full of freed plans, and waited for its cleaning.
+            # Free on the planning thread. If the frame loop freed plans, glibc would serve its next
+            # allocations from their heap, and a frame would stall while that is consolidated.
             self._tidying = True
             self._work.submit(partial(self._attempt, "what plans left", self._tidy_engine))
 

@@ -15,7 +15,7 @@ from liveflight.storage.presets import Preset
 
 
 class RefusedBeforeError(LiveflightError):
-    """Report that a preset was refused in the recorded flight too, which reported it."""
+    """Say that the recorded flight refused this preset, too, and reported it then."""
 
 
 class PresetNavigator:

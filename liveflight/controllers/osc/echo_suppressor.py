@@ -128,7 +128,7 @@ class EchoSuppressor:
         return bool(same)
 
     def forget(self, keys: Iterable[str] | None = None) -> None:
-        """Send the listener these again, or all."""
+        """Take these controls, by default all, for unknown to the listener: `due` returns them."""
         for key in list(self._known) if keys is None else keys:
             self._known.pop(key, None)
 

@@ -1,8 +1,8 @@
 """Convert OSC arguments to messages for a control, and values to arguments.
 
 The plain address takes a fader position 0..1, `/raw` the control's own unit, `/add` a signed step.
-A choice may also be given by name or by its index from 0: an int, or at `/raw` a float, too, for
-surfaces that only send floats. A text may be a whole number. int, float and bool are
+A choice also takes a name, or an index from 0 as an int; `/raw` takes the index as a float, too,
+for surfaces that only send floats. A text control takes a whole number. int, float and bool are
 interchangeable, because surfaces send any of them; a text that looks like a number is not one.
 """
 
