@@ -1,4 +1,4 @@
-"""Mix targets over time: crossfades between them, and the autopilot's way along them.
+"""Mix targets over time.
 
 A crossfade ramps weights, so the picture grows from one target into the next instead of being cut.
 Pure: time comes in as seconds of flight.
@@ -6,12 +6,9 @@ Pure: time comes in as seconds of flight.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
-
-from liveflight.core.contracts import LiveflightError, Mix, Target
+from liveflight.core.contracts import Mix, Target
 from liveflight.core.morph import eased
 
 _FAINT = 0.02
@@ -27,16 +24,6 @@ _MAX_TARGETS = 6
 """Targets that a crossfade starts from, and as many that it ends in, the strongest first.
 
 Keys pressed in quick succession must not slow the flight down."""
-
-_MAX_STOPS = 99
-"""Stops of a journey, as in a preset."""
-
-_REMEMBERED = 12
-"""Number of last targets that wandering avoids."""
-
-_CANDIDATES = 5
-_GOOD_LIKENESS = 0.4
-"""Correlation with a good next filter: neither a copy nor a stranger."""
 
 
 class Crossfade:
@@ -105,66 +92,3 @@ def strongest(weights: Mapping[Target, float]) -> Mix:
     kept = {target: weight for target, weight in ranked.items() if weight > least}
     total = sum(kept.values())
     return {target: weight / total for target, weight in kept.items()}
-
-
-class Autopilot:
-    """Choose the next target: along a list of stops, round and round, or at random."""
-
-    def __init__(self, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._stops: tuple[Target, ...] = ()
-        self._next = 0
-        self._seen: deque[Target] = deque(maxlen=_REMEMBERED)
-
-    def follow(self, stops: Sequence[Target]) -> None:
-        """Follow a new list from its start; an empty one means wandering."""
-        self._stops, self._next = tuple(stops), 0
-
-    def add(self, stop: Target) -> int:
-        """Add a target to the end of the list; return how many stops there are now.
-
-        Raises LiveflightError where there are as many as a preset may hold."""
-        if len(self._stops) >= _MAX_STOPS:
-            raise LiveflightError(f"the journey has {_MAX_STOPS} stops: a preset holds no more")
-        self._stops = (*self._stops, stop)
-        return len(self._stops)
-
-    @property
-    def stops(self) -> tuple[Target, ...]:
-        return self._stops
-
-    def onward(
-        self, here: Target, active_filters: Sequence[int], likeness: Sequence[float] | None = None
-    ) -> Target:
-        """Return the next stop; without a list, a target found by wandering."""
-        if not self._stops:
-            return self.wander(here, active_filters, likeness)
-        for _ in self._stops:
-            stop, self._next = self._stops[self._next], (self._next + 1) % len(self._stops)
-            if stop != here:
-                return stop
-        return here
-
-    def wander(
-        self, here: Target, active_filters: Sequence[int], likeness: Sequence[float] | None = None
-    ) -> Target:
-        """Return another active filter of the same layer, or `here` where there is none.
-
-        Avoids the last ones as far as there are others. Of a few random candidates it takes the one
-        whose `likeness` (correlation of each filter with `here`, -1..1) is nearest to a good one;
-        where that is None, the first."""
-        self._seen.append(here)
-        others = [number for number in active_filters if number != here.filter]
-        if not others:
-            return here
-        place = here.network, here.layer
-        seen = {one.filter for one in self._seen if (one.network, one.layer) == place}
-        fresh = [number for number in others if number not in seen]
-        if not fresh:  # a new round, rather than to and fro between two neighbours
-            self._seen.clear()
-            self._seen.append(here)
-            fresh = others
-        candidates = self._rng.permutation(fresh)[:_CANDIDATES].tolist()
-        if likeness is not None:
-            candidates.sort(key=lambda number: abs(likeness[number] - _GOOD_LIKENESS))
-        return Target(here.network, here.layer, int(candidates[0]))

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import ParamSpec, assert_never
 
 from liveflight import networks
+from liveflight.core.autopilot import Autopilot
 from liveflight.core.contracts import CannotFlyError, LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, Controls
-from liveflight.core.crossfade import Autopilot
 from liveflight.core.fault_guard import FaultGuard
 from liveflight.core.mailbox import Beat, Message, Nudge, Query, Set, Trigger
 from liveflight.core.modulation import Modulation

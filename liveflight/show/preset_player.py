@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 
 from liveflight import networks
+from liveflight.core.autopilot import Autopilot
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Controls
-from liveflight.core.crossfade import Autopilot
 from liveflight.core.modulation import Modulation
 from liveflight.core.morph import Morph
 from liveflight.core.panic import SAFE
