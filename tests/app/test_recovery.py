@@ -12,6 +12,8 @@ from on_stage import CANVAS, Begin, grey
 
 from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
 from liveflight.core.noise import pink
+from liveflight.outputs.sinks.example import ExampleSink
+from liveflight.outputs.sinks.frame_sink import Picture
 from liveflight.show.flight import NetworkLoader
 
 pytestmark = pytest.mark.gl
@@ -84,3 +86,32 @@ def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
         show.frame()
     assert len(show.engine.asked) == 1
     assert show.canvas.tobytes() != before
+
+
+class FullDisk(ExampleSink):
+    name = "the full disk"
+    tries = 0
+
+    def write(self, picture: Picture) -> None:
+        self.tries += 1
+        raise LiveflightError("no space left")
+
+
+def test_a_failing_sink_stops_neither_the_show_nor_another_sink(begin: Begin) -> None:
+    show = begin()
+    broken, good = FullDisk(show.stage.size), ExampleSink(show.stage.size)
+    show.app.sinks = [broken, good]
+    for _ in range(8):
+        good.close()
+        shown = show.frame()
+        assert good.last is not None
+        np.testing.assert_array_equal(good.last, shown)
+    assert show.flight.reports.counts == {"no space left": broken.tries}
+    assert 1 < broken.tries < 8  # left out for a while, then tried again
+
+
+def test_a_failing_sink_ends_a_render(begin: Begin) -> None:
+    show = begin(live=False)
+    show.app.sinks = [FullDisk(show.stage.size)]
+    with pytest.raises(LiveflightError, match="no space left"):
+        show.frame()
