@@ -23,7 +23,7 @@ from liveflight.core.contracts import LiveflightError
 from liveflight.media import ffmpeg_errors
 from liveflight.system import child_process, ffmpeg
 
-log = logging.getLogger("liveflight.controllers")
+log = logging.getLogger("liveflight.media")
 
 _MAX_SIDE_PX = 960
 """Pixels to which the longer side is reduced: the seed needs no more, and a pipe carries it."""

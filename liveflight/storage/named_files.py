@@ -151,7 +151,7 @@ def lines(path: Path, longest: int) -> Iterator[str]:
 
 
 def toml(path: Path) -> dict[str, Any]:
-    """Return the table of a TOML file. Raises as `text` and `toml_text.parse` do."""
+    """Return the table of a TOML file. Raises as `text` and `toml_reader.parse` do."""
     return toml_reader.parse(text(path))
 
 

@@ -47,7 +47,7 @@ def dots(height: int = 72, width: int = 96) -> np.ndarray:
 
 
 class Eyes:
-    """In the place of `seeding.ImageSource`: shows one picture."""
+    """In the place of an `ImageSource`: shows one picture."""
 
     def __init__(self, picture: np.ndarray | None, given: bool = True) -> None:
         self.picture, self.given = picture, given
