@@ -1,4 +1,4 @@
-"""A course as a flight has it."""
+"""A target selector as a flight has it."""
 
 from __future__ import annotations
 

@@ -323,7 +323,7 @@ def test_a_loop_of_links(tmp_path: Path) -> None:
     assert "cannot be read: Too many levels of symbolic links" in refusal(path)
 
 
-# The shelf
+# Presets within reach
 
 
 @pytest.mark.parametrize(

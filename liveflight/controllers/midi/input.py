@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from liveflight.controllers.midi import bindings as midi_map
+from liveflight.controllers.midi import bindings as midi_bindings
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Sort, Source
 from liveflight.controllers.midi.clock import MidiClock
 from liveflight.controllers.midi.learn import Learner
@@ -50,7 +50,7 @@ class MidiInput:
         `wanted`: a word in the names of the ports to listen to; empty for all. `bindings`: the file
         of bindings, by default the user's. `clock`: the frame loop's, in seconds."""
         self._wanted = wanted.lower()
-        self._path = bindings or midi_map.default_path()
+        self._path = bindings or midi_bindings.default_path()
         self._make_ports, self._clock = ports, clock
         self._lock, self._scanning = threading.Lock(), threading.Lock()
         self._beat = MidiClock()
@@ -72,7 +72,7 @@ class MidiInput:
 
         Raises LiveflightError where there is no MIDI, or the bindings cannot be read."""
         self._mailbox = mailbox
-        self._takeover = SoftTakeover(midi_map.read(self._path))
+        self._takeover = SoftTakeover(midi_bindings.read(self._path))
         try:
             import mido  # takes a quarter of a second, too long for the first note
         except ImportError:
@@ -251,9 +251,9 @@ class MidiInput:
                 return
             self._unsaved = False
             bindings = MidiMap(self._takeover.bindings)
-        text = midi_map.dump(bindings)  # takes longer than a frame may wait for the lock
+        text = midi_bindings.dump(bindings)  # takes longer than a frame may wait for the lock
         try:
-            midi_map.write(text, self._path)
+            midi_bindings.write(text, self._path)
         except LiveflightError as error:
             self._trouble(str(error))
 

@@ -29,7 +29,7 @@ from liveflight.controllers.osc.sockets import (
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Set
 
-Place = tuple[str, int]
+HostPort = tuple[str, int]
 """A host and its UDP port."""
 
 RETRY_S = 1.0
@@ -45,7 +45,7 @@ class OscFeedback:
 
     def __init__(
         self,
-        places: Sequence[Place],
+        places: Sequence[HostPort],
         osc: OscInput | None = None,
         all_hosts: Collection[str] = (),
     ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveflight.controllers.midi import bindings as midi_map
+from liveflight.controllers.midi import bindings as midi_bindings
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
 from liveflight.core.contracts import LiveflightError
 
@@ -25,13 +25,13 @@ ROW = {"port": "x", "sort": "cc", "channel": 1, "number": 7, "control": "camera.
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / "midi.toml"
-    midi_map.write(midi_map.dump(MidiMap(BINDINGS)), path)
-    assert list(midi_map.read(path)) == BINDINGS
+    midi_bindings.write(midi_bindings.dump(MidiMap(BINDINGS)), path)
+    assert list(midi_bindings.read(path)) == BINDINGS
     assert [each.name for each in path.parent.iterdir()] == ["midi.toml"]
 
 
 def test_no_file_is_no_bindings(tmp_path: Path) -> None:
-    assert list(midi_map.read(tmp_path / "midi.toml")) == []
+    assert list(midi_bindings.read(tmp_path / "midi.toml")) == []
 
 
 def test_a_source_has_one_control_and_a_control_any_number_of_sources() -> None:
@@ -48,8 +48,8 @@ def test_a_source_has_one_control_and_a_control_any_number_of_sources() -> None:
 def test_no_more_are_bound_than_can_be_read_again(tmp_path: Path) -> None:
     sources = [Source("Launch Control XL MIDI 1", "cc", 1, n) for n in range(100)]
     bindings = MidiMap(Binding(source, "camera.zoom") for source in sources[:99])
-    midi_map.write(midi_map.dump(bindings), tmp_path / "midi.toml")
-    assert list(midi_map.read(tmp_path / "midi.toml")) == list(bindings)
+    midi_bindings.write(midi_bindings.dump(bindings), tmp_path / "midi.toml")
+    assert list(midi_bindings.read(tmp_path / "midi.toml")) == list(bindings)
     bindings.bind(Binding(sources[0], "camera.speed"))  # in place of another
     with pytest.raises(LiveflightError, match="99 knobs are bound"):
         bindings.bind(Binding(sources[99], "camera.zoom"))
@@ -85,9 +85,9 @@ def test_a_14_bit_controller_and_its_halves_do_not_stand_beside_each_other() -> 
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_allowed(change: dict[str, object], said: str) -> None:
-    assert len(list(midi_map.parse({"version": 1, "binding": [ROW]}))) == 1
+    assert len(list(midi_bindings.parse({"version": 1, "binding": [ROW]}))) == 1
     with pytest.raises(LiveflightError) as refused:
-        midi_map.parse({"version": 1, "binding": [ROW | change]})
+        midi_bindings.parse({"version": 1, "binding": [ROW | change]})
     assert said in str(refused.value) and "\n" not in str(refused.value)
 
 
@@ -99,7 +99,7 @@ def test_a_wrong_field_is_named_with_what_is_allowed(change: dict[str, object], 
 )  # fmt: skip
 def test_a_file_of_another_shape_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(LiveflightError):
-        midi_map.parse(data)
+        midi_bindings.parse(data)
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_a_broken_file_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "midi.toml"
     path.write_bytes(content)
     with pytest.raises(LiveflightError, match=r"midi\.toml"):
-        midi_map.read(path)
+        midi_bindings.read(path)
 
 
 def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path) -> None:
     path = tmp_path / "midi.toml"
     path.mkdir()
     with pytest.raises(LiveflightError, match="cannot be written"):
-        midi_map.write("", path)
+        midi_bindings.write("", path)
     assert [each.name for each in tmp_path.iterdir()] == ["midi.toml"]
 
 
@@ -129,9 +129,9 @@ _VALUES = _SCALARS | st.sampled_from(["cc", "cc14", "note", "camera.zoom", 7, 1,
 @settings(derandomize=True, deadline=None, max_examples=300)
 def test_whatever_is_read_is_held_or_refused(rows: list[object]) -> None:
     try:
-        bindings = midi_map.parse({"version": 1, "binding": rows})
+        bindings = midi_bindings.parse({"version": 1, "binding": rows})
     except LiveflightError as error:
         assert "\n" not in str(error)
         return
-    again = midi_map.parse(tomllib.loads(midi_map.dump(bindings)))
+    again = midi_bindings.parse(tomllib.loads(midi_bindings.dump(bindings)))
     assert {each.source for each in again} == {each.source for each in bindings}

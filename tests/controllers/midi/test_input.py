@@ -12,7 +12,7 @@ import pytest
 from each import each
 from jack_box import until
 
-from liveflight.controllers.midi import bindings as midi_map
+from liveflight.controllers.midi import bindings as midi_bindings
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
 from liveflight.controllers.midi.input import MidiInput
 from liveflight.controllers.midi.ports import MidiListener
@@ -96,7 +96,7 @@ def test_a_knob_is_learned_saved_and_played(desk: Desk) -> None:
     assert desk.midi.status_lines() == []
     assert desk.said([0xB2, 21, 127]) == [Set("camera.rotation", 180.0)]
     desk.midi.close()
-    assert list(midi_map.read(desk.path)) == [
+    assert list(midi_bindings.read(desk.path)) == [
         Binding(Source("Box", "cc", 3, 21), "camera.rotation")
     ]
 
@@ -113,7 +113,7 @@ def test_no_frame_waits_while_bindings_are_made_into_text(
         waited.append(frame.is_alive())
         return ""
 
-    monkeypatch.setattr(midi_map, "dump", dump)
+    monkeypatch.setattr(midi_bindings, "dump", dump)
     learn(desk, "camera.rotation", 1, "Box")
     desk.midi.close()
     assert waited and not any(waited)
@@ -122,20 +122,20 @@ def test_no_frame_waits_while_bindings_are_made_into_text(
 def test_what_is_learned_while_the_file_is_written_at_the_end_is_kept(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = midi_map.write
+    write = midi_bindings.write
     closing = threading.Thread(target=desk.midi.close)
 
     def slow(text: str, path: Path) -> None:
-        monkeypatch.setattr(midi_map, "write", write)
+        monkeypatch.setattr(midi_bindings, "write", write)
         learn(desk, "camera.pan_x", 2, "Box")
         closing.start()
         closing.join(0.2)
         write(text, path)
 
-    monkeypatch.setattr(midi_map, "write", slow)
+    monkeypatch.setattr(midi_bindings, "write", slow)
     learn(desk, "camera.rotation", 1, "Box")
     until(lambda: not desk.midi.listening)
-    kept = [each.control for each in midi_map.read(desk.path)]
+    kept = [each.control for each in midi_bindings.read(desk.path)]
     assert kept == ["camera.rotation", "camera.pan_x"]
 
 
@@ -258,7 +258,7 @@ def test_real_twins_learn_apart(desk: Desk) -> None:
     plugged_in_again(desk, ["Box #2"])
     learn(desk, "camera.pan_y", 2, "Box #2")
     desk.midi.close()
-    assert [(each.source.port, each.control) for each in midi_map.read(desk.path)] == [
+    assert [(each.source.port, each.control) for each in midi_bindings.read(desk.path)] == [
         ("Box", "camera.rotation"),
         ("Box #2", "camera.pan_x"),
         ("Box #2", "camera.pan_y"),
@@ -279,7 +279,7 @@ def test_bindings_of_the_file_are_played(tmp_path: Path) -> None:
     path = tmp_path / "midi.toml"
     wheel = Binding(Source("Box", "pitch", 1, 0), "camera.pan_x", takeover="jump")
     offset = Binding(Source("Box", "cc", 1, 9), "camera.pan_y", "offset")
-    midi_map.write(midi_map.dump(MidiMap([wheel, offset])), path)
+    midi_bindings.write(midi_bindings.dump(MidiMap([wheel, offset])), path)
     desk = Desk(path)
     assert desk.said([0xE0, 127, 127]) == [Set("camera.pan_x", 1.0)]
     assert desk.said([0xB0, 9, 65]) == [Nudge("camera.pan_y", 1 / 128)]
