@@ -20,3 +20,15 @@ def test_all_that_fail_are_named_and_the_first_is_the_cause() -> None:
 def test_nothing_to_check_is_a_mistake() -> None:
     with pytest.raises(AssertionError, match="nothing to check"):
         each([])
+
+
+@each(["raises", "does not"])
+def raising(item: str) -> None:
+    with pytest.raises(ValueError):
+        int("1" if item == "does not" else "one")
+
+
+def test_a_failure_of_pytests_own_counts_too() -> None:
+    with pytest.raises(AssertionError, match=r"^1 of 2 fail: does not$") as failed:
+        raising()
+    assert "DID NOT RAISE" in str(failed.value.__cause__)

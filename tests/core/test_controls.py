@@ -4,9 +4,9 @@ import math
 import re
 
 import pytest
+from each import each
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loops import every
 
 from liveflight.core.contracts import LiveflightError, Value, nearest
 from liveflight.core.control import Control
@@ -16,10 +16,6 @@ HUGE = 10**400
 """A whole number that no float can hold."""
 
 UNITS = [step / 16 for step in range(17)]
-
-
-def key(row: Control) -> str:
-    return row.key
 
 
 def of_kind(*kinds: str) -> list[Control]:
@@ -35,7 +31,7 @@ def test_no_two_rows_share_a_key_or_an_address() -> None:
     assert len(set(addresses)) == len(addresses)
 
 
-@every(ROWS, key)
+@each(ROWS)
 def test_names_are_plain_and_help_is_one_line(row: Control) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]*", row.group)
     assert re.fullmatch(r"[a-z][a-z0-9_]*", row.name)
@@ -45,25 +41,25 @@ def test_names_are_plain_and_help_is_one_line(row: Control) -> None:
     assert re.fullmatch(r"(/liveflight/[a-z]+)?", row.alias)
 
 
-@every([row for row in ROWS if row.settable], key)
+@each([row for row in ROWS if row.settable])
 def test_the_default_is_allowed(row: Control) -> None:
     assert row.check(row.default) == row.default
     assert row.clamp(row.default) == row.default
 
 
-@every(of_kind("float", "int"), key)
+@each(of_kind("float", "int"))
 def test_numbers_have_a_range_and_geometric_ones_stay_above_zero(row: Control) -> None:
     assert row.minimum < row.maximum
     assert row.curve == "linear" or row.minimum > 0
 
 
-@every(ROWS, key)
+@each(ROWS)
 def test_only_floats_glide(row: Control) -> None:
     assert row.glide >= 0
     assert row.kind == "float" or row.glide == 0
 
 
-@every(of_kind("enum"), key)
+@each(of_kind("enum"))
 def test_choices_are_lower_case_and_differ(row: Control) -> None:
     assert len(set(row.choices)) == len(row.choices) > 1
     assert all(choice == choice.lower() for choice in row.choices)
@@ -72,7 +68,7 @@ def test_choices_are_lower_case_and_differ(row: Control) -> None:
 # One value
 
 
-@every(of_kind("float", "int", "bool", "enum"), key)
+@each(of_kind("float", "int", "bool", "enum"))
 def test_a_fader_reaches_both_ends_and_stays_in_range(row: Control) -> None:
     ends: dict[str, tuple[Value, Value]] = {"bool": (False, True)}
     if row.choices:
@@ -86,13 +82,13 @@ def test_a_fader_reaches_both_ends_and_stays_in_range(row: Control) -> None:
         assert row.check(row.from_position(unit)) == row.from_position(unit)
 
 
-@every(of_kind("float"), key)
+@each(of_kind("float"))
 def test_a_float_and_its_fader_position_say_the_same(row: Control) -> None:
     for unit in UNITS:
         assert row.to_position(row.from_position(unit)) == pytest.approx(unit, abs=1e-12)
 
 
-@every(of_kind("int", "bool", "enum"), key)
+@each(of_kind("int", "bool", "enum"))
 def test_every_step_has_a_fader_position_of_its_own(row: Control) -> None:
     steps: list[Value] = [*row.choices]
     if row.kind == "int":
@@ -102,7 +98,7 @@ def test_every_step_has_a_fader_position_of_its_own(row: Control) -> None:
     assert [row.from_position(row.to_position(step)) for step in steps] == steps
 
 
-@every(of_kind("float", "int"), key)
+@each(of_kind("float", "int"))
 def test_higher_faders_are_higher_values(row: Control) -> None:
     values = [float(row.from_position(unit)) for unit in UNITS]
     assert values == sorted(values) and values[0] < values[-1]
@@ -126,7 +122,7 @@ WRONG: dict[str, list[object]] = {
 }
 
 
-@every(ROWS, key)
+@each(ROWS)
 def test_a_wrong_value_is_refused_by_name_with_what_is_allowed(row: Control) -> None:
     for value in WRONG[row.kind]:
         with pytest.raises(LiveflightError) as refused:
@@ -144,7 +140,7 @@ def test_a_switch_is_on_or_off_and_may_be_set_so() -> None:
         assert row.shown(value) == word.lower()
 
 
-@every(of_kind("float", "int"), key)
+@each(of_kind("float", "int"))
 def test_a_number_out_of_range_is_refused_by_check_and_clipped_by_fit(row: Control) -> None:
     for outside, end in ((row.minimum - 1, row.minimum), (row.maximum + 1, row.maximum)):
         with pytest.raises(LiveflightError, match=re.escape(row.range)):
@@ -154,7 +150,7 @@ def test_a_number_out_of_range_is_refused_by_check_and_clipped_by_fit(row: Contr
     assert row.clamp(-HUGE) == row.minimum
 
 
-@every(of_kind("float", "int"), key)
+@each(of_kind("float", "int"))
 def test_fit_still_refuses_what_is_no_number(row: Control) -> None:
     for value in (math.nan, math.inf, -math.inf, "1", True, False, None):
         with pytest.raises(LiveflightError, match=re.escape(row.key)):
@@ -171,14 +167,14 @@ def test_choices_are_named_in_any_case() -> None:
     assert CONTROLS["warp.mirror"].check("Both") == "both"
 
 
-@every(of_kind("float", "int", "bool", "enum"), key)
+@each(of_kind("float", "int", "bool", "enum"))
 def test_a_fader_position_that_is_not_finite_is_refused(row: Control) -> None:
     for unit in (math.nan, math.inf, -math.inf):
         with pytest.raises(LiveflightError, match=re.escape(row.key)):
             row.from_position(unit)
 
 
-@every(of_kind("text", "trigger", "told", "meter"), key)
+@each(of_kind("text", "trigger", "told", "meter"))
 def test_texts_and_triggers_are_no_faders(row: Control) -> None:
     assert row.to_position(row.default) == 0.0
     with pytest.raises(LiveflightError, match="no fader"):
@@ -202,7 +198,7 @@ def test_whatever_is_checked_is_held_or_refused(value: object) -> None:
 # Steps
 
 
-@every(of_kind("float"), key)
+@each(of_kind("float"))
 def test_a_float_is_stepped_in_fader_ways_and_stops_at_its_ends(row: Control) -> None:
     middle = row.from_position(0.5)
     assert row.to_position(row.nudged(middle, 0.25)) == pytest.approx(0.75)
@@ -211,7 +207,7 @@ def test_a_float_is_stepped_in_fader_ways_and_stops_at_its_ends(row: Control) ->
     assert row.nudged(middle, -9.0) == row.from_position(0.0)
 
 
-@every(of_kind("int"), key)
+@each(of_kind("int"))
 def test_a_whole_number_is_stepped_by_whole_numbers_and_stops_at_its_ends(row: Control) -> None:
     low, high = int(row.minimum), int(row.maximum)
     assert row.nudged(low, 2.0) == low + 2
@@ -220,7 +216,7 @@ def test_a_whole_number_is_stepped_by_whole_numbers_and_stops_at_its_ends(row: C
     assert row.nudged(low, -1000.0) == low
 
 
-@every(of_kind("enum"), key)
+@each(of_kind("enum"))
 def test_choices_go_round(row: Control) -> None:
     first, last = row.choices[0], row.choices[-1]
     assert row.nudged(first, 1.0) == row.choices[1]
@@ -229,7 +225,7 @@ def test_choices_go_round(row: Control) -> None:
     assert row.nudged(first, float(len(row.choices))) == first
 
 
-@every(of_kind("bool"), key)
+@each(of_kind("bool"))
 def test_an_odd_step_toggles_and_two_presses_do_not(row: Control) -> None:
     for value in (False, True):
         assert row.nudged(value, 1.0) is not value
@@ -237,7 +233,7 @@ def test_an_odd_step_toggles_and_two_presses_do_not(row: Control) -> None:
         assert row.nudged(value, 2.0) is value
 
 
-@every(of_kind("float", "int", "bool", "enum"), key)
+@each(of_kind("float", "int", "bool", "enum"))
 def test_a_step_that_is_not_finite_is_refused(row: Control) -> None:
     for amount in (math.nan, math.inf, -math.inf):
         with pytest.raises(LiveflightError, match=re.escape(row.key)):
@@ -284,13 +280,13 @@ def test_controls_begin_at_their_defaults() -> None:
         assert now(controls, row) == row.default
 
 
-@every(of_kind("trigger", "text"), key)
+@each(of_kind("trigger", "text"))
 def test_what_has_no_steps_is_not_nudged(row: Control) -> None:
     with pytest.raises(LiveflightError, match=f"{row.key} cannot be stepped"):
         Controls().nudge(row.key, 1.0)
 
 
-@every(of_kind("float", "int", "bool", "enum"), key)
+@each(of_kind("float", "int", "bool", "enum"))
 def test_only_what_glides_takes_time(row: Control) -> None:
     controls = Controls()
     goal = row.from_position(0.0) if row.to_position(row.default) > 0.5 else row.from_position(1.0)
@@ -299,7 +295,7 @@ def test_only_what_glides_takes_time(row: Control) -> None:
     assert (now(controls, row) == goal) is (row.glide == 0)
 
 
-@every([row for row in of_kind("float") if row.glide], key)
+@each([row for row in of_kind("float") if row.glide])
 def test_a_glide_goes_as_far_at_30_as_at_144_frames_per_second(row: Control) -> None:
     places = []
     for rate in (30, 144):
@@ -313,7 +309,7 @@ def test_a_glide_goes_as_far_at_30_as_at_144_frames_per_second(row: Control) -> 
     assert places == pytest.approx([gone, gone], abs=2e-4)
 
 
-@every([row for row in of_kind("float") if row.glide], key)
+@each([row for row in of_kind("float") if row.glide])
 def test_a_glide_ends_exactly_at_what_was_set(row: Control) -> None:
     controls = Controls()
     goal = row.from_position(0.3)

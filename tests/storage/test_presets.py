@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from each import each
 from hypothesis import given
 from hypothesis import strategies as st
-from loops import every
 
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target, Value
@@ -69,7 +69,7 @@ def other_value(control: Control) -> Value:
     return control.from_position(0.3)
 
 
-@every(SAVED, lambda row: row.key)
+@each(SAVED)
 def test_every_control_comes_back(row: Control) -> None:
     value = other_value(row)
     settings = reread(Preset("one", {STEM: 1.0}, {row.key: value})).settings

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
+
 
 def each(items: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Call the test for every item, given as its first argument, and fail after the last one.
@@ -17,11 +19,11 @@ def each(items: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., 
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         def check_all(**given: Any) -> None:
-            failed: dict[str, Exception] = {}
+            failed: dict[str, BaseException] = {}
             for item in listed:
                 try:
                     test(item, **given)
-                except Exception as error:  # pytest's own, such as skip, derive from BaseException
+                except (Exception, pytest.fail.Exception) as error:  # a skip skips the whole test
                     failed[str(getattr(item, "key", item))] = error
             if failed:
                 first = next(iter(failed.values()))
