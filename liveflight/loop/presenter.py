@@ -7,6 +7,7 @@ import numpy as np
 from liveflight.core.contracts import Output, Size
 from liveflight.core.frame_counter import FrameCounter
 from liveflight.loop.feedback_loop import FeedbackLoop
+from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.present import Fit, PresentPass
 from liveflight.show.flight import Flight
 
@@ -24,11 +25,9 @@ class Presenter:
         feedback_loop: FeedbackLoop,
         frame_counter: FrameCounter,
     ) -> None:
-        self._flight, self._feedback_loop, self._frame_counter = (
-            flight,
-            feedback_loop,
-            frame_counter,
-        )
+        self._flight = flight
+        self._feedback_loop = feedback_loop
+        self._frame_counter = frame_counter
         self.present_pass = PresentPass(output.ctx)
         self.present_pass.warm_up(output.framebuffer)
         self._master = self._drawn = 1.0
@@ -67,9 +66,9 @@ class Presenter:
         width, height = output.size
         if self._frame.shape[:2] != (height, width):
             self._frame = np.empty((height, width, 3), np.uint8)
-        whole = (0, 0, width, height)
-        output.framebuffer.read_into(self._frame, viewport=whole, components=3, alignment=1)
-        return self._frame[::-1] if output.bottom_up else self._frame
+        return read_picture(
+            output.framebuffer, output.size, bottom_up=output.bottom_up, into=self._frame
+        )
 
     def picture(self, size: Size) -> np.ndarray:
         """Return the picture without dimming and text: uint8 (H, W, 3), row 0 at the top."""

@@ -144,12 +144,19 @@ def _pattern(seed: int) -> np.ndarray:
     return (values.reshape(height, width, 4) / 1024).astype(np.float16)
 
 
-def read_picture(framebuffer: moderngl.Framebuffer, size: Size, *, bottom_up: bool) -> np.ndarray:
+def read_picture(
+    framebuffer: moderngl.Framebuffer,
+    size: Size,
+    *,
+    bottom_up: bool,
+    into: np.ndarray | None = None,
+) -> np.ndarray:
     """Return a framebuffer's picture at this size: uint8 (H, W, 3), row 0 at the top.
 
-    `bottom_up`: row 0 of the framebuffer is the bottom of the picture. Read a window's before it is
-    shown: its contents are undefined afterwards."""
+    `bottom_up`: row 0 of the framebuffer is the bottom of the picture. `into`: memory to read into,
+    contiguous uint8 (H, W, 3). Read a window's before it is shown: its contents are undefined
+    afterwards."""
     width, height = size
-    pixels = framebuffer.read((0, 0, width, height), components=3)
-    picture = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
-    return np.array(picture[::-1] if bottom_up else picture)
+    pixels = np.empty((height, width, 3), np.uint8) if into is None else into
+    framebuffer.read_into(pixels, (0, 0, width, height), components=3, alignment=1)
+    return pixels[::-1] if bottom_up else pixels
