@@ -58,16 +58,6 @@ def middle(shown: np.ndarray, page: Page, place: int) -> np.ndarray:
 
 
 @pytest.fixture
-def screen(ctx: moderngl.Context) -> Iterator[moderngl.Framebuffer]:
-    texture = ctx.texture(SIZE, 4)
-    framebuffer = ctx.framebuffer([texture])
-    yield framebuffer
-    ctx.detect_framebuffer(0).use()
-    framebuffer.release()
-    texture.release()
-
-
-@pytest.fixture
 def view(ctx: moderngl.Context) -> Iterator[AtlasOverlay]:
     made = AtlasOverlay(ctx)
     yield made

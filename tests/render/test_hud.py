@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_textures import Textures
 
-from liveflight.render import hud as module
+from liveflight.render import hud as hud_module
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.hud import Hud, Place, rasterised
 from liveflight.render.passes import source
@@ -19,16 +19,6 @@ pytestmark = pytest.mark.gl
 SIZE = (322, 180)
 LINES = ("block14_expand:22", "59.8 fps")
 PLACES: tuple[Place, ...] = ("corner", "centre")
-
-
-@pytest.fixture
-def screen(ctx: moderngl.Context) -> Iterator[moderngl.Framebuffer]:
-    texture = ctx.texture(SIZE, 4)
-    framebuffer = ctx.framebuffer([texture])
-    yield framebuffer
-    ctx.detect_framebuffer(0).use()
-    framebuffer.release()
-    texture.release()
 
 
 @pytest.fixture
@@ -139,7 +129,7 @@ def test_is_drawn_anew_only_when_text_or_size_change(
         made.append(given)
         return rasterised(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "rasterised", watched)
+    monkeypatch.setattr(hud_module, "rasterised", watched)
     for _ in range(3):
         over_white(hud, screen, LINES, "corner")
         over_white(hud, screen, ["help"], "centre")
