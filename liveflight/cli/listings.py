@@ -9,7 +9,7 @@ from liveflight import networks as registry
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import ROWS
 from liveflight.storage import cue_lists
-from liveflight.storage import presets as navigator
+from liveflight.storage import presets as preset_files
 
 if TYPE_CHECKING:
     from liveflight.show.filter_ranking import Found
@@ -83,9 +83,9 @@ def found(filters: Sequence[Found]) -> Rows:
 def presets() -> Rows:
     """Return the presets; a broken one has its error for a description."""
     rows: Rows = [("SLOT", "PRESET", "NETWORK", "DESCRIPTION")]
-    for name in navigator.names():
+    for name in preset_files.names():
         try:
-            preset = navigator.find(name)
+            preset = preset_files.find(name)
         except LiveflightError as error:
             rows.append(("", name, "", str(error)))
             continue

@@ -25,7 +25,7 @@ SAFE: Mapping[str, Value] = {
 }
 """Settings of the safe look: motion, effects, ascent and output at their defaults.
 
-Nothing is frozen, dark or on autopilot. The targets stay."""
+Freeze, blackout and autopilot are off. The targets stay."""
 
 
 class Panic:

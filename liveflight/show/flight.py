@@ -116,7 +116,7 @@ class Flight:
     def apply(self, messages: Sequence[Message]) -> None:
         """Do what performers asked for, at once or on its beat.
 
-        What cannot be done is reported; the flight continues."""
+        Reports messages that cannot be applied, and continues."""
         for message in messages:
             self._try(message, self._apply_or_hold)
 

@@ -122,7 +122,7 @@ class NetworkLoader:
     def prefetch_next(self, size: Size) -> None:
         """Start loading or planning the next of the list, if no job is under way.
 
-        What cannot be loaded is left until somebody wants it."""
+        Leaves out networks that fail to load until they are asked for."""
         if self._untidy and self._prefetch_wait:
             self._prefetch_wait -= 1
             return

@@ -15,7 +15,7 @@ from typing import Literal
 from liveflight.core.contracts import LiveflightError
 
 IfTaken = Literal["next", "replace", "refuse"]
-"""What to do where the file exists: take the next number, replace it, or raise FileExistsError."""
+"""If the file exists: take the next number, replace it, or raise FileExistsError."""
 
 
 def numbered(path: Path) -> Iterator[Path]:

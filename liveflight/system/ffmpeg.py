@@ -61,8 +61,8 @@ def trim_messages(said: IO[bytes]) -> None:
 class Watch:
     """Kill a process that keeps its caller waiting without progress for STALL_LIMIT_S seconds.
 
-    What the caller waits for then ends as with any process that died. Put `with watch:` around
-    each call that may wait: its end counts as progress."""
+    The waiting call then ends as if the process had died. Put `with watch:` around each call that
+    may wait: its end counts as progress."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], progress: Callable[[], object] = lambda: None

@@ -1,4 +1,4 @@
-"""What the HUD and the help page say."""
+"""Texts of the HUD and the help page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the performer sees and does."""
+"""A flight as a performer plays it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from kept_frames import KeptFrames
 from PIL import Image
 from tiny_network import register, tiny, tiny_module
 
-from liveflight import app as building
+from liveflight import app as app_module
 from liveflight import engines, networks
 from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix, Target
 from liveflight.core.mailbox import Mailbox, Set
@@ -300,7 +300,7 @@ def rendered(frames: int, **given: object) -> tuple[list[Target], list[np.ndarra
     options = Options(canvas=(32, 18), fps=10.0, **given)  # type: ignore[arg-type]
     here: list[Target] = []
     kept = KeptFrames()
-    with closing(building.build(options, Offscreen((32, 18)), live=False, sinks=[kept])) as app:
+    with closing(app_module.build(options, Offscreen((32, 18)), live=False, sinks=[kept])) as app:
         for number in range(frames):
             app.frame(number / 10)
             here.append(app.flight.target_selector.here)

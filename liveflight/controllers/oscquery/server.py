@@ -196,8 +196,7 @@ class Server:
 def _asked(query: Mapping[str, str]) -> list[str]:
     """Return the attributes that are asked for.
 
-    What a web page adds to keep its browser from answering from its cache, such as `_=1`, is
-    ignored."""
+    Ignores parameters such as `_=1`, which web pages add to get past the browser's cache."""
     known = [name for name in query if name in _ASKABLE]
     return known or [name for name, value in query.items() if not value and not name.isdecimal()]
 

@@ -1,6 +1,6 @@
 """Run an ascent step as a fixed sequence of operations between buffers.
 
-What changes from step to step is read from buffers too, so that a CUDA graph can be captured once.
+Values that change from step to step lie in buffers too, so that a CUDA graph is captured once.
 Nothing here reads a number back from the device, which would mean waiting for it.
 """
 

@@ -83,7 +83,7 @@ class OnnxBackend(Backend):
         self._cache = cache or GraphCache()
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self.provider = provider or self._choose_provider()
-        """What the gradients run on; the CPU from when it fails on."""
+        """The execution provider in use; the CPU once another one has failed."""
         self._block = sessions.block() if self.on_cpu else 0
         self._networks: dict[str, _OnnxNetwork] = {}
         self._sessions: OrderedDict[Key, _BoundSession] = OrderedDict()

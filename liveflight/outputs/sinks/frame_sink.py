@@ -23,7 +23,7 @@ class FrameSink(ABC):
     keeps a picture after `write` copies it: its memory is reused for the next frame."""
 
     name = "a frame sink"
-    """What error messages call it."""
+    """The sink's name in error messages."""
 
     @abstractmethod
     def write(self, picture: Picture) -> None:

@@ -16,7 +16,7 @@ from liveflight import networks
 from liveflight.engines import autotuning
 from liveflight.engines.autograd import AutogradBackend
 from liveflight.engines.backend import Objective
-from liveflight.engines.torch import backend as derived
+from liveflight.engines.torch import backend as torch_backend
 from liveflight.engines.torch.backend import TorchBackend
 from liveflight.networks import Layer, Network
 from liveflight.networks.layered import Layered, SameConv2d
@@ -195,28 +195,30 @@ def test_bfloat16_agrees_with_float32(layer):
 
 
 def test_the_same_again_is_the_same_to_the_bit(pair):
-    _, derived = pair("vgg16")
+    _, torch_backend = pair("vgg16")
     excitations = {"conv3_1": Objective(torch.eye(256)[7])}
-    first, second = (derived.gradient("vgg16", picture(53, 70), excitations) for _ in range(2))
+    first, second = (
+        torch_backend.gradient("vgg16", picture(53, 70), excitations) for _ in range(2)
+    )
     assert torch.equal(first, second)
 
 
 def test_what_was_planned_is_planned_and_nothing_else(pair):
-    _, derived = pair("vgg16")
+    _, torch_backend = pair("vgg16")
     sizes = [(48, 64)]
-    assert not derived.planned("vgg16", ["conv1_2", "pool1"], sizes)
-    derived.plan("vgg16", ["conv1_2", "pool1"], sizes)
-    assert derived.planned("vgg16", ["pool1", "conv1_2"], sizes)
-    assert not derived.planned("vgg16", ["pool1"], sizes)
+    assert not torch_backend.planned("vgg16", ["conv1_2", "pool1"], sizes)
+    torch_backend.plan("vgg16", ["conv1_2", "pool1"], sizes)
+    assert torch_backend.planned("vgg16", ["pool1", "conv1_2"], sizes)
+    assert not torch_backend.planned("vgg16", ["pool1"], sizes)
 
 
 def test_a_picture_and_a_module_are_left_alone():
     module = tiny_module(seed=1)
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    _, derived = both(tiny_network(module, {}), module)
+    _, torch_backend = both(tiny_network(module, {}), module)
     seen = picture(40, 56)
     copy = seen.clone()
-    derived.gradient("tiny", seen, {"deep": Objective(torch.ones(10), 0.1)})
+    torch_backend.gradient("tiny", seen, {"deep": Objective(torch.ones(10), 0.1)})
     assert torch.equal(seen, copy)
     for name, value in module.state_dict().items():
         assert torch.equal(value, before[name])
@@ -225,31 +227,31 @@ def test_a_picture_and_a_module_are_left_alone():
 def test_one_network_is_flown_while_another_is_loaded():
     module = tiny_module(seed=1)
     known = tiny_network(module, {})
-    _, derived = both(known, module)
+    _, torch_backend = both(known, module)
     excitations = {"deep": Objective(torch.eye(10)[3])}
-    expected = derived.gradient("tiny", picture(40, 56), excitations)
+    expected = torch_backend.gradient("tiny", picture(40, 56), excitations)
     vgg = networks.network("vgg16")
 
     def load() -> None:
-        derived.load(vgg, seeded_vgg("vgg16"), torch.float32)
-        derived.plan("vgg16", ["conv3_1"], [])
+        torch_backend.load(vgg, seeded_vgg("vgg16"), torch.float32)
+        torch_backend.plan("vgg16", ["conv3_1"], [])
 
     thread = threading.Thread(target=load)
     thread.start()
     while thread.is_alive():
-        assert torch.equal(derived.gradient("tiny", picture(40, 56), excitations), expected)
-    assert derived.planned("vgg16", ["conv3_1"], [])
+        assert torch.equal(torch_backend.gradient("tiny", picture(40, 56), excitations), expected)
+    assert torch_backend.planned("vgg16", ["conv3_1"], [])
 
 
 def test_an_unknown_part_is_named():
     module = Layered({"conv": nn.Conv2d(3, 4, 1), "odd": nn.AvgPool2d(2)})
-    _, derived = both(tiny_network(module, {}), module)
+    _, torch_backend = both(tiny_network(module, {}), module)
     with pytest.raises(TypeError, match="AvgPool2d"):
-        derived.plan("tiny", ["odd"], [])
+        torch_backend.plan("tiny", ["odd"], [])
 
 
 def test_programs_unused_for_longest_are_forgotten(monkeypatch):
-    monkeypatch.setattr(derived, "_MAX_PROGRAMS", 2)
+    monkeypatch.setattr(torch_backend, "_MAX_PROGRAMS", 2)
     known = networks.network("efficientnet_lite0")
     backend = TorchBackend(CPU)
     backend.load(known, known.load(), torch.float32)
