@@ -250,9 +250,7 @@ def build(
     weights are reported by the first frames."""
 
     def engine() -> Engine:
-        return engines.load(
-            options.engine, options.device, options.seed, weights, repeatable=not live
-        )
+        return engines.load(options.engine, options.device, weights, repeatable=not live)
 
     flight = Flight(NetworkLoader(engine, background=live, shown=shown), options.seed)
     try:

@@ -1,4 +1,4 @@
-"""Condition raw gradients and pictures: colour, frequencies, size, softness, noise.
+"""Condition raw gradients: colour, frequencies, size.
 
 Pure functions on float32 tensors. Pictures and gradients are (1, 3, H, W), sRGB-coded RGB, row 0 at
 the top; spectra are (1, 3, H, W // 2 + 1). Each function has a neutral argument that leaves its
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from liveflight.core.contracts import MAX_DIRECTION
 from liveflight.core.noise import COLOUR, frequencies, lowest
 
 CHROMA_FALL = 0.5
@@ -95,68 +96,26 @@ def normalise(gradient: Tensor) -> Tensor:
     return gradient / (gradient.square().mean().sqrt() + RMS_FLOOR)
 
 
-def soften(picture: Tensor, amount: float | Tensor) -> Tensor:
-    """Diffuse by one step, 0..0.2 per neighbour; 0 is off.
-
-    Removes what only the finest pixels carry, where strided convolutions leave their dot grid."""
-    if _off(amount):
-        return picture
-    padded = F.pad(picture, (1, 1, 1, 1), mode="replicate")
-    around = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
-    around = around + padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
-    return picture + (around - 4 * picture) * amount
+def high_pass(direction: Tensor, cycles: float) -> Tensor:
+    """Remove what is slower than this many cycles per picture height; 0 is off."""
+    if cycles == 0:
+        return direction
+    size = (direction.shape[-2], direction.shape[-1])
+    gain = high_pass_gain(size, cycles, direction.device)
+    return torch.fft.irfft2(torch.fft.rfft2(direction) * gain, s=size)
 
 
-def hold(
-    picture: Tensor,
-    brightness: float | Tensor,
-    contrast: float | Tensor,
-    pull: float | Tensor,
-) -> Tensor:
-    """Pull the picture's mean and standard deviation towards `brightness` and `contrast`.
+@lru_cache(maxsize=16)
+def high_pass_gain(size: tuple[int, int], cycles: float, device: torch.device) -> Tensor:
+    """Return the gain of each bin of a real FFT of an (H, W) picture: float32, 0..1.
 
-    `pull`: the part of the way, 0..1; 0 is off."""
-    if _off(pull):
-        return picture
-    mean = picture.mean()
-    wider = contrast / (picture.std() + 1e-6) - 1
-    return picture + pull * ((picture - mean) * wider + (brightness - mean))
+    It rises from 0 to 1 within the octave around `cycles` per picture height, as a raised cosine:
+    a hard edge would ring."""
+    octaves = np.log2(frequencies(*size, 1e-3) / cycles)
+    gain = 0.5 - 0.5 * np.cos(np.pi * np.clip(octaves + 0.5, 0, 1))
+    return torch.tensor(gain, dtype=torch.float32, device=device)
 
 
-def add_noise(picture: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
-    """Add 1/f noise of this standard deviation; 0 is off.
-
-    `generator` is one of the CPU's. Each channel is a fixed periodic field of noise, rolled by a
-    random offset: to draw and filter a fresh one took longer than all other conditioning."""
-    if deviation == 0:
-        return picture
-    size = (picture.shape[-2], picture.shape[-1])
-    field = noise_field(size, picture.device)
-    shifts = torch.stack([torch.randint(side, (3,), generator=generator) for side in size], 1)
-    channels = [
-        torch.roll(field[:, channel], shift, (1, 2))
-        for channel, shift in enumerate(shifts.tolist())
-    ]
-    return torch.add(picture, torch.stack(channels, 1), alpha=deviation)
-
-
-@lru_cache(maxsize=8)
-def noise_field(size: tuple[int, int], device: torch.device) -> Tensor:
-    """Return 1/f noise of standard deviation 1, always the same: (1, 3, H, W) for an (H, W) `size`.
-
-    Only its phases are random, so that no frequency happens to be weaker than asked for."""
-    white = torch.fft.rfft2(torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0)))
-    even = torch.fft.irfft2(white / (white.abs() + RMS_FLOOR), s=size)
-    even -= even.mean((2, 3), keepdim=True)  # or every step would add the same colour cast
-    return filtered_noise(even.to(device), low_pass(size, 1.0, device))
-
-
-def filtered_noise(white: Tensor, fall: Tensor) -> Tensor:
-    """Return white noise with its frequencies times `fall`, of standard deviation 1."""
-    noise = torch.fft.irfft2(torch.fft.rfft2(white) * fall, s=white.shape[-2:])
-    return noise / (noise.std() + RMS_FLOOR)
-
-
-def _off(amount: float | Tensor) -> bool:
-    """Return whether this is the number 0; a tensor is not read: that would wait for its device."""
-    return not isinstance(amount, Tensor) and amount == 0
+def limit(direction: Tensor, largest: float = MAX_DIRECTION) -> Tensor:
+    """Limit values softly, so that none exceeds `largest`; small ones stay as they are."""
+    return torch.tanh(direction / largest) * largest
