@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,13 +16,14 @@ from liveflight import engines
 from liveflight.controllers.audio.input import SoundInput
 from liveflight.controllers.keyboard import Keyboard
 from liveflight.core.camera import Camera
-from liveflight.core.contracts import Canvas, Engine, Output
+from liveflight.core.contracts import Canvas, Engine, LiveflightError, Output
 from liveflight.core.frame_counter import FrameCounter
 from liveflight.core.mailbox import Mailbox
+from liveflight.core.views import ViewPlanner
 from liveflight.loop import open_controllers
 from liveflight.loop.ascent_scheduler import AscentScheduler
 from liveflight.loop.feedback_loop import FeedbackLoop
-from liveflight.loop.frame_pacer import FramePacer
+from liveflight.loop.frame_pacer import FramePacer, in_software
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.loop.open_controllers import OpenControllers
@@ -32,10 +34,11 @@ from liveflight.loop.sight_autopilot import SightAutopilot
 from liveflight.loop.window_events import WindowEvents
 from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.outputs.sinks.screenshots import Screenshots
+from liveflight.render.fill_rate import canvas_pixels
 from liveflight.show import preset_saving
 from liveflight.show.flight import Flight
 from liveflight.show.network_loader import DownloadProgress, NetworkLoader
-from liveflight.show.options import Options, canvas_size
+from liveflight.show.options import Options
 from liveflight.show.start_flight import is_dense, weights_of
 from liveflight.storage import presets
 from liveflight.system import gc_control
@@ -43,6 +46,9 @@ from liveflight.system.worker import Worker, start_thread
 
 LOADING_INTERVAL_S = 0.1
 """Seconds per frame until there is a target to ascend: loading it needs the processor's time."""
+
+_WARP_FRAMES = 6
+"""Frames over which a warp of the canvas is spread where the processor draws."""
 
 _ASCENT_NICENESS = 10
 """Niceness of the ascent's thread, so that the display comes first where cores are few."""
@@ -79,7 +85,8 @@ class App:
         self.guard.live = live
         self.frame_counter = FrameCounter(1 / options.fps)
         self.frame_timer = FrameTimer(output.ctx.finish)
-        self.frame_pacer = FramePacer(flight, options, live=live)
+        most = canvas_pixels(output.ctx, 1 / options.fps) if live else math.inf
+        self.frame_pacer = FramePacer(flight, options, output.size, live=live, most=most)
         report = flight.reports.add
         self.controllers = OpenControllers(self.mailbox, report, self.guard, background=live)
         clocks = self.frame_pacer, self.frame_timer, self.frame_counter
@@ -91,13 +98,14 @@ class App:
         self.image_source = ImageSource(output.ctx, flight.controls, options.image, video)
         self.feedback_loop = FeedbackLoop(
             output.ctx,
-            canvas_size(options, "cpu"),
+            self.frame_pacer.canvas,
             options.seed,
             worker or Worker(live, _ASCENT_NICENESS),
             Worker(live and worker is None, _ASCENT_NICENESS),
             self.frame_timer.end,
             self.image_source.start,
-            self.image_source.lay,
+            self.image_source.lay if self.image_source.given else None,
+            _WARP_FRAMES if live and in_software(output.ctx.info["GL_RENDERER"]) else 1,
         )
         if not options.replay:  # a recording has what was seen
             selector, weights = flight.target_selector, weights_of(options)
@@ -110,6 +118,7 @@ class App:
             self.frame_timer,
             self._apply_messages,
             self.guard,
+            ViewPlanner(options.seed),
         )
         self.presenter = Presenter(output, flight, self.feedback_loop, self.frame_counter)
         self.overlay = Overlay(
@@ -139,7 +148,8 @@ class App:
             wait(self._ascent_scheduler.spare())
             self.frame_timer.end("rest")
         run("the output's events", self._events.take, self.output)
-        run("the canvas's size", self.frame_pacer.fit_canvas)
+        run("the views' size", self.frame_pacer.fit_views)
+        run("the canvas's size", self._fit_canvas)
         run("the camera's picture", self.image_source.update, now)
         self.controllers.poll(now)
         self._apply_messages()
@@ -180,6 +190,18 @@ class App:
         for message in messages:
             self.guard.run_always("a message", self.flight.apply, (message,))
         self._publisher.heard += messages
+
+    def _fit_canvas(self) -> None:
+        """Let the canvas follow the output; where it finds no room, it gets smaller."""
+        pacer = self.frame_pacer
+        pacer.follow_output(self.output.size, self.flight.controls.word("show.fit"))
+        try:
+            self.feedback_loop.resize(pacer.canvas)
+        except LiveflightError as error:
+            if not self.guard.live:
+                raise
+            pacer.no_room()
+            self.flight.reports.add(error)
 
     def _move(self, dt: float) -> None:
         width, height = self.feedback_loop.size

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from liveflight.core.tone import NEUTRAL, Tone
+
 if TYPE_CHECKING:
     import moderngl
 
@@ -128,6 +130,10 @@ class ViewStep:
     """Cycles per view height below which the direction carries nothing; 0 keeps all.
 
     Parts of the canvas must not move its brightness: patches would show."""
+    low_pass: float = 0.0
+    """Cycles per pixel above which the direction fades; 0 keeps all.
+
+    The finest that a large view has to say is grain: smaller views say it better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,8 @@ class Warp:
     """Seconds of motion until now: the phase of the liquid drift."""
     folded: float = 1.0
     """Share of the folded picture in the unfolded one, 0..1; below 1 while folds dissolve in."""
+    tone: Tone = NEUTRAL
+    """Gain and offset of all channels, after the effects."""
 
 
 MAX_DIRECTION = 3.0

@@ -61,3 +61,12 @@ def opaque(picture: np.ndarray) -> Canvas:
     canvas = np.ones((*picture.shape[:2], 4), np.float16)
     canvas[..., :3] = picture
     return canvas
+
+
+def periodic_noise(side: int, seed: int = 0) -> np.ndarray:
+    """Return 1/f noise of mean 0 and deviation 1 that repeats: float32 (side, side, 3)."""
+    white = np.random.default_rng(seed).standard_normal((side, side, 3))
+    spectrum = np.fft.rfft2(white, axes=(0, 1)) / frequencies(side, side)[..., None]
+    spectrum[0, 0] = 0  # or it would add a colour cast
+    field = np.fft.irfft2(spectrum, s=(side, side), axes=(0, 1))
+    return np.asarray(field / field.std((0, 1)), np.float32)

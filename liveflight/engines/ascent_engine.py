@@ -126,7 +126,8 @@ class AscentEngine:
         gradient = conditioning.smooth(gradient, ascent.smoothing, ascent.decorrelation)
         gradient = conditioning.normalise(gradient) if ascent.normalise else gradient
         # Not normalised again: that would lift grain and the dot grid of strided convolutions.
-        direction = conditioning.limit(conditioning.high_pass(gradient, step.high_pass))
+        band = conditioning.band(gradient, step.high_pass, step.low_pass)
+        direction = conditioning.limit(band)
         if not math.isfinite(float(direction.sum())):  # one value that is not finite is enough
             raise FloatingPointError(
                 f"the ascent of {' + '.join(map(str, step.mix))} is not finite"
@@ -235,7 +236,7 @@ def _warm_up(backend: Backend, known: Network, device: torch.device) -> None:
     excitations = {layer.name: excitation({0: 1.0}, torch.ones(layer.channels), "channel")}
     gradient = backend.gradient(known.name, picture, excitations)
     gradient = conditioning.smooth(conditioning.decorrelate(gradient, 1.0), 1.0, 1.0)
-    conditioning.limit(conditioning.high_pass(conditioning.normalise(gradient), 1.0))
+    conditioning.limit(conditioning.band(conditioning.normalise(gradient), 1.0, 0.1))
 
 
 def _by_network(layers: Collection[tuple[str, str]]) -> dict[str, list[str]]:

@@ -12,7 +12,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from liveflight.core.contracts import MAX_DIRECTION
 from liveflight.core.noise import COLOUR, frequencies, lowest
@@ -96,23 +95,31 @@ def normalise(gradient: Tensor) -> Tensor:
     return gradient / (gradient.square().mean().sqrt() + RMS_FLOOR)
 
 
-def high_pass(direction: Tensor, cycles: float) -> Tensor:
-    """Remove what is slower than this many cycles per picture height; 0 is off."""
-    if cycles == 0:
+def band(direction: Tensor, high_pass: float, low_pass: float) -> Tensor:
+    """Keep a band of frequencies, see `core.contracts.ViewStep`; 0 and 0 keep all."""
+    if high_pass == 0 and low_pass == 0:
         return direction
     size = (direction.shape[-2], direction.shape[-1])
-    gain = high_pass_gain(size, cycles, direction.device)
+    gain = band_gain(size, high_pass, low_pass, direction.device)
     return torch.fft.irfft2(torch.fft.rfft2(direction) * gain, s=size)
 
 
 @lru_cache(maxsize=16)
-def high_pass_gain(size: tuple[int, int], cycles: float, device: torch.device) -> Tensor:
+def band_gain(
+    size: tuple[int, int], high_pass: float, low_pass: float, device: torch.device
+) -> Tensor:
     """Return the gain of each bin of a real FFT of an (H, W) picture: float32, 0..1.
 
-    It rises from 0 to 1 within the octave around `cycles` per picture height, as a raised cosine:
-    a hard edge would ring."""
-    octaves = np.log2(frequencies(*size, 1e-3) / cycles)
-    gain = 0.5 - 0.5 * np.cos(np.pi * np.clip(octaves + 0.5, 0, 1))
+    It rises within the octave around `high_pass`, in cycles per picture height, as a raised cosine,
+    and falls with the fourth power from `low_pass` on, in cycles per pixel: hard edges would ring.
+    """
+    periods = frequencies(*size, 1e-3)
+    gain = np.ones_like(periods)
+    if high_pass:
+        octaves = np.log2(periods / high_pass)
+        gain *= 0.5 - 0.5 * np.cos(np.pi * np.clip(octaves + 0.5, 0, 1))
+    if low_pass:
+        gain /= 1 + (periods / size[0] / low_pass) ** 4
     return torch.tensor(gain, dtype=torch.float32, device=device)
 
 

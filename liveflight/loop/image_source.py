@@ -64,11 +64,13 @@ class ImageSource:
             self._newest = frame
             self._blend.show(frame)
 
-    def lay(self, framebuffer: moderngl.Framebuffer, seconds: float) -> None:
-        """Blend the outside picture into the canvas, with the strength for that many seconds."""
+    def lay(self, framebuffer: moderngl.Framebuffer, seconds: float, moved: np.ndarray) -> None:
+        """Blend the outside picture into the canvas, with the strength for that many seconds.
+
+        `moved` maps places of the canvas to places of the screen, in heights."""
         share = 1 - math.exp(-self._controls.number("seed.amount") * seconds)
         fit: Fit = "contain" if self._controls.word("seed.fit") == "contain" else "cover"
-        self._blend.lay(framebuffer, share, fit)
+        self._blend.lay(framebuffer, share, fit, moved)
 
     def close(self) -> None:
         """Close the camera and release the texture."""

@@ -1,0 +1,45 @@
+// add.frag: adds a direction to the canvas, or to a view, where its view lies. Define SMOOTH to enlarge it smoothly.
+//
+// Reads:  a stack of directions
+// Writes: the change of each channel: blend with (one, one), and (zero, one) for alpha
+//
+// Uniforms:
+//   source   [RGBA16F texture] directions, one below the other; row 0 at the top
+//   place    [px to px, homogeneous] map from places of the framebuffer to the direction, from their middles, y up
+//   middle   [px] of the picture, in the framebuffer
+//   size     [px] width and height of the direction
+//   top      [px, 0 and more] its first row in the stack
+//   amount   [any] factor on the direction
+//   chroma   [0..1] factor on its differences between the channels
+//   margin   [0..0.5] part of its sides over which its mask rises from 0 to 1; 0 is without a mask
+#version 330 core
+#include "sampling.glsl"
+
+uniform sampler2D source;
+uniform mat3 place;
+uniform vec2 middle;
+uniform vec2 size;
+uniform float top;
+uniform float amount;
+uniform float chroma;
+uniform float margin;
+
+out vec4 change;
+
+void main() {
+    vec2 home = vec2(gl_FragCoord.x - middle.x, middle.y - gl_FragCoord.y);
+    vec2 p = (place * vec3(home, 1.0)).xy;
+    vec2 inner = 0.5 - abs(p) / size;
+    vec2 rise = margin > 0.0 ? clamp(inner / margin, 0.0, 1.0) : step(vec2(0.0), inner);
+    vec2 weight = 0.5 - 0.5 * cos(3.14159265 * rise);
+    vec2 at = clamp(vec2(0.5 * size.x + p.x, 0.5 * size.y - p.y), vec2(0.5), size - 0.5);
+    at.y += top;
+    vec2 stack = vec2(textureSize(source, 0));
+#ifdef SMOOTH
+    vec3 value = spline(source, at, stack);
+#else
+    vec3 value = cubic(source, at, stack);
+#endif
+    value = mix(vec3(dot(value, vec3(1.0 / 3.0))), value, chroma);
+    change = vec4(amount * weight.x * weight.y * value, 1.0);
+}
