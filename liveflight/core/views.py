@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,12 @@ _CELLS_PER_VIEW = 4
 
 _MAX_ROWS = 32
 """Rows of such a map at most."""
+
+_STAY = int(__import__("os").environ.get("STAY","3"))
+"""Views in a row of one place: small steps agree with each other where one large step is grain."""
+
+_STAY_SHIFT = 0.03
+"""Largest shift between two of them, part of the view's height."""
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _PLASTIC = 1.32471795724474602596
@@ -123,6 +129,8 @@ class ViewPlanner:
         self._count = 0
         self._credit: list[float] = []
         """By level, the views that it is owed."""
+        self._stays: dict[int, tuple[View, int]] = {}
+        """By level, the last view of a place, and how many more it gets."""
         self._due: list[np.ndarray] = []
         """By level but the first, how much each cell is due."""
         self._shape: tuple[Size, Size] | None = None
@@ -154,6 +162,12 @@ class ViewPlanner:
             return
         (width, height), _ = self._shape
         aspect = width / height
+        back = np.linalg.inv(np.asarray(matrix, np.float64))
+        zoom = math.sqrt(abs(np.linalg.det(back[:2, :2])))
+        for level, (view, more) in self._stays.items():
+            x, y, w = back @ (view.x, view.y, 1.0)
+            moved = replace(view, x=float(x / w), y=float(y / w), span=view.span * zoom)
+            self._stays[level] = moved, more
         for number, due in enumerate(self._due):
             self._due[number] = _advected(due, matrix, aspect)
 
@@ -163,7 +177,7 @@ class ViewPlanner:
         self._shape = canvas, view
         count = level_count(canvas, view)
         self._credit = [0.0] * count
-        self._due = []
+        self._due, self._stays = [], {}
         for level in range(1, count):
             rows = min(_CELLS_PER_VIEW * 2**level, _MAX_ROWS)
             columns = max(round(rows * canvas[0] / canvas[1]), 1)
@@ -201,7 +215,7 @@ class ViewPlanner:
         self,
         level: int,
         canvas: Size,
-        view: Size,
+        size: Size,
         widest: float,
         settings: ViewSettings,
         visible: tuple[float, float],
@@ -212,15 +226,26 @@ class ViewPlanner:
         aspect = canvas[0] / canvas[1]
         xs, ys = _centres(due.shape, aspect)
         wanted = _wanted(xs, ys, visible, folds)
-        row, column = divmod(int(np.where(wanted, due, -np.inf).argmax()), due.shape[1])
-        x = float(xs[column]) + (self._random(0) - 0.5) * aspect / due.shape[1]
-        y = float(ys[row]) + (self._random(1) - 0.5) / due.shape[0]
-        span = widest / 2**level * 2.0 ** ((self._random(2) - 0.5) * settings.octaves)
-        across = _covered(xs, x, span * view[0] / view[1], aspect)
-        covered = _covered(ys, y, span, 1.0)[:, None] * across
+        last, more = self._stays.get(level, (None, 0))
+        if last and more and abs(last.x) < aspect / 2 and abs(last.y) < 0.5:
+            nudge = _STAY_SHIFT * last.span
+            x = last.x + (2 * self._random(0) - 1) * nudge
+            y = last.y + (2 * self._random(1) - 1) * nudge
+            view = replace(last, x=x, y=y)
+            more -= 1
+        else:
+            row, column = divmod(int(np.where(wanted, due, -np.inf).argmax()), due.shape[1])
+            x = float(xs[column]) + (self._random(0) - 0.5) * aspect / due.shape[1]
+            y = float(ys[row]) + (self._random(1) - 0.5) / due.shape[0]
+            span = widest / 2**level * 2.0 ** ((self._random(2) - 0.5) * settings.octaves)
+            view = View(x, y, span, (2 * self._random(3) - 1) * _TILT, level)
+            more = _STAY - 1
+        self._stays[level] = view, more
+        across = _covered(xs, view.x, view.span * size[0] / size[1], aspect)
+        covered = _covered(ys, view.y, view.span, 1.0)[:, None] * across
         due -= covered
         due += wanted * (covered[wanted].sum() / max(wanted.sum(), 1))
-        return View(x, y, span, (2 * self._random(3) - 1) * _TILT, level)
+        return view
 
 
 def _widest(canvas: Size, view: Size) -> float:
