@@ -134,6 +134,8 @@ class ViewStep:
     """Cycles per pixel above which the direction fades; 0 keeps all.
 
     The finest that a large view has to say is grain: smaller views say it better."""
+    smoothing: float = 1.0
+    """Factor on `Ascent.smoothing`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ ROWS: tuple[Control, ...] = (
     _number("colour", "decay", 0, 0, 5, "1/s", "how fast the picture fades to grey; 0 is off"),
 
     _number("ascent", "rate", 0, 0.9, 4, "range/s", "how fast the filter reshapes the picture"),
-    _number("ascent", "detail", 0, 0.5, 1, "", "how much of the effort goes to small things: 0 composes only, 1 draws detail only"),
+    _number("ascent", "detail", 0, 0.6, 1, "", "how much of the effort goes to small things: 0 composes only, 1 draws detail only"),
     _whole("ascent", "steps", 0, 1, 8, "views", "views per frame that share the rate: more are finer and slower"),
     _choice("ascent", "objective", ("channel", "neuron"), "excite the whole feature map, or its centre only"),
     _switch("ascent", "normalise", "divide the gradient by its own size, so that every filter pushes alike", True),
@@ -86,8 +86,8 @@ ROWS: tuple[Control, ...] = (
     _number("ascent", "octaves", 0, 0.5, 2, "octaves", "how far the sizes of views vary, at random; 0 is off"),
     _number("ascent", "smoothing", 0, 1.6, 3, "", "exponent of the 1/f filter on the gradient: 0 is raw noise, 2 soft volumes"),
     _number("ascent", "decorrelation", 0, 1, 1, "", "how natural the colours of the gradient are; 0 is off"),
-    _number("ascent", "soften", 0, 10, 20, "1/s", "smooths the finest pixels, against grain and dot grids; 0 is off"),
-    _number("ascent", "noise", 0, 0.05, 0.5, "1/sqrt(s)", "fresh noise, so that the picture never freezes; 0 is off"),
+    _number("ascent", "soften", 0, 2, 20, "1/s", "smooths the finest pixels, against grain and dot grids; 0 is off"),
+    _number("ascent", "noise", 0, 0, 0.5, "1/sqrt(s)", "fresh noise; 0 is off"),
 
     _text("mix", "target", "what is excited: network:layer:filter, or * for the whole layer", "/liveflight/target", "target"),
     _number("mix", "crossfade", 0, 3, 30, "s", "how long one target takes to grow into the next", glide=0),

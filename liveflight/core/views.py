@@ -13,13 +13,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from liveflight.core.contracts import Size
+from liveflight.core.contracts import Mix, Size, ViewStep
 
 MASK_MARGIN = 0.25
 """Part of a view's sides over which its mask rises from 0 to 1, as a raised cosine."""
 
-HIGH_PASS = 1.5
+_HIGH_PASS = 1.5
 """Cycles per view height below which a view of a part of the canvas changes nothing."""
+
+_LOW_PASS = 0.3
+"""Cycles per pixel above which a view changes little, if there are finer ones."""
+
+_PART_SMOOTHING = 0.75
+"""Factor on the smoothing of partial views: what is slow in them is removed in any case."""
+
+_PART_AMOUNT = 0.7
+"""How far a view of a part moves the picture, compared with one of the whole."""
+
+_CHROMA = 0.4
+"""Factor on the colour of what is drawn, from level to level.
+
+Eyes resolve colour coarsely, and in pictures of the world it varies slowly, too."""
 
 _LEVEL_RATIO = 0.62
 """How often a level is looked at compared with the next coarser one, at detail 0.5."""
@@ -39,7 +53,7 @@ _CELLS_PER_VIEW = 4
 _MAX_ROWS = 32
 """Rows of such a map at most."""
 
-_STAY = int(__import__("os").environ.get("STAY","3"))
+_STAY = 3
 """Views in a row of one place: small steps agree with each other where one large step is grain."""
 
 _STAY_SHIFT = 0.03
@@ -62,11 +76,32 @@ class View:
     rotation: float = 0.0
     """Radians, counterclockwise."""
     level: int = 0
+    finest: bool = False
+    """Whether no level is finer."""
 
     @property
     def whole(self) -> bool:
         """Return whether it covers the whole canvas."""
         return self.level == 0
+
+    @property
+    def amount(self) -> float:
+        """Return the factor on how far it moves the picture."""
+        return 1.0 if self.whole else _PART_AMOUNT
+
+    @property
+    def chroma(self) -> float:
+        """Return the factor on the colour of what it draws."""
+        return _CHROMA**self.level
+
+    def step(self, mix: Mix) -> ViewStep:
+        """Return what the engine does with it."""
+        return ViewStep(
+            mix,
+            high_pass=0.0 if self.whole else _HIGH_PASS,
+            low_pass=0.0 if self.finest else _LOW_PASS,
+            smoothing=1.0 if self.whole else _PART_SMOOTHING,
+        )
 
     @property
     def matrix(self) -> np.ndarray:
@@ -209,7 +244,7 @@ class ViewPlanner:
         slack_x = (span * view[0] / view[1] - canvas[0] / canvas[1]) / 2
         x = (2 * self._random(0) - 1) * min(slack_x, reach)
         y = (2 * self._random(1) - 1) * min(slack_y, reach)
-        return View(x, y, span)
+        return View(x, y, span, finest=len(self._credit) == 1)
 
     def _part(
         self,
@@ -238,7 +273,8 @@ class ViewPlanner:
             x = float(xs[column]) + (self._random(0) - 0.5) * aspect / due.shape[1]
             y = float(ys[row]) + (self._random(1) - 0.5) / due.shape[0]
             span = widest / 2**level * 2.0 ** ((self._random(2) - 0.5) * settings.octaves)
-            view = View(x, y, span, (2 * self._random(3) - 1) * _TILT, level)
+            turn = (2 * self._random(3) - 1) * _TILT
+            view = View(x, y, span, turn, level, level == len(self._due))
             more = _STAY - 1
         self._stays[level] = view, more
         across = _covered(xs, view.x, view.span * size[0] / size[1], aspect)

@@ -123,7 +123,8 @@ class AscentEngine:
         """Return the conditioned direction of a view: float32 (1, 3, H, W)."""
         gradient = self.gradient(picture, step.mix, ascent.objective)
         gradient = conditioning.decorrelate(gradient, ascent.decorrelation)
-        gradient = conditioning.smooth(gradient, ascent.smoothing, ascent.decorrelation)
+        smoothing = ascent.smoothing * step.smoothing
+        gradient = conditioning.smooth(gradient, smoothing, ascent.decorrelation)
         gradient = conditioning.normalise(gradient) if ascent.normalise else gradient
         # Not normalised again: that would lift grain and the dot grid of strided convolutions.
         band = conditioning.band(gradient, step.high_pass, step.low_pass)

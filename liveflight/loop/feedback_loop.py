@@ -21,7 +21,7 @@ from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import IDENTITY, compose, displacement, is_identity
 from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, ViewStep, Warp
 from liveflight.core.noise import pink
-from liveflight.core.views import HIGH_PASS, View
+from liveflight.core.views import View
 from liveflight.loop.landings import Landings, PlacedView
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.canvas_transfer import CanvasTransfer, HostCopy, InteropError, choose
@@ -43,9 +43,6 @@ class DrawOver(Protocol):
         self, framebuffer: moderngl.Framebuffer, seconds: float, moved: np.ndarray
     ) -> None: ...
 
-
-PARTIAL_AMOUNT = float(__import__("os").environ.get("PART", "1.3"))
-"""How much further a view of a part of the canvas moves it than one of the whole."""
 
 _MAX_CLOSE_WAIT_S = 2.0
 """Seconds that `close` waits for the running tick."""
@@ -185,15 +182,9 @@ class FeedbackLoop:
         self._end_part("views")
         self.since = 0.0
         share = amount / max(len(views), 1)
-        placed = [
-            PlacedView(view, view.matrix, share if view.whole else share * PARTIAL_AMOUNT)
-            for view, _ in views
-        ]
+        placed = [PlacedView(view, view.matrix, share * view.amount) for view, _ in views]
         self._flying = placed, size
-        import os
-        low=[float(x) for x in os.environ.get("LOW","0.15,0.3").split(",")]
-        fin=max(int(round(np.log2(self.size[1]/size[1]))),0)
-        steps = [ViewStep(mix, 0.0 if view.whole else HIGH_PASS, low[0] if view.level<fin else low[1]) for view, mix in views]
+        steps = [view.step(mix) for view, mix in views]
         canvas = self._read(stack.texture)
         self._end_part("hand-over")
         self.steps = len(views)

@@ -25,11 +25,6 @@ class PlacedView:
     amount: float
     """RMS distance, in the 0..1 range."""
 
-    @property
-    def chroma(self) -> float:
-        """Return the factor on colour: eyes resolve it coarsely, and fine colour is noise."""
-        return float(__import__("os").environ.get("CHROMA", ".5")) ** self.view.level
-
 
 @dataclass
 class _Landing:
@@ -99,7 +94,7 @@ class Landings:
                 landing.placed.matrix @ to_canvas,
                 landing.left * landing.placed.amount,
                 masked=not landing.placed.view.whole,
-                chroma=landing.placed.chroma,
+                chroma=landing.placed.view.chroma,
                 first_row=number * size[1],
                 mirrored=False,
             )
@@ -138,7 +133,7 @@ class Landings:
             landing.placed.matrix @ moved,
             amount,
             masked=not whole,
-            chroma=landing.placed.chroma,
+            chroma=landing.placed.view.chroma,
             rows=rows,
             mirrored=not whole,
         )
