@@ -29,7 +29,7 @@ _BRIGHTNESS = 0.5
 class ThumbnailRecipe:
     """Say how a thumbnail is made. Another recipe makes another atlas.
 
-    Its name covers these fields only: raise `version` where the code changes how thumbnails look."""
+    Its name covers only these fields: raise `version` where the code changes the look."""
 
     version: int = 1
     steps: int = 32
