@@ -8,9 +8,9 @@ implementation of the network: the whole picture shrunk to the size of a view, a
 of that size at native resolution. Prints for each layer how many flights excite their own filter
 more than any other flight does, and each filter's rank in its layer (mean activation, standardised
 over 64 pictures of noise) by the whole picture and by the crops. Prints for each picture its mean
-brightness, the share of pixels with a colour at its limit, and the shrunk picture's dot grid: the strongest peak of the brightness spectrum at the
-network's strides, relative to its surroundings. It stays below 20 for regular textures and is far
-higher for a grid.
+brightness, the share of pixels with a colour at its limit, and the shrunk picture's dot grid: the
+strongest peak of the brightness spectrum at the network's strides, relative to its surroundings. It
+stays below 20 for regular textures and is far higher for a grid.
 """
 
 from __future__ import annotations

@@ -104,7 +104,8 @@ class _BrightnessWatch:
         self.level = 0.0
         self.shown = 0
         self.still = 0
-        """Number of frames in a row that were about as bright as the one before."""
+        """Number of frames in a row that were about as bright as the first of them."""
+        self._first = 0.0
         self.seen: Callable[[], None] = lambda: None
         self._output = watched.output
         watched.before_show = self._read
@@ -114,8 +115,12 @@ class _BrightnessWatch:
         width, height = self._output.size
         where = ((width - _PATCH_PX) // 2, (height - _PATCH_PX) // 2, _PATCH_PX, _PATCH_PX)
         pixels = self._output.framebuffer.read(where, components=3)
-        before, self.level = self.level, float(np.frombuffer(pixels, np.uint8).mean()) / 255
-        self.still = self.still + 1 if abs(self.level - before) < _MIN_DIFFERENCE / 4 else 0
+        self.level = float(np.frombuffer(pixels, np.uint8).mean()) / 255
+        # Compared with the frame before, a slow drift would pass as stillness.
+        if abs(self.level - self._first) < _MIN_DIFFERENCE / 4:
+            self.still += 1
+        else:
+            self.still, self._first = 0, self.level
 
     def _show(self) -> None:
         self.shown += 1
