@@ -20,20 +20,25 @@ from liveflight.show.options import Options
 from liveflight.storage import presets
 
 FPS = 30.0
+FLOWN = (1280, 720)
+"""Width and height of the flights' output and canvas."""
 
 
 def row(name: str, seconds: float, columns: int, size: tuple[int, int], seed: int) -> np.ndarray:
-    """Return a flight's pictures side by side, uint8 (H, columns * W, 3), the last at `seconds`."""
+    """Return a flight's pictures side by side, uint8 (H, columns * W, 3), the last at `seconds`.
+
+    `size`: width and height of each, shrunk from the flight's output."""
     kept: list[np.ndarray] = []
-    output = Offscreen(size)
-    options = Options(preset=name, canvas=(320, 180), seed=seed, fps=FPS)
+    output = Offscreen(FLOWN)
+    options = Options(preset=name, seed=seed, fps=FPS)
     flight = app.build(options, output, live=False)
     frames = round(seconds * FPS)
     stops = {round((column + 1) * frames / columns) - 1 for column in range(columns)}
     for frame in range(frames):
         flight.frame(frame / FPS)
         if frame in stops:
-            kept.append(read_picture(output.framebuffer, size, bottom_up=False))
+            picture = Image.fromarray(read_picture(output.framebuffer, FLOWN, bottom_up=False))
+            kept.append(np.asarray(picture.resize(size, Image.Resampling.BOX)))
     flight.close()
     sheet = Image.fromarray(np.concatenate(kept, 1))
     ImageDraw.Draw(sheet).text((6, 4), name, (255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))

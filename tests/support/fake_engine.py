@@ -7,19 +7,19 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
+from liveflight.core.contracts import Ascent, Canvas, LiveflightError, ViewStep
 
-Step = Callable[[Canvas, Mix, Ascent], Canvas]
+Step = Callable[[Canvas, Sequence[ViewStep], Ascent], Canvas]
 
 
-def stay(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-    return canvas.copy()
+def stay(views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
+    return np.zeros_like(views)
 
 
 class FakeEngine:
     """A `core.contracts.Engine` that does what a test says.
 
-    `step` is what `ascend` does; networks in `missing` have no weights. With `gate` unset,
+    `step` is what `directions` does; networks in `missing` have no weights. With `gate` unset,
     `prepare` waits; with `planning` unset, `plan` does. Plans of `impossible` layers fail."""
 
     device = "cpu"
@@ -31,7 +31,7 @@ class FakeEngine:
         self.missing: set[str] = set()
         self.impossible: set[str] = set()
         self.prepared: list[str] = []
-        self.asked: list[tuple[Mix, Ascent]] = []
+        self.asked: list[tuple[Sequence[ViewStep], Ascent]] = []
         self.plans: list[tuple[frozenset[tuple[str, str]], tuple[int, int]]] = []
         self.closed = self.tidied = 0
         self.gate = threading.Event()
@@ -67,10 +67,10 @@ class FakeEngine:
     def signatures(self, network: str, layer: str) -> np.ndarray:
         return np.zeros((2000, 2), np.float32)
 
-    def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-        assert all(self.ready(target.network) for target in mix)
-        self.asked.append((mix, ascent))
-        return self.step(canvas, mix, ascent)
+    def directions(self, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
+        assert all(self.ready(target.network) for step in steps for target in step.mix)
+        self.asked.append((steps, ascent))
+        return self.step(views, steps, ascent)
 
     def wait(self) -> None:
         pass

@@ -2,7 +2,7 @@
 
 It runs at the display's rate, with the governor. A judge says how soon it recognises the filter
 that is flown: torchvision's VGG16 with the same weights. The judge sees the displayed picture,
-reduced to the canvas's size, and ranks the filter among all of its layer by mean activation, in
+reduced to the size of a view, and ranks the filter among all of its layer by mean activation, in
 standard deviations over noise.
 """
 
@@ -66,11 +66,14 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     app.run(flight, given["fps"])
     frames = [frame.shown for frame in watched.frames if frame.shown >= begun]
     target, canvas = goal[0], flight.feedback_loop.size
+    view = flight.flight.target_selector.size
+    assert view is not None  # something was flown
     flight.close()
-    ranks = _ranks(target, [picture for _, picture in pictures], canvas)
+    ranks = _ranks(target, [picture for _, picture in pictures], view)
     return {
         "target": str(target),
         "canvas": canvas,
+        "view": view,
         "fps": given["fps"],
         "frames": intervals(frames),
         "steps": [rate for _, rate in steps],
@@ -79,7 +82,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ranks(target: Target, pictures: list[np.ndarray], canvas: Size) -> list[tuple[int, int]]:
+def _ranks(target: Target, pictures: list[np.ndarray], view: Size) -> list[tuple[int, int]]:
     """Return the filter's rank in each picture, from 1, and its layer's number of filters.
 
     The list is empty for targets that the judge does not know."""
@@ -91,11 +94,11 @@ def _ranks(target: Target, pictures: list[np.ndarray], canvas: Size) -> list[tup
     if target.network != "vgg16" or target.filter is None:
         return []
     shown = [
-        np.asarray(Image.fromarray(picture).resize(canvas, Image.Resampling.BOX), np.float32) / 255
+        np.asarray(Image.fromarray(picture).resize(view, Image.Resampling.BOX), np.float32) / 255
         for picture in pictures
     ]
     noise = [
-        pink(canvas, seed, deviation=0.22)[..., :3].astype(np.float32)
+        pink(view, seed, deviation=0.22)[..., :3].astype(np.float32)
         for seed in range(_NOISE_PICTURES)
     ]
     still = np.stack([_means(target.layer, picture) for picture in noise])
@@ -139,7 +142,7 @@ def _judge() -> Any:
 
 def tables(raw: dict[str, Any]) -> list[Table]:
     """Return the table of the first flight."""
-    columns = ("target", "canvas", "frames/s", "held", "late", "steps/s", "recognised")
+    columns = ("target", "canvas", "view", "frames/s", "held", "late", "views/s", "recognised")
     if "failed" in raw:
         return [Table("The first flight", columns, [], [raw["failed"]])]
     frames, fps = raw["frames"], raw["fps"]
@@ -153,6 +156,7 @@ def tables(raw: dict[str, Any]) -> list[Table]:
     row = (
         raw["target"],
         "x".join(map(str, raw["canvas"])),
+        "x".join(map(str, raw["view"])),
         three_digits(len(frames) / sum(frames)),
         f"{fps:g} {'yes' if held(fps, frames) else 'no'}",
         percent(share_above(frames, LATE / fps)),

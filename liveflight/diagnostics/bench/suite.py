@@ -152,7 +152,7 @@ class Bench:
     def turns(self) -> Topic:
         self._say("in turns: liveflight, autograd")
         cases = [
-            {"network": each.network, "layer": each.layer, "canvas": each.canvas}
+            {"network": each.network, "layer": each.layer, "view": each.view}
             for each in self.flights
         ]
         given = {"engine": self.engine, "cases": cases, "seconds": 1 + self.plan.seconds / 2}
@@ -242,8 +242,9 @@ def _best_output() -> str:
 def described(given: dict[str, Any]) -> str:
     """Describe a flight in a few words."""
     steps = given["settings"]["ascent.steps"]
+    view, size = ("x".join(map(str, given[name])) for name in ("view", "size"))
+    canvas = f", canvas {'x'.join(map(str, given['canvas']))}" if given["canvas"] else ""
     return (
-        f"{given['network']} {given['layer']}, canvas {'x'.join(map(str, given['canvas']))}, "
-        f"{steps} step{'s' if steps != 1 else ''} per frame, "
-        f"{given['output']} {'x'.join(map(str, given['size']))}"
+        f"{given['network']} {given['layer']}, {steps} view{'s' if steps != 1 else ''} of {view} "
+        f"per frame{canvas}, {given['output']} {size}"
     )

@@ -115,7 +115,7 @@ def test_the_device_that_answers_is_the_one_measured(answers: Answers) -> None:
     run(Plan(engines=("autograd",)))
     (given,) = [given for name, given in answers.asked if name == "steps_measure"]
     assert given["device"] == "cuda"
-    assert (1920, 1080) in [case["canvas"] for case in given["cases"]]
+    assert (1920, 1080) in [case["view"] for case in given["cases"]]
 
 
 def test_without_gl_the_machine_is_still_named(answers: Answers) -> None:
