@@ -14,6 +14,7 @@
 #version 330 core
 #include "common.glsl"
 #include "sampling.glsl"
+#include "effects.glsl"
 #include "motion.glsl"
 #include "tone.glsl"
 

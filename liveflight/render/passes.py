@@ -26,6 +26,9 @@ _FILTERS = {
     "mipmaps": (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR),
 }
 
+_UNITS = {"noise": 1, "displacements": 2}
+"""Texture units of what shaders read beside their first texture: a repeated one, and another."""
+
 _INCLUDE = re.compile(r'^#include "([\w.]+)"$', re.MULTILINE)
 
 
@@ -136,13 +139,16 @@ class Pass:
         except moderngl.Error as error:
             raise LiveflightError(f"shader {name}: {_first_error(str(error))}") from error
         self._names = frozenset(self._program)
-        if "noise" in self._names:
-            self._program["noise"] = 1
+        for name, unit in _UNITS.items():
+            if name in self._names:
+                self._program[name] = unit
         self._triangle = ctx.vertex_array(self._program, [])
         self._keep_fence = mesa_fences.keeper(ctx)
         filters = _FILTERS[filtering]
         self._sampler = ctx.sampler(repeat_x=False, repeat_y=False, filter=filters)
-        self._tiles = ctx.sampler(filter=_FILTERS["bilinear"])
+        bilinear = _FILTERS["bilinear"]
+        self._tiles = ctx.sampler(filter=bilinear)
+        self._smooth = ctx.sampler(repeat_x=False, repeat_y=False, filter=bilinear)
 
     def draw(
         self,
@@ -150,22 +156,22 @@ class Pass:
         viewport: Viewport,
         texture: moderngl.Texture | None,
         uniforms: Mapping[str, Any],
-        tile: moderngl.Texture | None = None,
+        more: Mapping[str, moderngl.Texture] = MappingProxyType({}),
     ) -> None:
         """Run the shader on every pixel of the viewport; leaves the framebuffer bound.
 
-        `texture` is the shader's first texture, if it has one, clamped to its edge. `tile` is its
-        second one, repeated without end. Matrices in `uniforms` are column-major. Uniforms that the
-        compiler left out are ignored."""
+        `texture` is the shader's first texture, if it has one, clamped to its edge. `more`: others
+        by name, see `_UNITS`. Matrices in `uniforms` are column-major. Uniforms that the compiler
+        left out are ignored."""
         for name, value in uniforms.items():
             if name in self._names:
                 self._program[name] = value
         if texture:
             texture.use(0)
             self._sampler.use(0)
-        if tile:
-            tile.use(1)
-            self._tiles.use(1)
+        for name, other in more.items():
+            other.use(_UNITS[name])
+            (self._tiles if name == "noise" else self._smooth).use(_UNITS[name])
         framebuffer.use()
         framebuffer.viewport = viewport
         self._triangle.render(moderngl.TRIANGLES, vertices=3)
@@ -177,14 +183,14 @@ class Pass:
         viewport: Viewport,
         texture: moderngl.Texture | None,
         uniforms: Mapping[str, Any],
-        tile: moderngl.Texture | None = None,
+        more: Mapping[str, moderngl.Texture] = MappingProxyType({}),
     ) -> None:
         """Draw over the framebuffer's contents, blended by the shader's alpha.
 
         The framebuffer's own alpha stays. Leaves blending off."""
         factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
         with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):
-            self.draw(framebuffer, viewport, texture, uniforms, tile)
+            self.draw(framebuffer, viewport, texture, uniforms, more)
 
     def add(
         self,
@@ -198,8 +204,8 @@ class Pass:
             self.draw(framebuffer, viewport, texture, uniforms)
 
     def release(self) -> None:
-        self._sampler.release()
-        self._tiles.release()
+        for sampler in (self._sampler, self._tiles, self._smooth):
+            sampler.release()
         self._triangle.release()
         self._program.release()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import moderngl
@@ -12,11 +11,18 @@ import numpy as np
 
 from liveflight.core.camera import IDENTITY
 from liveflight.core.contracts import Size, Warp
-from liveflight.core.effects import EFFECTS, active
 from liveflight.render import mesa_fences
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.passes import Pass, RenderTarget, blending
-from liveflight.render.warp import CHEAP, compiled, motion_uniforms, tone_uniforms
+from liveflight.render.warp import (
+    BENT,
+    COLOURS,
+    DisplacementPass,
+    bends,
+    compiled,
+    motion_uniforms,
+    tone_uniforms,
+)
 
 _SHRINKING_FROM = 1.25
 """Canvas pixels per output pixel from which several are averaged."""
@@ -61,6 +67,7 @@ class PresentPass:
         self._ctx = ctx
         self._software = mesa_fences.needed(ctx)
         self._passes: dict[tuple[str, bool], Pass] = {}
+        self._displacements = DisplacementPass(ctx)
         self._dim = Pass(ctx, "dim.frag")
 
     def draw(
@@ -90,9 +97,8 @@ class PresentPass:
             framebuffer.clear(0.0, 0.0, 0.0, 1.0)
         scale = texture.height / whole.height
         kind = self._kind(scale, not self._software if sharp is None else sharp)
-        full = any(effect.costly for effect in active(warp))
-        uniforms = motion_uniforms(warp, texture.height, EFFECTS if full else CHEAP)
-        uniforms |= tone_uniforms(warp) | {
+        uniforms = motion_uniforms(warp, texture.height) | tone_uniforms(warp)
+        uniforms |= {
             "middle": (whole.left + whole.width / 2, whole.top + whole.height / 2),
             "scale": scale,
             "taps": math.ceil(scale / 2),
@@ -104,13 +110,15 @@ class PresentPass:
         }
         first_row = size[1] - shown.top - shown.height if bottom_up else shown.top
         where = (shown.left, first_row, shown.width, shown.height)
-        chosen, lines = self._pass(kind, full), uniforms["folds"]
-        if warp.folded >= 1 or not lines.any():
-            chosen.draw(framebuffer, where, texture, uniforms)
+        more = {}
+        if bent := bends(warp):
+            more["displacements"] = self._displacements.draw(warp, texture.width / texture.height)
+        chosen = self._pass(kind, bent)
+        if warp.folded >= 1 or not uniforms["fold_count"]:
+            chosen.draw(framebuffer, where, texture, uniforms, more)
         else:
-            unfolded = uniforms | {"folds": np.zeros_like(lines)}
-            chosen.draw(framebuffer, where, texture, unfolded)
-            chosen.lay(framebuffer, where, texture, uniforms | {"share": warp.folded})
+            chosen.draw(framebuffer, where, texture, uniforms | {"fold_count": 0}, more)
+            chosen.lay(framebuffer, where, texture, uniforms | {"share": warp.folded}, more)
         framebuffer.viewport = (0, 0, *size)
 
     def dim(self, framebuffer: moderngl.Framebuffer, size: Size, factor: float) -> None:
@@ -138,8 +146,7 @@ class PresentPass:
         Drivers compile a shader at first use, some for a tenth of a second, which would delay a
         frame."""
         small = RenderTarget(self._ctx, (5, 3))
-        moved = replace(IDENTITY, amounts={each.name: 1e-6 for each in EFFECTS if each.costly})
-        for warp in (IDENTITY, moved):
+        for warp in (IDENTITY, BENT):
             for side in (3, 9):
                 for sharp in (False, True):
                     self.draw(
@@ -156,6 +163,7 @@ class PresentPass:
         for each in self._passes.values():
             each.release()
         self._passes.clear()
+        self._displacements.release()
         self._dim.release()
 
     def _kind(self, scale: float, sharp: bool) -> str:
@@ -163,8 +171,8 @@ class PresentPass:
             return "SHRINKING"
         return "SHARP" if sharp else "BILINEAR"
 
-    def _pass(self, kind: str, full: bool) -> Pass:
-        if (kind, full) not in self._passes:
-            chosen = EFFECTS if full else CHEAP
-            self._passes[kind, full] = compiled(self._ctx, "present.frag", chosen, kind)
-        return self._passes[kind, full]
+    def _pass(self, kind: str, bent: bool) -> Pass:
+        if (kind, bent) not in self._passes:
+            defined = [kind, "BENT"] if bent else [kind]
+            self._passes[kind, bent] = compiled(self._ctx, "present.frag", COLOURS, *defined)
+        return self._passes[kind, bent]

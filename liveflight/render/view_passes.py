@@ -11,7 +11,14 @@ import numpy as np
 from liveflight.core.contracts import Size, Warp
 from liveflight.core.views import MASK_MARGIN, View
 from liveflight.render.passes import Pass, RenderTarget
-from liveflight.render.warp import COLOURS, columns, compiled, folds, in_pixels, tone_uniforms
+from liveflight.render.warp import (
+    COLOURS,
+    columns,
+    compiled,
+    fold_uniforms,
+    in_pixels,
+    tone_uniforms,
+)
 
 _SMOOTH_FROM = 1.5
 """Enlargement from which a direction is enlarged by a B-spline: less would show its pixels."""
@@ -51,9 +58,9 @@ class ViewPass:
         """Draw a view as number `number` of the stack, with the colours and folds of `warp`."""
         place = in_pixels(np.linalg.inv(view.matrix), size[1], canvas.height)
         enlargement = float(np.hypot(*place[:2, 0]))  # canvas pixels per view pixel
-        uniforms = tone_uniforms(warp) | {
+        uniforms = tone_uniforms(warp) | fold_uniforms(warp)
+        uniforms |= {
             "place": columns(place),
-            "folds": folds(warp),
             "middle": _middle(size, number),
             "taps": max(math.ceil(enlargement * _TAPS_PER_TEXEL), 1),
         }

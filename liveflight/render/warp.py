@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import moderngl
@@ -59,19 +59,49 @@ def effects_shader(chosen: Iterable[Effect]) -> str:
     )
 
 
-CHEAP = tuple(effect for effect in effects.EFFECTS if not effect.costly)
-"""Effects that every warp pays for."""
+PLACES = tuple(effect for effect in effects.EFFECTS if effect.kind == "place")
 COLOURS = tuple(effect for effect in effects.EFFECTS if effect.kind == "colour")
 
+_DISPLACEMENT_CELLS = (128, 72)
+"""Width and height of the grid on which displacements are computed."""
 
-def motion_uniforms(warp: Warp, height: int, chosen: Iterable[Effect]) -> dict[str, Any]:
+
+def motion_uniforms(warp: Warp, height: int) -> dict[str, Any]:
     """Return the uniforms of motion.glsl, for a canvas of this height in pixels."""
     # The shader measures in pixels, so that whole steps are exact in floating point.
-    amount = amounts(warp)
-    uniforms = {"matrix": columns(in_pixels(warp.matrix, height)), "folds": folds(warp)}
-    for effect in chosen:
-        uniforms |= _uniforms(effect, amount[effect.name], warp.phase)
-    return uniforms
+    return {"matrix": columns(in_pixels(warp.matrix, height))} | fold_uniforms(warp)
+
+
+def fold_uniforms(warp: Warp) -> dict[str, Any]:
+    """Return the folds among the uniforms of motion.glsl."""
+    return {"folds": folds(warp), "fold_count": len(fold_lines(warp))}
+
+
+def bends(warp: Warp) -> bool:
+    """Return whether effects move places."""
+    return any(effect.kind == "place" for effect in active(warp))
+
+
+class DisplacementPass:
+    """Compute how far the effects move each place: see displacement.frag."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._pass = compiled(ctx, "displacement.frag", PLACES)
+        self._texture = ctx.texture(_DISPLACEMENT_CELLS, 2, dtype="f4")
+        self._framebuffer = ctx.framebuffer([self._texture])
+
+    def draw(self, warp: Warp, aspect: float) -> moderngl.Texture:
+        """Return the displacements, valid until the next call; `aspect`: width / height."""
+        amount = amounts(warp)
+        uniforms: dict[str, Any] = {"cells": _DISPLACEMENT_CELLS, "aspect": aspect}
+        for effect in PLACES:
+            uniforms |= _uniforms(effect, amount[effect.name], warp.phase)
+        self._pass.draw(self._framebuffer, (0, 0, *_DISPLACEMENT_CELLS), None, uniforms)
+        return self._texture
+
+    def release(self) -> None:
+        for part in (self._pass, self._framebuffer, self._texture):
+            part.release()
 
 
 def tone_uniforms(warp: Warp) -> dict[str, Any]:
@@ -121,14 +151,19 @@ class Texture:
 
 PLAIN = Texture()
 
+BENT = replace(IDENTITY, amounts={effect.name: 1e-9 for effect in PLACES})
+"""A warp that takes the shaders with displacements."""
+
 
 class WarpPass:
     """Draw a warped picture into another render target of the same size."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
-        """Compile one shader without the costly effects, and one with all effects."""
-        self._cheap = compiled(ctx, "warp.frag", CHEAP, filtering="texels")
-        self._full = compiled(ctx, "warp.frag", effects.EFFECTS, filtering="texels")
+        self._passes = {
+            bent: compiled(ctx, "warp.frag", COLOURS, *["BENT"][:bent], filtering="texels")
+            for bent in (False, True)
+        }
+        self._displacements = DisplacementPass(ctx)
         self._noise = noise_tile(ctx)
 
     def draw(
@@ -144,47 +179,31 @@ class WarpPass:
 
         `seed` is the seed of the random rounding and noise. `rows`: those that are drawn, all by
         default. A fold that is still dissolving in needs a second pass."""
-        costly = any(effect.costly for effect in active(warp))
-        self._draw(onto, texture, warp, seed, detail, rows, full=costly)
-
-    def warm_up(self, onto: RenderTarget, texture: moderngl.Texture) -> None:
-        """Draw with both shaders: drivers compile at first use."""
-        for full in (False, True):
-            self._draw(onto, texture, IDENTITY, 0, PLAIN, None, full=full)
-
-    def release(self) -> None:
-        self._cheap.release()
-        self._full.release()
-        self._noise.release()
-
-    def _draw(
-        self,
-        onto: RenderTarget,
-        texture: moderngl.Texture,
-        warp: Warp,
-        seed: int,
-        detail: Texture,
-        rows: range | None,
-        *,
-        full: bool,
-    ) -> None:
         width, height = onto.size
         rows = range(height) if rows is None else rows
         where = (0, rows.start, width, len(rows))
-        where_noise = np.random.default_rng(seed).random(2).tolist()
-        uniforms = motion_uniforms(warp, height, effects.EFFECTS if full else CHEAP)
-        uniforms |= tone_uniforms(warp)
+        begins = np.random.default_rng(seed).random(2).tolist()
+        uniforms = motion_uniforms(warp, height) | tone_uniforms(warp)
         uniforms |= {"seed": seed, "share": 1.0, "soften": detail.soften}
-        uniforms |= {"grain": (*where_noise, detail.noise)}
-        chosen = self._full if full else self._cheap
-        lines = uniforms["folds"]
-        if warp.folded >= 1 or not lines.any():
-            chosen.draw(onto.framebuffer, where, texture, uniforms, self._noise)
+        uniforms |= {"grain": (*begins, detail.noise)}
+        more = {"noise": self._noise}
+        if bent := bends(warp):
+            more["displacements"] = self._displacements.draw(warp, width / height)
+        chosen = self._passes[bent]
+        if warp.folded >= 1 or not uniforms["fold_count"]:
+            chosen.draw(onto.framebuffer, where, texture, uniforms, more)
             return
-        unfolded = uniforms | {"folds": np.zeros_like(lines)}
-        chosen.draw(onto.framebuffer, where, texture, unfolded, self._noise)
-        partly = uniforms | {"share": warp.folded}
-        chosen.lay(onto.framebuffer, where, texture, partly, self._noise)
+        chosen.draw(onto.framebuffer, where, texture, uniforms | {"fold_count": 0}, more)
+        chosen.lay(onto.framebuffer, where, texture, uniforms | {"share": warp.folded}, more)
+
+    def warm_up(self, onto: RenderTarget, texture: moderngl.Texture) -> None:
+        """Draw with both shaders: drivers compile at first use."""
+        for warp in (IDENTITY, BENT):
+            self.draw(onto, texture, warp, 0)
+
+    def release(self) -> None:
+        for part in (*self._passes.values(), self._displacements, self._noise):
+            part.release()
 
 
 def noise_tile(ctx: moderngl.Context) -> moderngl.Texture:
