@@ -126,12 +126,12 @@ class AscentEngine:
         gradient = conditioning.smooth(gradient, ascent.smoothing, ascent.decorrelation)
         gradient = conditioning.normalise(gradient) if ascent.normalise else gradient
         # Not normalised again: that would lift grain and the dot grid of strided convolutions.
-        direction = conditioning.limit(conditioning.high_pass(gradient, step.high_pass))
+        direction = conditioning.high_pass(gradient, step.high_pass)
         if not math.isfinite(float(direction.sum())):  # one value that is not finite is enough
             raise FloatingPointError(
                 f"the ascent of {' + '.join(map(str, step.mix))} is not finite"
             )
-        return direction
+        return conditioning.limit(direction)
 
     def gradient(self, picture: Tensor, mix: Mix, objective: str) -> Tensor:
         """Return how each pixel moves the mix: float32 (1, 3, H, W), like `picture`."""
