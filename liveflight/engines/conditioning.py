@@ -2,7 +2,7 @@
 
 Pure functions on float32 tensors. Pictures and gradients are (1, 3, H, W), sRGB-coded RGB, row 0 at
 the top; spectra are (1, 3, H, W // 2 + 1). Each function has a neutral argument that leaves its
-input as it is, but for `normalise`.
+input as it is, but for `normalise` and `limit`.
 """
 
 from __future__ import annotations
