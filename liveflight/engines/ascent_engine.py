@@ -127,7 +127,8 @@ class AscentEngine:
         gradient = conditioning.normalise(gradient) if ascent.normalise else gradient
         # Not normalised again: that would lift grain and the dot grid of strided convolutions.
         direction = conditioning.high_pass(gradient, step.high_pass)
-        if not math.isfinite(float(direction.sum())):  # one value that is not finite is enough
+        # One value that is not finite is enough. One in the view need not reach the direction.
+        if not math.isfinite(float(direction.sum() + picture.sum())):
             raise FloatingPointError(
                 f"the ascent of {' + '.join(map(str, step.mix))} is not finite"
             )

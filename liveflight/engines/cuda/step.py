@@ -70,8 +70,10 @@ class StepBuffers:
         """Return the first views as pictures, float32 (N, 3, H, W)."""
         return self.views[:count, ..., :3].permute(0, 3, 1, 2).float().contiguous()
 
-    def condition(self, gradient: Tensor) -> None:
-        """Write the directions of the first views from their gradients, float32 (N, 3, H, W)."""
+    def condition(self, gradient: Tensor, totals: Tensor) -> None:
+        """Write the directions of the first views from their gradients, float32 (N, 3, H, W).
+
+        `totals`: the sum of each view's pixels, (N,): one that is not finite spoils the view."""
         count = len(gradient)
         coloured = self._colour.values.view(3, 3) @ gradient.flatten(2)
         # With norm="forward" sums over a spectrum are means over the picture.
@@ -81,7 +83,7 @@ class StepBuffers:
         share = torch.where(self._normalise > 0, 1 / (rms + conditioning.RMS_FLOOR), 1.0)
         spectrum = spectrum.mul_(self._high_pass_gain(count) * share.view(-1, 1, 1, 1))
         direction = torch.fft.irfft2(spectrum, s=self.size, norm="forward")
-        finite = torch.isfinite(direction.sum((1, 2, 3), keepdim=True))  # one bad pixel spoils it
+        finite = torch.isfinite(direction.sum((1, 2, 3)) + totals).view(-1, 1, 1, 1)
         direction = torch.where(finite, conditioning.limit(direction), 0.0)
         self.directions[:count, ..., :3].copy_(direction.permute(0, 2, 3, 1))
         self.not_finite.copy_(torch.maximum(self.not_finite, (~finite).any().float()))
@@ -143,9 +145,11 @@ class StaticStep:
         """Queue the step's operations."""
         pictures = self.buffers.pictures(self.count)
         inputs = [part.pixels.preprocess(pictures) for part in self.parts]
+        totals = pictures.sum((1, 2, 3))
         del pictures  # the networks can use its memory
         found = [
             part.pixels.postprocess(part.program.run(each, part.objectives, self.narrow))
             for part, each in zip(self.parts, inputs, strict=True)
         ]
-        self.buffers.condition(found[0] if len(found) == 1 else torch.stack(found).sum(0))
+        gradient = found[0] if len(found) == 1 else torch.stack(found).sum(0)
+        self.buffers.condition(gradient, totals)

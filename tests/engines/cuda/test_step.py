@@ -26,6 +26,10 @@ def made(buffers: StepBuffers, count: int = 1) -> Tensor:
     return buffers.directions[:count, ..., :3].permute(0, 3, 1, 2).float()
 
 
+def condition(buffers: StepBuffers, gradient: Tensor) -> None:
+    buffers.condition(gradient, torch.zeros(len(gradient)))
+
+
 def test_pictures_are_the_views_pixels() -> None:
     buffers = StepBuffers(SIZES[1], CPU)
     for number in range(MAX_BATCH):
@@ -59,7 +63,7 @@ def test_conditions_as_every_engine_does(
     expected = conditioning.normalise(expected) if ascent.normalise else expected
     expected = conditioning.limit(conditioning.high_pass(expected, high_pass))
     buffers.load(ascent, [high_pass])
-    buffers.condition(gradient)
+    condition(buffers, gradient)
     torch.testing.assert_close(made(buffers), expected, rtol=2**-10, atol=2e-5)
 
 
@@ -68,7 +72,7 @@ def test_the_rms_is_measured_before_the_high_pass(size: tuple[int, int]) -> None
     """Remove an even part with five times the noise's RMS: the noise is not lifted."""
     buffers, gradient = StepBuffers(size, CPU), noise(size) + 5.0
     buffers.load(NEUTRAL, [1.5])
-    buffers.condition(gradient)
+    condition(buffers, gradient)
     assert float(made(buffers).square().mean().sqrt()) == pytest.approx(1 / 26**0.5, rel=0.1)
     assert float(made(buffers).mean()) == pytest.approx(0, abs=1e-4)
 
@@ -79,10 +83,10 @@ def test_each_view_has_its_own_size_and_high_pass() -> None:
     together, alone = StepBuffers(size, CPU), StepBuffers(size, CPU)
     passes = [0.0, 3.0, 1.5]
     together.load(Ascent(), passes)
-    together.condition(gradient)
+    condition(together, gradient)
     for number, high_pass in enumerate(passes):
         alone.load(Ascent(), [high_pass])
-        alone.condition(gradient[number : number + 1])
+        condition(alone, gradient[number : number + 1])
         torch.testing.assert_close(made(together, 3)[number], made(alone)[0], rtol=0, atol=2e-3)
     assert float((made(together, 3)[0] - made(together, 3)[1]).abs().mean()) > 0.1
 
@@ -91,10 +95,10 @@ def test_what_is_loaded_last_counts() -> None:
     buffers, gradient = StepBuffers(SIZES[0], CPU), noise(SIZES[0])
     for ascent, high_pass in [(Ascent(), 1.5), (NEUTRAL, 2.0), (Ascent(smoothing=1.0), 0.0)]:
         buffers.load(ascent, [high_pass])
-    buffers.condition(gradient)
+    condition(buffers, gradient)
     other = StepBuffers(SIZES[0], CPU)
     other.load(Ascent(smoothing=1.0), [0.0])
-    other.condition(gradient)
+    condition(other, gradient)
     assert torch.equal(buffers.directions, other.directions)
 
 
@@ -104,7 +108,7 @@ def test_no_value_exceeds_the_largest(normalise: bool) -> None:
     gradient[0, 1, 7, 9] = 1e4
     buffers = StepBuffers(SIZES[0], CPU)
     buffers.load(replace(NEUTRAL, normalise=normalise), [0.0])
-    buffers.condition(gradient)
+    condition(buffers, gradient)
     assert float(made(buffers).abs().max()) == pytest.approx(MAX_DIRECTION, rel=1e-3)
     assert float(made(buffers).abs().max()) <= MAX_DIRECTION
 
@@ -118,13 +122,21 @@ def test_a_bad_direction_is_zeros_and_reported_and_the_others_stay(
     gradient[1, 1, 7, 9] = bad
     buffers = StepBuffers(SIZES[0], CPU)
     buffers.load(replace(NEUTRAL, normalise=normalise), [0.0, 0.0])
-    buffers.condition(gradient)
+    condition(buffers, gradient)
     assert buffers.not_finite == 1
     assert (made(buffers, 2)[1] == 0).all()
     good = conditioning.normalise(gradient[:1]) if normalise else gradient[:1]
     expected = conditioning.limit(good)
     torch.testing.assert_close(made(buffers), expected, rtol=2**-10, atol=2e-5)
-    buffers.condition(noise(SIZES[0], 2))
+    condition(buffers, noise(SIZES[0], 2))
     assert buffers.not_finite == 1, "forgotten by the next step of the call"
     assert (made(buffers, 2)[1] != 0).any()
     assert (buffers.directions[..., 3] == 1).all()
+
+
+def test_a_view_that_is_not_finite_spoils_its_own_direction() -> None:
+    buffers, gradient = StepBuffers(SIZES[0], CPU), noise(SIZES[0], 2)
+    buffers.load(NEUTRAL, [0.0, 0.0])
+    buffers.condition(gradient, torch.tensor([float("nan"), 1000.0]))
+    assert buffers.not_finite == 1
+    assert [bool(each.any()) for each in made(buffers, 2)] == [False, True]
