@@ -99,13 +99,13 @@ def engine(name: str, device: str) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def activations():
-    """Return a function from a canvas and a target to its activation: float32, on the CPU."""
+    """Return a function from a view and a target to its activation: float32, on the CPU."""
     known = networks.network(NETWORK)
     module = known.load()
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (known.mean, known.std))
 
-    def activation(canvas: Canvas, target: Target) -> torch.Tensor:
-        picture = torch.from_numpy(canvas[..., :3].astype(np.float32)).permute(2, 0, 1)[None]
+    def activation(view: Canvas, target: Target) -> torch.Tensor:
+        picture = torch.from_numpy(view[..., :3].astype(np.float32)).permute(2, 0, 1)[None]
         with torch.no_grad():
             layer = module((picture - mean) / std, [target.layer])[target.layer]
         return layer if target.filter is None else layer[:, target.filter]
@@ -114,7 +114,7 @@ def activations():
 
 
 @pytest.fixture
-def canvas() -> Canvas:
+def view() -> Canvas:
     return pink((WIDTH, HEIGHT), seed=5)
 
 
@@ -135,11 +135,11 @@ def test_the_cpu_does_not_compute_in_half(engine, device):
         assert engine.precision(NETWORK) != "float16"
 
 
-def test_an_unknown_network_is_refused_and_the_engine_goes_on(engine, canvas):
+def test_an_unknown_network_is_refused_and_the_engine_goes_on(engine, view):
     with pytest.raises(LiveflightError, match="there is no network 'efficientnet_lite9'"):
         engine.prepare("efficientnet_lite9")
     assert engine.ready(NETWORK)
-    assert direction(engine, canvas, {SHALLOW: 1.0}, SHOW)[..., :3].any()
+    assert direction(engine, view, {SHALLOW: 1.0}, SHOW)[..., :3].any()
 
 
 @pytest.mark.parametrize("layer", ["stem", "block5", "block14_expand"])
@@ -152,20 +152,20 @@ def test_active_filters_are_filters_of_the_layer(engine, layer):
 
 
 @pytest.mark.parametrize("ascent", [PLAIN, SHOW], ids=["plain", "show"])
-def test_a_direction_has_the_views_size_and_leaves_the_view(engine, canvas, ascent):
-    before = canvas.copy()
-    found = direction(engine, canvas, {DEEP: 0.7, SHALLOW: 0.3}, ascent)
-    assert np.array_equal(canvas, before)
-    assert not np.shares_memory(found, canvas)
+def test_a_direction_has_the_views_size_and_leaves_the_view(engine, view, ascent):
+    before = view.copy()
+    found = direction(engine, view, {DEEP: 0.7, SHALLOW: 0.3}, ascent)
+    assert np.array_equal(view, before)
+    assert not np.shares_memory(found, view)
     assert (found.shape, found.dtype) == ((HEIGHT, WIDTH, 4), np.float16)
     assert np.isfinite(found).all()
     assert (found[..., 3] == 1).all()
 
 
 @pytest.mark.parametrize("mix", [{DEEP: 1.0}, {SHALLOW: 0.3, LAYER: 0.7}], ids=["one", "two"])
-def test_a_direction_has_an_rms_of_about_one_and_no_value_over_the_largest(engine, canvas, mix):
+def test_a_direction_has_an_rms_of_about_one_and_no_value_over_the_largest(engine, view, mix):
     for ascent in (PLAIN, SHOW):
-        found = colours(direction(engine, canvas, mix, ascent))
+        found = colours(direction(engine, view, mix, ascent))
         assert np.abs(found).max() <= MAX_DIRECTION
         # As before the limit; a value next to the largest says only that it was large.
         inside = np.abs(found) < 0.98 * MAX_DIRECTION
@@ -174,25 +174,25 @@ def test_a_direction_has_an_rms_of_about_one_and_no_value_over_the_largest(engin
         assert 0.7 < rms(restored) < 1.02
 
 
-def test_the_rms_is_exact_where_nothing_is_limited(engine, canvas):
+def test_the_rms_is_exact_where_nothing_is_limited(engine, view):
     """Scale by numbers so small that the limit changes nothing, and compare the shapes."""
-    plain = colours(direction(engine, canvas, {DEEP: 1.0}, SHOW))
+    plain = colours(direction(engine, view, {DEEP: 1.0}, SHOW))
     small = replace(SHOW, normalise=False)
-    raw = colours(direction(engine, canvas, {DEEP: 1.0}, small))
+    raw = colours(direction(engine, view, {DEEP: 1.0}, small))
     weight = 0.05 / np.abs(raw).max()
-    linear = colours(direction(engine, canvas, {DEEP: weight}, small))
+    linear = colours(direction(engine, view, {DEEP: weight}, small))
     expected = MAX_DIRECTION * np.tanh(linear / rms(linear) / MAX_DIRECTION)
     np.testing.assert_allclose(plain, expected, rtol=0, atol=0.03)
     assert rms(plain - expected) < 0.005
 
 
-def test_energy_in_one_spot_is_limited(engine, canvas):
-    found = colours(direction(engine, canvas, {SHALLOW: 1.0}, replace(PLAIN, objective="neuron")))
+def test_energy_in_one_spot_is_limited(engine, view):
+    found = colours(direction(engine, view, {SHALLOW: 1.0}, replace(PLAIN, objective="neuron")))
     assert 0.9 * MAX_DIRECTION < np.abs(found).max() <= MAX_DIRECTION
 
 
-def test_the_same_call_gives_the_same_pixels(engine, device, canvas):
-    views = np.concatenate([canvas, canvas[::-1]])
+def test_the_same_call_gives_the_same_pixels(engine, device, view):
+    views = np.concatenate([view, view[::-1]])
     steps = [ViewStep({SHALLOW: 1.0}), ViewStep({SHALLOW: 1.0}, 1.5)]
     first, second = (engine.directions(views, steps, SHOW) for _ in range(2))
     # A GPU adds up in no fixed order.
@@ -225,12 +225,12 @@ def test_stacked_views_have_the_directions_that_they_have_singly(engine, mixes, 
     assert abs(cosine(parts[0], parts[2])) < 0.9, "the directions of other views look alike"
 
 
-def test_a_high_pass_removes_what_is_slow_and_keeps_what_is_fast(engine, canvas):
+def test_a_high_pass_removes_what_is_slow_and_keeps_what_is_fast(engine, view):
     # Weak, so that the limit adds no frequencies: see above.
     ascent = replace(SHOW, normalise=False)
-    raw = np.abs(colours(direction(engine, canvas, {DEEP: 1.0}, ascent))).max()
+    raw = np.abs(colours(direction(engine, view, {DEEP: 1.0}, ascent))).max()
     steps = [ViewStep({DEEP: 0.05 / raw}, cycles) for cycles in (0.0, 2.0)]
-    whole, fine = np.split(engine.directions(np.concatenate([canvas] * 2), steps, ascent), 2)
+    whole, fine = np.split(engine.directions(np.concatenate([view] * 2), steps, ascent), 2)
     before, after = (np.fft.fft2(colours(each), axes=(0, 1)) for each in (whole, fine))
     down, across = np.fft.fftfreq(HEIGHT) * HEIGHT, np.fft.fftfreq(WIDTH) * HEIGHT
     f = np.hypot(down[:, None], across)
@@ -242,20 +242,20 @@ def test_a_high_pass_removes_what_is_slow_and_keeps_what_is_fast(engine, canvas)
     assert np.linalg.norm(after[fast] - before[fast]) < 0.005 * total
 
 
-def test_a_high_pass_lifts_nothing_that_is_fast(engine, canvas):
+def test_a_high_pass_lifts_nothing_that_is_fast(engine, view):
     steps = [ViewStep({DEEP: 1.0}, cycles) for cycles in (0.0, 2.0)]
-    whole, fine = np.split(engine.directions(np.concatenate([canvas] * 2), steps, SHOW), 2)
+    whole, fine = np.split(engine.directions(np.concatenate([view] * 2), steps, SHOW), 2)
     assert rms(colours(fine)) < 0.99 * rms(colours(whole))
     ends = [np.abs(np.diff(colours(each), axis=0)).mean() for each in (whole, fine)]
     assert ends[1] < 1.05 * ends[0]
 
 
-def test_views_without_a_mix_have_no_direction(engine, canvas):
+def test_views_without_a_mix_have_no_direction(engine, view):
     steps = [ViewStep({}), ViewStep({SHALLOW: 1.0})]
-    found = engine.directions(np.concatenate([canvas, canvas]), steps, SHOW)
+    found = engine.directions(np.concatenate([view, view]), steps, SHOW)
     none, some = np.split(found, 2)
     assert not none[..., :3].any() and some[..., :3].any()
-    assert not engine.directions(canvas, steps[:1], SHOW)[..., :3].any()
+    assert not engine.directions(view, steps[:1], SHOW)[..., :3].any()
 
 
 def test_a_view_at_its_limits_has_a_direction(engine):
@@ -264,10 +264,10 @@ def test_a_view_at_its_limits_has_a_direction(engine):
     assert 0.5 < rms(colours(found)) < 1.01
 
 
-def test_the_alpha_that_is_given_does_not_matter(engine, canvas):
-    expected = direction(engine, canvas, {SHALLOW: 1.0}, PLAIN)
-    canvas[..., 3] = np.nan
-    found = direction(engine, canvas, {SHALLOW: 1.0}, PLAIN)
+def test_the_alpha_that_is_given_does_not_matter(engine, view):
+    expected = direction(engine, view, {SHALLOW: 1.0}, PLAIN)
+    view[..., 3] = np.nan
+    found = direction(engine, view, {SHALLOW: 1.0}, PLAIN)
     assert cosine(found, expected) > 0.9999
     assert (found[..., 3] == 1).all()
 
@@ -297,30 +297,30 @@ def test_odd_sizes_are_flown_too(engine, width, height):
 )
 @pytest.mark.parametrize("ascent", [PLAIN, SHOW], ids=["plain", "show"])
 def test_the_target_answers_more_strongly_within_three_steps(
-    engine, activations, canvas, mix, objective, ascent
+    engine, activations, view, mix, objective, ascent
 ):
-    def answer(canvas: Canvas, target: Target) -> float:
-        found = activations(canvas, target)
+    def answer(view: Canvas, target: Target) -> float:
+        found = activations(view, target)
         if target.filter is None:
             return float(found.square().mean())
         row, column = found.shape[-2] // 2, found.shape[-1] // 2
         return float(found.mean() if objective == "channel" else found[0, row, column])
 
     ascent = replace(ascent, objective=objective)
-    after = canvas
+    after = view
     for _ in range(3):
         way = 0.03 * colours(direction(engine, after, mix, ascent))
         after = opaque((colours(after) + way).clip(0, 1))
     for target in mix:
-        assert answer(after, target) > answer(canvas, target), target
+        assert answer(after, target) > answer(view, target), target
 
 
-def test_the_centre_is_where_up_stays_up_and_left_left(engine, activations, canvas):
+def test_the_centre_is_where_up_stays_up_and_left_left(engine, activations, view):
     """Excite the stem's middle neuron of 32 x 48, which sees three rows and columns."""
-    centre = activations(canvas, Target(NETWORK, "stem", None))[0, :, 16, 24]
+    centre = activations(view, Target(NETWORK, "stem", None))[0, :, 16, 24]
     half_open = int((centre - 1).abs().argmin())  # its ReLU6 neither shut nor at its end
     mix = {Target(NETWORK, "stem", half_open): 1.0}
-    found = colours(direction(engine, canvas, mix, replace(PLAIN, objective="neuron")))
+    found = colours(direction(engine, view, mix, replace(PLAIN, objective="neuron")))
     rows, columns = np.nonzero((np.abs(found) > 0.01).any(2))
     assert set(rows) == {32, 33, 34}
     assert set(columns) == {48, 49, 50}
@@ -328,8 +328,8 @@ def test_the_centre_is_where_up_stays_up_and_left_left(engine, activations, canv
 
 @pytest.mark.parametrize("normalise", [True, False])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_one_pixel_that_is_not_finite_is_found(engine, canvas, bad, normalise):
-    views = np.concatenate([canvas, canvas])
+def test_one_pixel_that_is_not_finite_is_found(engine, view, bad, normalise):
+    views = np.concatenate([view, view])
     views[HEIGHT + 40, 11, 1] = bad
     ascent = replace(PLAIN, normalise=normalise)
     with pytest.raises(FloatingPointError, match=r"efficientnet_lite0:block5:7\b.* is not finite"):
@@ -338,12 +338,10 @@ def test_one_pixel_that_is_not_finite_is_found(engine, canvas, bad, normalise):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize("ascent", [PLAIN, SHOW], ids=["plain", "show"])
-def test_a_weight_that_is_not_finite_is_found_and_the_next_call_is_good(
-    engine, canvas, bad, ascent
-):
+def test_a_weight_that_is_not_finite_is_found_and_the_next_call_is_good(engine, view, bad, ascent):
     with pytest.raises(FloatingPointError):
-        direction(engine, canvas, {SHALLOW: bad}, ascent)
-    assert np.isfinite(direction(engine, canvas, {SHALLOW: 1.0}, ascent)).all()
+        direction(engine, view, {SHALLOW: bad}, ascent)
+    assert np.isfinite(direction(engine, view, {SHALLOW: 1.0}, ascent)).all()
 
 
 def test_an_unknown_engine_is_refused_with_those_there_are():
@@ -381,7 +379,7 @@ def graphs(tmp_path_factory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def expected(graphs) -> Iterator[Callable[[Mapping[Target, float]], Canvas]]:
-    """Return a function from a mix to what autograd makes of `canvas`, each computed once."""
+    """Return a function from a mix to what autograd makes of `view`, each computed once."""
     reference = loaded("autograd", "cpu")
     reference.prepare(NETWORK)
     found: dict[frozenset[tuple[Target, float]], Canvas] = {}
@@ -399,8 +397,8 @@ def expected(graphs) -> Iterator[Callable[[Mapping[Target, float]], Canvas]]:
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_networks_that_are_graphs_are_ascended_alike_and_without_a_word(
-    graphs, expected, name, device, graph, canvas, caplog
+def test_networks_that_are_graphs_have_like_directions_and_without_a_word(
+    graphs, expected, name, device, graph, view, caplog
 ):
     if graph != "squeezenet1_1" and name not in ("auto", "static"):
         pytest.skip("one is enough for this engine")
@@ -412,7 +410,7 @@ def test_networks_that_are_graphs_are_ascended_alike_and_without_a_word(
     begins = Target(graph, layer, engine.active_filters(graph, layer)[-1])
     mix = {begins: 0.5, first: 0.3, SHALLOW: 0.2}
     engine.plan([(target.network, target.layer) for target in mix], (WIDTH, HEIGHT))
-    found = direction(engine, canvas, mix, PLAIN)
+    found = direction(engine, view, mix, PLAIN)
     engine.close()
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
     assert cosine(found, expected(mix)) > 0.98
