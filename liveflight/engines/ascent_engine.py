@@ -127,13 +127,13 @@ class AscentEngine:
         gradient = conditioning.smooth(gradient, smoothing, ascent.decorrelation)
         gradient = conditioning.normalise(gradient) if ascent.normalise else gradient
         # Not normalised again: that would lift grain and the dot grid of strided convolutions.
-        band = conditioning.band(gradient, step.high_pass, step.low_pass)
-        direction = conditioning.limit(band)
-        if not math.isfinite(float(direction.sum())):  # one value that is not finite is enough
+        direction = conditioning.band(gradient, step.high_pass, step.low_pass)
+        # One value that is not finite is enough. One in the view need not reach the direction.
+        if not math.isfinite(float(direction.sum() + picture.sum())):
             raise FloatingPointError(
                 f"the ascent of {' + '.join(map(str, step.mix))} is not finite"
             )
-        return direction
+        return conditioning.limit(direction)
 
     def gradient(self, picture: Tensor, mix: Mix, objective: str) -> Tensor:
         """Return how each pixel moves the mix: float32 (1, 3, H, W), like `picture`."""

@@ -2,7 +2,7 @@
 
 Pure functions on float32 tensors. Pictures and gradients are (1, 3, H, W), sRGB-coded RGB, row 0 at
 the top; spectra are (1, 3, H, W // 2 + 1). Each function has a neutral argument that leaves its
-input as it is, but for `normalise`.
+input as it is, but for `normalise` and `limit`.
 """
 
 from __future__ import annotations
@@ -84,10 +84,14 @@ def smooth(gradient: Tensor, exponent: float, decorrelation: float) -> Tensor:
 
 def scale_frequencies(picture: Tensor, fall: Tensor, chroma_fall: Tensor) -> Tensor:
     """Multiply the frequencies of the grey part by `fall`, of the rest by `chroma_fall`."""
-    spectrum = torch.fft.rfft2(picture)
-    grey = spectrum.mean(1, keepdim=True)
-    spectrum = spectrum.mul_(chroma_fall).add_(grey * (fall - chroma_fall))
+    spectrum = scale_spectrum(torch.fft.rfft2(picture), fall, chroma_fall)
     return torch.fft.irfft2(spectrum, s=picture.shape[-2:])
+
+
+def scale_spectrum(spectrum: Tensor, fall: Tensor, chroma_fall: Tensor) -> Tensor:
+    """Do to a picture's spectrum, in place, what `scale_frequencies` does to the picture."""
+    grey = spectrum.mean(1, keepdim=True)
+    return spectrum.mul_(chroma_fall).add_(grey * (fall - chroma_fall))
 
 
 def normalise(gradient: Tensor) -> Tensor:

@@ -7,20 +7,22 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from liveflight.core.contracts import Ascent, Canvas, LiveflightError, ViewStep
+from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix, ViewStep
 
-Step = Callable[[Canvas, Sequence[ViewStep], Ascent], Canvas]
+Step = Callable[[Canvas, Mix, Ascent], Canvas]
+"""Takes one view and returns its direction."""
 
 
-def stay(views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
-    return np.zeros_like(views)
+def stay(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+    return np.zeros_like(view)
 
 
 class FakeEngine:
     """A `core.contracts.Engine` that does what a test says.
 
-    `step` is what `directions` does; networks in `missing` have no weights. With `gate` unset,
-    `prepare` waits; with `planning` unset, `plan` does. Plans of `impossible` layers fail."""
+    `step` is what `directions` does to each view; networks in `missing` have no weights. With
+    `gate` unset, `prepare` waits; with `planning` unset, `plan` does. Plans of `impossible` layers
+    fail."""
 
     device = "cpu"
     stream = 0
@@ -31,7 +33,7 @@ class FakeEngine:
         self.missing: set[str] = set()
         self.impossible: set[str] = set()
         self.prepared: list[str] = []
-        self.asked: list[tuple[Sequence[ViewStep], Ascent]] = []
+        self.asked: list[tuple[Mix, Ascent]] = []
         self.plans: list[tuple[frozenset[tuple[str, str]], tuple[int, int]]] = []
         self.closed = self.tidied = 0
         self.gate = threading.Event()
@@ -69,8 +71,9 @@ class FakeEngine:
 
     def directions(self, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
         assert all(self.ready(target.network) for step in steps for target in step.mix)
-        self.asked.append((steps, ascent))
-        return self.step(views, steps, ascent)
+        self.asked += [(step.mix, ascent) for step in steps]
+        stacked = zip(np.split(views, len(steps)), steps, strict=True)
+        return np.concatenate([self.step(view, step.mix, ascent) for view, step in stacked])
 
     def wait(self) -> None:
         pass
