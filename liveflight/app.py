@@ -16,14 +16,14 @@ from liveflight import engines
 from liveflight.controllers.audio.input import SoundInput
 from liveflight.controllers.keyboard import Keyboard
 from liveflight.core.camera import Camera
-from liveflight.core.contracts import Canvas, Engine, LiveflightError, Output
+from liveflight.core.contracts import Canvas, Engine, Output
 from liveflight.core.frame_counter import FrameCounter
 from liveflight.core.mailbox import Mailbox
-from liveflight.core.views import ViewPlanner
+from liveflight.core.view_planner import ViewPlanner
 from liveflight.loop import open_controllers
 from liveflight.loop.ascent_scheduler import AscentScheduler
 from liveflight.loop.feedback_loop import FeedbackLoop
-from liveflight.loop.frame_pacer import FramePacer, in_software
+from liveflight.loop.frame_pacer import FramePacer, warp_frames
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.loop.open_controllers import OpenControllers
@@ -46,9 +46,6 @@ from liveflight.system.worker import Worker, start_thread
 
 LOADING_INTERVAL_S = 0.1
 """Seconds per frame until there is a target to ascend: loading it needs the processor's time."""
-
-_WARP_FRAMES = 6
-"""Frames over which a warp of the canvas is spread where the processor draws."""
 
 _ASCENT_NICENESS = 10
 """Niceness of the ascent's thread, so that the display comes first where cores are few."""
@@ -105,7 +102,7 @@ class App:
             self.frame_timer.end,
             self.image_source.start,
             self.image_source.lay if self.image_source.given else None,
-            _WARP_FRAMES if live and in_software(output.ctx.info["GL_RENDERER"]) else 1,
+            warp_frames(output.ctx.info["GL_RENDERER"], live=live),
         )
         if not options.replay:  # a recording has what was seen
             selector, weights = flight.target_selector, weights_of(options)
@@ -148,8 +145,7 @@ class App:
             wait(self._ascent_scheduler.spare())
             self.frame_timer.end("rest")
         run("the output's events", self._events.take, self.output)
-        run("the views' size", self.frame_pacer.fit_views)
-        run("the canvas's size", self._fit_canvas)
+        run("the sizes of canvas and views", self._ascent_scheduler.fit, self.output.size)
         run("the camera's picture", self.image_source.update, now)
         self.controllers.poll(now)
         self._apply_messages()
@@ -190,18 +186,6 @@ class App:
         for message in messages:
             self.guard.run_always("a message", self.flight.apply, (message,))
         self._publisher.heard += messages
-
-    def _fit_canvas(self) -> None:
-        """Let the canvas follow the output; where it finds no room, it gets smaller."""
-        pacer = self.frame_pacer
-        pacer.follow_output(self.output.size, self.flight.controls.word("show.fit"))
-        try:
-            self.feedback_loop.resize(pacer.canvas)
-        except LiveflightError as error:
-            if not self.guard.live:
-                raise
-            pacer.no_room()
-            self.flight.reports.add(error)
 
     def _move(self, dt: float) -> None:
         width, height = self.feedback_loop.size

@@ -127,13 +127,9 @@ class ViewStep:
 
     mix: Mix
     high_pass: float = 0.0
-    """Cycles per view height below which the direction carries nothing; 0 keeps all.
-
-    Parts of the canvas must not move its brightness: patches would show."""
+    """Cycles per view height below which the direction carries nothing; 0 keeps all."""
     low_pass: float = 0.0
-    """Cycles per pixel above which the direction fades; 0 keeps all.
-
-    The finest that a large view has to say is grain: smaller views say it better."""
+    """Cycles per pixel above which the direction fades; 0 keeps all."""
     smoothing: float = 1.0
     """Factor on `Ascent.smoothing`."""
 
@@ -232,8 +228,7 @@ class Engine(Protocol):
         OutOfMemoryError where the device cannot hold a step at this size.
 
         On a device with a stream the work may only be queued. The result is then valid for what is
-        queued after it, until the next call. A non-finite direction is replaced by zeros, and
-        raised some calls later."""
+        queued after it, until the next call; a non-finite direction is 0, and raised later."""
         ...
 
     def wait(self) -> None:

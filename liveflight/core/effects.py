@@ -29,8 +29,9 @@ class Effect:
 
     The shader declares the uniforms and defines one function. Kind `place`: it maps the place that
     a pixel takes its colour from, `vec2 NAME_effect(vec2 p, float height)`, all in pixels, from the
-    middle, y up; smooth, as it is computed on a coarse grid. Kind `colour`: it maps that colour, `vec3 NAME_effect(vec3 colour)`, 0..1. Kind
-    `matrix` has no shader: `render.warp.colour_matrix` applies it."""
+    middle, y up; smooth, as it is computed on a coarse grid. Kind `colour`: it maps that colour,
+    `vec3 NAME_effect(vec3 colour)`, 0..1. Kind `matrix` has no shader:
+    `render.warp.colour_matrix` applies it."""
 
     name: str
     control: str

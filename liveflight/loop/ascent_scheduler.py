@@ -8,7 +8,8 @@ from liveflight.core import ascent
 from liveflight.core.camera import fold_lines
 from liveflight.core.contracts import LiveflightError, Mix, OutOfMemoryError, Size
 from liveflight.core.fault_guard import FaultGuard
-from liveflight.core.views import View, ViewPlanner
+from liveflight.core.view_planner import ViewPlanner
+from liveflight.core.views import View
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.loop.frame_pacer import FramePacer
 from liveflight.loop.frame_timer import FrameTimer
@@ -45,6 +46,21 @@ class AscentScheduler:
         feedback_loop.on_warp = planner.moved
         self._longest_s = 0.0
         """Seconds that the longest recent tick took, slowly forgotten."""
+
+    def fit(self, output: Size) -> None:
+        """Let the canvas follow an output of this width and height, and prepare views' sizes.
+
+        Where the graphics memory has no room for a canvas, it gets smaller."""
+        pacer = self._frame_pacer
+        pacer.fit_views()
+        pacer.follow_output(output, self._flight.controls.word("show.fit"))
+        try:
+            self._feedback_loop.resize(pacer.canvas)
+        except LiveflightError as error:
+            if not self._guard.live:
+                raise
+            pacer.no_room()
+            self._flight.reports.add(error)
 
     def spare(self) -> float:
         """Return the seconds of this frame that neither drawing nor a new tick needs.
@@ -118,7 +134,7 @@ class AscentScheduler:
         lines = fold_lines(self._feedback_loop.shown)
         view = self._planner.next(canvas, size, settings, visible, lines)
         where = view.x * canvas[1] / canvas[0] + 0.5, view.y + 0.5
-        return view, self._flight.mix_at(*where)
+        return view, self._flight.preset_player.mix_at(*where)
 
     def _arrived(self) -> bool:
         """Return whether the tick has ended; report a failed one and keep the last good picture."""

@@ -22,9 +22,10 @@ from liveflight.core.camera import IDENTITY, compose, displacement, is_identity
 from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, ViewStep, Warp
 from liveflight.core.noise import pink
 from liveflight.core.views import View
-from liveflight.loop.landings import Landings, PlacedView
+from liveflight.loop.hand_over import HandOver
 from liveflight.render.canvas import CanvasRenderer
-from liveflight.render.canvas_transfer import CanvasTransfer, HostCopy, InteropError, choose
+from liveflight.render.canvas_transfer import HostCopy
+from liveflight.render.landings import Landings, PlacedView
 from liveflight.render.measure import MeasurePass
 from liveflight.render.view_passes import ViewPass
 from liveflight.render.warp import Texture
@@ -93,8 +94,7 @@ class FeedbackLoop:
         self.renderer = CanvasRenderer(ctx, size)
         self._views, self._measuring = ViewPass(ctx), MeasurePass(ctx)
         self._landings = Landings(ctx)
-        self._engine: Engine | None = None
-        self._transfer: CanvasTransfer = HostCopy()
+        self._hand_over = HandOver(ctx)
         self.worker, self._noise = worker, noise
         self._end_part = end_part
         self._start, self._draw_over = start, draw_over
@@ -140,12 +140,7 @@ class FeedbackLoop:
 
         Return, at the first call for an engine, why the transfer is not GPU to GPU although it
         could be; empty otherwise."""
-        if engine is self._engine:
-            return ""
-        self._engine = engine
-        self._transfer.release()
-        self._transfer, reason = choose(self._ctx, engine.device, engine.stream)
-        return reason
+        return self._hand_over.use_engine(engine)
 
     def resize(self, size: Size) -> None:
         """Give the canvas this width and height.
@@ -172,7 +167,7 @@ class FeedbackLoop:
         height of a view in pixels. Raises LiveflightError where the GPU has no room for them."""
         colours = self.shown
         if self._flying[1] != size or len(self._flying[0]) != len(views):
-            self._transfer.forget()  # their textures may be released
+            self._hand_over.forget()  # their textures may be released
             if self._flying[1] != size:
                 self._landings.release_textures()
         stack = self._views.stack(size, len(views))
@@ -185,7 +180,7 @@ class FeedbackLoop:
         placed = [PlacedView(view, view.matrix, share * view.amount) for view, _ in views]
         self._flying = placed, size
         steps = [view.step(mix) for view, mix in views]
-        canvas = self._read(stack.texture)
+        canvas = self._hand_over.read(stack.texture)
         self._end_part("hand-over")
         self.steps = len(views)
         self._slow = self._unwanted = False
@@ -247,7 +242,7 @@ class FeedbackLoop:
         """Release everything after the running tick has ended; may be called twice."""
         self.worker.close(_MAX_CLOSE_WAIT_S)
         self._noise.close(_MAX_CLOSE_WAIT_S)
-        self._transfer.release()
+        self._hand_over.release()
         for part in (self._landings, self._views, self._measuring, self.renderer):
             part.release()
 
@@ -284,12 +279,8 @@ class FeedbackLoop:
 
     def _put(self, directions: Canvas) -> None:
         placed, size = self._flying
-        write = partial(self._transfer.write, canvas=directions)
-        try:
-            self._landings.put(write, placed, size, self.since if self._slow else 0.0)
-        except InteropError:
-            self._fall_back_to_host()
-            raise
+        write = partial(self._hand_over.write, canvas=directions)
+        self._landings.put(write, placed, size, self.since if self._slow else 0.0)
 
     def _take_noise(self) -> None:
         if not (self._noise.busy and self._noise.wait()):
@@ -306,17 +297,6 @@ class FeedbackLoop:
         self._measuring.forget()
         self._pending, self._unwanted = IDENTITY, True
         self._since_warp = 0.0
-
-    def _read(self, texture: moderngl.Texture) -> Canvas:
-        try:
-            return self._transfer.read(texture)
-        except InteropError:  # a copy through the host always works
-            self._fall_back_to_host()
-            return self._transfer.read(texture)
-
-    def _fall_back_to_host(self) -> None:
-        self._transfer.release()
-        self._transfer = HostCopy()
 
 
 def _timed(

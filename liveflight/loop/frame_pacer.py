@@ -22,6 +22,9 @@ _LATE_INTERVALS = 1.1
 _SETTLED_S = 0.5
 """Seconds for which an output keeps its size before the canvas follows."""
 
+_SOFTWARE_WARP_FRAMES = 6
+"""Frames over which a warp is spread where the processor draws: in one it would come late."""
+
 _SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "swiftshader", "basic render", "software")
 """Parts of the names of GL renderers that draw on the processor."""
 
@@ -36,6 +39,11 @@ def usual_rate(renderer: str) -> float:
 
     Software renderers take the processor's time from the ascent, so they draw less often."""
     return 30.0 if in_software(renderer) else 60.0
+
+
+def warp_frames(renderer: str, *, live: bool) -> int:
+    """Return over how many frames a warp of the canvas is spread."""
+    return _SOFTWARE_WARP_FRAMES if live and in_software(renderer) else 1
 
 
 class FramePacer:

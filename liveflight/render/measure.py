@@ -54,8 +54,11 @@ class MeasurePass:
         self._count = 0
 
     def release(self) -> None:
-        for part in (self._pass, self._framebuffer, self._texture, *self._buffers):
-            part.release()
+        self._pass.release()
+        self._framebuffer.release()
+        self._texture.release()
+        for buffer in self._buffers:
+            buffer.release()
 
 
 def _statistics(data: bytes) -> Statistics:

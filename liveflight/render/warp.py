@@ -100,8 +100,9 @@ class DisplacementPass:
         return self._texture
 
     def release(self) -> None:
-        for part in (self._pass, self._framebuffer, self._texture):
-            part.release()
+        self._pass.release()
+        self._framebuffer.release()
+        self._texture.release()
 
 
 def tone_uniforms(warp: Warp) -> dict[str, Any]:
@@ -202,8 +203,10 @@ class WarpPass:
             self.draw(onto, texture, warp, 0)
 
     def release(self) -> None:
-        for part in (*self._passes.values(), self._displacements, self._noise):
-            part.release()
+        for each in self._passes.values():
+            each.release()
+        self._displacements.release()
+        self._noise.release()
 
 
 def noise_tile(ctx: moderngl.Context) -> moderngl.Texture:

@@ -103,16 +103,6 @@ class Flight:
         """Return the mix to ascend now; empty while the first network is still being loaded."""
         return self.target_selector.mix()
 
-    def mix_at(self, x: float, y: float) -> Mix:
-        """Return the mix at a place of the picture: 0..1 to the right and up.
-
-        Places differ where `pad.spread` gives each corner of the picture its own target."""
-        spread = self.controls.number("pad.spread")
-        mix = self.mix()
-        if not (spread and self.controls.flag("pad.on")):
-            return mix
-        return self.preset_player.pad_mix_at(x, y, spread) or mix
-
     @property
     def awaited(self) -> str:
         """Return what the performer waits for, while something else is still flown."""

@@ -185,14 +185,16 @@ class PresetPlayer:
         if self._controls.flag("pad.on") and self._corners:
             self._target_selector.reweight(self._blend())
 
-    def pad_mix_at(self, x: float, y: float, spread: float) -> Mix | None:
-        """Return the mix of a place of the picture, 0..1 to the right and up, while the pad flies.
+    def mix_at(self, x: float, y: float) -> Mix:
+        """Return the mix at a place of the picture: 0..1 to the right and up.
 
-        `spread`: 0 is the pad's own position everywhere, 1 the place itself. None while the pad is
-        off, or its targets are still being crossfaded to."""
-        if not self._corners or self._target_selector.mix().keys() != set(self._corners):
-            return None
-        own = self._controls.number("pad.x"), self._controls.number("pad.y")
+        Places differ where `pad.spread` gives each corner of the picture its own target: 0 is the
+        pad's own position everywhere, 1 the place itself."""
+        controls, mix = self._controls, self._target_selector.mix()
+        spread = controls.number("pad.spread") if controls.flag("pad.on") else 0.0
+        if not spread or mix.keys() != set(self._corners):  # or they are still crossfaded to
+            return mix
+        own = controls.number("pad.x"), controls.number("pad.y")
         at = [
             mine + (eased("smooth", there) - mine) * spread
             for mine, there in zip(own, (x, y), strict=True)
