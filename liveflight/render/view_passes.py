@@ -8,10 +8,11 @@ from itertools import product
 import moderngl
 import numpy as np
 
+from liveflight.core.camera import fold_lines
 from liveflight.core.contracts import Size, Warp
 from liveflight.core.views import MASK_MARGIN, View
 from liveflight.render.passes import Pass, RenderTarget
-from liveflight.render.warp import (
+from liveflight.render.warp import MotionPasses, columns, fold_uniforms, in_pixels, tone_uniforms
     COLOURS,
     columns,
     compiled,
@@ -32,7 +33,7 @@ class ViewPass:
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._pass = compiled(ctx, "view.frag", COLOURS)
+        self._pass = MotionPasses(ctx, "view.frag")
         self._stack: RenderTarget | None = None
 
     def stack(self, size: Size, count: int) -> RenderTarget:
@@ -65,7 +66,9 @@ class ViewPass:
             "taps": max(math.ceil(enlargement * _TAPS_PER_TEXEL), 1),
         }
         where = (0, number * size[1], *size)
-        self._pass.draw(stack.framebuffer, where, canvas, uniforms)
+        self._pass.chosen(False, bool(fold_lines(warp))).draw(
+            stack.framebuffer, where, canvas, uniforms
+        )
 
     def release_stack(self) -> None:
         """Release the texture; the next `stack` makes one."""
