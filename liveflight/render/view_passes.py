@@ -13,13 +13,6 @@ from liveflight.core.contracts import Size, Warp
 from liveflight.core.views import MASK_MARGIN, View
 from liveflight.render.passes import Pass, RenderTarget
 from liveflight.render.warp import MotionPasses, columns, fold_uniforms, in_pixels, tone_uniforms
-    COLOURS,
-    columns,
-    compiled,
-    fold_uniforms,
-    in_pixels,
-    tone_uniforms,
-)
 
 _SMOOTH_FROM = 1.5
 """Enlargement from which a direction is enlarged by a B-spline: less would show its pixels."""
