@@ -280,7 +280,8 @@ class FeedbackLoop:
     def _put(self, directions: Canvas) -> None:
         placed, size = self._flying
         write = partial(self._hand_over.write, canvas=directions)
-        self._landings.put(write, placed, size, self.since if self._slow else 0.0)
+        seconds = self.since if self._slow else 0.0
+        self._landings.put(write, placed, size, seconds, self.size)
 
     def _take_noise(self) -> None:
         if not (self._noise.busy and self._noise.wait()):
