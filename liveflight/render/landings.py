@@ -14,7 +14,6 @@ from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.passes import RenderTarget
 from liveflight.render.view_passes import AddPass
 
-
 _DOUBLED_FROM = 3.0
 """Enlargement from which a direction is enlarged in two steps."""
 
