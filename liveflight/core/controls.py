@@ -86,7 +86,7 @@ ROWS: tuple[Control, ...] = (
     _number("ascent", "octaves", 0, 0.5, 2, "octaves", "how far the sizes of views vary, at random; 0 is off"),
     _number("ascent", "smoothing", 0, 1.6, 3, "", "exponent of the 1/f filter on the gradient: 0 is raw noise, 2 soft volumes"),
     _number("ascent", "decorrelation", 0, 1, 1, "", "how natural the colours of the gradient are; 0 is off"),
-    _number("ascent", "soften", 0, 2, 20, "1/s", "smooths the finest pixels, against grain and dot grids; 0 is off"),
+    _number("ascent", "soften", 0, 1, 20, "1/s", "smooths the finest pixels, against grain and dot grids; 0 is off"),
     _number("ascent", "noise", 0, 0, 0.5, "1/sqrt(s)", "fresh noise; 0 is off"),
 
     _text("mix", "target", "what is excited: network:layer:filter, or * for the whole layer", "/liveflight/target", "target"),

@@ -177,7 +177,7 @@ class FeedbackLoop:
         self._end_part("views")
         self.since = 0.0
         share = amount / max(len(views), 1)
-        placed = [PlacedView(view, view.matrix, share * view.amount) for view, _ in views]
+        placed = [PlacedView(view, view.matrix, view.amount(share)) for view, _ in views]
         self._flying = placed, size
         steps = [view.step(mix) for view, mix in views]
         canvas = self._hand_over.read(stack.texture)
