@@ -35,7 +35,7 @@ _PART_AMOUNT, _MAX_PART_AMOUNT = 1.0, 0.05
 
 A large step there is grain, not detail."""
 
-_CHROMA = 0.4
+_CHROMA = 0.35
 """Factor on the colour of what is drawn, from level to level.
 
 Eyes resolve colour coarsely, and in pictures of the world it varies slowly, too."""
