@@ -211,7 +211,7 @@ BAD_TEXT = {
     "unknown choice": ('version = 1\n[warp]\nmirror = "up"', "warp.mirror = 'up'"),
     "fraction for a whole number": (
         "version = 1\n[ascent]\nsteps = 1.5",
-        "ascent.steps = '1.5': allowed is 0 to 8 steps",
+        "ascent.steps = '1.5': allowed is 0 to 8 views",
     ),
     "nan": ("version = 1\n[camera]\nzoom = nan", "camera.zoom = 'nan': allowed is 0.2 to 5 x/s"),
     "infinity": ("version = 1\n[camera]\nzoom = inf", "camera.zoom = 'inf'"),
