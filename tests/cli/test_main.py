@@ -29,19 +29,8 @@ from liveflight.networks import weights
 from liveflight.show.options import Options
 from liveflight.storage import presets
 
-TINY = [
-    "render",
-    "--view",
-    "64x48",
-    "--canvas",
-    "64x48",
-    "--size",
-    "96x64",
-    "--seconds",
-    "0.2",
-    "--fps",
-    "20",
-]
+SIZES = ["--view", "64x48", "--canvas", "64x48", "--size", "96x64"]
+TINY = ["render", *SIZES, "--seconds", "0.2", "--fps", "20"]
 STEM = ["--network", "efficientnet_lite0", "--layer", "stem", "--filter", "3"]
 
 
@@ -539,9 +528,9 @@ def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(commands, "render_video", lambda *given: rendered.append(given) or 0)
     given = (
         "render --preset reef --network vgg16 --layer conv4_1 --filter 17 --weights w.pth "
-        "--view 48x32 --canvas 64x48 --size 96x64 --steps 3 --seed 7 --device cpu --seconds 1.5 --fps 25 "
+        "--view 48x32 --canvas 64x48 --size 96x64 --steps 3 --seed 7 --device cpu --fps 25 "
         "--out there.mp4 --set camera.zoom=2 --set warp.mirror=BOTH --set show.hud=True "
-        "--set camera.pan_x=-0.5"
+        "--set camera.pan_x=-0.5 --seconds 1.5"
     )
     assert main(given.split()) == 0
     options = Options(

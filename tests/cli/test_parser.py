@@ -61,8 +61,8 @@ def test_everything_a_bench_may_be_asked_for() -> None:
     given = (
         "bench --quick --peers --switches --latency --display-fps 144 --engine autograd "
         "--engine auto --engine autograd --network vgg16 --layer conv4_1 --filter 7 "
-        "--view 48x32 --canvas 96x64 --size 192x128 --steps 2 --seed 5 --device cpu --weights w.pth "
-        "--set warp.flow=0.1 --json out.json --markdown"
+        "--view 48x32 --canvas 96x64 --size 192x128 --steps 2 --seed 5 --device cpu "
+        "--weights w.pth --set warp.flow=0.1 --json out.json --markdown"
     )
     args = parser.parse(given.split())
     assert (args.json, args.markdown) == (Path("out.json"), True)
