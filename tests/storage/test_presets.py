@@ -57,6 +57,13 @@ def reread(preset: Preset) -> Preset:
 # There and back
 
 
+def test_a_preset_from_before_there_were_views_is_read(mine: Path) -> None:
+    ascent = {"octaves": 2.0, "jitter": 64, "steps": 8, "soften": 20.0, "noise": 0.5, "rate": 0.9}
+    lines = "".join(f"{name} = {value}\n" for name, value in ascent.items())
+    read = presets.read(put(mine, "old", f"[ascent]\n{lines}"))
+    assert read.settings == {f"ascent.{name}": value for name, value in ascent.items()}
+
+
 def other_value(control: Control) -> Value:
     """One that is not the default."""
     match control.kind:
