@@ -133,6 +133,8 @@ class PresentPass:
             made.callback(colour.release)
             framebuffer = self._ctx.framebuffer([colour])
             made.callback(framebuffer.release)
+            # moderngl binds the last framebuffer again later, and a released one is a GL error.
+            made.callback(self._ctx.detect_framebuffer(0).use)
             self.draw(texture, framebuffer, size, bottom_up=False, warp=warp, sharp=True)
             return read_picture(framebuffer, size, bottom_up=False)
 
