@@ -104,7 +104,7 @@ class View:
 class ViewSettings:
     """Hold what the controls say about views."""
 
-    detail: float = 0.5
+    detail: float = 0.65
     """How much of the effort goes to small views: 0 none, 1 nearly all."""
     octaves: float = 0.5
     """Range of the random size of a view, octaves."""
