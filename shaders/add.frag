@@ -13,6 +13,9 @@
 //   chroma   [0..1] factor on its differences between the channels
 //   margin   [0..0.5] part of its sides over which its mask rises from 0 to 1; 0 is without a mask
 #version 330 core
+// The filters reach beyond a direction's first and last row, where others of the stack are.
+vec2 lowest, highest;
+#define READ(source, place) textureLod(source, clamp(place, lowest, highest), 0.0).rgb
 #include "sampling.glsl"
 
 uniform sampler2D source;
@@ -35,6 +38,8 @@ void main() {
     vec2 at = clamp(vec2(0.5 * size.x + p.x, 0.5 * size.y - p.y), vec2(0.5), size - 0.5);
     at.y += top;
     vec2 stack = vec2(textureSize(source, 0));
+    lowest = vec2(0.5, top + 0.5) / stack;
+    highest = vec2(size.x - 0.5, top + size.y - 0.5) / stack;
 #ifdef SMOOTH
     vec3 value = spline(source, at, stack);
 #else
