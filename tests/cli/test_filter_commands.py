@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from tiny_network import register, tiny_module
 from liveflight import engines
 from liveflight.__main__ import main
 from liveflight.cli import commands, filter_table
-from liveflight.core.contracts import Ascent, Canvas, ViewStep
+from liveflight.core.contracts import Ascent, Canvas, Mix
 from liveflight.networks.atlas import maker, sheets
 
 LITE = "efficientnet_lite0"
@@ -199,13 +199,13 @@ def test_ctrl_c_says_how_far_it_is_and_the_next_run_goes_on(
 ) -> None:
     ascended: list[int] = []
 
-    def until(views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
-        (target,) = steps[0].mix
+    def until(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        (target,) = mix
         assert target.filter is not None
         if target.filter == 11 and 5 in ascended:
             raise KeyboardInterrupt
         ascended.append(target.filter)
-        return np.zeros_like(views)
+        return np.zeros_like(view)
 
     fake.step = until
     assert main(["atlas", "vgg16", "--layers", "conv1_1"]) == 130

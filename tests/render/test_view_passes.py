@@ -209,7 +209,9 @@ def test_a_constant_is_added_everywhere_alike_by_a_whole_view(
     texture = stacked(ctx, plain(9, 9, 9), plain(1, -0.5, 0.25), plain(9, 9, 9))
     view = replace(WHOLE, span=WHOLE.span * span, x=0.01 * (span > 1))
     change = added(adding, canvas, texture, view, mirrored=False)
-    np.testing.assert_array_equal(change, np.full_like(change, (0.25, -0.125, 0.0625)))
+    # The canvas's half floats are 1/2048 apart here.
+    expected = np.full_like(change, (0.25, -0.125, 0.0625))
+    np.testing.assert_allclose(change, expected, atol=3e-4)
     texture.release()
 
 
@@ -227,10 +229,10 @@ def test_a_part_is_masked_and_mirrored_at_the_border(
 
         weight = along(x, view.x, view.span * aspect, ASPECT) * along(y, view.y, view.span, 1.0)
         change = added(adding, canvas, texture, view)
-        np.testing.assert_allclose(change, 0.25 * np.repeat(weight[..., None], 3, 2), atol=1e-3)
+        np.testing.assert_allclose(change, 0.25 * np.repeat(weight[..., None], 3, 2), atol=3e-3)
         assert change.max() > 0.2499
     unmasked = added(adding, canvas, texture, View(0, 0, 0.5, 0, 1), masked=False)
-    assert set(unmasked.ravel()) == {0.0, 0.25}
+    assert set(unmasked.round(3).ravel()) == {0.0, 0.25}
     texture.release()
 
 

@@ -1,13 +1,12 @@
 """The host's own ascent, for thumbnails."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from fake_engine import FakeEngine
 
-from liveflight.core.contracts import Ascent, Canvas, Target, ViewStep
+from liveflight.core.contracts import Ascent, Canvas, Mix, Target
 from liveflight.core.noise import pink
 from liveflight.networks.atlas.ascent_from_noise import (
     ThumbnailRecipe,
@@ -30,10 +29,10 @@ def ready(step) -> FakeEngine:
 def test_a_picture_is_the_same_every_time_and_its_steps_differ():
     seen: list[Canvas] = []
 
-    def note(views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
-        assert steps == [ViewStep({TARGET: 1.0})] and ascent.smoothing == 1.25
-        seen.append(views)
-        return (views - np.float16(0.5)) * np.float16(4)
+    def note(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        assert mix == {TARGET: 1.0} and ascent.smoothing == 1.25
+        seen.append(view)
+        return (view - np.float16(0.5)) * np.float16(4)
 
     recipe = ThumbnailRecipe(steps=12, smoothing=1.25)
     first = optimised(ready(note), TARGET, (80, 60), recipe)
@@ -49,8 +48,8 @@ def test_a_picture_is_the_same_every_time_and_its_steps_differ():
 def test_a_direction_lands_where_its_view_was_taken():
     """Ascending each pixel away from mid grey at random shifts keeps the picture in its place."""
 
-    def further(views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
-        return views - np.float16(0.5)
+    def further(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        return view - np.float16(0.5)
 
     size = (96, 96)
     recipe = ThumbnailRecipe(steps=8, amount=0.02, pull=0.0, soften=0.0)
@@ -61,8 +60,8 @@ def test_a_direction_lands_where_its_view_was_taken():
 
 
 def test_later_steps_are_smaller_however_short_the_engines_directions_are():
-    def alternate(views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
-        direction = np.zeros_like(views)
+    def alternate(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        direction = np.zeros_like(view)
         direction[..., :3] = 0.1
         return direction
 

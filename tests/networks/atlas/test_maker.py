@@ -1,7 +1,6 @@
 """Atlases: made, kept, ordered, written, read."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +9,23 @@ from fake_engine import FakeEngine
 from PIL import Image
 
 from liveflight import networks
-from liveflight.core.contracts import Ascent, Canvas, LiveflightError, ViewStep
+from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
 from liveflight.networks.atlas import maker, sheets
 
 COLOURS = {2: (2.0, -1.0, -1.0), 5: (-1.0, 2.0, -1.0), 11: (-1.0, -1.0, 2.0)}
 
 
-def paint(views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
+def paint(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
     """Answer with the direction of a plain colour for each filter."""
-    number = flown(steps)
-    painted = np.zeros_like(views)
+    number = flown(mix)
+    painted = np.zeros_like(view)
     painted[..., :3] = COLOURS[number]
     return painted
 
 
-def flown(steps: Sequence[ViewStep]) -> int:
-    """Return the filter of the only step's only target."""
-    (step,) = steps
-    (target,) = step.mix
+def flown(mix: Mix) -> int:
+    """Return the filter of the only target."""
+    (target,) = mix
     assert target.filter is not None
     return target.filter
 
@@ -43,9 +41,9 @@ def test_an_atlas_holds_a_thumbnail_of_every_living_filter(tmp_path):
     told: list[tuple[str, int, int]] = []
     seen_at: set[tuple[int, int]] = set()
 
-    def watch(views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
-        seen_at.add((views.shape[1], views.shape[0]))
-        return paint(views, steps, ascent)
+    def watch(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        seen_at.add((view.shape[1], view.shape[0]))
+        return paint(view, mix, ascent)
 
     engine = FakeEngine(watch)
     where = maker.make(
@@ -74,13 +72,13 @@ def test_an_atlas_holds_a_thumbnail_of_every_living_filter(tmp_path):
 def test_a_run_that_was_stopped_goes_on_where_it_was(monkeypatch):
     painted: list[int] = []
 
-    def until_told(views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
-        number = flown(steps)
+    def until_told(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        number = flown(mix)
         if number == 11 and 11 not in painted:
             painted.append(11)
             raise KeyboardInterrupt
         painted.append(number)
-        return paint(views, steps, ascent)
+        return paint(view, mix, ascent)
 
     monkeypatch.setattr(maker, "_SAVE_INTERVAL", 1)
     with pytest.raises(KeyboardInterrupt):
