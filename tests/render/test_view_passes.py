@@ -231,8 +231,21 @@ def test_a_part_is_masked_and_mirrored_at_the_border(
         change = added(adding, canvas, texture, view)
         np.testing.assert_allclose(change, 0.25 * np.repeat(weight[..., None], 3, 2), atol=3e-3)
         assert change.max() > 0.2499
-    unmasked = added(adding, canvas, texture, View(0, 0, 0.5, 0, 1), masked=False)
-    assert set(unmasked.round(3).ravel()) == {0.0, 0.25}
+    texture.release()
+
+
+def test_a_whole_view_goes_on_beyond_its_border_mirrored(
+    ctx: moderngl.Context, adding: AddPass, canvas: RenderTarget
+) -> None:
+    """Where the camera has brought in more since: a border there would be seen."""
+    x, y = places(SIZE)
+    texture = stacked(ctx, plain(9, 9, 9), np.stack([x, y, 0 * x], -1), plain(9, 9, 9))
+    view = View(0.5, -0.1, 1.0)
+    change = added(adding, canvas, texture, view)
+    cx, cy = places(CANVAS)
+    across, down = mirrored(cx - 0.5, SIZE[0] / SIZE[1]), mirrored(cy + 0.1, 1.0)
+    expected = 0.25 * np.stack([across, down, 0 * across], -1)
+    np.testing.assert_allclose(change, expected, atol=0.015)
     texture.release()
 
 
