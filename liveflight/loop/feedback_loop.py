@@ -21,7 +21,7 @@ from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import IDENTITY, compose, displacement
 from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, Warp
 from liveflight.core.noise import pink
-from liveflight.core.tone import NEUTRAL
+from liveflight.core.tone import NEUTRAL, ToneHold
 from liveflight.core.views import View
 from liveflight.loop.hand_over import HandOver, timed_directions
 from liveflight.render.canvas import CanvasRenderer
@@ -105,6 +105,7 @@ class FeedbackLoop:
         self._seed = seed + 1
         self._pending = IDENTITY
         """The camera's motion since the last warp began."""
+        self._hold = ToneHold()
         self._since_warp = self._since_over = 0.0
         self._slow = False
         """Whether the running tick began in an earlier frame."""
@@ -218,13 +219,12 @@ class FeedbackLoop:
         self._warp_on(upkeep)
         self._end_part("warp")
         found = self._measuring.measure(self.renderer.texture, self.shown)
-        if found is None:
-            return True
-        if not math.isfinite(found.mean + found.deviation):
+        if found and not math.isfinite(found.mean + found.deviation):
             self.reseed()
             return False
         share = 1 - math.exp(-upkeep.pull * dt)
-        tone = self._pending.tone.pulled(*found, upkeep.brightness, upkeep.contrast, share)
+        wanted = upkeep.brightness, upkeep.contrast
+        tone = self._hold.pulled(self._pending.tone, found, *wanted, share)
         self._pending = replace(self._pending, tone=tone)
         self._end_part("measuring")
         return True
