@@ -23,7 +23,7 @@ _MAX_ROWS = 64
 _NEW = 1.0
 """Views by which what the camera brings in is due more than any other place."""
 
-_STAY = 3
+_STAY = 2
 """Views in a row of one place: small steps agree with each other where one large step is grain."""
 
 _STAY_SHIFT = 0.03

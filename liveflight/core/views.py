@@ -27,10 +27,10 @@ _LOW_PASS = 0.3
 
 The finest that a large view has to say is grain."""
 
-_PART_SMOOTHING = 0.75
+_PART_SMOOTHING = 0.65
 """Factor on the smoothing of partial views: what is slow in them is removed in any case."""
 
-_PART_AMOUNT, _MAX_PART_AMOUNT = 1.0, 0.05
+_PART_AMOUNT, _MAX_PART_AMOUNT = 1.0, 0.06
 """How far a view of a part moves the picture, compared with one of the whole; and at most.
 
 A large step there is grain, not detail."""
@@ -104,7 +104,7 @@ class View:
 class ViewSettings:
     """Hold what the controls say about views."""
 
-    detail: float = 0.5
+    detail: float = 0.65
     """How much of the effort goes to small views: 0 none, 1 nearly all."""
     octaves: float = 0.5
     """Range of the random size of a view, octaves."""

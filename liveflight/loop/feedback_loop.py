@@ -20,7 +20,7 @@ from liveflight.core import camera
 from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import IDENTITY, compose, displacement
 from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, Warp
-from liveflight.core.noise import pink
+from liveflight.core.noise import first_canvas
 from liveflight.core.tone import NEUTRAL, ToneHold
 from liveflight.core.views import View
 from liveflight.loop.hand_over import HandOver, timed_directions
@@ -70,7 +70,7 @@ class FeedbackLoop:
         worker: Worker[tuple[Canvas, float]],
         noise: Worker[Canvas],
         end_part: Callable[[str], None],
-        start: Callable[[Size, int], Canvas] = pink,
+        start: Callable[[Size, int], Canvas] = first_canvas,
         draw_over: DrawOver | None = None,
         warp_frames: int = 1,
     ) -> None:

@@ -18,7 +18,7 @@ from handmade import ByHand
 from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import IDENTITY, matrix
 from liveflight.core.contracts import Ascent, Canvas, Mix, Target, Warp
-from liveflight.core.noise import opaque, pink
+from liveflight.core.noise import first_canvas, opaque, pink
 from liveflight.core.views import View
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.canvas_transfer import HostCopy, InteropError
@@ -369,7 +369,7 @@ def test_a_picture_that_is_not_finite_starts_again_from_noise(begin: Begin, valu
         flown.frame(IDENTITY, 2)
         found.append(flown.finite)
     assert found == [True, False, True, True]
-    np.testing.assert_array_equal(canvas_of(flown), pink(SIZE, 6))
+    np.testing.assert_array_equal(canvas_of(flown), first_canvas(SIZE, 6))
 
 
 # What a tick is given, and what becomes of it
@@ -414,7 +414,7 @@ def test_reseeding_forgets_the_tick_in_flight_and_what_is_being_added(begin: Beg
     assert flown.loop.ticking
     flown.loop.reseed()
     noise = canvas_of(flown).copy()
-    np.testing.assert_array_equal(noise, pink(SIZE, 6))
+    np.testing.assert_array_equal(noise, first_canvas(SIZE, 6))
     flown.worker.finish()
     assert flown.loop.collect_result(0.0)
     flown.loop.advance(DT, PLAIN)
@@ -427,11 +427,11 @@ def test_reseeding_drops_a_running_warp(begin: Begin) -> None:
     while flown.loop.renderer.running is None:
         flown.frame(warp, 2)
     flown.loop.reseed()
-    np.testing.assert_array_equal(canvas_of(flown), pink(SIZE, 6))
+    np.testing.assert_array_equal(canvas_of(flown), first_canvas(SIZE, 6))
     assert flown.loop.shown is IDENTITY
     for _ in range(8):
         flown.loop.advance(DT, PLAIN)
-    np.testing.assert_array_equal(canvas_of(flown), pink(SIZE, 6))
+    np.testing.assert_array_equal(canvas_of(flown), first_canvas(SIZE, 6))
 
 
 def test_new_noise_is_made_beside_the_show(begin: Begin) -> None:
@@ -444,13 +444,13 @@ def test_new_noise_is_made_beside_the_show(begin: Begin) -> None:
         flown.loop.reseed()
     np.testing.assert_array_equal(canvas_of(flown), shown)
     beside.finish()
-    np.testing.assert_array_equal(canvas_of(flown), pink(SIZE, 6))
+    np.testing.assert_array_equal(canvas_of(flown), first_canvas(SIZE, 6))
     flown.loop.reseed()
     beside.finish()
     flown.loop.resize((48, 26))  # meanwhile
     flown.loop.texture()
     beside.finish()
-    np.testing.assert_array_equal(canvas_of(flown), pink((48, 26), 8))
+    np.testing.assert_array_equal(canvas_of(flown), first_canvas((48, 26), 8))
 
 
 def test_a_failed_tick_leaves_the_picture(begin: Begin) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import Controls
-from liveflight.core.noise import pink
+from liveflight.core.noise import first_canvas
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.render.passes import RenderTarget
 
@@ -60,7 +60,7 @@ def level(surface: RenderTarget) -> float:
 
 def test_without_anything_it_starts_from_noise_and_changes_nothing(ctx, controls, surface) -> None:
     image_source = ImageSource(ctx, controls, None, None)
-    np.testing.assert_array_equal(image_source.start(SIZE, 7), pink(SIZE, 7))
+    np.testing.assert_array_equal(image_source.start(SIZE, 7), first_canvas(SIZE, 7))
     image_source.update(0.0)
     image_source.lay(surface.framebuffer, 1.0, np.eye(3))
     assert level(surface) == 0.0
@@ -108,7 +108,7 @@ def test_a_camera_replaces_the_image_as_its_frames_come(ctx, controls, image, su
 
 def test_a_camera_alone_is_started_from_once_it_sees(ctx, controls) -> None:
     image_source = ImageSource(ctx, controls, None, Reel(plain(51)))
-    np.testing.assert_array_equal(image_source.start(SIZE, 7), pink(SIZE, 7))
+    np.testing.assert_array_equal(image_source.start(SIZE, 7), first_canvas(SIZE, 7))
     image_source.update(0.0)
     np.testing.assert_allclose(image_source.start(SIZE, 7)[..., :3], 0.2, atol=1e-3)
     image_source.close()
