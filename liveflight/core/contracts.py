@@ -236,10 +236,13 @@ class Engine(Protocol):
         ...
 
     def tidy(self) -> bool:
-        """Free one thing per network that only planning needed; return whether there may be more.
+        """Use spare time; return whether there may be more to do.
 
-        May block all Python threads for some milliseconds: call it when the frame loop has time.
-        Where nobody does, `plan` frees what exceeds a bound."""
+        Free one thing per network that only planning needed, and prepare one mix in flight for as
+        many views together as the latest call had. The first may block all Python threads for some
+        milliseconds, the second may take as long as a `plan`: call it when the frame loop has time,
+        on the thread that plans. Where nobody does, `plan` frees what exceeds a bound, and prepares
+        views together as well."""
         ...
 
     def close(self) -> None: ...
