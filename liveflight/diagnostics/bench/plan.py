@@ -78,6 +78,8 @@ _FLIGHTS = {
 }
 _RATE = {"cpu": 30.0, "gpu": 60.0}
 """Default of the displayed frames per second."""
+_LEAST_S = {"cpu": 0.0, "gpu": 3.0}
+"""Seconds for which a flight is measured at least: a hundred frames say little about late ones."""
 
 
 def _kind(device: str) -> str:
@@ -157,7 +159,7 @@ def flight_settings(
         "settings": settings,
         "weights": weights.get(flight.network),
         "fps": display_fps(plan, device),
-        "seconds": plan.seconds * 1.5,
+        "seconds": max(plan.seconds, _LEAST_S[_kind(device)]) * 1.5,
     }
 
 
