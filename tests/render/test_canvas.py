@@ -487,10 +487,12 @@ def test_noise_is_as_coarse_on_every_canvas_and_has_no_seam(ctx: moderngl.Contex
     renderer.release()
 
 
-def test_what_is_not_finite_stays_visible_as_such(renderer: CanvasRenderer) -> None:
-    """The next measurement finds it."""
+def test_what_is_not_finite_spreads_no_further_than_the_filter(renderer: CanvasRenderer) -> None:
     canvas = flat(0.5)
     canvas[4, 8, 1] = np.nan
     put(renderer, canvas)
-    renderer.warp(make_warp(camera(1.1, 7, 0, 0)))
-    assert np.isfinite(read(renderer.texture)[0, 0]).all()
+    renderer.warp(make_warp(camera(1.0, 0, 0.5 / 9, 0.5 / 9)))
+    changed = read(renderer.texture)[..., 1] != 0.5
+    assert changed.sum() <= 16  # drivers differ in what a clamped NaN is
+    assert not changed[:1].any() and not changed[7:].any()
+    assert np.all(read(renderer.texture)[..., 0] == 0.5)

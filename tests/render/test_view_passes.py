@@ -168,6 +168,18 @@ def test_a_view_has_the_colours_and_folds_that_are_shown(
     np.testing.assert_allclose(read(stack)[near], expected[near], atol=3e-3)
 
 
+@pytest.mark.parametrize("level", [-0.25, 0.0, 0.9, 1.25])
+def test_a_view_has_the_shoulder_of_the_display(
+    viewing: ViewPass, canvas: RenderTarget, level: float
+) -> None:
+    canvas.framebuffer.clear(level, 0.5, level, 1)
+    stack = viewing.stack(SIZE, 1)
+    viewing.draw(stack, 0, SIZE, View(0, 0, 0.8), canvas.texture, IDENTITY)
+    expected = shouldered(np.array([level, 0.5, level]))
+    assert (0 < expected).all() and (expected < 1).all()
+    np.testing.assert_allclose(read(stack), np.tile(expected, (14, 24, 1)), atol=1e-3)
+
+
 def test_a_stack_is_made_once_for_its_size(viewing: ViewPass) -> None:
     stack = viewing.stack(SIZE, 2)
     assert stack.size == (24, 28)
