@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import LiveflightError, Size
+from liveflight.core.contracts import Size
 from liveflight.core.views import View
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.passes import RenderTarget
-from liveflight.render.view_passes import AddPass
+from liveflight.render.view_passes import AddPass, no_room
 
 
 @dataclass
@@ -59,9 +59,13 @@ class Landings:
     ) -> None:
         """Begin to add directions, over this time; 0 adds them at the next `add`.
 
-        `write` puts the stack of directions into a texture. `size`: width and height of each."""
+        `write` puts the stack of directions into a texture. `size`: width and height of each.
+        Raises OutOfMemoryError where the graphics memory cannot hold another stack."""
         whole = (size[0], size[1] * len(placed))
-        texture = self._free(whole)
+        try:
+            texture = self._free(whole)
+        except (moderngl.Error, MemoryError) as error:
+            raise no_room(size) from error
         write(texture)
         self._landings += [
             _Landing(each, texture, number, size, seconds) for number, each in enumerate(placed)
@@ -139,19 +143,11 @@ class Landings:
         )
 
     def _free(self, size: Size) -> moderngl.Texture:
-        """Return a texture of this size that no direction uses.
-
-        Raises LiveflightError where the graphics memory cannot hold another."""
+        """Return a texture of this size that no direction uses."""
         used = {landing.texture for landing in self._landings}
         for texture in self._textures:
             if texture not in used and texture.size == size:
                 return texture
-        try:
-            texture = self._ctx.texture(size, 4, dtype="f2")
-        except (moderngl.Error, MemoryError) as error:
-            raise LiveflightError(
-                f"view {size[0]}x{size[1]}: the graphics memory cannot hold it; "
-                "try a smaller --view"
-            ) from error
+        texture = self._ctx.texture(size, 4, dtype="f2")
         self._textures.append(texture)
         return texture
