@@ -1,4 +1,5 @@
-// add.frag: adds a direction to the canvas, or to a view, where its view lies. Define SMOOTH to enlarge it smoothly.
+// add.frag: adds a direction to the canvas, or to a view, where its view lies. Define SMOOTH to enlarge it by a
+// B-spline, or LINEAR bilinearly, else it is sampled by Catmull-Rom; and MASKED for a soft border.
 //
 // Reads:  a stack of directions
 // Writes: the change of each channel: blend with (one, one), and (zero, one) for alpha
@@ -11,7 +12,7 @@
 //   top      [px, 0 and more] its first row in the stack
 //   amount   [any] factor on the direction
 //   chroma   [0..1] factor on its differences between the channels
-//   margin   [0..0.5] part of its sides over which its mask rises from 0 to 1; 0 is without a mask
+//   margin   [0..0.5] part of its sides over which its mask rises from 0 to 1, if MASKED
 #version 330 core
 #include "sampling.glsl"
 
@@ -30,13 +31,18 @@ void main() {
     vec2 home = vec2(gl_FragCoord.x - middle.x, middle.y - gl_FragCoord.y);
     vec2 p = (place * vec3(home, 1.0)).xy;
     vec2 inner = 0.5 - abs(p) / size;
-    vec2 rise = margin > 0.0 ? clamp(inner / margin, 0.0, 1.0) : step(vec2(0.0), inner);
-    vec2 weight = 0.5 - 0.5 * cos(3.14159265 * rise);
+#ifdef MASKED
+    vec2 weight = 0.5 - 0.5 * cos(3.14159265 * clamp(inner / margin, 0.0, 1.0));
+#else
+    vec2 weight = step(vec2(0.0), inner);
+#endif
     vec2 at = clamp(vec2(0.5 * size.x + p.x, 0.5 * size.y - p.y), vec2(0.5), size - 0.5);
     at.y += top;
     vec2 stack = vec2(textureSize(source, 0));
-#ifdef SMOOTH
+#if defined(SMOOTH)
     vec3 value = spline(source, at, stack);
+#elif defined(LINEAR)
+    vec3 value = bilinear(source, at, stack);
 #else
     vec3 value = cubic(source, at, stack);
 #endif

@@ -26,17 +26,14 @@ vec4 catmull_rom(float t) {
         t * t * (-0.5 + 0.5 * t));
 }
 
-// Weights between Catmull-Rom and the cubic B-spline, which smooths: `soften` 0..1.
-vec4 softened(float t, float soften) {
-    vec4 sharp = catmull_rom(t);
-    if (soften <= 0.0) return sharp;
+// Cubic B-spline weights of the same texels: they smooth.
+vec4 b_spline(float t) {
     float rest = 1.0 - t;
-    vec4 smooth_ = vec4(
+    return vec4(
         rest * rest * rest,
         4.0 - 3.0 * t * t * (2.0 - t),
         4.0 - 3.0 * rest * rest * (2.0 - rest),
         t * t * t) / 6.0;
-    return mix(sharp, smooth_, soften);
 }
 
 // This fragment's column and row, counted from the top of the picture. The only vertical flip on the way to the screen.

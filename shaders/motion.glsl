@@ -1,27 +1,33 @@
 // motion.glsl: folds and moves places: where a pixel of the moved picture lies in the canvas.
 // Picture coordinates: origin in the middle, x to the right, y up. Lengths are in pixels.
 //
-// Reads:  the displacement by effects, if BENT is defined
+// Define BENT where effects move places, FOLDED where folds do: both cost time, used or not, where a processor draws.
+//
+// Reads:  the displacement by effects, if BENT
 // Writes: nothing
 //
 // Uniforms:
 //   matrix         [px to px, homogeneous] map from places of the moved picture to the canvas
-//   folds          [unit vectors] normals of the lines to fold on, towards the side that is folded over
+//   folds          [unit vectors] normals of the lines to fold on, towards the side that is folded over, if FOLDED
 //   fold_count     [0..7] how many there are
 //   displacements  [texture, heights] see displacement.frag
 
 const int FOLDS = 7;
 
 uniform mat3 matrix;
+#ifdef FOLDED
 uniform vec2 folds[FOLDS];
 uniform int fold_count;
+#endif
 #ifdef BENT
 uniform sampler2D displacements;
 #endif
 
 // Each fold copies the near side of a line through the middle to the far side, mirrored.
 vec2 folded(vec2 p) {
+#ifdef FOLDED
     for (int i = 0; i < fold_count; ++i) p -= 2.0 * max(dot(p, folds[i]), 0.0) * folds[i];
+#endif
     return p;
 }
 

@@ -4,18 +4,14 @@
 // Writes: nothing
 //
 // Uniforms:
-//   colour   [factor] RGB to RGB: hue, saturation and decay in one
-//   grey     [0..0.5] added to every channel: the decay's share of mid grey
-//   gain     [0.25..4] factor on all channels
-//   offset   [any] added to all channels afterwards
+//   colour   [factor] RGB to RGB: hue, saturation, decay and gain in one
+//   grey     [any] added to every channel: the decay's share of mid grey, and the offset
 
 uniform mat3 colour;
 uniform float grey;
-uniform float gain;
-uniform float offset;
 
 vec3 toned(vec3 value) {
-    return recoloured(colour * value + grey) * gain + offset;
+    return recoloured(colour * value + grey);
 }
 
 const float REACH = 0.494;  // of 0.5: nothing gets quite black or white, so that highlights keep their drawing

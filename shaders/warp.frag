@@ -34,16 +34,22 @@ const float LIMIT = 0.75;  // from mid grey: what no shoulder would show is not 
 // Overshoot is clamped to the four nearest texels; otherwise the loop would sharpen edges without end.
 vec3 sampled(vec2 place, vec2 size) {
     vec2 corner = floor(place - 0.5);
-    vec4 across = softened(place.x - 0.5 - corner.x, soften);
-    vec4 down = softened(place.y - 0.5 - corner.y, soften);
+    vec2 t = place - 0.5 - corner;
     vec2 at = (corner + 0.5) / size;
     vec3 a = TEXEL(0, 0), b = TEXEL(1, 0), c = TEXEL(0, 1), d = TEXEL(1, 1);
-    vec3 sum =
-        down.x * mat4x3(TEXEL(-1, -1), TEXEL(0, -1), TEXEL(1, -1), TEXEL(2, -1)) * across
-        + down.y * mat4x3(TEXEL(-1, 0), a, b, TEXEL(2, 0)) * across
-        + down.z * mat4x3(TEXEL(-1, 1), c, d, TEXEL(2, 1)) * across
-        + down.w * mat4x3(TEXEL(-1, 2), TEXEL(0, 2), TEXEL(1, 2), TEXEL(2, 2)) * across;
-    return clamp(sum, min(min(a, b), min(c, d)), max(max(a, b), max(c, d)));
+    mat4x3 first = mat4x3(TEXEL(-1, -1), TEXEL(0, -1), TEXEL(1, -1), TEXEL(2, -1));
+    mat4x3 second = mat4x3(TEXEL(-1, 0), a, b, TEXEL(2, 0)), third = mat4x3(TEXEL(-1, 1), c, d, TEXEL(2, 1));
+    mat4x3 last = mat4x3(TEXEL(-1, 2), TEXEL(0, 2), TEXEL(1, 2), TEXEL(2, 2));
+    vec4 across = catmull_rom(t.x), down = catmull_rom(t.y);
+    vec3 sharp = down.x * (first * across) + down.y * (second * across)
+        + down.z * (third * across) + down.w * (last * across);
+    sharp = clamp(sharp, min(min(a, b), min(c, d)), max(max(a, b), max(c, d)));
+    if (soften <= 0.0) return sharp;
+    across = b_spline(t.x);
+    down = b_spline(t.y);
+    vec3 smooth_ = down.x * (first * across) + down.y * (second * across)
+        + down.z * (third * across) + down.w * (last * across);
+    return mix(sharp, smooth_, soften);
 }
 
 // Half floats are up to 1/2048 apart. Slow hue turns, fades and motions would be rounded away, the more so the

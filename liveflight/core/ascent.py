@@ -25,7 +25,7 @@ class Upkeep:
 
     brightness: float = 0.5
     """The mean the picture is pulled towards."""
-    contrast: float = 0.19
+    contrast: float = 0.2
     """The standard deviation the picture is pulled towards."""
     pull: float = 0.0
     """How firmly, 1/s; 0 is off."""

@@ -12,7 +12,7 @@ from liveflight.core import effects
 from liveflight.core.contracts import Warp
 from liveflight.core.controls import Controls
 from liveflight.core.effects import active, amounts, combined_share
-from liveflight.core.tone import NEUTRAL
+from liveflight.core.tone import NEUTRAL, Tone
 
 DISSOLVE_S = 0.5
 """Seconds in which new mirrors and wedges dissolve in, where a cut would be hard.
@@ -47,8 +47,8 @@ def is_identity(warp: Warp) -> bool:
 def compose(first: Warp, second: Warp) -> Warp:
     """Return one movement for `first` and, after it, `second`.
 
-    Exact for the matrix and the colours. Swirls and drifts are summed, which is right while they
-    are small. Folds and the drift's phase are those of `second`."""
+    Exact for the matrix, the colours and the tone. Swirls and drifts are summed, which is right
+    while they are small. Folds and the drift's phase are those of `second`."""
     same = _folds(first) == _folds(second)
     before, after = amounts(first), amounts(second)
     return replace(
@@ -59,8 +59,13 @@ def compose(first: Warp, second: Warp) -> Warp:
             each.name: each.combine(before[each.name], after[each.name]) for each in effects.EFFECTS
         },
         folded=combined_share(first.folded, second.folded) if same else second.folded,
-        tone=first.tone.then(second.tone),
+        tone=_faded(first.tone, after["decay"]).then(second.tone),
     )
+
+
+def _faded(tone: Tone, share: float) -> Tone:
+    """Return the tone for after a fade to mid grey by `share`, where this was the one before it."""
+    return Tone(tone.gain, tone.offset * (1 - share) + (1 - tone.gain) * share / 2)
 
 
 def displacement(warp: Warp, aspect: float) -> float:

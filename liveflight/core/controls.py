@@ -73,12 +73,12 @@ ROWS: tuple[Control, ...] = (
     _number("colour", "hue", -360, 0, 360, "deg/s", "turns all colours round the wheel"),
     _number("colour", "saturation", 0.1, 1, 10, "x/s", "how many times more colourful the picture gets per second", "geometric"),
     _number("colour", "brightness", 0.2, 0.5, 0.8, "", "the mean brightness that the picture is pulled towards"),
-    _number("colour", "contrast", 0.05, 0.19, 0.4, "", "the contrast (standard deviation) that the picture is pulled towards"),
+    _number("colour", "contrast", 0.05, 0.2, 0.4, "", "the contrast (standard deviation) that the picture is pulled towards"),
     _number("colour", "pull", 0, 4, 20, "1/s", "how firmly brightness and contrast are held; 0 is off"),
     _number("colour", "decay", 0, 0, 5, "1/s", "how fast the picture fades to grey; 0 is off"),
 
     _number("ascent", "rate", 0, 0.9, 4, "range/s", "how fast the filter reshapes the picture"),
-    _number("ascent", "detail", 0, 0.6, 1, "", "how much of the effort goes to small things: 0 composes only, 1 draws detail only"),
+    _number("ascent", "detail", 0, 0.65, 1, "", "how much of the effort goes to small things: 0 composes only, 1 draws detail only"),
     _whole("ascent", "steps", 0, 1, 8, "views", "views per frame that share the rate: more are finer and slower"),
     _choice("ascent", "objective", ("channel", "neuron"), "excite the whole feature map, or its centre only"),
     _switch("ascent", "normalise", "divide the gradient by its own size, so that every filter pushes alike", True),
@@ -86,7 +86,7 @@ ROWS: tuple[Control, ...] = (
     _number("ascent", "octaves", 0, 0.5, 2, "octaves", "how far the sizes of views vary, at random; 0 is off"),
     _number("ascent", "smoothing", 0, 1.6, 3, "", "exponent of the 1/f filter on the gradient: 0 is raw noise, 2 soft volumes"),
     _number("ascent", "decorrelation", 0, 1, 1, "", "how natural the colours of the gradient are; 0 is off"),
-    _number("ascent", "soften", 0, 2, 20, "1/s", "smooths the finest pixels, against grain and dot grids; 0 is off"),
+    _number("ascent", "soften", 0, 1, 20, "1/s", "smooths the finest pixels, against grain and dot grids; 0 is off"),
     _number("ascent", "noise", 0, 0, 0.5, "1/sqrt(s)", "fresh noise; 0 is off"),
 
     _text("mix", "target", "what is excited: network:layer:filter, or * for the whole layer", "/liveflight/target", "target"),

@@ -27,13 +27,15 @@ _LOW_PASS = 0.3
 
 The finest that a large view has to say is grain."""
 
-_PART_SMOOTHING = 0.75
+_PART_SMOOTHING = 0.65
 """Factor on the smoothing of partial views: what is slow in them is removed in any case."""
 
-_PART_AMOUNT = 0.7
-"""How far a view of a part moves the picture, compared with one of the whole."""
+_PART_AMOUNT, _MAX_PART_AMOUNT = 1.0, 0.06
+"""How far a view of a part moves the picture, compared with one of the whole; and at most.
 
-_CHROMA = 0.4
+A large step there is grain, not detail."""
+
+_CHROMA = 0.35
 """Factor on the colour of what is drawn, from level to level.
 
 Eyes resolve colour coarsely, and in pictures of the world it varies slowly, too."""
@@ -67,10 +69,9 @@ class View:
         """Return whether it covers the whole canvas."""
         return self.level == 0
 
-    @property
-    def amount(self) -> float:
-        """Return the factor on how far it moves the picture."""
-        return 1.0 if self.whole else _PART_AMOUNT
+    def amount(self, whole: float) -> float:
+        """Return how far it moves the picture, where a view of the whole moves it by `whole`."""
+        return whole if self.whole else min(whole * _PART_AMOUNT, _MAX_PART_AMOUNT)
 
     @property
     def chroma(self) -> float:
@@ -103,7 +104,7 @@ class View:
 class ViewSettings:
     """Hold what the controls say about views."""
 
-    detail: float = 0.5
+    detail: float = 0.65
     """How much of the effort goes to small views: 0 none, 1 nearly all."""
     octaves: float = 0.5
     """Range of the random size of a view, octaves."""

@@ -122,12 +122,7 @@ class AscentEngine:
     def _direction(self, picture: Tensor, step: ViewStep, ascent: Ascent) -> Tensor:
         """Return the conditioned direction of a view: float32 (1, 3, H, W)."""
         gradient = self.gradient(picture, step.mix, ascent.objective)
-        gradient = conditioning.decorrelate(gradient, ascent.decorrelation)
-        smoothing = ascent.smoothing * step.smoothing
-        gradient = conditioning.smooth(gradient, smoothing, ascent.decorrelation)
-        gradient = conditioning.normalise(gradient) if ascent.normalise else gradient
-        # Not normalised again: that would lift grain and the dot grid of strided convolutions.
-        direction = conditioning.band(gradient, step.high_pass, step.low_pass)
+        direction = conditioning.condition(gradient, step, ascent)
         # One value that is not finite is enough. One in the view need not reach the direction.
         if not math.isfinite(float(direction.sum() + picture.sum())):
             raise FloatingPointError(
@@ -236,8 +231,7 @@ def _warm_up(backend: Backend, known: Network, device: torch.device) -> None:
     layer = known.layers[-1]
     excitations = {layer.name: excitation({0: 1.0}, torch.ones(layer.channels), "channel")}
     gradient = backend.gradient(known.name, picture, excitations)
-    gradient = conditioning.smooth(conditioning.decorrelate(gradient, 1.0), 1.0, 1.0)
-    conditioning.limit(conditioning.band(conditioning.normalise(gradient), 1.0, 0.1))
+    conditioning.limit(conditioning.condition(gradient, ViewStep({}, 1.0, 0.1), Ascent()))
 
 
 def _by_network(layers: Collection[tuple[str, str]]) -> dict[str, list[str]]:

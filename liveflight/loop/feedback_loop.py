@@ -20,7 +20,7 @@ import numpy as np
 from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import IDENTITY, compose, displacement, is_identity
 from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, ViewStep, Warp
-from liveflight.core.noise import pink
+from liveflight.core.noise import first_canvas
 from liveflight.core.views import View
 from liveflight.loop.hand_over import HandOver
 from liveflight.render.canvas import CanvasRenderer
@@ -48,7 +48,7 @@ class DrawOver(Protocol):
 _MAX_CLOSE_WAIT_S = 2.0
 """Seconds that `close` waits for the running tick."""
 
-_WARP_FROM = 0.04
+_WARP_FROM = 0.06
 """Displacement in picture heights from which the canvas is warped."""
 
 _MAX_WARP_INTERVAL_S = 0.5
@@ -69,7 +69,7 @@ class FeedbackLoop:
         worker: Worker[tuple[Canvas, float]],
         noise: Worker[Canvas],
         end_part: Callable[[str], None],
-        start: Callable[[Size, int], Canvas] = pink,
+        start: Callable[[Size, int], Canvas] = first_canvas,
         draw_over: DrawOver | None = None,
         warp_frames: int = 1,
     ) -> None:
@@ -177,7 +177,7 @@ class FeedbackLoop:
         self._end_part("views")
         self.since = 0.0
         share = amount / max(len(views), 1)
-        placed = [PlacedView(view, view.matrix, share * view.amount) for view, _ in views]
+        placed = [PlacedView(view, view.matrix, view.amount(share)) for view, _ in views]
         self._flying = placed, size
         steps = [view.step(mix) for view, mix in views]
         canvas = self._hand_over.read(stack.texture)
@@ -280,7 +280,8 @@ class FeedbackLoop:
     def _put(self, directions: Canvas) -> None:
         placed, size = self._flying
         write = partial(self._hand_over.write, canvas=directions)
-        self._landings.put(write, placed, size, self.since if self._slow else 0.0)
+        seconds = self.since if self._slow else 0.0
+        self._landings.put(write, placed, size, seconds, self.size)
 
     def _take_noise(self) -> None:
         if not (self._noise.busy and self._noise.wait()):

@@ -9,7 +9,7 @@ import numpy as np
 
 from liveflight.core.contracts import Canvas, Size
 from liveflight.core.controls import Controls
-from liveflight.core.noise import pink
+from liveflight.core.noise import first_canvas
 from liveflight.media import image_file
 from liveflight.media.video_source import Capture, OfflineVideo, VideoSource
 from liveflight.render.image_blend import ImageBlend
@@ -55,7 +55,7 @@ class ImageSource:
         It shows the image, else the camera's newest frame, else noise. May be called from any
         thread."""
         seen = self._newest if self._image is None else self._image
-        return pink(size, seed) if seen is None else image_file.canvas(seen, size)
+        return first_canvas(size, seed) if seen is None else image_file.canvas(seen, size)
 
     def update(self, now: float) -> None:
         """Take the camera's newest frame. `now` is in seconds."""

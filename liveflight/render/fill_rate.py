@@ -11,9 +11,9 @@ from liveflight.render.passes import RenderTarget
 from liveflight.render.present import PresentPass
 
 _SIZE = (640, 360)
-_ROUNDS = 5
+_ROUNDS = 9
 
-_SHARE = 0.35
+_SHARE = 0.5
 """Part of a frame's time that its last pass may take."""
 
 _MOST_PIXELS = 3840 * 2160

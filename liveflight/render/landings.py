@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import Size
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.views import View
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.passes import RenderTarget
 from liveflight.render.view_passes import AddPass, no_room
+
+_DOUBLED_FROM = 3.0
+"""Enlargement from which a direction is enlarged in two steps."""
 
 
 @dataclass
@@ -37,6 +40,8 @@ class _Landing:
     size: Size
     seconds: float
     """Time over which it is added."""
+    linear: bool = False
+    """Whether it was enlarged smoothly already."""
     left: float = 1.0
     """Share that is not added yet."""
 
@@ -48,7 +53,7 @@ class Landings:
         self._ctx = ctx
         self._pass = AddPass(ctx)
         self._landings: list[_Landing] = []
-        self._textures: list[moderngl.Texture] = []
+        self._targets: list[RenderTarget] = []
 
     def put(
         self,
@@ -56,20 +61,23 @@ class Landings:
         placed: Sequence[PlacedView],
         size: Size,
         seconds: float,
+        canvas: Size,
     ) -> None:
         """Begin to add directions, over this time; 0 adds them at the next `add`.
 
         `write` puts the stack of directions into a texture. `size`: width and height of each.
-        Raises OutOfMemoryError where the graphics memory cannot hold another stack."""
-        whole = (size[0], size[1] * len(placed))
+        `canvas`: that of the canvas. Raises OutOfMemoryError where the graphics memory cannot hold
+        another stack."""
         try:
-            texture = self._free(whole)
-        except (moderngl.Error, MemoryError) as error:
+            texture = self._free((size[0], size[1] * len(placed))).texture
+        except LiveflightError as error:
             raise no_room(size) from error
         write(texture)
-        self._landings += [
-            _Landing(each, texture, number, size, seconds) for number, each in enumerate(placed)
-        ]
+        for number, each in enumerate(placed):
+            landing = _Landing(each, texture, number, size, seconds)
+            if each.view.whole and each.view.span * canvas[1] >= _DOUBLED_FROM * size[1]:
+                landing = self._doubled(landing)
+            self._landings.append(landing)
 
     def add(self, canvas: CanvasRenderer, dt: float, gain: float, later_gain: float) -> None:
         """Add what is due in `dt` seconds to the canvas, and to what a running warp has drawn.
@@ -98,6 +106,7 @@ class Landings:
                 landing.placed.matrix @ to_canvas,
                 landing.left * landing.placed.amount,
                 masked=not landing.placed.view.whole,
+                linear=landing.linear,
                 chroma=landing.placed.view.chroma,
                 first_row=number * size[1],
                 mirrored=False,
@@ -115,8 +124,8 @@ class Landings:
     def release_textures(self) -> None:
         """Drop all directions, and release their textures."""
         self.forget()
-        while self._textures:
-            self._textures.pop().release()
+        while self._targets:
+            self._targets.pop().release()
 
     def release(self) -> None:
         self.release_textures()
@@ -137,17 +146,37 @@ class Landings:
             landing.placed.matrix @ moved,
             amount,
             masked=not whole,
+            linear=landing.linear,
             chroma=landing.placed.view.chroma,
             rows=rows,
             mirrored=not whole,
         )
 
-    def _free(self, size: Size) -> moderngl.Texture:
-        """Return a texture of this size that no direction uses."""
+    def _doubled(self, landing: _Landing) -> _Landing:
+        """Enlarge a direction smoothly by 2; what is left can be bilinear, at half the cost.
+
+        Without graphics memory for that, return it as it is."""
+        size = (2 * landing.size[0], 2 * landing.size[1])
+        try:
+            target = self._free(size)
+        except LiveflightError:
+            return landing
+        target.framebuffer.clear()
+        self._pass.add(
+            *(target.framebuffer, size, landing.texture, landing.number, landing.size),
+            *(np.eye(3), 1.0),
+            mirrored=False,
+        )
+        return replace(landing, texture=target.texture, number=0, size=size, linear=True)
+
+    def _free(self, size: Size) -> RenderTarget:
+        """Return a target of this size that no direction uses.
+
+        Raises LiveflightError where the graphics memory cannot hold another."""
         used = {landing.texture for landing in self._landings}
-        for texture in self._textures:
-            if texture not in used and texture.size == size:
-                return texture
-        texture = self._ctx.texture(size, 4, dtype="f2")
-        self._textures.append(texture)
-        return texture
+        for target in self._targets:
+            if target.texture not in used and target.size == size:
+                return target
+        target = RenderTarget(self._ctx, size)
+        self._targets.append(target)
+        return target

@@ -15,17 +15,18 @@ from liveflight.render import mesa_fences
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.passes import Pass, RenderTarget, blending
 from liveflight.render.warp import (
-    BENT,
-    COLOURS,
+    WARM_UP,
     DisplacementPass,
+    MotionPasses,
     bends,
-    compiled,
     motion_uniforms,
     tone_uniforms,
 )
 
 _SHRINKING_FROM = 1.25
 """Canvas pixels per output pixel from which several are averaged."""
+
+_KINDS = ("SHRINKING", "SHARP", "BILINEAR")
 
 Fit = Literal["cover", "contain"]
 
@@ -66,7 +67,7 @@ class PresentPass:
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
         self._software = mesa_fences.needed(ctx)
-        self._passes: dict[tuple[str, bool], Pass] = {}
+        self._passes = {kind: MotionPasses(ctx, "present.frag", kind) for kind in _KINDS}
         self._displacements = DisplacementPass(ctx)
         self._dim = Pass(ctx, "dim.frag")
 
@@ -111,14 +112,9 @@ class PresentPass:
         first_row = size[1] - shown.top - shown.height if bottom_up else shown.top
         where = (shown.left, first_row, shown.width, shown.height)
         more = {}
-        if bent := bends(warp):
+        if bends(warp):
             more["displacements"] = self._displacements.draw(warp, texture.width / texture.height)
-        chosen = self._pass(kind, bent)
-        if warp.folded >= 1 or not uniforms["fold_count"]:
-            chosen.draw(framebuffer, where, texture, uniforms, more)
-        else:
-            chosen.draw(framebuffer, where, texture, uniforms | {"fold_count": 0}, more)
-            chosen.lay(framebuffer, where, texture, uniforms | {"share": warp.folded}, more)
+        self._passes[kind].draw(warp, framebuffer, where, texture, uniforms, more)
         framebuffer.viewport = (0, 0, *size)
 
     def dim(self, framebuffer: moderngl.Framebuffer, size: Size, factor: float) -> None:
@@ -148,7 +144,7 @@ class PresentPass:
         Drivers compile a shader at first use, some for a tenth of a second, which would delay a
         frame."""
         small = RenderTarget(self._ctx, (5, 3))
-        for warp in (IDENTITY, BENT):
+        for warp in WARM_UP:
             for side in (3, 9):
                 for sharp in (False, True):
                     self.draw(
@@ -164,7 +160,6 @@ class PresentPass:
     def release(self) -> None:
         for each in self._passes.values():
             each.release()
-        self._passes.clear()
         self._displacements.release()
         self._dim.release()
 
@@ -172,9 +167,3 @@ class PresentPass:
         if scale > _SHRINKING_FROM:
             return "SHRINKING"
         return "SHARP" if sharp else "BILINEAR"
-
-    def _pass(self, kind: str, bent: bool) -> Pass:
-        if (kind, bent) not in self._passes:
-            defined = [kind, "BENT"] if bent else [kind]
-            self._passes[kind, bent] = compiled(self._ctx, "present.frag", COLOURS, *defined)
-        return self._passes[kind, bent]

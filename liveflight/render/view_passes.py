@@ -8,17 +8,11 @@ from itertools import product
 import moderngl
 import numpy as np
 
+from liveflight.core.camera import fold_lines
 from liveflight.core.contracts import LiveflightError, OutOfMemoryError, Size, Warp
 from liveflight.core.views import MASK_MARGIN, View
 from liveflight.render.passes import Pass, RenderTarget
-from liveflight.render.warp import (
-    COLOURS,
-    columns,
-    compiled,
-    fold_uniforms,
-    in_pixels,
-    tone_uniforms,
-)
+from liveflight.render.warp import MotionPasses, columns, fold_uniforms, in_pixels, tone_uniforms
 
 _SMOOTH_FROM = 1.5
 """Enlargement from which a direction is enlarged by a B-spline: less would show its pixels."""
@@ -32,7 +26,7 @@ class ViewPass:
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._pass = compiled(ctx, "view.frag", COLOURS)
+        self._pass = MotionPasses(ctx, "view.frag")
         self._stack: RenderTarget | None = None
 
     def stack(self, size: Size, count: int) -> RenderTarget:
@@ -68,7 +62,9 @@ class ViewPass:
             "taps": max(math.ceil(enlargement * _TAPS_PER_TEXEL), 1),
         }
         where = (0, number * size[1], *size)
-        self._pass.draw(stack.framebuffer, where, canvas, uniforms)
+        self._pass.chosen(False, bool(fold_lines(warp))).draw(
+            stack.framebuffer, where, canvas, uniforms
+        )
 
     def release_stack(self) -> None:
         """Release the texture; the next `stack` makes one."""
@@ -92,8 +88,11 @@ class AddPass:
     """Add directions to a picture where their views lie."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
-        self._exact = Pass(ctx, "add.frag", filtering="bilinear")
-        self._smooth = Pass(ctx, "add.frag", "SMOOTH", filtering="bilinear")
+        self._passes = {
+            (kind, masked): Pass(ctx, "add.frag", kind, *["MASKED"] * masked, filtering="bilinear")
+            for kind in ("EXACT", "SMOOTH", "LINEAR")
+            for masked in (False, True)
+        }
 
     def add(
         self,
@@ -105,7 +104,8 @@ class AddPass:
         matrix: np.ndarray,
         amount: float,
         *,
-        masked: bool,
+        masked: bool = False,
+        linear: bool = False,
         chroma: float = 1.0,
         first_row: int = 0,
         rows: range | None = None,
@@ -115,6 +115,7 @@ class AddPass:
 
         `size`: the picture's; it begins in row `first_row` of the framebuffer, and only its `rows`
         are changed. `matrix` maps places of the picture to places of the view, both in heights.
+        `linear`: bilinear, for a direction that was enlarged smoothly before.
         What lies beyond the border is folded back if `mirrored`, as it was seen."""
         uniforms = {
             "middle": (size[0] / 2, first_row + size[1] / 2),
@@ -122,7 +123,7 @@ class AddPass:
             "top": float(number * view_size[1]),
             "amount": amount,
             "chroma": chroma,
-            "margin": MASK_MARGIN if masked else 0.0,
+            "margin": MASK_MARGIN,
         }
         rows = range(size[1]) if rows is None else rows
         for image in _images(size) if mirrored else [np.eye(3)]:
@@ -133,13 +134,14 @@ class AddPass:
                 continue
             place = in_pixels(whole, size[1], view_size[1])
             enlarged = 1 / float(np.hypot(*place[:2, 0]))
-            chosen = self._smooth if enlarged >= _SMOOTH_FROM else self._exact
+            kind = "SMOOTH" if enlarged >= _SMOOTH_FROM else "EXACT"
+            chosen = self._passes["LINEAR" if linear else kind, masked]
             where = (left, first_row + top, right - left, bottom - top)
             chosen.add(onto, where, directions, uniforms | {"place": columns(place)})
 
     def release(self) -> None:
-        self._exact.release()
-        self._smooth.release()
+        for each in self._passes.values():
+            each.release()
 
 
 def _middle(size: Size, number: int) -> tuple[float, float]:

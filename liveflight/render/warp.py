@@ -15,7 +15,7 @@ from liveflight.core.camera import IDENTITY, fold_lines
 from liveflight.core.contracts import Warp
 from liveflight.core.effects import Effect, active, amounts
 from liveflight.core.noise import periodic_noise
-from liveflight.render.passes import Filtering, Pass, RenderTarget, source
+from liveflight.render.passes import Filtering, Pass, RenderTarget, Viewport, source
 
 _NOISE_SIDE = 256
 """Pixels of the noise's tile; a tile covers a square of a canvas's height."""
@@ -110,10 +110,10 @@ def tone_uniforms(warp: Warp) -> dict[str, Any]:
     amount = amounts(warp)
     decay = amount["decay"]
     uniforms: dict[str, Any] = {
-        "colour": columns(colour_matrix(amount["hue"], amount["saturation"], decay)),
-        "grey": decay / 2,
-        "gain": warp.tone.gain,
-        "offset": warp.tone.offset,
+        "colour": columns(
+            warp.tone.gain * colour_matrix(amount["hue"], amount["saturation"], decay)
+        ),
+        "grey": warp.tone.gain * decay / 2 + warp.tone.offset,
     }
     for effect in COLOURS:
         uniforms |= _uniforms(effect, amount[effect.name], warp.phase)
@@ -152,18 +152,60 @@ class Texture:
 
 PLAIN = Texture()
 
-BENT = replace(IDENTITY, amounts={effect.name: 1e-9 for effect in PLACES})
-"""A warp that takes the shaders with displacements."""
+_BENT = replace(IDENTITY, amounts={effect.name: 1e-9 for effect in PLACES})
+WARM_UP = (IDENTITY, _BENT, replace(IDENTITY, mirror_x=True), replace(_BENT, mirror_x=True))
+"""A warp for each variant of a shader with motion.glsl."""
+
+
+class MotionPasses:
+    """A shader with motion.glsl, compiled for each kind of motion at its first use."""
+
+    def __init__(
+        self, ctx: moderngl.Context, name: str, *defined: str, filtering: Filtering = "bilinear"
+    ) -> None:
+        self._ctx, self._name, self._defined = ctx, name, defined
+        self._filtering = filtering
+        self._passes: dict[tuple[bool, bool], Pass] = {}
+
+    def chosen(self, bent: bool, folded: bool) -> Pass:
+        """Return the shader for places that effects move, or folds."""
+        if (bent, folded) not in self._passes:
+            kinds = ["BENT"] * bent + ["FOLDED"] * folded
+            self._passes[bent, folded] = compiled(
+                self._ctx, self._name, COLOURS, *self._defined, *kinds, filtering=self._filtering
+            )
+        return self._passes[bent, folded]
+
+    def draw(
+        self,
+        warp: Warp,
+        framebuffer: moderngl.Framebuffer,
+        where: Viewport,
+        texture: moderngl.Texture,
+        uniforms: Mapping[str, Any],
+        more: Mapping[str, moderngl.Texture],
+    ) -> None:
+        """Do as `Pass.draw`; folds that dissolve in take a second pass, by the uniform `share`."""
+        bent, folded = bends(warp), bool(fold_lines(warp))
+        if warp.folded < 1 or not folded:
+            self.chosen(bent, False).draw(framebuffer, where, texture, uniforms, more)
+        if folded and warp.folded >= 1:
+            self.chosen(bent, True).draw(framebuffer, where, texture, uniforms, more)
+        elif folded and warp.folded > 0:
+            partly = {**uniforms, "share": warp.folded}
+            self.chosen(bent, True).lay(framebuffer, where, texture, partly, more)
+
+    def release(self) -> None:
+        for each in self._passes.values():
+            each.release()
+        self._passes.clear()
 
 
 class WarpPass:
     """Draw a warped picture into another render target of the same size."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
-        self._passes = {
-            bent: compiled(ctx, "warp.frag", COLOURS, *["BENT"][:bent], filtering="texels")
-            for bent in (False, True)
-        }
+        self._pass = MotionPasses(ctx, "warp.frag", filtering="texels")
         self._displacements = DisplacementPass(ctx)
         self._noise = noise_tile(ctx)
 
@@ -188,23 +230,17 @@ class WarpPass:
         uniforms |= {"seed": seed, "share": 1.0, "soften": detail.soften}
         uniforms |= {"grain": (*begins, detail.noise)}
         more = {"noise": self._noise}
-        if bent := bends(warp):
+        if bends(warp):
             more["displacements"] = self._displacements.draw(warp, width / height)
-        chosen = self._passes[bent]
-        if warp.folded >= 1 or not uniforms["fold_count"]:
-            chosen.draw(onto.framebuffer, where, texture, uniforms, more)
-            return
-        chosen.draw(onto.framebuffer, where, texture, uniforms | {"fold_count": 0}, more)
-        chosen.lay(onto.framebuffer, where, texture, uniforms | {"share": warp.folded}, more)
+        self._pass.draw(warp, onto.framebuffer, where, texture, uniforms, more)
 
     def warm_up(self, onto: RenderTarget, texture: moderngl.Texture) -> None:
-        """Draw with both shaders: drivers compile at first use."""
-        for warp in (IDENTITY, BENT):
+        """Draw with every shader: drivers compile at first use."""
+        for warp in WARM_UP:
             self.draw(onto, texture, warp, 0)
 
     def release(self) -> None:
-        for each in self._passes.values():
-            each.release()
+        self._pass.release()
         self._displacements.release()
         self._noise.release()
 

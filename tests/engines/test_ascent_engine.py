@@ -213,10 +213,10 @@ def test_weights_in_a_mix_are_linear_across_filters_layers_and_networks(engine, 
 
 
 def direction(
-    engine: AscentEngine, view: Canvas, mix: Mix, ascent: Ascent, high_pass: float = 0.0
+    engine: AscentEngine, view: Canvas, mix: Mix, ascent: Ascent, *band: float
 ) -> np.ndarray:
     """Return the direction of a view: float64 (1, 3, H, W)."""
-    made = engine.directions(view, [ViewStep(mix, high_pass)], ascent)
+    made = engine.directions(view, [ViewStep(mix, *band)], ascent)
     return as_picture(made, torch.float64).numpy()
 
 
@@ -250,15 +250,17 @@ def test_unconditioned_a_direction_is_the_gradient(engine, module, canvas):
 
 
 def test_all_conditioning_comes_in_its_order(engine, module, canvas):
-    """Colour, frequencies and size first; then the high pass, and the limit last."""
+    """Colour, frequencies and size first; then the band, and the limit last."""
     target = tiny("deep", 9)
     gradient = exact_gradient(module, canvas, target).float()
-    expected = conditioning.smooth(conditioning.decorrelate(gradient, 0.7), 1.2, 0.7)
-    expected = conditioning.high_pass(expected / expected.square().mean().sqrt(), 1.5)
     ascent = Ascent(smoothing=1.2, decorrelation=0.7)
-    found = direction(engine, canvas, {target: 1.0}, ascent, 1.5)
+    smoothed = conditioning.curve(ViewStep({}), ascent, HEIGHT)
+    band = conditioning.curve(ViewStep({}, 1.5, 0.2), PLAIN, HEIGHT)
+    expected = conditioning.shape(conditioning.decorrelate(gradient, 0.7), smoothed, False)
+    expected = conditioning.shape(expected / expected.square().mean().sqrt(), band, False)
+    found = direction(engine, canvas, {target: 1.0}, ascent, 1.5, 0.2)
     np.testing.assert_allclose(found, limited(expected.numpy()), rtol=2 * HALF, atol=1e-4)
-    assert 0.05 < np.sqrt((found**2).mean()) < 0.95, "the high pass took nothing, or all"
+    assert 0.05 < np.sqrt((found**2).mean()) < 0.95, "the band took nothing, or all"
 
 
 def test_one_view_is_run_after_the_other(engine, running, canvas):

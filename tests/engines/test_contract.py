@@ -211,7 +211,8 @@ def test_the_same_call_gives_the_same_pixels(engine, device, view):
 )
 def test_stacked_views_have_the_directions_that_they_have_singly(engine, mixes, planned):
     views = [pink((WIDTH, HEIGHT), seed) for seed in range(3)]
-    steps = [ViewStep(mix, cycles) for mix, cycles in zip(mixes, (0.0, 1.5, 1.5), strict=True)]
+    bands = [(0.0, 0.3, 1.0), (1.5, 0.0, 0.75), (1.5, 0.2, 0.5)]
+    steps = [ViewStep(mix, *band) for mix, band in zip(mixes, bands, strict=True)]
     stacked = np.concatenate(views)
     found = engine.directions(stacked, steps, SHOW)
     if planned:  # on a GPU, those of one mix now run together
@@ -225,15 +226,27 @@ def test_stacked_views_have_the_directions_that_they_have_singly(engine, mixes, 
     assert abs(cosine(parts[0], parts[2])) < 0.9, "the directions of other views look alike"
 
 
-def test_a_high_pass_removes_what_is_slow_and_keeps_what_is_fast(engine, view):
+def spectra(
+    engine: Engine, view: Canvas, ascent: Ascent, *parts: tuple[float, ...]
+) -> tuple[np.ndarray, ...]:
+    """Return the spectrum of a direction for each high pass, low pass and smoothing."""
     # Weak, so that the limit adds no frequencies: see above.
-    ascent = replace(SHOW, normalise=False)
+    ascent = replace(ascent, normalise=False)
     raw = np.abs(colours(direction(engine, view, {DEEP: 1.0}, ascent))).max()
-    steps = [ViewStep({DEEP: 0.05 / raw}, cycles) for cycles in (0.0, 2.0)]
-    whole, fine = np.split(engine.directions(np.concatenate([view] * 2), steps, ascent), 2)
-    before, after = (np.fft.fft2(colours(each), axes=(0, 1)) for each in (whole, fine))
+    steps = [ViewStep({DEEP: 0.05 / raw}, *part) for part in parts]
+    found = engine.directions(np.concatenate([view] * len(parts)), steps, ascent)
+    return tuple(np.fft.fft2(colours(each), axes=(0, 1)) for each in np.split(found, len(parts)))
+
+
+def cycles_per_height() -> np.ndarray:
+    """Return the frequency of each bin of a view's full FFT."""
     down, across = np.fft.fftfreq(HEIGHT) * HEIGHT, np.fft.fftfreq(WIDTH) * HEIGHT
-    f = np.hypot(down[:, None], across)
+    return np.hypot(down[:, None], across)
+
+
+def test_a_high_pass_removes_what_is_slow_and_keeps_what_is_fast(engine, view):
+    before, after = spectra(engine, view, SHOW, (), (2.0,))
+    f = cycles_per_height()
     slow, fast = f < 2 * 2**-0.5, f > 2 * 2**0.5
     total = np.linalg.norm(before)
     assert np.linalg.norm(before[slow]) > 0.05 * total
@@ -248,6 +261,28 @@ def test_a_high_pass_lifts_nothing_that_is_fast(engine, view):
     assert rms(colours(fine)) < 0.99 * rms(colours(whole))
     ends = [np.abs(np.diff(colours(each), axis=0)).mean() for each in (whole, fine)]
     assert ends[1] < 1.05 * ends[0]
+
+
+def test_a_low_pass_fades_what_is_fast_and_keeps_what_is_slow(engine, view):
+    ascent, cycles = replace(SHOW, smoothing=0.5), 0.2
+    before, after = spectra(engine, view, ascent, (), (0.0, cycles))
+    f = cycles_per_height() / HEIGHT
+    slow, fast = f < cycles / 4, f > 2 * cycles
+    total = np.linalg.norm(before)
+    for band in (slow, fast):
+        assert np.linalg.norm(before[band]) > 0.02 * total
+    assert np.linalg.norm(after[slow] - before[slow]) < 0.01 * total
+    assert np.linalg.norm(after[fast]) < 0.08 * np.linalg.norm(before[fast])
+
+
+@pytest.mark.parametrize(("smoothing", "factor"), [(1.5, 0.5), (0.8, 2.0), (1.5, 0.0)])
+def test_a_views_smoothing_is_a_factor_on_that_of_the_ascent(engine, view, smoothing, factor):
+    ascent = replace(SHOW, smoothing=smoothing)
+    scaled = replace(SHOW, smoothing=smoothing * factor)
+    steps = [ViewStep({DEEP: 1.0}), ViewStep({DEEP: 1.0}, smoothing=factor)]
+    plain, found = np.split(engine.directions(np.concatenate([view] * 2), steps, ascent), 2)
+    assert cosine(found, direction(engine, view, {DEEP: 1.0}, scaled)) > 0.9999
+    assert cosine(found, plain) < 0.98
 
 
 def test_views_without_a_mix_have_no_direction(engine, view):

@@ -78,6 +78,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
         "frames": intervals(frames),
         "steps": [rate for _, rate in steps],
         "seconds": [seconds for seconds, _ in pictures],
+        "fine": fine_contrast([picture for _, picture in pictures[len(pictures) // 2 :]]),
         "ranks": ranks,
     }
 
@@ -107,6 +108,21 @@ def _ranks(target: Target, pictures: list[np.ndarray], view: Size) -> list[tuple
         scores = (_means(target.layer, picture) - still.mean(0)) / (still.std(0) + 1e-6)
         ranks.append((int((scores > scores[target.filter]).sum()) + 1, len(scores)))
     return ranks
+
+
+def fine_contrast(pictures: list[np.ndarray]) -> float:
+    """Return the RMS contrast above 1/8 cycle per pixel, the mean over pictures uint8 (H, W, 3)."""
+    import numpy as np
+
+    found = []
+    for picture in pictures:
+        grey = picture.mean(2) / 255
+        window = np.hanning(grey.shape[0])[:, None] * np.hanning(grey.shape[1])
+        power = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2
+        down, across = (np.fft.fftfreq(side) for side in grey.shape)
+        fine = np.hypot(down[:, None], across) > 1 / 8
+        found.append(np.sqrt(power[fine].sum() / (window**2).sum() / grey.size))
+    return float(np.mean(found)) if found else 0.0
 
 
 def _means(layer: str, picture: np.ndarray) -> np.ndarray:
@@ -161,6 +177,7 @@ def tables(raw: dict[str, Any]) -> list[Table]:
         f"{fps:g} {'yes' if held(fps, frames) else 'no'}",
         percent(share_above(frames, LATE / fps)),
         three_digits(sum(raw["steps"]) / len(raw["steps"])),
+        f"{raw['fine']:.4f}",
         f"{found[0]:.1f} s" if found else "not",
     )
     note = (

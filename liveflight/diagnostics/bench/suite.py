@@ -9,6 +9,7 @@ from typing import Any
 
 from liveflight.diagnostics import probes
 from liveflight.diagnostics.bench import (
+    canvases,
     first_flight,
     frames,
     interleaved,
@@ -62,6 +63,7 @@ def run(plan: Plan, say: Say) -> Iterator[Topic]:
         yield bench.steps()
         yield bench.frames()
         for asked, topic in (
+            (True, bench.canvases),
             (not plan.narrowed, bench.first_flight),
             (plan.peers and bench.engine != "autograd", bench.turns),
             (plan.switches, bench.switches),
@@ -135,6 +137,20 @@ class Bench:
                 answer = self._ask(frames.__name__, given)
                 raw["flights"].append({"title": described(given), **answer})
         return Topic("frames", raw, frames.tables(raw))
+
+    def canvases(self) -> Topic:
+        flight = self.flights[0]
+        self._say("over canvas sizes")
+        given = {
+            "network": flight.network,
+            "layer": flight.layer,
+            "filter": flight.filter,
+            "view": flight.view,
+            "engine": self.engine,
+            "seconds": self.plan.seconds / 4,
+        }
+        raw = self._ask(canvases.__name__, given)
+        return Topic("canvases", raw, canvases.tables(raw))
 
     def first_flight(self) -> Topic:
         output = _best_output()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +22,7 @@ from liveflight.engines.cuda.graphs import CudaGraphs, EagerRunner, GpuTicks, Ru
 from liveflight.engines.cuda.prepared_size import Layers, PreparedSize, Step
 from liveflight.engines.cuda.program import ObjectiveBuffers, StaticProgram, fits_slots
 from liveflight.engines.cuda.step import MAX_BATCH, NetworkPart, StaticStep, StepBuffers
+from liveflight.engines.cuda.view_groups import ViewGroup, by_mix
 from liveflight.engines.fallback import FallbackBackend
 from liveflight.engines.torch.backend import TorchBackend
 
@@ -34,19 +34,6 @@ _MAX_LAYER_SETS = 12
 
 _UPLOADS = 16
 """Rows of `Upload` for a layer's objective; each mix of a call takes one."""
-
-
-@dataclass
-class _Group:
-    """Hold the views of a call that have the same mix."""
-
-    mix: Mix
-    views: list[tuple[int, float]] = field(default_factory=list)
-    """Each view's number and `ViewStep.high_pass`."""
-
-    @property
-    def layers(self) -> Layers:
-        return frozenset((target.network, target.layer) for target in self.mix)
 
 
 class StaticEngine(AscentEngine):
@@ -83,26 +70,32 @@ class StaticEngine(AscentEngine):
         """Held briefly, so that nothing a call is about to use is dropped meanwhile."""
 
     def plan(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> None:
-        """Prepare single views, and as many together as the latest call had.
+        """Prepare single views; then as many together as the latest call had.
 
-        `directions` takes one view after the other until the latter are prepared."""
+        The latter also for what is in flight. Nobody waits for them: `directions` takes one view
+        after the other until they are prepared."""
         wanted, seen = frozenset(layers), (size[1], size[0])
-        with self._preparing, self._within_memory(size):
-            self._plan(wanted, seen, 1)
-            if (count := self._batch) > 1:
-                self._plan_batch(wanted, seen, count)
-            with self._choosing:
-                self._sizes[seen].use(wanted)
+        self._plan_single(wanted, seen)
+        with self._preparing:
+            for each in ((wanted, seen), *self._lacking_batches()):
+                self._plan_batch(*each)
 
     def planned(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> bool:
+        """Return whether single views are prepared: a switch need not wait for batches."""
         prepared = self._sizes.get((size[1], size[0]))
-        if prepared is None:
-            return False
-        return not any(prepared.missing(frozenset(layers), count) for count in {1, self._batch})
+        return prepared is not None and not prepared.missing(frozenset(layers), 1)
+
+    def tidy(self) -> bool:
+        """Prepare a batch in flight, too: it can wait for spare time."""
+        with self._preparing:
+            lacking = self._lacking_batches()
+            for each in lacking[:1]:
+                self._plan_batch(*each)
+        return super().tidy() or len(lacking) > 1
 
     @torch.no_grad()
     def directions(self, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
-        groups = _by_mix(steps)
+        groups = by_mix(steps)
         self._ticks.begin(", ".join(" + ".join(map(str, group.mix)) for group in groups))
         on_host = isinstance(views, np.ndarray)
         given = torch.from_numpy(views) if on_host else torch.as_tensor(views, device=self.device)
@@ -112,7 +105,7 @@ class StaticEngine(AscentEngine):
         sets = frozenset(group.layers for group in groups)
         while sets and not self._use_prepared(sets, (height, width)):
             for layers in sets:
-                self.plan(layers, (width, height))
+                self._plan_single(layers, (height, width))
         with self._within_memory((width, height)), self._runner.flying():
             made = torch.zeros_like(given, device=self._device)
             made[..., 3] = 1
@@ -145,7 +138,9 @@ class StaticEngine(AscentEngine):
                 prepared.use(layers)
             return True
 
-    def _run(self, given: Tensor, made: Tensor, groups: Sequence[_Group], ascent: Ascent) -> None:
+    def _run(
+        self, given: Tensor, made: Tensor, groups: Sequence[ViewGroup], ascent: Ascent
+    ) -> None:
         """Queue a call's steps. `given` and `made`: half (N, H, W, 4)."""
         prepared = self._sizes[given.shape[1], given.shape[2]]
         buffers = prepared.buffers
@@ -157,13 +152,13 @@ class StaticEngine(AscentEngine):
                 batch, rest = rest[: step[2]], rest[step[2] :]
                 for place, (number, _) in enumerate(batch):
                     buffers.views[place].copy_(given[number])
-                buffers.load(ascent, [high_pass for _, high_pass in batch])
+                buffers.load(ascent, [view for _, view in batch])
                 prepared.steps[step]()
                 for place, (number, _) in enumerate(batch):
                     made[number].copy_(buffers.directions[place])
         self._ticks.end(buffers.not_finite)
 
-    def _load_mix(self, group: _Group, objective: str) -> bool:
+    def _load_mix(self, group: ViewGroup, objective: str) -> bool:
         """Load a mix for the next steps; return whether they are `StaticStep.narrow`."""
         narrow = True
         for network, excited in self._excitations(group.mix, objective).items():
@@ -179,10 +174,24 @@ class StaticEngine(AscentEngine):
             self._objectives_of = (dict(mix), objective), excitations
         return self._objectives_of[1]
 
-    def _plan_batch(self, layers: Layers, size: HeightWidth, count: int) -> None:
+    def _lacking_batches(self) -> list[tuple[Layers, HeightWidth]]:
+        """Return what is in flight and not prepared for as many views as the latest call had."""
+        with self._choosing:
+            if self._latest is None or (prepared := self._sizes.get(self._latest)) is None:
+                return []
+            ready = [each for each in self._flown if not prepared.missing(each, 1)]
+            return [(each, self._latest) for each in ready if prepared.missing(each, self._batch)]
+
+    def _plan_single(self, layers: Layers, size: HeightWidth) -> None:
+        with self._preparing, self._within_memory((size[1], size[0])):
+            self._plan(layers, size, 1)
+            with self._choosing:
+                self._sizes[size].use(layers)
+
+    def _plan_batch(self, layers: Layers, size: HeightWidth) -> None:
         """Prepare steps on several views; without the memory, single ones have to do."""
         try:
-            self._plan(layers, size, count)
+            self._plan(layers, size, self._batch)
         except torch.cuda.OutOfMemoryError:
             self._sizes[size].batches = False
             self._ticks.wait_for_all()
@@ -290,13 +299,3 @@ class StaticEngine(AscentEngine):
 
 def _of_network(network: str, layers: Layers) -> Layers:
     return frozenset(each for each in layers if each[0] == network)
-
-
-def _by_mix(steps: Sequence[ViewStep]) -> list[_Group]:
-    """Group the views by their mixes; those without one have no direction, and are left out."""
-    groups: dict[frozenset[tuple[object, float]], _Group] = {}
-    for number, step in enumerate(steps):
-        if step.mix:
-            group = groups.setdefault(frozenset(step.mix.items()), _Group(step.mix))
-            group.views.append((number, step.high_pass))
-    return list(groups.values())

@@ -26,6 +26,8 @@ CPU = torch.device("cpu")
 SIZE = (66, 50)
 ASCENT = Ascent()
 DEEP, SHAPES = ("tiny", "deep"), ("tiny", "shapes")
+PLACES = [(0.0, 0.3, 1.0), (1.5, 0.0, 0.75), (1.5, 0.3, 0.5)]
+"""High pass, low pass and smoothing of views of several levels."""
 
 on_gpu = [
     pytest.mark.gpu,
@@ -109,7 +111,7 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
 @pytest.mark.parametrize("objective", ["channel", "neuron"])
 def test_directions_are_those_of_the_plain_engine(engine, view, mix, objective):
     plain, ascent = plain_engine("tiny", "other"), Ascent(objective)
-    steps = [ViewStep(mix), ViewStep(mix, 1.5)]
+    steps = [ViewStep(mix), ViewStep(mix, 1.5, 0.3, 0.75)]
     views = np.concatenate([view, view[::-1]])
     layers = {(target.network, target.layer) for target in mix}
     engine.plan(layers, SIZE)
@@ -121,7 +123,9 @@ def test_directions_are_those_of_the_plain_engine(engine, view, mix, objective):
         engine.plan(layers, SIZE)
 
 
-def test_several_views_of_a_mix_run_together_once_that_is_planned(engine, runner, monkeypatch):
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the number of views of each step, and go on adding to it."""
     counts: list[int] = []
     pictures = StepBuffers.pictures
 
@@ -129,23 +133,79 @@ def test_several_views_of_a_mix_run_together_once_that_is_planned(engine, runner
         counts.append(count)
         return pictures(self, count)
 
-    engine.plan({DEEP}, SIZE)
     monkeypatch.setattr(StepBuffers, "pictures", watched)
+    return counts
+
+
+def test_several_views_of_a_mix_run_together_once_that_is_planned(engine, runner, counts):
+    engine.plan({DEEP}, SIZE)
+    counts.clear()
     mix, other = {tiny("deep", 2): 1.0}, {tiny("deep", 3): 1.0}
     steps = [ViewStep(mix), ViewStep(other, 1.5), ViewStep(mix, 2.0)]
     alone = engine.directions(stacked(3), steps, ASCENT)
     assert counts == [1, 1, 1]
-    assert not engine.planned({DEEP}, SIZE)
     engine.plan({DEEP}, SIZE)
-    assert engine.planned({DEEP}, SIZE)
     before, counts[:] = runner.captures, []
     together = engine.directions(stacked(3), steps, ASCENT)
     assert counts == [2, 1]
     assert runner.captures == before
     for first, second in zip(np.split(alone, 3), np.split(together, 3), strict=True):
         assert cosine(first, second) > 0.9999
-    direction(engine, pink(SIZE, 1), mix)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_no_switch_waits_for_batches(engine, count):
+    steps = [ViewStep({tiny("deep", 2): 1.0})] * count
+    engine.plan({DEEP}, SIZE)
+    engine.directions(stacked(count), steps, ASCENT)
     assert engine.planned({DEEP}, SIZE)
+    assert not engine.planned({SHAPES}, SIZE)
+
+
+def test_what_was_not_planned_is_prepared_for_single_views_alone(engine, runner):
+    steps = [ViewStep({tiny("deep", 2): 1.0})] * 2
+    for _ in range(2):
+        engine.directions(stacked(2), steps, ASCENT)
+        assert runner.captures == 2  # of few filters, and of many
+
+
+def test_spare_time_is_for_a_batch_in_flight(engine, runner, counts):
+    engine.plan({DEEP}, SIZE)
+    engine.plan({SHAPES}, SIZE)
+    steps = [ViewStep({tiny(name, 2): 1.0}) for name in ("deep", "shapes", "deep", "shapes")]
+    assert not engine.tidy()
+    alone = engine.directions(stacked(4), steps, ASCENT)
+    assert engine.tidy()
+    assert not engine.tidy()
+    before, counts[:] = runner.captures, []
+    assert not engine.tidy()
+    together = engine.directions(stacked(4), steps, ASCENT)
+    assert counts == [2, 2]
+    assert runner.captures == before
+    assert cosine(alone, together) > 0.9999
+
+
+def test_a_plan_for_other_layers_prepares_a_batch_in_flight(engine, counts):
+    steps = [ViewStep({tiny("deep", 2): 1.0})] * 2
+    engine.directions(stacked(2), steps, ASCENT)
+    engine.plan({SHAPES}, SIZE)
+    counts.clear()
+    engine.directions(stacked(2), steps, ASCENT)
+    assert counts == [2]
+
+
+def test_views_of_equal_mixes_run_together_wherever_they_lie(engine, counts):
+    mixes = [{tiny("deep", 2): 0.25, tiny("deep", 3): 0.75}, {tiny("deep", 2): 1.0}]
+    mixes.append(dict(reversed(mixes[0].items())))  # another object, in another order
+    views = [ViewStep(mix, *each) for mix, each in zip(mixes, PLACES, strict=True)]
+    singly = [engine.directions(pink(SIZE, n), [views[n]], ASCENT) for n in range(3)]
+    engine.directions(stacked(3), views, ASCENT)
+    engine.plan({DEEP}, SIZE)
+    counts.clear()
+    together = np.split(engine.directions(stacked(3), views, ASCENT), 3)
+    assert counts == [2, 1]
+    for one, other in zip(singly, together, strict=True):
+        assert cosine(one, other) > 0.9999
 
 
 def test_more_views_than_fit_together_run_in_several_batches(engine):
@@ -412,9 +472,9 @@ def on_device(size: tuple[int, int], count: int = 1) -> Tensor:
     return torch.from_numpy(np.concatenate([pink(size, seed) for seed in range(count)])).cuda()
 
 
-def taken(engine: StaticEngine, views: Tensor, mix: Mix, high_passes: tuple[float, ...]) -> Tensor:
+def taken(engine: StaticEngine, views: Tensor, mix: Mix, *places: tuple[float, ...]) -> Tensor:
     """Return the directions as float32 (N * H, W, 4), copied before another call writes there."""
-    made = engine.directions(views, [ViewStep(mix, each) for each in high_passes], ASCENT)
+    made = engine.directions(views, [ViewStep(mix, *each) for each in places], ASCENT)
     engine.wait()
     copied = torch.as_tensor(made).float().clone()
     torch.cuda.synchronize()
@@ -426,13 +486,13 @@ def taken(engine: StaticEngine, views: Tensor, mix: Mix, high_passes: tuple[floa
 @pytest.mark.parametrize("case", [pytest.param(0, marks=on_gpu)], ids=["gpu"])
 def test_captured_steps_are_what_plain_ones_are(gpu, layer, filter, case):
     mix = {tiny(layer, filter, "tall"): 1.0}
-    views, high_passes = on_device((322, 183), 3), (0.0, 1.5, 0.0)
+    views = on_device((322, 183), 3)
     gpu.plan({("tall", layer)}, (322, 183))
     plain = StaticEngine(torch.device("cuda"), runner=EagerRunner())
     plain.prepare("tall")
-    expected = taken(plain, views, mix, high_passes)
+    expected = taken(plain, views, mix, *PLACES)
     for _ in range(2):  # one after the other, then together
-        captured = taken(gpu, views, mix, high_passes)
+        captured = taken(gpu, views, mix, *PLACES)
         for one, other in zip(captured.split(183), expected.split(183), strict=True):
             # Convolutions are chosen anew, and add up in another order.
             assert cosine(one.cpu().numpy(), other.cpu().numpy()) > 0.999
@@ -446,8 +506,8 @@ def test_graphs_are_kept_over_a_switch_of_filters(gpu, case):
     (prepared,) = gpu._sizes.values()
     before = dict(prepared.steps)
     assert all(step.__name__ == "replay" for step in before.values())  # type: ignore[attr-defined]
-    first = taken(gpu, view, {tiny("conv4_1", 3, "tall"): 1.0}, (0.0,))
-    second = taken(gpu, view, {tiny("conv4_1", 9, "tall"): 1.0}, (0.0,))
+    first = taken(gpu, view, {tiny("conv4_1", 3, "tall"): 1.0}, ())
+    second = taken(gpu, view, {tiny("conv4_1", 9, "tall"): 1.0}, ())
     assert prepared.steps == before
     assert (first - second).abs().mean() > 0.1
 

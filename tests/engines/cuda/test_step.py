@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from liveflight.core.contracts import MAX_DIRECTION, Ascent
+from liveflight.core.contracts import MAX_DIRECTION, Ascent, ViewStep
 from liveflight.core.noise import pink
 from liveflight.engines import conditioning
 from liveflight.engines.cuda.step import MAX_BATCH, StepBuffers
@@ -14,6 +14,7 @@ from liveflight.engines.cuda.step import MAX_BATCH, StepBuffers
 SIZES = [(24, 34), (25, 33)]
 """Height and width: even and odd."""
 NEUTRAL = Ascent(smoothing=0.0, decorrelation=0.0)
+NO_BAND = ViewStep({})
 CPU = torch.device("cpu")
 
 
@@ -43,7 +44,11 @@ def test_pictures_are_the_views_pixels() -> None:
 
 
 @pytest.mark.parametrize("size", [*SIZES, (200, 230)])
-@pytest.mark.parametrize("high_pass", [0.0, 1.5, 4.0])
+@pytest.mark.parametrize(
+    "step",
+    [NO_BAND, ViewStep({}, 1.5), ViewStep({}, 0.0, 0.2, 0.75), ViewStep({}, 4.0, 0.3, 0.0)],
+    ids=["whole", "high pass", "low pass", "band"],
+)
 @pytest.mark.parametrize(
     "ascent",
     [
@@ -55,14 +60,11 @@ def test_pictures_are_the_views_pixels() -> None:
     ids=["neutral", "not normalised", "colour", "all"],
 )
 def test_conditions_as_every_engine_does(
-    size: tuple[int, int], ascent: Ascent, high_pass: float
+    size: tuple[int, int], ascent: Ascent, step: ViewStep
 ) -> None:
     buffers, gradient = StepBuffers(size, CPU), noise(size)
-    expected = conditioning.decorrelate(gradient, ascent.decorrelation)
-    expected = conditioning.smooth(expected, ascent.smoothing, ascent.decorrelation)
-    expected = conditioning.normalise(expected) if ascent.normalise else expected
-    expected = conditioning.limit(conditioning.high_pass(expected, high_pass))
-    buffers.load(ascent, [high_pass])
+    expected = conditioning.limit(conditioning.condition(gradient, step, ascent))
+    buffers.load(ascent, [step])
     condition(buffers, gradient)
     torch.testing.assert_close(made(buffers), expected, rtol=2**-10, atol=2e-5)
 
@@ -71,21 +73,21 @@ def test_conditions_as_every_engine_does(
 def test_the_rms_is_measured_before_the_high_pass(size: tuple[int, int]) -> None:
     """Remove an even part with five times the noise's RMS: the noise is not lifted."""
     buffers, gradient = StepBuffers(size, CPU), noise(size) + 5.0
-    buffers.load(NEUTRAL, [1.5])
+    buffers.load(NEUTRAL, [ViewStep({}, 1.5)])
     condition(buffers, gradient)
     assert float(made(buffers).square().mean().sqrt()) == pytest.approx(1 / 26**0.5, rel=0.1)
     assert float(made(buffers).mean()) == pytest.approx(0, abs=1e-4)
 
 
-def test_each_view_has_its_own_size_and_high_pass() -> None:
+def test_each_view_has_its_own_size_band_and_smoothing() -> None:
     size = SIZES[0]
     gradient = noise(size, 3) * torch.tensor([1e-3, 1.0, 1e3]).view(3, 1, 1, 1)
     together, alone = StepBuffers(size, CPU), StepBuffers(size, CPU)
-    passes = [0.0, 3.0, 1.5]
-    together.load(Ascent(), passes)
+    steps = [NO_BAND, ViewStep({}, 3.0, 0.0, 0.75), ViewStep({}, 1.5, 0.1, 0.0)]
+    together.load(Ascent(), steps)
     condition(together, gradient)
-    for number, high_pass in enumerate(passes):
-        alone.load(Ascent(), [high_pass])
+    for number, step in enumerate(steps):
+        alone.load(Ascent(), [step])
         condition(alone, gradient[number : number + 1])
         torch.testing.assert_close(made(together, 3)[number], made(alone)[0], rtol=0, atol=2e-3)
     assert float((made(together, 3)[0] - made(together, 3)[1]).abs().mean()) > 0.1
@@ -93,11 +95,15 @@ def test_each_view_has_its_own_size_and_high_pass() -> None:
 
 def test_what_is_loaded_last_counts() -> None:
     buffers, gradient = StepBuffers(SIZES[0], CPU), noise(SIZES[0])
-    for ascent, high_pass in [(Ascent(), 1.5), (NEUTRAL, 2.0), (Ascent(smoothing=1.0), 0.0)]:
-        buffers.load(ascent, [high_pass])
+    for ascent, step in [
+        (Ascent(), ViewStep({}, 1.5, 0.3, 0.75)),
+        (NEUTRAL, ViewStep({}, 2.0)),
+        (Ascent(smoothing=1.0), NO_BAND),
+    ]:
+        buffers.load(ascent, [step])
     condition(buffers, gradient)
     other = StepBuffers(SIZES[0], CPU)
-    other.load(Ascent(smoothing=1.0), [0.0])
+    other.load(Ascent(smoothing=1.0), [NO_BAND])
     condition(other, gradient)
     assert torch.equal(buffers.directions, other.directions)
 
@@ -107,7 +113,7 @@ def test_no_value_exceeds_the_largest(normalise: bool) -> None:
     gradient = noise(SIZES[0]) * 0.01
     gradient[0, 1, 7, 9] = 1e4
     buffers = StepBuffers(SIZES[0], CPU)
-    buffers.load(replace(NEUTRAL, normalise=normalise), [0.0])
+    buffers.load(replace(NEUTRAL, normalise=normalise), [NO_BAND])
     condition(buffers, gradient)
     assert float(made(buffers).abs().max()) == pytest.approx(MAX_DIRECTION, rel=1e-3)
     assert float(made(buffers).abs().max()) <= MAX_DIRECTION
@@ -121,7 +127,7 @@ def test_a_bad_direction_is_zeros_and_reported_and_the_others_stay(
     gradient = noise(SIZES[0], 2)
     gradient[1, 1, 7, 9] = bad
     buffers = StepBuffers(SIZES[0], CPU)
-    buffers.load(replace(NEUTRAL, normalise=normalise), [0.0, 0.0])
+    buffers.load(replace(NEUTRAL, normalise=normalise), [NO_BAND] * 2)
     condition(buffers, gradient)
     assert buffers.not_finite == 1
     assert (made(buffers, 2)[1] == 0).all()
@@ -136,7 +142,7 @@ def test_a_bad_direction_is_zeros_and_reported_and_the_others_stay(
 
 def test_a_view_that_is_not_finite_spoils_its_own_direction() -> None:
     buffers, gradient = StepBuffers(SIZES[0], CPU), noise(SIZES[0], 2)
-    buffers.load(NEUTRAL, [0.0, 0.0])
+    buffers.load(NEUTRAL, [NO_BAND] * 2)
     buffers.condition(gradient, torch.tensor([float("nan"), 1000.0]))
     assert buffers.not_finite == 1
     assert [bool(each.any()) for each in made(buffers, 2)] == [False, True]
