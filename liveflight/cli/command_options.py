@@ -197,7 +197,7 @@ def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> Non
     )
     shown = partial(read.size, example=size)
     add("--size", type=shown, metavar="WxH", help=f"size of the output ({size})")
-    add("--steps", type=read.setting("ascent.steps"), metavar="N", help="ascent steps per frame")
+    add("--steps", type=read.setting("ascent.steps"), metavar="N", help="views per frame")
     add("--set", type=read.assignment, action="append", default=[], metavar="GROUP.NAME=VALUE",
         help="any control, in its unit; repeatable")  # fmt: skip
     add("--seed", type=read.whole(0, 2**31 - 1), default=0, help="seed of the noise at the start")

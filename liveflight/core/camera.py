@@ -49,7 +49,6 @@ def compose(first: Warp, second: Warp) -> Warp:
 
     Exact for the matrix, the colours and the tone. Swirls and drifts are summed, which is right
     while they are small. Folds and the drift's phase are those of `second`."""
-    same = _folds(first) == _folds(second)
     before, after = amounts(first), amounts(second)
     return replace(
         second,
@@ -58,7 +57,11 @@ def compose(first: Warp, second: Warp) -> Warp:
         amounts={
             each.name: each.combine(before[each.name], after[each.name]) for each in effects.EFFECTS
         },
-        folded=combined_share(first.folded, second.folded) if same else second.folded,
+        folded=(
+            combined_share(first.folded, second.folded)
+            if same_folds(first, second)
+            else second.folded
+        ),
         tone=_faded(first.tone, after["decay"]).then(second.tone),
     )
 
@@ -94,6 +97,11 @@ def fold_lines(warp: Warp) -> list[tuple[float, float]]:
             angle = math.pi * half_wedges / warp.kaleidoscope
             lines.append((math.cos(angle), -math.sin(angle)))
     return lines
+
+
+def same_folds(first: Warp, second: Warp) -> bool:
+    """Return whether both have the same mirrors and wedges."""
+    return _folds(first) == _folds(second)
 
 
 def _folds(warp: Warp) -> tuple[bool, bool, int]:

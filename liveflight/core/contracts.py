@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 Canvas = np.ndarray
 """A picture: float16, (H, W, 4), sRGB-coded RGB in 0..1 with alpha 1, row 0 on top.
 
-On the host an array. Where the canvas transfer keeps pictures on a CUDA device, any object with
-`__cuda_array_interface__` of that shape and type."""
+On the host an array. On a CUDA device any object with `__cuda_array_interface__` like it."""
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -236,10 +235,11 @@ class Engine(Protocol):
         ...
 
     def tidy(self) -> bool:
-        """Free one thing per network that only planning needed; return whether there may be more.
+        """Free or prepare one thing that can wait; return whether there may be more.
 
-        May block all Python threads for some milliseconds: call it when the frame loop has time.
-        Where nobody does, `plan` frees what exceeds a bound."""
+        Free what only planning needed, or prepare a batch of views in flight. May take as long as a
+        `plan`, on whose thread it runs, and may block Python for milliseconds: call it in spare
+        time. Where nobody does, `plan` does both."""
         ...
 
     def close(self) -> None: ...

@@ -160,7 +160,7 @@ ROWS: tuple[Control, ...] = (
     _told("show", "seen", "the filter that sight goes to next: the one that responds most to the camera or image"),
     _number("show", "dwell", 1, 12, 600, "s", "how long the autopilot stays, crossfade included", "geometric", glide=0),
     _switch("show", "governor", "keeps the frame rate with fewer steps and a smaller canvas; off uses what was asked for", True, saved=False),
-    _told("show", "effort", "what the governor chose: steps of those asked for, and the scale of the canvas"),
+    _told("show", "effort", "what the governor chose: views of those asked for, their scale, and the canvas's"),
     _meter("show", "fps", 0, 240, "1/s", "frames displayed per second"),
     _meter("show", "step_rate", 0, 1000, "1/s", "ascent steps per second"),
     _meter("show", "late", 0, 1e9, "frames", "frames that came late since the start"),

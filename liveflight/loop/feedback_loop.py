@@ -9,7 +9,6 @@ a tick takes. Brightness and contrast are held in the same way: by a pending ton
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,12 +16,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from liveflight.core import camera
 from liveflight.core.ascent import Upkeep
-from liveflight.core.camera import IDENTITY, compose, displacement, is_identity
-from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, ViewStep, Warp
+from liveflight.core.camera import IDENTITY, compose, displacement
+from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, Warp
 from liveflight.core.noise import first_canvas
+from liveflight.core.tone import NEUTRAL, ToneHold
 from liveflight.core.views import View
-from liveflight.loop.hand_over import HandOver
+from liveflight.loop.hand_over import HandOver, timed_directions
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.canvas_transfer import HostCopy
 from liveflight.render.landings import Landings, PlacedView
@@ -104,6 +105,7 @@ class FeedbackLoop:
         self._seed = seed + 1
         self._pending = IDENTITY
         """The camera's motion since the last warp began."""
+        self._hold = ToneHold()
         self._since_warp = self._since_over = 0.0
         self._slow = False
         """Whether the running tick began in an earlier frame."""
@@ -129,6 +131,8 @@ class FeedbackLoop:
 
     def move(self, warp: Warp, dt: float) -> None:
         """Add the camera's motion in a frame of `dt` seconds."""
+        if not camera.same_folds(self.shown, warp):
+            self._keep_folds()
         self._pending = compose(self._pending, warp)
         self.since += dt
         self._since_warp += dt
@@ -184,7 +188,7 @@ class FeedbackLoop:
         self._end_part("hand-over")
         self.steps = len(views)
         self._slow = self._unwanted = False
-        self.worker.submit(partial(_timed, engine, canvas, steps, ascent))
+        self.worker.submit(partial(timed_directions, engine, canvas, steps, ascent))
 
     def collect_result(self, patience: float) -> bool:
         """Wait at most `patience` seconds for the running tick; return whether it has arrived.
@@ -215,13 +219,12 @@ class FeedbackLoop:
         self._warp_on(upkeep)
         self._end_part("warp")
         found = self._measuring.measure(self.renderer.texture, self.shown)
-        if found is None:
-            return True
-        if not math.isfinite(found.mean + found.deviation):
+        if found and not math.isfinite(found.mean + found.deviation):
             self.reseed()
             return False
         share = 1 - math.exp(-upkeep.pull * dt)
-        tone = self._pending.tone.pulled(*found, upkeep.brightness, upkeep.contrast, share)
+        wanted = upkeep.brightness, upkeep.contrast
+        tone = self._hold.pulled(self._pending.tone, found, *wanted, share)
         self._pending = replace(self._pending, tone=tone)
         self._end_part("measuring")
         return True
@@ -256,20 +259,37 @@ class FeedbackLoop:
                 return
             detail = Texture(upkeep.softened(since), upkeep.grain(since))
             self._since_warp = 0.0
-            if is_identity(self._pending) and detail == Texture():
+            if camera.is_identity(self._pending) and detail == Texture():
                 return
             self.renderer.begin_warp(self._pending, detail)
-            self._pending, moved = replace(IDENTITY, phase=self._pending.phase, folded=0.0), 0.0
+            self._rest()
+            moved = 0.0
         # A fast camera does not wait for the rest of the warp.
         parts = 1 if moved > _WARP_FROM else self._warp_frames
+        self._draw_warp(-(-self.size[1] // parts))
+
+    def _draw_warp(self, rows: int) -> None:
+        """Draw rows of the running warp; once it is complete, move everything with the canvas."""
         running = self.renderer.running
-        assert running
-        if self.renderer.continue_warp(-(-self.size[1] // parts)):
+        if running and self.renderer.continue_warp(rows):
             matrix = running.warp.matrix.astype(np.float64)
             self._landings.moved(matrix)
             for placed in self._flying[0]:
                 placed.matrix = placed.matrix @ matrix
             self.on_warp(matrix)
+
+    def _rest(self) -> None:
+        """Begin a new motion; its folds are the same, but nothing is folded yet."""
+        kept = replace(self._pending, matrix=IDENTITY.matrix, amounts={}, tone=NEUTRAL, folded=0.0)
+        self._pending = kept
+
+    def _keep_folds(self) -> None:
+        """Warp the canvas at once: others come, and those that are only shown would be gone."""
+        self._draw_warp(self.size[1])
+        if self._pending.folded and camera.fold_lines(self._pending):
+            self.renderer.begin_warp(self._pending)
+            self._rest()
+            self._draw_warp(self.size[1])
 
     def _draw_outside(self, draw_over: DrawOver) -> None:
         seconds, self._since_over = self._since_over, 0.0
@@ -298,13 +318,3 @@ class FeedbackLoop:
         self._measuring.forget()
         self._pending, self._unwanted = IDENTITY, True
         self._since_warp = 0.0
-
-
-def _timed(
-    engine: Engine, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent
-) -> tuple[Canvas, float]:
-    """Ascend; return the directions and the seconds it took."""
-    began = time.perf_counter()
-    directions = engine.directions(views, steps, ascent)
-    engine.wait()
-    return directions, time.perf_counter() - began

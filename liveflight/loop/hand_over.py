@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from liveflight.core.contracts import Canvas, Engine
+from liveflight.core.contracts import Ascent, Canvas, Engine, ViewStep
 from liveflight.render.canvas_transfer import CanvasTransfer, HostCopy, InteropError, choose
 
 if TYPE_CHECKING:
@@ -57,3 +59,13 @@ class HandOver:
     def _fall_back_to_host(self) -> None:
         self._transfer.release()
         self._transfer = HostCopy()
+
+
+def timed_directions(
+    engine: Engine, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent
+) -> tuple[Canvas, float]:
+    """Ascend; return the directions and the seconds it took."""
+    began = time.perf_counter()
+    directions = engine.directions(views, steps, ascent)
+    engine.wait()
+    return directions, time.perf_counter() - began

@@ -140,16 +140,14 @@ class Landings:
         amount: float,
         rows: range | None = None,
     ) -> None:
-        whole = landing.placed.view.whole
         self._pass.add(
             *(framebuffer, size, landing.texture, landing.number, landing.size),
             landing.placed.matrix @ moved,
             amount,
-            masked=not whole,
+            masked=not landing.placed.view.whole,
             linear=landing.linear,
             chroma=landing.placed.view.chroma,
             rows=rows,
-            mirrored=not whole,
         )
 
     def _doubled(self, landing: _Landing) -> _Landing:
@@ -165,7 +163,6 @@ class Landings:
         self._pass.add(
             *(target.framebuffer, size, landing.texture, landing.number, landing.size),
             *(np.eye(3), 1.0),
-            mirrored=False,
         )
         return replace(landing, texture=target.texture, number=0, size=size, linear=True)
 

@@ -27,6 +27,8 @@ class ViewPass:
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
         self._pass = MotionPasses(ctx, "view.frag")
+        for folded in (False, True):  # now, not in the middle of a flight
+            self._pass.chosen(False, folded)
         self._stack: RenderTarget | None = None
 
     def stack(self, size: Size, count: int) -> RenderTarget:
@@ -115,8 +117,9 @@ class AddPass:
 
         `size`: the picture's; it begins in row `first_row` of the framebuffer, and only its `rows`
         are changed. `matrix` maps places of the picture to places of the view, both in heights.
-        `linear`: bilinear, for a direction that was enlarged smoothly before.
-        What lies beyond the border is folded back if `mirrored`, as it was seen."""
+        `masked`: with a soft border; otherwise the direction is mirrored at its border, without
+        end. `linear`: bilinear, for a direction that was enlarged smoothly before. What lies beyond
+        the picture's border is folded back if it is masked and `mirrored`, as it was seen."""
         uniforms = {
             "middle": (size[0] / 2, first_row + size[1] / 2),
             "size": view_size,
@@ -126,9 +129,10 @@ class AddPass:
             "margin": MASK_MARGIN,
         }
         rows = range(size[1]) if rows is None else rows
-        for image in _images(size) if mirrored else [np.eye(3)]:
+        for image in _images(size) if masked and mirrored else [np.eye(3)]:
             whole = matrix @ image
-            left, top, right, bottom = _bounds(whole, size, view_size)
+            bounds = _bounds(whole, size, view_size) if masked else (0, 0, *size)
+            left, top, right, bottom = bounds
             top, bottom = max(top, rows.start), min(bottom, rows.stop)
             if right <= left or bottom <= top:
                 continue

@@ -5,7 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from liveflight.core.noise import LOWEST, frequencies, lowest, opaque, periodic_noise, pink
+from liveflight.core.noise import (
+    LOWEST,
+    first_canvas,
+    frequencies,
+    lowest,
+    opaque,
+    periodic_noise,
+    pink,
+)
 
 SIZES = [(64, 36), (37, 50), (16, 16), (1, 1), (3, 200)]
 
@@ -102,3 +110,16 @@ def test_periodic_noise_has_no_cast_one_deviation_and_no_seam() -> None:
     assert inside < 0.7 * np.abs(field - field[:, ::-1]).mean(), "it is coarser than white noise"
     np.testing.assert_array_equal(field, periodic_noise(64, seed=3))
     assert not np.array_equal(field, periodic_noise(64, seed=4))
+
+
+def test_a_first_canvas_is_soft_in_the_finest_only() -> None:
+    soft, plain = (
+        np.mean([make((320, 180), seed)[..., :3].mean(2) for seed in range(3)], axis=0)
+        for make in (first_canvas, pink)
+    )
+    assert np.array_equal(first_canvas((32, 18), 3), first_canvas((32, 18), 3))
+    power = [np.abs(np.fft.rfft2(each - each.mean())) ** 2 for each in (soft, plain)]
+    found = frequencies(180, 320)
+    coarse, fine = found < 15, found > 80
+    assert power[0][coarse].sum() == pytest.approx(power[1][coarse].sum(), rel=0.4)  # same contrast
+    assert power[0][fine].sum() < 0.1 * power[1][fine].sum()

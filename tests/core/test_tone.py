@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from liveflight.core.tone import NEUTRAL, Tone
+from liveflight.core.tone import NEUTRAL, Tone, ToneHold
 
 
 def test_a_neutral_tone_changes_nothing() -> None:
@@ -63,3 +63,19 @@ def test_the_gain_has_limits_and_the_mean_arrives_in_spite_of_them(
         assert 0.25 - 1e-9 <= tone.gain <= 4.0 + 1e-9
     assert tone.gain == pytest.approx(gain)
     assert statistics(tone, 0.2, deviation)[0] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
+def test_statistics_that_come_late_make_no_difference(share: float) -> None:
+    hold, late, at_once = ToneHold(), NEUTRAL, NEUTRAL
+    found = None
+    for _ in range(12):
+        before = statistics(late, 0.2, 0.1)
+        late = hold.pulled(late, found, 0.5, 0.2, share)
+        if found:
+            at_once = at_once.pulled(*statistics(at_once, 0.2, 0.1), 0.5, 0.2, share)
+        found = before
+        assert (late.gain, late.offset) == pytest.approx((at_once.gain, at_once.offset))
+    assert hold.pulled(late, None, 0.5, 0.2, share) == late
+    again = hold.pulled(late, (0.3, 0.1), 0.5, 0.2, share)
+    assert again == late.pulled(0.3, 0.1, 0.5, 0.2, share), "what was before is forgotten"

@@ -68,7 +68,15 @@ def test_only_parts_are_filtered_and_only_what_has_finer_ones_below_is_smoothed(
     assert [view.step(MIX).high_pass > 0 for view in (whole, part, finest)] == [False, True, True]
     assert [view.step(MIX).low_pass > 0 for view in (whole, part, finest)] == [True, True, False]
     assert whole.step(MIX).smoothing == 1.0 > part.step(MIX).smoothing
-    assert whole.amount == whole.chroma == 1.0
-    assert part.amount < 1 and part.amount == finest.amount
+    assert whole.chroma == 1.0
     assert finest.chroma == pytest.approx(part.chroma**2) and part.chroma < 1
     assert all(view.step(MIX).mix is MIX for view in (whole, part, finest))
+
+
+def test_a_part_takes_no_large_step() -> None:
+    whole, part, finest = View(0, 0, 1), View(0, 0, 0.5, level=1), View(0, 0, 0.25, 0, 2, True)
+    assert [whole.amount(rms) for rms in (0.0, 0.01, 9.0)] == [0.0, 0.01, 9.0]
+    for view in (part, finest):
+        steps = [view.amount(rms) for rms in (0.0, 0.01, 0.02, 0.1, 1.0, 9.0)]
+        assert steps[0] == 0 and steps[2] == pytest.approx(2 * steps[1])
+        assert steps[3:] == [max(steps)] * 3 and steps[3] <= 0.1

@@ -158,7 +158,10 @@ def _judge() -> Any:
 
 def tables(raw: dict[str, Any]) -> list[Table]:
     """Return the table of the first flight."""
-    columns = ("target", "canvas", "view", "frames/s", "held", "late", "views/s", "recognised")
+    columns = (
+        *("target", "canvas", "view", "frames/s", "held", "late", "views/s"),
+        *("fine contrast", "recognised"),
+    )
     if "failed" in raw:
         return [Table("The first flight", columns, [], [raw["failed"]])]
     frames, fps = raw["frames"], raw["fps"]
@@ -181,8 +184,9 @@ def tables(raw: dict[str, Any]) -> list[Table]:
         f"{found[0]:.1f} s" if found else "not",
     )
     note = (
-        "plain `liveflight`, from the first displayed frame on; recognised: the time after which "
-        "torchvision's VGG16 ranks the filter in the first 2 % of its layer, twice in a row"
+        "plain `liveflight`, from the first displayed frame on; fine contrast: RMS above 1/8 cycle "
+        "per output pixel, in the second half; recognised: the time after which torchvision's "
+        "VGG16 ranks the filter in the first 2 % of its layer, twice in a row"
     )
     ranks = ", ".join(f"{seconds:.1f} s: {rank}" for seconds, (rank, _) in ranked)
     notes = [note, f"ranks: {ranks}"] if ranks else [note]

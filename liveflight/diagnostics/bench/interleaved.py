@@ -42,7 +42,7 @@ def _case(both: dict[str, Engine], case: dict[str, Any], seconds: float) -> dict
         if not engine.ready(case["network"]):
             engine.prepare(case["network"])
         engine.plan([(case["network"], case["layer"])], tuple(case["view"]))
-    subjects = {name: steps.view_and_step(engine, case) for name, engine in both.items()}
+    subjects = {name: steps.views_and_step(engine, case) for name, engine in both.items()}
     finish = finisher(both["ours"].device)
     answer: dict[str, Any] = {
         "formats": {name: engine.precision(case["network"]) for name, engine in both.items()}

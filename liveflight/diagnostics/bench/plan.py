@@ -63,6 +63,9 @@ _ON_GPU = (
     *(("vgg16", "conv4_1", size) for size in ((224, 224), *_LARGE)),
     *(("vgg16", layer, (1280, 720)) for layer in ("conv2_2", "conv3_3", "conv5_3")),
 )
+_BATCHES = ((1280, 720), 2), ((512, 512), 4)
+"""Views that VGG16 conv4_1 is given in one call on a GPU: their size and their number."""
+
 _FLIGHTS = {
     "cpu": (
         BenchFlight(_EMBEDDED, "block14_expand", 22, (320, 180)),
@@ -75,6 +78,8 @@ _FLIGHTS = {
 }
 _RATE = {"cpu": 30.0, "gpu": 60.0}
 """Default of the displayed frames per second."""
+_LEAST_S = {"cpu": 0.0, "gpu": 3.0}
+"""Seconds for which a flight is measured at least: a hundred frames say little about late ones."""
 
 
 def _kind(device: str) -> str:
@@ -87,13 +92,21 @@ def display_fps(plan: Plan, device: str) -> float:
 
 
 def cases(plan: Plan, device: str) -> list[dict[str, Any]]:
-    """Return the networks, layers and view sizes whose steps are measured."""
+    """Return the networks, layers, view sizes and numbers of views whose steps are measured."""
     if plan.narrowed:
         flight = flights(plan, device)[0]
         return [{"network": flight.network, "layer": flight.layer, "view": flight.view}]
     table = _ON_CPU if device == "cpu" else _ON_GPU
-    kept = [{"network": network, "layer": layer, "view": view} for network, layer, view in table]
-    return [kept[2], kept[-1]] if plan.quick and device == "cpu" else kept
+    kept: list[dict[str, Any]] = [
+        {"network": network, "layer": layer, "view": view} for network, layer, view in table
+    ]
+    if device == "cpu":
+        return [kept[2], kept[-1]] if plan.quick else kept
+    batches = [
+        {"network": "vgg16", "layer": "conv4_1", "view": view, "views": count}
+        for view, count in _BATCHES
+    ]
+    return kept + batches
 
 
 def flights(plan: Plan, device: str) -> tuple[BenchFlight, ...]:
@@ -146,7 +159,7 @@ def flight_settings(
         "settings": settings,
         "weights": weights.get(flight.network),
         "fps": display_fps(plan, device),
-        "seconds": plan.seconds * 1.5,
+        "seconds": max(plan.seconds, _LEAST_S[_kind(device)]) * 1.5,
     }
 
 

@@ -1,8 +1,8 @@
 """Measure one ascent step by engine, network, depth and size, through `Engine.directions`.
 
-A step is the direction of one view. Each is timed twice. Bare, all conditioning is at its neutral
-value, so that only the gradient, the limit and the view's way in and out remain. As flown, the
-controls have their defaults.
+A step is the direction of one view, or of several in one call. Each is timed twice. Bare, all
+conditioning is at its neutral value, so that only the gradient, the limit and the views' way in and
+out remain. As flown, the controls have their defaults.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import numpy as np
 
 from liveflight.core.contracts import Ascent, Canvas, Engine, Target, ViewStep
 from liveflight.core.noise import pink
@@ -29,8 +31,9 @@ _WARM_UP_STEPS, _WARM_UP_S = 10, 0.4
 def measure(given: dict[str, Any]) -> dict[str, Any]:
     """Measure one engine.
 
-    `given`: `engine`; `device`; `cases`, dicts of network, layer and view size; `budget`, the
-    seconds in which a case may start; `seconds` for each; `weights`, files by network."""
+    `given`: `engine`; `device`; `cases`, dicts of network, layer, view size and, where they are
+    several, the number of views in a call; `budget`, the seconds in which a case may start;
+    `seconds` for each; `weights`, files by network."""
     from liveflight import engines
 
     weights = {name: Path(path) for name, path in given["weights"].items()}
@@ -56,31 +59,38 @@ def _case(
 
     network, layer = case["network"], case["layer"]
     width, height = case["view"]
-    view, step = view_and_step(engine, case)
+    count = case.get("views", 1)
+    views, step = views_and_step(engine, case)
     begun = time.perf_counter()
     engine.plan([(network, layer)], (width, height))
     planned = time.perf_counter() - begun
     finish = finisher(engine.device)
+    if count > 1:  # a batch is prepared once there was a call of so many views
+        engine.directions(views, [step] * count, BARE)
+        finish()
+        engine.plan([(network, layer)], (width, height))
 
     def timed(settings: Ascent) -> list[float]:
-        return timings(lambda: engine.directions(view, [step], settings), seconds, finish)
+        return timings(lambda: engine.directions(views, [step] * count, settings), seconds, finish)
 
     module = networks.network(network).load(weights)
     return {
         "precision": engine.precision(network),
-        "flops": step_flops(convolutions_to(module, layer, (width, height))),
+        "flops": count * step_flops(convolutions_to(module, layer, (width, height))),
         "planning": planned,
         "bare": timed(BARE),
         "flown": timed(as_flown()),
     }
 
 
-def view_and_step(engine: Engine, case: dict[str, Any]) -> tuple[Any, ViewStep]:
-    """Return a view and a step towards a filter of this layer of a network that is ready."""
+def views_and_step(engine: Engine, case: dict[str, Any]) -> tuple[Any, ViewStep]:
+    """Return the case's views and a step towards a filter of its layer; its network is ready."""
     network, layer = case["network"], case["layer"]
     alive = engine.active_filters(network, layer)
-    view = to_device(engine, pink(tuple(case["view"]), 7))
-    return view, ViewStep({Target(network, layer, alive[len(alive) // 2]): 1.0})
+    views = [pink(tuple(case["view"]), 7 + number) for number in range(case.get("views", 1))]
+    return to_device(engine, np.concatenate(views)), ViewStep(
+        {Target(network, layer, alive[len(alive) // 2]): 1.0}
+    )
 
 
 def as_flown() -> Ascent:
@@ -127,6 +137,11 @@ def timings(step: Callable[[], object], seconds: float, finish: Callable[[], Non
     return taken
 
 
+def _described(case: dict[str, Any]) -> str:
+    view, count = "x".join(map(str, case["view"])), case.get("views", 1)
+    return view if count == 1 else f"{count} of {view}"
+
+
 def tables(raw: dict[str, Any], best: float) -> list[Table]:
     """Return the table of steps.
 
@@ -145,7 +160,7 @@ def tables(raw: dict[str, Any], best: float) -> list[Table]:
                 (
                     engine["engine"],
                     f"{case['network']} {case['layer']}",
-                    "x".join(map(str, case["view"])),
+                    _described(case),
                     case["precision"],
                     ms(median(bare)),
                     ms(percentile(bare, 0.99)),
@@ -161,8 +176,8 @@ def tables(raw: dict[str, Any], best: float) -> list[Table]:
         *("of matmul", "as flown p50", "p99"),
     )
     notes += [
-        "step: the gradient of one view, and the view's way in and out; as flown: with the "
-        "conditioning of a flight",
+        "step: the gradient of one view, or of several in one call, and their way in and out; as "
+        "flown: with the conditioning of a flight",
         "counted: forward and input gradient as direct convolutions, two operations per weight "
         "and position; of matmul: share of the best matmul rate above",
     ]

@@ -57,6 +57,17 @@ def test_what_was_not_asked_for_is_filled_in() -> None:
     )
 
 
+def test_a_gpu_is_measured_with_what_it_is_for() -> None:
+    flight = plan.flights(Plan(), "cuda")[0]
+    given = plan.flight_settings(Plan(), flight, "headless", "cuda", {})
+    assert (given["network"], given["layer"]) == ("vgg16", "conv4_1")
+    assert (given["size"], given["canvas"]) == ((3840, 2160), None)  # the canvas is as large
+    assert (given["view"], given["settings"]["ascent.steps"]) == ((1280, 720), 2)
+    assert given["fps"] == 60
+    together = [case for case in plan.cases(Plan(quick=True), "cuda") if case.get("views", 1) > 1]
+    assert {"network": "vgg16", "layer": "conv4_1", "view": (1280, 720), "views": 2} in together
+
+
 @pytest.mark.parametrize("number", ["32", "*", "-1", "9" * 99])
 def test_a_filter_that_does_not_exist_is_refused(number: str) -> None:
     with pytest.raises(LiveflightError, match="is not in stem: allowed are 0 to 31"):

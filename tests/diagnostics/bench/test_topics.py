@@ -86,7 +86,7 @@ def test_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_steps() -> None:
     cases = [{"network": "efficientnet_lite0", "layer": "block1", "view": (64, 48)}]
-    given = {"engine": "autograd", "device": "cpu", "weights": {}, "cases": cases}
+    given: dict[str, Any] = {"engine": "autograd", "device": "cpu", "weights": {}, "cases": cases}
     given |= {"seconds": 0.02, "budget": 60.0}
     answer = through_json(steps.measure(given))
     (case,) = answer["cases"]
@@ -94,12 +94,15 @@ def test_steps() -> None:
     assert len(case["bare"]) >= 5 and len(case["flown"]) >= 5
     # stem: 9 x 3 x 32 at half the size; block1: 9 x 32 depthwise and 32 x 16 there
     assert case["flops"] == 4 * (9 * 3 * 32 + 9 * 32 + 32 * 16) * 32 * 24
+    several = through_json(steps.measure({**given, "cases": [{**cases[0], "views": 2}]}))
+    assert several["cases"][0]["flops"] == 2 * case["flops"]
     late = through_json(steps.measure({**given, "budget": -1.0}))
     assert (late["cases"], late["skipped"]) == ([], 1)
     failed = {"engine": "steam", "failed": "no water"}
-    raw = {"engines": [answer, failed, late], "random": ["vgg16"]}
+    raw = {"engines": [answer, several, failed, late], "random": ["vgg16"]}
     (table,) = filled(steps.tables(raw, 1e11))
-    assert [row[0] for row in table.rows] == ["autograd"]
+    assert [row[0] for row in table.rows] == ["autograd", "autograd"]
+    assert [row[2] for row in table.rows] == ["64x48", "2 of 64x48"]
     assert "steam: no water" in table.notes
     assert "autograd: no time for the last 1 of these" in table.notes
     assert any("random weights: vgg16" in note for note in table.notes)
