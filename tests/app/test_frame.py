@@ -7,7 +7,7 @@ import pytest
 from on_stage import CANVAS, RATE, STEM, TICK, Begin
 
 from liveflight.core.contracts import Ascent, Canvas, KeyPress, Mix, Target
-from liveflight.core.noise import pink
+from liveflight.core.noise import first_canvas
 
 pytestmark = pytest.mark.gl
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.gl
 def test_the_first_frame_shows_the_seeds_noise(begin: Begin) -> None:
     show = begin(size=CANVAS, seed=6)
     picture = show.frame()
-    np.testing.assert_allclose(picture, seen(pink(CANVAS, 6)), atol=1.5)
+    np.testing.assert_allclose(picture, seen(first_canvas(CANVAS, 6)), atol=1.5)
     assert show.engine.asked == []
 
 

@@ -12,7 +12,7 @@ from on_stage import CANVAS, Begin, grey, towards
 
 from liveflight.core.camera import is_identity
 from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
-from liveflight.core.noise import pink
+from liveflight.core.noise import first_canvas
 from liveflight.outputs.sinks.example import ExampleSink
 from liveflight.outputs.sinks.frame_sink import Picture
 from liveflight.show.flight import NetworkLoader
@@ -48,7 +48,7 @@ def test_a_canvas_that_is_not_finite_starts_again_from_noise(live: bool, begin: 
     show.canvas = grey(np.inf)
     show.frame(2)  # what was measured in one frame is known in the next
     assert show.flight.reports.counts == {"the picture is not finite: starting again from noise": 1}
-    np.testing.assert_array_equal(show.canvas, pink(CANVAS, 4))
+    np.testing.assert_array_equal(show.canvas, first_canvas(CANVAS, 4))
     show.frame(4)
     assert np.isfinite(show.canvas).all()
     assert sum(show.flight.reports.counts.values()) == 1
