@@ -1,8 +1,8 @@
 """Measure how calm the picture is: what changes from frame to frame beside the camera's motion.
 
 Flies a preset at 30 displayed frames per second of its own time, with ascent steps that take three
-frames each, so that versions and machines compare at the same steps per second. Each displayed frame
-is compared with the one before it, moved as the camera was told to move. For each octave of
+frames each, so that versions and machines compare at the same steps per second. Each displayed
+frame is compared with the one before it, moved as the camera was told to move. For each octave of
 frequencies: the RMS of the difference, divided by the contrast of the picture in the same octave.
 And for blocks of 80x80 pixels over a second: the largest mean difference, in medians of all blocks.
 
@@ -66,7 +66,7 @@ def fly(preset: str, size: tuple[int, int], seconds: float, seed: int) -> tuple[
         matrices.append(np.asarray(warp.matrix, np.float64))
         return warp
 
-    flown.camera.warp = noted  # type: ignore[method-assign]
+    flown.camera.warp = noted  # type: ignore[method-assign, assignment]
     frames: list[np.ndarray] = []
     kept: list[np.ndarray] = []
     for number in range(round((_WARM_UP_S + seconds) * _FPS)):

@@ -57,10 +57,9 @@ class AscentScheduler:
         try:
             self._feedback_loop.resize(pacer.canvas)
         except LiveflightError as error:
-            if not self._guard.live:
+            if not (self._guard.live and pacer.no_room()):
                 raise
-            pacer.no_room()
-            self._flight.reports.add(error)
+            self._flight.reports.add(f"{error}: going on with a smaller canvas")
 
     def spare(self) -> float:
         """Return the seconds of this frame that neither drawing nor a new tick needs.
@@ -119,11 +118,9 @@ class AscentScheduler:
         amount = ascent.amount(controls, seconds)
         try:
             loop.begin(engine, views, ascent.ascent(controls), amount, size)
-        except LiveflightError as error:
-            if not self._guard.live:
-                raise
-            self._flight.reports.add(error)
-            return not self._frame_pacer.out_of_memory()
+        except OutOfMemoryError as error:
+            self._shrink(error)
+            return False
         return True
 
     def _view(self, size: Size) -> tuple[View, Mix]:
@@ -156,7 +153,11 @@ class AscentScheduler:
             else:
                 self._guard.failed(_STEP, error, text)
         except (OutOfMemoryError, MemoryError) as error:
-            if not (self._guard.live and self._frame_pacer.out_of_memory()):
-                raise
-            self._flight.reports.add(f"{error}: going on with smaller views")
+            self._shrink(error)
         return True
+
+    def _shrink(self, error: Exception) -> None:
+        """Go on with smaller views; raise the error where there are none, and in a render."""
+        if not (self._guard.live and self._frame_pacer.out_of_memory()):
+            raise error
+        self._flight.reports.add(f"{error}: going on with smaller views")

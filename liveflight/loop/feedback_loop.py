@@ -168,7 +168,7 @@ class FeedbackLoop:
         """Begin a tick: draw the views, and start their ascent.
 
         `amount`: RMS distance by which all views together move the picture. `size`: width and
-        height of a view in pixels. Raises LiveflightError where the GPU has no room for them."""
+        height of a view in pixels. Raises OutOfMemoryError where the GPU has no room for them."""
         colours = self.shown
         if self._flying[1] != size or len(self._flying[0]) != len(views):
             self._hand_over.forget()  # their textures may be released

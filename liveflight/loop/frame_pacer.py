@@ -118,8 +118,8 @@ class FramePacer:
         While a window's border is dragged, each size would cost sharpness."""
         self._stable_frames = self._stable_frames + 1 if output == self._wanted else 0
         self._wanted = output
-        if self._stable_frames * self.interval >= _SETTLED_S:
-            self._output = output
+        if output != self._output and self._stable_frames * self.interval >= _SETTLED_S:
+            self._output, self._canvas_ceiling = output, 1.0
         canvas = self.canvas
         ratio = output[0] / output[1]
         whole = fit == "contain" or not self._live
@@ -204,10 +204,15 @@ class FramePacer:
         """Note that a step did not fit into memory; return whether smaller views remain."""
         return self.governor.out_of_memory(self.scale)
 
-    def no_room(self) -> None:
-        """Note that the graphics memory has no room for a canvas of this size."""
+    def no_room(self) -> bool:
+        """Note that a canvas of this size exceeds the graphics memory.
+
+        Return whether a smaller one is left."""
         smaller = [scale for scale in SCALES if scale < self._canvas_scale]
-        self._canvas_ceiling = smaller[0] if smaller else self._canvas_ceiling
+        if not smaller:
+            return False
+        self._canvas_ceiling = smaller[0]
+        return True
 
 
 def _asymmetric_average(usual: float, seconds: float) -> float:

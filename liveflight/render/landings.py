@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import Size
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.views import View
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.passes import RenderTarget
-from liveflight.render.view_passes import AddPass
+from liveflight.render.view_passes import AddPass, no_room
 
 _DOUBLED_FROM = 3.0
 """Enlargement from which a direction is enlarged in two steps."""
@@ -66,8 +66,12 @@ class Landings:
         """Begin to add directions, over this time; 0 adds them at the next `add`.
 
         `write` puts the stack of directions into a texture. `size`: width and height of each.
-        `canvas`: that of the canvas."""
-        texture = self._free((size[0], size[1] * len(placed))).texture
+        `canvas`: that of the canvas. Raises OutOfMemoryError where the graphics memory cannot hold
+        another stack."""
+        try:
+            texture = self._free((size[0], size[1] * len(placed))).texture
+        except LiveflightError as error:
+            raise no_room(size) from error
         write(texture)
         for number, each in enumerate(placed):
             landing = _Landing(each, texture, number, size, seconds)
@@ -147,9 +151,14 @@ class Landings:
         )
 
     def _doubled(self, landing: _Landing) -> _Landing:
-        """Enlarge a direction smoothly by 2; what is left can be bilinear, at half the cost."""
+        """Enlarge a direction smoothly by 2; what is left can be bilinear, at half the cost.
+
+        Without graphics memory for that, return it as it is."""
         size = (2 * landing.size[0], 2 * landing.size[1])
-        target = self._free(size)
+        try:
+            target = self._free(size)
+        except LiveflightError:
+            return landing
         target.framebuffer.clear()
         self._pass.add(
             *(target.framebuffer, size, landing.texture, landing.number, landing.size),

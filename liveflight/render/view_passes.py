@@ -9,7 +9,7 @@ import moderngl
 import numpy as np
 
 from liveflight.core.camera import fold_lines
-from liveflight.core.contracts import Size, Warp
+from liveflight.core.contracts import LiveflightError, OutOfMemoryError, Size, Warp
 from liveflight.core.views import MASK_MARGIN, View
 from liveflight.render.passes import Pass, RenderTarget
 from liveflight.render.warp import MotionPasses, columns, fold_uniforms, in_pixels, tone_uniforms
@@ -34,10 +34,13 @@ class ViewPass:
     def stack(self, size: Size, count: int) -> RenderTarget:
         """Return the target for this many views of this width and height in pixels.
 
-        Raises LiveflightError where the graphics memory cannot hold it."""
+        Raises OutOfMemoryError where the graphics memory cannot hold it."""
         whole = (size[0], size[1] * count)
         if self._stack is None or self._stack.size != whole:
-            made = RenderTarget(self._ctx, whole)
+            try:
+                made = RenderTarget(self._ctx, whole)
+            except LiveflightError as error:
+                raise no_room(size) from error
             self.release_stack()
             self._stack = made
         return self._stack
@@ -74,6 +77,13 @@ class ViewPass:
     def release(self) -> None:
         self._pass.release()
         self.release_stack()
+
+
+def no_room(size: Size) -> OutOfMemoryError:
+    """Return the error for views of this width and height that the graphics memory cannot hold."""
+    return OutOfMemoryError(
+        f"view {size[0]}x{size[1]}: the graphics memory cannot hold it; try a smaller --view"
+    )
 
 
 class AddPass:

@@ -18,6 +18,9 @@ DENSE_VIEW = {**VIEW, "cpu": (256, 144)}
 SMALLEST_SIDE_PX = 64
 """Pixels below which no side of a view is scaled: deep layers would have nothing left."""
 
+_LEAST_SIDE_PX = 16
+"""Sides of the canvas in a window that is hardly there: a picture has to be left."""
+
 _MAX_ASPECT = 4.0
 """Longest shape of a default view."""
 
@@ -96,7 +99,8 @@ def canvas_size(options: Options, output: Size, scale: float = 1.0, most: float 
     """Return the size of the canvas for that output, at `scale` times what was asked for.
 
     `most`: pixels that it may have where no size was asked for."""
-    width, height = options.canvas or output
+    least = _LEAST_SIDE_PX
+    width, height = options.canvas or (max(output[0], least), max(output[1], least))
     if options.canvas is None:
         scale = min(scale, math.sqrt(most / (width * height)))
     scale = max(scale, min(1.0, SMALLEST_SIDE_PX / min(width, height)))

@@ -44,6 +44,19 @@ def test_while_the_output_is_dragged_the_canvas_waits(begin: Begin) -> None:
     assert show.app.feedback_loop.size == (96, 64)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (120, 1)])
+def test_a_window_that_is_hardly_there_keeps_the_flight_up(
+    size: tuple[int, int], begin: Begin
+) -> None:
+    show = begin(size=(96, 64), canvas=None)
+    for each in (size, (96, 64)):
+        show.stage.size = each
+        show.frame(2 * SETTLED)
+    assert show.app.feedback_loop.size == (96, 64)
+    assert len(show.engine.asked) == 4 * SETTLED - 1
+    assert not show.flight.reports.counts
+
+
 def test_a_canvas_that_was_asked_for_follows_nothing(begin: Begin) -> None:
     show = begin(size=(96, 64))
     show.stage.size = (192, 128)

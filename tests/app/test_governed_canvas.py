@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from handmade import ByHand
-from on_stage import CANVAS, STEM, Begin
+from on_stage import CANVAS, STEM, TICK, Begin
 
 from liveflight.core.contracts import (
     Ascent,
@@ -126,3 +126,40 @@ def test_a_render_does_not_go_on_without_memory(begin: Begin) -> None:
     show.frame()
     with pytest.raises(LiveflightError, match=r"try a smaller --view"):
         show.frame()
+
+
+def test_where_a_smaller_canvas_is_in_time_late_frames_get_it_until_there_is_room(
+    begin: Begin,
+) -> None:
+    show = begin(size=(256, 144), canvas=None)
+    show.frame(2)
+    for _ in range(30):
+        if show.app.feedback_loop.size[0] > 200:
+            show.now += TICK  # twice as long as wanted
+        show.frame()
+    assert show.app.feedback_loop.size == (152, 84)
+    assert show.flight.target_selector.size == CANVAS, "views cost the display nothing"
+    assert show.app.frame_pacer.effort == "1 of 1 views, at 1, canvas 0.59"
+    show.frame(round(20 / TICK))
+    assert show.app.feedback_loop.size == (256, 144)
+    assert not show.flight.reports.counts
+
+
+def test_a_smaller_canvas_that_does_not_help_is_taken_back(begin: Begin) -> None:
+    show = begin(size=(256, 144), canvas=None)
+    sizes = set()
+    for _ in range(100):
+        show.now += TICK
+        show.frame()
+        sizes.add(show.app.feedback_loop.size)
+    assert len(sizes) > 1
+    assert show.app.feedback_loop.size == (256, 144)
+
+
+def test_without_the_governor_late_frames_keep_the_canvas(begin: Begin) -> None:
+    show = begin(size=(256, 144), canvas=None)
+    show.set("show.governor", False)
+    for _ in range(40):
+        show.now += TICK
+        show.frame()
+    assert show.app.feedback_loop.size == (256, 144)

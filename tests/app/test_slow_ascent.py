@@ -11,7 +11,7 @@ from handmade import ByHand
 from on_stage import RATE, TICK, Begin, Show, grey, towards
 
 from liveflight.core.ascent import LONGEST_TICK_S
-from liveflight.core.contracts import Ascent, Engine, Mix, Size
+from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size
 from liveflight.core.views import View
 
 pytestmark = pytest.mark.gl
@@ -131,3 +131,39 @@ def test_freezing_holds_the_tick_in_flight(begin: Begin) -> None:
     np.testing.assert_allclose(show.frame(5), before, atol=2)  # the dither differs
     show.press("space")
     assert show.frame(6).mean() > before.mean() + 60
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("detail", [0.0, 1.0])
+def test_a_late_direction_lands_where_its_view_has_moved_to(
+    detail: float, live: bool, begin: Begin
+) -> None:
+    size = (64, 36)
+    show = begin(size=size, canvas=size, view=size if not detail else (16, 9), live=live)
+    show.canvas = grey(0.3, size)
+    show.set("ascent.detail", detail)
+    show.frame()
+    show.flight.controls.set("camera.pan_x", 0.5)
+    show.flight.controls.jump()
+
+    def spot(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        """Brighten the middle of the view."""
+        direction = np.zeros_like(view)
+        height, width = view.shape[:2]
+        direction[height // 2 - 2 : height // 2 + 2, width // 2 - 2 : width // 2 + 2] = 5
+        return direction
+
+    planner = show.app._ascent_scheduler._planner
+    where = View(0.0, 0.0, 1.0) if not detail else View(0.3, 0.1, 0.25, level=2, finest=True)
+    planner.next = lambda *given, **named: where  # type: ignore[method-assign]
+    show.engine.step = spot
+    show.worker.hold = True
+    show.frame(4)
+    show.worker.finish()
+    for frames in range(5, 9):
+        picture = show.frame()[..., 1] - 77
+        columns = np.arange(64) + 0.5
+        weight = picture.sum(0).clip(0)
+        centre = float((columns * weight).sum() / weight.sum())
+        expected = 32 + where.x * 36 - frames * 0.5 * 64 * TICK
+        assert centre == pytest.approx(expected, abs=1.0)

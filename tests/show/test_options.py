@@ -46,6 +46,13 @@ def test_the_canvas_has_the_outputs_size_unless_another_was_asked_for() -> None:
     assert canvas_size(asked, (1281, 719), 0.5) == (150, 100)
 
 
+@pytest.mark.parametrize(
+    ("output", "canvas"), [((1, 1), (16, 16)), ((300, 1), (300, 16)), ((1, 40), (16, 40))]
+)
+def test_a_window_that_is_hardly_there_has_a_canvas(output: Size, canvas: Size) -> None:
+    assert canvas_size(Options(), output) == canvas_size(Options(), output, 0.5) == canvas
+
+
 def test_the_canvas_has_no_more_pixels_than_can_be_drawn_in_time() -> None:
     width, height = canvas_size(Options(), (3840, 2160), most=1e6)
     assert width / height == pytest.approx(16 / 9, rel=0.01)
