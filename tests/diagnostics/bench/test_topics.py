@@ -13,6 +13,7 @@ import pytest
 from liveflight.core.contracts import MAX_DIRECTION, Ascent, Canvas, Target, ViewStep
 from liveflight.core.noise import pink
 from liveflight.diagnostics.bench import (
+    canvases,
     first_flight,
     frames,
     interleaved,
@@ -329,3 +330,18 @@ def test_the_first_flight_is_judged_by_another_implementation() -> None:
     }.items():
         raw["ranks"] = [[rank, 512] for rank in ranks]
         assert first_flight.tables(raw)[0].rows[0][-1] == recognised
+
+
+@pytest.mark.gl
+def test_canvases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canvases, "SIZES", ((96, 64), (128, 96)))
+    given = {key: flight()[key] for key in ("network", "layer", "filter", "view", "device")}
+    raw = through_json(canvases.measure({**given, "engine": "torch", "weights": {}, "seconds": 0}))
+    assert [each["canvas"] for each in raw["canvases"]] == [[96, 64], [128, 96]]
+    (table,) = filled(canvases.tables(raw))
+    assert [row[0] for row in table.rows] == ["96x64", "128x96"]
+    for each in raw["canvases"]:
+        assert all(min(seconds) > 0 for seconds in each["parts"].values())
+        assert each["seen"] < 200
+    (failed,) = canvases.tables({"failed": "canvases crashed"})
+    assert failed.notes == ["canvases crashed"]
