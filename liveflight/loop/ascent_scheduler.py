@@ -115,6 +115,8 @@ class AscentScheduler:
         views = [self._view(size) for _ in range(self._frame_pacer.steps)]
         if not views:
             return False
+        if len(views) != loop.steps:
+            self._flight.loader.views_changed()
         amount = ascent.amount(controls, seconds)
         try:
             loop.begin(engine, views, ascent.ascent(controls), amount, size)

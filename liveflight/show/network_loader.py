@@ -136,6 +136,10 @@ class NetworkLoader:
         except LiveflightError:
             self._ahead.pop(0)
 
+    def views_changed(self) -> None:
+        """Note that ticks have another number of views: `tidy` may prepare them as a batch."""
+        self._untidy = True
+
     def tidy(self) -> None:
         """Call `Engine.tidy` while a frame waits, unless another job runs or is wanted.
 
