@@ -7,7 +7,7 @@
 // Writes: nothing
 //
 // Uniforms:
-//   matrix         [px to px, homogeneous] map from places of the moved picture to the canvas
+//   matrix         [px to px, affine] map from places of the moved picture to the canvas
 //   folds          [unit vectors] normals of the lines to fold on, towards the side that is folded over, if FOLDED
 //   fold_count     [0..7] how many there are
 //   displacements  [texture, heights] see displacement.frag
@@ -33,11 +33,9 @@ vec2 folded(vec2 p) {
 
 // The place in texels of a canvas of this size, row 0 at the top, not yet mirrored into it.
 vec2 origin_of(vec2 home, vec2 size) {
-    vec3 moved = matrix * vec3(home, 1.0);
-    vec2 p = moved.xy / moved.z;
+    vec2 p = (matrix * vec3(home, 1.0)).xy;
 #ifdef BENT
     p += size.y * textureLod(displacements, vec2(p.x, -p.y) / size + 0.5, 0.0).rg;
 #endif
-    // 1/4096 px is finer than a half float resolves; this rounding makes whole pixels exact again.
-    return floor(vec2(0.5 * size.x + p.x, 0.5 * size.y - p.y) * 4096.0 + 0.5) / 4096.0;
+    return vec2(0.5 * size.x + p.x, 0.5 * size.y - p.y);
 }

@@ -50,9 +50,9 @@ void main() {
     vec2 across = vec2(scale, 0.0) / float(taps);
     vec3 value = boxed(source, place, size, across, across.yx, taps);
 #elif defined(SHARP)
-    vec3 value = cubic(source, mirrored(place, size), size);
+    vec3 value = cubic(source, mirrored_near(place, size), size);
 #else
-    vec3 value = bilinear(source, mirrored(place, size), size);
+    vec3 value = bilinear(source, mirrored_near(place, size), size);
 #endif
     value = clamp(shouldered(toned(value)), 0.0, 1.0);
     shown = vec4(dithered(value * master, pixel), share);

@@ -59,10 +59,15 @@ vec3 rounded(vec3 value, vec2 place) {
     return uintBitsToFloat((floatBitsToUint(value) + random) & 0xFFFFE000u);
 }
 
+// 1/4096 px is finer than a half float resolves; this rounding makes whole pixels exact again.
+vec2 whole(vec2 place) {
+    return floor(place * 4096.0 + 0.5) / 4096.0;
+}
+
 void main() {
     vec2 size = vec2(textureSize(source, 0));
     vec2 home = folded(vec2(gl_FragCoord.x - 0.5 * size.x, 0.5 * size.y - gl_FragCoord.y));
-    vec3 value = toned(sampled(mirrored(origin_of(home, size), size), size));
+    vec3 value = toned(sampled(mirrored(whole(origin_of(home, size)), size), size));
     if (grain.z > 0.0) value += grain.z * textureLod(noise, home / size.y + grain.xy, 0.0).rgb;
     canvas = vec4(rounded(clamp(value, 0.5 - LIMIT, 0.5 + LIMIT), home), share);
 }

@@ -141,7 +141,7 @@ class Warp:
     right, y up, unit one picture height."""
 
     matrix: np.ndarray
-    """Map from places of the new canvas to the old one, float32 (3, 3), homogeneous."""
+    """Map from places of the new canvas to the old one, float32 (3, 3), affine."""
     mirror_x: bool = False
     """The right half shows the left one."""
     mirror_y: bool = False

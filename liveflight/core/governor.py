@@ -19,7 +19,7 @@ from statistics import fmean, median
 SCALES = (1.0, 0.84, 0.71, 0.59, 0.5)
 """Scales of the sides of views, and of the canvas; each has 0.7 times the pixels of the last."""
 
-_SLOWEST_TICKS_HZ = 8.0
+_SLOWEST_TICKS_HZ = 6.0
 """Ticks per second below which growth looks slow."""
 
 _OVERDUE_S = 3 / _SLOWEST_TICKS_HZ

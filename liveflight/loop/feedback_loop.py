@@ -49,7 +49,7 @@ class DrawOver(Protocol):
 _MAX_CLOSE_WAIT_S = 2.0
 """Seconds that `close` waits for the running tick."""
 
-_WARP_FROM = 0.06
+_WARP_FROM = 0.08
 """Displacement in picture heights from which the canvas is warped."""
 
 _MAX_WARP_INTERVAL_S = 0.5

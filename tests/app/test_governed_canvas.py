@@ -58,7 +58,7 @@ def test_an_ascent_too_slow_gets_fewer_views_and_then_smaller_ones(
 
 
 class Slow(ByHand):
-    """Says that every view of full size took a fifth of a second."""
+    """Says that every view of full size took a quarter of a second."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Slow(ByHand):
 
         def pretended() -> tuple[Canvas, float]:
             directions, _ = job()
-            return directions, 0.2 * directions.shape[0] * directions.shape[1] / (32 * 18)
+            return directions, 0.27 * directions.shape[0] * directions.shape[1] / (32 * 18)
 
         super().submit(pretended)
 

@@ -82,13 +82,13 @@ def test_steps_are_given_up_until_a_tick_fits_or_is_one_step(step: float, steps:
     assert len(machine.chosen) <= 3, machine.chosen
 
 
-@pytest.mark.parametrize(("step", "scale"), [(0.12, 1.0), (0.2, 0.71), (0.4, 0.5), (3.0, 0.5)])
-def test_below_eight_ticks_a_second_views_shrink(step: float, scale: float) -> None:
+@pytest.mark.parametrize(("step", "scale"), [(0.16, 1.0), (0.27, 0.71), (0.5, 0.5), (3.0, 0.5)])
+def test_below_six_ticks_a_second_views_shrink(step: float, scale: float) -> None:
     machine = Machine(step, asked=1)
     machine.fly(120)
     assert machine.choice == (1, scale)
     assert machine.governor.canvas_scale == 1.0, "the canvas costs no step anything"
-    assert step * scale**2 <= 1 / 8 or scale == SCALES[-1]
+    assert step * scale**2 <= 1 / 6 or scale == SCALES[-1]
 
 
 def test_when_another_program_takes_the_gpu_it_yields_within_a_second_and_climbs_back() -> None:
@@ -195,7 +195,7 @@ def test_it_waits_for_the_views_it_decided_on() -> None:
         nonlocal now
         for _ in range(frames):
             now += 0.1
-            governor.tick(0.2, 1, 1, scale)
+            governor.tick(0.3, 1, 1, scale)
             governor.frame(now, 1 / FPS, 0.001, scale)
 
     fly(1.0, 20)
@@ -253,7 +253,7 @@ def test_a_tick_that_does_not_end_is_evidence_enough() -> None:
     while governor.scale == 1.0:
         now += 1 / FPS
         governor.frame(now, 1 / FPS, 0.002, 1.0, tick_age=now - begun)
-    assert now - begun < 0.5
+    assert now - begun < 0.6
     assert governor.scale == SCALES[-1], "it may take any number of times as long"
     assert governor.pressed
     for _ in range(120):
@@ -273,7 +273,7 @@ def test_what_began_at_another_size_says_nothing_of_this_one() -> None:
     assert governor.scale == SCALES[1]
 
 
-@pytest.mark.parametrize(("step", "scale"), [(0.13, 0.84), (0.2, 0.5)])
+@pytest.mark.parametrize(("step", "scale"), [(0.18, 0.84), (0.3, 0.5)])
 def test_it_goes_to_views_that_are_prepared(step: float, scale: float) -> None:
     machine = Machine(step, asked=1)
     assert machine.governor.smaller == (0.5, 0.84)
@@ -323,5 +323,5 @@ def test_a_recorded_hog() -> None:
             chosen.append((now, governor.scale))
     (_, whole_at_first), (yielded, smallest), *back = chosen
     assert (whole_at_first, smallest, back[-1][1]) == (1.0, 0.5, 1.0)
-    assert 20 < yielded < 20.9
+    assert 20 < yielded < 21.3
     assert back[0][0] > 30 and back[-1][0] < 34 and len(back) < 3

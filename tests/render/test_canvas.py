@@ -144,7 +144,7 @@ def reference(canvas: np.ndarray, warp: Warp) -> np.ndarray:
         make_warp(camera(1, 0, 0.13, -0.31)),
         make_warp(camera(0.7, -40, 0.2, 0.1)),
         make_warp(camera(0.05, 10, 0, 0)),
-        make_warp(np.array([[1, 0.1, 0], [0, 1.2, 0.1], [0.1, -0.2, 1]], np.float32)),
+        make_warp(np.array([[1, 0.1, 0], [0, 1.2, 0.1], [0, 0, 1]], np.float32)),
         make_warp(camera(1.1, 5, 0, 0), mirror_x=True),
         make_warp(camera(1.1, 5, 0, 0), mirror_y=True),
         make_warp(camera(1.1, 5, 0.1, 0.2), mirror_x=True, mirror_y=True, kaleidoscope=3),
