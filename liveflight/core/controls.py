@@ -78,7 +78,7 @@ ROWS: tuple[Control, ...] = (
     _number("colour", "decay", 0, 0, 5, "1/s", "how fast the picture fades to grey; 0 is off"),
 
     _number("ascent", "rate", 0, 0.9, 4, "range/s", "how fast the filter reshapes the picture"),
-    _number("ascent", "detail", 0, 0.65, 1, "", "how much of the effort goes to small things: 0 composes only, 1 draws detail only"),
+    _number("ascent", "detail", 0, 0.7, 1, "", "how much of the effort goes to small things: 0 composes only, 1 draws detail only"),
     _whole("ascent", "steps", 0, 1, 8, "views", "views per frame that share the rate: more are finer and slower"),
     _choice("ascent", "objective", ("channel", "neuron"), "excite the whole feature map, or its centre only"),
     _switch("ascent", "normalise", "divide the gradient by its own size, so that every filter pushes alike", True),

@@ -30,7 +30,7 @@ The finest that a large view has to say is grain."""
 _PART_SMOOTHING = 0.65
 """Factor on the smoothing of partial views: what is slow in them is removed in any case."""
 
-_PART_AMOUNT, _MAX_PART_AMOUNT = 1.0, 0.06
+_PART_AMOUNT, _MAX_PART_AMOUNT = 1.0, 0.08
 """How far a view of a part moves the picture, compared with one of the whole; and at most.
 
 A large step there is grain, not detail."""
@@ -46,7 +46,7 @@ _LEVEL_RATIO = 0.62
 _MAX_RATIO = 8.0
 """The same at detail 1: nearly all views are of the finest level."""
 
-_FINEST = 0.35
+_FINEST = 0.1
 """Octaves by which a pixel of the finest level may be smaller than one of the canvas."""
 
 
@@ -104,7 +104,7 @@ class View:
 class ViewSettings:
     """Hold what the controls say about views."""
 
-    detail: float = 0.65
+    detail: float = 0.7
     """How much of the effort goes to small views: 0 none, 1 nearly all."""
     octaves: float = 0.5
     """Range of the random size of a view, octaves."""
