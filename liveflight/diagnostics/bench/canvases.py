@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from liveflight.core.contracts import Engine, Size
+from liveflight.core.contracts import Ascent, Engine, Size, ViewStep
+from liveflight.core.noise import pink
 from liveflight.diagnostics.bench.figures import mebibytes, ms
 from liveflight.diagnostics.bench.tables import Table
 
@@ -23,7 +24,7 @@ _FPS = 30.0
 _MOTION = 1.03, 0.01, 0.0, 0.0
 """Zoom, rotation and pan between two warps."""
 _WARM_UP = 3
-_LEAST = 9
+_LEAST = 15
 """Ticks that are timed at least."""
 _MOST_VIEWS = 20_000
 
@@ -73,7 +74,7 @@ def _parts(
     """Return the seconds of each part in each tick."""
     from liveflight.core.ascent import Upkeep
     from liveflight.core.camera import IDENTITY, matrix
-    from liveflight.core.contracts import Ascent, Target, Warp
+    from liveflight.core.contracts import Target, Warp
     from liveflight.core.view_planner import ViewPlanner
     from liveflight.core.views import ViewSettings
     from liveflight.loop.feedback_loop import FeedbackLoop
@@ -107,13 +108,25 @@ def _parts(
             loop.texture(), output.framebuffer, output.size, bottom_up=False, warp=loop.shown
         )
         timer.end("present")
+        taken = {**timer.seconds, "ascent": _step(engine, [ViewStep(mix)], view)}
         count += 1
         if count > _WARM_UP:
-            for part, seconds in timer.seconds.items():
+            for part, seconds in taken.items():
                 parts.setdefault(part, []).append(seconds)
     present.release()
     loop.close()
     return parts
+
+
+def _step(engine: Engine, steps: list[ViewStep], view: Size) -> float:
+    """Return the seconds of the engine's step, once GL has left the processor's caches."""
+    seen = pink(view, 1)
+    for _ in range(2):
+        began = time.perf_counter()
+        engine.directions(seen, steps, Ascent())
+        engine.wait()
+        seconds = time.perf_counter() - began
+    return seconds
 
 
 def views_until_seen(canvas: Size, view: Size) -> int:
@@ -154,7 +167,8 @@ def tables(raw: dict[str, Any]) -> list[Table]:
         rows.append((name, *cells, mebibytes(each["grown"]), str(each["seen"])))
     view = "x".join(map(str, raw["view"]))
     notes += [
-        f"one view of {view}, medians, GL idle after each part; the warp is that of a whole canvas",
+        f"one view of {view}, medians, GL idle after each part; ascent: the engine's step alone; "
+        "warp: that of a whole canvas",
         "memory: by which the process grows (software GL: textures too)",
         "views until seen: with the camera still, until each pixel was in a view of the finest "
         "level; divide by the views per second of the flight",
