@@ -1,6 +1,6 @@
 """Draw a contact sheet of whole flights: a row per preset, its pictures at even times.
 
-python benchmarks/contact_sheets.py [--presets NAME ...] [--seconds 32] [--columns 6]
+python benchmarks/contact_sheets.py [--presets NAME ...] [--seconds 32] [--columns 6] [--fps 15]
 """
 
 from __future__ import annotations
@@ -19,21 +19,27 @@ from liveflight.render.canvas_transfer import read_picture
 from liveflight.show.options import Options
 from liveflight.storage import presets
 
-FPS = 30.0
+FLOWN = (1280, 720)
+"""Width and height of the flights' output and canvas."""
 
 
-def row(name: str, seconds: float, columns: int, size: tuple[int, int], seed: int) -> np.ndarray:
-    """Return a flight's pictures side by side, uint8 (H, columns * W, 3), the last at `seconds`."""
+def row(
+    name: str, seconds: float, columns: int, size: tuple[int, int], seed: int, fps: float
+) -> np.ndarray:
+    """Return a flight's pictures side by side, uint8 (H, columns * W, 3), the last at `seconds`.
+
+    `size`: width and height of each, shrunk from the flight's output."""
     kept: list[np.ndarray] = []
-    output = Offscreen(size)
-    options = Options(preset=name, canvas=(320, 180), seed=seed, fps=FPS)
+    output = Offscreen(FLOWN)
+    options = Options(preset=name, seed=seed, fps=fps)
     flight = app.build(options, output, live=False)
-    frames = round(seconds * FPS)
+    frames = round(seconds * fps)
     stops = {round((column + 1) * frames / columns) - 1 for column in range(columns)}
     for frame in range(frames):
-        flight.frame(frame / FPS)
+        flight.frame(frame / fps)
         if frame in stops:
-            kept.append(read_picture(output.framebuffer, size, bottom_up=False))
+            picture = Image.fromarray(read_picture(output.framebuffer, FLOWN, bottom_up=False))
+            kept.append(np.asarray(picture.resize(size, Image.Resampling.BOX)))
     flight.close()
     sheet = Image.fromarray(np.concatenate(kept, 1))
     ImageDraw.Draw(sheet).text((6, 4), name, (255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
@@ -57,6 +63,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=32.0)
     parser.add_argument("--columns", type=int, default=6)
     parser.add_argument("--width", type=int, default=320, help="pixels of one picture")
+    parser.add_argument("--fps", type=float, default=15.0, help="frames, and views, per second")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("docs/presets.jpg"))
     args = parser.parse_args()
@@ -66,7 +73,7 @@ def main() -> None:
     rows = []
     for name in args.presets or flyable():
         started = time.perf_counter()
-        rows.append(row(name, args.seconds, args.columns, size, args.seed))
+        rows.append(row(name, args.seconds, args.columns, size, args.seed, args.fps))
         print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
     Image.fromarray(np.concatenate(rows, 0)).save(args.out, quality=88)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB")

@@ -4,12 +4,13 @@
                                      [--keep FOLDER]
 
 Renders ten filters per layer with the command line, and judges each last frame with an independent
-implementation of the network. Prints for each layer how many flights excite their own filter more
-than any other flight does, and each filter's rank in its layer (mean activation, standardised over
-64 pictures of noise). Prints for each picture its mean brightness, the share of pixels with a
-colour at its limit, and the dot grid: the strongest peak of the brightness spectrum at the
-network's strides, relative to its surroundings. It stays below 20 for regular textures and is far
-higher for a grid.
+implementation of the network: the whole picture shrunk to the size of a view, and four random crops
+of that size at native resolution. Prints for each layer how many flights excite their own filter
+more than any other flight does, and each filter's rank in its layer (mean activation, standardised
+over 64 pictures of noise) by the whole picture and by the crops. Prints for each picture its mean
+brightness, the share of pixels with a colour at its limit, and the shrunk picture's dot grid: the
+strongest peak of the brightness spectrum at the network's strides, relative to its surroundings. It
+stays below 20 for regular textures and is far higher for a grid.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ LAYERS = {
     "efficientnet_lite0": ["block5", "block7", "block10", "block14_expand"],
     "vgg16": ["conv3_3", "conv4_3", "conv5_1", "conv5_3"],
 }
-CANVAS = {"efficientnet_lite0": (320, 180), "vgg16": (256, 144)}
+VIEW = {"efficientnet_lite0": (320, 180), "vgg16": (256, 144)}
 NOISE = 64
+CROPS = 4
 
 
 class Judge:
@@ -46,7 +48,7 @@ class Judge:
 
     def __init__(self, name: str) -> None:
         self.known = network(name)
-        self.canvas = CANVAS[name]
+        self.view = VIEW[name]
         self._model = _vgg16() if name == "vgg16" else _efficientnet()
 
     @torch.no_grad()
@@ -94,13 +96,13 @@ def _vgg16() -> nn.Sequential:
 def last_frame(
     judge: Judge, target: tuple[str, int], seconds: float, folder: Path, more: list[str]
 ) -> np.ndarray:
-    """Render one target; return the last frame at canvas size, (H, W, 3) in 0..1."""
+    """Render one target; return the last frame, uint8 (H, W, 3)."""
     layer, number = target
     video = folder / f"{layer}-{number}.mp4"
     command = [sys.executable, "-m", "liveflight", "render", "--network", judge.known.name]
     command += ["--layer", layer, "--filter", str(number), "--seconds", str(seconds), "--fps", "30"]
-    canvas = f"{judge.canvas[0]}x{judge.canvas[1]}"
-    command += ["--canvas", canvas, "--size", "1280x720", "--seed", "7", "--out", str(video)]
+    view = f"{judge.view[0]}x{judge.view[1]}"
+    command += ["--view", view, "--size", "1280x720", "--seed", "7", "--out", str(video)]
     subprocess.run([*command, *more], check=True, capture_output=True)
     png = video.with_suffix(".png")
     import imageio_ffmpeg
@@ -108,7 +110,24 @@ def last_frame(
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-sseof", "-0.5"]
     subprocess.run([*ffmpeg, "-i", str(video), "-update", "1", str(png)], check=True)
     video.unlink()
-    return np.asarray(Image.open(png).resize(judge.canvas, Image.Resampling.BOX), np.float32) / 255
+    return np.asarray(Image.open(png).convert("RGB"))
+
+
+def shrunk(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a frame at this width and height: float32 (H, W, 3) in 0..1."""
+    picture = Image.fromarray(frame).resize(size, Image.Resampling.BOX)
+    return np.asarray(picture, np.float32) / 255
+
+
+def crops(frame: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Return random parts of a frame of this width and height: float32 (CROPS, H, W, 3) in 0..1."""
+    lefts = rng.integers(0, frame.shape[1] - size[0] + 1, CROPS)
+    tops = rng.integers(0, frame.shape[0] - size[1] + 1, CROPS)
+    parts = [
+        frame[top : top + size[1], left : left + size[0]]
+        for left, top in zip(lefts, tops, strict=True)
+    ]
+    return np.stack(parts).astype(np.float32) / 255
 
 
 def dot_grid(picture: np.ndarray) -> float:
@@ -140,7 +159,7 @@ def main() -> None:
     judge = Judge(args.network)
     noise = np.stack(
         [
-            pink(judge.canvas, seed, deviation=0.22)[..., :3].astype(np.float32)
+            pink(judge.view, seed, deviation=0.22)[..., :3].astype(np.float32)
             for seed in range(NOISE)
         ]
     )
@@ -162,19 +181,30 @@ def report(
 ) -> None:
     """Print a line per filter of a layer."""
     still = judge.means(layer, noise)
-    scores = (judge.means(layer, frames) - still.mean(0)) / (still.std(0) + 1e-6)
+
+    def score(pictures: np.ndarray) -> np.ndarray:
+        scores: np.ndarray = (judge.means(layer, pictures) - still.mean(0)) / (still.std(0) + 1e-6)
+        return scores
+
+    scores = score(np.stack([shrunk(frame, judge.view) for frame in frames]))
+    rng = np.random.default_rng(7)
+    close = np.stack([score(crops(frame, judge.view, rng)).mean(0) for frame in frames])
     own_wins = 0
     print(f"\n{layer}: {scores.shape[1]} filters")
-    print("filter  score  best other flight  rank  in %  brightness  clipped %  dot grid")
+    print(
+        "filter  score  best other flight  rank  in %  crops, in %  brightness  clipped %  dot grid"
+    )
     for row, number in enumerate(filters):
         others = np.delete(scores[:, number], row).max()
         rank = int((scores[row] > scores[row, number]).sum()) + 1
         own_wins += scores[row, number] > others
-        picture = frames[row]
-        clipped = float(((picture < 1 / 255) | (picture > 254 / 255)).any(2).mean())
+        near = int((close[row] > close[row, number]).sum()) + 1
+        picture = shrunk(frames[row], judge.view)
+        clipped = float(((frames[row] < 1) | (frames[row] > 254)).any(2).mean())
         print(
             f"{number:6d} {scores[row, number]:6.1f} {others:18.1f} {rank:5d} "
-            f"{100 * rank / scores.shape[1]:5.1f} {picture.mean():11.2f} {100 * clipped:10.1f} "
+            f"{100 * rank / scores.shape[1]:5.1f} {100 * near / scores.shape[1]:12.1f} "
+            f"{picture.mean():11.2f} {100 * clipped:10.1f} "
             f"{dot_grid(picture):9.1f}",
             flush=True,
         )

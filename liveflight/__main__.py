@@ -38,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"liveflight: {error}", file=sys.stderr)
         return 2
     except MemoryError as error:
-        print(f"liveflight: out of memory ({error}): try a smaller --canvas", file=sys.stderr)
+        print(
+            f"liveflight: out of memory ({error}): try a smaller --view or --canvas",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         return signals.INTERRUPTED

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,10 +19,11 @@ from liveflight.core.camera import Camera
 from liveflight.core.contracts import Canvas, Engine, Output
 from liveflight.core.frame_counter import FrameCounter
 from liveflight.core.mailbox import Mailbox
+from liveflight.core.view_planner import ViewPlanner
 from liveflight.loop import open_controllers
 from liveflight.loop.ascent_scheduler import AscentScheduler
 from liveflight.loop.feedback_loop import FeedbackLoop
-from liveflight.loop.frame_pacer import FramePacer
+from liveflight.loop.frame_pacer import FramePacer, warp_frames
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.loop.open_controllers import OpenControllers
@@ -32,10 +34,11 @@ from liveflight.loop.sight_autopilot import SightAutopilot
 from liveflight.loop.window_events import WindowEvents
 from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.outputs.sinks.screenshots import Screenshots
+from liveflight.render.fill_rate import canvas_pixels
 from liveflight.show import preset_saving
 from liveflight.show.flight import Flight
 from liveflight.show.network_loader import DownloadProgress, NetworkLoader
-from liveflight.show.options import Options, canvas_size
+from liveflight.show.options import Options
 from liveflight.show.start_flight import is_dense, weights_of
 from liveflight.storage import presets
 from liveflight.system import gc_control
@@ -79,7 +82,8 @@ class App:
         self.guard.live = live
         self.frame_counter = FrameCounter(1 / options.fps)
         self.frame_timer = FrameTimer(output.ctx.finish)
-        self.frame_pacer = FramePacer(flight, options, live=live)
+        most = canvas_pixels(output.ctx, 1 / options.fps) if live else math.inf
+        self.frame_pacer = FramePacer(flight, options, output.size, live=live, most=most)
         report = flight.reports.add
         self.controllers = OpenControllers(self.mailbox, report, self.guard, background=live)
         clocks = self.frame_pacer, self.frame_timer, self.frame_counter
@@ -91,13 +95,14 @@ class App:
         self.image_source = ImageSource(output.ctx, flight.controls, options.image, video)
         self.feedback_loop = FeedbackLoop(
             output.ctx,
-            canvas_size(options, "cpu"),
+            self.frame_pacer.canvas,
             options.seed,
             worker or Worker(live, _ASCENT_NICENESS),
             Worker(live and worker is None, _ASCENT_NICENESS),
             self.frame_timer.end,
             self.image_source.start,
-            self.image_source.lay,
+            self.image_source.lay if self.image_source.given else None,
+            warp_frames(output.ctx.info["GL_RENDERER"], live=live),
         )
         if not options.replay:  # a recording has what was seen
             selector, weights = flight.target_selector, weights_of(options)
@@ -110,6 +115,7 @@ class App:
             self.frame_timer,
             self._apply_messages,
             self.guard,
+            ViewPlanner(options.seed),
         )
         self.presenter = Presenter(output, flight, self.feedback_loop, self.frame_counter)
         self.overlay = Overlay(
@@ -139,7 +145,7 @@ class App:
             wait(self._ascent_scheduler.spare())
             self.frame_timer.end("rest")
         run("the output's events", self._events.take, self.output)
-        run("the canvas's size", self.frame_pacer.fit_canvas)
+        run("the sizes of canvas and views", self._ascent_scheduler.fit, self.output.size)
         run("the camera's picture", self.image_source.update, now)
         self.controllers.poll(now)
         self._apply_messages()
@@ -250,9 +256,7 @@ def build(
     weights are reported by the first frames."""
 
     def engine() -> Engine:
-        return engines.load(
-            options.engine, options.device, options.seed, weights, repeatable=not live
-        )
+        return engines.load(options.engine, options.device, weights, repeatable=not live)
 
     flight = Flight(NetworkLoader(engine, background=live, shown=shown), options.seed)
     try:

@@ -1,4 +1,4 @@
-// common.glsl: functions of several passes: random bits, Catmull-Rom weights, the vertical flip.
+// common.glsl: functions of several passes: random bits, weights of cubic filters, the vertical flip.
 //
 // Reads:  nothing of its own
 // Writes: nothing
@@ -24,6 +24,16 @@ vec4 catmull_rom(float t) {
         1.0 + t * t * (-2.5 + 1.5 * t),
         t * (0.5 + t * (2.0 - 1.5 * t)),
         t * t * (-0.5 + 0.5 * t));
+}
+
+// Cubic B-spline weights of the same texels: they smooth.
+vec4 b_spline(float t) {
+    float rest = 1.0 - t;
+    return vec4(
+        rest * rest * rest,
+        4.0 - 3.0 * t * t * (2.0 - t),
+        4.0 - 3.0 * rest * rest * (2.0 - rest),
+        t * t * t) / 6.0;
 }
 
 // This fragment's column and row, counted from the top of the picture. The only vertical flip on the way to the screen.

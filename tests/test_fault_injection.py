@@ -18,12 +18,13 @@ import numpy as np
 import platformdirs
 import pytest
 from fake_engine import FakeEngine
-from on_stage import TICK, Show, Stage
+from on_stage import CANVAS, TICK, Show, Stage
 
 from liveflight.app import run
 from liveflight.core.contracts import Event, KeyPress, LiveflightError, Quit, Value
 from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
 from liveflight.core.noise import pink
+from liveflight.show import options
 
 pytestmark = pytest.mark.gl
 
@@ -58,17 +59,20 @@ PARTS = {
     "modulation": Part("flight.modulation", "advance"),
     "looking ahead": Part("flight.target_selector", "prefetch_next"),
     "the governor": Part("app.frame_pacer", "displayed"),
-    "the canvas's size": Part("app.frame_pacer", "fit_canvas"),
+    "the canvas's size": Part("app.frame_pacer", "follow_output"),
+    "the views' size": Part("app.frame_pacer", "fit_views"),
     "the camera's motion": Part("app.camera", "warp"),
     "the camera's picture": Part("app.image_source", "update"),
     "the feedback loop moves": Part("app.feedback_loop", "move"),
     "a tick begins": Part("app.feedback_loop", "begin"),
     "a tick arrives": Part("app.feedback_loop", "collect_result"),
-    "the picture grows": Part("app.feedback_loop", "blend_displayed"),
-    "the picture is looked at": Part("app.feedback_loop", "view"),
-    "the canvas is warped": Part("app.feedback_loop.renderer", "warp", lines=2),
-    "the canvas is read": Part("app.feedback_loop", "_read"),
-    "the canvas is renewed": Part("app.feedback_loop.renderer", "renew"),
+    "a view is placed": Part("app._ascent_scheduler._planner", "next"),
+    "a view is drawn": Part("app.feedback_loop._views", "draw"),
+    "views are handed over": Part("app.feedback_loop._hand_over", "read"),
+    "directions are handed back": Part("app.feedback_loop._hand_over", "write"),
+    "directions are added": Part("app.feedback_loop._landings", "add"),
+    "the canvas is warped": Part("app.feedback_loop.renderer", "continue_warp"),
+    "the picture is measured": Part("app.feedback_loop._measuring", "measure"),
     "the engine": Part("engine", "step"),
     "present": Part("app.presenter.present_pass", "draw", draws=True),
     "overlay": Part("app.overlay", "draw"),
@@ -124,13 +128,13 @@ def begin(
     monkeypatch.setattr(platformdirs, "user_pictures_path", lambda: tmp_path)
     shows: list[Show] = []
 
-    def begin(live: bool = True) -> Show:
-        show = Show(Stage(ctx, (64, 36), bottom_up=True), FakeEngine(), live=live)
+    def begin(live: bool = True, **options: Any) -> Show:
+        stage = Stage(ctx, (64, 36), bottom_up=True)
+        show = Show(stage, FakeEngine(), live=live, **options)
         show.fader = Fader()  # type: ignore[attr-defined]
         show.app.controllers.add(show.fader, "the fader")  # type: ignore[attr-defined]
         for key, value in {"camera.pan_x": 0.5, "show.hud": True}.items():
             show.flight.controls.set(key, value)
-        show.flight.controls.set("ascent.noise", 0.0)
         show.flight.controls.jump()
         shows.append(show)
         return show
@@ -409,49 +413,117 @@ class Short:
         return self._make(size, *given, **named)
 
 
-def test_a_larger_window_without_memory_for_it_shows_the_same_picture(
-    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    show = begin()
-    show.set("show.hud", False)
-    show.set("show.freeze", True)
-    show.frame(2)
-    show.stage.size = (250, 141)
-    wanted = show.frame()
-    show.stage.size = (64, 36)
-    show.frame()
-    short = Short(show.stage.ctx, monkeypatch)
-    short.most = 64 * 18  # strips of 64 columns of the canvas
-    show.stage.size = (250, 141)
-    np.testing.assert_allclose(show.frame(), wanted, atol=2)  # the dither differs
-    assert [record.message for record in caplog.records] == [
-        "canvas 250x18: the graphics memory cannot hold it; try a smaller --canvas; "
-        "until then the picture is drawn in strips"
-    ]
-    assert not show.flight.reports.counts
-
-
-def test_a_larger_canvas_without_memory_for_it_leaves_the_one_there_is(
+def test_a_larger_window_without_memory_for_its_canvas_gets_a_smaller_one(
     begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    show = begin(canvas=None)
+    show.set("show.hud", False)
+    show.stage.size = (160, 90)
+    show.frame(seconds(1))
+    assert show.app.feedback_loop.size == (160, 90)
+    short = Short(show.stage.ctx, monkeypatch)
+    short.most = 180 * 120
+    show.stage.size = (240, 160)
+    pictures = [show.frame(4) for _ in range(6)]
+    assert show.app.feedback_loop.size == (170, 114), "0.71 of the output's"
+    assert list(show.flight.reports.counts) == [
+        f"canvas {size}: the graphics memory cannot hold it; try a smaller --canvas: "
+        "going on with a smaller canvas"
+        for size in ("240x160", "202x134")
+    ]
+    assert show.flight.reports.counts.total() == 2
+    assert all((one != other).any() for one, other in pairwise(pictures[3:]))
+    short.most = 1 << 30
+    show.stage.size = (200, 140)
+    show.frame(seconds(1))
+    assert show.app.feedback_loop.size == (200, 140), "another size is tried as it is"
+
+
+def test_a_window_without_memory_for_any_canvas_of_its_shape_keeps_the_one_there_is(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin(canvas=None)
+    show.set("show.hud", False)
+    show.stage.size = (100, 80)
+    show.frame(seconds(1))
+    short = Short(show.stage.ctx, monkeypatch)
+    short.most = 64 * 18  # views
+    show.stage.size = (240, 160)
+    show.frame(seconds(1))
+    asked, shown = len(show.engine.asked), len(show.stage.shown)
+    show.frame(seconds(4))
+    assert show.app.feedback_loop.size == (100, 80)
+    assert len(show.engine.asked) >= asked + seconds(3), "the ascent goes on"
+    assert all((one != two).any() for one, two in pairwise(show.stage.shown[shown::8]))
+    assert show.flight.reports.counts.total() < 12, "tried ever more seldom"
+    short.most = 1 << 30
+    show.frame(seconds(10))
+    assert show.app.feedback_loop.size == (120, 80)
+
+
+def test_views_without_memory_for_them_get_smaller(
+    begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "SMALLEST_SIDE_PX", 8)
     show = begin()
     show.set("show.hud", False)
     show.frame(4)
     short = Short(show.stage.ctx, monkeypatch)
     short.most = 32 * 18
-    size = show.app.feedback_loop.size
-    monkeypatch.setattr(show.app.frame_pacer, "fit_canvas", lambda: None)
-    monkeypatch.setattr(show.app.frame_pacer, "out_of_memory", lambda: False)  # nothing is smaller
-    show.flight.target_selector.size = (64, 36)
-    asked = len(show.engine.asked)
+    show.set("ascent.steps", 2)
     pictures = [show.frame(4) for _ in range(4)]
-    assert show.app.feedback_loop.size == size and len(show.engine.asked) > asked
-    (text,) = show.flight.reports.counts
-    assert "canvas 64x36: the graphics memory cannot hold it" in text
+    assert show.flight.target_selector.size == (22, 12), "two have no more pixels than one had"
+    assert list(show.flight.reports.counts) == [
+        f"view {size}: the graphics memory cannot hold it; try a smaller --view: "
+        "going on with smaller views"
+        for size in ("32x18", "26x16")
+    ]
+    assert show.flight.reports.counts.total() == 2
+    assert show.app.feedback_loop.size == CANVAS
     assert all((one != other).any() for one, other in pairwise(pictures))
-    short.most = 1 << 30
+    asked = len(show.engine.asked)
     show.frame(4)
-    assert show.app.feedback_loop.size == (64, 36)
+    assert len(show.engine.asked) == asked + 8
+
+
+@pytest.mark.parametrize("owner", ["_views", "_landings"])
+def test_where_no_view_is_small_enough_the_picture_moves_on(
+    owner: str, begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin()
+    show.frame(4)
+    part = getattr(show.app.feedback_loop, owner)
+    part.release_stack() if owner == "_views" else part.release_textures()
+    short = Short(show.stage.ctx, monkeypatch)
+    short.most = 0
+    show.set("show.hud", False)
+    pictures = [show.frame(4) for _ in range(8)]
+    assert show.flight.reports.last == (
+        "view 32x18: the graphics memory cannot hold it; try a smaller --view"
+    )
+    assert show.flight.reports.counts.total() < 12, "tried ever more seldom"
+    assert all((one != other).any() for one, other in pairwise(pictures))
+    short.most, asked = 1 << 30, len(show.engine.asked)
+    show.frame(seconds(4))
+    assert len(show.engine.asked) > asked + 8
+
+
+@pytest.mark.parametrize("part", ["_views.stack", "renderer.resize"])
+def test_a_render_does_not_go_on_without_graphics_memory(
+    part: str, begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = begin(live=False, canvas=None)
+    show.set("show.hud", False)
+    show.frame(2)
+    short = Short(show.stage.ctx, monkeypatch)
+    short.most = 0
+    if part == "_views.stack":
+        show.set("ascent.steps", 2)
+    else:
+        show.stage.size = (160, 90)
+    with pytest.raises(LiveflightError, match=r"the graphics memory cannot hold it; try a smaller"):
+        show.frame(seconds(1))
+    short.most = 1 << 30
 
 
 def test_a_screenshot_without_memory_for_it_is_reported(

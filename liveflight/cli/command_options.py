@@ -183,10 +183,21 @@ def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> Non
     add("--filter", default="", metavar="N", help="its number or name, or * for the whole layer")
     weights = "the network's weights: .safetensors, .pth, .h5 or .onnx"
     add("--weights", type=read.file, metavar="FILE", help=weights)
-    add("--canvas", type=read.size, metavar="WxH", help="size of the picture being dreamed")
+    add(
+        "--view",
+        type=read.size,
+        metavar="WxH",
+        help="size at which the network looks at parts of it: what a step costs",
+    )
+    add(
+        "--canvas",
+        type=read.size,
+        metavar="WxH",
+        help="size of the picture being dreamed; the window's by default",
+    )
     shown = partial(read.size, example=size)
     add("--size", type=shown, metavar="WxH", help=f"size of the output ({size})")
-    add("--steps", type=read.setting("ascent.steps"), metavar="N", help="ascent steps per frame")
+    add("--steps", type=read.setting("ascent.steps"), metavar="N", help="views per frame")
     add("--set", type=read.assignment, action="append", default=[], metavar="GROUP.NAME=VALUE",
         help="any control, in its unit; repeatable")  # fmt: skip
     add("--seed", type=read.whole(0, 2**31 - 1), default=0, help="seed of the noise at the start")

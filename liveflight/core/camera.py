@@ -12,6 +12,7 @@ from liveflight.core import effects
 from liveflight.core.contracts import Warp
 from liveflight.core.controls import Controls
 from liveflight.core.effects import active, amounts, combined_share
+from liveflight.core.tone import NEUTRAL, Tone
 
 DISSOLVE_S = 0.5
 """Seconds in which new mirrors and wedges dissolve in, where a cut would be hard.
@@ -39,15 +40,15 @@ def matrix(zoom: float, clockwise: float, right: float, up: float) -> np.ndarray
 def is_identity(warp: Warp) -> bool:
     """Return whether the warp leaves every picture as it is."""
     folds = warp.folded and any(_folds(warp))
-    return not (active(warp) or folds) and np.array_equal(warp.matrix, IDENTITY.matrix)
+    still = np.array_equal(warp.matrix, IDENTITY.matrix)
+    return still and warp.tone == NEUTRAL and not (active(warp) or folds)
 
 
 def compose(first: Warp, second: Warp) -> Warp:
     """Return one movement for `first` and, after it, `second`.
 
-    Exact for the matrix and the colours. Swirls and drifts are summed, which is right while they
-    are small. Folds and the drift's phase are those of `second`."""
-    same = _folds(first) == _folds(second)
+    Exact for the matrix, the colours and the tone. Swirls and drifts are summed, which is right
+    while they are small. Folds and the drift's phase are those of `second`."""
     before, after = amounts(first), amounts(second)
     return replace(
         second,
@@ -56,8 +57,51 @@ def compose(first: Warp, second: Warp) -> Warp:
         amounts={
             each.name: each.combine(before[each.name], after[each.name]) for each in effects.EFFECTS
         },
-        folded=combined_share(first.folded, second.folded) if same else second.folded,
+        folded=(
+            combined_share(first.folded, second.folded)
+            if same_folds(first, second)
+            else second.folded
+        ),
+        tone=_faded(first.tone, after["decay"]).then(second.tone),
     )
+
+
+def _faded(tone: Tone, share: float) -> Tone:
+    """Return the tone for after a fade to mid grey by `share`, where this was the one before it."""
+    return Tone(tone.gain, tone.offset * (1 - share) + (1 - tone.gain) * share / 2)
+
+
+def displacement(warp: Warp, aspect: float) -> float:
+    """Return how far the warp moves a corner or the middle at most, in picture heights.
+
+    `aspect`: width / height. Swirl and drift count by their largest displacement, or more."""
+    corners = np.array([(0, 0, 1), *((x * aspect / 2, y / 2, 1) for x in (-1, 1) for y in (-1, 1))])
+    moved = corners @ warp.matrix.astype(np.float64).T
+    away = moved[:, :2] / moved[:, 2:] - corners[:, :2]
+    amount = amounts(warp)
+    return float(np.hypot(*away.T).max()) + abs(amount["swirl"]) * 0.15 + abs(amount["flow"])
+
+
+def fold_lines(warp: Warp) -> list[tuple[float, float]]:
+    """Return the lines through the middle on which the picture is folded, in order.
+
+    Unit normals towards the side that is folded over. A kaleidoscope's wedges are measured from the
+    upward axis, so it is left-right symmetric. Folding the half circle in half repeatedly leaves
+    one half wedge."""
+    lines = [(1.0, 0.0)] * warp.mirror_x + [(0.0, -1.0)] * warp.mirror_y
+    if warp.kaleidoscope >= 2:
+        lines.append((-1.0, 0.0))
+        half_wedges = warp.kaleidoscope
+        while half_wedges > 1:
+            half_wedges = (half_wedges + 1) // 2
+            angle = math.pi * half_wedges / warp.kaleidoscope
+            lines.append((math.cos(angle), -math.sin(angle)))
+    return lines
+
+
+def same_folds(first: Warp, second: Warp) -> bool:
+    """Return whether both have the same mirrors and wedges."""
+    return _folds(first) == _folds(second)
 
 
 def _folds(warp: Warp) -> tuple[bool, bool, int]:

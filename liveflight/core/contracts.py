@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from liveflight.core.tone import NEUTRAL, Tone
+
 if TYPE_CHECKING:
     import moderngl
 
 Canvas = np.ndarray
-"""The picture being dreamed: float16, (H, W, 4), sRGB-coded RGB in 0..1 with alpha 1, row 0 on top.
+"""A picture: float16, (H, W, 4), sRGB-coded RGB in 0..1 with alpha 1, row 0 on top.
 
-On the host an array. Where the canvas transfer keeps the picture on a CUDA device, any object with
-`__cuda_array_interface__` of that shape and type."""
+On the host an array. On a CUDA device any object with `__cuda_array_interface__` like it."""
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -37,7 +38,7 @@ class CannotFlyError(LiveflightError):
 
 
 class OutOfMemoryError(LiveflightError):
-    """Report that a step at this canvas size exceeds the device's memory; a smaller one may fit."""
+    """Report that a step at this view size exceeds the device's memory; a smaller one may fit."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -107,34 +108,29 @@ Mix = Mapping[Target, float]
 
 @dataclass(frozen=True, slots=True)
 class Ascent:
-    """Hold the settings of one tick's ascent; a neutral value switches a conditioning off."""
+    """Hold what an engine does to a gradient; a neutral value switches a conditioning off."""
 
-    amount: float
-    """RMS distance by which this tick's steps together move the picture, in the 0..1 range."""
-    steps: int
-    """How many steps share the amount; 0 leaves the canvas as it is."""
     objective: str = "channel"
     """`channel`: the mean of the feature map; `neuron`: its centre."""
     normalise: bool = True
     """Divide the gradient by its own RMS."""
-    jitter: int = 32
-    """Largest random circular shift before each step, pixels; 0 is off."""
-    octaves: float = 0.75
-    """Largest random octaves by which a step sees the picture smaller; more on large canvases."""
     smoothing: float = 1.5
     """Exponent of the 1/f preconditioner; 0 is off."""
     decorrelation: float = 1.0
     """Share of Lucid's colour correlation that is applied to the gradient, 0..1."""
-    soften: float = 0.0
-    """Diffusion this frame, 0..0.2 of the difference to each neighbour; 0 is off."""
-    noise: float = 0.0
-    """Fresh noise added this frame, standard deviation in the 0..1 range."""
-    brightness: float = 0.5
-    """The mean the picture is pulled towards."""
-    contrast: float = 0.22
-    """The standard deviation the picture is pulled towards."""
-    pull: float = 0.0
-    """Share of the distance to that mean and contrast covered this frame, 0..1; 0 is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStep:
+    """Say what one view is ascended towards."""
+
+    mix: Mix
+    high_pass: float = 0.0
+    """Cycles per view height below which the direction carries nothing; 0 keeps all."""
+    low_pass: float = 0.0
+    """Cycles per pixel above which the direction fades; 0 keeps all."""
+    smoothing: float = 1.0
+    """Factor on `Ascent.smoothing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ class Warp:
     right, y up, unit one picture height."""
 
     matrix: np.ndarray
-    """Map from places of the new canvas to the old one, float32 (3, 3), homogeneous."""
+    """Map from places of the new canvas to the old one, float32 (3, 3), affine."""
     mirror_x: bool = False
     """The right half shows the left one."""
     mirror_y: bool = False
@@ -163,7 +159,12 @@ class Warp:
     """Seconds of motion until now: the phase of the liquid drift."""
     folded: float = 1.0
     """Share of the folded picture in the unfolded one, 0..1; below 1 while folds dissolve in."""
+    tone: Tone = NEUTRAL
+    """Gain and offset of all channels, after the effects."""
 
+
+MAX_DIRECTION = 3.0
+"""Largest value of a normalised direction: energy in one spot would burn a speck there."""
 
 Progress = Callable[[int, int], None]
 """Called with the bytes downloaded and in all (0: not known); what it raises ends the download."""
@@ -175,31 +176,31 @@ class Engine(Protocol):
     device: str
     """`cpu`, `cuda`, `mps`."""
     stream: int
-    """The CUDA stream that `ascend` works on, a cudaStream_t as a number; 0 elsewhere."""
+    """The CUDA stream that `directions` works on, a cudaStream_t as a number; 0 elsewhere."""
 
     def prepare(self, network: str, progress: Progress | None = None) -> None:
         """Load a network and find its active filters.
 
-        Slow: seconds. May be called from another thread while `ascend` runs on networks prepared
-        earlier.
+        Slow: seconds. May be called from another thread while `directions` runs on networks
+        prepared earlier.
 
         Raises LiveflightError where the weights are missing, truncated or foreign."""
         ...
 
     def ready(self, network: str) -> bool:
-        """Return whether `ascend` may be given targets of this network."""
+        """Return whether `directions` may be given targets of this network."""
         ...
 
     def plan(self, layers: Collection[tuple[str, str]], size: Size) -> None:
-        """Prepare steps on exactly these layers together at this canvas size.
+        """Prepare steps on exactly these layers together at this view size.
 
         Each is a (network, layer) of a network that is ready. Slow where the runtime compiles or
-        captures. May be called from another thread while `ascend` runs. `ascend` also takes layers
+        captures. May be called from another thread while `directions` runs, which also takes layers
         that are not planned, but then takes the time to prepare them."""
         ...
 
     def planned(self, layers: Collection[tuple[str, str]], size: Size) -> bool:
-        """Return whether `ascend` on these layers together has nothing left to prepare."""
+        """Return whether `directions` on these layers together has nothing left to prepare."""
         ...
 
     def precision(self, network: str) -> str:
@@ -217,26 +218,28 @@ class Engine(Protocol):
         two filters."""
         ...
 
-    def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-        """Return a new canvas after one frame's steps; the given one is left alone.
+    def directions(self, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
+        """Return how each pixel of each view has to move to excite its step's mix.
 
-        All its values are finite and in 0..1. Raises FloatingPointError where the step came out
-        non-finite, OutOfMemoryError where the device cannot hold the step at this canvas size.
+        `views`: one view below the other, all of one height: float16 (N * H, W, 4), for N `steps`.
+        The directions are stacked alike. Those that are normalised have an RMS of about 1, and no
+        value exceeds `MAX_DIRECTION`. Raises FloatingPointError where one came out non-finite,
+        OutOfMemoryError where the device cannot hold a step at this size.
 
-        On a device with a stream the work may only be queued. The picture is then valid for what is
-        queued after it, until the next call. A non-finite result is left out of it, and raised some
-        calls later."""
+        On a device with a stream the work may only be queued. The result is then valid for what is
+        queued after it, until the next call; a non-finite direction is 0, and raised later."""
         ...
 
     def wait(self) -> None:
-        """Wait until the device has finished what `ascend` queued."""
+        """Wait until the device has finished what `directions` queued."""
         ...
 
     def tidy(self) -> bool:
-        """Free one thing per network that only planning needed; return whether there may be more.
+        """Free or prepare one thing that can wait; return whether there may be more.
 
-        May block all Python threads for some milliseconds: call it when the frame loop has time.
-        Where nobody does, `plan` frees what exceeds a bound."""
+        Free what only planning needed, or prepare a batch of views in flight. May take as long as a
+        `plan`, on whose thread it runs, and may block Python for milliseconds: call it in spare
+        time. Where nobody does, `plan` does both."""
         ...
 
     def close(self) -> None: ...

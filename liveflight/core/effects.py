@@ -29,8 +29,9 @@ class Effect:
 
     The shader declares the uniforms and defines one function. Kind `place`: it maps the place that
     a pixel takes its colour from, `vec2 NAME_effect(vec2 p, float height)`, all in pixels, from the
-    middle, y up. Kind `colour`: it maps that colour, `vec3 NAME_effect(vec3 colour)`, 0..1. Kind
-    `matrix` has no shader: `render.warp.colour_matrix` applies it."""
+    middle, y up; smooth, as it is computed on a coarse grid. Kind `colour`: it maps that colour,
+    `vec3 NAME_effect(vec3 colour)`, 0..1. Kind `matrix` has no shader:
+    `render.warp.colour_matrix` applies it."""
 
     name: str
     control: str
@@ -43,8 +44,6 @@ class Effect:
     """Amount of two movements after each other, from the amounts of both."""
     neutral: float = 0.0
     """Amount that changes nothing."""
-    costly: bool = False
-    """Whether it is compiled into a second shader: software GL runs both sides of every branch."""
     uniforms: Callable[[float, float], Mapping[str, Any]] | None = None
     """Uniforms, from the amount and `Warp.phase`; by default one, NAME, the amount."""
 
@@ -86,7 +85,6 @@ EFFECTS = (
         "warp.flow",
         "place",
         lambda value, moved, dt: value * moved,
-        costly=True,
         uniforms=lambda flow, phase: {"waves": waves(flow, phase)},
     ),
     Effect("hue", "colour.hue", "matrix", lambda value, moved, dt: math.radians(value) * moved),

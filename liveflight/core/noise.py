@@ -16,6 +16,9 @@ Each row is one of R, G, B, each column one independent direction of colour."""
 LOWEST = 2.0
 """Periods per picture height below which nothing is amplified further: 1/f would diverge there."""
 
+_SOFT_FROM = 40.0
+"""Periods per picture height from which the start of a flight is soft."""
+
 _LONGEST_WAVE_PX, _SMALL_SIDE_PX = 90.0, 180
 """Longest wave of brightness that is amplified further, on a canvas of up to this shorter side.
 
@@ -42,14 +45,25 @@ def frequencies(height: int, width: int, least: float = LOWEST) -> np.ndarray:
     return clamped
 
 
-def pink(size: Size, seed: int, mean: float = 0.5, deviation: float = 0.15) -> Canvas:
+def first_canvas(size: Size, seed: int) -> Canvas:
+    """Return what a flight starts from: `pink` noise, soft in what is finer than large views see.
+
+    Else grain would cover the picture until the camera has flown past it."""
+    return pink(size, seed, soft_from=_SOFT_FROM)
+
+
+def pink(
+    size: Size, seed: int, mean: float = 0.5, deviation: float = 0.15, soft_from: float = math.inf
+) -> Canvas:
     """Return 1/f noise in natural colours as a canvas: float16 (H, W, 4) in 0..1, alpha 1.
 
     The 1/f amplitude of natural pictures (Field 1987) gives the first ascent steps structure at
-    every scale to work on, where white noise offers only the finest."""
+    every scale to work on, where white noise offers only the finest. `soft_from`: periods per
+    height from which it falls faster."""
     width, height = size
     white = np.random.default_rng(seed).standard_normal((height, width, 3))
     periods = frequencies(height, width, lowest(height, width))
+    periods = periods * np.sqrt(1 + (periods / soft_from) ** 4)
     spectrum = np.fft.rfft2(white, axes=(0, 1)) / periods[..., None]
     picture = np.fft.irfft2(spectrum, s=(height, width), axes=(0, 1)) @ COLOUR.T
     picture = (picture - picture.mean()) / max(picture.std(), 1e-9) * deviation + mean
@@ -61,3 +75,12 @@ def opaque(picture: np.ndarray) -> Canvas:
     canvas = np.ones((*picture.shape[:2], 4), np.float16)
     canvas[..., :3] = picture
     return canvas
+
+
+def periodic_noise(side: int, seed: int = 0) -> np.ndarray:
+    """Return 1/f noise of mean 0 and deviation 1 that repeats: float32 (side, side, 3)."""
+    white = np.random.default_rng(seed).standard_normal((side, side, 3))
+    spectrum = np.fft.rfft2(white, axes=(0, 1)) / frequencies(side, side)[..., None]
+    spectrum[0, 0] = 0  # or it would add a colour cast
+    field = np.fft.irfft2(spectrum, s=(side, side), axes=(0, 1))
+    return np.asarray(field / field.std((0, 1)), np.float32)

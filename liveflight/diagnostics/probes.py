@@ -84,7 +84,7 @@ def engine(given: dict[str, Any]) -> dict[str, Any]:
     import time
 
     from liveflight import engines, networks
-    from liveflight.core.contracts import Ascent, Target
+    from liveflight.core.contracts import Ascent, Target, ViewStep
     from liveflight.core.noise import pink
     from liveflight.networks import efficientnet_lite0
 
@@ -92,9 +92,9 @@ def engine(given: dict[str, Any]) -> dict[str, Any]:
     network = networks.network(efficientnet_lite0.NAME)  # the lightest that needs no download
     chosen.prepare(network.name)
     layer = network.layers[len(network.layers) // 4]
-    target = Target(network.name, layer.name, 0)
+    step = ViewStep({Target(network.name, layer.name, 0): 1.0})
     begun = time.perf_counter()
-    chosen.ascend(pink((96, 64), 1), {target: 1.0}, Ascent(amount=0.02, steps=1))
+    chosen.directions(pink((96, 64), 1), [step], Ascent())
     return {
         "device": chosen.device,
         "precision": chosen.precision(network.name),

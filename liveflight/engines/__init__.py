@@ -28,7 +28,6 @@ NATIVE = "compiled"
 def load(
     name: str = "auto",
     device: str = "auto",
-    seed: int = 0,
     weights: Mapping[str, Path] | None = None,
     *,
     repeatable: bool = False,
@@ -52,11 +51,11 @@ def load(
     if chosen.type == "cuda" and name in ("auto", "torch"):
         from liveflight.engines.cuda.engine import StaticEngine
 
-        return StaticEngine(chosen, seed, weights)
+        return StaticEngine(chosen, weights)
     backend = _BACKENDS[name](chosen)
     if name != "autograd":
         backend = FallbackBackend(backend, chosen)
-    return AscentEngine(backend, chosen, seed, weights)
+    return AscentEngine(backend, chosen, weights)
 
 
 def chosen_by_auto(networks: Collection[str]) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""Take ascent steps on any backend's gradients: views, conditioning, number formats, memory."""
+"""Turn any backend's gradients into directions: conditioning, number formats, memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from liveflight import networks
-from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError, Progress
+from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError, Progress, ViewStep
 from liveflight.core.noise import pink
 from liveflight.engines import conditioning, devices
 from liveflight.engines.autograd import AutogradBackend
@@ -28,7 +27,6 @@ from liveflight.engines.backend import (
     excitation,
     responses,
 )
-from liveflight.engines.resampling import scaled, scales, shrunk, shrunk_backward
 from liveflight.networks import Network
 from liveflight.networks.layered import Features
 from liveflight.system import malloc_tuning
@@ -52,7 +50,6 @@ class AscentEngine:
         self,
         backend: Backend,
         device: torch.device,
-        seed: int = 0,
         weights: Mapping[str, Path] | None = None,
     ) -> None:
         """Take `weights` from these files for some networks, by their names."""
@@ -64,9 +61,6 @@ class AscentEngine:
         self._response_stds: dict[str, dict[str, Tensor]] = {}
         self._signatures: dict[str, dict[str, np.ndarray]] = {}
         self._formats: dict[str, torch.dtype] = {}
-        self._octaves = Ascent(0.0, 0).octaves
-        self._rng = np.random.default_rng(seed)
-        self._noise = torch.Generator().manual_seed(seed)
 
     def prepare(self, network: str, progress: Progress | None = None) -> None:
         known = networks.network(network)
@@ -91,11 +85,11 @@ class AscentEngine:
     def plan(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> None:
         with memory_for(size):
             for network, names in _by_network(layers).items():
-                self._backend.plan(network, names, self._sizes(size))
+                self._backend.plan(network, names, [(size[1], size[0])])
 
     def planned(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> bool:
         return all(
-            self._backend.planned(network, names, self._sizes(size))
+            self._backend.planned(network, names, [(size[1], size[0])])
             for network, names in _by_network(layers).items()
         )
 
@@ -106,24 +100,17 @@ class AscentEngine:
     def signatures(self, network: str, layer: str) -> np.ndarray:
         return self._signatures[network][layer]
 
-    def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-        picture = _to_picture(canvas, self._device)
-        with memory_for((picture.shape[-1], picture.shape[-2])):
-            return self._ascended(picture, mix, ascent)
-
-    def _ascended(self, picture: Tensor, mix: Mix, ascent: Ascent) -> Canvas:
-        self._octaves = ascent.octaves
-        for _ in range(ascent.steps):
-            picture = picture + self._step(picture, mix, ascent) * (ascent.amount / ascent.steps)
-        picture = conditioning.soften(picture, ascent.soften)
-        picture = conditioning.add_noise(picture, ascent.noise, self._noise)
-        picture = conditioning.hold(picture, ascent.brightness, ascent.contrast, ascent.pull)
-        if not math.isfinite(float(picture.sum())):  # one pixel that is not finite is enough
-            raise FloatingPointError(f"the ascent of {' + '.join(map(str, mix))} is not finite")
-        return _to_canvas(picture.clamp(0.0, 1.0))
+    def directions(self, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
+        pictures = _to_pictures(views, len(steps), self._device)
+        with memory_for((pictures.shape[-1], pictures.shape[-2])):
+            found = [
+                self._direction(picture[None], step, ascent)
+                for picture, step in zip(pictures, steps, strict=True)
+            ]
+            return _to_canvas(torch.cat(found))
 
     def wait(self) -> None:
-        """Return at once: `ascend` has waited."""
+        """Return at once: `directions` has waited."""
 
     def tidy(self) -> bool:
         return self._backend.tidy()
@@ -132,36 +119,24 @@ class AscentEngine:
         self._response_stds.clear()
         self._backend.close()
 
-    def _step(self, picture: Tensor, mix: Mix, ascent: Ascent) -> Tensor:
-        """Return the conditioned direction of a step: float32 (1, 3, H, W).
+    def _direction(self, picture: Tensor, step: ViewStep, ascent: Ascent) -> Tensor:
+        """Return the conditioned direction of a view: float32 (1, 3, H, W)."""
+        gradient = self.gradient(picture, step.mix, ascent.objective)
+        direction = conditioning.condition(gradient, step, ascent)
+        # One value that is not finite is enough. One in the view need not reach the direction.
+        if not math.isfinite(float(direction.sum() + picture.sum())):
+            raise FloatingPointError(
+                f"the ascent of {' + '.join(map(str, step.mix))} is not finite"
+            )
+        return conditioning.limit(direction)
 
-        Its RMS is 1 where it is normalised."""
-        offsets = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2  # mean about 0
-        shift = (int(offsets[0]), int(offsets[1]))
-        allowed = scales(ascent.octaves, (picture.shape[-2], picture.shape[-1]))
-        scale = allowed[int(self._rng.integers(len(allowed)))]
-        seen = torch.roll(picture, shift, (2, 3)) if any(shift) else picture
-        gradient = self.gradient(seen, mix, ascent.objective, scale)
-        if any(shift):
-            gradient = torch.roll(gradient, (-shift[0], -shift[1]), (2, 3))
-        gradient = conditioning.decorrelate(gradient, ascent.decorrelation)
-        gradient = conditioning.smooth(gradient, ascent.smoothing, ascent.decorrelation)
-        return conditioning.normalise(gradient) if ascent.normalise else gradient
-
-    def gradient(self, picture: Tensor, mix: Mix, objective: str, scale: float = 1.0) -> Tensor:
-        """Return how each pixel moves the mix: float32 (1, 3, H, W), like `picture`.
-
-        The networks see the picture at `scale` times its size."""
-        size = (picture.shape[-2], picture.shape[-1])
-        smaller = scaled(size, scale)
-        seen = picture if smaller == size else shrunk(picture, smaller)
+    def gradient(self, picture: Tensor, mix: Mix, objective: str) -> Tensor:
+        """Return how each pixel moves the mix: float32 (1, 3, H, W), like `picture`."""
         gradient: Tensor | None = None
         for network, excitations in self._excitations(mix, objective).items():
-            part = self._backend.gradient(network, seen, excitations)
+            part = self._backend.gradient(network, picture, excitations)
             gradient = part if gradient is None else gradient + part
-        if gradient is None:
-            gradient = torch.zeros_like(seen)
-        return gradient if smaller == size else shrunk_backward(gradient, size)
+        return torch.zeros_like(picture) if gradient is None else gradient
 
     def _excitations(self, mix: Mix, objective: str) -> dict[str, Excitations]:
         grouped: dict[str, dict[str, dict[int | None, float]]] = defaultdict(
@@ -176,10 +151,6 @@ class AscentEngine:
             }
             for network, layers in grouped.items()
         }
-
-    def _sizes(self, size: tuple[int, int]) -> Sequence[tuple[int, int]]:
-        """Return the heights and widths at which networks may see a canvas (width, height)."""
-        return _scaled(self._octaves, (size[1], size[0]))
 
     def _load(self, known: Network, module: Features, stds: Mapping[str, Tensor]) -> torch.dtype:
         """Give the backend the network, in half only where that agrees with float32."""
@@ -205,7 +176,7 @@ class AscentEngine:
 def memory_for(size: tuple[int, int]) -> Iterator[None]:
     """Turn every runtime's error for too little memory into OutOfMemoryError.
 
-    `size`: width and height of the canvas, for the error's text."""
+    `size`: width and height of a view, for the error's text."""
     try:
         yield
     except Exception as error:
@@ -216,9 +187,9 @@ def memory_for(size: tuple[int, int]) -> Iterator[None]:
 
 
 def too_large(size: tuple[int, int]) -> OutOfMemoryError:
-    """Return the error for a canvas of this width and height that does not fit into memory."""
+    """Return the error for a view of this width and height that does not fit into memory."""
     return OutOfMemoryError(
-        f"a step at {size[0]}x{size[1]} does not fit into the memory: choose a smaller canvas"
+        f"a step at {size[0]}x{size[1]} does not fit into the memory: choose a smaller --view"
     )
 
 
@@ -243,29 +214,24 @@ def agreement(
     }
     noise = pink(NOISE_SIZE, 3, deviation=NOISE_DEVIATION)
     first, second = (
-        each.gradient(known.name, _to_picture(noise, where), excitations).cpu().flatten().double()
+        each.gradient(known.name, _to_pictures(noise, 1, where), excitations)
+        .cpu()
+        .flatten()
+        .double()
         for each, where in ((backend, device), (exact, torch.device("cpu")))
     )
     return float(F.cosine_similarity(first, second, dim=0))
-
-
-@lru_cache(maxsize=64)
-def _scaled(octaves: float, picture: tuple[int, int]) -> Sequence[tuple[int, int]]:
-    return sorted({scaled(picture, scale) for scale in scales(octaves, picture)})
 
 
 def _warm_up(backend: Backend, known: Network, device: torch.device) -> None:
     """Take a step that nobody sees, before the show needs one.
 
     A process's first step waits seconds for what torch loads and plans at first use."""
-    picture = _to_picture(pink(NOISE_SIZE, 4), device)
-    size = (picture.shape[-2], picture.shape[-1])
+    picture = _to_pictures(pink(NOISE_SIZE, 4), 1, device)
     layer = known.layers[-1]
     excitations = {layer.name: excitation({0: 1.0}, torch.ones(layer.channels), "channel")}
-    seen = shrunk(picture, scaled(size, 0.75))
-    gradient = shrunk_backward(backend.gradient(known.name, seen, excitations), size)
-    gradient = conditioning.smooth(conditioning.decorrelate(gradient, 1.0), 1.0, 1.0)
-    conditioning.add_noise(conditioning.soften(gradient, 0.1), 0.1, torch.Generator())
+    gradient = backend.gradient(known.name, picture, excitations)
+    conditioning.limit(conditioning.condition(gradient, ViewStep({}, 1.0, 0.1), Ascent()))
 
 
 def _by_network(layers: Collection[tuple[str, str]]) -> dict[str, list[str]]:
@@ -275,15 +241,17 @@ def _by_network(layers: Collection[tuple[str, str]]) -> dict[str, list[str]]:
     return grouped
 
 
-def _to_picture(canvas: Canvas, device: torch.device) -> Tensor:
-    on_host = isinstance(canvas, np.ndarray)
-    rgba = torch.from_numpy(canvas) if on_host else torch.as_tensor(canvas, device=device)
-    rgba = rgba.to(device).to(torch.float32)  # (H, W, 4)
-    return rgba.permute(2, 0, 1)[None, :3].contiguous()
+def _to_pictures(views: Canvas, count: int, device: torch.device) -> Tensor:
+    """Return stacked views as float32 (N, 3, H, W)."""
+    on_host = isinstance(views, np.ndarray)
+    rgba = torch.from_numpy(views) if on_host else torch.as_tensor(views, device=device)
+    rgba = rgba.to(device).to(torch.float32)  # (N * H, W, 4)
+    rgba = rgba.view(count, -1, *rgba.shape[1:])
+    return rgba.permute(0, 3, 1, 2)[:, :3].contiguous()
 
 
-def _to_canvas(picture: Tensor) -> Canvas:
-    rgb = picture[0].permute(1, 2, 0)  # (H, W, 3)
-    canvas = torch.ones((*rgb.shape[:2], 4), dtype=torch.float16, device=picture.device)
+def _to_canvas(pictures: Tensor) -> Canvas:
+    rgb = pictures.permute(0, 2, 3, 1).flatten(0, 1)  # (N * H, W, 3)
+    canvas = torch.ones((*rgb.shape[:2], 4), dtype=torch.float16, device=pictures.device)
     canvas[..., :3] = rgb
     return canvas.cpu().numpy()

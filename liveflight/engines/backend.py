@@ -1,7 +1,7 @@
 """Define what every backend computes: the gradient of an objective with respect to a picture.
 
-A backend knows networks and tensors. The rest of an ascent step (jitter, scales, conditioning) is
-the same for all backends, see `ascent_engine`.
+A backend knows networks and tensors. The rest of a step, its conditioning, is the same for all
+backends, see `ascent_engine`.
 """
 
 from __future__ import annotations

@@ -1,19 +1,21 @@
-"""Condition raw gradients and pictures: colour, frequencies, size, softness, noise.
+"""Condition raw gradients: colour, frequencies, size.
 
-Pure functions on float32 tensors. Pictures and gradients are (1, 3, H, W), sRGB-coded RGB, row 0 at
-the top; spectra are (1, 3, H, W // 2 + 1). Each function has a neutral argument that leaves its
-input as it is, but for `normalise`.
+Pure functions on float32 tensors. Pictures and gradients are (N, 3, H, W), sRGB-coded RGB, row 0 at
+the top; spectra are (N, 3, H, W // 2 + 1). Each function has a neutral argument that leaves its
+input as it is, but for `normalise` and `limit`.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from liveflight.core.contracts import MAX_DIRECTION, Ascent, ViewStep
 from liveflight.core.noise import COLOUR, frequencies, lowest
 
 CHROMA_FALL = 0.5
@@ -24,28 +26,6 @@ steps."""
 
 RMS_FLOOR = 1e-12
 """Added before a division by an RMS, which may be 0."""
-
-
-@lru_cache(maxsize=16)
-def low_pass(size: tuple[int, int], exponent: float, device: torch.device) -> Tensor:
-    """Return 1/f^exponent for the bins of a real FFT of an (H, W) picture: float32, mean 1.
-
-    Ascending with it is ascending in the Fourier basis that Lucid and Distill use ("Feature
-    Visualization", 2017): another metric, the same optimum."""
-    fall = frequencies(*size, lowest(*size)) ** -exponent
-    return torch.tensor(fall / fall.mean(), dtype=torch.float32, device=device)
-
-
-@lru_cache(maxsize=16)
-def chroma_low_pass(
-    size: tuple[int, int], exponent: float, steeper: float, device: torch.device
-) -> Tensor:
-    """Return for colour what `low_pass` of this exponent returns for brightness.
-
-    The exponent is larger by `steeper`; at the `lowest` frequency both are equal."""
-    fall = (frequencies(*size) / lowest(*size)) ** -(exponent + steeper)
-    top = float(low_pass(size, exponent, device)[0, 0])
-    return torch.tensor(fall * top, dtype=torch.float32, device=device)
 
 
 def colour(amount: float) -> np.ndarray:
@@ -67,27 +47,12 @@ def decorrelate(gradient: Tensor, amount: float) -> Tensor:
     gradient there is C C^T g in RGB."""
     if amount == 0:
         return gradient
-    return torch.einsum("ij,njhw->nihw", _colour(amount, gradient.device), gradient)
+    return mix_channels(gradient, _colour(amount, gradient.device))
 
 
-def smooth(gradient: Tensor, exponent: float, decorrelation: float) -> Tensor:
-    """Weight the gradient's frequencies by 1/f^exponent; 0 is off.
-
-    Colour differences fall faster, by `CHROMA_FALL` times the decorrelation."""
-    if exponent == 0:
-        return gradient
-    size = (gradient.shape[-2], gradient.shape[-1])
-    fall = low_pass(size, exponent, gradient.device)
-    chroma_fall = chroma_low_pass(size, exponent, CHROMA_FALL * decorrelation, gradient.device)
-    return scale_frequencies(gradient, fall, chroma_fall)
-
-
-def scale_frequencies(picture: Tensor, fall: Tensor, chroma_fall: Tensor) -> Tensor:
-    """Multiply the frequencies of the grey part by `fall`, of the rest by `chroma_fall`."""
-    spectrum = torch.fft.rfft2(picture)
-    grey = spectrum.mean(1, keepdim=True)
-    spectrum = spectrum.mul_(chroma_fall).add_(grey * (fall - chroma_fall))
-    return torch.fft.irfft2(spectrum, s=picture.shape[-2:])
+def mix_channels(picture: Tensor, matrix: Tensor) -> Tensor:
+    """Return the picture with each pixel's colour multiplied by a (3, 3) matrix."""
+    return (matrix @ picture.flatten(2)).view_as(picture)
 
 
 def normalise(gradient: Tensor) -> Tensor:
@@ -95,68 +60,125 @@ def normalise(gradient: Tensor) -> Tensor:
     return gradient / (gradient.square().mean().sqrt() + RMS_FLOOR)
 
 
-def soften(picture: Tensor, amount: float | Tensor) -> Tensor:
-    """Diffuse by one step, 0..0.2 per neighbour; 0 is off.
+Curve = tuple[float, float, float, float]
+"""What one view's frequencies are weighted by, as numbers that a device can be sent.
 
-    Removes what only the finest pixels carry, where strided convolutions leave their dot grid."""
-    if _off(amount):
-        return picture
-    padded = F.pad(picture, (1, 1, 1, 1), mode="replicate")
-    around = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
-    around = around + padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
-    return picture + (around - 4 * picture) * amount
+The exponents of brightness and of colour, and the binary logarithms of the cycles per picture
+height of `ViewStep.high_pass` and `ViewStep.low_pass`."""
+
+NEUTRAL: Curve = (0.0, 0.0, -math.inf, math.inf)
+"""Keeps all frequencies as they are."""
 
 
-def hold(
-    picture: Tensor,
-    brightness: float | Tensor,
-    contrast: float | Tensor,
-    pull: float | Tensor,
-) -> Tensor:
-    """Pull the picture's mean and standard deviation towards `brightness` and `contrast`.
-
-    `pull`: the part of the way, 0..1; 0 is off."""
-    if _off(pull):
-        return picture
-    mean = picture.mean()
-    wider = contrast / (picture.std() + 1e-6) - 1
-    return picture + pull * ((picture - mean) * wider + (brightness - mean))
+def curve(step: ViewStep, ascent: Ascent, height: int) -> Curve:
+    """Return a view's curve. `height`: that of the view, in pixels."""
+    exponent = ascent.smoothing * step.smoothing
+    steeper = CHROMA_FALL * ascent.decorrelation if exponent else 0.0
+    return (
+        exponent,
+        exponent + steeper,
+        math.log2(step.high_pass) if step.high_pass else -math.inf,
+        math.log2(step.low_pass * height) if step.low_pass else math.inf,
+    )
 
 
-def add_noise(picture: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
-    """Add 1/f noise of this standard deviation; 0 is off.
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """Hold the gain of each bin of a real FFT: float32 (1 or N, 1, H, W // 2 + 1)."""
 
-    `generator` is one of the CPU's. Each channel is a fixed periodic field of noise, rolled by a
-    random offset: to draw and filter a fresh one took longer than all other conditioning."""
-    if deviation == 0:
-        return picture
-    size = (picture.shape[-2], picture.shape[-1])
-    field = noise_field(size, picture.device)
-    shifts = torch.stack([torch.randint(side, (3,), generator=generator) for side in size], 1)
-    channels = [
-        torch.roll(field[:, channel], shift, (1, 2))
-        for channel, shift in enumerate(shifts.tolist())
-    ]
-    return torch.add(picture, torch.stack(channels, 1), alpha=deviation)
+    grey: Tensor
+    """1/f^exponent with mean 1, for the mean of the three channels.
+
+    Ascending with it is ascending in the Fourier basis that Lucid and Distill use ("Feature
+    Visualization", 2017): another metric, the same optimum."""
+    colour: Tensor
+    """For what differs from grey; at the `lowest` frequency it equals that of grey."""
+    band: Tensor
+    """0..1: what the high pass and the low pass keep."""
+
+
+class Frequencies:
+    """Weight the frequencies of pictures of one size. All that it does can be captured."""
+
+    def __init__(self, height: int, width: int, device: torch.device) -> None:
+        least = lowest(height, width)
+        self._size = height, width
+        self._grey, self._colour, self._octaves, self._counts = (
+            torch.from_numpy(values.astype(np.float32)).to(device)
+            for values in (
+                np.log(frequencies(height, width, least) / least),
+                np.log(frequencies(height, width) / least),
+                np.log2(frequencies(height, width, 1e-3)),
+                _counts(width).repeat(2),  # for real and imaginary parts
+            )
+        )
+        self._bins = torch.tensor(float(self._grey.numel()), device=device)
+
+    def gains(self, curves: Tensor) -> Gains:
+        """Return the gains for some views. `curves`: (N, 4), a `Curve` for each.
+
+        The band rises within the octave around the high pass as a raised cosine, and falls with the
+        fourth power from the low pass on: hard edges would ring."""
+        exponent, chroma, high, low = curves[..., None, None, None].unbind(1)
+        grey = torch.exp(self._grey * -exponent)  # 1 at the lowest frequency
+        # By a tensor: a division by a number is a multiplication on CUDA, and not exact.
+        top = self._bins / grey.sum((1, 2, 3), keepdim=True)
+        colour = torch.exp(self._colour * -chroma) * top
+        rise = 0.5 - 0.5 * torch.cos(math.pi * (self._octaves - high + 0.5).clamp_(0, 1))
+        return Gains(grey * top, colour, rise / (1 + torch.exp2(4 * (self._octaves - low))))
+
+    def shape(self, gradient: Tensor, gains: Gains, normalised: float | Tensor) -> Tensor:
+        """Smooth, normalise and band-limit gradients: float32 (N, 3, H, W), each by itself.
+
+        `normalised`: 1 to divide by the RMS, or 0. The RMS is that before the band: measured after
+        it, it would lift grain and the dot grid of strided convolutions."""
+        # With norm="forward" sums over a spectrum are means over the picture.
+        spectrum = torch.fft.rfft2(gradient, norm="forward")
+        # By slices, and below by a product with a vector: sums over some of the axes are slow.
+        grey = spectrum[:, :1] + spectrum[:, 1:2] + spectrum[:, 2:]
+        spectrum.mul_(gains.colour).add_(grey * ((gains.grey - gains.colour) / 3))
+        power = torch.view_as_real(spectrum).square().flatten(3) @ self._counts  # (N, 3, H)
+        rms = (power.sum((1, 2)) / 3).sqrt() + RMS_FLOOR
+        share = (rms**-normalised).view(-1, 1, 1, 1)
+        return torch.fft.irfft2(spectrum.mul_(gains.band * share), s=self._size, norm="forward")
+
+
+def _counts(width: int) -> np.ndarray:
+    """Return how often each column of a real FFT counts in the picture's mean square.
+
+    All but the first, and the last of an even width, stand for two columns of the full FFT."""
+    counts = np.full(width // 2 + 1, 2.0)
+    counts[0] = 1
+    if width % 2 == 0:
+        counts[-1] = 1
+    return counts
 
 
 @lru_cache(maxsize=8)
-def noise_field(size: tuple[int, int], device: torch.device) -> Tensor:
-    """Return 1/f noise of standard deviation 1, always the same: (1, 3, H, W) for an (H, W) `size`.
-
-    Only its phases are random, so that no frequency happens to be weaker than asked for."""
-    white = torch.fft.rfft2(torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0)))
-    even = torch.fft.irfft2(white / (white.abs() + RMS_FLOOR), s=size)
-    even -= even.mean((2, 3), keepdim=True)  # or every step would add the same colour cast
-    return filtered_noise(even.to(device), low_pass(size, 1.0, device))
+def _frequencies(height: int, width: int, device: torch.device) -> Frequencies:
+    return Frequencies(height, width, device)
 
 
-def filtered_noise(white: Tensor, fall: Tensor) -> Tensor:
-    """Return white noise with its frequencies times `fall`, of standard deviation 1."""
-    noise = torch.fft.irfft2(torch.fft.rfft2(white) * fall, s=white.shape[-2:])
-    return noise / (noise.std() + RMS_FLOOR)
+@lru_cache(maxsize=16)
+def _gains(height: int, width: int, curve: Curve, device: torch.device) -> Gains:
+    return _frequencies(height, width, device).gains(torch.tensor([curve], device=device))
 
 
-def _off(amount: float | Tensor) -> bool:
-    """Return whether this is the number 0; a tensor is not read: that would wait for its device."""
-    return not isinstance(amount, Tensor) and amount == 0
+def shape(gradient: Tensor, curve: Curve, normalised: bool) -> Tensor:
+    """Do as `Frequencies.shape` with the gradient of one view."""
+    if curve == NEUTRAL:
+        return normalise(gradient) if normalised else gradient
+    height, width = gradient.shape[-2:]
+    gains = _gains(height, width, curve, gradient.device)
+    return _frequencies(height, width, gradient.device).shape(gradient, gains, float(normalised))
+
+
+def condition(gradient: Tensor, step: ViewStep, ascent: Ascent) -> Tensor:
+    """Return the gradient of one view, conditioned in all but `limit`."""
+    gradient = decorrelate(gradient, ascent.decorrelation)
+    return shape(gradient, curve(step, ascent, gradient.shape[-2]), ascent.normalise)
+
+
+def limit(direction: Tensor, largest: float = MAX_DIRECTION) -> Tensor:
+    """Limit values softly, so that none exceeds `largest`; small ones stay as they are."""
+    return torch.tanh(direction / largest) * largest

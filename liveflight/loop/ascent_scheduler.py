@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from liveflight.core.ascent import LONGEST_TICK_S, ascent
-from liveflight.core.contracts import LiveflightError, OutOfMemoryError, Size
+from liveflight.core import ascent
+from liveflight.core.camera import fold_lines
+from liveflight.core.contracts import LiveflightError, Mix, OutOfMemoryError, Size
 from liveflight.core.fault_guard import FaultGuard
+from liveflight.core.view_planner import ViewPlanner
+from liveflight.core.views import View
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.loop.frame_pacer import FramePacer
 from liveflight.loop.frame_timer import FrameTimer
@@ -15,11 +18,6 @@ from liveflight.show.flight import Flight
 _STEP, _START = "an ascent step", "the start of an ascent step"
 """Names of these parts of a frame in the fault guard's reports."""
 
-_MAX_CAMERA_LAG_S = 1.0
-"""Seconds without a tick after which the canvas follows the camera on its own.
-
-Otherwise the camera would move ever further away from it, until nothing is left to see."""
-
 _LONGEST_TICK_DECAY = 0.97
 """Factor per tick by which the duration of the longest recent tick is forgotten."""
 
@@ -27,7 +25,7 @@ _LONGEST_TICK_DECAY = 0.97
 class AscentScheduler:
     """Start ticks, wait for them as long as a frame can, and handle the ones that fail.
 
-    A tick is one `Engine.ascend`; it may take longer than a frame."""
+    A tick is one `Engine.directions`; it may take longer than a frame."""
 
     def __init__(
         self,
@@ -37,14 +35,31 @@ class AscentScheduler:
         frame_timer: FrameTimer,
         listen: Callable[[], None],
         guard: FaultGuard,
+        planner: ViewPlanner,
     ) -> None:
-        """`listen` applies the messages that wait in the mailbox."""
+        """`listen` applies the messages that wait in the mailbox; `planner` places the views."""
         self._flight, self._feedback_loop = flight, feedback_loop
         self._frame_pacer, self._frame_timer = frame_pacer, frame_timer
         self._apply_messages = listen
         self._guard = guard
+        self._planner = planner
+        feedback_loop.on_warp = planner.moved
         self._longest_s = 0.0
         """Seconds that the longest recent tick took, slowly forgotten."""
+
+    def fit(self, output: Size) -> None:
+        """Let the canvas follow an output of this width and height, and prepare views' sizes.
+
+        Where the graphics memory has no room for a canvas, it gets smaller."""
+        pacer = self._frame_pacer
+        pacer.fit_views()
+        pacer.follow_output(output, self._flight.controls.word("show.fit"))
+        try:
+            self._feedback_loop.resize(pacer.canvas)
+        except LiveflightError as error:
+            if not (self._guard.live and pacer.no_room()):
+                raise
+            self._flight.reports.add(f"{error}: going on with a smaller canvas")
 
     def spare(self) -> float:
         """Return the seconds of this frame that neither drawing nor a new tick needs.
@@ -71,48 +86,54 @@ class AscentScheduler:
             began = self._flight.flying and self._begin()
         if began:
             parts = self._frame_timer.seconds
-            self._frame_pacer.note_turnaround(parts.get("hand-over", 0.0) + parts.get("warp", 0.0))
+            self._frame_pacer.note_turnaround(parts.get("hand-over", 0.0) + parts.get("views", 0.0))
         return began
 
     def ascend(self, dt: float, began: bool) -> None:
         """Begin this frame's tick unless one is running; show its result at once if it fits."""
         if not (began or self._feedback_loop.ticking) and self._begin():
             self._arrived()
-        if self._feedback_loop.since > _MAX_CAMERA_LAG_S and not self._feedback_loop.ticking:
-            self._guard.run("the motion of the canvas", self._feedback_loop.apply_pending_motion)
-        self._guard.run("the growth of the picture", self._feedback_loop.blend_displayed, dt)
+        upkeep = ascent.upkeep(self._flight.controls)
+        if self._guard.run("the upkeep of the canvas", self._feedback_loop.advance, dt, upkeep) is (
+            False
+        ):
+            self._flight.reports.add("the picture is not finite: starting again from noise")
 
     def _begin(self) -> bool:
         """Begin a tick; return whether one could begin. None begins for a while after a failure."""
         return self._guard.ready(_STEP) and bool(self._guard.run(_START, self._start))
 
     def _start(self) -> bool:
-        """Begin a tick, unless nothing is loaded or the canvas is too large; return success."""
+        """Begin a tick, unless nothing is loaded or the views are too large; return success."""
         engine, size = self._flight.loader.engine, self._flight.target_selector.size
         if engine is None or size is None or self._frame_pacer.halted:
             return False
-        seconds = min(self._feedback_loop.since, max(LONGEST_TICK_S, self._frame_pacer.interval))
-        settings = ascent(self._flight.controls, seconds, self._frame_pacer.steps)
-        if reason := self._feedback_loop.use_engine(engine):
+        controls, loop = self._flight.controls, self._feedback_loop
+        seconds = min(loop.since, max(ascent.LONGEST_TICK_S, self._frame_pacer.interval))
+        if reason := loop.use_engine(engine):
             self._flight.reports.add(reason)
-        if not self._fits(size):
+        views = [self._view(size) for _ in range(self._frame_pacer.steps)]
+        if not views:
             return False
-        self._feedback_loop.begin(engine, self._flight.mix(), settings, self._feedback_loop.size)
-        return True
-
-    def _fits(self, size: Size) -> bool:
-        """Resize the canvas; return whether a tick can begin.
-
-        `size`: width and height in pixels. Where the graphics memory has no room for it, a smaller
-        canvas is prepared; where there is none smaller, the canvas stays as it is."""
+        if len(views) != loop.steps:
+            self._flight.loader.views_changed()
+        amount = ascent.amount(controls, seconds)
         try:
-            self._feedback_loop.resize(size)
-        except LiveflightError as error:
-            if not self._guard.live:
-                raise
-            self._flight.reports.add(error)
-            return not self._frame_pacer.out_of_memory()
+            loop.begin(engine, views, ascent.ascent(controls), amount, size)
+        except OutOfMemoryError as error:
+            self._shrink(error)
+            return False
         return True
+
+    def _view(self, size: Size) -> tuple[View, Mix]:
+        """Return the next view, of this size in pixels, and the mix of where it lies."""
+        canvas = self._feedback_loop.size
+        settings = ascent.view_settings(self._flight.controls)
+        visible = self._frame_pacer.visible
+        lines = fold_lines(self._feedback_loop.shown)
+        view = self._planner.next(canvas, size, settings, visible, lines)
+        where = view.x * canvas[1] / canvas[0] + 0.5, view.y + 0.5
+        return view, self._flight.preset_player.mix_at(*where)
 
     def _arrived(self) -> bool:
         """Return whether the tick has ended; report a failed one and keep the last good picture."""
@@ -128,14 +149,17 @@ class AscentScheduler:
             self._longest_s = max(self._feedback_loop.duration, recent)
             self._frame_pacer.ticked(self._feedback_loop.duration, self._feedback_loop.steps)
         except FloatingPointError as error:
-            self._feedback_loop.reseed()
-            text = f"{error}: starting again from noise"
+            text = f"{error}: the picture stays as it is"
             if not self._guard.live:
                 self._flight.reports.add(text)
             else:
                 self._guard.failed(_STEP, error, text)
         except (OutOfMemoryError, MemoryError) as error:
-            if not (self._guard.live and self._frame_pacer.out_of_memory()):
-                raise
-            self._flight.reports.add(f"{error}: going on with a smaller canvas")
+            self._shrink(error)
         return True
+
+    def _shrink(self, error: Exception) -> None:
+        """Go on with smaller views; raise the error where there are none, and in a render."""
+        if not (self._guard.live and self._frame_pacer.out_of_memory()):
+            raise error
+        self._flight.reports.add(f"{error}: going on with smaller views")

@@ -1,22 +1,35 @@
-"""Run the feedback loop: warp the canvas, ascend on it, and show it from where the camera is.
+"""Run the feedback loop: views of the canvas go to the engine, directions come back onto it.
 
-A tick is one `Engine.ascend`. The canvas always belongs to the camera's pose at the start of its
-last tick. The camera's motion since then is `pending`, and the display draws the canvas through it
-(timewarp, as in head-mounted displays). So motion is even however long a tick takes.
+A tick is one `Engine.directions`. The canvas stays at the camera's pose of its last warp for a
+while, since each warp costs sharpness and time; the motion since then is `pending`, and the display
+draws the canvas through it (timewarp, as in head-mounted displays). So motion is even however long
+a tick takes. Brightness and contrast are held in the same way: by a pending tone.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from liveflight.core.camera import IDENTITY, compose, is_identity
+import numpy as np
+
+from liveflight.core import camera
+from liveflight.core.ascent import Upkeep
+from liveflight.core.camera import IDENTITY, compose, displacement
 from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, Warp
-from liveflight.core.noise import pink
+from liveflight.core.noise import first_canvas
+from liveflight.core.tone import NEUTRAL, ToneHold
+from liveflight.core.views import View
+from liveflight.loop.hand_over import HandOver, timed_directions
 from liveflight.render.canvas import CanvasRenderer
-from liveflight.render.canvas_transfer import CanvasTransfer, HostCopy, InteropError, choose
+from liveflight.render.canvas_transfer import HostCopy
+from liveflight.render.landings import Landings, PlacedView
+from liveflight.render.measure import MeasurePass
+from liveflight.render.view_passes import ViewPass
+from liveflight.render.warp import Texture
 from liveflight.system.worker import Worker
 
 if TYPE_CHECKING:
@@ -24,17 +37,30 @@ if TYPE_CHECKING:
 
 
 class DrawOver(Protocol):
-    """Draw a picture from outside over the canvas."""
+    """Draw a picture from outside over the canvas.
 
-    def __call__(self, framebuffer: moderngl.Framebuffer, seconds: float) -> None: ...
+    `moved` maps places of the canvas to places of the screen, in heights."""
+
+    def __call__(
+        self, framebuffer: moderngl.Framebuffer, seconds: float, moved: np.ndarray
+    ) -> None: ...
 
 
 _MAX_CLOSE_WAIT_S = 2.0
 """Seconds that `close` waits for the running tick."""
 
+_WARP_FROM = 0.08
+"""Displacement in picture heights from which the canvas is warped."""
+
+_MAX_WARP_INTERVAL_S = 0.5
+"""Seconds after which it is warped, however little it has moved."""
+
+_OVER_INTERVAL_S = 0.1
+"""Seconds between two times that a picture from outside is drawn over the canvas."""
+
 
 class FeedbackLoop:
-    """The canvas and its ticks. All on the frame loop's thread but `Engine.ascend`, on `worker`."""
+    """The canvas and its ticks. All on the frame loop's thread but `directions`, on `worker`."""
 
     def __init__(
         self,
@@ -44,41 +70,47 @@ class FeedbackLoop:
         worker: Worker[tuple[Canvas, float]],
         noise: Worker[Canvas],
         end_part: Callable[[str], None],
-        start: Callable[[Size, int], Canvas] = pink,
+        start: Callable[[Size, int], Canvas] = first_canvas,
         draw_over: DrawOver | None = None,
+        warp_frames: int = 1,
     ) -> None:
         """Make a canvas and draw its first picture.
 
         `size`: the canvas's width and height in pixels. `seed`: seed of the first noise. `worker`
         runs the ascent, `noise` makes new noise. `end_part(name)` is called as each part of a frame
-        ends. `start(size, seed)` makes the first canvas. `draw_over(framebuffer, seconds)` draws an
-        outside picture over the canvas, with the strength for that many seconds."""
+        ends. `start(size, seed)` makes the first canvas. `draw_over` draws an outside picture over
+        the canvas, with the strength for that many seconds. `warp_frames`: frames over which the
+        work of a warp is spread."""
         self.ticks = 0
         """Number of ticks that have arrived, including failed ones."""
         self.duration = 0.0
         """Seconds that the last tick's ascent took."""
         self.steps = 0
-        """Ascent steps of the running tick, or of the last one."""
+        """Views of the running tick, or of the last one."""
         self.since = 0.0
         """Seconds of flight since the last tick began."""
+        self.on_warp: Callable[[np.ndarray], None] = lambda matrix: None
+        """Called with the matrix of each warp of the canvas."""
         self._ctx = ctx
         self.renderer = CanvasRenderer(ctx, size)
-        self._engine: Engine | None = None
-        self._transfer: CanvasTransfer = HostCopy()
+        self._views, self._measuring = ViewPass(ctx), MeasurePass(ctx)
+        self._landings = Landings(ctx)
+        self._hand_over = HandOver(ctx)
         self.worker, self._noise = worker, noise
         self._end_part = end_part
         self._start, self._draw_over = start, draw_over
-        self._span = 0.0
-        """Seconds of flight that the running tick is for."""
+        self._warp_frames = warp_frames
+        self._flying: tuple[list[PlacedView], Size] = ([], size)
+        """The views of the running tick, and their width and height in pixels."""
         self._seed = seed + 1
         self._pending = IDENTITY
-        """The camera's motion since the last tick began."""
+        """The camera's motion since the last warp began."""
+        self._hold = ToneHold()
+        self._since_warp = self._since_over = 0.0
         self._slow = False
         """Whether the running tick began in an earlier frame."""
         self._unwanted = False
         """Whether the canvas was reseeded since the tick began, so that its result is dropped."""
-        self._lag = 0.0
-        """Seconds in which the seen picture blends towards the canvas."""
         self._start_from(start(size, seed))
 
     @property
@@ -91,10 +123,20 @@ class FeedbackLoop:
         """Return whether a tick is running."""
         return self.worker.busy
 
+    @property
+    def shown(self) -> Warp:
+        """Return how the canvas has moved, and what became of its colours, since it was warped."""
+        running = self.renderer.running
+        return compose(running.warp, self._pending) if running else self._pending
+
     def move(self, warp: Warp, dt: float) -> None:
         """Add the camera's motion in a frame of `dt` seconds."""
+        if not camera.same_folds(self.shown, warp):
+            self._keep_folds()
         self._pending = compose(self._pending, warp)
         self.since += dt
+        self._since_warp += dt
+        self._since_over += dt
         self._slow = True
 
     def use_engine(self, engine: Engine) -> str:
@@ -102,71 +144,95 @@ class FeedbackLoop:
 
         Return, at the first call for an engine, why the transfer is not GPU to GPU although it
         could be; empty otherwise."""
-        if engine is self._engine:
-            return ""
-        self._engine = engine
-        self._transfer.release()
-        self._transfer, reason = choose(self._ctx, engine.device, engine.stream)
-        return reason
+        return self._hand_over.use_engine(engine)
 
     def resize(self, size: Size) -> None:
         """Give the canvas this width and height.
 
         Raises LiveflightError, and changes nothing, where the GPU has no room for it."""
         if size != self.size:
-            self._transfer.forget()
+            running = self.renderer.running
             self.renderer.resize(size)
+            if running:
+                self._pending = compose(running.warp, self._pending)
+            self._measuring.forget()
 
-    def begin(self, engine: Engine, mix: Mix, ascent: Ascent, size: Size) -> None:
-        """Begin a tick: resize the canvas, warp it to the camera's pose, and start the ascent."""
-        self.resize(size)
-        self.apply_pending_motion()
-        self._span, self.since = self.since, 0.0
-        self._end_part("warp")
-        canvas = self._read()
+    def begin(
+        self,
+        engine: Engine,
+        views: Sequence[tuple[View, Mix]],
+        ascent: Ascent,
+        amount: float,
+        size: Size,
+    ) -> None:
+        """Begin a tick: draw the views, and start their ascent.
+
+        `amount`: RMS distance by which all views together move the picture. `size`: width and
+        height of a view in pixels. Raises OutOfMemoryError where the GPU has no room for them."""
+        colours = self.shown
+        if self._flying[1] != size or len(self._flying[0]) != len(views):
+            self._hand_over.forget()  # their textures may be released
+            if self._flying[1] != size:
+                self._landings.release_textures()
+        stack = self._views.stack(size, len(views))
+        for number, (view, _) in enumerate(views):
+            self._views.draw(stack, number, size, view, self.renderer.texture, colours)
+            self._landings.add_rest(stack, number, size, view)
+        self._end_part("views")
+        self.since = 0.0
+        share = amount / max(len(views), 1)
+        placed = [PlacedView(view, view.matrix, view.amount(share)) for view, _ in views]
+        self._flying = placed, size
+        steps = [view.step(mix) for view, mix in views]
+        canvas = self._hand_over.read(stack.texture)
         self._end_part("hand-over")
-        self.steps = ascent.steps
+        self.steps = len(views)
         self._slow = self._unwanted = False
-        self.worker.submit(partial(_timed, engine, canvas, mix, ascent))
-
-    def apply_pending_motion(self) -> None:
-        """Warp the canvas to the camera's pose. Not allowed while a tick is running."""
-        if not is_identity(self._pending):
-            self.renderer.warp(self._pending)
-            self._pending = IDENTITY
+        self.worker.submit(partial(timed_directions, engine, canvas, steps, ascent))
 
     def collect_result(self, patience: float) -> bool:
         """Wait at most `patience` seconds for the running tick; return whether it has arrived.
 
-        The result of a tick that began in this frame is seen at once. A longer one is blended in
-        over the time it took. Raises what the ascent raised; the canvas then stays as it was."""
+        The directions of a tick that began in this frame are added at once. Those of a longer one
+        are added over the time it took. Raises what the ascent raised; the canvas then stays as it
+        was."""
         arrived = self.worker.wait(patience)
         self._end_part("ascent")
         if not arrived:
             return False
         self.ticks += 1
-        canvas, self.duration = self.worker.result()
+        directions, self.duration = self.worker.result()
         if not self._unwanted:
-            self._put(canvas, seen=not self._slow)
-            if self._draw_over:
-                self.renderer.tint(partial(self._draw_over, seconds=self._span))
-            self._lag = self.since if self._slow else self._lag
+            self._put(directions)
             self._end_part("hand-over")
         return True
 
-    def blend_displayed(self, dt: float) -> None:
-        """Blend the seen picture towards the canvas for `dt` seconds."""
-        self.renderer.blend(dt / self._lag if self._lag > dt else 1.0)
-        self._lag -= dt
+    def advance(self, dt: float, upkeep: Upkeep) -> bool:
+        """Add directions, hold the brightness, and warp the canvas where it has moved far.
 
-    def view(self) -> moderngl.Texture:
-        """Return the picture from the camera's pose; valid until another method is called."""
+        Return whether the picture is finite; if not, it starts again from noise."""
+        gain = self.shown.tone.gain
+        self._landings.add(self.renderer, dt, gain, self._pending.tone.gain)
+        self._end_part("adding")
+        if self._draw_over and self._since_over >= _OVER_INTERVAL_S:
+            self._draw_outside(self._draw_over)
+        self._warp_on(upkeep)
+        self._end_part("warp")
+        found = self._measuring.measure(self.renderer.texture, self.shown)
+        if found and not math.isfinite(found.mean + found.deviation):
+            self.reseed()
+            return False
+        share = 1 - math.exp(-upkeep.pull * dt)
+        wanted = upkeep.brightness, upkeep.contrast
+        tone = self._hold.pulled(self._pending.tone, found, *wanted, share)
+        self._pending = replace(self._pending, tone=tone)
+        self._end_part("measuring")
+        return True
+
+    def texture(self) -> moderngl.Texture:
+        """Return the canvas, to be drawn through `shown`."""
         self._take_noise()
-        return self.renderer.view(self._pending)
-
-    def unwarped(self) -> moderngl.Texture:
-        """Return the picture from the pose of the last tick, without drawing."""
-        return self.renderer.view(IDENTITY)
+        return self.renderer.texture
 
     def reseed(self) -> None:
         """Start again from new noise, different every time, as soon as it has been made."""
@@ -174,6 +240,68 @@ class FeedbackLoop:
             self._noise.submit(partial(self._start, self.size, self._seed))
             self._seed += 1
         self._take_noise()
+
+    def close(self) -> None:
+        """Release everything after the running tick has ended; may be called twice."""
+        self.worker.close(_MAX_CLOSE_WAIT_S)
+        self._noise.close(_MAX_CLOSE_WAIT_S)
+        self._hand_over.release()
+        for part in (self._landings, self._views, self._measuring, self.renderer):
+            part.release()
+
+    def _warp_on(self, upkeep: Upkeep) -> None:
+        """Begin a warp if one is due, and draw this frame's part of it."""
+        aspect = self.size[0] / self.size[1]
+        moved = displacement(self._pending, aspect)
+        if self.renderer.running is None:
+            since = self._since_warp
+            if moved <= _WARP_FROM and since < _MAX_WARP_INTERVAL_S:
+                return
+            detail = Texture(upkeep.softened(since), upkeep.grain(since))
+            self._since_warp = 0.0
+            if camera.is_identity(self._pending) and detail == Texture():
+                return
+            self.renderer.begin_warp(self._pending, detail)
+            self._rest()
+            moved = 0.0
+        # A fast camera does not wait for the rest of the warp.
+        parts = 1 if moved > _WARP_FROM else self._warp_frames
+        self._draw_warp(-(-self.size[1] // parts))
+
+    def _draw_warp(self, rows: int) -> None:
+        """Draw rows of the running warp; once it is complete, move everything with the canvas."""
+        running = self.renderer.running
+        if running and self.renderer.continue_warp(rows):
+            matrix = running.warp.matrix.astype(np.float64)
+            self._landings.moved(matrix)
+            for placed in self._flying[0]:
+                placed.matrix = placed.matrix @ matrix
+            self.on_warp(matrix)
+
+    def _rest(self) -> None:
+        """Begin a new motion; its folds are the same, but nothing is folded yet."""
+        kept = replace(self._pending, matrix=IDENTITY.matrix, amounts={}, tone=NEUTRAL, folded=0.0)
+        self._pending = kept
+
+    def _keep_folds(self) -> None:
+        """Warp the canvas at once: others come, and those that are only shown would be gone."""
+        self._draw_warp(self.size[1])
+        if self._pending.folded and camera.fold_lines(self._pending):
+            self.renderer.begin_warp(self._pending)
+            self._rest()
+            self._draw_warp(self.size[1])
+
+    def _draw_outside(self, draw_over: DrawOver) -> None:
+        seconds, self._since_over = self._since_over, 0.0
+        draw_over(self.renderer.framebuffer, seconds, np.linalg.inv(self.shown.matrix))
+        if self.renderer.running:
+            draw_over(self.renderer.spare, seconds, np.linalg.inv(self._pending.matrix))
+
+    def _put(self, directions: Canvas) -> None:
+        placed, size = self._flying
+        write = partial(self._hand_over.write, canvas=directions)
+        seconds = self.since if self._slow else 0.0
+        self._landings.put(write, placed, size, seconds, self.size)
 
     def _take_noise(self) -> None:
         if not (self._noise.busy and self._noise.wait()):
@@ -185,40 +313,8 @@ class FeedbackLoop:
             self.reseed()
 
     def _start_from(self, canvas: Canvas) -> None:
-        self.renderer.blend(1.0)
-        self._put(canvas, seen=True)
+        self.renderer.renew(partial(HostCopy().write, canvas=canvas))
+        self._landings.forget()
+        self._measuring.forget()
         self._pending, self._unwanted = IDENTITY, True
-
-    def _read(self) -> Canvas:
-        try:
-            return self._transfer.read(self.renderer.texture)
-        except InteropError:  # a copy through the host always works
-            self._fall_back_to_host()
-            return self._transfer.read(self.renderer.texture)
-
-    def _put(self, canvas: Canvas, *, seen: bool) -> None:
-        write = partial(self._transfer.write, canvas=canvas)
-        try:
-            self.renderer.renew(write, seen=seen)
-        except InteropError:
-            self._fall_back_to_host()
-            raise
-
-    def _fall_back_to_host(self) -> None:
-        self._transfer.release()
-        self._transfer = HostCopy()
-
-    def close(self) -> None:
-        """Release everything after the running tick has ended; may be called twice."""
-        self.worker.close(_MAX_CLOSE_WAIT_S)
-        self._noise.close(_MAX_CLOSE_WAIT_S)
-        self._transfer.release()
-        self.renderer.release()
-
-
-def _timed(engine: Engine, canvas: Canvas, mix: Mix, ascent: Ascent) -> tuple[Canvas, float]:
-    """Ascend; return the new canvas and the seconds it took."""
-    began = time.perf_counter()
-    ascended = engine.ascend(canvas, mix, ascent)
-    engine.wait()
-    return ascended, time.perf_counter() - began
+        self._since_warp = 0.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from liveflight.core.contracts import Canvas, Size
 from liveflight.core.controls import Controls
-from liveflight.core.noise import pink
+from liveflight.core.noise import first_canvas
 from liveflight.media import image_file
 from liveflight.media.video_source import Capture, OfflineVideo, VideoSource
 from liveflight.render.image_blend import ImageBlend
@@ -55,7 +55,7 @@ class ImageSource:
         It shows the image, else the camera's newest frame, else noise. May be called from any
         thread."""
         seen = self._newest if self._image is None else self._image
-        return pink(size, seed) if seen is None else image_file.canvas(seen, size)
+        return first_canvas(size, seed) if seen is None else image_file.canvas(seen, size)
 
     def update(self, now: float) -> None:
         """Take the camera's newest frame. `now` is in seconds."""
@@ -64,11 +64,13 @@ class ImageSource:
             self._newest = frame
             self._blend.show(frame)
 
-    def lay(self, framebuffer: moderngl.Framebuffer, seconds: float) -> None:
-        """Blend the outside picture into the canvas, with the strength for that many seconds."""
+    def lay(self, framebuffer: moderngl.Framebuffer, seconds: float, moved: np.ndarray) -> None:
+        """Blend the outside picture into the canvas, with the strength for that many seconds.
+
+        `moved` maps places of the canvas to places of the screen, in heights."""
         share = 1 - math.exp(-self._controls.number("seed.amount") * seconds)
         fit: Fit = "contain" if self._controls.word("seed.fit") == "contain" else "cover"
-        self._blend.lay(framebuffer, share, fit)
+        self._blend.lay(framebuffer, share, fit, moved)
 
     def close(self) -> None:
         """Close the camera and release the texture."""

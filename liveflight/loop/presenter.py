@@ -36,15 +36,16 @@ class Presenter:
         """The last frame that was read, upside down if the output is `bottom_up`."""
 
     def draw(self, output: Output, dt: float) -> bool:
-        """Draw the canvas as the camera sees it now, or saw it last if that fails; return True."""
+        """Draw the canvas as the camera sees it now; return True."""
         controls = self._flight.controls
         fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
-        moved = self._flight.guard.run("the motion of the picture", self._feedback_loop.view)
         self._drawn = self._faded(dt)
         self.present_pass.draw(
-            moved or self._feedback_loop.unwarped(),
+            self._feedback_loop.texture(),
             output.framebuffer,
             output.size,
+            warp=self._feedback_loop.shown,
+            sharp=None if self._flight.guard.live else True,
             fit=fit,
             bottom_up=output.bottom_up,
             master=self._drawn,
@@ -72,7 +73,8 @@ class Presenter:
 
     def picture(self, size: Size) -> np.ndarray:
         """Return the picture without dimming and text: uint8 (H, W, 3), row 0 at the top."""
-        return self.present_pass.picture(self._feedback_loop.view(), size)
+        loop = self._feedback_loop
+        return self.present_pass.picture(loop.texture(), size, loop.shown)
 
     def release(self) -> None:
         self.present_pass.release()

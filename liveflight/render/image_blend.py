@@ -9,6 +9,7 @@ from PIL import Image
 from liveflight.render import mesa_fences
 from liveflight.render.passes import Pass
 from liveflight.render.present import Fit
+from liveflight.render.warp import columns, in_pixels
 
 
 class ImageBlend:
@@ -16,7 +17,7 @@ class ImageBlend:
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._pass = Pass(ctx, "seed.frag", smooth=True)
+        self._pass = Pass(ctx, "seed.frag", filtering="mipmaps")
         self._driver_mipmaps = not mesa_fences.needed(ctx)
         self.texture: moderngl.Texture | None = None
 
@@ -37,17 +38,21 @@ class ImageBlend:
         else:
             self._write_mipmaps(Image.fromarray(picture))
 
-    def lay(self, framebuffer: moderngl.Framebuffer, share: float, fit: Fit) -> None:
+    def lay(
+        self, framebuffer: moderngl.Framebuffer, share: float, fit: Fit, moved: np.ndarray
+    ) -> None:
         """Blend the framebuffer towards the picture by `share`, 0..1; without one, do nothing.
 
         `cover` fills the framebuffer with the picture; `contain` shows all of it and leaves the
-        rest of the framebuffer unchanged."""
+        rest of the framebuffer unchanged. `moved` maps places of the framebuffer to places of the
+        screen, on which the picture stands still, in heights."""
         if self.texture is None or share <= 0:
             return
         width, height = framebuffer.size
         wider = (width / height) / (self.texture.width / self.texture.height)
         across = max(wider, 1.0) if fit == "contain" else min(wider, 1.0)
         uniforms = {"size": (width, height), "reach": (across, across / wider), "share": share}
+        uniforms["moved"] = columns(in_pixels(moved, height))
         self._pass.lay(framebuffer, (0, 0, width, height), self.texture, uniforms)
 
     def _reduced(self, picture: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import moderngl
 
@@ -17,11 +17,23 @@ from liveflight.system.package_data import folder
 Viewport = tuple[int, int, int, int]
 """Left, first row, width, height, in the framebuffer's pixels."""
 
+Filtering = Literal["texels", "bilinear", "mipmaps"]
+
+_FILTERS = {
+    # Weights of drivers have only 8 bits, so what has to be exact weights whole texels itself.
+    "texels": (moderngl.NEAREST, moderngl.NEAREST),
+    "bilinear": (moderngl.LINEAR, moderngl.LINEAR),
+    "mipmaps": (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR),
+}
+
+_UNITS = {"noise": 1, "displacements": 2}
+"""Texture units of what shaders read beside their first texture: a repeated one, and another."""
+
 _INCLUDE = re.compile(r'^#include "([\w.]+)"$', re.MULTILINE)
 
 
 def source(name: str, generated: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return a shader's text with `#include "file"` lines replaced by those files, one level deep.
+    """Return a shader's text with `#include "file"` lines replaced by those files.
 
     `generated` has texts of includes that are no files, by name.
 
@@ -37,7 +49,7 @@ def source(name: str, generated: Mapping[str, str] = MappingProxyType({})) -> st
     def included(found: re.Match[str]) -> str:
         # The compiler's line numbers are then those of each file, not of the combined text.
         line = text.count("\n", 0, found.start()) + 2
-        part = generated.get(found[1]) or source(found[1])
+        part = generated.get(found[1]) or source(found[1], generated)
         return f"#line 1 1\n{part}\n#line {line} 0"
 
     return _INCLUDE.sub(included, text)
@@ -109,13 +121,13 @@ class Pass:
         ctx: moderngl.Context,
         name: str,
         *defined: str,
-        smooth: bool = False,
+        filtering: Filtering = "texels",
         generated: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Compile the fragment shader in the file `name`.
 
-        `defined`: macros that choose parts of it. `smooth`: the driver filters its texture, which
-        has mipmaps. `generated`: see `source`.
+        `defined`: macros that choose parts of it. `filtering`: what the driver does between the
+        texels of its first texture. `generated`: see `source`.
 
         Raises LiveflightError with the compiler's first error where it does not compile."""
         self._ctx = ctx
@@ -126,13 +138,17 @@ class Pass:
             )
         except moderngl.Error as error:
             raise LiveflightError(f"shader {name}: {_first_error(str(error))}") from error
+        self._names = frozenset(self._program)
+        for name, unit in _UNITS.items():
+            if name in self._names:
+                self._program[name] = unit
         self._triangle = ctx.vertex_array(self._program, [])
         self._keep_fence = mesa_fences.keeper(ctx)
-        # The shaders weight whole texels themselves: bilinear weights of drivers have only 8 bits.
-        filters = (moderngl.NEAREST, moderngl.NEAREST)
-        if smooth:
-            filters = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
-        self._texels = ctx.sampler(repeat_x=False, repeat_y=False, filter=filters)
+        filters = _FILTERS[filtering]
+        self._sampler = ctx.sampler(repeat_x=False, repeat_y=False, filter=filters)
+        bilinear = _FILTERS["bilinear"]
+        self._tiles = ctx.sampler(filter=bilinear)
+        self._smooth = ctx.sampler(repeat_x=False, repeat_y=False, filter=bilinear)
 
     def draw(
         self,
@@ -140,16 +156,22 @@ class Pass:
         viewport: Viewport,
         texture: moderngl.Texture | None,
         uniforms: Mapping[str, Any],
+        more: Mapping[str, moderngl.Texture] = MappingProxyType({}),
     ) -> None:
         """Run the shader on every pixel of the viewport; leaves the framebuffer bound.
 
-        `texture` is the shader's only texture, if it has one, sampled texel by texel and clamped to
-        its edge. Matrices in `uniforms` are column-major."""
+        `texture` is the shader's first texture, if it has one, clamped to its edge. `more`: others
+        by name, see `_UNITS`. Matrices in `uniforms` are column-major. Uniforms that the compiler
+        left out are ignored."""
         for name, value in uniforms.items():
-            self._program[name] = value
+            if name in self._names:
+                self._program[name] = value
         if texture:
             texture.use(0)
-            self._texels.use(0)
+            self._sampler.use(0)
+        for name, other in more.items():
+            other.use(_UNITS[name])
+            (self._tiles if name == "noise" else self._smooth).use(_UNITS[name])
         framebuffer.use()
         framebuffer.viewport = viewport
         self._triangle.render(moderngl.TRIANGLES, vertices=3)
@@ -161,16 +183,29 @@ class Pass:
         viewport: Viewport,
         texture: moderngl.Texture | None,
         uniforms: Mapping[str, Any],
+        more: Mapping[str, moderngl.Texture] = MappingProxyType({}),
     ) -> None:
         """Draw over the framebuffer's contents, blended by the shader's alpha.
 
         The framebuffer's own alpha stays. Leaves blending off."""
         factors = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA)
         with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):
+            self.draw(framebuffer, viewport, texture, uniforms, more)
+
+    def add(
+        self,
+        framebuffer: moderngl.Framebuffer,
+        viewport: Viewport,
+        texture: moderngl.Texture,
+        uniforms: Mapping[str, Any],
+    ) -> None:
+        """Add to the framebuffer's contents, whose alpha stays. Leaves blending off."""
+        with blending(self._ctx, moderngl.ONE, moderngl.ONE, moderngl.ZERO, moderngl.ONE):
             self.draw(framebuffer, viewport, texture, uniforms)
 
     def release(self) -> None:
-        self._texels.release()
+        for sampler in (self._sampler, self._tiles, self._smooth):
+            sampler.release()
         self._triangle.release()
         self._program.release()
 

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import logging
+import math
 from contextlib import ExitStack
 from typing import Literal, NamedTuple
 
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import LiveflightError, Size
+from liveflight.core.camera import IDENTITY
+from liveflight.core.contracts import Size, Warp
+from liveflight.render import mesa_fences
 from liveflight.render.canvas_transfer import read_picture
-from liveflight.render.passes import Pass, RenderTarget, Scaling, blending
+from liveflight.render.passes import Pass, RenderTarget, blending
+from liveflight.render.warp import (
+    WARM_UP,
+    DisplacementPass,
+    MotionPasses,
+    bends,
+    motion_uniforms,
+    tone_uniforms,
+)
 
-log = logging.getLogger("liveflight.render")
+_SHRINKING_FROM = 1.25
+"""Canvas pixels per output pixel from which several are averaged."""
 
-_MIN_STRIP_PX = 64
-"""Columns that are drawn at once at least, where the graphics memory is short."""
+_KINDS = ("SHRINKING", "SHARP", "BILINEAR")
 
 Fit = Literal["cover", "contain"]
 
@@ -50,19 +60,16 @@ def placed(canvas: Size, output: Size, fit: Fit) -> Rectangle:
 
 
 class PresentPass:
-    """Scale with Catmull-Rom: first along rows, then columns, with 8 texels instead of 16.
+    """Draw the canvas as the camera sees it now, dim it, dither it to 8 bits and turn it upright.
 
-    The second pass also dims, dithers to 8 bits and turns the picture upright. `dim` corrects the
-    brightness afterwards, when a newer value has arrived."""
+    `dim` corrects the brightness afterwards, when a newer value has arrived."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._across = Scaling(ctx, "resample.frag")
-        self._down = Scaling(ctx, "present.frag")
+        self._software = mesa_fences.needed(ctx)
+        self._passes = {kind: MotionPasses(ctx, "present.frag", kind) for kind in _KINDS}
+        self._displacements = DisplacementPass(ctx)
         self._dim = Pass(ctx, "dim.frag")
-        self._between: RenderTarget | None = None
-        self._wanted = (0, 0)
-        """Width and height that were wanted for `_between`."""
 
     def draw(
         self,
@@ -71,34 +78,43 @@ class PresentPass:
         size: Size,
         *,
         bottom_up: bool,
+        warp: Warp = IDENTITY,
         fit: Fit = "cover",
         master: float = 1.0,
         frame: int = 0,
+        sharp: bool | None = None,
     ) -> None:
         """Draw the canvas over the framebuffer, whose width and height are `size`.
 
-        `bottom_up`: row 0 of the framebuffer is the bottom of the picture, as in a window.
-        `master`: brightness, 0..1; 0 is black without noise. `frame` seeds the dither: the same
-        number and picture give the same pixels. Leaves the framebuffer bound, with its whole
-        viewport."""
+        `bottom_up`: row 0 of the framebuffer is the bottom of the picture, as in a window. `warp`:
+        how the picture has moved since the canvas was warped. `master`: brightness, 0..1; 0 is
+        black without noise. `frame` seeds the dither: the same number and picture give the same
+        pixels. `sharp`: Catmull-Rom, which takes a processor twice the time of a bilinear filter;
+        by default where a GPU draws. Leaves the framebuffer bound, with its whole viewport."""
         whole = placed(texture.size, size, fit)
         shown = whole.within(size)
         if (shown.width, shown.height) != size:
             framebuffer.use()
             framebuffer.clear(0.0, 0.0, 0.0, 1.0)
-        between = self._between_of((shown.width, texture.height))
-        down = {"bottom_up": bottom_up, "master": master, "frame": frame & 0xFFFFFFFF}
-        down |= {"height": size[1], "offset": float(whole.top)}
-        down |= {"scale": texture.height / whole.height}
+        scale = texture.height / whole.height
+        kind = self._kind(scale, not self._software if sharp is None else sharp)
+        uniforms = motion_uniforms(warp, texture.height) | tone_uniforms(warp)
+        uniforms |= {
+            "middle": (whole.left + whole.width / 2, whole.top + whole.height / 2),
+            "scale": scale,
+            "taps": math.ceil(scale / 2),
+            "height": size[1],
+            "bottom_up": bottom_up,
+            "master": master,
+            "frame": frame & 0xFFFFFFFF,
+            "share": 1.0,
+        }
         first_row = size[1] - shown.top - shown.height if bottom_up else shown.top
-        for left in range(shown.left, shown.left + shown.width, between.size[0]):
-            # One strip, unless memory is short.
-            width = min(between.size[0], shown.left + shown.width - left)
-            across = {"axis": 0, "scale": texture.width / whole.width}
-            across |= {"offset": float(whole.left - left)}
-            self._across.draw(between.framebuffer, (0, 0, width, texture.height), texture, across)
-            where = (left, first_row, width, shown.height)
-            self._down.draw(framebuffer, where, between.texture, {**down, "left": left})
+        where = (shown.left, first_row, shown.width, shown.height)
+        more = {}
+        if bends(warp):
+            more["displacements"] = self._displacements.draw(warp, texture.width / texture.height)
+        self._passes[kind].draw(warp, framebuffer, where, texture, uniforms, more)
         framebuffer.viewport = (0, 0, *size)
 
     def dim(self, framebuffer: moderngl.Framebuffer, size: Size, factor: float) -> None:
@@ -110,14 +126,16 @@ class PresentPass:
         with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):  # the alpha stays
             self._dim.draw(framebuffer, (0, 0, *size), None, {"factor": min(factor, 2.0)})
 
-    def picture(self, texture: moderngl.Texture, size: Size) -> np.ndarray:
+    def picture(self, texture: moderngl.Texture, size: Size, warp: Warp = IDENTITY) -> np.ndarray:
         """Return the picture at this width and height: uint8 (H, W, 3), row 0 at the top."""
         with ExitStack() as made:
             colour = self._ctx.texture(size, 4)
             made.callback(colour.release)
             framebuffer = self._ctx.framebuffer([colour])
             made.callback(framebuffer.release)
-            self.draw(texture, framebuffer, size, bottom_up=False)
+            # moderngl binds the last framebuffer again later, and a released one is a GL error.
+            made.callback(self._ctx.detect_framebuffer(0).use)
+            self.draw(texture, framebuffer, size, bottom_up=False, warp=warp, sharp=True)
             return read_picture(framebuffer, size, bottom_up=False)
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
@@ -125,44 +143,27 @@ class PresentPass:
 
         Drivers compile a shader at first use, some for a tenth of a second, which would delay a
         frame."""
-        # Odd sizes: Mesa's software driver compiles separately for powers of two.
         small = RenderTarget(self._ctx, (5, 3))
-        for side in (3, 9):
-            self.picture(small.texture, (side, side))  # as a screenshot does
-            self.draw(small.texture, framebuffer, (side, side), bottom_up=False)
+        for warp in WARM_UP:
+            for side in (3, 9):
+                for sharp in (False, True):
+                    self.draw(
+                        *(small.texture, framebuffer, (side, side)),
+                        bottom_up=False,
+                        warp=warp,
+                        sharp=sharp,
+                    )
+        self.picture(small.texture, (3, 3))  # as a screenshot does
         self.dim(framebuffer, (1, 1), 1.0)
         small.release()
 
     def release(self) -> None:
-        self._release_between()
-        self._across.release()
-        self._down.release()
+        for each in self._passes.values():
+            each.release()
+        self._displacements.release()
         self._dim.release()
 
-    def _between_of(self, size: Size) -> RenderTarget:
-        """Return the target between the two passes, as wide as the output.
-
-        It is made anew only when a size changes. Where the GPU cannot make one so wide, it has
-        fewer columns, at least `_MIN_STRIP_PX`."""
-        if self._between is None or self._wanted != size:
-            made = self._made(size)
-            self._release_between()
-            self._between, self._wanted = made, size
-        return self._between
-
-    def _made(self, size: Size) -> RenderTarget:
-        width, height = min(size[0], self._ctx.info["GL_MAX_TEXTURE_SIZE"]), size[1]
-        while True:
-            try:
-                return RenderTarget(self._ctx, (width, height))
-            except LiveflightError as error:
-                if width <= _MIN_STRIP_PX:
-                    raise
-                if width == size[0]:
-                    log.warning("%s; until then the picture is drawn in strips", error)
-                width //= 2
-
-    def _release_between(self) -> None:
-        if self._between is not None:
-            self._between.release()
-            self._between = None
+    def _kind(self, scale: float, sharp: bool) -> str:
+        if scale > _SHRINKING_FROM:
+            return "SHRINKING"
+        return "SHARP" if sharp else "BILINEAR"

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import moderngl
 import numpy as np
 
 from liveflight.core import effects
-from liveflight.core.camera import IDENTITY
+from liveflight.core.camera import IDENTITY, fold_lines
 from liveflight.core.contracts import Warp
 from liveflight.core.effects import Effect, active, amounts
-from liveflight.render.passes import Pass, RenderTarget, source
+from liveflight.core.noise import periodic_noise
+from liveflight.render.passes import Filtering, Pass, RenderTarget, Viewport, source
+
+_NOISE_SIDE = 256
+"""Pixels of the noise's tile; a tile covers a square of a canvas's height."""
 
 
-def folds(mirror_x: bool, mirror_y: bool, kaleidoscope: int) -> np.ndarray:
-    """Return the lines through the centre on which the picture is folded, in order.
+_MAX_FOLDS = 7
 
-    float32 (7, 2): unit normals towards the side that is folded over, padded with zeros. A
-    kaleidoscope's wedges are measured from the upward axis, so it is left-right symmetric. Folding
-    the half circle in half repeatedly leaves one half wedge."""
-    lines = [(1.0, 0.0)] * mirror_x + [(0.0, -1.0)] * mirror_y
-    if kaleidoscope >= 2:
-        lines.append((-1.0, 0.0))
-        half_wedges = kaleidoscope
-        while half_wedges > 1:
-            half_wedges = (half_wedges + 1) // 2
-            angle = math.pi * half_wedges / kaleidoscope
-            lines.append((math.cos(angle), -math.sin(angle)))
-    return np.array(lines + [(0.0, 0.0)] * (7 - len(lines)), np.float32)
+
+def folds(warp: Warp) -> np.ndarray:
+    """Return `core.camera.fold_lines` as a uniform: float32 (7, 2), padded with zeros."""
+    lines = fold_lines(warp)
+    return np.array(lines + [(0.0, 0.0)] * (_MAX_FOLDS - len(lines)), np.float32)
 
 
 def colour_matrix(hue: float, saturation: float, decay: float) -> np.ndarray:
@@ -62,63 +59,198 @@ def effects_shader(chosen: Iterable[Effect]) -> str:
     )
 
 
+PLACES = tuple(effect for effect in effects.EFFECTS if effect.kind == "place")
+COLOURS = tuple(effect for effect in effects.EFFECTS if effect.kind == "colour")
+
+_DISPLACEMENT_CELLS = (128, 72)
+"""Width and height of the grid on which displacements are computed."""
+
+
+def motion_uniforms(warp: Warp, height: int) -> dict[str, Any]:
+    """Return the uniforms of motion.glsl, for a canvas of this height in pixels."""
+    # The shader measures in pixels, so that whole steps are exact in floating point.
+    return {"matrix": columns(in_pixels(warp.matrix, height))} | fold_uniforms(warp)
+
+
+def fold_uniforms(warp: Warp) -> dict[str, Any]:
+    """Return the folds among the uniforms of motion.glsl."""
+    return {"folds": folds(warp), "fold_count": len(fold_lines(warp))}
+
+
+def bends(warp: Warp) -> bool:
+    """Return whether effects move places."""
+    return any(effect.kind == "place" for effect in active(warp))
+
+
+class DisplacementPass:
+    """Compute how far the effects move each place: see displacement.frag."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._pass = compiled(ctx, "displacement.frag", PLACES)
+        self._texture = ctx.texture(_DISPLACEMENT_CELLS, 2, dtype="f4")
+        self._framebuffer = ctx.framebuffer([self._texture])
+
+    def draw(self, warp: Warp, aspect: float) -> moderngl.Texture:
+        """Return the displacements, valid until the next call; `aspect`: width / height."""
+        amount = amounts(warp)
+        uniforms: dict[str, Any] = {"cells": _DISPLACEMENT_CELLS, "aspect": aspect}
+        for effect in PLACES:
+            uniforms |= _uniforms(effect, amount[effect.name], warp.phase)
+        self._pass.draw(self._framebuffer, (0, 0, *_DISPLACEMENT_CELLS), None, uniforms)
+        return self._texture
+
+    def release(self) -> None:
+        self._pass.release()
+        self._framebuffer.release()
+        self._texture.release()
+
+
+def tone_uniforms(warp: Warp) -> dict[str, Any]:
+    """Return the uniforms of tone.glsl."""
+    amount = amounts(warp)
+    decay = amount["decay"]
+    uniforms: dict[str, Any] = {
+        "colour": columns(
+            warp.tone.gain * colour_matrix(amount["hue"], amount["saturation"], decay)
+        ),
+        "grey": warp.tone.gain * decay / 2 + warp.tone.offset,
+    }
+    for effect in COLOURS:
+        uniforms |= _uniforms(effect, amount[effect.name], warp.phase)
+    return uniforms
+
+
+def in_pixels(matrix: np.ndarray, height: float, source: float | None = None) -> np.ndarray:
+    """Return a map between places in heights as one between pixels of pictures that high.
+
+    `source`: the height of the picture that it maps to, if that is another."""
+    source = height if source is None else source
+    return np.diag([source, source, 1.0]) @ matrix @ np.diag([1 / height, 1 / height, 1.0])
+
+
+def compiled(
+    ctx: moderngl.Context,
+    name: str,
+    chosen: Iterable[Effect],
+    *defined: str,
+    filtering: Filtering = "bilinear",
+) -> Pass:
+    """Return a pass whose shader contains these effects."""
+    generated = {"effects.glsl": effects_shader(chosen)}
+    return Pass(ctx, name, *defined, filtering=filtering, generated=generated)
+
+
+@dataclass(frozen=True, slots=True)
+class Texture:
+    """Say how the finest detail of a warped picture changes."""
+
+    soften: float = 0.0
+    """0 keeps it, 1 smooths it as a B-spline does."""
+    noise: float = 0.0
+    """Standard deviation of the noise that is added."""
+
+
+PLAIN = Texture()
+
+_BENT = replace(IDENTITY, amounts={effect.name: 1e-9 for effect in PLACES})
+WARM_UP = (IDENTITY, _BENT, replace(IDENTITY, mirror_x=True), replace(_BENT, mirror_x=True))
+"""A warp for each variant of a shader with motion.glsl."""
+
+
+class MotionPasses:
+    """A shader with motion.glsl, compiled for each kind of motion at its first use."""
+
+    def __init__(
+        self, ctx: moderngl.Context, name: str, *defined: str, filtering: Filtering = "bilinear"
+    ) -> None:
+        self._ctx, self._name, self._defined = ctx, name, defined
+        self._filtering = filtering
+        self._passes: dict[tuple[bool, bool], Pass] = {}
+
+    def chosen(self, bent: bool, folded: bool) -> Pass:
+        """Return the shader for places that effects move, or folds."""
+        if (bent, folded) not in self._passes:
+            kinds = ["BENT"] * bent + ["FOLDED"] * folded
+            self._passes[bent, folded] = compiled(
+                self._ctx, self._name, COLOURS, *self._defined, *kinds, filtering=self._filtering
+            )
+        return self._passes[bent, folded]
+
+    def draw(
+        self,
+        warp: Warp,
+        framebuffer: moderngl.Framebuffer,
+        where: Viewport,
+        texture: moderngl.Texture,
+        uniforms: Mapping[str, Any],
+        more: Mapping[str, moderngl.Texture],
+    ) -> None:
+        """Do as `Pass.draw`; folds that dissolve in take a second pass, by the uniform `share`."""
+        bent, folded = bends(warp), bool(fold_lines(warp))
+        if warp.folded < 1 or not folded:
+            self.chosen(bent, False).draw(framebuffer, where, texture, uniforms, more)
+        if folded and warp.folded >= 1:
+            self.chosen(bent, True).draw(framebuffer, where, texture, uniforms, more)
+        elif folded and warp.folded > 0:
+            partly = {**uniforms, "share": warp.folded}
+            self.chosen(bent, True).lay(framebuffer, where, texture, partly, more)
+
+    def release(self) -> None:
+        for each in self._passes.values():
+            each.release()
+        self._passes.clear()
+
+
 class WarpPass:
     """Draw a warped picture into another render target of the same size."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
-        """Compile one shader without the costly effects, and one with all effects."""
-        self._cheap_effects = [effect for effect in effects.EFFECTS if not effect.costly]
-        self._cheap = _compiled(ctx, self._cheap_effects)
-        self._full = _compiled(ctx, effects.EFFECTS)
+        self._pass = MotionPasses(ctx, "warp.frag", filtering="texels")
+        self._displacements = DisplacementPass(ctx)
+        self._noise = noise_tile(ctx)
 
-    def draw(self, onto: RenderTarget, texture: moderngl.Texture, warp: Warp, seed: int) -> None:
+    def draw(
+        self,
+        onto: RenderTarget,
+        texture: moderngl.Texture,
+        warp: Warp,
+        seed: int,
+        detail: Texture = PLAIN,
+        rows: range | None = None,
+    ) -> None:
         """Draw `texture` into `onto`; an identity leaves every bit unchanged.
 
-        `seed` is the seed of the random rounding. A fold that is still dissolving in needs a second
-        pass."""
-        costly = any(effect.costly for effect in active(warp))
-        self._draw(onto, texture, warp, seed, full=costly)
+        `seed` is the seed of the random rounding and noise. `rows`: those that are drawn, all by
+        default. A fold that is still dissolving in needs a second pass."""
+        width, height = onto.size
+        rows = range(height) if rows is None else rows
+        where = (0, rows.start, width, len(rows))
+        begins = np.random.default_rng(seed).random(2).tolist()
+        uniforms = motion_uniforms(warp, height) | tone_uniforms(warp)
+        uniforms |= {"seed": seed, "share": 1.0, "soften": detail.soften}
+        uniforms |= {"grain": (*begins, detail.noise)}
+        more = {"noise": self._noise}
+        if bends(warp):
+            more["displacements"] = self._displacements.draw(warp, width / height)
+        self._pass.draw(warp, onto.framebuffer, where, texture, uniforms, more)
 
     def warm_up(self, onto: RenderTarget, texture: moderngl.Texture) -> None:
-        """Draw with both shaders: drivers compile at first use."""
-        for full in (False, True):
-            self._draw(onto, texture, IDENTITY, 0, full=full)
+        """Draw with every shader: drivers compile at first use."""
+        for warp in WARM_UP:
+            self.draw(onto, texture, warp, 0)
 
     def release(self) -> None:
-        self._cheap.release()
-        self._full.release()
-
-    def _draw(
-        self, onto: RenderTarget, texture: moderngl.Texture, warp: Warp, seed: int, *, full: bool
-    ) -> None:
-        width, height = onto.size
-        whole = (0, 0, width, height)
-        lines = folds(warp.mirror_x, warp.mirror_y, warp.kaleidoscope)
-        amount = amounts(warp)
-        decay = amount["decay"]
-        # The shader measures in pixels, so that whole steps are exact in floating point.
-        to_pixels = np.diag([height, height, 1.0])
-        matrix = to_pixels @ warp.matrix @ np.diag([1 / height, 1 / height, 1.0])
-        uniforms: dict[str, Any] = {
-            "matrix": _columns(matrix),
-            "folds": lines,
-            "colour": _columns(colour_matrix(amount["hue"], amount["saturation"], decay)),
-            "grey": decay / 2,
-            "seed": seed,
-            "share": 1.0,
-        }
-        for effect in effects.EFFECTS if full else self._cheap_effects:
-            uniforms |= _uniforms(effect, amount[effect.name], warp.phase)
-        chosen = self._full if full else self._cheap
-        if warp.folded >= 1 or not lines.any():
-            chosen.draw(onto.framebuffer, whole, texture, uniforms)
-            return
-        chosen.draw(onto.framebuffer, whole, texture, uniforms | {"folds": np.zeros_like(lines)})
-        chosen.lay(onto.framebuffer, whole, texture, uniforms | {"share": warp.folded})
+        self._pass.release()
+        self._displacements.release()
+        self._noise.release()
 
 
-def _compiled(ctx: moderngl.Context, chosen: Iterable[Effect]) -> Pass:
-    return Pass(ctx, "warp.frag", generated={"effects.glsl": effects_shader(chosen)})
+def noise_tile(ctx: moderngl.Context) -> moderngl.Texture:
+    """Return a texture of noise of mean 0 and deviation 1 that repeats without a seam."""
+    field = periodic_noise(_NOISE_SIDE)
+    rgba = np.ones((_NOISE_SIDE, _NOISE_SIDE, 4), np.float16)
+    rgba[..., :3] = field
+    return ctx.texture((_NOISE_SIDE, _NOISE_SIDE), 4, rgba.tobytes(), dtype="f2")
 
 
 def _uniforms(effect: Effect, amount: float, phase: float) -> Mapping[str, Any]:
@@ -127,5 +259,6 @@ def _uniforms(effect: Effect, amount: float, phase: float) -> Mapping[str, Any]:
     return effect.uniforms(amount, phase) if effect.uniforms else {effect.name: amount}
 
 
-def _columns(matrix: np.ndarray) -> tuple[float, ...]:
+def columns(matrix: np.ndarray) -> tuple[float, ...]:
+    """Return a matrix as a uniform, column by column."""
     return tuple(matrix.T.ravel().tolist())

@@ -102,9 +102,9 @@ class NetworkLoader:
     def ensure_planned(self, layer_sets: Sequence[Layers], size: Size) -> bool:
         """Return whether all these mixes are planned; start planning the first that is not.
 
-        Each is a set of layers of loaded networks, on a canvas of that size. Raises
-        LiveflightError, once for each, where one cannot be planned. It then counts as planned: the
-        ascent prepares it when it comes."""
+        Each is a set of layers of loaded networks, at views of that size. Raises LiveflightError,
+        once for each, where one cannot be planned. It then counts as planned: the ascent prepares
+        it when it comes."""
         assert self.engine is not None
         for layers in layer_sets:
             plan = layers, size
@@ -136,6 +136,10 @@ class NetworkLoader:
         except LiveflightError:
             self._ahead.pop(0)
 
+    def views_changed(self) -> None:
+        """Note that ticks have another number of views: `tidy` may prepare them as a batch."""
+        self._untidy = True
+
     def tidy(self) -> None:
         """Call `Engine.tidy` while a frame waits, unless another job runs or is wanted.
 
@@ -148,8 +152,9 @@ class NetworkLoader:
         elif self._work.busy:
             self._prefetch_wait = _PREFETCH_WAIT_FRAMES
         else:
-            # Free on the planning thread. If the frame loop freed plans, glibc would serve its next
-            # allocations from their heap, and a frame would stall while that is consolidated.
+            # On the planning thread, since an engine may also prepare a batch of views here. And if
+            # the frame loop freed plans, glibc would serve its next allocations from their heap,
+            # and a frame would stall while that is consolidated.
             self._tidying = True
             self._work.submit(partial(self._attempt, "what plans left", self._tidy_engine))
 

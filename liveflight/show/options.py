@@ -1,7 +1,8 @@
-"""Hold what a flight starts with, and choose the size of its canvas."""
+"""Hold what a flight starts with, and choose the sizes of its canvas and its views."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,13 +10,19 @@ from pathlib import Path
 from liveflight.core.contracts import Size, Value
 from liveflight.storage.recording import Recording
 
-CANVAS = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
-"""Default size of the canvas by device."""
-DENSE_CANVAS = {**CANVAS, "cpu": (256, 144)}
+VIEW = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
+"""Default size of a view by device; its shape follows the canvas's."""
+DENSE_VIEW = {**VIEW, "cpu": (256, 144)}
 """The same for networks of full convolutions, whose steps cost several times as much."""
 
 SMALLEST_SIDE_PX = 64
-"""Pixels below which no side of the canvas is scaled: deep layers would have nothing left."""
+"""Pixels below which no side of a view is scaled: deep layers would have nothing left."""
+
+_LEAST_SIDE_PX = 16
+"""Sides of the canvas in a window that is hardly there: a picture has to be left."""
+
+_MAX_ASPECT = 4.0
+"""Longest shape of a default view."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,9 @@ class Options:
     settings: Mapping[str, Value] = field(default_factory=dict)
     """Controls set after the preset, checked."""
     canvas: Size | None = None
-    """Size of the canvas; None chooses by the device."""
+    """Size of the canvas; None follows the output."""
+    view: Size | None = None
+    """Size of a view, which is what a step costs; None chooses by the device."""
     dense: bool = False
     """Whether the first network consists of full convolutions."""
     device: str = "auto"
@@ -71,10 +80,32 @@ class Options:
     """Recorded flight; it determines the picture, but neither canvas, device nor engine."""
 
 
-def canvas_size(options: Options, device: str, scale: float = 1.0) -> Size:
-    """Return the size of the canvas on that device, at `scale` times what was asked for."""
-    width, height = options.canvas or (DENSE_CANVAS if options.dense else CANVAS)[device]
+def view_size(options: Options, device: str, shape: Size, scale: float = 1.0) -> Size:
+    """Return the size of a view on that device, at `scale` times what was asked for.
+
+    `shape`: a width and height; views have their ratio where none was asked for."""
+    if options.view:
+        width, height = options.view
+    else:
+        whole = (DENSE_VIEW if options.dense else VIEW)[device]
+        aspect = min(max(shape[0] / shape[1], 1 / _MAX_ASPECT), _MAX_ASPECT)
+        height = _even(math.sqrt(whole[0] * whole[1] / aspect))
+        width = _even(height * aspect)
     scale = max(scale, min(1.0, SMALLEST_SIDE_PX / min(width, height)))
-    if scale == 1.0:
-        return width, height
-    return max(2 * round(width * scale / 2), 2), max(2 * round(height * scale / 2), 2)
+    return (width, height) if scale == 1.0 else (_even(width * scale), _even(height * scale))
+
+
+def canvas_size(options: Options, output: Size, scale: float = 1.0, most: float = math.inf) -> Size:
+    """Return the size of the canvas for that output, at `scale` times what was asked for.
+
+    `most`: pixels that it may have where no size was asked for."""
+    least = _LEAST_SIDE_PX
+    width, height = options.canvas or (max(output[0], least), max(output[1], least))
+    if options.canvas is None:
+        scale = min(scale, math.sqrt(most / (width * height)))
+    scale = max(scale, min(1.0, SMALLEST_SIDE_PX / min(width, height)))
+    return (width, height) if scale == 1.0 else (_even(width * scale), _even(height * scale))
+
+
+def _even(side: float) -> int:
+    return max(2 * round(side / 2), 2)

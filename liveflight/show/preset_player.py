@@ -10,10 +10,10 @@ import numpy as np
 
 from liveflight import networks
 from liveflight.core.autopilot import Autopilot
-from liveflight.core.contracts import LiveflightError, Target, Value
+from liveflight.core.contracts import LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.modulation import Modulation
-from liveflight.core.morph import Morph
+from liveflight.core.morph import Morph, eased
 from liveflight.core.panic import SAFE
 from liveflight.core.xy_pad import CORNERS, blend
 from liveflight.show.preset_navigation import PresetNavigator
@@ -184,6 +184,22 @@ class PresetPlayer:
             self._controls.set_immediately(key, value)
         if self._controls.flag("pad.on") and self._corners:
             self._target_selector.reweight(self._blend())
+
+    def mix_at(self, x: float, y: float) -> Mix:
+        """Return the mix at a place of the picture: 0..1 to the right and up.
+
+        Places differ where `pad.spread` gives each corner of the picture its own target: 0 is the
+        pad's own position everywhere, 1 the place itself."""
+        controls, mix = self._controls, self._target_selector.mix()
+        spread = controls.number("pad.spread") if controls.flag("pad.on") else 0.0
+        if not spread or mix.keys() != set(self._corners):  # or they are still crossfaded to
+            return mix
+        own = controls.number("pad.x"), controls.number("pad.y")
+        at = [
+            mine + (eased("smooth", there) - mine) * spread
+            for mine, there in zip(own, (x, y), strict=True)
+        ]
+        return blend(self._corners, at[0], at[1])
 
     def start_pad(self) -> None:
         """Fly the pad's four targets, once they are prepared together, if the pad is on.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import moderngl
 import platformdirs
@@ -27,9 +28,11 @@ def begin(ctx: moderngl.Context) -> Iterator[Begin]:
         seed: int = 0,
         engine: FakeEngine | None = None,
         loader: NetworkLoader | None = None,
+        **options: Any,
     ) -> Show:
         stage = Stage(ctx, size, bottom_up)
-        show = Show(stage, engine or FakeEngine(step), live=live, seed=seed, loader=loader)
+        engine = engine or FakeEngine(step)
+        show = Show(stage, engine, live=live, seed=seed, loader=loader, **options)
         shows.append(show)
         return show
 

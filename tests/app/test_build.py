@@ -49,16 +49,33 @@ def test_build_flies_the_default(ctx: moderngl.Context, engine: FakeEngine) -> N
         assert len(engine.asked) == 2
 
 
-def test_the_canvas_grows_to_what_the_device_can_do(
-    ctx: moderngl.Context, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("device", "size"), [("cpu", (36, 20)), ("cuda", (96, 54))])
+def test_views_are_what_the_device_can_do_in_the_shape_of_the_canvas(
+    device: str,
+    size: tuple[int, int],
+    ctx: moderngl.Context,
+    engine: FakeEngine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(flight_options, "DENSE_CANVAS", {"cpu": (16, 8), "cuda": (48, 20)})
-    monkeypatch.setattr(engine, "device", "cuda")
+    monkeypatch.setattr(flight_options, "DENSE_VIEW", {"cpu": (24, 30), "cuda": (72, 72)})
+    monkeypatch.setattr(engine, "device", device)
     with closing(started(ctx, live=False)) as app:
-        assert app.feedback_loop.size == (16, 8)
+        assert app.feedback_loop.size == (64, 36), "the output's"
         app.frame(0.0)
         app.frame(0.05)
-        assert app.feedback_loop.size == (48, 20)
+        assert app.flight.target_selector.size == size
+        assert {size for _, size in engine.plans} == {size}
+
+
+def test_a_render_has_the_outputs_pixels_however_long_they_take(
+    ctx: moderngl.Context, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liveflight.app.canvas_pixels", lambda *_: 160 * 80)
+    stage = Stage(ctx, (200, 100), False)
+    with closing(build(Options(view=CANVAS), stage, live=False)) as app:
+        assert app.feedback_loop.size == (200, 100)
+    with closing(build(Options(view=CANVAS), stage, live=True)) as app:
+        assert app.feedback_loop.size == (160, 80)
 
 
 def test_the_canvas_asked_for_stays(ctx: moderngl.Context, engine: FakeEngine) -> None:

@@ -34,7 +34,8 @@ def test_the_hud_has_a_line_for_the_beat_where_it_is_played_on(begin: Begin) -> 
 
 @pytest.mark.parametrize(("key", "name"), [("i", "show.hud"), ("h", "show.help")])
 def test_hud_and_help_are_drawn_and_go_again(key: str, name: str, begin: Begin) -> None:
-    show = begin(lambda *_: grey(0.5), size=(240, 160))
+    show = begin(size=(240, 160))
+    show.canvas = grey(0.5)
     plain = show.frame(2)
     show.press(key)
     show.frame()
@@ -58,7 +59,7 @@ def test_the_hud_says_where_we_are_and_what_was_last(begin: Begin) -> None:
     assert show.app.overlay.lines(show.app.controllers) == [
         f"{STEM}\t100%",
         "16 frames/s\t32 steps/s\t1 late",
-        "2 of 2 steps, canvas 1",
+        "2 of 2 views, at 1, canvas 1",
         "camera.rotation 30 deg/s",
         "the cable is out",
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_engine import FakeEngine
-from on_stage import CANVAS, STEM, Begin, rises, sunrise
+from on_stage import CANVAS, STEM, STILL, Begin, rises, sunrise, towards
 from PIL import Image
 
 from liveflight.app import App
@@ -29,7 +29,7 @@ def test_up_stays_up_from_noise_to_engine_to_screen(begin: Begin, bottom_up: boo
 
     def look(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
         given.append(canvas.copy())
-        return canvas.copy()
+        return np.zeros_like(canvas)
 
     show = begin(look, bottom_up=bottom_up)
     show.canvas = sunrise()
@@ -40,19 +40,22 @@ def test_up_stays_up_from_noise_to_engine_to_screen(begin: Begin, bottom_up: boo
 
 
 def test_what_the_engine_draws_at_the_top_is_seen_at_the_top(begin: Begin) -> None:
-    show = begin(lambda *_: sunrise(), bottom_up=True)
-    assert rises(show.frame(2))
+    show = begin(towards(sunrise()), bottom_up=True)
+    assert rises(show.frame(4))
 
 
 @pytest.mark.parametrize("name", ["flight.mp4", "frames"])
 def test_up_stays_up_into_the_file(name: str, tmp_path: Path) -> None:
-    engine = FakeEngine(lambda *_: sunrise())
+    engine = FakeEngine(towards(sunrise(), 1 / 30))
     flight = Flight(NetworkLoader(lambda: engine, background=False), seed=0)
     flight.aim({STEM: 1.0})
+    for key, value in STILL.items():
+        flight.controls.set(key, value)
+    flight.controls.jump()
 
     def fly() -> None:
         with open_sink(tmp_path / name, (64, 36), 30) as sink:
-            output, options = Offscreen((64, 36)), Options(canvas=CANVAS)
+            output, options = Offscreen((64, 36)), Options(canvas=CANVAS, view=CANVAS)
             app = App(output, flight, options, live=False, sinks=[sink])
             with closing(app):
                 for number in range(4):

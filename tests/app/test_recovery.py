@@ -6,12 +6,13 @@ import itertools
 
 import numpy as np
 import pytest
-from fake_engine import FakeEngine, stay
+from fake_engine import FakeEngine
 from in_flight import settle
-from on_stage import CANVAS, Begin, grey
+from on_stage import CANVAS, Begin, grey, towards
 
+from liveflight.core.camera import is_identity
 from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
-from liveflight.core.noise import pink
+from liveflight.core.noise import first_canvas
 from liveflight.outputs.sinks.example import ExampleSink
 from liveflight.outputs.sinks.frame_sink import Picture
 from liveflight.show.flight import NetworkLoader
@@ -19,19 +20,38 @@ from liveflight.show.flight import NetworkLoader
 pytestmark = pytest.mark.gl
 
 
-def test_a_picture_that_becomes_non_finite_starts_again_from_noise(begin: Begin) -> None:
+@pytest.mark.parametrize("live", [False, True])
+def test_directions_that_are_not_finite_leave_the_picture_which_moves_on(
+    live: bool, begin: Begin
+) -> None:
     def burst(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-        raise FloatingPointError("the ascent is not finite")
+        raise FloatingPointError("the directions are not finite")
 
-    show = begin(burst, seed=3)
-    show.canvas = grey(0.5)
-    show.frame(4)
-    assert show.flight.reports.counts == {"the ascent is not finite: starting again from noise": 2}
-    np.testing.assert_array_equal(show.canvas, pink(CANVAS, 5))
-    show.engine.step = stay
+    show = begin(burst, size=CANVAS, live=live)
+    show.flight.controls.set("camera.pan_x", 1.0)
+    show.flight.controls.jump()
+    before = show.frame(2)
+    after = show.frame(4)  # each to the right by a sixteenth of 32 pixels
+    np.testing.assert_allclose(after[:, :-8], before[:, 8:], atol=2)  # the dither differs
+    (text,) = show.flight.reports.counts
+    assert text == "the directions are not finite: the picture stays as it is"
+    show.engine.step = lambda view, *_: np.ones_like(view)
+    mean = show.canvas.mean()
+    show.frame(8)
+    assert show.canvas.mean() > mean + 0.05, "it grows again"
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_canvas_that_is_not_finite_starts_again_from_noise(live: bool, begin: Begin) -> None:
+    show = begin(seed=3, live=live)
+    show.frame(2)
+    show.canvas = grey(np.inf)
+    show.frame(2)  # what was measured in one frame is known in the next
+    assert show.flight.reports.counts == {"the picture is not finite: starting again from noise": 1}
+    np.testing.assert_array_equal(show.canvas, first_canvas(CANVAS, 4))
     show.frame(4)
     assert np.isfinite(show.canvas).all()
-    assert sum(show.flight.reports.counts.values()) == 2
+    assert sum(show.flight.reports.counts.values()) == 1
 
 
 def failing(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
@@ -48,8 +68,8 @@ def test_a_failing_engine_is_reported_once_and_the_picture_still_moves(
         assert np.abs(after - before).mean() > 1
     assert [record.message for record in caplog.records] == ["an ascent step failed: out of memory"]
     assert show.flight.reports.counts == {"an ascent step failed: out of memory": 4}
-    show.engine.step = lambda *_: grey(0.25)
-    np.testing.assert_allclose(show.frame(16), 64, atol=1)
+    show.engine.step = towards(grey(0.25))
+    np.testing.assert_allclose(show.frame(30), 64, atol=2)
 
 
 def test_a_render_does_not_go_on_with_a_failing_engine(begin: Begin) -> None:
@@ -78,6 +98,7 @@ def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
     before = show.canvas.tobytes()
     show.frame(3)
     assert show.canvas.tobytes() == before
+    assert is_identity(show.app.feedback_loop.shown)
     assert show.app.overlay.lines(show.app.controllers)[0] == "loading ..."
     assert show.engine.asked == []
     show.engine.gate.set()
@@ -85,7 +106,7 @@ def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
         settle(show.flight.loader)
         show.frame()
     assert len(show.engine.asked) == 1
-    assert show.canvas.tobytes() != before
+    assert not is_identity(show.app.feedback_loop.shown)
 
 
 class FullDisk(ExampleSink):

@@ -14,7 +14,7 @@ from on_stage import Begin, Show, Stage
 from liveflight import app as app_module
 from liveflight.app import run
 from liveflight.core.contracts import Event, Quit
-from liveflight.loop import frame_timer
+from liveflight.loop import frame_timer, hand_over
 
 pytestmark = pytest.mark.gl
 
@@ -84,7 +84,7 @@ class Presenter(Stage):
 
 def paced(show: Show, refresh: float | None, monkeypatch: pytest.MonkeyPatch) -> Presenter:
     clock = Clock()
-    for module in (app_module, frame_timer):
+    for module in (app_module, frame_timer, hand_over):
         monkeypatch.setattr(module, "time", clock)
     show.app.output = presenter = Presenter(show.stage.ctx, clock, refresh)
     run(show.app, 60)

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.gl
 
 
 def test_what_a_frame_has_left_passes_before_the_controls_are_read(begin: Begin) -> None:
-    show = begin(lambda *_: grey(0.5), size=(64, 64))
+    show = begin(size=(64, 64))
+    show.canvas = grey(0.5)
     show.frame(3)
     left: list[float] = []
 
@@ -30,7 +31,8 @@ def test_what_a_frame_has_left_passes_before_the_controls_are_read(begin: Begin)
 
 @pytest.mark.parametrize("master", [0.9, 0.0])
 def test_brightness_is_read_once_more_when_a_frame_is_drawn(begin: Begin, master: float) -> None:
-    show = begin(lambda *_: grey(0.5))
+    show = begin()
+    show.canvas = grey(0.5)
     lit = show.frame(3).mean()
     asked = [0.0, master, master]
 
@@ -71,7 +73,8 @@ def test_late_frames_leave_it_to_the_next_to_tell_the_surfaces(begin: Begin) -> 
 
 
 def test_what_is_said_while_a_late_frame_is_drawn_is_for_the_next(begin: Begin) -> None:
-    show = begin(lambda *_: grey(0.5))
+    show = begin()
+    show.canvas = grey(0.5)
     lit = show.frame(3).mean()
     show.app.frame_pacer.behind = lambda *_: True  # type: ignore[method-assign]
     said = iter([None, 0.0])
@@ -95,7 +98,8 @@ def test_what_a_drawn_frame_has_left_makes_its_end_even(begin: Begin) -> None:
 
 
 def test_full_screen_comes_between_two_frames(begin: Begin) -> None:
-    show = begin(lambda *_: grey(0.5))
+    show = begin()
+    show.canvas = grey(0.5)
     show.frame(3)
     rested = 0
 

@@ -29,7 +29,8 @@ from liveflight.networks import weights
 from liveflight.show.options import Options
 from liveflight.storage import presets
 
-TINY = ["render", "--canvas", "64x48", "--size", "96x64", "--seconds", "0.2", "--fps", "20"]
+SIZES = ["--view", "64x48", "--canvas", "64x48", "--size", "96x64"]
+TINY = ["render", *SIZES, "--seconds", "0.2", "--fps", "20"]
 STEM = ["--network", "efficientnet_lite0", "--layer", "stem", "--filter", "3"]
 
 
@@ -122,7 +123,7 @@ def test_presets_lists_them_and_where_ones_own_go(
         (["--help"], ["fly", "render", "controls", "networks", "presets", "doctor", "bench"]),
         (["-h"], ["fly", "render"]),
         (["fly", "--help"], ["--fullscreen", "--osc-port", "--preset", "--seed"]),
-        (["render", "--help"], ["--seconds", "--out", "--canvas", "--steps", "--engine"]),
+        (["render", "--help"], ["--seconds", "--out", "--view", "--canvas", "--steps", "--engine"]),
         (["bench", "--help"], ["--peers", "--switches", "--latency", "--json", "--display-fps"]),
         (["--version"], [f"liveflight {__version__}"]),
     ],
@@ -210,6 +211,8 @@ def test_the_doctor_says_what_it_finds_and_whether_it_can_fly(
         (["--canvas", "1.5x2"], "'1.5x2' is not of the form WIDTHxHEIGHT"),
         (["--canvas", "8x8"], "'8x8': each side is from 16 to 16384 pixels"),
         (["--canvas", "99999x16"], "'99999x16': each side is from 16 to 16384 pixels"),
+        (["--view", "320"], "'320' is not of the form WIDTHxHEIGHT"),
+        (["--view", "320x8"], "'320x8': each side is from 16 to 16384 pixels"),
         (["--seed", "-1"], "'-1' is not a whole number from 0 to 2147483647"),
         (["--seed", "1.5"], "'1.5' is not a whole number"),
         (["--seed", "4294967296"], "'4294967296' is not a whole number"),
@@ -223,8 +226,8 @@ def test_the_doctor_says_what_it_finds_and_whether_it_can_fly(
         (["render", "--seconds", "nan"], "'nan' is not a number"),
         (["--display", "one"], "'one' is not a whole number from 0 to 99"),
         (["--osc-port", "70000"], "'70000' is not a whole number from 0 to 65535"),
-        (["--steps", "9"], "ascent.steps = '9': allowed is 0 to 8 steps"),
-        (["--steps", "1.5"], "ascent.steps = '1.5': allowed is 0 to 8 steps"),
+        (["--steps", "9"], "ascent.steps = '9': allowed is 0 to 8 views"),
+        (["--steps", "1.5"], "ascent.steps = '1.5': allowed is 0 to 8 views"),
         (
             ["--set", "camera.zom=1"],
             "no control is called 'camera.zom'; did you mean 'camera.zoom'",
@@ -461,7 +464,7 @@ def test_too_little_memory_is_one_line(
 
     monkeypatch.setattr(commands, "render_video", full)
     said = refused(capsys, "render")
-    assert said == "out of memory (cannot allocate 9 GiB): try a smaller --canvas"
+    assert said == "out of memory (cannot allocate 9 GiB): try a smaller --view or --canvas"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glvnd finds drivers on Linux")
@@ -525,9 +528,9 @@ def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(commands, "render_video", lambda *given: rendered.append(given) or 0)
     given = (
         "render --preset reef --network vgg16 --layer conv4_1 --filter 17 --weights w.pth "
-        "--canvas 64x48 --size 96x64 --steps 3 --seed 7 --device cpu --seconds 1.5 --fps 25 "
+        "--view 48x32 --canvas 64x48 --size 96x64 --steps 3 --seed 7 --device cpu --fps 25 "
         "--out there.mp4 --set camera.zoom=2 --set warp.mirror=BOTH --set show.hud=True "
-        "--set camera.pan_x=-0.5"
+        "--set camera.pan_x=-0.5 --seconds 1.5"
     )
     assert main(given.split()) == 0
     options = Options(
@@ -544,6 +547,7 @@ def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch
             "ascent.steps": 3,
         },
         canvas=(64, 48),
+        view=(48, 32),
         device="cpu",
         seed=7,
         fps=25.0,

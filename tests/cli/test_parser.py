@@ -61,8 +61,8 @@ def test_everything_a_bench_may_be_asked_for() -> None:
     given = (
         "bench --quick --peers --switches --latency --display-fps 144 --engine autograd "
         "--engine auto --engine autograd --network vgg16 --layer conv4_1 --filter 7 "
-        "--canvas 96x64 --size 192x128 --steps 2 --seed 5 --device cpu --weights w.pth "
-        "--set warp.flow=0.1 --json out.json --markdown"
+        "--view 48x32 --canvas 96x64 --size 192x128 --steps 2 --seed 5 --device cpu "
+        "--weights w.pth --set warp.flow=0.1 --json out.json --markdown"
     )
     args = parser.parse(given.split())
     assert (args.json, args.markdown) == (Path("out.json"), True)
@@ -81,6 +81,7 @@ def test_everything_a_bench_may_be_asked_for() -> None:
             weights=Path("w.pth"),
             settings={"warp.flow": 0.1, "ascent.steps": 2},
             canvas=(96, 64),
+            view=(48, 32),
             device="cpu",
             engine="autograd",
             seed=5,
@@ -119,9 +120,10 @@ def test_a_replay_flies_as_the_log_says_unless_asked_for_another_size_or_rate(
         {"camera.zoom": 2.0},
         "look",
     )
-    given = ["render", "--replay", str(path), "--fps", "60", "--canvas", "192x108"]
-    other = parser.options(parser.parse(given))
+    given = f"render --replay {path} --fps 60 --canvas 192x108 --view 48x27"
+    other = parser.options(parser.parse(given.split()))
     assert (other.seed, other.fps, other.canvas) == (7, 60.0, (192, 108))
+    assert (read.view, other.view) == (None, (48, 27))
 
 
 @pytest.mark.parametrize(
@@ -176,6 +178,8 @@ MISTYPED = {
     "bench --engine onx": "did you mean 'onnx'?",
     "--size wide": "'wide' is not of the form WIDTHxHEIGHT, such as 1280x720",
     "--canvas wide": "'wide' is not of the form WIDTHxHEIGHT, such as 320x180",
+    "--view wide": "'wide' is not of the form WIDTHxHEIGHT, such as 320x180",
+    "--veiw=3x4": "has no option '--veiw'; did you mean '--view'?",
     "bench --size wide": "'wide' is not of the form WIDTHxHEIGHT, such as 640x360",
 }
 

@@ -9,10 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveflight.core.camera import DISSOLVE_S, IDENTITY, Camera, compose, is_identity, matrix
+from liveflight.core.camera import (
+    DISSOLVE_S,
+    IDENTITY,
+    Camera,
+    compose,
+    displacement,
+    fold_lines,
+    is_identity,
+    matrix,
+)
 from liveflight.core.contracts import Value, Warp
 from liveflight.core.controls import Controls
 from liveflight.core.effects import EFFECTS, amounts
+from liveflight.core.tone import NEUTRAL, Tone
 
 WIDE = 16 / 9
 
@@ -323,3 +333,94 @@ def test_one_wedge_is_none_and_the_folds_before_do_not_count() -> None:
 )
 def test_what_leaves_every_picture_as_it_is(change: dict[str, Any], still: bool) -> None:
     assert is_identity(replace(IDENTITY, **change)) is still
+
+
+# The tone
+
+
+@pytest.mark.parametrize("decays", [(0.0, 0.0), (0.25, 0.0), (0.0, 0.25), (0.5, 0.25)])
+def test_colours_and_tone_of_two_movements_are_those_of_one(decays: tuple[float, float]) -> None:
+    def seen(warp: Warp, value: float) -> float:
+        share = amounts(warp)["decay"]
+        return (value * (1 - share) + share / 2) * warp.tone.gain + warp.tone.offset
+
+    first, second = (
+        replace(IDENTITY, amounts={"decay": decay}, tone=tone)
+        for decay, tone in zip(decays, (Tone(1.5, -0.2), Tone(0.8, 0.3)), strict=True)
+    )
+    both = compose(first, second)
+    for value in (0.0, 0.3, 1.0):
+        assert seen(both, value) == pytest.approx(seen(second, seen(first, value)))
+
+
+def test_a_tone_is_no_identity() -> None:
+    assert compose(IDENTITY, IDENTITY).tone == NEUTRAL
+    assert not is_identity(replace(IDENTITY, tone=Tone(1.0, 1e-6)))
+
+
+# How far
+
+
+@pytest.mark.parametrize(
+    ("moved", "far"),
+    [
+        (matrix(1, 0, 0, 0), 0.0),
+        (matrix(1, 0, 0.3, -0.4), 0.5),
+        (matrix(2, 0, 0, 0), math.hypot(WIDE, 1) / 4),
+        (matrix(1, math.pi, 0, 0), math.hypot(WIDE, 1)),
+        (matrix(1, math.pi, 0, 0) @ matrix(1, 0, 0.1, 0), math.hypot(WIDE + 0.1, 1)),
+        (np.array([[1, 0, 0], [0, 1, 0], [0.1, 0, 2]], np.float32), None),
+    ],
+)
+def test_the_displacement_is_that_of_the_corner_that_moves_most(
+    moved: np.ndarray, far: float | None
+) -> None:
+    if far is None:
+        x, y, w = moved.astype(float) @ (WIDE / 2, 0.5, 1)
+        far = math.hypot(x / w - WIDE / 2, y / w - 0.5)
+    assert displacement(Warp(moved), WIDE) == pytest.approx(far, abs=1e-6)
+
+
+def test_swirl_and_drift_count_as_well() -> None:
+    still = matrix(1, 0, 0, 0)
+    assert displacement(Warp(still, amounts={"flow": -0.1}), WIDE) == pytest.approx(0.1)
+    # The swirl moves the places at 0.35 / sqrt(2) heights the most, by a chord of its angle.
+    radius, angle = 0.35 / math.sqrt(2), 0.5 * math.exp(-0.5)
+    chord = 2 * radius * math.sin(angle / 2)
+    assert displacement(Warp(still, amounts={"swirl": -0.5}), WIDE) == pytest.approx(0.075)
+    assert chord <= 0.0751
+
+
+# Where it is folded
+
+
+@pytest.mark.parametrize(
+    ("folds", "count"),
+    [
+        ({}, 0),
+        ({"mirror_x": True}, 1),
+        ({"mirror_y": True}, 1),
+        ({"mirror_x": True, "mirror_y": True}, 2),
+        ({"kaleidoscope": 1}, 0),
+        *(({"kaleidoscope": wedges}, 1 + math.ceil(math.log2(wedges))) for wedges in range(2, 17)),
+        ({"mirror_x": True, "mirror_y": True, "kaleidoscope": 16}, 7),
+    ],
+)
+def test_folds_are_unit_normals_towards_what_is_folded_over(
+    folds: dict[str, Any], count: int
+) -> None:
+    lines = fold_lines(replace(IDENTITY, **folds))
+    assert len(lines) == count
+    assert [math.hypot(*line) for line in lines] == pytest.approx([1] * count)
+    if folds.get("mirror_x"):
+        assert lines[0] == (1, 0)
+    if wedges := folds.get("kaleidoscope", 0):
+        kept = 0  # of 720 directions, those that no line folds over
+        for number in range(720):
+            angle = math.radians(number / 2 + 0.25)
+            place = math.sin(angle), math.cos(angle)
+            kept += all(
+                x * place[0] + y * place[1] <= 0
+                for x, y in fold_lines(replace(IDENTITY, kaleidoscope=wedges))
+            )
+        assert kept == pytest.approx(720 if wedges == 1 else 360 / wedges, abs=1)

@@ -12,17 +12,21 @@ FPS = 60.0
 
 
 class Machine:
-    """A display and an ascent as fast as the load of the moment lets them be."""
+    """A display and an ascent as fast as the load of the moment lets them be.
+
+    A frame takes the longer to draw, the more pixels the canvas has."""
 
     def __init__(
         self, step: float, drawing: float = 0.002, asked: int = 3, vsync: bool = False
     ) -> None:
         self.step, self.drawing, self.asked, self.vsync = step, drawing, asked, vsync
-        """Seconds for a step on the whole canvas, and for drawing a frame, where nobody else is."""
+        """Seconds for a step at full scale, and for drawing a frame, where nobody else is."""
         self.governor = Governor(1 / FPS)
         self.now = 1000.0
         self.chosen: list[tuple[float, int, float]] = []
-        """When, and what: steps, scale."""
+        """When, and what: steps, scale of the views."""
+        self.canvases: list[tuple[float, float]] = []
+        """When, and the scale of the canvas."""
         self.shown = 0.0
         self._tick = 0.0
 
@@ -32,7 +36,7 @@ class Machine:
         while self.now < until:
             steps, scale = self.governor.steps(self.asked), self.governor.scale
             duration = steps * self.step * load * scale**2
-            busy = self.drawing * lag
+            busy = self.drawing * lag * self.governor.canvas_scale**2
             interval = max(1 / FPS, busy)
             if self.vsync:
                 interval = -(-busy * FPS // 1) / FPS or 1 / FPS
@@ -46,6 +50,9 @@ class Machine:
             choice = self.governor.steps(self.asked), self.governor.scale
             if not self.chosen or self.chosen[-1][1:] != choice:
                 self.chosen.append((self.now, *choice))
+            canvas = self.governor.canvas_scale
+            if not self.canvases or self.canvases[-1][1] != canvas:
+                self.canvases.append((self.now, canvas))
 
     @property
     def choice(self) -> tuple[int, float]:
@@ -75,12 +82,13 @@ def test_steps_are_given_up_until_a_tick_fits_or_is_one_step(step: float, steps:
     assert len(machine.chosen) <= 3, machine.chosen
 
 
-@pytest.mark.parametrize(("step", "scale"), [(0.12, 1.0), (0.2, 0.71), (0.4, 0.5), (3.0, 0.5)])
-def test_below_eight_ticks_a_second_the_canvas_shrinks(step: float, scale: float) -> None:
+@pytest.mark.parametrize(("step", "scale"), [(0.16, 1.0), (0.27, 0.71), (0.5, 0.5), (3.0, 0.5)])
+def test_below_six_ticks_a_second_views_shrink(step: float, scale: float) -> None:
     machine = Machine(step, asked=1)
     machine.fly(120)
     assert machine.choice == (1, scale)
-    assert step * scale**2 <= 1 / 8 or scale == SCALES[-1]
+    assert machine.governor.canvas_scale == 1.0, "the canvas costs no step anything"
+    assert step * scale**2 <= 1 / 6 or scale == SCALES[-1]
 
 
 def test_when_another_program_takes_the_gpu_it_yields_within_a_second_and_climbs_back() -> None:
@@ -90,10 +98,10 @@ def test_when_another_program_takes_the_gpu_it_yields_within_a_second_and_climbs
     assert machine.choice[0] < 3
     machine.fly(3, load=4, lag=9)
     machine.fly(40)
-    assert machine.choice == (3, 1.0)
+    assert machine.choice == (3, 1.0) and machine.governor.canvas_scale == 1.0
 
 
-def test_slow_ticks_after_many_quick_ones_shrink_the_canvas_at_once() -> None:
+def test_slow_ticks_after_many_quick_ones_shrink_the_views_at_once() -> None:
     machine = Machine(step=0.06, asked=1)
     machine.fly(10)
     assert machine.choice == (1, 1.0)
@@ -101,34 +109,55 @@ def test_slow_ticks_after_many_quick_ones_shrink_the_canvas_at_once() -> None:
     assert machine.choice[1] < 1.0
 
 
-def test_a_load_that_yielding_helps_against_is_yielded_to() -> None:
-    """Drawing waits for the ascent, as where both share a GPU: the less of it, the shorter."""
+@pytest.mark.parametrize(
+    ("lag", "canvas"), [(9, 1.0), (14, 0.84), (20, 0.59), (40, 0.5), (60, 0.5)]
+)
+def test_late_frames_shrink_the_canvas_as_far_as_needed(lag: float, canvas: float) -> None:
     machine = Machine(step=0.030, asked=1)
-    for _ in range(600):
-        machine.fly(1 / 60, lag=1 + 13 * machine.governor.scale**2)
-    assert machine.shown < 1.35 / FPS
-    assert machine.choice[1] < 1
-    machine.fly(60)
-    assert machine.choice == (1, 1.0)
+    machine.fly(30, lag=lag)
+    assert machine.governor.canvas_scale == canvas
+    assert machine.choice == (1, 1.0), "smaller views draw nothing faster"
+    late = machine.shown > 1.35 / FPS
+    assert late == (lag == 60), "the canvas is never smaller than half"
+    machine.fly(90)
+    assert machine.governor.canvas_scale == 1.0
+
+
+def test_the_canvas_climbs_only_as_far_as_frames_will_come_in_time() -> None:
+    machine = Machine(step=0.030, drawing=0.018, asked=1)
+    machine.fly(10, lag=2)
+    assert machine.governor.canvas_scale == 0.59
+    machine.fly(120)
+    assert machine.governor.canvas_scale == 0.84
+    assert 0.018 > 0.85 / FPS > 0.018 * 0.84**2
+    assert [scale for _, scale in machine.canvases] == [1.0, 0.84, 0.59, 0.71, 0.84]
+
+
+def test_steps_are_given_up_before_the_canvas() -> None:
+    machine = Machine(step=0.0005, asked=4)
+    while machine.governor.steps(4) == 4:
+        machine.fly(1 / FPS, lag=40)
+        assert machine.governor.canvas_scale == 1.0
 
 
 @pytest.mark.parametrize("vsync", [False, True])
 def test_a_display_that_is_slow_by_itself_costs_the_picture_nothing_for_long(vsync: bool) -> None:
     machine = Machine(step=0.004, drawing=0.030, asked=1, vsync=vsync)
-    machine.fly(300)
-    assert machine.choice == (1, 1.0)
-    moments = [*(at for at, *_ in machine.chosen), machine.now]
+    for _ in range(300 * 60):
+        # It takes as long whatever the canvas is.
+        machine.fly(1 / 120, lag=1 / machine.governor.canvas_scale**2)
+    assert machine.choice == (1, 1.0) and machine.governor.canvas_scale == 1.0
+    moments = [*(at for at, _ in machine.canvases), machine.now]
     spans = [after - before for before, after in itertools.pairwise(moments)]
     whole = sum(
-        span
-        for span, (_, steps, scale) in zip(spans, machine.chosen, strict=True)
-        if (steps, scale) == (1, 1.0)
+        span for span, (_, scale) in zip(spans, machine.canvases, strict=True) if scale == 1.0
     )
-    assert whole > 280
+    assert len(machine.canvases) > 1
+    assert whole > 0.9 * sum(spans)
 
 
 def test_it_does_not_swing_where_a_climb_cannot_last() -> None:
-    """A step whose time grows faster with the canvas than its pixels do."""
+    """A step whose time grows faster with the views than their pixels do."""
     machine = Machine(step=0.1, asked=1)
 
     def fly(seconds: float) -> None:
@@ -158,7 +187,7 @@ def test_noisy_times_near_a_limit_do_not_make_it_swing() -> None:
     assert len(machine.chosen) <= 4, machine.chosen
 
 
-def test_it_waits_for_the_canvas_it_decided_on() -> None:
+def test_it_waits_for_the_views_it_decided_on() -> None:
     governor = Governor(1 / FPS)
     now = 0.0
 
@@ -166,14 +195,14 @@ def test_it_waits_for_the_canvas_it_decided_on() -> None:
         nonlocal now
         for _ in range(frames):
             now += 0.1
-            governor.tick(0.2, 1, 1, scale)
+            governor.tick(0.3, 1, 1, scale)
             governor.frame(now, 1 / FPS, 0.001, scale)
 
     fly(1.0, 20)
     decided = governor.scale
     assert decided == 0.5
     fly(1.0, 100)
-    assert governor.scale == decided, "what is measured on the old canvas says nothing of the new"
+    assert governor.scale == decided, "what is measured at the old size says nothing of the new"
 
 
 @pytest.mark.parametrize("notches", range(len(SCALES)))
@@ -224,7 +253,7 @@ def test_a_tick_that_does_not_end_is_evidence_enough() -> None:
     while governor.scale == 1.0:
         now += 1 / FPS
         governor.frame(now, 1 / FPS, 0.002, 1.0, tick_age=now - begun)
-    assert now - begun < 0.5
+    assert now - begun < 0.6
     assert governor.scale == SCALES[-1], "it may take any number of times as long"
     assert governor.pressed
     for _ in range(120):
@@ -234,7 +263,7 @@ def test_a_tick_that_does_not_end_is_evidence_enough() -> None:
     assert governor.scale == SCALES[-1]
 
 
-def test_what_began_on_another_canvas_says_nothing_of_this_one() -> None:
+def test_what_began_at_another_size_says_nothing_of_this_one() -> None:
     governor = Governor(1 / FPS)
     assert governor.out_of_memory(1.0)
     now = 0.0
@@ -244,8 +273,8 @@ def test_what_began_on_another_canvas_says_nothing_of_this_one() -> None:
     assert governor.scale == SCALES[1]
 
 
-@pytest.mark.parametrize(("step", "scale"), [(0.13, 0.84), (0.2, 0.5)])
-def test_it_goes_to_a_canvas_that_is_prepared(step: float, scale: float) -> None:
+@pytest.mark.parametrize(("step", "scale"), [(0.18, 0.84), (0.3, 0.5)])
+def test_it_goes_to_views_that_are_prepared(step: float, scale: float) -> None:
     machine = Machine(step, asked=1)
     assert machine.governor.smaller == (0.5, 0.84)
     machine.fly(2)
@@ -257,7 +286,7 @@ HOG = [497, 781, 944, 677, 616, 677, 769, 837, 949, 775, 640]
 SMALL_HOG = [292, 255, 304, 288, 277, 227, 220, 291, 213, 177, 176, 179, 144, 266, 328, 364, 304]
 CALM = [46, 33, 43, 41, 31, 43, 32, 67, 81, 44, 34, 27, 31, 38, 36, 28, 45]
 SMALL_CALM = [32, 24, 29, 28, 32, 40, 26, 26, 28, 29, 29, 34, 27]
-"""Milliseconds of a tick of one step on the whole canvas and on the smallest, embedded network at
+"""Milliseconds of a tick of one step at full scale and at the smallest, embedded network at
 320x180 on two cores under software GL, two other programs computing beside it or not."""
 FRAMES_HOG = [
     (35, 20), (43, 15), (40, 24), (42, 26), (59, 27), (41, 23), (36, 29), (41, 18), (28, 25),
@@ -294,5 +323,5 @@ def test_a_recorded_hog() -> None:
             chosen.append((now, governor.scale))
     (_, whole_at_first), (yielded, smallest), *back = chosen
     assert (whole_at_first, smallest, back[-1][1]) == (1.0, 0.5, 1.0)
-    assert 20 < yielded < 20.9
+    assert 20 < yielded < 21.3
     assert back[0][0] > 30 and back[-1][0] < 34 and len(back) < 3

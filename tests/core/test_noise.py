@@ -5,7 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from liveflight.core.noise import LOWEST, frequencies, lowest, opaque, pink
+from liveflight.core.noise import (
+    LOWEST,
+    first_canvas,
+    frequencies,
+    lowest,
+    opaque,
+    periodic_noise,
+    pink,
+)
 
 SIZES = [(64, 36), (37, 50), (16, 16), (1, 1), (3, 200)]
 
@@ -89,3 +97,29 @@ def test_opaque_adds_full_alpha() -> None:
     assert canvas.shape == (5, 7, 4) and canvas.dtype == np.float16
     np.testing.assert_array_equal(canvas[..., :3], picture.astype(np.float16))
     assert (canvas[..., 3] == 1).all()
+
+
+def test_periodic_noise_has_no_cast_one_deviation_and_no_seam() -> None:
+    field = periodic_noise(64, seed=3)
+    assert field.shape == (64, 64, 3) and field.dtype == np.float32
+    np.testing.assert_allclose(field.mean((0, 1)), 0, atol=1e-6)
+    np.testing.assert_allclose(field.std((0, 1)), 1, atol=1e-5)
+    inside = np.abs(np.diff(field, axis=1)).mean()
+    over_the_seam = np.abs(field[:, 0] - field[:, -1]).mean()
+    assert over_the_seam == pytest.approx(inside, rel=0.3)
+    assert inside < 0.7 * np.abs(field - field[:, ::-1]).mean(), "it is coarser than white noise"
+    np.testing.assert_array_equal(field, periodic_noise(64, seed=3))
+    assert not np.array_equal(field, periodic_noise(64, seed=4))
+
+
+def test_a_first_canvas_is_soft_in_the_finest_only() -> None:
+    soft, plain = (
+        np.mean([make((320, 180), seed)[..., :3].mean(2) for seed in range(3)], axis=0)
+        for make in (first_canvas, pink)
+    )
+    assert np.array_equal(first_canvas((32, 18), 3), first_canvas((32, 18), 3))
+    power = [np.abs(np.fft.rfft2(each - each.mean())) ** 2 for each in (soft, plain)]
+    found = frequencies(180, 320)
+    coarse, fine = found < 15, found > 80
+    assert power[0][coarse].sum() == pytest.approx(power[1][coarse].sum(), rel=0.4)  # same contrast
+    assert power[0][fine].sum() < 0.1 * power[1][fine].sum()

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liveflight.core.contracts import MAX_DIRECTION, Ascent, ViewStep
 from liveflight.core.noise import COLOUR, LOWEST
 from liveflight.engines import conditioning
 
@@ -20,25 +21,39 @@ def field(height: int, width: int, seed: int = 1) -> torch.Tensor:
     return torch.randn(1, 3, height, width, generator=generator)
 
 
+def shape(x: torch.Tensor, step: ViewStep, ascent: Ascent, normalised: bool) -> torch.Tensor:
+    return conditioning.shape(x, conditioning.curve(step, ascent, x.shape[-2]), normalised)
+
+
+def smooth(x: torch.Tensor, exponent: float, decorrelation: float) -> torch.Tensor:
+    ascent = Ascent(smoothing=exponent, decorrelation=decorrelation)
+    return shape(x, ViewStep({}), ascent, normalised=False)
+
+
+def band(x: torch.Tensor, high_pass: float, low_pass: float = 0.0) -> torch.Tensor:
+    return shape(x, ViewStep({}, high_pass, low_pass), Ascent(smoothing=0.0), normalised=False)
+
+
+def gains(size: tuple[int, int], step: ViewStep, ascent: Ascent) -> conditioning.Gains:
+    """Return the gains for one view, (H, W // 2 + 1)."""
+    curve = torch.tensor([conditioning.curve(step, ascent, size[0])])
+    found = conditioning.Frequencies(*size, CPU).gains(curve)
+    return conditioning.Gains(*(each[0, 0] for each in (found.grey, found.colour, found.band)))
+
+
 def rms(tensor: torch.Tensor) -> float:
     return float(tensor.double().square().mean().sqrt())
-
-
-def generator(seed: int = 3) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize(
     "neutral",
     [
         lambda x: conditioning.decorrelate(x, 0.0),
-        lambda x: conditioning.smooth(x, 0.0, 0.0),
-        lambda x: conditioning.smooth(x, 0.0, 1.0),
-        lambda x: conditioning.soften(x, 0.0),
-        lambda x: conditioning.hold(x, 0.9, 0.01, 0.0),
-        lambda x: conditioning.add_noise(x, 0.0, generator()),
+        lambda x: smooth(x, 0.0, 0.0),
+        lambda x: smooth(x, 0.0, 1.0),
+        lambda x: band(x, 0.0, 0.0),
     ],
-    ids=["decorrelate", "smooth", "smooth without grey", "soften", "hold", "add_noise"],
+    ids=["decorrelate", "smooth", "smooth without grey", "band"],
 )
 def test_the_neutral_argument_leaves_the_picture_exactly(neutral):
     x = field(5, 7)
@@ -49,13 +64,13 @@ def test_the_neutral_argument_leaves_the_picture_exactly(neutral):
     "function",
     [
         lambda x: conditioning.decorrelate(x, 1.0),
-        lambda x: conditioning.smooth(x, 1.5, 1.0),
+        lambda x: smooth(x, 1.5, 1.0),
         conditioning.normalise,
-        lambda x: conditioning.soften(x, 0.1),
-        lambda x: conditioning.hold(x, 0.5, 0.2, 0.5),
-        lambda x: conditioning.add_noise(x, 0.1, generator()),
+        lambda x: band(x, 1.5),
+        lambda x: band(x, 0.0, 0.2),
+        conditioning.limit,
     ],
-    ids=["decorrelate", "smooth", "normalise", "soften", "hold", "add_noise"],
+    ids=["decorrelate", "smooth", "normalise", "high_pass", "low_pass", "limit"],
 )
 def test_what_is_given_is_left_alone_and_what_comes_is_alike(function):
     x = field(5, 7)
@@ -79,24 +94,54 @@ def periods(height: int, width: int, least: float = LOWEST) -> np.ndarray:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("exponent", [0.5, 1.5, 2.0])
-def test_low_pass_is_a_power_of_frequency_with_mean_one(size, exponent):
-    mask = conditioning.low_pass(size, exponent, CPU)
+def test_smoothing_is_a_power_of_frequency_with_mean_one(size, exponent):
+    mask = gains(size, ViewStep({}), Ascent(smoothing=exponent)).grey
     assert (mask.shape, mask.dtype) == ((size[0], size[1] // 2 + 1), torch.float32)
     assert float(mask.mean()) == pytest.approx(1.0, abs=1e-6)
     expected = periods(*size)[:, : size[1] // 2 + 1] ** -exponent
     np.testing.assert_allclose(mask.numpy(), expected / expected.mean(), rtol=1e-5)
 
 
-def test_low_pass_never_rises_with_frequency():
+def test_smoothing_never_rises_with_frequency():
     size = (18, 32)
     order = np.argsort(periods(*size)[:, :17], axis=None, kind="stable")
-    falling = conditioning.low_pass(size, 1.5, CPU).numpy().ravel()[order]
+    falling = gains(size, ViewStep({}), Ascent()).grey.numpy().ravel()[order]
     assert (np.diff(falling) <= 1e-6).all()
     assert falling[0] > 5 * falling[-1]
 
 
-def test_low_pass_without_exponent_is_flat():
-    assert torch.equal(conditioning.low_pass((6, 9), 0.0, CPU), torch.ones(6, 5))
+@pytest.mark.parametrize("size", [(6, 9), (180, 320), (183, 321)])
+def test_the_gains_of_a_neutral_curve_are_exactly_one(size):
+    for step, ascent in [
+        (ViewStep({}), Ascent(smoothing=0.0)),
+        (ViewStep({}, smoothing=0.0), Ascent()),
+    ]:
+        assert conditioning.curve(step, ascent, size[0]) == conditioning.NEUTRAL
+        found = gains(size, step, ascent)
+        for each in (found.grey, found.colour, found.band):
+            assert torch.equal(each, torch.ones(size[0], size[1] // 2 + 1))
+
+
+def test_a_views_smoothing_is_a_factor_on_that_of_the_ascent():
+    given = field(24, 42)
+    found = shape(given, ViewStep({}, smoothing=0.6), Ascent(smoothing=2.0), normalised=False)
+    torch.testing.assert_close(found, smooth(given, 1.2, 1.0))
+
+
+def test_gains_of_several_views_are_those_of_each():
+    size = (18, 32)
+    views = [
+        (ViewStep({}), Ascent()),
+        (ViewStep({}, 1.5, 0.3, 0.75), Ascent()),
+        (ViewStep({}, 0.0, 0.1, 0.0), Ascent(decorrelation=0.0)),
+    ]
+    curves = torch.tensor([conditioning.curve(*view, size[0]) for view in views])
+    together = conditioning.Frequencies(*size, CPU).gains(curves)
+    for number, view in enumerate(views):
+        alone = gains(size, *view)
+        for name in ("grey", "colour", "band"):
+            found = getattr(together, name)[number, 0]
+            torch.testing.assert_close(found, getattr(alone, name), rtol=1e-5, atol=1e-7)
 
 
 def smoothed(
@@ -120,7 +165,7 @@ def smoothed(
 @pytest.mark.parametrize(("exponent", "decorrelation"), [(1.5, 1.0), (2.0, 0.0), (0.7, 0.4)])
 def test_smooth_agrees_with_a_full_fft(size, exponent, decorrelation):
     gradient = field(*size)
-    found = conditioning.smooth(gradient, exponent, decorrelation).numpy()
+    found = smooth(gradient, exponent, decorrelation).numpy()
     np.testing.assert_allclose(
         found, smoothed(gradient.numpy(), exponent, decorrelation), atol=2e-6
     )
@@ -128,15 +173,15 @@ def test_smooth_agrees_with_a_full_fft(size, exponent, decorrelation):
 
 def test_smooth_leaves_a_large_canvas_contrast_for_what_is_in_it():
     gradient, least = field(200, 230), 200 / (90 * (200 / 180) ** 0.5)
-    found = conditioning.smooth(gradient, 1.5, 1.0).numpy()
+    found = smooth(gradient, 1.5, 1.0).numpy()
     np.testing.assert_allclose(found, smoothed(gradient.numpy(), 1.5, 1.0, least), atol=1e-5)
 
 
 def test_smooth_takes_more_from_fine_colour_than_from_fine_grey():
     stripes = torch.tensor([1.0, -1.0]).repeat(8).expand(1, 3, 10, 16)
     colour = torch.tensor([1.0, 0.0, -1.0]).view(1, 3, 1, 1)
-    grey_left = rms(conditioning.smooth(stripes, 1.5, 1.0)) / rms(stripes)
-    colour_left = rms(conditioning.smooth(stripes * colour, 1.5, 1.0)) / rms(stripes * colour)
+    grey_left = rms(smooth(stripes, 1.5, 1.0)) / rms(stripes)
+    colour_left = rms(smooth(stripes * colour, 1.5, 1.0)) / rms(stripes * colour)
     f = 8 * 10 / 16  # periods per height of stripes one pixel wide
     assert colour_left / grey_left == pytest.approx((f / LOWEST) ** -0.5, rel=1e-4)
 
@@ -183,80 +228,91 @@ def test_a_gradient_of_nothing_stays_nothing():
     assert torch.equal(conditioning.normalise(nothing), nothing)
 
 
-@pytest.mark.parametrize("amount", [0.05, 0.125, 0.2])
-def test_soften_takes_from_the_finest_checks_what_diffusion_must(amount):
-    rows, columns = torch.meshgrid(torch.arange(6), torch.arange(9), indexing="ij")
-    checks = (1.0 - 2.0 * ((rows + columns) % 2)).expand(1, 3, 6, 9)
-    found = conditioning.soften(checks, amount) / checks
-    neighbours = torch.full((6, 9), 4.0)  # of the other colour: fewer at the border
-    neighbours[[0, -1]] -= 1
-    neighbours[:, [0, -1]] -= 1
-    torch.testing.assert_close(found, (1 - 2 * amount * neighbours).expand(1, 3, 6, 9))
-    assert float(found[0, 0, 2, 3]) == pytest.approx(1 - 8 * amount)
+def wave(size: tuple[int, int], down: int, across: int, phase: float = 0.3) -> torch.Tensor:
+    """Return a cosine of so many periods down and across the picture: (1, 3, H, W)."""
+    rows, columns = (torch.arange(side, dtype=torch.float64) / side for side in size)
+    angle = 2 * torch.pi * (down * rows[:, None] + across * columns[None] + phase)
+    return torch.cos(angle).float().expand(1, 3, *size)
 
 
-def test_soften_leaves_an_even_picture_and_the_mean():
-    even = torch.full((1, 3, 6, 9), 0.3)
-    torch.testing.assert_close(conditioning.soften(even, 0.2), even)
-    x = field(6, 9)
-    assert float(conditioning.soften(x, 0.2).mean()) == pytest.approx(float(x.mean()), abs=1e-6)
-    assert rms(conditioning.soften(x, 0.2)) < 0.7 * rms(x)
+@pytest.mark.parametrize(
+    ("down", "across", "kept"),
+    [(0, 0, 0.0), (1, 0, 0.0), (0, 1, 0.0), (1, 1, None), (2, 0, 0.5), (3, 0, 1.0), (0, 7, 1.0)],
+)
+def test_high_pass_keeps_what_is_fast_and_removes_what_is_slow(down, across, kept):
+    """At 2 cycles per height: all from half an octave above, nothing from half an octave below."""
+    size = (24, 42)
+    f = float(np.hypot(down, across * size[0] / size[1]))
+    if kept is None:
+        kept = 0.5 - 0.5 * np.cos(np.pi * np.clip(np.log2(f / 2) + 0.5, 0, 1))
+    given = wave(size, down, across)
+    found = band(given, 2.0)
+    torch.testing.assert_close(found, given * kept, rtol=0, atol=1e-5)
 
 
-def test_hold_at_full_pull_is_there_at_once():
-    held = conditioning.hold(field(8, 13) * 0.4 + 0.9, brightness=0.5, contrast=0.22, pull=1.0)
-    assert float(held.mean()) == pytest.approx(0.5, abs=1e-5)
-    assert float(held.std()) == pytest.approx(0.22, abs=1e-5)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("cycles", [0.7, 1.5, 3.0])
+def test_high_pass_agrees_with_a_full_fft(size, cycles):
+    gradient = field(*size)
+    octaves = np.log2(periods(*size, 1e-3) / cycles)
+    gain = np.where(
+        octaves < -0.5, 0, np.where(octaves > 0.5, 1, np.sin(np.pi * octaves) / 2 + 0.5)
+    )
+    expected = np.fft.ifft2(np.fft.fft2(gradient.numpy().astype(np.float64)) * gain).real
+    found = band(gradient, cycles).numpy()
+    np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
-@pytest.mark.parametrize("contrast", [0.01, 0.6])
-def test_hold_gets_there_in_the_end_and_goes_its_part_each_time(contrast):
-    picture = field(8, 13) * contrast + 0.8
-    start_mean, start_std = float(picture.mean()), float(picture.std())
-    once = conditioning.hold(picture, 0.5, 0.22, 0.1)
-    assert float(once.mean()) == pytest.approx(start_mean + 0.1 * (0.5 - start_mean), abs=1e-5)
-    assert float(once.std()) == pytest.approx(start_std + 0.1 * (0.22 - start_std), rel=1e-3)
-    for _ in range(100):
-        picture = conditioning.hold(picture, 0.5, 0.22, 0.1)
-    assert float(picture.mean()) == pytest.approx(0.5, abs=1e-4)
-    assert float(picture.std()) == pytest.approx(0.22, abs=1e-4)
+def test_high_pass_gain_rises_with_frequency_from_nothing_to_all():
+    size = (18, 32)
+    gain = gains(size, ViewStep({}, 3.0), Ascent()).band
+    assert (gain.shape, gain.dtype) == ((18, 17), torch.float32)
+    order = np.argsort(periods(*size, 0.0)[:, :17], axis=None, kind="stable")
+    rising = gain.numpy().ravel()[order]
+    assert (np.diff(rising) >= -1e-6).all()
+    assert rising[0] == 0 and rising[-1] == 1
+    assert ((rising > 0.01) & (rising < 0.99)).sum() > 3, "a hard edge rings"
 
 
-def test_hold_does_not_choke_on_an_even_picture():
-    held = conditioning.hold(torch.full((1, 3, 5, 7), 0.9), 0.5, 0.22, 0.5)
-    torch.testing.assert_close(held, torch.full((1, 3, 5, 7), 0.7), atol=0.02, rtol=0)
+@pytest.mark.parametrize(
+    ("across", "kept"), [(0, 1.0), (2, 1.0), (5, 0.9968), (21, 0.5), (42, 1 / 17)]
+)
+def test_low_pass_keeps_what_is_slow_and_fades_what_is_fast(across, kept):
+    """At a quarter cycle per pixel: half of that, a seventeenth of twice as much."""
+    given = wave((24, 84), 0, across)
+    found = band(given, 0.0, 0.25)
+    torch.testing.assert_close(found, given * kept, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("deviation", [0.003, 0.1])
-def test_noise_has_the_deviation_asked_for(deviation):
-    picture = field(18, 32)
-    added = conditioning.add_noise(picture, deviation, generator()) - picture
-    assert float(added.std()) == pytest.approx(deviation, rel=1e-3)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("cycles", [0.05, 0.3])
+def test_low_pass_agrees_with_a_full_fft(size, cycles):
+    gradient = field(*size)
+    gain = 1 / (1 + (periods(*size, 0.0) / size[0] / cycles) ** 4)
+    expected = np.fft.ifft2(np.fft.fft2(gradient.numpy().astype(np.float64)) * gain).real
+    np.testing.assert_allclose(band(gradient, 0.0, cycles).numpy(), expected, atol=2e-6)
 
 
-def test_noise_comes_from_its_generator_and_is_fresh_each_time():
-    picture, here = torch.zeros(1, 3, 5, 7), generator()
-    first, second = (conditioning.add_noise(picture, 0.1, here) for _ in range(2))
-    assert not torch.equal(first, second)
-    assert torch.equal(first, conditioning.add_noise(picture, 0.1, generator()))
+@pytest.mark.parametrize("size", SIZES)
+def test_the_rms_is_measured_after_smoothing_and_before_the_band(size):
+    gradient = field(*size) * 1e-3
+    step, ascent = ViewStep({}, 1.5, 0.3), Ascent()
+    even = smooth(gradient, 1.5, 1.0)
+    expected = band(even / rms(even), 1.5, 0.3)
+    found = shape(gradient, step, ascent, normalised=True)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    coloured = conditioning.decorrelate(gradient, 1.0)
+    all_of_it = conditioning.condition(gradient, step, ascent)
+    torch.testing.assert_close(all_of_it, shape(coloured, step, ascent, normalised=True))
 
 
-def test_noise_casts_no_colour():
-    added = conditioning.add_noise(torch.zeros(1, 3, 18, 32), 0.1, generator())
-    torch.testing.assert_close(added.mean((2, 3)), torch.zeros(1, 3), atol=1e-6, rtol=0)
-
-
-def test_the_amplitude_of_noise_falls_as_one_over_f():
-    size = (24, 40)
-    here, f = generator(), periods(*size)
-    power = np.zeros(size)
-    for _ in range(60):
-        added = conditioning.add_noise(torch.zeros(1, 3, *size), 0.1, here)
-        power += (np.abs(np.fft.fft2(added.numpy())) ** 2).mean((0, 1))
-
-    def amplitude(low: float, high: float) -> float:
-        return float(np.sqrt(power[(low <= f) & (f < high)].mean()))
-
-    middle = f[(3.5 <= f) & (f < 4.5)], f[(11.5 <= f) & (f < 12.5)]
-    expected = np.sqrt((middle[0] ** -2).mean() / (middle[1] ** -2).mean())
-    assert amplitude(3.5, 4.5) / amplitude(11.5, 12.5) == pytest.approx(expected, rel=0.05)
+def test_limit_leaves_small_values_and_lets_none_exceed_the_largest():
+    values = torch.linspace(-100, 100, 2001).view(1, 1, 1, -1)
+    found = conditioning.limit(values)
+    assert found.abs().max() <= MAX_DIRECTION
+    assert float(found[..., -1]) == pytest.approx(MAX_DIRECTION)
+    assert (found.diff() >= 0).all()
+    torch.testing.assert_close(found, -found.flip(-1))
+    small = values[values.abs() <= 0.3]
+    torch.testing.assert_close(conditioning.limit(small), small, rtol=0.005, atol=0)
+    assert float(conditioning.limit(torch.tensor(50.0), 2.0)) == pytest.approx(2.0)

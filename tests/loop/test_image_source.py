@@ -10,7 +10,7 @@ from PIL import Image
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import Controls
-from liveflight.core.noise import pink
+from liveflight.core.noise import first_canvas
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.render.passes import RenderTarget
 
@@ -60,9 +60,9 @@ def level(surface: RenderTarget) -> float:
 
 def test_without_anything_it_starts_from_noise_and_changes_nothing(ctx, controls, surface) -> None:
     image_source = ImageSource(ctx, controls, None, None)
-    np.testing.assert_array_equal(image_source.start(SIZE, 7), pink(SIZE, 7))
+    np.testing.assert_array_equal(image_source.start(SIZE, 7), first_canvas(SIZE, 7))
     image_source.update(0.0)
-    image_source.lay(surface.framebuffer, 1.0)
+    image_source.lay(surface.framebuffer, 1.0, np.eye(3))
     assert level(surface) == 0.0
     image_source.close()
 
@@ -80,7 +80,7 @@ def test_the_pull_is_the_same_at_every_rate(ctx, controls, image, surface, frame
     controls.jump()
     image_source = ImageSource(ctx, controls, image, None)
     for _ in range(frames):
-        image_source.lay(surface.framebuffer, 0.5 / frames)
+        image_source.lay(surface.framebuffer, 0.5 / frames, np.eye(3))
     assert level(surface) == pytest.approx(1 - np.exp(-1), abs=0.01)
     image_source.close()
 
@@ -89,7 +89,7 @@ def test_an_amount_of_zero_is_off(ctx, controls, image, surface) -> None:
     controls.set("seed.amount", 0.0)
     controls.jump()
     image_source = ImageSource(ctx, controls, image, None)
-    image_source.lay(surface.framebuffer, 100.0)
+    image_source.lay(surface.framebuffer, 100.0, np.eye(3))
     assert level(surface) == 0.0
     image_source.close()
 
@@ -99,7 +99,7 @@ def test_a_camera_replaces_the_image_as_its_frames_come(ctx, controls, image, su
     image_source = ImageSource(ctx, controls, image, reel)
     for expected in (1.0, 0.2, 0.2):
         image_source.update(0.0)
-        image_source.lay(surface.framebuffer, 100.0)
+        image_source.lay(surface.framebuffer, 100.0, np.eye(3))
         assert level(surface) == pytest.approx(expected, abs=0.002)
     assert (image_source.start(SIZE, 0) == 1).all(), "the image is what it starts from"
     image_source.close()
@@ -108,7 +108,7 @@ def test_a_camera_replaces_the_image_as_its_frames_come(ctx, controls, image, su
 
 def test_a_camera_alone_is_started_from_once_it_sees(ctx, controls) -> None:
     image_source = ImageSource(ctx, controls, None, Reel(plain(51)))
-    np.testing.assert_array_equal(image_source.start(SIZE, 7), pink(SIZE, 7))
+    np.testing.assert_array_equal(image_source.start(SIZE, 7), first_canvas(SIZE, 7))
     image_source.update(0.0)
     np.testing.assert_allclose(image_source.start(SIZE, 7)[..., :3], 0.2, atol=1e-3)
     image_source.close()
@@ -119,7 +119,7 @@ def test_all_of_a_picture_leaves_a_margin(ctx, controls, tmp_path, surface) -> N
     controls.set("seed.fit", "contain")
     controls.jump()
     image_source = ImageSource(ctx, controls, tmp_path / "a.png", None)
-    image_source.lay(surface.framebuffer, 100.0)
+    image_source.lay(surface.framebuffer, 100.0, np.eye(3))
     rows = np.frombuffer(surface.texture.read(), np.float16).reshape(4, 6, 4)[..., 0]
     assert (rows == [0, 0, 1, 1, 0, 0]).all()
     image_source.close()

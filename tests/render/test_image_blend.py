@@ -11,6 +11,7 @@ from liveflight.render.image_blend import ImageBlend
 from liveflight.render.passes import RenderTarget
 
 GREY = 0.25
+STILL = np.eye(3)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_picture_of_the_canvas_s_size_lies_on_it_upright(
 ) -> None:
     given = picture(6, 4)
     seed.show(given)
-    seed.lay(surface.framebuffer, 1.0, "cover")
+    seed.lay(surface.framebuffer, 1.0, "cover", STILL)
     np.testing.assert_allclose(pixels(surface)[..., :3], given / 255, atol=1e-3)
     assert (pixels(surface)[..., 3] == 1).all()
 
@@ -52,7 +53,7 @@ def test_a_picture_of_the_canvas_s_size_lies_on_it_upright(
 def test_the_share_is_how_far_the_canvas_goes(seed: ImageBlend, surface: RenderTarget) -> None:
     given = picture(6, 4)
     seed.show(given)
-    seed.lay(surface.framebuffer, 0.25, "cover")
+    seed.lay(surface.framebuffer, 0.25, "cover", STILL)
     expected = 0.75 * GREY + 0.25 * given / 255
     np.testing.assert_allclose(pixels(surface)[..., :3], expected, atol=1e-3)
 
@@ -63,7 +64,7 @@ def test_what_is_too_wide_is_cut_alike_on_both_sides(
 ) -> None:
     given = picture(width, 4)
     seed.show(given)
-    seed.lay(surface.framebuffer, 1.0, "cover")
+    seed.lay(surface.framebuffer, 1.0, "cover", STILL)
     expected = given[:, left : left + 6] / 255
     np.testing.assert_allclose(pixels(surface)[..., :3], expected, atol=2e-3)
 
@@ -71,7 +72,7 @@ def test_what_is_too_wide_is_cut_alike_on_both_sides(
 def test_what_is_too_high_is_cut_above_and_below(seed: ImageBlend, surface: RenderTarget) -> None:
     given = picture(6, 8)
     seed.show(given)
-    seed.lay(surface.framebuffer, 1.0, "cover")
+    seed.lay(surface.framebuffer, 1.0, "cover", STILL)
     np.testing.assert_allclose(pixels(surface)[..., :3], given[2:6] / 255, atol=2e-3)
 
 
@@ -84,7 +85,7 @@ def test_all_of_it_leaves_the_rest_of_the_canvas_alone(
 ) -> None:
     given = picture(*size)
     seed.show(given)
-    seed.lay(surface.framebuffer, 1.0, "contain")
+    seed.lay(surface.framebuffer, 1.0, "contain", STILL)
     expected = np.full((4, 6, 3), GREY)
     expected[rows, columns] = given / 255
     np.testing.assert_allclose(pixels(surface)[..., :3], expected, atol=2e-3)
@@ -93,8 +94,21 @@ def test_all_of_it_leaves_the_rest_of_the_canvas_alone(
 def test_a_far_larger_picture_is_averaged(seed: ImageBlend, surface: RenderTarget) -> None:
     checks = np.indices((256, 384)).sum(0) % 2 * 255
     seed.show(np.repeat(checks[..., None], 3, 2).astype(np.uint8))
-    seed.lay(surface.framebuffer, 1.0, "cover")
+    seed.lay(surface.framebuffer, 1.0, "cover", STILL)
     np.testing.assert_allclose(pixels(surface)[..., :3], 0.5, atol=0.01)
+
+
+def test_it_stands_still_on_the_screen_while_the_canvas_moves(
+    seed: ImageBlend, surface: RenderTarget
+) -> None:
+    """What `moved` maps a place of the canvas to is where it is on the screen."""
+    given = picture(6, 4)
+    seed.show(given)
+    moved = np.array([[1, 0, 0.25], [0, 1, -0.25], [0, 0, 1]])  # one pixel to the right, one down
+    seed.lay(surface.framebuffer, 1.0, "cover", moved)
+    expected = np.full((4, 6, 3), GREY)
+    expected[:3, :5] = given[1:, 1:] / 255
+    np.testing.assert_allclose(pixels(surface)[..., :3], expected, atol=2e-3)
 
 
 def levels(ctx: moderngl.Context, textures: list[moderngl.Texture]) -> list[np.ndarray]:
@@ -142,7 +156,7 @@ def test_the_newest_picture_counts_whatever_its_size(
 ) -> None:
     for size in ((3, 2), (6, 4), (5, 7), (6, 4)):
         seed.show(picture(*size))
-    seed.lay(surface.framebuffer, 1.0, "cover")
+    seed.lay(surface.framebuffer, 1.0, "cover", STILL)
     np.testing.assert_allclose(pixels(surface)[..., :3], picture(6, 4) / 255, atol=1e-3)
 
 
@@ -152,7 +166,7 @@ def test_without_a_picture_or_a_share_nothing_changes(
 ) -> None:
     if not share:
         seed.show(picture(6, 4))
-    seed.lay(surface.framebuffer, share, "cover")
+    seed.lay(surface.framebuffer, share, "cover", STILL)
     assert (pixels(surface)[..., :3] == GREY).all()
 
 
@@ -170,14 +184,14 @@ def test_a_picture_that_there_is_no_memory_for_leaves_the_one_before(
     seed: ImageBlend, surface: RenderTarget, ctx: moderngl.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed.show(picture(6, 4))
-    seed.lay(surface.framebuffer, 1.0, "cover")
+    seed.lay(surface.framebuffer, 1.0, "cover", STILL)
     before = pixels(surface)
     with monkeypatch.context() as patch:
         patch.setattr(ctx, "texture", lambda *_, **__: (_ for _ in ()).throw(moderngl.Error("no")))
         with pytest.raises(moderngl.Error):
             seed.show(picture(60, 40))
     surface.framebuffer.clear(GREY, GREY, GREY, 1.0)
-    seed.lay(surface.framebuffer, 1.0, "cover")
+    seed.lay(surface.framebuffer, 1.0, "cover", STILL)
     np.testing.assert_array_equal(pixels(surface), before)
 
 

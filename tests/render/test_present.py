@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import moderngl
@@ -10,6 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_textures import Textures
 
+from liveflight.core.camera import IDENTITY
+from liveflight.core.contracts import Warp
+from liveflight.core.tone import Tone
 from liveflight.render.canvas_transfer import HostCopy
 from liveflight.render.present import Fit, PresentPass, Rectangle, placed
 
@@ -50,6 +55,16 @@ def shown(ctx: moderngl.Context) -> Iterator[Shown]:
 
 def noise(width: int = 7, height: int = 5) -> np.ndarray:
     return np.random.default_rng(3).random((height, width, 3)).astype(np.float16)
+
+
+def shouldered(value: np.ndarray) -> np.ndarray:
+    """Do as tone.glsl does, in 0..255."""
+    away = np.asarray(value, np.float64) - 0.5
+    return 255 * (0.5 + away / (1 + (away / 0.494) ** 4) ** 0.25)
+
+
+WHITE, BLACK = shouldered(np.array(1.0)) - 1.5, shouldered(np.array(0.0)) + 1.5
+"""Levels beyond which a pixel is white or black, with dither and rounding."""
 
 
 def flat(value: float, width: int = 16, height: int = 9) -> np.ndarray:
@@ -95,32 +110,32 @@ def test_cover_covers_contain_is_contained_and_both_are_centred(
 @pytest.mark.parametrize("bottom_up", [False, True])
 def test_contain_leaves_exact_black_bars(shown: Shown, bottom_up: bool) -> None:
     tall = shown(flat(1), (16, 15), bottom_up, fit="contain")
-    assert np.all(tall[3:12] == 255)
+    assert np.all(tall[3:12] > WHITE)
     assert np.all(tall[:3] == 0) and np.all(tall[12:] == 0)
     wide = shown(flat(1), (21, 9), bottom_up, fit="contain")
-    assert np.all(wide[:, 2:18] == 255)
+    assert np.all(wide[:, 2:18] > WHITE)
     assert np.all(wide[:, :2] == 0) and np.all(wide[:, 18:] == 0)
 
 
 def test_an_odd_bar_is_on_the_same_side_whatever_the_framebuffer_s_order(shown: Shown) -> None:
     down = shown(flat(1), (16, 14), False, fit="contain")
     up = shown(flat(1), (16, 14), True, fit="contain")
-    assert np.all(down[2:11] == 255) and np.all(down[:2] == 0) and np.all(down[11:] == 0)
+    assert np.all(down[2:11] > WHITE) and np.all(down[:2] == 0) and np.all(down[11:] == 0)
     np.testing.assert_array_equal(up, down[::-1])
 
 
 def test_cover_crops_what_is_too_much(shown: Shown) -> None:
     canvas = flat(0, 18, 6)
     canvas[:, 6:12] = 1
-    np.testing.assert_array_equal(shown(canvas, (6, 6), fit="cover"), np.full((6, 6, 3), 255))
+    assert np.all(shown(canvas, (6, 6), fit="cover") > WHITE)
 
 
 def test_up_stays_up(shown: Shown) -> None:
     canvas = flat(0, 7, 5)
     canvas[0], canvas[1, 0] = 1, (1, 0, 0)
-    expected = (canvas * 255).astype(np.uint8)
-    np.testing.assert_array_equal(shown(canvas, (7, 5), False), expected)
-    np.testing.assert_array_equal(shown(canvas, (7, 5), True), expected[::-1])
+    expected = shouldered(canvas)
+    np.testing.assert_allclose(shown(canvas, (7, 5), False).astype(float), expected, atol=1.5)
+    np.testing.assert_allclose(shown(canvas, (7, 5), True).astype(float), expected[::-1], atol=1.5)
 
 
 @pytest.mark.parametrize("fit", ["cover", "contain"])
@@ -132,51 +147,115 @@ def test_bottom_up_is_the_same_picture_to_the_last_bit(
     np.testing.assert_array_equal(up, down[::-1])
 
 
-def scaling(source: int, whole: int) -> np.ndarray:
-    """Catmull-Rom along one axis as a matrix, (whole, source), borders going on beyond the edge."""
-    step = source / whole
-    stretch = max(step, 1)
-    weights = np.zeros((whole, source))
-    for pixel in range(whole):
-        place = (pixel + 0.5) * step - 0.5
-        for texel in range(int(place - 2 * stretch) - 2, int(place + 2 * stretch) + 3):
-            x = abs(texel - place) / stretch
-            inner = 1 - 2.5 * x**2 + 1.5 * x**3
-            outer = 2 - 4 * x + 2.5 * x**2 - 0.5 * x**3
-            weight = inner if x < 1 else outer if x < 2 else 0
-            weights[pixel, min(max(texel, 0), source - 1)] += weight
-    return weights / weights.sum(axis=1, keepdims=True)
+def smooth(width: int, height: int) -> np.ndarray:
+    """Long waves, another in each channel."""
+    x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+    waves = [np.cos(math.pi * x), np.cos(math.pi * y), np.cos(math.pi * (x + y))]
+    return 0.5 + 0.3 * np.stack(waves, -1)
 
 
 @pytest.mark.parametrize("fit", ["cover", "contain"])
-@pytest.mark.parametrize("size", [(28, 20), (7, 5), (30, 11), (9, 40), (5, 3), (3, 2)])
-def test_scales_with_catmull_rom(shown: Shown, size: tuple[int, int], fit: Fit) -> None:
-    canvas = noise()
-    place = placed((7, 5), size, fit)
-    down, across = scaling(5, place.height), scaling(7, place.width)
-    picture = np.einsum("yr,xc,rcd->yxd", down, across, canvas.astype(float))
+@pytest.mark.parametrize("sharp", [True, False])
+@pytest.mark.parametrize("size", [(96, 54), (48, 27), (64, 36), (100, 40), (30, 60), (24, 13)])
+def test_every_filter_shows_a_smooth_picture_where_it_is(
+    shown: Shown, size: tuple[int, int], fit: Fit, sharp: bool
+) -> None:
+    place = placed((48, 27), size, fit)
     part = place.within(size)
     top, left = part.top - place.top, part.left - place.left
     expected = np.zeros((size[1], size[0], 3))
-    expected[part.top : part.top + part.height, part.left : part.left + part.width] = picture[
-        top : top + part.height, left : left + part.width
-    ]
-    seen = shown(canvas, size, fit=fit).astype(float)
-    # One step of dither, half a step of rounding, and the half floats in between.
-    np.testing.assert_allclose(seen, 255 * expected.clip(0, 1), atol=1.75)
+    expected[part.top : part.top + part.height, part.left : part.left + part.width] = shouldered(
+        smooth(place.width, place.height)
+    )[top : top + part.height, left : left + part.width]
+    seen = shown(smooth(48, 27), size, fit=fit, sharp=sharp).astype(float)
+    # One step of dither, half a step of rounding; the filters flatten the waves' ends a little,
+    # and a whole pixel of another shape stretches the picture by half a pixel.
+    np.testing.assert_allclose(seen, expected, atol=5.5)
+    assert np.abs(seen - expected).mean() < 1
+
+
+def test_sharp_keeps_more_of_what_is_fine(shown: Shown) -> None:
+    def fine(sharp: bool) -> float:
+        seen = shown(noise(48, 27), (64, 36), sharp=sharp, frame=1).astype(float)
+        return float(np.abs(np.diff(seen, axis=1)).mean())
+
+    assert fine(True) > 1.1 * fine(False)
+
+
+@pytest.mark.parametrize("sharp", [True, False])
+@pytest.mark.parametrize("warp", [IDENTITY, replace(IDENTITY, folded=0.0, phase=3.0)])
+def test_pixel_for_pixel_it_is_the_canvas_itself(shown: Shown, sharp: bool, warp: Warp) -> None:
+    """Neither filter blurs, and no level is off by more than dither and rounding."""
+    canvas = noise(48, 27)
+    seen = shown(canvas, (48, 27), sharp=sharp, warp=warp).astype(float)
+    np.testing.assert_allclose(seen, shouldered(canvas), atol=1.5)
+    assert (seen - shouldered(canvas)).mean() == pytest.approx(0, abs=0.03)
+
+
+@pytest.mark.parametrize("sharp", [True, False])
+def test_it_is_seen_through_the_motion_since(shown: Shown, sharp: bool) -> None:
+    canvas = noise(48, 27)
+    moved = Warp(np.float32([[1, 0, 4 / 27], [0, 1, -2 / 27], [0, 0, 1]]))
+    seen = shown(canvas, (48, 27), sharp=sharp, warp=moved).astype(float)
+    around = np.pad(canvas, ((4, 4), (4, 4), (0, 0)), mode="symmetric")
+    expected = shouldered(around[6 : 6 + 27, 8 : 8 + 48])
+    np.testing.assert_allclose(seen, expected, atol=2.0)
+
+
+def test_it_is_seen_in_the_colours_and_folds_since(shown: Shown) -> None:
+    canvas = noise(48, 27)
+    warp = replace(IDENTITY, mirror_x=True, amounts={"saturation": 0.0}, tone=Tone(0.5, 0.125))
+    seen = shown(canvas, (48, 27), sharp=True, warp=warp).astype(float)
+    left = canvas.astype(float).mean(-1, keepdims=True)[:, :24] * 0.5 + 0.125
+    expected = np.repeat(np.concatenate([left, left[:, ::-1]], axis=1), 3, 2)
+    np.testing.assert_allclose(seen, shouldered(expected), atol=2.0)
+
+
+def test_folds_dissolve_in(shown: Shown) -> None:
+    canvas = flat(0.2, 48, 27)
+    canvas[:, 24:] = 0.6
+    warp = replace(IDENTITY, mirror_x=True, folded=0.25)
+    seen = shown(canvas, (48, 27), warp=warp).astype(float)
+    assert seen[:, :23].mean() == pytest.approx(shouldered(0.2), abs=0.3)
+    expected = 0.75 * shouldered(0.6) + 0.25 * shouldered(0.2)
+    assert seen[:, 25:].mean() == pytest.approx(expected, abs=0.5)
+
+
+# Highlights and shadows
+
+
+def test_the_shoulder_rises_everywhere_and_reaches_no_end(shown: Shown) -> None:
+    ramp = np.linspace(-0.25, 1.25, 512).astype(np.float16)
+    canvas = np.repeat(np.tile(ramp, (8, 1))[..., None], 3, 2)
+    mean = np.mean(
+        [shown(canvas, (512, 8), sharp=False, frame=frame) for frame in range(24)], axis=(0, 1, 3)
+    )
+    np.testing.assert_allclose(mean, shouldered(ramp), atol=0.35)
+    coarse = mean.reshape(64, 8).mean(1)
+    assert (np.diff(coarse) > 0).all(), "even the brightest keep their drawing"
+    assert coarse[0] > 1 and coarse[-1] < 254
+    middle = (ramp > 0.35) & (ramp < 0.65)
+    np.testing.assert_allclose(mean[middle], 255 * ramp[middle], atol=1.0)
 
 
 def test_shrinking_a_fine_pattern_gives_its_mean(shown: Shown) -> None:
     rows, columns = np.indices((36, 64))
     checks = np.repeat(((rows + columns) % 2)[..., None], 3, axis=2)
-    seen = shown(checks, (16, 9)).astype(float)[2:-2, 2:-2]
-    np.testing.assert_allclose(seen, 127.5, atol=6)
+    seen = shown(checks, (16, 9)).astype(float)
+    np.testing.assert_allclose(seen, 127.5, atol=1.5)
+
+
+def test_shrinking_averages_what_a_pixel_covers(shown: Shown) -> None:
+    canvas = 0.4 + 0.2 * noise(64, 36)
+    means = canvas.astype(float).reshape(9, 4, 16, 4, 3).mean((1, 3))
+    seen = shown(canvas, (16, 9)).astype(float)
+    np.testing.assert_allclose(seen, shouldered(means), atol=1.75)
 
 
 def test_dither_keeps_the_mean_and_shades_between_the_steps(shown: Shown) -> None:
     value = 100.3 / 255
     seen = shown(flat(value, 96, 54), (96, 54)).astype(float)
-    stored = float(np.float16(value)) * 255
+    stored = shouldered(np.float16(value))
     assert seen.mean() == pytest.approx(stored, abs=0.03)
     # Triangular noise of one step, then rounding: a variance of 1/6 + 1/12, whatever the value.
     assert seen.var() == pytest.approx(0.25, abs=0.02)
@@ -192,32 +271,42 @@ def test_dither_is_made_of_pixel_and_frame_alone(shown: Shown) -> None:
     assert shown(canvas, (32, 18), frame=2**40 - 1).shape == (18, 32, 3)
 
 
-def test_black_and_white_are_pure(shown: Shown) -> None:
-    assert np.all(shown(flat(0), (32, 18)) == 0)
-    assert np.all(shown(flat(1), (32, 18)) == 255)
+def test_bars_and_a_blackout_are_pure_black(shown: Shown) -> None:
     assert np.all(shown(noise(), (32, 18), master=0.0) == 0)
 
 
 def test_master_dims(shown: Shown) -> None:
     seen = shown(flat(0.8, 64, 36), (64, 36), master=0.25).astype(float)
-    assert seen.mean() == pytest.approx(0.2 * 255, abs=0.1)
+    assert seen.mean() == pytest.approx(shouldered(0.8) / 4, abs=0.1)
 
 
 def test_holds_one_texture_and_frees_it(ctx: moderngl.Context, textures: Textures) -> None:
     canvas, output = ctx.texture((7, 5), 4, dtype="f2"), ctx.texture((64, 64), 4)
     framebuffer = ctx.framebuffer([output])
     present = PresentPass(ctx)
-    for size in ((7, 5), (9, 5), (64, 64), (64, 64), (3, 2)):
+    for size in ((7, 5), (9, 5), (64, 64), (3, 2)):
         present.draw(canvas, framebuffer, size, bottom_up=True)
-        present.draw(canvas, framebuffer, size, bottom_up=True)
-        assert textures.alive == 3
-    # The three sizes that differ in width from the one before, and the two given ones.
-    assert len(textures) == 6
+        assert textures.alive == 3  # one of its own, of displacements
+    present.picture(canvas, (20, 10))
+    assert textures.alive == 3
     present.release()
     assert textures.alive == 2
+    ctx.detect_framebuffer(0).use()
     framebuffer.release()
     canvas.release()
     output.release()
+
+
+def test_a_picture_is_sharp_and_upright(ctx: moderngl.Context) -> None:
+    canvas = flat(0, 7, 5)
+    canvas[0], canvas[1, 0] = 1, (1, 0, 0)
+    full = np.ones((5, 7, 4), np.float16)
+    full[..., :3] = canvas
+    texture, present = ctx.texture((7, 5), 4, full.tobytes(), dtype="f2"), PresentPass(ctx)
+    seen = present.picture(texture, (7, 5)).astype(float)
+    np.testing.assert_allclose(seen, shouldered(canvas), atol=1.5)
+    present.release()
+    texture.release()
 
 
 @pytest.mark.parametrize(

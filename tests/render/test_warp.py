@@ -12,7 +12,7 @@ from liveflight.core.camera import IDENTITY, Camera, compose
 from liveflight.core.contracts import LiveflightError, Warp
 from liveflight.core.controls import Controls
 from liveflight.core.effects import Effect
-from liveflight.render import passes
+from liveflight.render import passes, warp
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.system.package_data import folder
 
@@ -41,11 +41,18 @@ def shaders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def add(monkeypatch: pytest.MonkeyPatch, *added: Effect) -> None:
     monkeypatch.setattr(effects, "EFFECTS", (*effects.EFFECTS, *added))
+    for kind, name in (("place", "PLACES"), ("colour", "COLOURS")):
+        chosen = tuple(effect for effect in effects.EFFECTS if effect.kind == kind)
+        monkeypatch.setattr(warp, name, chosen)
 
 
-def seen(renderer: CanvasRenderer, warp: Warp) -> np.ndarray:
-    texture = renderer.view(warp)
-    return np.frombuffer(texture.read(), np.float16).reshape(8, 16, 4)[..., :3].astype(float)
+def seen(renderer: CanvasRenderer, moved: Warp) -> np.ndarray:
+    """Return the canvas after a warp, which is undone again."""
+    before = renderer.texture.read()
+    renderer.warp(moved)
+    canvas = np.frombuffer(renderer.texture.read(), np.float16).reshape(8, 16, 4)
+    renderer.texture.write(before)
+    return canvas[..., :3].astype(float)
 
 
 @pytest.mark.parametrize("flow", [0.0, 0.05])

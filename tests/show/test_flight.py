@@ -102,7 +102,7 @@ def test_what_is_set_and_nudged_is_the_controls(flight: Flight) -> None:
     [
         (Set("camera.zoom", 1.5), "camera.zoom 1.5 x/s"),
         (Set("warp.mirror", "both"), "warp.mirror both"),
-        (Nudge("ascent.steps", 1), "ascent.steps 2 steps"),
+        (Nudge("ascent.steps", 1), "ascent.steps 2 views"),
         (Nudge("show.hud", 1), "show.hud on"),
         (Set("mix.target", str(DEEP)), f"mix.target {DEEP}"),
         (Trigger("mix.filter_next"), "mix.filter_next"),

@@ -228,6 +228,21 @@ def test_what_plans_left_is_let_go_of_by_who_made_it_when_nothing_else_is_to_be_
     assert settle(loader) and len(who) == 3
 
 
+def test_another_number_of_views_is_something_to_tidy_up(
+    loader: NetworkLoader, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tidied: list[int] = []
+    monkeypatch.setattr(engine, "tidy", lambda: bool(tidied.append(1)))
+    for expected in (1, 1):  # the second time all is tidy
+        loader.tidy()
+        settle(loader)
+        assert len(tidied) == expected
+    loader.views_changed()
+    loader.tidy()
+    settle(loader)
+    assert len(tidied) == 2
+
+
 def slow_to_tidy(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Once this is set, tidying up comes to an end; there is always more of it."""
     done = threading.Event()

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_engine import FakeEngine
-from in_flight import DEEP, STEM, VGG, settle
+from in_flight import DEEP, LITE, STEM, VGG, settle
 
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.mailbox import Set, Trigger
@@ -81,6 +82,78 @@ def test_the_pad_takes_over_follows_its_finger_and_lets_go(flight: Flight) -> No
     assert flight.as_preset("now").targets == {DEEP: 1.0}
     flight.apply([Set("mix.target", str(VGG))])
     assert not flight.controls.flag("pad.on")
+
+
+SPREAD = [Target(LITE, "stem", number) for number in (2, 5, 11, 3)]
+"""Four targets: bottom left, bottom right, top left, top right."""
+
+PLACES = [(x / 8, y / 8) for x in range(9) for y in range(9)]
+
+
+def spread(flight: Flight, **settings: Value) -> None:
+    """Fly the pad's four targets, with these controls of the pad."""
+    named = {name: str(one) for name, one in zip("abcd", SPREAD, strict=True)}
+    given = {"mix.crossfade": 0.0, **{f"pad.{key}": each for key, each in named.items()}}
+    given |= {f"pad.{key}": each for key, each in settings.items()}
+    flight.apply([Set(key, value) for key, value in given.items()] + [Set("pad.on", True)])
+    flight.controls.jump()
+    flight.advance(0.1)
+
+
+def test_without_spread_the_mix_is_the_same_everywhere(flight: Flight) -> None:
+    spread(flight, x=0.2, y=0.7)
+    assert flight.mix()[SPREAD[2]] == pytest.approx(0.8 * 0.7)
+    assert all(flight.preset_player.mix_at(*place) == flight.mix() for place in PLACES)
+
+
+def test_with_spread_each_corner_of_the_picture_has_its_target(flight: Flight) -> None:
+    spread(flight, x=0.2, y=0.7, spread=1.0)
+    corners = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
+    for target, corner in zip(SPREAD, corners, strict=True):
+        mix = flight.preset_player.mix_at(*corner)
+        assert mix == {one: float(one == target) for one in SPREAD}
+    middle = flight.preset_player.mix_at(0.5, 0.5)
+    assert middle == pytest.approx(dict.fromkeys(SPREAD, 0.25))
+    assert flight.mix()[SPREAD[2]] == pytest.approx(0.8 * 0.7), "what is told is the pad's own"
+
+
+def test_spread_is_smooth_in_space_and_as_it_is_turned_up(flight: Flight) -> None:
+    spread(flight, x=0.0, y=0.0, spread=1.0)
+    along = [flight.preset_player.mix_at(n / 100, 0.0)[SPREAD[1]] for n in range(101)]
+    steps = np.diff(along)
+    assert (steps >= 0).all() and steps.max() < 0.016
+    assert max(steps[0], steps[-1]) < 1e-3, "its slope ends in the corners"
+    shares = []
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        spread(flight, spread=share)
+        mixes = [flight.preset_player.mix_at(*place) for place in PLACES]
+        assert all(sum(mix.values()) == pytest.approx(1) for mix in mixes)
+        assert all(min(mix.values()) >= 0 for mix in mixes)
+        shares.append(flight.preset_player.mix_at(1.0, 0.0)[SPREAD[1]])
+    assert shares == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0])
+
+
+def test_a_place_beyond_the_border_has_the_mix_of_the_border(flight: Flight) -> None:
+    spread(flight, spread=1.0)
+    mix_at = flight.preset_player.mix_at
+    assert mix_at(-0.1, 1.2) == mix_at(0.0, 1.0)
+
+
+def test_nothing_is_spread_while_another_mix_is_crossfaded_to_or_from(flight: Flight) -> None:
+    spread(flight, spread=1.0)
+    flight.apply([Set("mix.crossfade", 1.0), Set("mix.target", str(DEEP))])
+    for _ in range(20):
+        flight.advance(0.1)
+        assert flight.preset_player.mix_at(0.0, 0.0) == flight.mix()
+    assert flight.mix() == {DEEP: 1.0}
+    flight.apply([Set("pad.on", True)])
+    crossed = 0
+    while DEEP in flight.mix():
+        assert flight.preset_player.mix_at(0.0, 0.0) == flight.mix()
+        flight.advance(0.1)
+        crossed += 1
+    assert 5 < crossed < 20
+    assert flight.preset_player.mix_at(0.0, 0.0)[SPREAD[0]] == 1.0
 
 
 @pytest.mark.parametrize("begun", [False, True])

@@ -57,6 +57,13 @@ def reread(preset: Preset) -> Preset:
 # There and back
 
 
+def test_a_preset_from_before_there_were_views_is_read(mine: Path) -> None:
+    ascent = {"octaves": 2.0, "jitter": 64, "steps": 8, "soften": 20.0, "noise": 0.5, "rate": 0.9}
+    lines = "".join(f"{name} = {value}\n" for name, value in ascent.items())
+    read = presets.read(put(mine, "old", f"[ascent]\n{lines}"))
+    assert read.settings == {f"ascent.{name}": value for name, value in ascent.items()}
+
+
 def other_value(control: Control) -> Value:
     """One that is not the default."""
     match control.kind:
@@ -211,7 +218,7 @@ BAD_TEXT = {
     "unknown choice": ('version = 1\n[warp]\nmirror = "up"', "warp.mirror = 'up'"),
     "fraction for a whole number": (
         "version = 1\n[ascent]\nsteps = 1.5",
-        "ascent.steps = '1.5': allowed is 0 to 8 steps",
+        "ascent.steps = '1.5': allowed is 0 to 8 views",
     ),
     "nan": ("version = 1\n[camera]\nzoom = nan", "camera.zoom = 'nan': allowed is 0.2 to 5 x/s"),
     "infinity": ("version = 1\n[camera]\nzoom = inf", "camera.zoom = 'inf'"),

@@ -46,6 +46,20 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert read.seconds == 2.5
 
 
+def test_a_log_from_before_there_were_views_is_read(tmp_path: Path) -> None:
+    ascent = {"octaves": 0.5, "jitter": 16, "steps": 2, "soften": 10.0, "noise": 0.05}
+    look = {"version": 1, "targets": ["vgg16:conv4_1:17"], "ascent": ascent}
+    header = {"liveflight": 1, "seed": 7, "fps": 30.0, "canvas": [320, 180], "settings": {}}
+    header |= {"preset": {"name": "look", "data": look}, "cues": None}
+    frame = {"t": 0.1, "say": [["Set", "ascent.octaves", 1.5], ["Nudge", "ascent.jitter", 4]]}
+    lines = [json.dumps(each) + "\n" for each in (header, frame)]
+    read = recording.read(log(tmp_path / "a.log", *lines))
+    assert read.canvas == (320, 180)
+    assert read.preset.settings == {f"ascent.{name}": value for name, value in ascent.items()}
+    said = [Set("ascent.octaves", 1.5), Nudge("ascent.jitter", 4)]
+    assert [(seconds, list(one)) for seconds, one in read.said] == [(0.1, said)]
+
+
 def test_what_has_no_part_in_the_picture_is_left_out() -> None:
     assert recording.frame(1.0, [Trigger("show.quit"), Set("show.hud", True)], []) == ""
 

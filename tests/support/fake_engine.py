@@ -7,20 +7,22 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
+from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix, ViewStep
 
 Step = Callable[[Canvas, Mix, Ascent], Canvas]
+"""Takes one view and returns its direction."""
 
 
-def stay(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-    return canvas.copy()
+def stay(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+    return np.zeros_like(view)
 
 
 class FakeEngine:
     """A `core.contracts.Engine` that does what a test says.
 
-    `step` is what `ascend` does; networks in `missing` have no weights. With `gate` unset,
-    `prepare` waits; with `planning` unset, `plan` does. Plans of `impossible` layers fail."""
+    `step` is what `directions` does to each view; networks in `missing` have no weights. With
+    `gate` unset, `prepare` waits; with `planning` unset, `plan` does. Plans of `impossible` layers
+    fail."""
 
     device = "cpu"
     stream = 0
@@ -67,10 +69,11 @@ class FakeEngine:
     def signatures(self, network: str, layer: str) -> np.ndarray:
         return np.zeros((2000, 2), np.float32)
 
-    def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-        assert all(self.ready(target.network) for target in mix)
-        self.asked.append((mix, ascent))
-        return self.step(canvas, mix, ascent)
+    def directions(self, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
+        assert all(self.ready(target.network) for step in steps for target in step.mix)
+        self.asked += [(step.mix, ascent) for step in steps]
+        stacked = zip(np.split(views, len(steps)), steps, strict=True)
+        return np.concatenate([self.step(view, step.mix, ascent) for view, step in stacked])
 
     def wait(self) -> None:
         pass

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import moderngl
 import numpy as np
-from fake_engine import FakeEngine
+from fake_engine import FakeEngine, Step
 from handmade import ByHand
 
 from liveflight.app import App
-from liveflight.core.contracts import Canvas, Event, KeyPress, Target, Value
+from liveflight.core.contracts import Ascent, Canvas, Event, KeyPress, Mix, Target, Value
 from liveflight.core.mailbox import Set
 from liveflight.core.noise import opaque
 from liveflight.render.canvas_transfer import read_picture
@@ -22,6 +23,19 @@ STEM = Target("efficientnet_lite0", "stem", 3)
 CANVAS = (32, 18)
 TICK = 1 / 16
 """Seconds from frame to frame: exact in binary, and below what counts as a stall."""
+RATE = 0.9
+"""Default of `ascent.rate`."""
+
+STILL: Mapping[str, Value] = {
+    "camera.zoom": 1.0,
+    "colour.pull": 0.0,
+    "ascent.detail": 0.0,
+    "ascent.octaves": 0.0,
+    "ascent.jitter": 0,
+    "ascent.soften": 0.0,
+    "ascent.noise": 0.0,
+}
+"""Controls with which every view is the whole canvas, which changes by its directions alone."""
 
 
 class Stage:
@@ -66,15 +80,20 @@ class Show:
         live: bool = True,
         seed: int = 0,
         loader: NetworkLoader | None = None,
+        **options: Any,
     ) -> None:
+        """Begin as `STILL` says; `options` are those of `Options`."""
         self.stage, self.engine = stage, engine
         self.flight = Flight(loader or NetworkLoader(lambda: engine, background=False), seed)
         self.flight.aim({STEM: 1.0})
-        self.flight.controls.set("camera.zoom", 1.0)
+        for key, value in STILL.items():
+            self.flight.controls.set(key, value)
         self.flight.controls.jump()
-        options = Options(canvas=CANVAS, seed=seed, fps=1 / TICK)
+        given = {"canvas": CANVAS, "view": CANVAS, "fps": 1 / TICK} | options
         self.worker = ByHand()
-        self.app = App(stage, self.flight, options, live=live, worker=self.worker)
+        self.app = App(
+            stage, self.flight, Options(seed=seed, **given), live=live, worker=self.worker
+        )
         self.app.frame_pacer.behind = lambda *_: False  # type: ignore[method-assign]  # at any speed
         self.now = 100.0
 
@@ -114,6 +133,17 @@ Begin = Callable[..., Show]
 
 def grey(level: float, size: tuple[int, int] = CANVAS) -> Canvas:
     return opaque(np.full((size[1], size[0], 3), level))
+
+
+def towards(picture: Canvas, seconds: float = TICK) -> Step:
+    """Return a step after which a grey or dim view is this picture.
+
+    `seconds`: what the tick stands for."""
+
+    def step(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+        return ((picture - view) / (RATE * seconds)).astype(np.float16)
+
+    return step
 
 
 def sunrise(size: tuple[int, int] = CANVAS) -> Canvas:

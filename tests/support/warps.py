@@ -8,7 +8,7 @@ import numpy as np
 
 from liveflight.core.contracts import Warp
 
-_FIELDS = ("mirror_x", "mirror_y", "kaleidoscope", "phase", "folded")
+_FIELDS = ("mirror_x", "mirror_y", "kaleidoscope", "phase", "folded", "tone")
 
 
 def make_warp(matrix: np.ndarray, **given: Any) -> Warp:

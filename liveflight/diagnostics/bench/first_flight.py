@@ -2,7 +2,7 @@
 
 It runs at the display's rate, with the governor. A judge says how soon it recognises the filter
 that is flown: torchvision's VGG16 with the same weights. The judge sees the displayed picture,
-reduced to the canvas's size, and ranks the filter among all of its layer by mean activation, in
+reduced to the size of a view, and ranks the filter among all of its layer by mean activation, in
 standard deviations over noise.
 """
 
@@ -66,20 +66,24 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     app.run(flight, given["fps"])
     frames = [frame.shown for frame in watched.frames if frame.shown >= begun]
     target, canvas = goal[0], flight.feedback_loop.size
+    view = flight.flight.target_selector.size
+    assert view is not None  # something was flown
     flight.close()
-    ranks = _ranks(target, [picture for _, picture in pictures], canvas)
+    ranks = _ranks(target, [picture for _, picture in pictures], view)
     return {
         "target": str(target),
         "canvas": canvas,
+        "view": view,
         "fps": given["fps"],
         "frames": intervals(frames),
         "steps": [rate for _, rate in steps],
         "seconds": [seconds for seconds, _ in pictures],
+        "fine": fine_contrast([picture for _, picture in pictures[len(pictures) // 2 :]]),
         "ranks": ranks,
     }
 
 
-def _ranks(target: Target, pictures: list[np.ndarray], canvas: Size) -> list[tuple[int, int]]:
+def _ranks(target: Target, pictures: list[np.ndarray], view: Size) -> list[tuple[int, int]]:
     """Return the filter's rank in each picture, from 1, and its layer's number of filters.
 
     The list is empty for targets that the judge does not know."""
@@ -91,11 +95,11 @@ def _ranks(target: Target, pictures: list[np.ndarray], canvas: Size) -> list[tup
     if target.network != "vgg16" or target.filter is None:
         return []
     shown = [
-        np.asarray(Image.fromarray(picture).resize(canvas, Image.Resampling.BOX), np.float32) / 255
+        np.asarray(Image.fromarray(picture).resize(view, Image.Resampling.BOX), np.float32) / 255
         for picture in pictures
     ]
     noise = [
-        pink(canvas, seed, deviation=0.22)[..., :3].astype(np.float32)
+        pink(view, seed, deviation=0.22)[..., :3].astype(np.float32)
         for seed in range(_NOISE_PICTURES)
     ]
     still = np.stack([_means(target.layer, picture) for picture in noise])
@@ -104,6 +108,21 @@ def _ranks(target: Target, pictures: list[np.ndarray], canvas: Size) -> list[tup
         scores = (_means(target.layer, picture) - still.mean(0)) / (still.std(0) + 1e-6)
         ranks.append((int((scores > scores[target.filter]).sum()) + 1, len(scores)))
     return ranks
+
+
+def fine_contrast(pictures: list[np.ndarray]) -> float:
+    """Return the RMS contrast above 1/8 cycle per pixel, the mean over pictures uint8 (H, W, 3)."""
+    import numpy as np
+
+    found = []
+    for picture in pictures:
+        grey = picture.mean(2) / 255
+        window = np.hanning(grey.shape[0])[:, None] * np.hanning(grey.shape[1])
+        power = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2
+        down, across = (np.fft.fftfreq(side) for side in grey.shape)
+        fine = np.hypot(down[:, None], across) > 1 / 8
+        found.append(np.sqrt(power[fine].sum() / (window**2).sum() / grey.size))
+    return float(np.mean(found)) if found else 0.0
 
 
 def _means(layer: str, picture: np.ndarray) -> np.ndarray:
@@ -139,7 +158,10 @@ def _judge() -> Any:
 
 def tables(raw: dict[str, Any]) -> list[Table]:
     """Return the table of the first flight."""
-    columns = ("target", "canvas", "frames/s", "held", "late", "steps/s", "recognised")
+    columns = (
+        *("target", "canvas", "view", "frames/s", "held", "late", "views/s"),
+        *("fine contrast", "recognised"),
+    )
     if "failed" in raw:
         return [Table("The first flight", columns, [], [raw["failed"]])]
     frames, fps = raw["frames"], raw["fps"]
@@ -153,15 +175,18 @@ def tables(raw: dict[str, Any]) -> list[Table]:
     row = (
         raw["target"],
         "x".join(map(str, raw["canvas"])),
+        "x".join(map(str, raw["view"])),
         three_digits(len(frames) / sum(frames)),
         f"{fps:g} {'yes' if held(fps, frames) else 'no'}",
         percent(share_above(frames, LATE / fps)),
         three_digits(sum(raw["steps"]) / len(raw["steps"])),
+        f"{raw['fine']:.4f}",
         f"{found[0]:.1f} s" if found else "not",
     )
     note = (
-        "plain `liveflight`, from the first displayed frame on; recognised: the time after which "
-        "torchvision's VGG16 ranks the filter in the first 2 % of its layer, twice in a row"
+        "plain `liveflight`, from the first displayed frame on; fine contrast: RMS above 1/8 cycle "
+        "per output pixel, in the second half; recognised: the time after which torchvision's "
+        "VGG16 ranks the filter in the first 2 % of its layer, twice in a row"
     )
     ranks = ", ".join(f"{seconds:.1f} s: {rank}" for seconds, (rank, _) in ranked)
     notes = [note, f"ranks: {ranks}"] if ranks else [note]

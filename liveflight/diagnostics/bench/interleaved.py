@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from liveflight.core.contracts import Engine
+from liveflight.core.contracts import Ascent, Engine
 from liveflight.diagnostics.bench import steps
 from liveflight.diagnostics.bench.figures import ms, times
 from liveflight.diagnostics.bench.machine import finisher
@@ -24,14 +24,14 @@ _MIN_ROUNDS = 4
 def measure(given: dict[str, Any]) -> dict[str, Any]:
     """Measure both engines.
 
-    `given`: `engine`; `device`; `cases`, dicts of network, layer and canvas; `weights`, files by
+    `given`: `engine`; `device`; `cases`, dicts of network, layer and view size; `weights`, files by
     network; `seconds` for each case bare, and again as flown."""
     from liveflight import engines
 
     weights = {name: Path(path) for name, path in given["weights"].items()}
     both = {
-        "ours": engines.load(given["engine"], given["device"], 0, weights),
-        "autograd": engines.load("autograd", given["device"], 0, weights),
+        "ours": engines.load(given["engine"], given["device"], weights),
+        "autograd": engines.load("autograd", given["device"], weights),
     }
     cases = [{**case, **_case(both, case, given["seconds"])} for case in given["cases"]]
     return {"engine": given["engine"], "device": both["ours"].device, "cases": cases}
@@ -41,18 +41,18 @@ def _case(both: dict[str, Engine], case: dict[str, Any], seconds: float) -> dict
     for engine in both.values():
         if not engine.ready(case["network"]):
             engine.prepare(case["network"])
-        engine.plan([(case["network"], case["layer"])], tuple(case["canvas"]))
-    subjects = {name: steps.canvas_and_target(engine, case) for name, engine in both.items()}
+        engine.plan([(case["network"], case["layer"])], tuple(case["view"]))
+    subjects = {name: steps.views_and_step(engine, case) for name, engine in both.items()}
     finish = finisher(both["ours"].device)
     answer: dict[str, Any] = {
         "formats": {name: engine.precision(case["network"]) for name, engine in both.items()}
     }
     for kind, ascent in (("bare", steps.BARE), ("flown", steps.as_flown())):
 
-        def step(name: str, ascent: Any = ascent) -> float:
-            canvas, target = subjects[name]
+        def step(name: str, ascent: Ascent = ascent) -> float:
+            view, towards = subjects[name]
             begun = time.perf_counter()
-            both[name].ascend(canvas, {target: 1.0}, ascent)
+            both[name].directions(view, [towards], ascent)
             finish()
             return time.perf_counter() - begun
 
@@ -77,21 +77,21 @@ def tables(raw: dict[str, Any]) -> list[Table]:
         return [Table(_TITLE, (), (), [raw["failed"]])]
     rows = []
     for case in raw["cases"]:
-        row = [f"{case['network']} {case['layer']}", "x".join(map(str, case["canvas"]))]
+        row = [f"{case['network']} {case['layer']}", "x".join(map(str, case["view"]))]
         for kind in ("bare", "flown"):
             ours, other = (median(case[kind][name]) for name in ("ours", "autograd"))
             row += [ms(ours), ms(other), times(other / ours)]
         rows.append((*row, *case["formats"].values()))
     columns = (
-        *("layer", "canvas", "step p50", "autograd's", "ratio"),
+        *("layer", "view", "step p50", "autograd's", "ratio"),
         *("as flown p50", "autograd's as flown", "ratio", "format", "autograd's format"),
     )
     fewest = min(len(case[kind]["ours"]) for case in raw["cases"] for kind in ("bare", "flown"))
     notes = [
         f"on {raw['device']}; liveflight's engine is {raw['engine']}; autograd: plain and eager, "
         "channels last, nothing past the layer, no gradients of weights",
-        f"in one process, a few steps each in turns, at least {fewest} of each; as flown, both see "
-        "the same random scales",
+        f"in one process, a few steps each in turns, at least {fewest} of each; as flown: with the "
+        "conditioning of a flight",
     ]
     if raw["random"]:
         notes.append(f"random weights: {', '.join(raw['random'])}; speed does not depend on them")

@@ -1,10 +1,14 @@
 """Measure the time from an OSC packet to the first displayed frame that differs because of it.
 
 A change is read from the picture about to be shown. A flight never stands still, so the ascent's
-result is painted over: every step is computed on noise, at full cost, and then its canvas is filled
-with one level of grey that stands for the requested target. The first frame of another grey is thus
-the first that shows a step on the other target. The first frame that is a little darker or brighter
-is the first with another `show.master`, which is applied as the frame is drawn, after the ascent.
+result is painted over: every step is computed on noise, at full cost, and then its direction is
+replaced by the one that leads the view to a level of grey. The level stands for the requested
+target. The first frame on the way to another grey is thus the first that shows a step on the other
+target. The first frame that is a little darker or brighter is the first with another `show.master`,
+which is applied as the frame is drawn, after the ascent.
+
+All views are of the whole canvas, so that each step shows in the middle of the frame, and nothing
+else changes colours: see `_CALM`.
 
 Packets leave at random moments of a frame, from a thread of their own, over the loopback. A frame
 counts as displayed once `show` has returned.
@@ -16,18 +20,36 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
 import numpy as np
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from liveflight.core.ascent import LONGEST_TICK_S
+from liveflight.core.contracts import MAX_DIRECTION, Value, ViewStep
 from liveflight.diagnostics.bench.figures import intervals, ms, percentile, three_digits
+from liveflight.diagnostics.bench.steps import on_stream
 from liveflight.diagnostics.bench.tables import Table
 
 _GREYS = (0.4, 0.6)
 """The canvas while the first or the second filter is requested."""
+_RATE = 4.0
+"""`ascent.rate`: at its maximum a single step changes the picture by far more than the dither."""
+_CALM: dict[str, Value] = {
+    "ascent.rate": _RATE,
+    "ascent.detail": 0.0,
+    "ascent.noise": 0.0,
+    "colour.hue": 0.0,
+    "colour.saturation": 1.0,
+    "colour.pull": 0.0,
+    "colour.decay": 0.0,
+    "mix.crossfade": 0.0,
+}
+"""Controls that keep a grey picture as it is."""
+_SHARE = 0.7
+"""Part of the way to the grey that a step goes: all of it would overshoot after a late frame."""
 _MIN_DIFFERENCE = 0.006
 """Change in brightness, as a share of the range, that counts as a different frame.
 
@@ -48,7 +70,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     more of a kind are sent, and `filters`, the two numbers to switch between."""
     from liveflight.diagnostics.bench.measured_flight import MeasuredFlight, free_port
 
-    settings = {**given["settings"], "mix.crossfade": 0.0}
+    settings = {**given["settings"], **_CALM}
     port = free_port()
     flown = MeasuredFlight({**given, "settings": settings}, osc_port=port)
     flown.until_dreaming()
@@ -57,7 +79,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     engine = flown.app.flight.loader.engine
     assert engine is not None
     stream = engine.stream
-    flown.replace_ascend(lambda ascend: _painted(ascend, second, stream))
+    flown.replace_directions(lambda directions: _painted(directions, second, stream))
     answer: dict[str, Any] = {"fps": given["fps"]}
     for kind, address, values in (
         ("filter", "/liveflight/target", (second, first)),
@@ -82,7 +104,8 @@ class _BrightnessWatch:
         self.level = 0.0
         self.shown = 0
         self.still = 0
-        """Number of frames in a row that were about as bright as the one before."""
+        """Number of frames in a row that were about as bright as the first of them."""
+        self._first = 0.0
         self.seen: Callable[[], None] = lambda: None
         self._output = watched.output
         watched.before_show = self._read
@@ -92,8 +115,12 @@ class _BrightnessWatch:
         width, height = self._output.size
         where = ((width - _PATCH_PX) // 2, (height - _PATCH_PX) // 2, _PATCH_PX, _PATCH_PX)
         pixels = self._output.framebuffer.read(where, components=3)
-        before, self.level = self.level, float(np.frombuffer(pixels, np.uint8).mean()) / 255
-        self.still = self.still + 1 if abs(self.level - before) < _MIN_DIFFERENCE / 4 else 0
+        self.level = float(np.frombuffer(pixels, np.uint8).mean()) / 255
+        # Compared with the frame before, a slow drift would pass as stillness.
+        if abs(self.level - self._first) < _MIN_DIFFERENCE / 4:
+            self.still += 1
+        else:
+            self.still, self._first = 0, self.level
 
     def _show(self) -> None:
         self.shown += 1
@@ -164,29 +191,40 @@ class _Sender(threading.Thread):
         }
 
 
-def _painted(ascend: Callable[..., Any], second: str, stream: int) -> Callable[..., Any]:
-    """Return an `ascend` that ascends noise and returns a grey canvas of the kind it was given.
+def _painted(
+    directions: Callable[..., Any],
+    second: str,
+    stream: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Callable[..., Any]:
+    """Return a `directions` that works on noise, and whose result leads each view to its grey.
 
-    `stream` is the CUDA stream for canvases on a device."""
+    `stream` is the CUDA stream for views on a device. `clock` returns seconds: a step is as large
+    as the time since the one before it."""
     noise: dict[tuple[int, ...], Any] = {}
+    last = clock() - LONGEST_TICK_S
 
-    def painted(canvas: Any, mix: Any, ascent: Any) -> Any:
-        shape = tuple(canvas.shape)
+    def painted(views: Any, steps: Sequence[ViewStep], ascent: Any) -> Any:
+        nonlocal last
+        now = clock()
+        gain = _SHARE / (_RATE * min(max(now - last, 1e-3), LONGEST_TICK_S))
+        last = now
+        shape = tuple(views.shape)
         if shape not in noise:
             noise.clear()
-            noise[shape] = _like(canvas)
-        result = ascend(noise[shape], mix, ascent)
-        grey = _GREYS[any(str(target) == second for target in mix)]
-        return _filled(result, grey, stream)
+            noise[shape] = _like(views)
+        result = directions(noise[shape], steps, ascent)
+        greys = [_GREYS[any(str(target) == second for target in step.mix)] for step in steps]
+        return _towards(result, views, greys, gain, stream)
 
     return painted
 
 
-def _like(canvas: Any) -> Any:
+def _like(views: Any) -> Any:
     from liveflight.core.noise import pink
 
-    noise = pink((canvas.shape[1], canvas.shape[0]), 7)
-    if isinstance(canvas, np.ndarray):
+    noise = pink((views.shape[1], views.shape[0]), 7)
+    if isinstance(views, np.ndarray):
         return noise
     import torch
 
@@ -195,17 +233,24 @@ def _like(canvas: Any) -> Any:
     return there
 
 
-def _filled(canvas: Any, grey: float, stream: int) -> Any:
-    """Return a canvas of that grey, alpha 1, of the same kind and on the same device."""
-    if isinstance(canvas, np.ndarray):
-        filled = np.full_like(canvas, grey)
-        filled[..., 3] = 1.0
-        return filled
+def _towards(result: Any, views: Any, greys: Sequence[float], gain: float, stream: int) -> Any:
+    """Replace the directions in `result` by those that lead each of the stacked `views` to a grey.
+
+    They are `gain` times what is missing, at most `MAX_DIRECTION`."""
     import torch
 
-    with torch.cuda.stream(torch.cuda.ExternalStream(stream)):
-        torch.as_tensor(canvas, device="cuda")[..., :3] = grey
-    return canvas
+    on_host = isinstance(result, np.ndarray)
+    with on_stream(stream):
+        found, seen = (
+            torch.from_numpy(each) if on_host else torch.as_tensor(each, device="cuda")
+            for each in (result, views)
+        )
+        height = len(seen) // len(greys)
+        for number, grey in enumerate(greys):
+            rows = slice(number * height, (number + 1) * height)
+            missing = (grey - seen[rows, :, :3].float()) * gain
+            found[rows, :, :3] = missing.clamp(-MAX_DIRECTION, MAX_DIRECTION).half()
+    return result
 
 
 def tables(raw: dict[str, Any]) -> list[Table]:

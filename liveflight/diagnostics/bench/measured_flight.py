@@ -1,7 +1,7 @@
 """Run a real flight and measure it.
 
 The program's own loop runs with an output that notes when each frame began and was shown, and an
-engine that notes each ascent.
+engine that notes each of its calls.
 """
 
 from __future__ import annotations
@@ -64,14 +64,15 @@ class AscentTime:
     """One call of the engine."""
 
     steps: int
+    """Its views."""
     seconds: float
 
 
 class MeasuredFlight:
     """A flight that can be run for a while, again and again.
 
-    `given`: network, layer, filter, canvas, size, output (`headless` or `window`), device, engine,
-    seed, settings, weights (a file or None)."""
+    `given`: network, layer, filter, view, canvas (None: as the output), size, output (`headless` or
+    `window`), device, engine, seed, settings, weights (a file or None), fps."""
 
     def __init__(self, given: dict[str, Any], osc_port: int = 0) -> None:
         threading.Thread(target=engines.preload, daemon=True).start()
@@ -119,25 +120,25 @@ class MeasuredFlight:
         end = time.perf_counter() + seconds
         return self.run(lambda: time.perf_counter() >= end, fps)
 
-    def replace_ascend(self, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-        """Replace the engine's `ascend` by what `make` returns for it."""
+    def replace_directions(self, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Replace the engine's `directions` by what `make` returns for it."""
         engine = self.app.flight.loader.engine
         assert engine is not None
-        setattr(engine, "ascend", make(engine.ascend))  # noqa: B010
+        setattr(engine, "directions", make(engine.directions))  # noqa: B010
 
     def _wrap(self) -> None:
         engine = self.app.flight.loader.engine
         if engine is None or engine is self._wrapped:
             return
         self._wrapped = engine
-        self.replace_ascend(self._counted)
+        self.replace_directions(self._counted)
 
-    def _counted(self, ascend: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(canvas: Any, mix: Any, ascent: Any) -> Any:
+    def _counted(self, directions: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(views: Any, steps: Any, ascent: Any) -> Any:
             start = time.perf_counter()
-            new = ascend(canvas, mix, ascent)
-            self.ascents.append(AscentTime(ascent.steps, time.perf_counter() - start))
-            return new
+            found = directions(views, steps, ascent)
+            self.ascents.append(AscentTime(len(steps), time.perf_counter() - start))
+            return found
 
         return counted
 
@@ -149,7 +150,8 @@ def _options(given: dict[str, Any], osc_port: int) -> Options:
         filter=str(given["filter"]),
         weights=Path(given["weights"]) if given["weights"] else None,
         settings=given["settings"],
-        canvas=(given["canvas"][0], given["canvas"][1]),
+        view=(given["view"][0], given["view"][1]),
+        canvas=(given["canvas"][0], given["canvas"][1]) if given["canvas"] else None,
         device=given["device"],
         engine=given["engine"],
         seed=given["seed"],

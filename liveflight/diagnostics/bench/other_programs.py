@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from liveflight.diagnostics.bench.figures import ms, percentile, times
+from liveflight.diagnostics.bench.steps import on_stream
 from liveflight.diagnostics.bench.tables import Table
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _OURS = ("plain", "flown")
 SEED = 3
 STEPS = 64
 """Steps after which lucent's activation is the goal."""
+_FPS = 30.0
+"""Steps per second of a flight, for their length."""
 _MAX_STEPS = 192
 """Steps after which the other programs give up."""
 INSTALL = "pip install torch-lucent"
@@ -50,7 +53,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     from liveflight.diagnostics.bench.recipes import CommonRecipe, TruncatedRecipe
 
     weights = Path(given["weights"] or networks.network(NETWORK).find_weights() or "")
-    engine = engines.load(given["engine"], given["device"], 0, {NETWORK: weights})
+    engine = engines.load(given["engine"], given["device"], {NETWORK: weights})
     engine.prepare(NETWORK)
     finish = finisher(engine.device)
     alive = engine.active_filters(NETWORK, LAYER)
@@ -89,27 +92,40 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Ours:
-    """Ascend with liveflight's engine at full size, plain or with the conditioning of a flight."""
+    """Ascend with liveflight's engine, plain or with the conditioning of a flight.
+
+    The whole picture is its only view."""
 
     def __init__(self, engine: Any, number: int, start: np.ndarray, plain: bool) -> None:
-        from liveflight.core.contracts import Target
+        import torch
+
+        from liveflight.core.ascent import amount
+        from liveflight.core.contracts import Target, ViewStep
+        from liveflight.core.controls import Controls
         from liveflight.core.noise import opaque
         from liveflight.diagnostics.bench.steps import BARE, as_flown, to_device
 
         self._engine = engine
-        self._mix = {Target(NETWORK, LAYER, number): 1.0}
-        flown = replace(as_flown(), steps=1, octaves=0.0)
-        self._ascent = replace(BARE, amount=flown.amount, normalise=True) if plain else flown
-        self._canvas = to_device(engine, opaque(start))
+        self._step = ViewStep({Target(NETWORK, LAYER, number): 1.0})
+        self._ascent = replace(BARE, normalise=True) if plain else as_flown()
+        self._amount = amount(Controls(), 1 / _FPS)
+        self._view = to_device(engine, opaque(start))
+        self._picture = torch.as_tensor(self._view)
+        """The same memory."""
         engine.plan([(NETWORK, LAYER)], (start.shape[1], start.shape[0]))
 
     def step(self) -> None:
-        self._canvas = self._engine.ascend(self._canvas, self._mix, self._ascent)
+        import torch
+
+        with on_stream(self._engine.stream):
+            found = self._engine.directions(self._view, [self._step], self._ascent)
+            direction = torch.as_tensor(found, device=self._picture.device)[..., :3]
+            self._picture[..., :3].add_(direction, alpha=self._amount).clamp_(0.0, 1.0)
 
     def picture(self) -> np.ndarray:
         self._engine.wait()
-        canvas = self._canvas.cpu() if self._engine.stream else self._canvas
-        return np.asarray(canvas)[..., :3].astype(np.float32)
+        rgb: np.ndarray = self._picture[..., :3].float().cpu().numpy()
+        return rgb
 
 
 def torchvision_vgg16(weights: Path, device: str) -> Any:

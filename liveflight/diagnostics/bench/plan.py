@@ -32,7 +32,8 @@ class Plan:
     @property
     def narrowed(self) -> bool:
         """Return whether a flight was asked for, in place of the usual ones."""
-        return bool(self.flight.network or self.flight.layer or self.flight.canvas)
+        flight = self.flight
+        return bool(flight.network or flight.layer or flight.view or flight.canvas)
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,12 @@ class BenchFlight:
     network: str
     layer: str
     filter: int
-    canvas: Size
+    view: Size
     steps: int = 1
     size: Size | None = None
     """Size of the output; None leaves it to the plan."""
+    canvas: Size | None = None
+    """None follows the output."""
 
 
 _EMBEDDED = "efficientnet_lite0"
@@ -60,18 +63,23 @@ _ON_GPU = (
     *(("vgg16", "conv4_1", size) for size in ((224, 224), *_LARGE)),
     *(("vgg16", layer, (1280, 720)) for layer in ("conv2_2", "conv3_3", "conv5_3")),
 )
+_BATCHES = ((1280, 720), 2), ((512, 512), 4)
+"""Views that VGG16 conv4_1 is given in one call on a GPU: their size and their number."""
+
 _FLIGHTS = {
     "cpu": (
         BenchFlight(_EMBEDDED, "block14_expand", 22, (320, 180)),
         BenchFlight("vgg16", "conv4_1", 100, (256, 144)),
     ),
     "gpu": (
-        BenchFlight("vgg16", "conv4_1", 100, (1920, 1080), 2, (1920, 1080)),
+        BenchFlight("vgg16", "conv4_1", 100, (1280, 720), 2, (3840, 2160)),
         BenchFlight(_EMBEDDED, "block14_expand", 22, (960, 540)),
     ),
 }
 _RATE = {"cpu": 30.0, "gpu": 60.0}
 """Default of the displayed frames per second."""
+_LEAST_S = {"cpu": 0.0, "gpu": 3.0}
+"""Seconds for which a flight is measured at least: a hundred frames say little about late ones."""
 
 
 def _kind(device: str) -> str:
@@ -84,15 +92,21 @@ def display_fps(plan: Plan, device: str) -> float:
 
 
 def cases(plan: Plan, device: str) -> list[dict[str, Any]]:
-    """Return the networks, layers and canvases whose steps are measured."""
+    """Return the networks, layers, view sizes and numbers of views whose steps are measured."""
     if plan.narrowed:
         flight = flights(plan, device)[0]
-        return [{"network": flight.network, "layer": flight.layer, "canvas": flight.canvas}]
+        return [{"network": flight.network, "layer": flight.layer, "view": flight.view}]
     table = _ON_CPU if device == "cpu" else _ON_GPU
-    kept = [
-        {"network": network, "layer": layer, "canvas": canvas} for network, layer, canvas in table
+    kept: list[dict[str, Any]] = [
+        {"network": network, "layer": layer, "view": view} for network, layer, view in table
     ]
-    return [kept[2], kept[-1]] if plan.quick and device == "cpu" else kept
+    if device == "cpu":
+        return [kept[2], kept[-1]] if plan.quick else kept
+    batches = [
+        {"network": "vgg16", "layer": "conv4_1", "view": view, "views": count}
+        for view, count in _BATCHES
+    ]
+    return kept + batches
 
 
 def flights(plan: Plan, device: str) -> tuple[BenchFlight, ...]:
@@ -104,7 +118,7 @@ def flights(plan: Plan, device: str) -> tuple[BenchFlight, ...]:
         return usual
     asked = plan.flight
     network = networks.network(asked.network or usual[0].network)
-    other = BenchFlight(network.name, "", 0, usual[0].canvas)
+    other = BenchFlight(network.name, "", 0, usual[0].view)
     home = next((each for each in usual if each.network == network.name), other)
     deep = home.layer or network.layers[len(network.layers) * 3 // 4].name
     layer = network.layer(asked.layer or deep)
@@ -116,8 +130,9 @@ def flights(plan: Plan, device: str) -> tuple[BenchFlight, ...]:
                 f"allowed are 0 to {layer.channels - 1}"
             )
         number = int(asked.filter)
-    canvas = asked.canvas or home.canvas
-    return (BenchFlight(network.name, layer.name, number, canvas, home.steps, home.size),)
+    view = asked.view or home.view
+    sizes = home.size, asked.canvas
+    return (BenchFlight(network.name, layer.name, number, view, home.steps, *sizes),)
 
 
 def flight_settings(
@@ -126,7 +141,7 @@ def flight_settings(
     """Return the `given` of MeasuredFlight for this flight."""
     settings: dict[str, Value] = {
         "show.autopilot": False,
-        "show.governor": False,  # keeps the canvas and the steps of the table
+        "show.governor": False,  # keeps the sizes and the steps of the table
         "ascent.steps": flight.steps,
     }
     settings |= plan.flight.settings
@@ -134,6 +149,7 @@ def flight_settings(
         "network": flight.network,
         "layer": flight.layer,
         "filter": flight.filter,
+        "view": flight.view,
         "canvas": flight.canvas,
         "size": flight.size or plan.size,
         "output": output,
@@ -143,7 +159,7 @@ def flight_settings(
         "settings": settings,
         "weights": weights.get(flight.network),
         "fps": display_fps(plan, device),
-        "seconds": plan.seconds * 1.5,
+        "seconds": max(plan.seconds, _LEAST_S[_kind(device)]) * 1.5,
     }
 
 

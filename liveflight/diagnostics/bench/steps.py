@@ -1,35 +1,28 @@
-"""Measure one ascent step by engine, network, depth and canvas, through `Engine.ascend`.
+"""Measure one ascent step by engine, network, depth and size, through `Engine.directions`.
 
-Each is timed twice. Bare, all conditioning is at its neutral value, so that only the gradient and
-the canvas's way in and out remain. As flown, the controls have their defaults, which show the
-network a picture up to three quarters of an octave smaller.
+A step is the direction of one view, or of several in one call. Each is timed twice. Bare, all
+conditioning is at its neutral value, so that only the gradient, the limit and the views' way in and
+out remain. As flown, the controls have their defaults.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from liveflight.core.contracts import Ascent, Canvas, Engine, Target
+import numpy as np
+
+from liveflight.core.contracts import Ascent, Canvas, Engine, Target, ViewStep
 from liveflight.core.noise import pink
 from liveflight.diagnostics.bench.figures import ms, percent, percentile, quantity
 from liveflight.diagnostics.bench.machine import finisher
 from liveflight.diagnostics.bench.tables import Table
 
-BARE = Ascent(
-    amount=0.02,
-    steps=1,
-    normalise=False,
-    jitter=0,
-    octaves=0.0,
-    smoothing=0.0,
-    decorrelation=0.0,
-)
-_FPS = 30.0
-"""The frame rate that a flown step is scaled for."""
+BARE = Ascent(normalise=False, smoothing=0.0, decorrelation=0.0)
 _MIN_STEPS = 5
 _WARM_UP_STEPS, _WARM_UP_S = 10, 0.4
 """Steps before the clock runs, or as many as fit into this many seconds."""
@@ -38,12 +31,13 @@ _WARM_UP_STEPS, _WARM_UP_S = 10, 0.4
 def measure(given: dict[str, Any]) -> dict[str, Any]:
     """Measure one engine.
 
-    `given`: `engine`; `device`; `cases`, dicts of network, layer and canvas; `budget`, the seconds
-    in which a case may start; `seconds` for each; `weights`, files by network."""
+    `given`: `engine`; `device`; `cases`, dicts of network, layer, view size and, where they are
+    several, the number of views in a call; `budget`, the seconds in which a case may start;
+    `seconds` for each; `weights`, files by network."""
     from liveflight import engines
 
     weights = {name: Path(path) for name, path in given["weights"].items()}
-    engine = engines.load(given["engine"], given["device"], 0, weights)
+    engine = engines.load(given["engine"], given["device"], weights)
     answer: list[dict[str, Any]] = []
     end = time.perf_counter() + given["budget"]
     for case in given["cases"]:
@@ -64,50 +58,65 @@ def _case(
     from liveflight.diagnostics.bench.flops import convolutions_to, step_flops
 
     network, layer = case["network"], case["layer"]
-    width, height = case["canvas"]
-    canvas, target = canvas_and_target(engine, case)
+    width, height = case["view"]
+    count = case.get("views", 1)
+    views, step = views_and_step(engine, case)
     begun = time.perf_counter()
     engine.plan([(network, layer)], (width, height))
     planned = time.perf_counter() - begun
     finish = finisher(engine.device)
+    if count > 1:  # a batch is prepared once there was a call of so many views
+        engine.directions(views, [step] * count, BARE)
+        finish()
+        engine.plan([(network, layer)], (width, height))
 
     def timed(settings: Ascent) -> list[float]:
-        return timings(lambda: engine.ascend(canvas, {target: 1.0}, settings), seconds, finish)
+        return timings(lambda: engine.directions(views, [step] * count, settings), seconds, finish)
 
     module = networks.network(network).load(weights)
     return {
         "precision": engine.precision(network),
-        "flops": step_flops(convolutions_to(module, layer, (width, height))),
+        "flops": count * step_flops(convolutions_to(module, layer, (width, height))),
         "planning": planned,
         "bare": timed(BARE),
         "flown": timed(as_flown()),
     }
 
 
-def canvas_and_target(engine: Engine, case: dict[str, Any]) -> tuple[Any, Target]:
-    """Return a canvas and a filter of this layer of a network that is ready."""
+def views_and_step(engine: Engine, case: dict[str, Any]) -> tuple[Any, ViewStep]:
+    """Return the case's views and a step towards a filter of its layer; its network is ready."""
     network, layer = case["network"], case["layer"]
     alive = engine.active_filters(network, layer)
-    canvas = to_device(engine, pink(tuple(case["canvas"]), 7))
-    return canvas, Target(network, layer, alive[len(alive) // 2])
+    views = [pink(tuple(case["view"]), 7 + number) for number in range(case.get("views", 1))]
+    return to_device(engine, np.concatenate(views)), ViewStep(
+        {Target(network, layer, alive[len(alive) // 2]): 1.0}
+    )
 
 
 def as_flown() -> Ascent:
-    """Return the ascent settings of a frame with the controls' defaults."""
+    """Return what an engine does to gradients with the controls' defaults."""
     from liveflight.core.ascent import ascent
     from liveflight.core.controls import Controls
 
-    controls = Controls()
-    return ascent(controls, 1 / _FPS, controls.whole("ascent.steps"))
+    return ascent(Controls())
 
 
-def to_device(engine: Engine, canvas: Canvas) -> Any:
-    """Return the canvas where a flight has it: on the device if the engine keeps it there."""
+def to_device(engine: Engine, views: Canvas) -> Any:
+    """Return views where a flight has them: on the device if the engine takes them there."""
     if engine.stream:
         import torch
 
-        return torch.from_numpy(canvas).to(engine.device)
-    return canvas
+        return torch.from_numpy(views).to(engine.device)
+    return views
+
+
+def on_stream(stream: int) -> AbstractContextManager[object]:
+    """Return a context in which torch works on an engine's `stream`; 0 changes nothing."""
+    if not stream:
+        return nullcontext()
+    import torch
+
+    return torch.cuda.stream(torch.cuda.ExternalStream(stream))
 
 
 def timings(step: Callable[[], object], seconds: float, finish: Callable[[], None]) -> list[float]:
@@ -128,6 +137,11 @@ def timings(step: Callable[[], object], seconds: float, finish: Callable[[], Non
     return taken
 
 
+def _described(case: dict[str, Any]) -> str:
+    view, count = "x".join(map(str, case["view"])), case.get("views", 1)
+    return view if count == 1 else f"{count} of {view}"
+
+
 def tables(raw: dict[str, Any], best: float) -> list[Table]:
     """Return the table of steps.
 
@@ -146,7 +160,7 @@ def tables(raw: dict[str, Any], best: float) -> list[Table]:
                 (
                     engine["engine"],
                     f"{case['network']} {case['layer']}",
-                    "x".join(map(str, case["canvas"])),
+                    _described(case),
                     case["precision"],
                     ms(median(bare)),
                     ms(percentile(bare, 0.99)),
@@ -158,12 +172,12 @@ def tables(raw: dict[str, Any], best: float) -> list[Table]:
                 )
             )
     columns = (
-        *("engine", "layer", "canvas", "format", "step p50", "p99", "counted", "rate"),
+        *("engine", "layer", "view", "format", "step p50", "p99", "counted", "rate"),
         *("of matmul", "as flown p50", "p99"),
     )
     notes += [
-        "step: the gradient and the canvas's way in and out; as flown: with all conditioning, "
-        "at the random scales of a flight",
+        "step: the gradient of one view, or of several in one call, and their way in and out; as "
+        "flown: with the conditioning of a flight",
         "counted: forward and input gradient as direct convolutions, two operations per weight "
         "and position; of matmul: share of the best matmul rate above",
     ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from liveflight.diagnostics import probes
 from liveflight.diagnostics.bench import (
+    canvases,
     first_flight,
     frames,
     interleaved,
@@ -62,6 +63,7 @@ def run(plan: Plan, say: Say) -> Iterator[Topic]:
         yield bench.steps()
         yield bench.frames()
         for asked, topic in (
+            (True, bench.canvases),
             (not plan.narrowed, bench.first_flight),
             (plan.peers and bench.engine != "autograd", bench.turns),
             (plan.switches, bench.switches),
@@ -136,6 +138,20 @@ class Bench:
                 raw["flights"].append({"title": described(given), **answer})
         return Topic("frames", raw, frames.tables(raw))
 
+    def canvases(self) -> Topic:
+        flight = self.flights[0]
+        self._say("over canvas sizes")
+        given = {
+            "network": flight.network,
+            "layer": flight.layer,
+            "filter": flight.filter,
+            "view": flight.view,
+            "engine": self.engine,
+            "seconds": self.plan.seconds / 4,
+        }
+        raw = self._ask(canvases.__name__, given)
+        return Topic("canvases", raw, canvases.tables(raw))
+
     def first_flight(self) -> Topic:
         output = _best_output()
         self._say(f"the first flight, {output}")
@@ -152,7 +168,7 @@ class Bench:
     def turns(self) -> Topic:
         self._say("in turns: liveflight, autograd")
         cases = [
-            {"network": each.network, "layer": each.layer, "canvas": each.canvas}
+            {"network": each.network, "layer": each.layer, "view": each.view}
             for each in self.flights
         ]
         given = {"engine": self.engine, "cases": cases, "seconds": 1 + self.plan.seconds / 2}
@@ -242,8 +258,9 @@ def _best_output() -> str:
 def described(given: dict[str, Any]) -> str:
     """Describe a flight in a few words."""
     steps = given["settings"]["ascent.steps"]
+    view, size = ("x".join(map(str, given[name])) for name in ("view", "size"))
+    canvas = f", canvas {'x'.join(map(str, given['canvas']))}" if given["canvas"] else ""
     return (
-        f"{given['network']} {given['layer']}, canvas {'x'.join(map(str, given['canvas']))}, "
-        f"{steps} step{'s' if steps != 1 else ''} per frame, "
-        f"{given['output']} {'x'.join(map(str, given['size']))}"
+        f"{given['network']} {given['layer']}, {steps} view{'s' if steps != 1 else ''} of {view} "
+        f"per frame{canvas}, {given['output']} {size}"
     )

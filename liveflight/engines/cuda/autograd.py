@@ -42,7 +42,7 @@ class AutogradProgram:
         return inputs.to(self._dtype, memory_format=torch.channels_last)
 
     def postprocess(self, gradient: Tensor) -> Tensor:
-        """Return the picture's gradient, as `torch.backend.PreparedNetwork.postprocess` does."""
+        """Return the pictures' gradients, as `torch.backend.PreparedNetwork.postprocess` does."""
         return gradient.to(torch.float32, memory_format=torch.contiguous_format) / self._deviation
 
     def run(self, x: Tensor, objectives: Mapping[str, ObjectiveBuffers], narrow: bool) -> Tensor:

@@ -1,11 +1,10 @@
-"""Ascend by steps that are prepared beforehand, on CUDA as graphs."""
+"""Compute directions by steps that are prepared beforehand, on CUDA as graphs."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -14,54 +13,27 @@ import torch
 from torch import Tensor
 
 from liveflight import networks
-from liveflight.core.contracts import Ascent, Canvas, Mix
+from liveflight.core.contracts import Ascent, Canvas, Mix, ViewStep
 from liveflight.engines.ascent_engine import AscentEngine, too_large
 from liveflight.engines.backend import Excitations
 from liveflight.engines.convolution import HeightWidth
 from liveflight.engines.cuda.autograd import AutogradProgram
-from liveflight.engines.cuda.graphs import CudaGraphs, EagerRunner, GpuTicks, Run, Runner
+from liveflight.engines.cuda.graphs import CudaGraphs, EagerRunner, GpuTicks, Runner
+from liveflight.engines.cuda.prepared_size import Layers, PreparedSize, Step
 from liveflight.engines.cuda.program import ObjectiveBuffers, StaticProgram, fits_slots
-from liveflight.engines.cuda.step import NetworkPart, StaticStep, StepBuffers
+from liveflight.engines.cuda.step import MAX_BATCH, NetworkPart, StaticStep, StepBuffers
+from liveflight.engines.cuda.view_groups import ViewGroup, by_mix
 from liveflight.engines.fallback import FallbackBackend
-from liveflight.engines.resampling import scaled, scales
 from liveflight.engines.torch.backend import TorchBackend
 
-Layers = frozenset[tuple[str, str]]
-Step = tuple[Layers, bool, HeightWidth]
-"""Layers, `StaticStep.narrow`, and the height and width that the networks see."""
-
-_MAX_CANVASES = 3
-"""Canvas sizes whose steps are kept at once."""
+_MAX_SIZES = 3
+"""View sizes whose steps are kept at once."""
 
 _MAX_LAYER_SETS = 12
-"""Sets of layers, flown together, whose steps are kept for one canvas size."""
+"""Sets of layers, flown together, whose steps are kept for one view size."""
 
 _UPLOADS = 16
-"""Uploads of a mix that may be under way at once; there is one per tick."""
-
-
-@dataclass
-class _CanvasSteps:
-    """Hold the buffers and the prepared steps of one canvas size."""
-
-    buffers: StepBuffers
-    finish: Run
-    steps: dict[Step, Run] = field(default_factory=dict)
-    sets: dict[Layers, None] = field(default_factory=dict)
-    """The sets of layers in `steps`, the least recently used first."""
-    complete: set[tuple[Layers, float]] = field(default_factory=set)
-    """Layers and `Ascent.octaves` for which no step is missing."""
-
-    def use(self, layers: Layers) -> None:
-        """Mark the layers as the most recently used."""
-        self.sets.pop(layers, None)
-        self.sets[layers] = None
-
-    def forget(self, layers: Layers) -> list[Run]:
-        """Drop the layers, and return the steps they had."""
-        self.sets.pop(layers)
-        self.complete = {each for each in self.complete if each[0] != layers}
-        return [self.steps.pop(step) for step in list(self.steps) if step[0] == layers]
+"""Rows of `Upload` for a layer's objective; each mix of a call takes one."""
 
 
 class StaticEngine(AscentEngine):
@@ -72,110 +44,128 @@ class StaticEngine(AscentEngine):
     def __init__(
         self,
         device: torch.device,
-        seed: int = 0,
         weights: Mapping[str, Path] | None = None,
         runner: Runner | None = None,
     ) -> None:
         """Take a `runner` other than the device's own, for tests."""
         self._derived = TorchBackend(device)
         self._backends = FallbackBackend(self._derived, device)
-        super().__init__(self._backends, device, seed, weights)
+        super().__init__(self._backends, device, weights)
         if runner is None:
             runner = CudaGraphs(device) if device.type == "cuda" else EagerRunner()
         self._runner = runner
         self.stream = self._runner.stream
         self._ticks = GpuTicks(device)
-        self._canvases: dict[HeightWidth, _CanvasSteps] = {}
+        self._sizes: dict[HeightWidth, PreparedSize] = {}
         self._programs: dict[Layers, StaticProgram | AutogradProgram] = {}
         self._objectives: dict[tuple[str, str], ObjectiveBuffers] = {}
         self._objectives_of: tuple[tuple[Mix, str], dict[str, Excitations]] | None = None
-        self._latest: tuple[HeightWidth, Layers] | None = None
-        self._seed = seed
+        self._latest: HeightWidth | None = None
+        self._flown: frozenset[Layers] = frozenset()
+        """The sets of layers of the latest call, or of the one under way."""
+        self._batch = 1
+        """The most views of one mix in the latest call, up to `MAX_BATCH`."""
         self._preparing = threading.Lock()
         self._choosing = threading.Lock()
-        """Held briefly, so that nothing a tick is about to use is dropped meanwhile."""
+        """Held briefly, so that nothing a call is about to use is dropped meanwhile."""
 
     def plan(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> None:
-        with self._preparing, self._within_memory(size):
-            if not self.planned(layers, size):
-                self._plan(frozenset(layers), (size[1], size[0]))
-            with self._choosing:
-                self._canvases[size[1], size[0]].use(frozenset(layers))
+        """Prepare single views; then as many together as the latest call had.
+
+        The latter also for what is in flight. Nobody waits for them: `directions` takes one view
+        after the other until they are prepared."""
+        wanted, seen = frozenset(layers), (size[1], size[0])
+        self._plan_single(wanted, seen)
+        with self._preparing:
+            for each in ((wanted, seen), *self._lacking_batches()):
+                self._plan_batch(*each)
 
     def planned(self, layers: Collection[tuple[str, str]], size: tuple[int, int]) -> bool:
-        canvas = self._canvases.get((size[1], size[0]))
-        return canvas is not None and not self._missing(canvas, frozenset(layers))
+        """Return whether single views are prepared: a switch need not wait for batches."""
+        prepared = self._sizes.get((size[1], size[0]))
+        return prepared is not None and not prepared.missing(frozenset(layers), 1)
+
+    def tidy(self) -> bool:
+        """Prepare a batch in flight, too: it can wait for spare time."""
+        with self._preparing:
+            lacking = self._lacking_batches()
+            for each in lacking[:1]:
+                self._plan_batch(*each)
+        return super().tidy() or len(lacking) > 1
 
     @torch.no_grad()
-    def ascend(self, canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
-        self._ticks.begin(" + ".join(map(str, mix)))
-        on_host = isinstance(canvas, np.ndarray)
-        given = torch.from_numpy(canvas) if on_host else torch.as_tensor(canvas, device=self.device)
-        height, width = given.shape[:2]
-        flown = mix if ascent.steps else {}
-        layers = frozenset((target.network, target.layer) for target in flown)
-        self._octaves = ascent.octaves
-        while (prepared := self._use_prepared(layers, (height, width))) is None:
-            self.plan(layers, (width, height))
+    def directions(self, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
+        groups = by_mix(steps)
+        self._ticks.begin(", ".join(" + ".join(map(str, group.mix)) for group in groups))
+        on_host = isinstance(views, np.ndarray)
+        given = torch.from_numpy(views) if on_host else torch.as_tensor(views, device=self.device)
+        given = given.view(len(steps), -1, *given.shape[1:])
+        height, width = given.shape[1:3]
+        self._batch = min(max((len(group.views) for group in groups), default=1), MAX_BATCH)
+        sets = frozenset(group.layers for group in groups)
+        while sets and not self._use_prepared(sets, (height, width)):
+            for layers in sets:
+                self._plan_single(layers, (height, width))
         with self._within_memory((width, height)), self._runner.flying():
-            made = self._ascend(given, prepared, layers, flown, ascent)
+            made = torch.zeros_like(given, device=self._device)
+            made[..., 3] = 1
+            if groups:
+                self._run(given, made, groups, ascent)
             if not on_host:
-                return cast(Canvas, made)
+                return cast(Canvas, made.flatten(0, 1))
             self._ticks.check()
-            return made.to("cpu", copy=True).numpy()
+            return made.flatten(0, 1).cpu().numpy()
 
     def wait(self) -> None:
         self._ticks.wait()
 
     def close(self) -> None:
         self._ticks.wait()
-        self._canvases.clear()
+        self._sizes.clear()
         self._programs.clear()
         self._objectives.clear()
         super().close()
 
-    def _use_prepared(self, layers: Layers, size: HeightWidth) -> _CanvasSteps | None:
-        """Return the canvas size's steps and mark them as the latest; None if any is missing."""
+    def _use_prepared(self, sets: frozenset[Layers], size: HeightWidth) -> bool:
+        """Mark what a call needs as in use; return whether all of it is prepared."""
         with self._choosing:
-            canvas = self._canvases.get(size)
-            if canvas is None:
-                return None
-            if (layers, self._octaves) not in canvas.complete:
-                if self._missing(canvas, layers):
-                    return None
-                canvas.complete.add((layers, self._octaves))
-            self._latest = size, layers
-            canvas.use(layers)
-            return canvas
+            self._flown = sets
+            prepared = self._sizes.get(size)
+            if prepared is None or any(prepared.missing(layers, 1) for layers in sets):
+                return False
+            self._latest = size
+            for layers in sets:
+                prepared.use(layers)
+            return True
 
-    def _ascend(
-        self,
-        given: Tensor,
-        canvas: _CanvasSteps,
-        layers: Layers,
-        mix: Mix,
-        ascent: Ascent,
-    ) -> Tensor:
-        """Run one tick, and return the resulting canvas."""
-        canvas.buffers.source.copy_(given)
-        canvas.buffers.begin()
+    def _run(
+        self, given: Tensor, made: Tensor, groups: Sequence[ViewGroup], ascent: Ascent
+    ) -> None:
+        """Queue a call's steps. `given` and `made`: half (N, H, W, 4)."""
+        prepared = self._sizes[given.shape[1], given.shape[2]]
+        buffers = prepared.buffers
+        buffers.not_finite.zero_()
+        for group in groups:
+            narrow, rest = self._load_mix(group, ascent.objective), group.views
+            while rest:
+                step = prepared.largest(group.layers, narrow, len(rest))
+                batch, rest = rest[: step[2]], rest[step[2] :]
+                for place, (number, _) in enumerate(batch):
+                    buffers.views[place].copy_(given[number])
+                buffers.load(ascent, [view for _, view in batch])
+                prepared.steps[step]()
+                for place, (number, _) in enumerate(batch):
+                    made[number].copy_(buffers.directions[place])
+        self._ticks.end(buffers.not_finite)
+
+    def _load_mix(self, group: ViewGroup, objective: str) -> bool:
+        """Load a mix for the next steps; return whether they are `StaticStep.narrow`."""
         narrow = True
-        excitations = self._excitations(mix, ascent.objective)
-        for network, excited in excitations.items():
-            narrow &= fits_slots(excited[self._program(network, layers).deepest])
+        for network, excited in self._excitations(group.mix, objective).items():
+            narrow &= fits_slots(excited[self._program(network, group.layers).deepest])
             for layer, each in excited.items():
                 self._objectives[network, layer].load(each)
-        if not ascent.steps:
-            canvas.buffers.load(ascent, (0, 0))
-        for _ in range(ascent.steps):
-            shift = self._rng.integers(0, ascent.jitter + 1, 2) - ascent.jitter // 2
-            canvas.buffers.load(ascent, (int(shift[0]), int(shift[1])))
-            allowed = scales(ascent.octaves, canvas.buffers.size)
-            scale = allowed[int(self._rng.integers(len(allowed)))]
-            canvas.steps[layers, narrow, scaled(canvas.buffers.size, scale)]()
-        canvas.finish()
-        self._ticks.end(canvas.buffers.not_finite)
-        return canvas.buffers.result
+        return narrow
 
     def _excitations(self, mix: Mix, objective: str) -> dict[str, Excitations]:
         """Return the same objects for the same mix: their numbers are on the device already."""
@@ -184,65 +174,77 @@ class StaticEngine(AscentEngine):
             self._objectives_of = (dict(mix), objective), excitations
         return self._objectives_of[1]
 
-    def _missing(self, canvas: _CanvasSteps, layers: Layers) -> list[Step]:
-        allowed = scales(self._octaves, canvas.buffers.size) if layers else []
-        sizes = sorted({scaled(canvas.buffers.size, scale) for scale in allowed}, reverse=True)
-        wanted = [(layers, narrow, size) for narrow in (True, False) for size in sizes]
-        return [step for step in wanted if step not in canvas.steps]
+    def _lacking_batches(self) -> list[tuple[Layers, HeightWidth]]:
+        """Return what is in flight and not prepared for as many views as the latest call had."""
+        with self._choosing:
+            if self._latest is None or (prepared := self._sizes.get(self._latest)) is None:
+                return []
+            ready = [each for each in self._flown if not prepared.missing(each, 1)]
+            return [(each, self._latest) for each in ready if prepared.missing(each, self._batch)]
+
+    def _plan_single(self, layers: Layers, size: HeightWidth) -> None:
+        with self._preparing, self._within_memory((size[1], size[0])):
+            self._plan(layers, size, 1)
+            with self._choosing:
+                self._sizes[size].use(layers)
+
+    def _plan_batch(self, layers: Layers, size: HeightWidth) -> None:
+        """Prepare steps on several views; without the memory, single ones have to do."""
+        try:
+            self._plan(layers, size, self._batch)
+        except torch.cuda.OutOfMemoryError:
+            self._sizes[size].batches = False
+            self._ticks.wait_for_all()
+            torch.cuda.empty_cache()
 
     @torch.no_grad()
-    def _plan(self, layers: Layers, size: HeightWidth) -> None:
+    def _plan(self, layers: Layers, size: HeightWidth, count: int) -> None:
+        if size in self._sizes and not self._sizes[size].missing(layers, count):
+            return
         with self._runner.preparing():  # its memory is free again before captures take theirs
-            self._warm_up(layers, size)
+            self._warm_up(layers, size, count)
         if self._latest is None:  # the whole device waits, so not during a flight
             self._runner.clear()
         with self._runner.preparing():
-            if size not in self._canvases:
-                self._drop_idle_canvases()
-                buffers = StepBuffers(size, self._device, self._seed)
-                self._canvases[size] = _CanvasSteps(buffers, self._runner.captured(buffers.finish))
-            canvas = self._canvases[size]
-            self._drop_idle_sets(canvas, layers)
-            for step in self._missing(canvas, layers):
-                run = self._static_step(step, canvas.buffers, self._objectives).run
-                canvas.steps[step] = self._runner.captured(run)
+            if size not in self._sizes:
+                self._drop_idle_sizes()
+                self._sizes[size] = PreparedSize(StepBuffers(size, self._device))
+            prepared = self._sizes[size]
+            self._drop_idle_sets(prepared, layers)
+            for step in prepared.missing(layers, count):
+                run = self._static_step(step, prepared.buffers, self._objectives).run
+                prepared.steps[step] = self._runner.captured(run)
 
-    def _warm_up(self, layers: Layers, size: HeightWidth) -> None:
+    def _warm_up(self, layers: Layers, size: HeightWidth, count: int) -> None:
         """Run what is missing once, on buffers of its own: the flight may be using the others."""
-        buffers = StepBuffers(size, self._device, self._seed)
+        own = PreparedSize(StepBuffers(size, self._device))
         objectives: dict[tuple[str, str], ObjectiveBuffers] = {}
-        canvas = self._canvases.get(size)
-        if canvas is None:
-            canvas = _CanvasSteps(buffers, buffers.finish)
-            self._runner.warm_up(canvas.finish)
-        for step in self._missing(canvas, layers):
-            self._runner.warm_up(self._static_step(step, buffers, objectives).run)
+        for step in self._sizes.get(size, own).missing(layers, count):
+            self._runner.warm_up(self._static_step(step, own.buffers, objectives).run)
 
-    def _drop_idle_canvases(self) -> None:
+    def _drop_idle_sizes(self) -> None:
         dropped = []
         with self._choosing:
-            flown = self._latest[0] if self._latest else None
-            while len(self._canvases) >= _MAX_CANVASES:
-                oldest = next(size for size in self._canvases if size != flown)
-                dropped.append(self._canvases.pop(oldest))
+            while len(self._sizes) >= _MAX_SIZES:
+                oldest = next(size for size in self._sizes if size != self._latest)
+                dropped.append(self._sizes.pop(oldest))
         self._release(dropped)
 
-    def _drop_idle_sets(self, canvas: _CanvasSteps, layers: Layers) -> None:
-        """Drop the sets least recently used, but neither the latest nor these layers."""
+    def _drop_idle_sets(self, prepared: PreparedSize, layers: Layers) -> None:
+        """Drop the sets least recently used, but neither those in flight nor these layers."""
         with self._choosing:
-            canvas.use(layers)
-            kept = {layers, self._latest[1] if self._latest else layers}
-            idle = [each for each in canvas.sets if each not in kept]
-            surplus = idle[: max(len(canvas.sets) - _MAX_LAYER_SETS, 0)]
-            dropped = [canvas.forget(each) for each in surplus]
+            prepared.use(layers)
+            idle = [each for each in prepared.sets if each not in {layers, *self._flown}]
+            surplus = idle[: max(len(prepared.sets) - _MAX_LAYER_SETS, 0)]
+            dropped = [prepared.forget(each) for each in surplus]
         self._release(dropped)
 
     def _release(self, dropped: Collection[object]) -> None:
-        """Wait for the ticks under way, then drop the programs and buffers that nothing uses."""
+        """Wait for the calls under way, then drop the programs and buffers that nothing uses."""
         if not dropped:
             return
         self._ticks.wait_for_all()
-        sets = [layers for canvas in self._canvases.values() for layers in canvas.sets]
+        sets = [layers for prepared in self._sizes.values() for layers in prepared.sets]
         programs = {_of_network(network, layers) for layers in sets for network, _ in layers}
         for own in self._programs.keys() - programs:
             del self._programs[own]
@@ -252,7 +254,7 @@ class StaticEngine(AscentEngine):
     def _static_step(
         self, step: Step, buffers: StepBuffers, objectives: dict[tuple[str, str], ObjectiveBuffers]
     ) -> StaticStep:
-        layers, narrow, seen = step
+        layers, narrow, count = step
         parts = []
         for network in sorted({network for network, _ in layers}):
             known = networks.network(network)
@@ -267,7 +269,7 @@ class StaticEngine(AscentEngine):
                 parts.append(NetworkPart(program, program, own))
             else:
                 parts.append(NetworkPart(self._derived.prepared(network), program, own))
-        return StaticStep(buffers, parts, narrow, seen)
+        return StaticStep(buffers, parts, narrow, count)
 
     def _program(self, network: str, layers: Layers) -> StaticProgram | AutogradProgram:
         own = _of_network(network, layers)
@@ -283,14 +285,14 @@ class StaticEngine(AscentEngine):
 
     @contextmanager
     def _within_memory(self, size: tuple[int, int]) -> Iterator[None]:
-        """Free a canvas size that was not flown yet where the device's memory runs out."""
+        """Free a view size that was not flown yet where the device's memory runs out."""
         try:
             yield
         except torch.cuda.OutOfMemoryError as error:
             self._ticks.wait_for_all()
             with self._choosing:
-                if self._latest is None or self._latest[0] != (size[1], size[0]):
-                    self._canvases.pop((size[1], size[0]), None)
+                if self._latest != (size[1], size[0]):
+                    self._sizes.pop((size[1], size[0]), None)
             torch.cuda.empty_cache()
             raise too_large(size) from error
 

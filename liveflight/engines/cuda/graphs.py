@@ -163,7 +163,7 @@ class GpuTicks:
         """Begin another tick.
 
         Raises FloatingPointError, with the tick's name, where the tick `_MAX_QUEUED_TICKS` before
-        was not finite. Those between, which started from the same canvas, are waited for and not
+        was not finite. Those between, which may have seen the same views, are waited for and not
         reported."""
         self._number = (self._number + 1) % _MAX_QUEUED_TICKS
         self.check()

@@ -61,11 +61,6 @@ extern "C" __global__ void unpool(
     out[below + vectors] = taken(g, d, p);
 }
 
-__device__ int wrapped(int place, float shift, int side) {
-    int moved = (place - (int)shift) % side;
-    return moved < 0 ? moved + side : moved;
-}
-
 __device__ float widened(unsigned short half) {
     float value;
     asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(half));
@@ -145,81 +140,4 @@ extern "C" __global__ void depthwise_back(
         }
     }
     out[i] = packed(sums, -INFINITY, INFINITY);
-}
-
-// Roll a picture (3, height, width) by rows and columns, the other way if `back`, and multiply its
-// colours by a matrix (3, 3).
-extern "C" __global__ void roll(
-    const float *picture, float *out, const float *shift, const float *matrix,
-    int back, int height, int width) {
-    int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y;
-    if (column >= width) return;
-    float sign = back ? -1.0f : 1.0f;
-    size_t plane = (size_t)height * width;
-    size_t from = (size_t)wrapped(row, sign * shift[0], height) * width;
-    from += wrapped(column, sign * shift[1], width);
-    float red = picture[from], green = picture[plane + from], blue = picture[2 * plane + from];
-    for (int channel = 0; channel < 3; channel++) {
-        const float *share = matrix + 3 * channel;
-        out[channel * plane + (size_t)row * width + column] =
-            share[0] * red + share[1] * green + share[2] * blue;
-    }
-}
-
-// Take one step of diffusion, and add noise: the field, each channel rolled by its own rows and
-// columns. picture, field and out: (3, height, width).
-extern "C" __global__ void soften(
-    const float *picture, const float *field, float *out,
-    const float *amount, const float *noise, const float *shifts, int height, int width) {
-    int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y, channel = blockIdx.z;
-    if (column >= width) return;
-    size_t plane = (size_t)channel * height * width, line = plane + (size_t)row * width;
-    float here = picture[line + column];
-    float around = picture[line + max(column - 1, 0)] + picture[line + min(column + 1, width - 1)];
-    around += picture[plane + (size_t)max(row - 1, 0) * width + column];
-    around += picture[plane + (size_t)min(row + 1, height - 1) * width + column];
-    int down = wrapped(row, shifts[2 * channel], height);
-    int across = wrapped(column, shifts[2 * channel + 1], width);
-    float grain = field[plane + (size_t)down * width + across];
-    out[line + column] = here + (around - 4.0f * here) * *amount + grain * *noise;
-}
-
-// Round 0..1 to the bits of a half, up or down by the threshold, so that the mean of many is right.
-__device__ unsigned short dithered(float value, float threshold) {
-    const float smallest = 6.103515625e-05f;  // 2^-14, the smallest normal half
-    if (value < smallest) {
-        float scaled = value * 16777216.0f;
-        uint lower = (uint)scaled;
-        return (unsigned short)(lower + (threshold < scaled - (float)lower));
-    }
-    uint bits = __float_as_uint(value);
-    float rest = (float)(bits & 0x1fffu) * (1.0f / 8192.0f);
-    return (unsigned short)((bits >> 13) - (112u << 10) + (threshold < rest));
-}
-
-// Pull the picture (3, height, width) towards a mean and a standard deviation, and store it as a
-// canvas (height, width, 4), dithered by thresholds (height, width) that are rolled for each channel.
-// Store the canvas `given` where the mean says that not all of the picture is finite.
-extern "C" __global__ void store(
-    const float *picture, const float *thresholds, const ushort4 *given, ushort4 *made, float *bad,
-    const float *mean, const float *deviation, const float *brightness, const float *contrast,
-    const float *pull, const float *shifts, int height, int width) {
-    int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y;
-    if (column >= width) return;
-    size_t plane = (size_t)height * width, at = (size_t)row * width + column;
-    float wider = *contrast / (*deviation + 1e-6f) - 1.0f;
-    bool finite = isfinite(*mean);
-    unsigned short rgb[3];
-    for (int channel = 0; channel < 3; channel++) {
-        float value = picture[channel * plane + at];
-        value += *pull * ((value - *mean) * wider + (*brightness - *mean));
-        value = fminf(fmaxf(value, 0.0f), 1.0f);
-        size_t at_threshold = (size_t)wrapped(row, shifts[2 * channel], height) * width;
-        at_threshold += wrapped(column, shifts[2 * channel + 1], width);
-        rgb[channel] = dithered(value, thresholds[at_threshold]);
-    }
-    ushort4 old = given[at];
-    made[at] = finite ? make_ushort4(rgb[0], rgb[1], rgb[2], 0x3c00)
-                      : make_ushort4(old.x, old.y, old.z, 0x3c00);
-    if (row == 0 && column == 0) *bad = finite ? 0.0f : 1.0f;
 }

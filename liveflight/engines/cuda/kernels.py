@@ -22,7 +22,7 @@ from liveflight.engines.relu import Relu
 
 log = logging.getLogger("liveflight.engines")
 
-_NAMES = ("pool", "unpool", "depthwise", "depthwise_back", "roll", "soften", "store")
+_NAMES = ("pool", "unpool", "depthwise", "depthwise_back")
 
 _BLOCK_THREADS = 256
 """Threads of a block, along the contiguous axis."""
@@ -41,7 +41,7 @@ def kernels_on(device: torch.device) -> CudaKernels | None:
 def kernels_for(x: Tensor) -> CudaKernels | None:
     """Return the kernels of a map's device if they take such a map, or None.
 
-    They take half (1, C, H, W), channels-last, C a multiple of 8."""
+    They take half (N, C, H, W), channels-last, C a multiple of 8."""
     fits = (
         x.dtype == torch.float16
         and x.shape[1] % _VECTOR_CHANNELS == 0
@@ -101,9 +101,9 @@ class CudaKernels:
         """Return the largest of each 2x2 of x, which has nothing below 0."""
         _, channels, height, width = x.shape
         y = _empty_map(x, (height // 2, width // 2))
-        vectors = channels // _VECTOR_CHANNELS
-        count = y.numel() // _VECTOR_CHANNELS
-        self._launch("pool", (count, 1, 1), x, y, width, y.shape[3], vectors, count)
+        vectors, count = channels // _VECTOR_CHANNELS, _vectors_of_each(y)
+        for one, pooled in zip(x, y, strict=True):
+            self._launch("pool", count, one, pooled, width, y.shape[3], vectors, count)
         return y
 
     def unpool(self, gradient: Tensor, pooled: Tensor, x: Tensor, out: Tensor) -> None:
@@ -111,10 +111,10 @@ class CudaKernels:
 
         `out` may be x. Its odd last row or column is not written."""
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        vectors = x.shape[1] // _VECTOR_CHANNELS
-        count = pooled.numel() // _VECTOR_CHANNELS
+        vectors, count = x.shape[1] // _VECTOR_CHANNELS, _vectors_of_each(pooled)
         sizes = (x.shape[3], pooled.shape[3], vectors, count)
-        self._launch("unpool", (count, 1, 1), gradient, pooled, x, out, *sizes)
+        for maps in zip(gradient, pooled, x, out, strict=True):
+            self._launch("unpool", count, *maps, *sizes)
 
     def depthwise(
         self,
@@ -133,8 +133,10 @@ class CudaKernels:
         y = _empty_map(x, size)
         low = -math.inf if rectifier.identity else 0.0
         high = math.inf if rectifier.ceiling is None else rectifier.ceiling
-        given = (x, filters, bias, y, float(low), float(high))
-        self._convolve("depthwise", given, x, y, filters, stride, padding)
+        sizes = _sizes(x, y, filters, stride, padding)
+        for one, convolved in zip(x, y, strict=True):
+            given = (one, filters, bias, convolved, float(low), float(high))
+            self._launch("depthwise", sizes[-1], *given, *sizes)
         return y
 
     def depthwise_back(
@@ -147,93 +149,22 @@ class CudaKernels:
     ) -> Tensor:
         """Return the gradient with respect to an input of this height and width."""
         out = _empty_map(gradient, size)
-        given = (gradient, filters, out)
-        self._convolve("depthwise_back", given, gradient, out, filters, stride, padding)
+        sizes = _sizes(gradient, out, filters, stride, padding)
+        for one, found in zip(gradient, out, strict=True):
+            self._launch("depthwise_back", sizes[-1], one, filters, found, *sizes)
         return out
 
-    def roll(self, picture: Tensor, shift: Tensor, matrix: Tensor, *, back: bool) -> Tensor:
-        """Return a picture rolled by rows and columns, its colours multiplied by a matrix.
-
-        `picture`: float32 (1, 3, H, W). `shift`: float32 (2,). `matrix`: float32 (9,). `back`:
-        roll the other way."""
-        height, width = picture.shape[2:]
-        picture = picture.contiguous()
-        out = torch.empty_like(picture)
-        self._launch(
-            "roll", (width, height, 1), picture, out, shift, matrix, int(back), height, width
-        )
-        return out
-
-    def soften(
-        self, picture: Tensor, amount: Tensor, field: Tensor, noise: Tensor, shifts: Tensor
-    ) -> Tensor:
-        """Return the softened picture plus `noise` times the field; see `conditioning.soften`.
-
-        `picture` and `field`: float32 (1, 3, H, W). `shifts`: float32 (6,), the rows and columns by
-        which each channel of the field is rolled."""
-        height, width = picture.shape[2:]
-        out = torch.empty_like(picture)
-        given = (picture, field, out, amount, noise, shifts)
-        self._launch("soften", (width, height, 3), *given, height, width)
-        return out
-
-    def store(
-        self,
-        picture: Tensor,
-        thresholds: Tensor,
-        canvases: tuple[Tensor, Tensor],
-        not_finite: Tensor,
-        statistics: tuple[Tensor, Tensor],
-        wanted: tuple[Tensor, Tensor, Tensor],
-        shifts: Tensor,
-    ) -> None:
-        """Hold a picture's statistics as `conditioning.hold` does, and dither it into a canvas.
-
-        `picture`: float32 (1, 3, H, W). `canvases`: two, half (H, W, 4). The second is written.
-        Where the mean is not finite, it gets a copy of the first, and `not_finite` becomes 1.
-        `thresholds`: float32 (H, W), rolled for each channel by rows and columns: `shifts`, float32
-        (6,). `statistics`: mean and standard deviation. `wanted`: brightness, contrast, pull."""
-        height, width = picture.shape[2:]
-        given = (picture, thresholds, *canvases, not_finite, *statistics, *wanted, shifts)
-        self._launch("store", (width, height, 1), *given, height, width)
-
-    def _convolve(
-        self,
-        name: str,
-        given: tuple[Tensor | float, ...],
-        x: Tensor,
-        y: Tensor,
-        filters: Tensor,
-        stride: HeightWidth,
-        padding: HeightWidth,
-    ) -> None:
-        vectors, count = x.shape[1] // _VECTOR_CHANNELS, y.numel() // _VECTOR_CHANNELS
-        sizes = (*x.shape[2:], y.shape[3], *filters.shape[:2], *stride, *padding)
-        self._launch(name, (count, 1, 1), *given, *sizes, vectors, count)
-
-    def _launch(
-        self, name: str, threads: tuple[int, int, int], *given: Tensor | int | float
-    ) -> None:
-        """Launch a kernel on so many threads, rounded up to whole blocks along the first axis."""
+    def _launch(self, name: str, threads: int, *given: Tensor | int | float) -> None:
+        """Launch a kernel on so many threads, rounded up to whole blocks."""
+        if threads == 0:
+            return  # the map is too small to be pooled
         values = tuple(each.data_ptr() if isinstance(each, Tensor) else each for each in given)
         kinds = tuple(_kind(each) for each in given)
-        blocks = (-(-threads[0] // _BLOCK_THREADS), *threads[1:])
-        if 0 in blocks:
-            return  # the map is too small to be pooled
+        blocks = -(-threads // _BLOCK_THREADS)
         stream = torch.cuda.current_stream().cuda_stream
+        grid, block = (blocks, 1, 1), (_BLOCK_THREADS, 1, 1)
         call = self._driver.cuLaunchKernel
-        _called(
-            call,
-            self._functions[name],
-            *blocks,
-            _BLOCK_THREADS,
-            1,
-            1,
-            0,
-            stream,
-            (values, kinds),
-            0,
-        )
+        _called(call, self._functions[name], *grid, *block, 0, stream, (values, kinds), 0)
 
 
 def _empty_map(like: Tensor, size: HeightWidth) -> Tensor:
@@ -244,6 +175,19 @@ def _empty_map(like: Tensor, size: HeightWidth) -> Tensor:
         device=like.device,
         memory_format=torch.channels_last,
     )
+
+
+def _vectors_of_each(maps: Tensor) -> int:
+    """Return the number of channel vectors in each of the maps (N, C, H, W)."""
+    return maps[0].numel() // _VECTOR_CHANNELS
+
+
+def _sizes(
+    x: Tensor, y: Tensor, filters: Tensor, stride: HeightWidth, padding: HeightWidth
+) -> tuple[int, ...]:
+    """Return the numbers that the depthwise kernels take; the last is how many vectors to write."""
+    vectors, count = x.shape[1] // _VECTOR_CHANNELS, _vectors_of_each(y)
+    return (*x.shape[2:], y.shape[3], *filters.shape[:2], *stride, *padding, vectors, count)
 
 
 def _kind(given: Tensor | int | float) -> type[ctypes.c_void_p | ctypes.c_int | ctypes.c_float]:

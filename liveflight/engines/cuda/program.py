@@ -35,21 +35,28 @@ SLOTS = 8
 class Upload:
     """Copy float32 numbers to the device without waiting.
 
-    The copy is queued on the current stream. Its source is written again only `rows` uploads later.
-    """
+    The copy is queued on the current stream. Its source is a row of pinned memory, and is written
+    again only after the copy: rows are reused by halves, each with an event at its end."""
 
     def __init__(self, count: int, device: torch.device, rows: int) -> None:
+        """Take an even number of `rows`: of uploads of which up to half can be under way."""
         cuda = device.type == "cuda"
         self.values = torch.zeros(count, device=device)
         """On the device, always in the same memory."""
-        self._rows = torch.zeros(rows, count, pin_memory=cuda)
+        self._rows = torch.zeros(2, rows // 2, count, pin_memory=cuda)
+        self._done = [torch.cuda.Event(blocking=True) for _ in range(2 if cuda else 0)]
         self._next = 0
 
     def load(self, values: np.ndarray) -> None:
-        row = self._rows[self._next]
-        row.numpy()[:] = values
-        self.values.copy_(row, non_blocking=True)
-        self._next = (self._next + 1) % len(self._rows)
+        half, row = divmod(self._next, self._rows.shape[1])
+        if self._done and row == 0:
+            self._done[half].synchronize()
+        source = self._rows[half, row]
+        source.numpy()[:] = values
+        self.values.copy_(source, non_blocking=True)
+        if self._done and row == self._rows.shape[1] - 1:
+            self._done[half].record()
+        self._next = (self._next + 1) % (2 * self._rows.shape[1])
 
 
 class ObjectiveBuffers:
@@ -75,18 +82,18 @@ class ObjectiveBuffers:
         self._upload.load(np.concatenate([weights, slots, shares, rest]))
 
     def filter_gradient(self, activation: Tensor, weights: Tensor) -> Tensor:
-        """Return the gradient with respect to an activation (1, C, h, w), without `whole`.
+        """Return the gradient with respect to an activation (N, C, h, w), without `whole`.
 
         `weights`: (C,), those of the activation's filters."""
-        height, width = activation.shape[2:]
-        mask = (1 - self.centre).expand(1, 1, height, width).clone()
+        count, _, height, width = activation.shape
+        mask = (1 - self.centre).expand(count, 1, height, width).clone()
         mask[..., height // 2, width // 2].fill_(1.0)
         mask = mask.to(activation.dtype)
         gradient = weights.to(activation.dtype).view(1, -1, 1, 1) * mask
         return gradient.contiguous(memory_format=torch.channels_last)
 
     def gradient(self, activation: Tensor) -> Tensor:
-        """Return the objective's gradient with respect to the layer's activation (1, C, h, w)."""
+        """Return the objective's gradient with respect to the layer's activation (N, C, h, w)."""
         whole = activation * self.whole.to(activation.dtype)
         return self.filter_gradient(activation, self.weights) + whole
 
@@ -144,7 +151,7 @@ def _pool(x: Tensor, rectifier: Relu) -> Tensor:
 def _unpool(gradient: Tensor, rectifier: Relu, x: Tensor, pooled: Tensor, out: Tensor) -> Tensor:
     """Return `out`: the rectifier's masked gradient where `x` was the largest, 0 elsewhere.
 
-    `gradient`: (1, C, h, w), that of the pooled map. `out`, (1, C, H, W), may be `x`."""
+    `gradient`: (N, C, h, w), that of the pooled map. `out`, (N, C, H, W), may be `x`."""
     height, width = (side // 2 * 2 for side in x.shape[2:])
     if kernels := _kernels(x, rectifier):
         kernels.unpool(gradient, pooled, x, out)
@@ -167,7 +174,7 @@ def _kernels(x: Tensor, rectifier: Relu) -> CudaKernels | None:
 
 
 def _quads(x: Tensor) -> Tensor:
-    """Return a view (1, C, h, 2, w, 2) of a map, without an odd last row or column."""
+    """Return a view (N, C, h, 2, w, 2) of a map, without an odd last row or column."""
     height, width = x.shape[2] // 2, x.shape[3] // 2
     even = x[:, :, : 2 * height, : 2 * width]
     return even.unflatten(3, (width, 2)).unflatten(2, (height, 2))
@@ -185,7 +192,7 @@ class StaticProgram(Program):
         return list(self.positions)[-1]
 
     def run(self, x: Tensor, objectives: Mapping[str, ObjectiveBuffers], narrow: bool) -> Tensor:
-        """Return the layers' gradient with respect to x (1, channels, H, W), channels-last.
+        """Return the layers' gradient with respect to x (N, channels, H, W), channels-last.
 
         `objectives`: by layer. `narrow`: the deepest layer's objective `fits_slots`."""
         x, saved, values = self._forward(x)
@@ -231,7 +238,7 @@ def _through_few_filters(
         # Linear: one filter that is the sum of all, whose gradient does not depend on x.
         blend = torch.einsum("o,oikl->ikl", objective.weights, full.weight.float())[None]
         filters = F.pad(blend, (0, 0, 0, 0, 0, 0, 0, SLOTS - 1)).to(full.weight.dtype)
-        y = x.new_empty(1, SLOTS, *full.output(size_of(x)))
+        y = x.new_empty(len(x), SLOTS, *full.output(size_of(x)))
         gradient = objective.filter_gradient(y, torch.ones_like(objective.shares))
         return full.narrowed(filters, None).backward(gradient, size_of(x), IDENTITY, None)
     numbers = objective.slots.long()

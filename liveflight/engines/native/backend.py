@@ -23,7 +23,7 @@ _MAX_PROGRAMS = 384
 """Programs that are kept: a mix takes two for each scale, and presets plan a dozen mixes ahead."""
 
 _MAX_PROGRAM_BYTES = 192 << 20
-"""Bytes of all programs that are kept. One has some 100 KB, and 1 MB on a canvas of 1280x720."""
+"""Bytes of all programs that are kept. One has some 100 KB, and 1 MB at a view of 1280x720."""
 
 Key = tuple[str, frozenset[str], tuple[int, int], bool]
 """Network, layers, height and width, and whether whole layers can be excited."""

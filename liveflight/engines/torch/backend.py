@@ -104,17 +104,18 @@ class PreparedNetwork:
 
     @torch.no_grad()
     def preprocess(self, picture: Tensor) -> Tensor:
-        """Return a program's input, channels-last, from a picture (1, 3, H, W)."""
+        """Return a program's input, channels-last, from pictures (N, 3, H, W)."""
         if self._channels == 3:
             return (picture - self._mean).to(self._dtype, memory_format=torch.channels_last)
-        pixels = picture.new_zeros((*picture.shape[2:], self._channels), dtype=self._dtype)
-        inputs = pixels.permute(2, 0, 1)[None]
+        count, _, height, width = picture.shape
+        pixels = picture.new_zeros((count, height, width, self._channels), dtype=self._dtype)
+        inputs = pixels.permute(0, 3, 1, 2)
         torch.sub(picture, self._mean, out=inputs[:, :3])
         return inputs
 
     @torch.no_grad()
     def postprocess(self, gradient: Tensor) -> Tensor:
-        """Return the picture's gradient, float32 (1, 3, H, W), from a program's result."""
+        """Return the pictures' gradients, float32 (N, 3, H, W), from a program's result."""
         return gradient[:, :3].to(torch.float32, memory_format=torch.contiguous_format)
 
     def _convolution(self, module: nn.Conv2d) -> Convolution | SameConvolution:

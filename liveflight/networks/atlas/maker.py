@@ -7,20 +7,18 @@ batches of eight (VGG16 to conv5_3, two cores).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from liveflight import networks
-from liveflight.core.contracts import Ascent, Canvas, Engine, LiveflightError, Target
-from liveflight.core.noise import pink
+from liveflight.core.contracts import Canvas, Engine, LiveflightError, Target
 from liveflight.networks import Layer
 from liveflight.networks.atlas import sheets
+from liveflight.networks.atlas.ascent_from_noise import ThumbnailRecipe, optimised, sizes
 from liveflight.networks.atlas.sheets import Sheet
 from liveflight.system import folders
 
@@ -34,29 +32,6 @@ _SAVE_INTERVAL = 16
 
 Progress = Callable[[str, int, int], None]
 """Called with a layer, how many thumbnails are done, and of how many in all."""
-
-
-@dataclass(frozen=True)
-class ThumbnailRecipe:
-    """Say how a thumbnail is made. Another recipe makes another atlas."""
-
-    version: int = 1
-    steps: int = 32
-    amount: float = 0.05
-    """RMS by which the first step moves the picture, of 0..1. Later steps move it less."""
-    slower: float = 0.6
-    """Part of `amount` that the last step lacks."""
-    octaves: float = 0.3
-    smoothing: float = 1.5
-    soften: float = 0.02
-    contrast: float = 0.2
-    pull: float = 0.15
-    seed: int = 5
-
-    @property
-    def name(self) -> str:
-        """Return a name that no other recipe has."""
-        return hashlib.sha256(repr(asdict(self)).encode()).hexdigest()[:12]
 
 
 def side(layer: Layer) -> int:
@@ -158,7 +133,8 @@ def _layer(
     path = kept / f"{layer.name}.npy"
     thumbnails = _read_partial(path, len(filters))
     size = (side(layer), side(layer))
-    engine.plan([(network, layer.name)], size)
+    for each in reversed(sizes(size, recipe)):
+        engine.plan([(network, layer.name)], each)
     try:
         for done in range(len(thumbnails), len(filters)):
             count(done)
@@ -171,26 +147,6 @@ def _layer(
             _save(path, thumbnails)
     count(len(filters))
     return np.stack(thumbnails)
-
-
-def optimised(
-    engine: Engine, target: Target, size: tuple[int, int], recipe: ThumbnailRecipe
-) -> Canvas:
-    """Return the picture of this width and height that a filter's ascent makes from noise."""
-    picture = pink(size, recipe.seed)
-    for step in range(recipe.steps):
-        ascent = Ascent(
-            amount=recipe.amount * (1 - recipe.slower * step / recipe.steps),
-            steps=1,
-            jitter=min(size) // 8,
-            octaves=recipe.octaves,
-            smoothing=recipe.smoothing,
-            soften=recipe.soften,
-            contrast=recipe.contrast,
-            pull=recipe.pull,
-        )
-        picture = engine.ascend(picture, {target: 1.0}, ascent)
-    return picture
 
 
 def thumbnail(picture: Canvas) -> np.ndarray:

@@ -69,13 +69,13 @@ SCRIPT: Mapping[int, Sequence[Message]] = {
 }
 
 
-def dreamt(canvas: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
+def dreamt(view: Canvas, mix: Mix, ascent: Ascent) -> Canvas:
     """Let every target, weight and control of the ascent change the picture."""
-    dreamt = canvas.astype(np.float32)
+    direction = np.zeros(view.shape, np.float32)
     for target, weight in mix.items():
         colour = np.random.default_rng([*str(target).encode()]).normal(size=3)
-        dreamt[..., :3] += ascent.amount * weight * colour * np.roll(dreamt[..., :3], 1, 1)
-    return dreamt.clip(0, 1).astype(np.float16)
+        direction[..., :3] += ascent.smoothing * weight * colour * np.roll(view[..., :3], 1, 1)
+    return direction.astype(np.float16)
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +99,7 @@ def flown(
     arguments: Sequence[str], script: Mapping[int, Sequence[Message]], frames: int
 ) -> list[np.ndarray]:
     """Return the pictures of a render with these arguments, each message at its frame."""
-    args = parser.parse(["render", *arguments])
+    args = parser.parse(["render", "--view", "48x32", *arguments])
     options = parser.options(args, fps=args.fps or FPS)
     shown = KeptFrames()
     flight = app.build(options, Offscreen((48, 32)), live=False, sinks=[shown])

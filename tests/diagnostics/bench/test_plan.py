@@ -19,9 +19,9 @@ def test_everything_that_is_measured_exists(device: str, quick: bool) -> None:
         networks.resolve(Target(flight.network, flight.layer, flight.filter))
 
 
-def test_a_cpu_gets_smaller_canvases_and_a_lower_rate() -> None:
+def test_a_cpu_gets_smaller_views_and_a_lower_rate() -> None:
     largest = {
-        device: max(case["canvas"] for case in plan.cases(Plan(), device))
+        device: max(case["view"] for case in plan.cases(Plan(), device))
         for device in ("cpu", "cuda")
     }
     assert largest == {"cpu": (320, 180), "cuda": (1920, 1080)}
@@ -31,11 +31,20 @@ def test_a_cpu_gets_smaller_canvases_and_a_lower_rate() -> None:
 
 
 def test_a_flight_that_was_asked_for_is_the_only_one() -> None:
-    asked = Plan(flight=Options(network="VGG16", layer="features.17", canvas=(96, 64)))
+    asked = Plan(flight=Options(network="VGG16", layer="features.17", view=(96, 64)))
     assert plan.flights(asked, "cpu") == (BenchFlight("vgg16", "conv4_1", 100, (96, 64)),)
-    assert plan.cases(asked, "cpu") == [
-        {"network": "vgg16", "layer": "conv4_1", "canvas": (96, 64)}
-    ]
+    assert plan.cases(asked, "cpu") == [{"network": "vgg16", "layer": "conv4_1", "view": (96, 64)}]
+
+
+def test_a_flight_on_a_canvas_that_was_asked_for_sees_it_through_the_usual_views() -> None:
+    asked = Plan(flight=Options(canvas=(3840, 2160)))
+    (flight,) = plan.flights(asked, "cpu")
+    assert (flight.view, flight.canvas) == ((320, 180), (3840, 2160))
+    given = plan.flight_settings(asked, flight, "headless", "cpu", {})
+    assert (given["view"], given["canvas"], given["size"]) == (
+        *((320, 180), (3840, 2160)),
+        asked.size,
+    )
 
 
 def test_what_was_not_asked_for_is_filled_in() -> None:
@@ -46,6 +55,17 @@ def test_what_was_not_asked_for_is_filled_in() -> None:
     assert plan.flights(asked, "cpu") == (
         BenchFlight("efficientnet_lite0", "stem", 31, (320, 180)),
     )
+
+
+def test_a_gpu_is_measured_with_what_it_is_for() -> None:
+    flight = plan.flights(Plan(), "cuda")[0]
+    given = plan.flight_settings(Plan(), flight, "headless", "cuda", {})
+    assert (given["network"], given["layer"]) == ("vgg16", "conv4_1")
+    assert (given["size"], given["canvas"]) == ((3840, 2160), None)  # the canvas is as large
+    assert (given["view"], given["settings"]["ascent.steps"]) == ((1280, 720), 2)
+    assert given["fps"] == 60
+    together = [case for case in plan.cases(Plan(quick=True), "cuda") if case.get("views", 1) > 1]
+    assert {"network": "vgg16", "layer": "conv4_1", "view": (1280, 720), "views": 2} in together
 
 
 @pytest.mark.parametrize("number", ["32", "*", "-1", "9" * 99])

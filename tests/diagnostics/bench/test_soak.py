@@ -93,7 +93,8 @@ def test_too_few_samples_are_not_judged() -> None:
 @pytest.mark.gl
 def test_a_flight_is_played_and_noted(tmp_path: Path) -> None:
     given = {"network": "efficientnet_lite0", "layer": "stem", "filter": 3, "weights": None}
-    given |= {"canvas": (64, 48), "size": (96, 64), "output": "headless", "device": "cpu"}
+    given |= {"view": (64, 48), "canvas": None, "size": (96, 64), "output": "headless"}
+    given |= {"device": "cpu"}
     given |= {"engine": "autograd", "seed": 1, "settings": {}, "fps": 200.0, "minutes": 1.2 / 60}
     file = tmp_path / "soak.csv"
     raw = json.loads(json.dumps(soak.measure({**given, "csv": str(file)})))

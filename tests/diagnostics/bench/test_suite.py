@@ -64,7 +64,7 @@ def run(plan: Plan) -> tuple[list[suite.Topic], list[str]]:
 def test_a_topic_that_fails_costs_its_own_table_only(answers: Answers) -> None:
     topics, said = run(Plan(peers=True, switches=True, latency=True, engines=("torch",)))
     assert [topic.name for topic in topics] == [
-        *("machine", "steps", "frames", "first flight"),
+        *("machine", "steps", "frames", "canvases", "first flight"),
         *("turns", "switches", "latency", "peers"),
     ]
     for topic in topics[1:]:
@@ -75,7 +75,13 @@ def test_a_topic_that_fails_costs_its_own_table_only(answers: Answers) -> None:
 
 def test_only_what_was_asked_for_is_measured(answers: Answers) -> None:
     topics, _ = run(Plan(engines=("autograd",)))
-    assert [topic.name for topic in topics] == ["machine", "steps", "frames", "first flight"]
+    assert [topic.name for topic in topics] == [
+        "machine",
+        "steps",
+        "frames",
+        "canvases",
+        "first flight",
+    ]
     asked = [given["engine"] for name, given in answers.asked if name == "steps_measure"]
     assert asked == ["autograd"]
 
@@ -86,6 +92,7 @@ def test_autograd_is_not_measured_beside_itself(answers: Answers) -> None:
         "machine",
         "steps",
         "frames",
+        "canvases",
         "first flight",
         "peers",
     ]
@@ -115,7 +122,7 @@ def test_the_device_that_answers_is_the_one_measured(answers: Answers) -> None:
     run(Plan(engines=("autograd",)))
     (given,) = [given for name, given in answers.asked if name == "steps_measure"]
     assert given["device"] == "cuda"
-    assert (1920, 1080) in [case["canvas"] for case in given["cases"]]
+    assert (1920, 1080) in [case["view"] for case in given["cases"]]
 
 
 def test_without_gl_the_machine_is_still_named(answers: Answers) -> None:
@@ -153,7 +160,7 @@ def test_the_record_holds_every_figure(answers: Answers, tmp_path: Path) -> None
     assert figures["machine"]["matmul"] == {"float32": 1e11}
     assert set(figures) == {
         *("version", "liveflight", "finished"),
-        *("machine", "steps", "frames", "first flight"),
+        *("machine", "steps", "frames", "canvases", "first flight"),
     }
     assert list(tmp_path.iterdir()) == [path]
 

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from liveflight.core.contracts import MAX_DIRECTION, Ascent, Canvas, Target, ViewStep
+from liveflight.core.noise import pink
 from liveflight.diagnostics.bench import (
+    canvases,
     first_flight,
     frames,
     interleaved,
@@ -39,7 +42,8 @@ def flight(**more: Any) -> dict[str, Any]:
         "network": "efficientnet_lite0",
         "layer": "stem",
         "filter": 3,
-        "canvas": (64, 48),
+        "view": (64, 48),
+        "canvas": None,
         "size": (96, 64),
         "output": "headless",
         "device": "cpu",
@@ -82,8 +86,8 @@ def test_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_steps() -> None:
-    cases = [{"network": "efficientnet_lite0", "layer": "block1", "canvas": (64, 48)}]
-    given = {"engine": "autograd", "device": "cpu", "weights": {}, "cases": cases}
+    cases = [{"network": "efficientnet_lite0", "layer": "block1", "view": (64, 48)}]
+    given: dict[str, Any] = {"engine": "autograd", "device": "cpu", "weights": {}, "cases": cases}
     given |= {"seconds": 0.02, "budget": 60.0}
     answer = through_json(steps.measure(given))
     (case,) = answer["cases"]
@@ -91,19 +95,22 @@ def test_steps() -> None:
     assert len(case["bare"]) >= 5 and len(case["flown"]) >= 5
     # stem: 9 x 3 x 32 at half the size; block1: 9 x 32 depthwise and 32 x 16 there
     assert case["flops"] == 4 * (9 * 3 * 32 + 9 * 32 + 32 * 16) * 32 * 24
+    several = through_json(steps.measure({**given, "cases": [{**cases[0], "views": 2}]}))
+    assert several["cases"][0]["flops"] == 2 * case["flops"]
     late = through_json(steps.measure({**given, "budget": -1.0}))
     assert (late["cases"], late["skipped"]) == ([], 1)
     failed = {"engine": "steam", "failed": "no water"}
-    raw = {"engines": [answer, failed, late], "random": ["vgg16"]}
+    raw = {"engines": [answer, several, failed, late], "random": ["vgg16"]}
     (table,) = filled(steps.tables(raw, 1e11))
-    assert [row[0] for row in table.rows] == ["autograd"]
+    assert [row[0] for row in table.rows] == ["autograd", "autograd"]
+    assert [row[2] for row in table.rows] == ["64x48", "2 of 64x48"]
     assert "steam: no water" in table.notes
     assert "autograd: no time for the last 1 of these" in table.notes
     assert any("random weights: vgg16" in note for note in table.notes)
 
 
 def test_turns() -> None:
-    cases = [{"network": "efficientnet_lite0", "layer": "block1", "canvas": (64, 48)}]
+    cases = [{"network": "efficientnet_lite0", "layer": "block1", "view": (64, 48)}]
     given = {"engine": "torch", "device": "cpu", "weights": {}, "cases": cases, "seconds": 0.02}
     raw = through_json(interleaved.measure(given)) | {"random": ["vgg16"]}
     (case,) = raw["cases"]
@@ -120,7 +127,7 @@ def test_turns() -> None:
 @pytest.mark.gl
 def test_frames() -> None:
     raw = through_json(frames.measure(flight()))
-    assert (raw["device"], raw["canvas"], raw["size"]) == ("cpu", [64, 48], [96, 64])
+    assert (raw["device"], raw["canvas"], raw["size"]) == ("cpu", [96, 64], [96, 64])
     assert raw["target"] == "efficientnet_lite0:stem:3"
     assert 0 < raw["start"]["first picture"] < raw["start"]["first dreamed picture"]
     assert raw["frames"] and raw["ascents"] and raw["paced"]["frames"]
@@ -187,6 +194,46 @@ def test_latency() -> None:
     (table,) = filled(latency.tables(raw))
     assert [row[1] for row in table.rows] == ["3", "3"]
     assert not any("no time" in note for note in table.notes)
+
+
+def fly_painted(seconds_per_step: float, views: int, seconds: float) -> list[float]:
+    """Return the brightness after each step of a made-up loop, the last half on another filter."""
+    first, second = (Target("efficientnet_lite0", "stem", number) for number in (3, 5))
+    now = 0.0
+
+    def directions(views: Canvas, steps: list[ViewStep], ascent: Ascent) -> Canvas:
+        return np.full_like(views, 9.0)
+
+    painted = latency._painted(directions, str(second), 0, lambda: now)
+    picture = pink((64, 48), 1)
+    shown = []
+    count = round(seconds / seconds_per_step)
+    for number in range(count):
+        now += seconds_per_step
+        steps = [ViewStep({first if number < count // 2 else second: 1.0})] * views
+        stack = np.concatenate([picture] * views)
+        found = painted(stack, steps, Ascent())
+        assert found.shape == stack.shape and np.abs(found[..., :3]).max() <= MAX_DIRECTION
+        # As in core.ascent: a tick stands for 125 ms at most.
+        amount = 4.0 * min(seconds_per_step, 0.125) / views
+        for part in np.split(found, views):
+            picture = picture + (part * amount).astype(np.float16)
+        shown.append(float(picture[20:28, 28:36, :3].astype(float).mean()))
+    return shown
+
+
+@pytest.mark.parametrize("views", [1, 2])
+@pytest.mark.parametrize("seconds_per_step", [1 / 144, 1 / 30, 0.11, 0.5])
+def test_painted_views_come_to_rest_and_the_next_step_leaves_the_grey(
+    seconds_per_step: float, views: int
+) -> None:
+    shown = fly_painted(seconds_per_step, views, seconds=max(2.0, 40 * seconds_per_step))
+    before, after = shown[: len(shown) // 2], shown[len(shown) // 2 :]
+    assert before[-1] == pytest.approx(latency._GREYS[0], abs=2e-3)
+    assert abs(before[-1] - before[-2]) < latency._MIN_DIFFERENCE / 4  # at rest
+    assert after[0] - before[-1] > 5 * latency._MIN_DIFFERENCE
+    assert after[-1] == pytest.approx(latency._GREYS[1], abs=2e-3)
+    assert max(after) < latency._GREYS[1] + latency._MIN_DIFFERENCE  # no swinging
 
 
 def test_packets_that_are_never_seen_are_lost_not_fast() -> None:
@@ -283,3 +330,18 @@ def test_the_first_flight_is_judged_by_another_implementation() -> None:
     }.items():
         raw["ranks"] = [[rank, 512] for rank in ranks]
         assert first_flight.tables(raw)[0].rows[0][-1] == recognised
+
+
+@pytest.mark.gl
+def test_canvases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canvases, "SIZES", ((96, 64), (128, 96)))
+    given = {key: flight()[key] for key in ("network", "layer", "filter", "view", "device")}
+    raw = through_json(canvases.measure({**given, "engine": "torch", "weights": {}, "seconds": 0}))
+    assert [each["canvas"] for each in raw["canvases"]] == [[96, 64], [128, 96]]
+    (table,) = filled(canvases.tables(raw))
+    assert [row[0] for row in table.rows] == ["96x64", "128x96"]
+    for each in raw["canvases"]:
+        assert all(min(seconds) > 0 for seconds in each["parts"].values())
+        assert each["seen"] < 200
+    (failed,) = canvases.tables({"failed": "canvases crashed"})
+    assert failed.notes == ["canvases crashed"]

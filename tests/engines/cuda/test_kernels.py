@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 import pytest
 import torch
 
-from liveflight.core.contracts import Ascent
-from liveflight.core.noise import pink
 from liveflight.engines.cuda import kernels, program
-from liveflight.engines.cuda.step import StepBuffers
 from liveflight.engines.relu import Relu
 
 on_gpu = [
@@ -19,9 +15,6 @@ on_gpu = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here"),
 ]
 GPU = pytest.param("cuda", marks=on_gpu)
-ASCENT = Ascent(
-    0.3, 1, decorrelation=0.7, smoothing=1.2, soften=0.1, noise=0.02, pull=0.3, contrast=0.2
-)
 
 
 @pytest.mark.parametrize("architecture", ["sm_75", "sm_86", "sm_90", "sm_120"])
@@ -64,9 +57,9 @@ def test_without_them_torch_goes_on_and_it_is_said_once(
 def test_pools_forward_and_backward_as_torch_does(
     monkeypatch: pytest.MonkeyPatch, device: str, shape: tuple[int, int, int]
 ) -> None:
-    x = torch.randn(1, *shape, device=device).half().relu()
+    x = torch.randn(3, *shape, device=device).half().relu()
     x = x.to(memory_format=torch.channels_last)
-    gradient = torch.randn(1, shape[0], shape[1] // 2, shape[2] // 2, device=device).half()
+    gradient = torch.randn(3, shape[0], shape[1] // 2, shape[2] // 2, device=device).half()
 
     def both() -> tuple[torch.Tensor, torch.Tensor]:
         pooled = program._pool(x, Relu())
@@ -78,23 +71,44 @@ def test_pools_forward_and_backward_as_torch_does(
     assert all(map(torch.equal, own, both()))
 
 
-@pytest.mark.parametrize("device", [GPU])
-@pytest.mark.parametrize("bad", [False, True])
-def test_conditions_as_torch_does(device: str, bad: bool) -> None:
-    size = (54, 97)
-    own, plain = (StepBuffers(size, torch.device(device), seed=5) for _ in range(2))
-    plain._kernels = None
-    gradient = torch.randn(1, 3, *size, device=device)
-    if bad:
-        gradient[0, 1, 7, 9] = float("nan")
-    for buffers in (own, plain):
-        buffers.source.copy_(torch.from_numpy(pink(size[::-1], 3)))
-        buffers.begin()
-        buffers.load(replace(ASCENT, amount=0.3), (-5, 7))
-        torch.testing.assert_close(buffers.seen(), torch.roll(buffers.picture, (-5, 7), (2, 3)))
-        buffers.add(gradient)
-        buffers.finish()
-    assert own.not_finite == plain.not_finite == float(bad)
-    torch.testing.assert_close(own.result.float(), plain.result.float(), rtol=0, atol=1e-3)
-    if bad:
-        assert torch.equal(own.result[..., :3], own.source[..., :3])
+class _Launches(kernels.CudaKernels):
+    """Keep what would be launched."""
+
+    def __init__(self) -> None:
+        self.launches: list[tuple[str, int, tuple[object, ...]]] = []
+
+    def _launch(self, name: str, threads: int, *given: torch.Tensor | int | float) -> None:
+        places = [each.data_ptr() if isinstance(each, torch.Tensor) else each for each in given]
+        self.launches.append((name, threads, tuple(places)))
+
+
+def maps(count: int, channels: int, height: int, width: int) -> torch.Tensor:
+    made = torch.zeros(count, channels, height, width, dtype=torch.float16)
+    return made.to(memory_format=torch.channels_last)
+
+
+def test_each_map_of_a_batch_is_a_launch_of_its_own() -> None:
+    launches = _Launches()
+    x = maps(3, 16, 7, 10)
+    one = 16 * 7 * 10 * 2  # bytes
+    pooled = launches.pool(x)
+    assert pooled.shape == (3, 16, 3, 5)
+    for number, (name, threads, given) in enumerate(launches.launches):
+        places = (x.data_ptr() + number * one, pooled.data_ptr() + number * 16 * 3 * 5 * 2)
+        assert (name, threads, given) == ("pool", 2 * 3 * 5, (*places, 10, 5, 2, 2 * 3 * 5))
+    assert len(launches.launches) == 3
+    launches.launches.clear()
+    filters, bias = torch.zeros(3, 3, 16).half(), torch.zeros(16).half()
+    y = launches.depthwise(x, filters, bias, (4, 5), (2, 2), (1, 1), Relu())
+    back = launches.depthwise_back(y, filters, (7, 10), (2, 2), (1, 1))
+    sizes = (3, 3, 2, 2, 1, 1, 2)
+    for number in range(3):
+        given = x.data_ptr() + number * one, y.data_ptr() + number * 16 * 4 * 5 * 2
+        name, threads, found = launches.launches[number]
+        rest = (0.0, float("inf"), 7, 10, 5, *sizes, 2 * 4 * 5)
+        assert (name, threads) == ("depthwise", 2 * 4 * 5)
+        assert found == (given[0], filters.data_ptr(), bias.data_ptr(), given[1], *rest)
+        name, threads, found = launches.launches[3 + number]
+        assert (name, threads) == ("depthwise_back", 2 * 7 * 10)
+        place = back.data_ptr() + number * one
+        assert found == (given[1], filters.data_ptr(), place, 4, 5, 10, *sizes, 2 * 7 * 10)

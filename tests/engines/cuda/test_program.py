@@ -152,6 +152,20 @@ def test_agrees_with_autograd(
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=tolerance)
 
 
+@pytest.mark.parametrize("mix", MIXES)
+@pytest.mark.parametrize(("name", "layers"), [*SINGLE, *TOGETHER])
+def test_takes_several_pictures_at_once(name: str, layers: tuple[str, ...], mix: str) -> None:
+    pictures = torch.rand(3, 3, 37, 50, generator=torch.Generator().manual_seed(9))
+    module = MODULES[name]
+    for centre in (False, True):
+        excitations = {layer: objective(module, layer, mix, centre) for layer in layers}
+        static = Static(module, layers)
+        together = static.gradient(pictures, excitations)
+        alone = [static.gradient(picture[None], excitations) for picture in pictures]
+        tolerance = 1e-5 * float(together.abs().max())
+        torch.testing.assert_close(together, torch.cat(alone), rtol=1e-3, atol=tolerance)
+
+
 def test_one_program_serves_every_mix_of_its_layers(picture: Tensor) -> None:
     module, layers = MODULES["pooling"], ("relu1", "relu3")
     static = Static(module, layers)
@@ -174,6 +188,17 @@ def test_half_agrees_with_float32(name: str, mix: str, picture: Tensor) -> None:
     assert found.dtype == torch.float32
     cosine = torch.nn.functional.cosine_similarity(found.flatten().double(), expected, dim=0)
     assert cosine > 0.99
+
+
+def test_several_pictures_in_half_are_those_taken_singly() -> None:
+    pictures = torch.rand(3, 3, 37, 50, generator=torch.Generator().manual_seed(9))
+    excitations = {"pool3": objective(MODULES["pooling"], "pool3", "few")}
+    static = Static(MODULES["pooling"], ("pool3",), torch.float16)
+    together = static.gradient(pictures, excitations)
+    for picture, found in zip(pictures, together, strict=True):
+        alone = static.gradient(picture[None], excitations)[0]
+        cosine = torch.nn.functional.cosine_similarity(found.flatten(), alone.flatten(), dim=0)
+        assert cosine > 0.9999
 
 
 def test_leaves_the_picture_alone(picture: Tensor) -> None:
@@ -206,3 +231,40 @@ def test_uploads_into_the_same_memory() -> None:
         upload.load(np.array([number, 2.5, -1.0]))
         assert values.tolist() == [number, 2.5, -1.0]
     assert upload.values is values
+
+
+def test_a_row_is_written_again_only_after_its_upload() -> None:
+    log: list[tuple[str, int]] = []
+
+    class Event:
+        made = 0
+
+        def __init__(self, blocking: bool) -> None:
+            self.number = Event.made
+            Event.made += 1
+
+        def record(self) -> None:
+            log.append(("recorded", self.number))
+
+        def synchronize(self) -> None:
+            log.append(("waited for", self.number))
+
+    upload = Upload(1, CPU, rows=4)
+    upload._done = [Event(blocking=True) for _ in range(2)]  # type: ignore[misc]
+    for number in range(6):
+        upload.load(np.array([number]))
+        log.append(("uploaded", number))
+    assert log == [
+        ("waited for", 0),
+        ("uploaded", 0),
+        ("recorded", 0),
+        ("uploaded", 1),
+        ("waited for", 1),
+        ("uploaded", 2),
+        ("recorded", 1),
+        ("uploaded", 3),
+        ("waited for", 0),
+        ("uploaded", 4),
+        ("recorded", 0),
+        ("uploaded", 5),
+    ]

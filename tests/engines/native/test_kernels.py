@@ -233,7 +233,7 @@ def test_it_flies_on_the_processor_also_where_there_is_a_card(monkeypatch):
 def test_no_thread_is_left_behind():
     engine = engines.load("compiled", "cpu")
     engine.prepare("efficientnet_lite0")
-    from liveflight.core.contracts import Ascent, Target
+    from liveflight.core.contracts import Ascent, Target, ViewStep
 
     def threads() -> int:
         return len(os.listdir("/proc/self/task"))
@@ -241,7 +241,7 @@ def test_no_thread_is_left_behind():
     target = Target("efficientnet_lite0", "block5", 1)
     before = None
     for _ in range(20):
-        engine.ascend(pink((96, 64), 1), {target: 1.0}, Ascent(amount=0.02, steps=1))
+        engine.directions(pink((96, 64), 1), [ViewStep({target: 1.0})], Ascent())
         before = before or threads()
     assert threads() <= before
     engine.close()

@@ -1,0 +1,179 @@
+"""Add directions to the canvas by and by, wherever their views have moved to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import moderngl
+import numpy as np
+
+from liveflight.core.contracts import LiveflightError, Size
+from liveflight.core.views import View
+from liveflight.render.canvas import CanvasRenderer
+from liveflight.render.passes import RenderTarget
+from liveflight.render.view_passes import AddPass, no_room
+
+_DOUBLED_FROM = 3.0
+"""Enlargement from which a direction is enlarged in two steps."""
+
+
+@dataclass
+class PlacedView:
+    """A view, and how far its step moves the picture."""
+
+    view: View
+    matrix: np.ndarray
+    """Map from places of the canvas, as it is now, to places of the view."""
+    amount: float
+    """RMS distance, in the 0..1 range."""
+
+
+@dataclass
+class _Landing:
+    """A direction that is not added completely yet."""
+
+    placed: PlacedView
+    texture: moderngl.Texture
+    number: int
+    """Its place in the texture's stack."""
+    size: Size
+    seconds: float
+    """Time over which it is added."""
+    linear: bool = False
+    """Whether it was enlarged smoothly already."""
+    left: float = 1.0
+    """Share that is not added yet."""
+
+
+class Landings:
+    """The directions that are being added, and their textures."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        self._pass = AddPass(ctx)
+        self._landings: list[_Landing] = []
+        self._targets: list[RenderTarget] = []
+
+    def put(
+        self,
+        write: Callable[[moderngl.Texture], None],
+        placed: Sequence[PlacedView],
+        size: Size,
+        seconds: float,
+        canvas: Size,
+    ) -> None:
+        """Begin to add directions, over this time; 0 adds them at the next `add`.
+
+        `write` puts the stack of directions into a texture. `size`: width and height of each.
+        `canvas`: that of the canvas. Raises OutOfMemoryError where the graphics memory cannot hold
+        another stack."""
+        try:
+            texture = self._free((size[0], size[1] * len(placed))).texture
+        except LiveflightError as error:
+            raise no_room(size) from error
+        write(texture)
+        for number, each in enumerate(placed):
+            landing = _Landing(each, texture, number, size, seconds)
+            if each.view.whole and each.view.span * canvas[1] >= _DOUBLED_FROM * size[1]:
+                landing = self._doubled(landing)
+            self._landings.append(landing)
+
+    def add(self, canvas: CanvasRenderer, dt: float, gain: float, later_gain: float) -> None:
+        """Add what is due in `dt` seconds to the canvas, and to what a running warp has drawn.
+
+        `gain`: by which the canvas's values are multiplied before they are seen; `later_gain`: the
+        same for what the running warp draws."""
+        for landing in self._landings:
+            share = landing.left
+            if landing.seconds > 0:
+                share = min(dt / landing.seconds, landing.left)
+            landing.left -= share
+            amount = share * landing.placed.amount
+            self._onto(canvas.framebuffer, canvas.size, landing, np.eye(3), amount / gain)
+            if (running := canvas.running) and running.rows:
+                moved = running.warp.matrix.astype(np.float64)
+                rows = range(running.rows)
+                self._onto(canvas.spare, canvas.size, landing, moved, amount / later_gain, rows)
+        self._landings = [each for each in self._landings if each.left > 1e-4]
+
+    def add_rest(self, stack: RenderTarget, number: int, size: Size, view: View) -> None:
+        """Add what is still to come to a view that was drawn: it will be there when it is back."""
+        to_canvas = np.linalg.inv(view.matrix)
+        for landing in self._landings:
+            self._pass.add(
+                *(stack.framebuffer, size, landing.texture, landing.number, landing.size),
+                landing.placed.matrix @ to_canvas,
+                landing.left * landing.placed.amount,
+                masked=not landing.placed.view.whole,
+                linear=landing.linear,
+                chroma=landing.placed.view.chroma,
+                first_row=number * size[1],
+                mirrored=False,
+            )
+
+    def moved(self, matrix: np.ndarray) -> None:
+        """Move all views with the canvas. `matrix` maps places of the new one to the old one."""
+        for landing in self._landings:
+            landing.placed.matrix = landing.placed.matrix @ matrix
+
+    def forget(self) -> None:
+        """Drop what is not added yet."""
+        self._landings.clear()
+
+    def release_textures(self) -> None:
+        """Drop all directions, and release their textures."""
+        self.forget()
+        while self._targets:
+            self._targets.pop().release()
+
+    def release(self) -> None:
+        self.release_textures()
+        self._pass.release()
+
+    def _onto(
+        self,
+        framebuffer: moderngl.Framebuffer,
+        size: Size,
+        landing: _Landing,
+        moved: np.ndarray,
+        amount: float,
+        rows: range | None = None,
+    ) -> None:
+        self._pass.add(
+            *(framebuffer, size, landing.texture, landing.number, landing.size),
+            landing.placed.matrix @ moved,
+            amount,
+            masked=not landing.placed.view.whole,
+            linear=landing.linear,
+            chroma=landing.placed.view.chroma,
+            rows=rows,
+        )
+
+    def _doubled(self, landing: _Landing) -> _Landing:
+        """Enlarge a direction smoothly by 2; what is left can be bilinear, at half the cost.
+
+        Without graphics memory for that, return it as it is."""
+        size = (2 * landing.size[0], 2 * landing.size[1])
+        try:
+            target = self._free(size)
+        except LiveflightError:
+            return landing
+        target.framebuffer.clear()
+        self._pass.add(
+            *(target.framebuffer, size, landing.texture, landing.number, landing.size),
+            *(np.eye(3), 1.0),
+        )
+        return replace(landing, texture=target.texture, number=0, size=size, linear=True)
+
+    def _free(self, size: Size) -> RenderTarget:
+        """Return a target of this size that no direction uses.
+
+        Raises LiveflightError where the graphics memory cannot hold another."""
+        used = {landing.texture for landing in self._landings}
+        for target in self._targets:
+            if target.texture not in used and target.size == size:
+                return target
+        target = RenderTarget(self._ctx, size)
+        self._targets.append(target)
+        return target
