@@ -8,7 +8,7 @@
 #define READ(source, place) textureLod(source, place, 0.0).rgb
 #endif
 
-// What lies beyond the border is the picture mirrored.
+// Map places beyond the border into the picture: it is mirrored there.
 vec2 mirrored(vec2 place, vec2 size) {
     return size - abs(mod(place, 2.0 * size) - size);
 }

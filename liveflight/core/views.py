@@ -30,10 +30,8 @@ The finest that a large view has to say is grain."""
 _PART_SMOOTHING = 0.65
 """Factor on the smoothing of partial views: what is slow in them is removed in any case."""
 
-_PART_AMOUNT, _MAX_PART_AMOUNT = 1.0, 0.08
-"""How far a view of a part moves the picture, compared with one of the whole; and at most.
-
-A large step there is grain, not detail."""
+_MAX_PART_AMOUNT = 0.08
+"""How far a view of a part moves the picture at most: a large step there is grain, not detail."""
 
 _CHROMA = 0.35
 """Factor on the colour of what is drawn, from level to level.
@@ -71,7 +69,7 @@ class View:
 
     def amount(self, whole: float) -> float:
         """Return how far it moves the picture, where a view of the whole moves it by `whole`."""
-        return whole if self.whole else min(whole * _PART_AMOUNT, _MAX_PART_AMOUNT)
+        return whole if self.whole else min(whole, _MAX_PART_AMOUNT)
 
     @property
     def chroma(self) -> float:

@@ -61,7 +61,7 @@ def normalise(gradient: Tensor) -> Tensor:
 
 
 Curve = tuple[float, float, float, float]
-"""What one view's frequencies are weighted by, as numbers that a device can be sent.
+"""Weights of one view's frequencies, as numbers that can be sent to a device.
 
 The exponents of brightness and of colour, and the binary logarithms of the cycles per picture
 height of `ViewStep.high_pass` and `ViewStep.low_pass`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import moderngl
 import numpy as np
@@ -90,27 +91,23 @@ class Landings:
                 share = min(dt / landing.seconds, landing.left)
             landing.left -= share
             amount = share * landing.placed.amount
-            self._onto(canvas.framebuffer, canvas.size, landing, np.eye(3), amount / gain)
+            onto = canvas.framebuffer, canvas.size
+            self._add(*onto, landing, landing.placed.matrix, amount / gain)
             if (running := canvas.running) and running.rows:
-                moved = running.warp.matrix.astype(np.float64)
+                onto = canvas.spare, canvas.size
+                matrix = landing.placed.matrix @ running.warp.matrix.astype(np.float64)
                 rows = range(running.rows)
-                self._onto(canvas.spare, canvas.size, landing, moved, amount / later_gain, rows)
+                self._add(*onto, landing, matrix, amount / later_gain, rows=rows)
         self._landings = [each for each in self._landings if each.left > 1e-4]
 
     def add_rest(self, stack: RenderTarget, number: int, size: Size, view: View) -> None:
         """Add what is still to come to a view that was drawn: it will be there when it is back."""
         to_canvas = np.linalg.inv(view.matrix)
         for landing in self._landings:
-            self._pass.add(
-                *(stack.framebuffer, size, landing.texture, landing.number, landing.size),
-                landing.placed.matrix @ to_canvas,
-                landing.left * landing.placed.amount,
-                masked=not landing.placed.view.whole,
-                linear=landing.linear,
-                chroma=landing.placed.view.chroma,
-                first_row=number * size[1],
-                mirrored=False,
-            )
+            matrix = landing.placed.matrix @ to_canvas
+            amount = landing.left * landing.placed.amount
+            onto = stack.framebuffer, size
+            self._add(*onto, landing, matrix, amount, first_row=number * size[1], mirrored=False)
 
     def moved(self, matrix: np.ndarray) -> None:
         """Move all views with the canvas. `matrix` maps places of the new one to the old one."""
@@ -131,23 +128,24 @@ class Landings:
         self.release_textures()
         self._pass.release()
 
-    def _onto(
+    def _add(
         self,
         framebuffer: moderngl.Framebuffer,
         size: Size,
         landing: _Landing,
-        moved: np.ndarray,
+        matrix: np.ndarray,
         amount: float,
-        rows: range | None = None,
+        **where: Any,
     ) -> None:
+        """Add a direction; `where`: the keywords of `AddPass.add` that say to which rows."""
+        view = landing.placed.view
         self._pass.add(
             *(framebuffer, size, landing.texture, landing.number, landing.size),
-            landing.placed.matrix @ moved,
-            amount,
-            masked=not landing.placed.view.whole,
+            *(matrix, amount),
+            masked=not view.whole,
             linear=landing.linear,
-            chroma=landing.placed.view.chroma,
-            rows=rows,
+            chroma=view.chroma,
+            **where,
         )
 
     def _doubled(self, landing: _Landing) -> _Landing:

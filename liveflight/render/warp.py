@@ -20,7 +20,6 @@ from liveflight.render.passes import Filtering, Pass, RenderTarget, Viewport, so
 _NOISE_SIDE = 256
 """Pixels of the noise's tile; a tile covers a square of a canvas's height."""
 
-
 _MAX_FOLDS = 7
 
 
@@ -186,13 +185,11 @@ class MotionPasses:
         more: Mapping[str, moderngl.Texture],
     ) -> None:
         """Do as `Pass.draw`; folds that dissolve in take a second pass, by the uniform `share`."""
-        bent, folded = bends(warp), bool(fold_lines(warp))
-        if warp.folded < 1 or not folded:
-            self.chosen(bent, False).draw(framebuffer, where, texture, uniforms, more)
-        if folded and warp.folded >= 1:
-            self.chosen(bent, True).draw(framebuffer, where, texture, uniforms, more)
-        elif folded and warp.folded > 0:
-            partly = {**uniforms, "share": warp.folded}
+        bent, share = bends(warp), warp.folded if fold_lines(warp) else 0.0
+        complete = self.chosen(bent, share >= 1)
+        complete.draw(framebuffer, where, texture, uniforms, more)
+        if 0 < share < 1:
+            partly = {**uniforms, "share": share}
             self.chosen(bent, True).lay(framebuffer, where, texture, partly, more)
 
     def release(self) -> None:

@@ -260,7 +260,7 @@ def test_it_comes_first_in_small_steps_too(step: float) -> None:
 
 
 def test_the_maps_move_with_the_picture() -> None:
-    """What was looked at before a turn by half a circle is still not due after it."""
+    """Places seen before a turn by half a circle are still not due after it."""
     planners = [ViewPlanner(0), ViewPlanner(0)]
     for _ in range(50):
         for planner in planners:

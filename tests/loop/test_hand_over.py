@@ -102,7 +102,7 @@ def test_a_read_that_fails_goes_through_the_host_at_once(
 def test_a_write_that_fails_is_told_and_the_next_one_works(
     ctx: moderngl.Context, texture: moderngl.Texture, interop: Interop
 ) -> None:
-    """What an engine left on the GPU cannot be copied any more."""
+    """Fail to copy: an engine left the directions on the GPU."""
     handed = HandOver(ctx)
     handed.use_engine(FakeEngine())
     interop.broken = True

@@ -101,7 +101,7 @@ def test_a_far_larger_picture_is_averaged(seed: ImageBlend, surface: RenderTarge
 def test_it_stands_still_on_the_screen_while_the_canvas_moves(
     seed: ImageBlend, surface: RenderTarget
 ) -> None:
-    """What `moved` maps a place of the canvas to is where it is on the screen."""
+    """`moved` maps a place of the canvas to its place on the screen."""
     given = picture(6, 4)
     seed.show(given)
     moved = np.array([[1, 0, 0.25], [0, 1, -0.25], [0, 0, 1]])  # one pixel to the right, one down

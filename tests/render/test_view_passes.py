@@ -1,4 +1,4 @@
-"""What a view sees, and where its direction comes to lie."""
+"""Views: their pixels, and the place of their directions."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def mirrored(place: np.ndarray, extent: float) -> np.ndarray:
     return extent / 2 - np.abs((place + extent / 2) % (2 * extent) - extent)
 
 
-# What a view sees
+# The pixels of a view
 
 
 VIEWS = [

@@ -1,6 +1,6 @@
 """Measure one tick part by part over canvas sizes, with one view size and GL idle in between.
 
-What the network costs must not depend on the canvas: the engine's step, the hand-over and the
+The cost of the network must not depend on the canvas: the engine's step, the hand-over and the
 preparation. What grows with the canvas is GL's work alone.
 """
 
