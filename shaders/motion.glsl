@@ -13,6 +13,7 @@
 //   displacements  [texture, heights] see displacement.frag
 
 const int FOLDS = 7;
+const int FOLD_TURNS = 3;
 
 uniform mat3 matrix;
 #ifdef FOLDED
@@ -23,10 +24,14 @@ uniform int fold_count;
 uniform sampler2D displacements;
 #endif
 
-// Each fold copies the near side of a line through the middle to the far side, mirrored.
-vec2 folded(vec2 p) {
+// Each fold copies the near side of a line through the middle to the far side, mirrored. A wedge that reaches beyond
+// the canvas's border is folded there and then once more, or a picture folded twice would not be the one folded once.
+vec2 folded(vec2 p, vec2 size) {
 #ifdef FOLDED
-    for (int i = 0; i < fold_count; ++i) p -= 2.0 * max(dot(p, folds[i]), 0.0) * folds[i];
+    for (int turn = 0; turn < FOLD_TURNS; ++turn) {
+        p -= 2.0 * (p - clamp(p, -0.5 * size, 0.5 * size));
+        for (int i = 0; i < fold_count; ++i) p -= 2.0 * max(dot(p, folds[i]), 0.0) * folds[i];
+    }
 #endif
     return p;
 }

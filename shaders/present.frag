@@ -44,7 +44,7 @@ vec3 dithered(vec3 value, ivec2 pixel) {
 void main() {
     ivec2 pixel = seen_at(height, bottom_up);
     vec2 size = vec2(textureSize(source, 0));
-    vec2 home = folded((vec2(pixel) + 0.5 - middle) * vec2(scale, -scale));
+    vec2 home = folded((vec2(pixel) + 0.5 - middle) * vec2(scale, -scale), size);
     vec2 place = origin_of(home, size);
 #ifdef SHRINKING
     vec2 across = vec2(scale, 0.0) / float(taps);

@@ -25,7 +25,7 @@ out vec4 seen;
 void main() {
     vec2 size = vec2(textureSize(source, 0));
     vec2 home = vec2(gl_FragCoord.x - middle.x, middle.y - gl_FragCoord.y);
-    vec2 p = folded((place * vec3(home, 1.0)).xy);
+    vec2 p = folded((place * vec3(home, 1.0)).xy, size);
     vec2 at = vec2(0.5 * size.x + p.x, 0.5 * size.y - p.y);
     vec2 across = vec2(place[0].x, -place[0].y) / float(taps), down = vec2(-place[1].x, place[1].y) / float(taps);
     seen = vec4(shouldered(toned(boxed(source, at, size, across, down, taps))), 1.0);

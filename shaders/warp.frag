@@ -66,7 +66,7 @@ vec2 whole(vec2 place) {
 
 void main() {
     vec2 size = vec2(textureSize(source, 0));
-    vec2 home = folded(vec2(gl_FragCoord.x - 0.5 * size.x, 0.5 * size.y - gl_FragCoord.y));
+    vec2 home = folded(vec2(gl_FragCoord.x - 0.5 * size.x, 0.5 * size.y - gl_FragCoord.y), size);
     vec3 value = toned(sampled(mirrored(whole(origin_of(home, size)), size), size));
     if (grain.z > 0.0) value += grain.z * textureLod(noise, home / size.y + grain.xy, 0.0).rgb;
     canvas = vec4(rounded(clamp(value, 0.5 - LIMIT, 0.5 + LIMIT), home), share);

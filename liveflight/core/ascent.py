@@ -18,6 +18,9 @@ than was asked."""
 _SOFTEN_RATE = 0.05
 """Share of the smoothest kernel per unit of `ascent.soften` and second."""
 
+_MAX_SOFTENED, _MAX_GRAIN = 0.1, 0.02
+"""The most smoothing, and the highest deviation of noise, that are unseen when they come at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
@@ -41,6 +44,10 @@ class Upkeep:
     def grain(self, dt: float) -> float:
         """Return the deviation of `dt` seconds of noise: it adds up by its variance."""
         return self.noise * math.sqrt(dt)
+
+    def pulses(self, dt: float) -> bool:
+        """Return whether smoothing and noise of `dt` seconds at once would be seen as a pulse."""
+        return self.softened(dt) > _MAX_SOFTENED or self.grain(dt) > _MAX_GRAIN
 
 
 def ascent(controls: Controls) -> Ascent:

@@ -255,7 +255,7 @@ class FeedbackLoop:
         moved = displacement(self._pending, aspect)
         if self.renderer.running is None:
             since = self._since_warp
-            if moved <= _WARP_FROM and since < _MAX_WARP_INTERVAL_S:
+            if moved <= _WARP_FROM and since < _MAX_WARP_INTERVAL_S and not upkeep.pulses(since):
                 return
             detail = Texture(upkeep.softened(since), upkeep.grain(since))
             self._since_warp = 0.0
@@ -264,9 +264,9 @@ class FeedbackLoop:
             self.renderer.begin_warp(self._pending, detail)
             self._rest()
             moved = 0.0
-        # A fast camera does not wait for the rest of the warp.
-        parts = 1 if moved > _WARP_FROM else self._warp_frames
-        self._draw_warp(-(-self.size[1] // parts))
+        # A fast camera does not wait; folds between a running warp and the motion since are unseen.
+        whole = moved > _WARP_FROM or camera.fold_lines(self._pending)
+        self._draw_warp(-(-self.size[1] // (1 if whole else self._warp_frames)))
 
     def _draw_warp(self, rows: int) -> None:
         """Draw rows of the running warp; once it is complete, move everything with the canvas."""

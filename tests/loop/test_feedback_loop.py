@@ -252,6 +252,40 @@ def test_folds_stay_while_a_warp_runs_and_when_others_come(begin: Begin, warp_fr
         np.testing.assert_allclose(flown.frame(IDENTITY, 2), pictures[-1], atol=0.02)
 
 
+@pytest.mark.parametrize("warp_frames", [1, 6])
+@pytest.mark.parametrize(
+    "motion",
+    [matrix(1.006, 0, 0, 0), matrix(1, 0.01, 0, 0), matrix(1.003, 0.006, 0.001, 0.002)],
+    ids=["zoom", "rotation", "both"],
+)
+def test_a_folded_picture_does_not_jump_at_a_warp(
+    begin: Begin, motion: np.ndarray, warp_frames: int
+) -> None:
+    """Wedges reach beyond the border, and a running warp and the motion since are folded."""
+    flown = begin(warp_frames=warp_frames)
+    flown.show(blob(0.15, 0.1))
+    warped: list[np.ndarray] = []
+    flown.loop.on_warp = warped.append
+    pictures = [flown.frame(Warp(motion, kaleidoscope=5), 3) for _ in range(60)]
+    assert len(warped) >= 3
+    steps = np.sqrt((np.diff(pictures, axis=0) ** 2).mean((1, 2, 3)))
+    assert steps.max() < 0.004  # a jump was 0.03 to 0.08
+
+
+@pytest.mark.parametrize(
+    "upkeep", [Upkeep(noise=0.2), Upkeep(soften=20.0)], ids=["noise", "softening"]
+)
+def test_much_noise_or_softening_does_not_come_in_pulses(begin: Begin, upkeep: Upkeep) -> None:
+    flown = begin()
+    flown.show(pink(SIZE, 3))
+    flown.upkeep = upkeep
+    warped: list[np.ndarray] = []
+    flown.loop.on_warp = warped.append
+    for _ in range(16):
+        flown.frame(IDENTITY, 3)
+    assert len(warped) >= 4  # twice a second without them
+
+
 # Growth
 
 

@@ -67,17 +67,26 @@ def picture_coordinates(width: int, height: int) -> tuple[np.ndarray, np.ndarray
     return (columns - width / 2) / height, (height / 2 - rows) / height
 
 
-def looked_up(warp: Warp, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def reflected(place: np.ndarray, edge: float) -> np.ndarray:
+    """Return places beyond the edges of the canvas reflected there."""
+    return place - 2 * (place - np.clip(place, -edge, edge))
+
+
+def looked_up(
+    warp: Warp, x: np.ndarray, y: np.ndarray, aspect: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return where the places x, y take their colour from: the definition, in float64 by angles."""
-    if warp.mirror_x:
-        x = -abs(x)
-    if warp.mirror_y:
-        y = abs(y)
-    if warp.kaleidoscope >= 2:
-        radius, angle = np.hypot(x, y), np.arctan2(x, y)
-        wedge = 2 * math.pi / warp.kaleidoscope
-        angle = abs(angle - wedge * np.round(angle / wedge))
-        x, y = radius * np.sin(angle), radius * np.cos(angle)
+    for _ in range(3 if warp.mirror_x or warp.mirror_y or warp.kaleidoscope >= 2 else 0):
+        x, y = reflected(x, aspect / 2), reflected(y, 0.5)
+        if warp.mirror_x:
+            x = -abs(x)
+        if warp.mirror_y:
+            y = abs(y)
+        if warp.kaleidoscope >= 2:
+            radius, angle = np.hypot(x, y), np.arctan2(x, y)
+            wedge = 2 * math.pi / warp.kaleidoscope
+            angle = abs(angle - wedge * np.round(angle / wedge))
+            x, y = radius * np.sin(angle), radius * np.cos(angle)
     x, y, w = np.einsum("ij,jhw->ihw", warp.matrix.astype(float), [x, y, np.ones_like(x)])
     x, y = x / w, y / w
     angle = amounts(warp)["swirl"] * np.exp(-(x**2 + y**2) / 0.35**2)
@@ -121,7 +130,7 @@ def reference(canvas: np.ndarray, warp: Warp) -> np.ndarray:
         without, folded = reference(canvas, plain), reference(canvas, replace(warp, folded=1.0))
         return without + warp.folded * (folded - without)
     height, width = canvas.shape[:2]
-    x, y = looked_up(warp, *picture_coordinates(width, height))
+    x, y = looked_up(warp, *picture_coordinates(width, height), width / height)
     seen = sampled(canvas.astype(float), x * height + width / 2, height / 2 - y * height)
     cos, sin = math.cos(amounts(warp)["hue"]), math.sin(amounts(warp)["hue"])
     grey = seen.mean(axis=-1, keepdims=True)
@@ -279,7 +288,7 @@ def test_flow_goes_no_further_than_asked_and_swells_nothing() -> None:
     step = 1e-4
 
     def drift(x: np.ndarray, y: np.ndarray, phase: float = 2.0) -> np.ndarray:
-        there = looked_up(make_warp(IDENTITY, flow=0.1, phase=phase), x, y)
+        there = looked_up(make_warp(IDENTITY, flow=0.1, phase=phase), x, y, 16 / 9)
         return np.stack([there[0] - x, there[1] - y])
 
     ways = np.hypot(*drift(x, y))
