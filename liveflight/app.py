@@ -121,13 +121,10 @@ class App:
         self.overlay = Overlay(
             output, flight, self.frame_counter, self.frame_pacer, self.mailbox, background=live
         )
-        self._events = WindowEvents(self.keyboard, self.overlay, self.guard, self._quit)
-        self._toggles_fullscreen = False
+        self._events = WindowEvents(output, self.keyboard, self.overlay, flight, self._quit)
         flight.on("show.reseed", self.feedback_loop.reseed)
         flight.on("show.screenshot", lambda: self.screenshots.write(self.picture()))
         preset_saving.offer(flight, remote=options.remote_save)
-        flight.on("show.fullscreen", self._toggle_fullscreen)
-        flight.on("show.quit", self._quit)
 
     def frame(self, now: float, wait: Callable[[float], None] | None = None) -> None:
         """Run one frame at `now`, from messages to the finished picture.
@@ -144,14 +141,11 @@ class App:
         if wait:
             wait(self._ascent_scheduler.spare())
             self.frame_timer.end("rest")
-        run("the output's events", self._events.take, self.output)
+        run("the output's events", self._events.take)
         run("the sizes of canvas and views", self._ascent_scheduler.fit, self.output.size)
         run("the camera's picture", self.image_source.update, now)
         self.controllers.poll(now)
         self._apply_messages()
-        if self._toggles_fullscreen:  # between frames: it may lose what is drawn
-            self._toggles_fullscreen = False
-            self.guard.run_always("full screen", self.output.toggle_fullscreen)
         self.flight.advance(dt)
         self.frame_timer.end("control")
         if dt and self.flight.flying:
@@ -232,9 +226,6 @@ class App:
     def _note_saved(self) -> None:
         if saved := self.screenshots.saved():
             self.flight.note(saved)
-
-    def _toggle_fullscreen(self) -> None:
-        self._toggles_fullscreen = True
 
     def _quit(self) -> None:
         self.running = False

@@ -23,6 +23,8 @@ PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.writable)
 
 _ACTIONS = ("mix.target_add", "mix.journey_add", "mix.star")
 """Texts that act as soon as they are set, so that stepping through them would act each time."""
+_TYPED = ("show.store", "show.name")
+"""Texts that act too, and are typed or sent, not picked."""
 _TARGETS = ("mix.target", *CORNERS, *_ACTIONS)
 """Texts that are chosen in the atlas."""
 
@@ -130,7 +132,7 @@ def _sensible_texts(key: str) -> list[str]:
         return list(presets.names())
     if key == "midi.learn":
         return [row.key for row in PICKABLE]
-    if key in _ACTIONS:
+    if key in (*_ACTIONS, *_TYPED):
         return []
     targets: dict[str, None] = {}
     for name in presets.names():

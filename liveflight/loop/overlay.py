@@ -15,6 +15,7 @@ from liveflight.render.hud import Hud
 from liveflight.show.atlas_browser import AtlasBrowser
 from liveflight.show.flight import Flight
 from liveflight.show.name_search import NameSearch
+from liveflight.show.preset_naming import PresetNaming
 
 HUD_INTERVAL_S = 0.25
 """Seconds between two texts of the HUD: typesetting one takes milliseconds."""
@@ -45,6 +46,7 @@ class Overlay:
         frame."""
         self.browser = AtlasBrowser(mailbox, lambda: flight.target_selector.goal_target)
         self.search = NameSearch(mailbox, self.browser)
+        self.naming = PresetNaming(mailbox, self.browser, lambda: flight.preset_player.preset)
         self.atlas = AtlasOverlay(output.ctx, background)
         self.atlas.warm_up(output.framebuffer)
         self._pointed = False
@@ -81,7 +83,9 @@ class Overlay:
                 self._hud_age_s, self._lines = 0.0, self.lines(controllers)
             indent = self._thumbnail(output)
             self.hud.draw(self._lines, where, size, bottom_up=up, indent=indent)
-        if self.search.open:
+        if self.naming.open:
+            self.hud.draw(self.naming.lines(), where, size, bottom_up=up, place="centre")
+        elif self.search.open:
             self.hud.draw(self.search.lines(), where, size, bottom_up=up, place="centre")
         elif picker.open:
             listed = picker.lines(self._flight.values())
@@ -109,6 +113,7 @@ class Overlay:
         notes = [
             frame_pacer.effort if frame_pacer.governed else "",
             awaited if flight.awaited else "",
+            flight.controls.word("show.autopilot_paused"),
             flight.last_message,
             flight.reports.last if self._trouble_age_s < TROUBLE_S else "",
         ]
