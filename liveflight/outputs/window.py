@@ -38,7 +38,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pygame 2.6 imports pkg_resources, which is deprecated
     import pygame
 
-from liveflight.outputs.key_names import pressed_name  # noqa: E402: it imports pygame
+from liveflight.outputs.key_names import pressed_name  # noqa: E402 (it imports pygame)
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ _REPEAT_DELAY_MS, _REPEAT_INTERVAL_MS = 400, 50
 _SHIFTS = {pygame.KSCAN_LSHIFT, pygame.KSCAN_RSHIFT}
 _BUTTONS: dict[int, Literal["left", "right"]] = {1: "left", 3: "right"}
 _REMEDY = "start it on a desktop, or render to a file: liveflight render --out flight.mp4"
+
 
 class Window:
     """A resizable window with a GL 3.3 core context.

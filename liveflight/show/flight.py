@@ -136,7 +136,8 @@ class Flight:
         run("the controls' glide", self.controls.advance, dt)
         run("the morph", self.preset_player.advance, dt)
         run("the modulation", self.modulation.advance, dt, self.tempo.position, self.controls)
-        run("the sound reaction", self.sound_reaction.advance, dt, self.controls)
+        own = self.modulation.offsets
+        run("the sound reaction", self.sound_reaction.advance, dt, own, self.controls)
         if not self.controls.flag("show.freeze"):
             self.target_selector.time += dt
         run("a look that was awaited", self._report_errors, self.preset_player.poll)

@@ -111,9 +111,7 @@ def free_slot() -> int:
     for slot in range(1, MAX_SLOT + 1):
         if slot not in taken:
             return slot
-    raise LiveflightError(
-        f"all {MAX_SLOT} slots are taken: remove the slot of one of your presets"
-    )
+    raise LiveflightError(f"all {MAX_SLOT} slots are taken: remove the slot of one of your presets")
 
 
 def read(path: Path) -> Preset:

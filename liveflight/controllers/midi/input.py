@@ -1,7 +1,8 @@
 """Receive MIDI from every port, or from those whose name contains a word, as they come and go.
 
-Bound knobs move controls, and are sent their values. A program change recalls the preset of that slot. A MIDI clock leads the
-beat. Any control learns its knob: arm it with `midi.learn`, then move the knob.
+Bound knobs move controls, and are sent their values. A program change recalls the preset of that
+slot. A MIDI clock leads the beat. Any control learns its knob: arm it with `midi.learn`, then move
+the knob.
 
 mido parses the bytes; `ports` opens the ports, in the child process of `subprocess_ports`.
 """

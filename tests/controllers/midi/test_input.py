@@ -15,7 +15,7 @@ from jack_box import until
 from liveflight.controllers.midi import bindings as midi_bindings
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
 from liveflight.controllers.midi.input import MidiInput
-from liveflight.controllers.midi.ports import MidiListener
+from liveflight.controllers.midi.ports import MidiListener, PortMessage
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
@@ -28,7 +28,8 @@ class Plugs:
     def __init__(self) -> None:
         self.there = ["Box"]
         self.heard: dict[str, MidiListener] = {}
-        self.broken = False
+        self.broken = self.sending = False
+        self.sent: list[PortMessage] = []
 
     def names(self) -> list[str]:
         if self.broken:
@@ -39,6 +40,9 @@ class Plugs:
         if name == "Busy":
             raise OSError(f"MIDI port {name!r} cannot be opened: busy")
         self.heard[name] = heard
+
+    def send(self, messages: Sequence[PortMessage]) -> None:
+        self.sent += messages
 
     def close(self, name: str) -> None:
         self.heard.pop(name, None)
