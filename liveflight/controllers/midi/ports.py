@@ -275,10 +275,14 @@ def output_place(
     same = [place for place, name in enumerate(outputs) if _without_number(name) == wanted]
     if number < len(same):
         return same[number]
-    client = listed.partition(":")[0]
-    beside = [each for each, *_ in inputs if each.partition(":")[0] == client]
-    own = [place for place, name in enumerate(outputs) if name.partition(":")[0] == client]
+    client = _client_of(listed)
+    beside = [each for each, *_ in inputs if _client_of(each) == client]
+    own = [place for place, name in enumerate(outputs) if _client_of(name) == client]
     return own[0] if len(beside) == len(own) == 1 and ":" in listed else None
+
+
+def _client_of(listed: str) -> str:
+    return _CHANGING_NUMBERS.sub("", listed).partition(":")[0]
 
 
 def _without_number(listed: str) -> str:

@@ -279,6 +279,38 @@ def test_several_messages_in_one_go_are_all_heard(desk: Desk) -> None:
     assert desk.said([0xC0, 1, 0x90, 40, 90]) == [Set("show.preset", "2")]
 
 
+def test_what_a_learned_knob_moves_is_shown_by_the_others_and_an_echo_moves_nothing(
+    desk: Desk,
+) -> None:
+    learn(desk, "camera.rotation", 1, "Box")
+    learn(desk, "camera.rotation", 2, "Box")
+    desk.plugs.sent.clear()
+    desk.time = 10.0
+    (moved,) = desk.said([0xB0, 1, 127])
+    assert isinstance(moved, Set)
+    desk.values["camera.rotation"] = moved.value
+    desk.midi.publish(10.0, desk.values, [moved])
+    assert desk.plugs.sent == [("Box", [0xB0, 2, 127])]
+    assert desk.said([0xB0, 2, 127]) == [], "a loop, or a motor on its way"
+    desk.values["camera.rotation"] = -180.0
+    desk.plugs.sending = True
+    desk.midi.publish(11.0, desk.values, [])
+    desk.plugs.sending = False
+    assert len(desk.plugs.sent) == 1, "the last is still being sent"
+    desk.midi.publish(12.0, desk.values, [])
+    assert sorted(desk.plugs.sent[1:]) == [("Box", [0xB0, 1, 0]), ("Box", [0xB0, 2, 0])]
+
+
+def test_a_box_that_comes_back_is_shown_everything(desk: Desk) -> None:
+    learn(desk, "show.blackout", 1, "Box")
+    desk.publish()
+    desk.plugs.sent.clear()
+    for desk.plugs.there in ([], ["Box"]):
+        desk.midi.rescan()
+        desk.midi.publish(50.0, desk.values, [])
+    assert desk.plugs.sent == [("Box", [0xB0, 1, 0])]
+
+
 def test_bindings_of_the_file_are_played(tmp_path: Path) -> None:
     path = tmp_path / "midi.toml"
     wheel = Binding(Source("Box", "pitch", 1, 0), "camera.pan_x", takeover="jump")
