@@ -23,8 +23,8 @@ PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.writable)
 
 _ACTIONS = ("mix.target_add", "mix.journey_add", "mix.star")
 """Texts that act as soon as they are set, so that stepping through them would act each time."""
-_TYPED = ("show.store", "show.name")
-"""Texts that act too, and are typed or sent, not picked."""
+_KEYS = {"show.store": "Shift+1 to 9", "show.name": "F9"}
+"""Texts that act too, and the keys that set them: there is nothing to pick from."""
 _TARGETS = ("mix.target", *CORNERS, *_ACTIONS)
 """Texts that are chosen in the atlas."""
 
@@ -132,7 +132,7 @@ def _sensible_texts(key: str) -> list[str]:
         return list(presets.names())
     if key == "midi.learn":
         return [row.key for row in PICKABLE]
-    if key in (*_ACTIONS, *_TYPED):
+    if key in (*_ACTIONS, *_KEYS):
         return []
     targets: dict[str, None] = {}
     for name in presets.names():
@@ -152,4 +152,6 @@ def _shown(row: Control, value: Value | None) -> str:
 def _range(row: Control) -> str:
     if row.key in _TARGETS:
         return "Enter: choose in the atlas"
+    if row.key in _KEYS:
+        return f"key: {_KEYS[row.key]}"
     return "" if row.kind in ("text", "trigger") else row.range

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_it_glides_and_changes_neither_brightness_nor_contrast() -> None:
     assert not {row.control for row in _ROWS["strong"]} & {"colour.brightness", "colour.contrast"}
     for key in {row.control for row in _ROWS["strong"]}:
         way = [CONTROLS[key].to_position(each.number(key)) for each in played("strong")]
-        steps = [abs(after - before) for before, after in zip(way, way[1:], strict=False)]
+        steps = [abs(after - before) for before, after in pairwise(way)]
         assert max(steps) < 0.05, f"{key} leaps"
 
 

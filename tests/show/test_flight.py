@@ -401,8 +401,8 @@ def test_who_follows_takes_as_long_to_cross_over(
     leader.apply([Set("morph.time", 8.0), Set("show.preset", "look")])
     flight.apply([Set("morph.time", 8.0)])
     follow(leader, flight)
-    for each in (leader, flight):
-        each.advance(4.0)
+    for one in (leader, flight):
+        one.advance(4.0)
     assert flight.mix() == leader.mix() == pytest.approx({STEM: 0.5, DEEP: 0.5})
 
 

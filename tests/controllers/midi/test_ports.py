@@ -60,7 +60,9 @@ def test_a_learned_box_is_shown_its_controls_each_time_it_is_plugged_in(
     fader = Binding(Source("Desk:knobs", "cc", 1, 7), "camera.rotation")
     pad = Binding(Source("Desk:knobs", "note", 1, 40), "show.blackout")
     midi_bindings.write(midi_bindings.dump(MidiMap([fader, pad])), path)
-    midi = MidiInput(bindings=path, ports=lambda: midi_ports.RtMidiPorts(jack, [jack.API_UNIX_JACK]))
+    midi = MidiInput(
+        bindings=path, ports=lambda: midi_ports.RtMidiPorts(jack, [jack.API_UNIX_JACK])
+    )
     midi.open(mailbox)
     now = 0.0
 
