@@ -168,6 +168,12 @@ class Keyboard:
         self._mailbox, self._controls = mailbox, controls
         self.above = above
         self.picker = ControlPicker(mailbox)
+        self._bank: int | None = None
+        """Bank that was chosen in this frame; None: the one that the controls have."""
+
+    def begin_frame(self) -> None:
+        """Go by the controls again: they have what was pressed in the frame before."""
+        self._bank = None
 
     def press(self, event: KeyPress) -> None:
         """Handle one key press, by its name; repeats of a held key count for some rows only.
@@ -198,10 +204,12 @@ class Keyboard:
 
     def _in_bank(self, message: KeyMessage) -> KeyMessage:
         """Return a key's message with the number of its slot in the current bank."""
+        if isinstance(message, Set) and message.key == "show.bank":
+            self._bank = int(message.value)
         if not isinstance(message, Set) or message.key not in _SLOTS:
             return message
-        number = slot_number(self._controls.whole("show.bank"), int(message.value))
-        return Set(message.key, str(number))
+        bank = self._bank or self._controls.whole("show.bank")
+        return Set(message.key, str(slot_number(bank, int(message.value))))
 
     def _close(self) -> bool:
         """Close the innermost of an armed control, the list and the help page.

@@ -43,6 +43,7 @@ class WindowEvents:
         if self._toggles_fullscreen:  # between frames: it may lose what is drawn
             self._toggles_fullscreen = False
             self._guard.run_always("full screen", self._output.toggle_fullscreen)
+        self._keyboard.begin_frame()
         for event in self._output.events():
             self._guard.run_always("a key", self._take, event)
 

@@ -172,6 +172,12 @@ def test_digits_recall_and_store_in_the_bank_that_was_chosen() -> None:
         for name, key in (("3", "show.preset"), ("shift+3", "show.store")):
             keyboard.press(KeyPress(name))
             assert mailbox.drain() == [Set(key, number)]
+    for name in ("ctrl+2", "3"):
+        keyboard.press(KeyPress(name))
+    assert mailbox.drain() == [Set("show.bank", 2), Set("show.preset", "13")], "in one frame"
+    keyboard.begin_frame()
+    keyboard.press(KeyPress("3"))
+    assert mailbox.drain() == [Set("show.preset", "83")]
 
 
 def test_presses_of_one_frame_add_up() -> None:
