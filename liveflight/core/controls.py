@@ -152,7 +152,7 @@ ROWS: tuple[Control, ...] = (
 
     _text("show", "preset", "recalls a preset by name or slot number", "/liveflight/preset", "preset"),
     Control("show", "bank", "int", "the bank of slots that the keys 1 to 9 recall and store: bank 2 has 11 to 19", 1, 1, BANKS, saved=False),
-    Control("show", "store", "text", "stores this look in a slot, 1 to 99; a taken one of yours only when asked twice; from the network only with --allow-remote-save", "", saved=False),
+    Control("show", "store", "text", "stores this look in a slot, 1 to 99; where one of yours is, only when asked twice within 2 s", "", saved=False),
     Control("show", "name", "text", "renames this preset of your own; from the network only with --allow-remote-save", "", saved=False),
     _trigger("show", "preset_next", "the next favourite preset; any next preset while there are fewer than two favourites", waits="preset"),
     _trigger("show", "preset_previous", "the previous one", waits="preset"),
