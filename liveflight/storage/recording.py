@@ -57,7 +57,7 @@ class Recording:
     said: Iterable[tuple[float, Sequence[Message]]] = ()
     """Messages of each frame, with seconds since the first; of a log, read at each iteration."""
     answers: Sequence[tuple[str, Preset]] = ()
-    """Questions to the preset bank, and its answers."""
+    """Questions to the preset navigator, and its answers."""
     seconds: float = field(default=0.0)
     """Duration; of a log that breaks off, up to there."""
 
