@@ -60,6 +60,8 @@ def controllers(args: argparse.Namespace) -> dict[str, object]:
         "oscquery_host": args.oscquery_host,
         "oscquery_port": port,
         "midi": args.midi,
+        "dmx": args.dmx,
+        "dmx_host": args.dmx_host,
         "remote_save": args.allow_remote_save,
         "remote_downloads": args.allow_remote_downloads,
     }

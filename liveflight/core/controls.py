@@ -137,8 +137,8 @@ ROWS: tuple[Control, ...] = (
     _told("tempo", "source", "where the tempo comes from: own, tapped, or the name of an external clock"),
     _told("tempo", "waiting", "what waits for the beat"),
 
-    _text("midi", "learn", "arms this control, such as camera.zoom: the next knob that moves is bound to it", ""),
-    _trigger("midi", "forget", "unbinds all knobs of the control that is armed"),
+    _text("midi", "learn", "arms this control, such as camera.zoom: the next knob or DMX channel that moves is bound to it", "/liveflight/learn"),
+    _trigger("midi", "forget", "unbinds all knobs and DMX channels of the control that is armed", alias="/liveflight/forget"),
 
     _switch("sound", "auto", "sets the gain by the loudness; off uses sound.gain", True, saved=False),
     Control("sound", "gain", "float", "gain of the sound while sound.auto is off", 0.0, -40, 40, "dB", saved=False),

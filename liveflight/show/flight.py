@@ -15,7 +15,7 @@ from liveflight.core.autopilot import Autopilot
 from liveflight.core.contracts import CannotFlyError, LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, Controls
 from liveflight.core.fault_guard import FaultGuard
-from liveflight.core.mailbox import Beat, Message, Nudge, Query, Set, Trigger
+from liveflight.core.mailbox import Beat, Message, Nudge, Query, Set, Trigger, from_network
 from liveflight.core.modulation import Modulation
 from liveflight.core.panic import Panic
 from liveflight.core.tempo import Tempo
@@ -303,7 +303,7 @@ def _from_network(message: Message) -> bool:
     A cue list is the performer's own, whoever steps through it."""
     if isinstance(message, Query | Beat) or message.key.startswith("cue."):
         return False
-    return message.origin.startswith("osc")
+    return from_network(message.origin)
 
 
 def _described(message: Set | Nudge, controls: Controls) -> str:

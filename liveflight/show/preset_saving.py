@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from liveflight.core.contracts import LiveflightError, Target
+from liveflight.core.mailbox import from_network
 from liveflight.show.flight import Flight
 from liveflight.storage import favourite_presets, presets, starred_targets
 
@@ -52,7 +53,7 @@ class _RemoteSaves:
 
 
 def _snapshot(flight: Flight, remote: _RemoteSaves) -> None:
-    if flight.origin.startswith("osc"):
+    if from_network(flight.origin):
         remote.count()
     slot = presets.free_slot()
     look = flight.as_preset(time.strftime(f"slot {slot} %Y-%m-%d %H.%M.%S"))
