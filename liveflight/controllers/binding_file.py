@@ -33,9 +33,7 @@ def armed(key: str, values: Mapping[str, Value]) -> tuple[Control, str]:
         raise LiveflightError(f"{key} cannot be set, so no knob can move it")
     text = str(values.get(key, "")) if control.kind == "text" else ""
     if control.kind == "text" and not text:
-        raise LiveflightError(
-            f"{key} is empty: first set it to the text that the knob should send"
-        )
+        raise LiveflightError(f"{key} is empty: first set it to the text that the knob should send")
     return control, text
 
 
@@ -94,9 +92,7 @@ def control(row: Mapping[str, Any]) -> Control:
     raise LiveflightError(f"control = {str(key)[:60]!r}: allowed is a control's name{close}")
 
 
-def choice(
-    row: Mapping[str, Any], key: str, allowed: Sequence[Any], default: str = ""
-) -> Any:
+def choice(row: Mapping[str, Any], key: str, allowed: Sequence[Any], default: str = "") -> Any:
     """Return one of the `allowed` words."""
     value = row.get(key, default)
     if value not in allowed:

@@ -40,9 +40,7 @@ class Pickup(Generic[Source]):
         """Forget the knobs for which `gone` returns true: they have to pick up again."""
         self.waiting = ""
         self._taken = {source for source in self._taken if not gone(source)}
-        self._positions = {
-            source: at for source, at in self._positions.items() if not gone(source)
-        }
+        self._positions = {source: at for source, at in self._positions.items() if not gone(source)}
 
     def update(
         self,
@@ -67,9 +65,7 @@ class Pickup(Generic[Source]):
         self._positions[source] = position
         return before
 
-    def reaches(
-        self, source: Source, control: Control, before: float, takeover: Takeover
-    ) -> bool:
+    def reaches(self, source: Source, control: Control, before: float, takeover: Takeover) -> bool:
         """Return whether a knob that came from `before` holds its control now."""
         position = self._positions[source]
         if takeover == "pickup" and source not in self._taken:

@@ -12,9 +12,7 @@ from liveflight.core.controls import CONTROLS
 ZOOM = CONTROLS["camera.zoom"]
 
 
-def learned(
-    frames: Iterable[Sequence[int]], restless: Iterable[int] = ()
-) -> ChannelBinding | None:
+def learned(frames: Iterable[Sequence[int]], restless: Iterable[int] = ()) -> ChannelBinding | None:
     """Return what is learned from frames at 40 a second."""
     learner = ChannelLearner(ZOOM, "", frozenset(restless))
     at = 0.0
