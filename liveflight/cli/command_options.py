@@ -10,6 +10,7 @@ from typing import NoReturn
 from liveflight import __version__, engines
 from liveflight.cli import arguments as read
 from liveflight.core.contracts import LiveflightError
+from liveflight.core.loop_plan import LONGEST_S, SHORTEST_S
 
 COMMANDS: Mapping[str, str] = {
     "fly": "open the window and fly (the default without a command)",
@@ -92,6 +93,8 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     _add_engine(command)
     add = command.add_argument
     add("--seconds", type=read.number(1e-3, 1e6), help="length (10, or that of --replay)")
+    loop = "render a loop of that length: its end grows into its beginning"
+    add("--loop", type=read.number(SHORTEST_S, LONGEST_S), metavar="SECONDS", help=loop)
     add("--fps", type=read.rate, help="frame rate (30, or that of --replay); also 30000/1001")
     add("--replay", type=read.file, metavar="LOG", help="render a recorded flight again")
     out = "an .mp4 file, or a folder for PNGs (flight.mp4, or the next free number)"

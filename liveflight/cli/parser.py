@@ -78,6 +78,22 @@ def files(args: argparse.Namespace) -> list[tuple[str, Path]]:
     return found + ([("--record", args.record)] if getattr(args, "record", None) else [])
 
 
+_NOT_IN_A_LOOP = {
+    "seconds": "a loop is as long as --loop says",
+    "replay": "a recorded set ends where it ends",
+    "sound": "a sound does not end as it began",
+    "camera": "what a camera sees does not come back; --image does",
+    "record": "a replay would not be the loop",
+}
+
+
+def check_loop(args: argparse.Namespace) -> None:
+    """Raise LiveflightError where another option makes no sense with --loop."""
+    for name, reason in _NOT_IN_A_LOOP.items():
+        if getattr(args, name):
+            raise LiveflightError(f"--{name} with --loop: {reason}: leave out one of them")
+
+
 def _replayed(args: argparse.Namespace, given: Mapping[str, Any]) -> Options:
     from liveflight.show.options import Options
     from liveflight.storage import recording

@@ -204,6 +204,8 @@ class Controls:
         self._now: dict[str, Value] = dict(self._set)
         self.offsets: dict[str, float] = {}
         """Signed fader distances by which modulation moves floats, by key."""
+        self.lean: tuple[Mapping[str, float], float] = ({}, 0.0)
+        """Values that the numbers lean towards, by key, and how far, 0..1: at 1 they have them."""
 
     def set(self, key: str, value: Value) -> None:
         """Set a control to a value that its `check` or `clamp` returned; floats glide there."""
@@ -250,6 +252,9 @@ class Controls:
         if offset := self.offsets.get(key):
             control = CONTROLS[key]
             value = control.from_position(control.to_position(value) + offset)
+        goals, share = self.lean
+        if share and key in goals:
+            value = float(value) + share * (goals[key] - float(value))
         return float(value)
 
     def whole(self, key: str) -> int:

@@ -207,6 +207,14 @@ class FeedbackLoop:
             self._end_part("hand-over")
         return True
 
+    def add_change(self, change: Canvas) -> None:
+        """Add a change of what is shown to the canvas at the next `advance`; the views see it.
+
+        `change`: float16 (H, W, 4), of the whole picture, row 0 at the top."""
+        place = PlacedView(View(0.0, 0.0, 1.0), np.linalg.inv(self.shown.matrix), 1.0)
+        write = partial(HostCopy().write, canvas=change)
+        self._landings.put(write, [place], (change.shape[1], change.shape[0]), 0.0, self.size)
+
     def advance(self, dt: float, upkeep: Upkeep) -> bool:
         """Add directions, hold the brightness, and warp the canvas where it has moved far.
 

@@ -39,7 +39,7 @@ class ChannelBinding:
         return frozenset({self.channel, self.fine or self.channel})
 
     def position(self, levels: bytes) -> float | None:
-        """Return the fader position 0..1 that these levels mean; None where a channel is missing."""
+        """Return the fader position 0..1 of these levels; None where a channel is missing."""
         if max(self.channels) > len(levels):
             return None
         coarse = levels[self.channel - 1]
