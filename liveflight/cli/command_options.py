@@ -73,7 +73,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     dmx = "follow a universe of Art-Net (0) or sACN (1)"
     add("--dmx", type=read.dmx, metavar="artnet|sacn[:UNIVERSE]", help=dmx)
     add("--dmx-host", default="localhost", metavar="HOST",
-        help="address for incoming DMX (localhost); a console needs this machine's, or 0.0.0.0")  # fmt: skip
+        help="address for incoming DMX (localhost); 0.0.0.0 for consoles")  # fmt: skip
     sound = "sound input for modulation"
     add("--sound", type=read.local, default="", metavar="default|DEVICE|FILE", help=sound)
     add("--sound-once", action="store_true", help="play a sound file once, without looping")

@@ -83,22 +83,21 @@ def render(args: argparse.Namespace) -> int:
     options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
     seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
     if_taken: IfTaken = "replace" if args.overwrite else "next"
-    plan = LoopPlan(args.loop, options.fps) if args.loop else None
-    return render_video(options, seconds, args.size or DEFAULT_SIZE, out, if_taken, plan=plan)
+    length = LoopPlan(args.loop, options.fps) if args.loop else seconds
+    return render_video(options, length, args.size or DEFAULT_SIZE, out, if_taken)
 
 
 def render_video(
     options: Options,
-    seconds: float,
+    length: float | LoopPlan,
     size: Size,
     out: Path,
     if_taken: IfTaken = "next",
     notice: str = "",
-    plan: LoopPlan | None = None,
 ) -> int:
     """Render a flight into a file, print where it is, and return the exit code.
 
-    `notice` is printed once the flight is built. `plan`: of a loop, in place of the length."""
+    `length`: in seconds, or a loop. `notice` is printed once the flight is built."""
     from liveflight import app
     from liveflight.cli import console
     from liveflight.loop.loop_closing import LoopClosing
@@ -107,11 +106,12 @@ def render_video(
     from liveflight.outputs.sinks.loop_sink import LoopSink
     from liveflight.outputs.sinks.video_encoding import Soundtrack
 
-    frames = plan.total if plan else max(1, round(seconds * options.fps))
+    plan = length if isinstance(length, LoopPlan) else None
+    frames = length.total if isinstance(length, LoopPlan) else max(1, round(length * options.fps))
     sound = Soundtrack(Path(options.sound), frames) if options.sound else None
     sink = open_sink(out, size, options.fps, sound, if_taken)
     loop = LoopSink(sink, plan) if plan else None
-    done = 0
+    done = written = 0
     try:
         with sink, loop or nullcontext():
             try:
@@ -127,26 +127,23 @@ def render_video(
                         signals.check()
                         flight.frame(done / options.fps)
                         done += 1
+                        written = loop.written if loop else done
                         advance()
             finally:
                 signals.defer()  # a second Ctrl-C must not keep the video from being closed
     except KeyboardInterrupt:
-        written = loop.written if loop else done
-        print(
-            f"stopped: {written} frames in {sink.path.resolve()}"
-            if written
-            else "stopped: no frames"
-        )
+        where = f"{written} frames in {sink.path.resolve()}" if written else "no frames"
+        print(f"stopped: {where}")
         return signals.INTERRUPTED
     except Exception as error:
-        if not done or not os.path.exists(sink.path):
+        if not written or not os.path.exists(sink.path):
             raise
         left = f"the frames so far are in {sink.path.resolve()}"
         if isinstance(error, LiveflightError):
             raise LiveflightError(f"{error}; {left}") from error
         print(f"liveflight: {left}", file=sys.stderr)
         raise
-    print(f"{loop.written if loop else done} frames in {sink.path.resolve()}")
+    print(f"{written} frames in {sink.path.resolve()}")
     return 0
 
 

@@ -85,10 +85,8 @@ class LoopPull:
         """Return when each place follows, 0 first and 1 last: float32 (H, W, 1).
 
         It is smooth, so it is computed at a quarter of the size."""
-        height, width = (max(side // 4, 1) for side in shape)
-        x = ((np.arange(width) + 0.5) / width - 0.5) * shape[1] / shape[0]
-        y = 0.5 - (np.arange(height) + 0.5) / height
-        places = np.stack(np.broadcast_arrays(x, y[:, None], 1.0), axis=-1) @ moved.T
+        x, y = ((4 * np.arange(-(-side // 4)) + 2 - side / 2) / shape[0] for side in shape[1::-1])
+        places = np.stack(np.broadcast_arrays(x, -y[:, None], 1.0), axis=-1) @ moved.T
         phases = places[..., :2] @ self._waves + self._phases
         waves = np.cos(phases).sum(axis=-1, keepdims=True) / math.sqrt(_WAVES / 2)
         order = (0.5 + 0.5 * np.tanh(0.8 * waves)).astype(np.float32)  # about evenly spread

@@ -75,8 +75,10 @@ class LoopSink(FrameSink):
         return np.frombuffer(self._kept.read(size), np.uint8).reshape(shape)
 
     def _corrected(self, ending: Ending) -> Picture:
-        """Return the frame, moved towards the wanted one at the very end, where both are alike."""
-        progress = self.plan.progress(ending.index)
+        """Return the frame, moved towards the wanted one at the very end, where both are alike.
+
+        The last frame is the wanted one."""
+        progress = self.plan.progress(ending.index + 1)
         share = float(eased((progress - _CORRECTED_FROM) / (1 - _CORRECTED_FROM)))
         if not share:
             return ending.shown
