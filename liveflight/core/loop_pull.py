@@ -22,8 +22,6 @@ _PLACE_WIDTH = 0.35
 """Part of the whole time that one place takes."""
 _FINE_BEGINS, _COARSE_ENDS = 0.4, 0.65
 """Parts of a place's time when its details begin, and when its composition is complete."""
-_MAX_GAIN = 0.1
-"""Part by which a step corrects the contrast at most."""
 _WAVES = 8
 """Plane waves that the patches are made of."""
 _PATCHES = 0.6, 1.8
@@ -43,8 +41,6 @@ class LoopPull:
         speeds = 2 * math.pi * chance.uniform(*_PATCHES, _WAVES)
         self._waves = np.array([speeds * np.cos(angles), speeds * np.sin(angles)])
         self._phases = chance.uniform(0, 2 * math.pi, _WAVES)
-        self._contrast: float | None = None
-        """Contrast of the picture at the first step."""
 
     def change(
         self,
@@ -59,27 +55,15 @@ class LoopPull:
         `shown`, `wanted`: uint8 (H, W, 3). `before`, `after`: the progress that has been made and
         that which this step is to reach, 0..1; at 1 nothing of the difference is left. `moved` maps
         places of the picture to those of the first step's, in heights: the camera's motion."""
-        now, goal = (picture.astype(np.float32) / 255 for picture in (shown, wanted))
-        bands = split(goal - now, self._levels)
-        order = self._order(moved, bands[0].shape[:2])
-        pulled = []
-        for level, band in enumerate(bands):
-            coarse = level / self._levels
-            left_before = 1 - follows(before, order, coarse)
-            left_after = 1 - follows(after, order, coarse)
-            pulled.append(band * (1 - left_after / np.maximum(left_before, 1e-6)))
+        bands = (split(each.astype(np.float32) / 255, self._levels) for each in (shown, wanted))
+        order = self._order(moved, shown.shape[:2])
+        changes = []
+        for level, (now, goal) in enumerate(zip(*bands, strict=True)):
+            shares = (follows(step, order, level / self._levels) for step in (before, after))
+            mean = now.mean() if level == self._levels else 0.0
+            changes.append(_step(now - mean, goal - mean, *shares))
             order = _halved(order)
-        change: np.ndarray = joined(pulled) + self._lost_contrast(now, goal, after)
-        return change
-
-    def _lost_contrast(self, now: np.ndarray, goal: np.ndarray, progress: float) -> np.ndarray:
-        """Return what restores the contrast that a blend of two pictures loses."""
-        deviation = max(float(now.std()), 1e-3)
-        self._contrast = deviation if self._contrast is None else self._contrast
-        wanted = self._contrast + (float(goal.std()) - self._contrast) * progress
-        gain = min(max(wanted / deviation - 1, -_MAX_GAIN), _MAX_GAIN)
-        change: np.ndarray = gain * (now - now.mean())
-        return change
+        return joined(changes)
 
     def _order(self, moved: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Return when each place follows, 0 first and 1 last: float32 (H, W, 1).
@@ -102,6 +86,22 @@ def follows(progress: float, order: np.ndarray, coarse: float) -> np.ndarray:
     begins = _FINE_BEGINS * (1 - coarse)
     ends = 1 - (1 - _COARSE_ENDS) * coarse
     return eased((place - begins) / (ends - begins))
+
+
+def _step(now: np.ndarray, goal: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return the change of one octave, of which the shares `before` and `after` are the goal's.
+
+    A blend of two pictures has less contrast than either. The change makes up for that."""
+    left = (1 - after) / np.maximum(1 - before, 1e-6)
+    gain = _contrast(before) / _contrast(after)
+    change: np.ndarray = gain * (goal + left * (now - goal)) - now
+    return change
+
+
+def _contrast(share: np.ndarray) -> np.ndarray:
+    """Return the contrast of a blend of two pictures that have nothing in common."""
+    contrast: np.ndarray = np.hypot(share, 1 - share)
+    return contrast
 
 
 def eased(share: np.ndarray | float) -> np.ndarray:
