@@ -28,6 +28,7 @@ from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.canvas_transfer import HostCopy
 from liveflight.render.landings import Landings, PlacedView
 from liveflight.render.measure import MeasurePass
+from liveflight.render.present import Fit
 from liveflight.render.view_passes import ViewPass
 from liveflight.render.warp import Texture
 from liveflight.system.worker import Worker
@@ -207,13 +208,16 @@ class FeedbackLoop:
             self._end_part("hand-over")
         return True
 
-    def add_change(self, change: Canvas) -> None:
+    def add_change(self, change: Canvas, fit: Fit = "cover") -> None:
         """Add a change of what is shown to the canvas at the next `advance`; the views see it.
 
-        `change`: float16 (H, W, 4), of the whole picture, row 0 at the top."""
-        place = PlacedView(View(0.0, 0.0, 1.0), np.linalg.inv(self.shown.matrix), 1.0)
-        write = partial(HostCopy().write, canvas=change)
-        self._landings.put(write, [place], (change.shape[1], change.shape[0]), 0.0, self.size)
+        `change`: float16 (H, W, 4), of the whole output, row 0 at the top. `fit`: how that shows
+        the canvas."""
+        size = (change.shape[1], change.shape[0])
+        wider = (self.size[0] / self.size[1]) / (size[0] / size[1])
+        view = View(0.0, 0.0, min(wider, 1.0) if fit == "cover" else max(wider, 1.0))
+        place = PlacedView(view, view.matrix @ np.linalg.inv(self.shown.matrix), 1.0)
+        self._landings.put(partial(HostCopy().write, canvas=change), [place], size, 0.0, self.size)
 
     def advance(self, dt: float, upkeep: Upkeep) -> bool:
         """Add directions, hold the brightness, and warp the canvas where it has moved far.

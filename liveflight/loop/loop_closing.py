@@ -12,6 +12,7 @@ from liveflight.core.controls import ROWS
 from liveflight.core.loop_pull import LoopPull, eased
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.outputs.sinks.loop_sink import LoopSink
+from liveflight.render.present import Fit
 from liveflight.show.flight import Flight
 
 _NUMBERS = tuple(row.key for row in ROWS if row.kind == "float")
@@ -72,7 +73,8 @@ class LoopClosing:
         steps = self._plan.progress(ending.index), self._plan.progress(ending.index + 1)
         change = np.zeros((height, width, 4), np.float16)
         change[..., :3] = self._pull.change(ending.shown, ending.wanted, *steps, self._moved)
-        self._feedback_loop.add_change(change)
+        fit: Fit = "contain" if self._flight.controls.word("show.fit") == "contain" else "cover"
+        self._feedback_loop.add_change(change, fit)
         aspect = self._feedback_loop.size[0] / self._feedback_loop.size[1]
         warp = self._camera.warp(self._flight.controls, 1 / self._plan.fps, aspect)
         self._moved = self._moved @ warp.matrix

@@ -76,6 +76,33 @@ def test_no_other_universe_is_taken(text: str, said: str) -> None:
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("--seconds 5", "--seconds with --loop: a loop is as long as --loop says"),
+        ("--replay night.log", "--replay with --loop: a recorded set ends where it ends"),
+        ("--sound a.wav", "--sound with --loop: a sound does not end as it began"),
+        ("--camera 0", "--camera with --loop: what a camera sees does not come back"),
+        ("--record night.log", "--record with --loop: a replay would not be the loop"),
+    ],
+)
+def test_what_makes_no_sense_in_a_loop_is_named(
+    given: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.wav").touch()
+    args = parser.parse(["render", "--loop", "10", *given.split()])
+    with pytest.raises(LiveflightError, match=said):
+        parser.check_loop(args)
+    parser.check_loop(parser.parse(["render", "--loop", "10", "--cues", "exhibition"]))
+
+
+@pytest.mark.parametrize("length", ["1.9", "3601", "ten"])
+def test_a_loop_has_a_length(length: str) -> None:
+    with pytest.raises(LiveflightError, match=f"'{length}' is not a number from 2 to 3600"):
+        parser.parse(["render", "--loop", length])
+
+
 @pytest.mark.parametrize("command", ["fly", "render", "bench"])
 def test_an_engine_that_is_not_there_is_named_with_those_that_are(command: str) -> None:
     with pytest.raises(LiveflightError, match="argument --engine: 'steam' is none of") as said:

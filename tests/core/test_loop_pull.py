@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def test_at_the_end_nothing_is_left_of_the_difference() -> None:
     seen = pulled()
     away = [float(np.abs(each.astype(float) - picture(2)).mean()) for each in seen]
     assert away[1] > 0.95 * away[0] and away[-1] < 1.0
-    assert all(later < before + 1 for before, later in zip(away, away[1:], strict=False))
+    assert all(later < before + 1 for before, later in pairwise(away))
 
 
 def test_the_contrast_stays_while_one_becomes_the_other() -> None:
