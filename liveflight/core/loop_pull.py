@@ -22,6 +22,8 @@ _PLACE_WIDTH = 0.35
 """Part of the whole time that one place takes."""
 _FINE_BEGINS, _COARSE_ENDS = 0.4, 0.65
 """Parts of a place's time when its details begin, and when its composition is complete."""
+_MAX_GAIN = 1.2
+"""Factor by which a step raises the contrast at most."""
 _WAVES = 8
 """Plane waves that the patches are made of."""
 _PATCHES = 0.6, 1.8
@@ -91,17 +93,23 @@ def follows(progress: float, order: np.ndarray, coarse: float) -> np.ndarray:
 def _step(now: np.ndarray, goal: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return the change of one octave, of which the shares `before` and `after` are the goal's.
 
-    A blend of two pictures has less contrast than either. The change makes up for that."""
-    left = (1 - after) / np.maximum(1 - before, 1e-6)
-    gain = _contrast(before) / _contrast(after)
-    change: np.ndarray = gain * (goal + left * (now - goal)) - now
+    A blend of two pictures has less contrast than either: what is lost in a place is put back."""
+    share = 1 - (1 - after) / np.maximum(1 - before, 1e-6)
+    products = [
+        (one * other).mean(axis=2) for one, other in ((now, now), (goal, goal), (now, goal))
+    ]
+    own, others, common = np.split(_blurred(np.stack(products, axis=2)), 3, axis=2)
+    wanted = (1 - share) * np.sqrt(own) + share * np.sqrt(others)
+    blended = (1 - share) ** 2 * own + share**2 * others + 2 * share * (1 - share) * common
+    gain = np.minimum(wanted / np.sqrt(np.maximum(blended, 1e-9)), _MAX_GAIN)
+    change: np.ndarray = gain * (now + share * (goal - now)) - now
     return change
 
 
-def _contrast(share: np.ndarray) -> np.ndarray:
-    """Return the contrast of a blend of two pictures that have nothing in common."""
-    contrast: np.ndarray = np.hypot(share, 1 - share)
-    return contrast
+def _blurred(picture: np.ndarray) -> np.ndarray:
+    """Return a picture of the same size without its two finest octaves."""
+    half = _halved(picture)
+    return _doubled(_doubled(_halved(half), half.shape[:2]), picture.shape[:2])
 
 
 def eased(share: np.ndarray | float) -> np.ndarray:

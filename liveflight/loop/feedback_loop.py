@@ -28,7 +28,6 @@ from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.canvas_transfer import HostCopy
 from liveflight.render.landings import Landings, PlacedView
 from liveflight.render.measure import MeasurePass
-from liveflight.render.present import Fit
 from liveflight.render.view_passes import ViewPass
 from liveflight.render.warp import Texture
 from liveflight.system.worker import Worker
@@ -95,7 +94,7 @@ class FeedbackLoop:
         self._ctx = ctx
         self.renderer = CanvasRenderer(ctx, size)
         self._views, self._measuring = ViewPass(ctx), MeasurePass(ctx)
-        self._landings = Landings(ctx)
+        self.landings = Landings(ctx)
         self._hand_over = HandOver(ctx)
         self.worker, self._noise = worker, noise
         self._end_part = end_part
@@ -174,11 +173,11 @@ class FeedbackLoop:
         if self._flying[1] != size or len(self._flying[0]) != len(views):
             self._hand_over.forget()  # their textures may be released
             if self._flying[1] != size:
-                self._landings.release_textures()
+                self.landings.release_textures()
         stack = self._views.stack(size, len(views))
         for number, (view, _) in enumerate(views):
             self._views.draw(stack, number, size, view, self.renderer.texture, colours)
-            self._landings.add_rest(stack, number, size, view)
+            self.landings.add_rest(stack, number, size, view)
         self._end_part("views")
         self.since = 0.0
         share = amount / max(len(views), 1)
@@ -208,23 +207,12 @@ class FeedbackLoop:
             self._end_part("hand-over")
         return True
 
-    def add_change(self, change: Canvas, fit: Fit = "cover") -> None:
-        """Add a change of what is shown to the canvas at the next `advance`; the views see it.
-
-        `change`: float16 (H, W, 4), of the whole output, row 0 at the top. `fit`: how that shows
-        the canvas."""
-        size = (change.shape[1], change.shape[0])
-        wider = (self.size[0] / self.size[1]) / (size[0] / size[1])
-        view = View(0.0, 0.0, min(wider, 1.0) if fit == "cover" else max(wider, 1.0))
-        place = PlacedView(view, view.matrix @ np.linalg.inv(self.shown.matrix), 1.0)
-        self._landings.put(partial(HostCopy().write, canvas=change), [place], size, 0.0, self.size)
-
     def advance(self, dt: float, upkeep: Upkeep) -> bool:
         """Add directions, hold the brightness, and warp the canvas where it has moved far.
 
         Return whether the picture is finite; if not, it starts again from noise."""
         gain = self.shown.tone.gain
-        self._landings.add(self.renderer, dt, gain, self._pending.tone.gain)
+        self.landings.add(self.renderer, dt, gain, self._pending.tone.gain)
         self._end_part("adding")
         if self._draw_over and self._since_over >= _OVER_INTERVAL_S:
             self._draw_outside(self._draw_over)
@@ -258,7 +246,7 @@ class FeedbackLoop:
         self.worker.close(_MAX_CLOSE_WAIT_S)
         self._noise.close(_MAX_CLOSE_WAIT_S)
         self._hand_over.release()
-        for part in (self._landings, self._views, self._measuring, self.renderer):
+        for part in (self.landings, self._views, self._measuring, self.renderer):
             part.release()
 
     def _warp_on(self, upkeep: Upkeep) -> None:
@@ -285,7 +273,7 @@ class FeedbackLoop:
         running = self.renderer.running
         if running and self.renderer.continue_warp(rows):
             matrix = running.warp.matrix.astype(np.float64)
-            self._landings.moved(matrix)
+            self.landings.moved(matrix)
             for placed in self._flying[0]:
                 placed.matrix = placed.matrix @ matrix
             self.on_warp(matrix)
@@ -313,7 +301,7 @@ class FeedbackLoop:
         placed, size = self._flying
         write = partial(self._hand_over.write, canvas=directions)
         seconds = self.since if self._slow else 0.0
-        self._landings.put(write, placed, size, seconds, self.size)
+        self.landings.put(write, placed, size, seconds, self.size)
 
     def _take_noise(self) -> None:
         if not (self._noise.busy and self._noise.wait()):
@@ -326,7 +314,7 @@ class FeedbackLoop:
 
     def _start_from(self, canvas: Canvas) -> None:
         self.renderer.renew(partial(HostCopy().write, canvas=canvas))
-        self._landings.forget()
+        self.landings.forget()
         self._measuring.forget()
         self._pending, self._unwanted = IDENTITY, True
         self._since_warp = 0.0

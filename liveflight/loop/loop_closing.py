@@ -74,8 +74,9 @@ class LoopClosing:
         change = np.zeros((height, width, 4), np.float16)
         change[..., :3] = self._pull.change(ending.shown, ending.wanted, *steps, self._moved)
         fit: Fit = "contain" if self._flight.controls.word("show.fit") == "contain" else "cover"
-        self._feedback_loop.add_change(change, fit)
-        aspect = self._feedback_loop.size[0] / self._feedback_loop.size[1]
+        loop = self._feedback_loop
+        loop.landings.put_change(change, np.linalg.inv(loop.shown.matrix), fit, loop.size)
+        aspect = loop.size[0] / loop.size[1]
         warp = self._camera.warp(self._flight.controls, 1 / self._plan.fps, aspect)
         self._moved = self._moved @ warp.matrix
 

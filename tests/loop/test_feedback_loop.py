@@ -656,6 +656,11 @@ def test_what_is_drawn_over_it_stands_still_on_the_screen(begin: Begin) -> None:
                 np.testing.assert_allclose(there, matrix(1, 0, gone, 0), atol=1e-5)
 
 
+def put_change(flown: Flown, change: Canvas, fit: Fit = "cover") -> None:
+    moved = np.linalg.inv(flown.loop.shown.matrix)
+    flown.loop.landings.put_change(change, moved, fit, flown.loop.size)
+
+
 @pytest.mark.parametrize("warp_frames", [1, 8])
 def test_a_change_of_what_is_shown_is_where_it_was_seen(begin: Begin, warp_frames: int) -> None:
     """A spot that was added to a moving picture moves with it."""
@@ -666,7 +671,7 @@ def test_a_change_of_what_is_shown_is_where_it_was_seen(begin: Begin, warp_frame
         flown.frame(pan, 0)
     spot = np.zeros((SIZE[1], SIZE[0], 4), np.float16)
     spot[30:50, 60:80, :3] = 0.2
-    flown.loop.add_change(spot)
+    put_change(flown, spot)
     for frame in range(1, 12):
         shown = flown.frame(pan, 0)
         there = shown[33:47, 63 - frame : 77 - frame]
@@ -690,7 +695,7 @@ def test_a_change_covers_what_an_output_shows(
     flown.frame(IDENTITY, 0)
     ramp = np.zeros((size[1], size[0], 4), np.float16)
     ramp[..., :3] = np.linspace(-0.2, 0.2, size[0])[:, None]
-    flown.loop.add_change(ramp, fit)
+    put_change(flown, ramp, fit)
     shown = flown.frame(IDENTITY, 0)[40, :, 0]
     across = (np.arange(SIZE[0]) + 0.5 - SIZE[0] / 2) / width
     inside = abs(across) < 0.45
