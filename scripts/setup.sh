@@ -108,7 +108,8 @@ packages() {
 # Controllers and sound. Wheels do not exist everywhere, and a flight works without them.
 extras() {
     (cd -- "$root" && "$python" -m pip install --disable-pip-version-check -c constraints.txt \
-        -e ".[midi,audio,zeroconf]" "$@") || say "continuing without MIDI, sound and zeroconf"
+        -e ".[midi,audio,zeroconf,dmx]" "$@") ||
+        say "continuing without MIDI, sound, zeroconf and sACN"
 }
 
 # Takes seconds where pip takes minutes.

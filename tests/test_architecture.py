@@ -65,6 +65,7 @@ HOMES = {
     "zeroconf": {"controllers.oscquery.announcement", "diagnostics.probes"},
     "ifaddr": {"controllers.oscquery.announcement"},
     "mido": {"controllers.midi.input"},
+    "sacn": {"controllers.dmx.sacn"},
     "rtoml": {"storage.toml_reader"},
     "platformdirs": {"system.folders"},
     "rtmidi": {"controllers.midi.ports"},

@@ -70,7 +70,7 @@ PARTS = {
     "a view is drawn": Part("app.feedback_loop._views", "draw"),
     "views are handed over": Part("app.feedback_loop._hand_over", "read"),
     "directions are handed back": Part("app.feedback_loop._hand_over", "write"),
-    "directions are added": Part("app.feedback_loop._landings", "add"),
+    "directions are added": Part("app.feedback_loop.landings", "add"),
     "the canvas is warped": Part("app.feedback_loop.renderer", "continue_warp"),
     "the picture is measured": Part("app.feedback_loop._measuring", "measure"),
     "the engine": Part("engine", "step"),
@@ -486,7 +486,7 @@ def test_views_without_memory_for_them_get_smaller(
     assert len(show.engine.asked) == asked + 8
 
 
-@pytest.mark.parametrize("owner", ["_views", "_landings"])
+@pytest.mark.parametrize("owner", ["_views", "landings"])
 def test_where_no_view_is_small_enough_the_picture_moves_on(
     owner: str, begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
 ) -> None:

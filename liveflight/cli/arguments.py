@@ -14,6 +14,8 @@ from liveflight.core.contracts import LiveflightError, Size, Value, nearest
 from liveflight.core.controls import find
 
 _MIN_SIDE_PX, _MAX_SIDE_PX = 16, 16384
+_UNIVERSES = {"artnet": (0, 32767, 0), "sacn": (1, 63999, 1)}
+"""The first, the last and the usual universe of each DMX protocol."""
 
 
 def size(text: str, example: str = "320x180") -> Size:
@@ -157,3 +159,18 @@ def host_and_port(text: str) -> tuple[str, int]:
     if not (host and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
         raise ArgumentTypeError(f"{text!r} is not of the form HOST:PORT, such as 192.168.1.20:9001")
     return host.strip("[]"), int(port)
+
+
+def dmx(text: str) -> tuple[str, int]:
+    """Read `artnet` or `sacn`, with or without `:UNIVERSE`."""
+    protocol, colon, universe = text.lower().partition(":")
+    if protocol not in _UNIVERSES:
+        near = nearest(protocol, list(_UNIVERSES))
+        raise ArgumentTypeError(f"{text!r} is neither artnet nor sacn, such as sacn:1{near}")
+    low, high, usual = _UNIVERSES[protocol]
+    if not colon:
+        return protocol, usual
+    try:
+        return protocol, whole(low, high)(universe)
+    except ArgumentTypeError:
+        raise ArgumentTypeError(f"{text!r}: {protocol}'s universes are {low} to {high}") from None

@@ -10,6 +10,7 @@ from typing import NoReturn
 from liveflight import __version__, engines
 from liveflight.cli import arguments as read
 from liveflight.core.contracts import LiveflightError
+from liveflight.core.loop_plan import LONGEST_S, SHORTEST_S
 
 COMMANDS: Mapping[str, str] = {
     "fly": "open the window and fly (the default without a command)",
@@ -69,6 +70,10 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     _add_port(command)
     midi = "use MIDI: all ports, or those with this word in their names"
     add("--midi", nargs="?", const="", metavar="PORT", help=midi)
+    dmx = "follow a universe of Art-Net (0) or sACN (1)"
+    add("--dmx", type=read.dmx, metavar="artnet|sacn[:UNIVERSE]", help=dmx)
+    add("--dmx-host", default="localhost", metavar="HOST",
+        help="address for incoming DMX (localhost); 0.0.0.0 for consoles")  # fmt: skip
     sound = "sound input for modulation"
     add("--sound", type=read.local, default="", metavar="default|DEVICE|FILE", help=sound)
     add("--sound-once", action="store_true", help="play a sound file once, without looping")
@@ -88,6 +93,8 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     _add_engine(command)
     add = command.add_argument
     add("--seconds", type=read.number(1e-3, 1e6), help="length (10, or that of --replay)")
+    loop = "render a loop of that length: its end grows into its beginning"
+    add("--loop", type=read.number(SHORTEST_S, LONGEST_S), metavar="SECONDS", help=loop)
     add("--fps", type=read.rate, help="frame rate (30, or that of --replay); also 30000/1001")
     add("--replay", type=read.file, metavar="LOG", help="render a recorded flight again")
     out = "an .mp4 file, or a folder for PNGs (flight.mp4, or the next free number)"

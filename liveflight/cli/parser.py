@@ -60,6 +60,8 @@ def controllers(args: argparse.Namespace) -> dict[str, object]:
         "oscquery_host": args.oscquery_host,
         "oscquery_port": port,
         "midi": args.midi,
+        "dmx": args.dmx,
+        "dmx_host": args.dmx_host,
         "remote_save": args.allow_remote_save,
         "remote_downloads": args.allow_remote_downloads,
     }
@@ -74,6 +76,22 @@ def files(args: argparse.Namespace) -> list[tuple[str, Path]]:
         named += [("--camera", word) for word in re.split(r"[=:,;'\[\]]", camera)]
     found = [(option, Path(text)) for option, text in named if text and os.path.isfile(text)]
     return found + ([("--record", args.record)] if getattr(args, "record", None) else [])
+
+
+_NOT_IN_A_LOOP = {
+    "seconds": "a loop is as long as --loop says",
+    "replay": "a recorded set ends where it ends",
+    "sound": "a sound does not end as it began",
+    "camera": "what a camera sees does not come back; --image does",
+    "record": "a replay would not be the loop",
+}
+
+
+def check_loop(args: argparse.Namespace) -> None:
+    """Raise LiveflightError where another option makes no sense with --loop."""
+    for name, reason in _NOT_IN_A_LOOP.items():
+        if getattr(args, name):
+            raise LiveflightError(f"--{name} with --loop: {reason}: leave out one of them")
 
 
 def _replayed(args: argparse.Namespace, given: Mapping[str, Any]) -> Options:

@@ -138,8 +138,8 @@ ROWS: tuple[Control, ...] = (
     _told("tempo", "source", "where the tempo comes from: own, tapped, or the name of an external clock"),
     _told("tempo", "waiting", "what waits for the beat"),
 
-    _text("midi", "learn", "arms this control, such as camera.zoom: the next knob that moves is bound to it", ""),
-    _trigger("midi", "forget", "unbinds all knobs of the control that is armed"),
+    _text("midi", "learn", "arms this control, such as camera.zoom: the next knob or DMX channel that moves is bound to it", "/liveflight/learn"),
+    _trigger("midi", "forget", "unbinds all knobs and DMX channels of the control that is armed", alias="/liveflight/forget"),
 
     _choice("sound", "react", ("off", "gentle", "strong"), "lets any preset move with the sound", saved=False),
     _switch("sound", "auto", "sets the gain by the loudness; off uses sound.gain", True, saved=False),
@@ -211,6 +211,8 @@ class Controls:
         self._now: dict[str, Value] = dict(self._set)
         self.offsets: dict[str, float] = {}
         """Signed fader distances by which modulation moves floats, by key."""
+        self.lean: tuple[Mapping[str, float], float] = ({}, 0.0)
+        """Values that the numbers lean towards, by key, and how far, 0..1: at 1 they have them."""
 
     def set(self, key: str, value: Value) -> None:
         """Set a control to a value that its `check` or `clamp` returned; floats glide there."""
@@ -257,6 +259,9 @@ class Controls:
         if offset := self.offsets.get(key):
             control = CONTROLS[key]
             value = control.from_position(control.to_position(value) + offset)
+        goals, share = self.lean
+        if share and key in goals:
+            value = float(value) + share * (goals[key] - float(value))
         return float(value)
 
     def whole(self, key: str) -> int:

@@ -75,6 +75,15 @@ class Beat:
 
 Message = Set | Nudge | Trigger | Query | Beat
 
+_NETWORK = frozenset({"osc", "oscquery", "web", "dmx"})
+
+
+def from_network(origin: str) -> bool:
+    """Return whether a message of that origin came over a network, loopback included.
+
+    Such an origin begins with the name of its protocol and a colon."""
+    return origin.partition(":")[0] in _NETWORK
+
 
 class Mailbox:
     """Take messages from any thread, and give them to the frame loop."""

@@ -94,7 +94,7 @@ class FeedbackLoop:
         self._ctx = ctx
         self.renderer = CanvasRenderer(ctx, size)
         self._views, self._measuring = ViewPass(ctx), MeasurePass(ctx)
-        self._landings = Landings(ctx)
+        self.landings = Landings(ctx)
         self._hand_over = HandOver(ctx)
         self.worker, self._noise = worker, noise
         self._end_part = end_part
@@ -173,11 +173,11 @@ class FeedbackLoop:
         if self._flying[1] != size or len(self._flying[0]) != len(views):
             self._hand_over.forget()  # their textures may be released
             if self._flying[1] != size:
-                self._landings.release_textures()
+                self.landings.release_textures()
         stack = self._views.stack(size, len(views))
         for number, (view, _) in enumerate(views):
             self._views.draw(stack, number, size, view, self.renderer.texture, colours)
-            self._landings.add_rest(stack, number, size, view)
+            self.landings.add_rest(stack, number, size, view)
         self._end_part("views")
         self.since = 0.0
         share = amount / max(len(views), 1)
@@ -212,7 +212,7 @@ class FeedbackLoop:
 
         Return whether the picture is finite; if not, it starts again from noise."""
         gain = self.shown.tone.gain
-        self._landings.add(self.renderer, dt, gain, self._pending.tone.gain)
+        self.landings.add(self.renderer, dt, gain, self._pending.tone.gain)
         self._end_part("adding")
         if self._draw_over and self._since_over >= _OVER_INTERVAL_S:
             self._draw_outside(self._draw_over)
@@ -246,7 +246,7 @@ class FeedbackLoop:
         self.worker.close(_MAX_CLOSE_WAIT_S)
         self._noise.close(_MAX_CLOSE_WAIT_S)
         self._hand_over.release()
-        for part in (self._landings, self._views, self._measuring, self.renderer):
+        for part in (self.landings, self._views, self._measuring, self.renderer):
             part.release()
 
     def _warp_on(self, upkeep: Upkeep) -> None:
@@ -273,7 +273,7 @@ class FeedbackLoop:
         running = self.renderer.running
         if running and self.renderer.continue_warp(rows):
             matrix = running.warp.matrix.astype(np.float64)
-            self._landings.moved(matrix)
+            self.landings.moved(matrix)
             for placed in self._flying[0]:
                 placed.matrix = placed.matrix @ matrix
             self.on_warp(matrix)
@@ -301,7 +301,7 @@ class FeedbackLoop:
         placed, size = self._flying
         write = partial(self._hand_over.write, canvas=directions)
         seconds = self.since if self._slow else 0.0
-        self._landings.put(write, placed, size, seconds, self.size)
+        self.landings.put(write, placed, size, seconds, self.size)
 
     def _take_noise(self) -> None:
         if not (self._noise.busy and self._noise.wait()):
@@ -314,7 +314,7 @@ class FeedbackLoop:
 
     def _start_from(self, canvas: Canvas) -> None:
         self.renderer.renew(partial(HostCopy().write, canvas=canvas))
-        self._landings.forget()
+        self.landings.forget()
         self._measuring.forget()
         self._pending, self._unwanted = IDENTITY, True
         self._since_warp = 0.0

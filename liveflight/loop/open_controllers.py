@@ -13,6 +13,7 @@ from functools import partial
 
 from liveflight.controllers.audio.input import SoundInput
 from liveflight.controllers.controller import Controller
+from liveflight.controllers.dmx.input import DmxInput
 from liveflight.controllers.link import LinkInput
 from liveflight.controllers.midi.input import MidiInput
 from liveflight.controllers.midi.unavailable import FAILED, NOT_WANTED, MidiUnavailable
@@ -205,9 +206,13 @@ def requested(options: Options) -> Iterator[Named]:
     midi = MidiInput(options.midi or "")
     if options.midi is not None:
         yield "MIDI", midi
+    learners: list[MidiInput | DmxInput] = [midi]
+    if options.dmx:
+        learners.append(DmxInput(*options.dmx, options.dmx_host))
+        yield "DMX", learners[-1]
     if not midi.listening:
         said = NOT_WANTED if options.midi is None else FAILED
-        yield "MIDI learn", MidiUnavailable(said, lambda: midi.listening)
+        yield "MIDI learn", MidiUnavailable(said, lambda: any(one.listening for one in learners))
     if options.sound:
         yield "sound", SoundInput(options.sound, background=True, once=options.sound_once)
     if options.link:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import LiveflightError, Size
+from liveflight.core.contracts import Canvas, LiveflightError, Size
 from liveflight.core.views import View
 from liveflight.render.canvas import CanvasRenderer
+from liveflight.render.canvas_transfer import HostCopy
 from liveflight.render.passes import RenderTarget
+from liveflight.render.present import Fit
 from liveflight.render.view_passes import AddPass, no_room
 
 _DOUBLED_FROM = 3.0
@@ -79,6 +82,18 @@ class Landings:
             if each.view.whole and each.view.span * canvas[1] >= _DOUBLED_FROM * size[1]:
                 landing = self._doubled(landing)
             self._landings.append(landing)
+
+    def put_change(self, change: Canvas, matrix: np.ndarray, fit: Fit, canvas: Size) -> None:
+        """Begin to add a change of what an output shows, at the next `add`.
+
+        `change`: float16 (H, W, 4), of the whole output, row 0 at the top. `matrix` maps places of
+        the canvas to places of the screen. `fit`: how the output shows the canvas, whose width and
+        height are `canvas`. Raises OutOfMemoryError as `put` does."""
+        size = (change.shape[1], change.shape[0])
+        wider = (canvas[0] / canvas[1]) / (size[0] / size[1])
+        view = View(0.0, 0.0, min(wider, 1.0) if fit == "cover" else max(wider, 1.0))
+        placed = PlacedView(view, view.matrix @ matrix, 1.0)
+        self.put(partial(HostCopy().write, canvas=change), [placed], size, 0.0, canvas)
 
     def add(self, canvas: CanvasRenderer, dt: float, gain: float, later_gain: float) -> None:
         """Add what is due in `dt` seconds to the canvas, and to what a running warp has drawn.

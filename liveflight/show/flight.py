@@ -22,7 +22,7 @@ from liveflight.core.xy_pad import CORNERS
 from liveflight.show.autopilot_player import AutopilotPlayer
 from liveflight.show.cue_player import CuePlayer
 from liveflight.show.fault_reports import FaultReports
-from liveflight.show.messages import described, from_network
+from liveflight.show.messages import chosen_by_network, described
 from liveflight.show.network_loader import NetworkLoader
 from liveflight.show.preset_player import PresetPlayer
 from liveflight.show.target_navigation import (
@@ -172,7 +172,7 @@ class Flight:
 
     def _try(self, message: Message, act: Callable[[Message], None]) -> None:
         self.origin = "" if isinstance(message, Query) else message.origin
-        self.target_selector.downloads = self.remote_downloads or not from_network(message)
+        self.target_selector.downloads = self.remote_downloads or not chosen_by_network(message)
         try:
             self._report_errors(act, message)
         finally:

@@ -7,16 +7,16 @@ from contextlib import suppress
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.controls import CONTROLS, Controls
-from liveflight.core.mailbox import Beat, Message, Nudge, Query, Set
+from liveflight.core.mailbox import Beat, Message, Nudge, Query, Set, from_network
 
 
-def from_network(message: Message) -> bool:
+def chosen_by_network(message: Message) -> bool:
     """Return whether the network chose what the message asks for.
 
     A cue list is the performer's own, whoever steps through it."""
     if isinstance(message, Query | Beat) or message.key.startswith("cue."):
         return False
-    return message.origin.startswith("osc")
+    return from_network(message.origin)
 
 
 def described(message: Set | Nudge, controls: Controls) -> str:

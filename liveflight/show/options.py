@@ -57,6 +57,9 @@ class Options:
     """UDP port; 0 is without OSC."""
     midi: str | None = None
     """Word in the names of the MIDI ports to use; empty: all; None: without MIDI."""
+    dmx: tuple[str, int] | None = None
+    """Protocol, `artnet` or `sacn`, and universe of DMX; None: without DMX."""
+    dmx_host: str = "localhost"
     sound: str = ""
     """Sound file, part of a sound device's name, or `default`."""
     sound_once: bool = False

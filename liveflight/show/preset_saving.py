@@ -10,6 +10,7 @@ from functools import partial
 
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.core.double_press import DoublePress
+from liveflight.core.mailbox import from_network
 from liveflight.core.preset_banks import MAX_SLOT, key_in_bank
 from liveflight.show.flight import Flight
 from liveflight.storage import favourite_presets, named_files, presets, starred_targets
@@ -46,13 +47,13 @@ class _RemoteSaves:
 
     def check(self, flight: Flight) -> None:
         """Raise LiveflightError where the network asks for it, and may not change presets."""
-        if not self._allowed and _is_remote(flight):
+        if not self._allowed and from_network(flight.origin):
             raise LiveflightError("saving over the network: start with --allow-remote-save")
 
     def count(self, flight: Flight) -> None:
         """Count one more. Raises LiveflightError where the network may not save now."""
         self.check(flight)
-        if not _is_remote(flight):
+        if not from_network(flight.origin):
             return
         if self._saved == MAX_REMOTE:
             raise LiveflightError(f"saving over the network: {MAX_REMOTE} are allowed in a show")
@@ -61,10 +62,6 @@ class _RemoteSaves:
             raise LiveflightError(f"saving over the network: {gap} is allowed")
         self._saved += 1
         self._next = self._clock() + REMOTE_GAP_S
-
-
-def _is_remote(flight: Flight) -> bool:
-    return flight.origin.startswith("osc")
 
 
 def _snapshot(flight: Flight, remote: _RemoteSaves) -> None:

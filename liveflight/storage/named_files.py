@@ -31,7 +31,7 @@ Others are hidden, macOS's `._name`, or an editor's lock, draft or backup. Windo
 _OTHER_KINDS = {
     "cue": "the file is a cue list, for --cues",
     "targets": "the file is a preset, for --preset",
-    "binding": "the file holds MIDI bindings",
+    "binding": "the file holds MIDI or DMX bindings",
 }
 """Keys at the top of other kinds of files, and the advice they lead to."""
 

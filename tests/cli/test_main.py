@@ -9,6 +9,7 @@ import threading
 import wave
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from urllib.error import URLError
 
@@ -609,6 +610,18 @@ def test_a_render_is_the_same_twice_pixel_for_pixel(
     assert main([*TINY, *STEM, "--seed", "8", "--out", "three"]) == 0
     other = np.asarray(Image.open(elsewhere / "three" / "frame_00001.png"))
     assert np.abs(other - flights[0][0].astype(float)).mean() > 5
+
+
+@pytest.mark.gl
+def test_a_loop_ends_where_it_begins(capsys: pytest.CaptureFixture[str], elsewhere: Path) -> None:
+    words = [*SIZES, *STEM, "--loop", "3", "--fps", "5", "--out", "loop"]
+    assert main(["render", *words]) == 0
+    assert capsys.readouterr().out == f"15 frames in {elsewhere / 'loop'}\n"
+    pictures = [np.asarray(Image.open(path), float) for path in sorted(Path("loop").iterdir())]
+    steps = [np.abs(one - other).mean() for one, other in pairwise(pictures)]
+    assert np.abs(pictures[-1] - pictures[0]).mean() <= np.percentile(steps, 95)
+    assert max(steps) < 2 * np.median(steps)
+    assert refused(capsys, "render", *words, "--seconds", "4").startswith("--seconds with --loop")
 
 
 @pytest.mark.gl

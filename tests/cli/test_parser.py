@@ -46,6 +46,63 @@ def test_sound_and_link_reach_the_flight(tmp_path: Path) -> None:
         parser.parse(["render", "--sound", "default"])
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("artnet", ("artnet", 0)),
+        ("sacn", ("sacn", 1)),
+        ("ArtNet:32767", ("artnet", 32767)),
+        ("sacn:63999", ("sacn", 63999)),
+    ],
+)
+def test_dmx_reaches_the_controllers(text: str, meant: tuple[str, int]) -> None:
+    given = parser.controllers(parser.parse(["--dmx", text, "--dmx-host", "10.0.0.5"]))
+    assert (given["dmx"], given["dmx_host"]) == (meant, "10.0.0.5")
+    assert parser.controllers(parser.parse([]))["dmx"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("artnett", "'artnett' is neither artnet nor sacn, such as sacn:1; did you mean 'artnet'?"),
+        ("sacn:0", "'sacn:0': sacn's universes are 1 to 63999"),
+        ("artnet:32768", "'artnet:32768': artnet's universes are 0 to 32767"),
+        ("artnet:", "'artnet:': artnet's universes are 0 to 32767"),
+    ],
+)
+def test_no_other_universe_is_taken(text: str, said: str) -> None:
+    with pytest.raises(LiveflightError) as refused:
+        parser.parse(["--dmx", text])
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("--seconds 5", "--seconds with --loop: a loop is as long as --loop says"),
+        ("--replay night.log", "--replay with --loop: a recorded set ends where it ends"),
+        ("--sound a.wav", "--sound with --loop: a sound does not end as it began"),
+        ("--camera 0", "--camera with --loop: what a camera sees does not come back"),
+        ("--record night.log", "--record with --loop: a replay would not be the loop"),
+    ],
+)
+def test_what_makes_no_sense_in_a_loop_is_named(
+    given: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.wav").touch()
+    args = parser.parse(["render", "--loop", "10", *given.split()])
+    with pytest.raises(LiveflightError, match=said):
+        parser.check_loop(args)
+    parser.check_loop(parser.parse(["render", "--loop", "10", "--cues", "exhibition"]))
+
+
+@pytest.mark.parametrize("length", ["1.9", "3601", "ten"])
+def test_a_loop_has_a_length(length: str) -> None:
+    with pytest.raises(LiveflightError, match=f"'{length}' is not a number from 2 to 3600"):
+        parser.parse(["render", "--loop", length])
+
+
 @pytest.mark.parametrize("command", ["fly", "render", "bench"])
 def test_an_engine_that_is_not_there_is_named_with_those_that_are(command: str) -> None:
     with pytest.raises(LiveflightError, match="argument --engine: 'steam' is none of") as said:

@@ -13,6 +13,7 @@ from in_flight import STEM
 
 from liveflight.controllers.audio.input import SoundInput
 from liveflight.controllers.controller import Controller
+from liveflight.controllers.dmx.input import DmxInput
 from liveflight.controllers.example import PERIOD_S, ExampleController
 from liveflight.controllers.link import LinkInput
 from liveflight.controllers.midi.input import MidiInput
@@ -87,6 +88,8 @@ CONTROLLERS: dict[str, Callable[[Path], Controller]] = {
     "OSC feedback": lambda folder: OscFeedback([("127.0.0.1", 9)], OscInput(port=0)),
     "OSCQuery": lambda folder: OscQuery(port=0),
     "MIDI": lambda folder: MidiInput("", folder / "midi.toml", NoPorts),
+    "Art-Net": lambda folder: DmxInput("artnet", 0, "127.0.0.1", folder / "dmx.toml", 0),
+    "sACN": lambda folder: DmxInput("sacn", 1, "127.0.0.1", folder / "dmx.toml", 0),
     "no MIDI": lambda folder: MidiUnavailable(FAILED),
     "sound in a show": lambda folder: sound(folder, background=True),
     "sound in a render": lambda folder: sound(folder, background=False),

@@ -341,3 +341,13 @@ def test_nudges_start_from_what_was_set_not_from_where_the_glide_is() -> None:
     controls.nudge("camera.pan_x", 0.125)
     assert controls.setting("camera.pan_x") == 0.75
     assert controls.number("camera.pan_x") == 0.0
+
+
+def test_numbers_lean_towards_others_and_settings_stay() -> None:
+    controls = Controls()
+    controls.set_immediately("camera.zoom", 2.0)
+    controls.lean = {"camera.zoom": 4.0}, 0.25
+    assert (controls.number("camera.zoom"), controls.setting("camera.zoom")) == (2.5, 2.0)
+    assert controls.number("camera.speed") == 1.0
+    controls.lean = {"camera.zoom": 4.0}, 1.0
+    assert controls.number("camera.zoom") == 4.0

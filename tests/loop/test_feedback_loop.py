@@ -23,7 +23,7 @@ from liveflight.core.views import View
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.canvas_transfer import HostCopy, InteropError
 from liveflight.render.passes import RenderTarget
-from liveflight.render.present import PresentPass
+from liveflight.render.present import Fit, PresentPass
 from liveflight.system.worker import Worker
 
 pytestmark = pytest.mark.gl
@@ -654,3 +654,49 @@ def test_what_is_drawn_over_it_stands_still_on_the_screen(begin: Begin) -> None:
             if onto_canvas:
                 there = on_canvas @ np.linalg.inv(moved)
                 np.testing.assert_allclose(there, matrix(1, 0, gone, 0), atol=1e-5)
+
+
+def put_change(flown: Flown, change: Canvas, fit: Fit = "cover") -> None:
+    moved = np.linalg.inv(flown.loop.shown.matrix)
+    flown.loop.landings.put_change(change, moved, fit, flown.loop.size)
+
+
+@pytest.mark.parametrize("warp_frames", [1, 8])
+def test_a_change_of_what_is_shown_is_where_it_was_seen(begin: Begin, warp_frames: int) -> None:
+    """A spot that was added to a moving picture moves with it."""
+    flown = begin(start=lambda size, seed: opaque(np.full((size[1], size[0], 3), 0.4)),
+        warp_frames=warp_frames)  # fmt: skip
+    pan = Warp(matrix(1.0, 0.0, 1 / 81, 0.0))
+    for _ in range(5):
+        flown.frame(pan, 0)
+    spot = np.zeros((SIZE[1], SIZE[0], 4), np.float16)
+    spot[30:50, 60:80, :3] = 0.2
+    put_change(flown, spot)
+    for frame in range(1, 12):
+        shown = flown.frame(pan, 0)
+        there = shown[33:47, 63 - frame : 77 - frame]
+        assert there == pytest.approx(0.6, abs=0.01)
+        assert shown[:25] == pytest.approx(0.4, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("size", "fit", "width"),
+    [
+        ((80, 80), "cover", 81),
+        ((80, 80), "contain", 144),
+        ((200, 50), "cover", 144),
+        ((288, 162), "cover", 144),
+    ],
+)
+def test_a_change_covers_what_an_output_shows(
+    begin: Begin, size: tuple[int, int], fit: Fit, width: int
+) -> None:
+    flown = begin(start=lambda size, seed: opaque(np.full((size[1], size[0], 3), 0.4)))
+    flown.frame(IDENTITY, 0)
+    ramp = np.zeros((size[1], size[0], 4), np.float16)
+    ramp[..., :3] = np.linspace(-0.2, 0.2, size[0])[:, None]
+    put_change(flown, ramp, fit)
+    shown = flown.frame(IDENTITY, 0)[40, :, 0]
+    across = (np.arange(SIZE[0]) + 0.5 - SIZE[0] / 2) / width
+    inside = abs(across) < 0.45
+    assert shown[inside] == pytest.approx((0.4 + 0.4 * across)[inside], abs=0.02)

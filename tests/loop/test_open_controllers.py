@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from jack_box import until
 
+from liveflight.controllers.dmx.input import DmxInput
 from liveflight.controllers.midi.input import MidiInput
 from liveflight.controllers.midi.unavailable import MidiUnavailable
 from liveflight.controllers.osc import feedback as osc_feedback
@@ -342,3 +343,15 @@ def test_midi_that_could_be_opened_half_leaves_no_process_behind(tmp_path: Path)
             midi.open(Mailbox())
     assert closed == 1
     assert not midi.listening
+
+
+def test_a_control_stays_armed_where_dmx_can_learn_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = dict(requested(Options(dmx=("artnet", 0))))
+    dmx, stand_in, mailbox = wanted["DMX"], wanted["MIDI learn"], Mailbox()
+    assert isinstance(dmx, DmxInput) and not dmx.listening
+    stand_in.open(mailbox)
+    stand_in.publish(1.0, {}, [Set("midi.learn", "camera.zoom")])
+    assert mailbox.drain() == [Set("midi.learn", "")], "it could not be opened"
+    monkeypatch.setattr(DmxInput, "listening", True)
+    stand_in.publish(2.0, {}, [Set("midi.learn", "camera.zoom")])
+    assert mailbox.drain() == []

@@ -319,7 +319,8 @@ def test_nothing_is_downloaded_for_the_network_unless_that_is_allowed(
     navigator["farther"] = Preset("farther", {DEEP: 1.0}, journey=(DEEP, VGG))
     before = flight.values()
     asked = [Set("show.preset", "far", AFAR), Set("show.preset", "farther", AFAR),
-        Set("mix.target", str(VGG), AFAR), Set("pad.a", str(VGG), "oscquery:::1:5")]  # fmt: skip
+        Set("mix.target", str(VGG), AFAR), Set("pad.a", str(VGG), "oscquery:::1:5"),
+        Set("pad.b", str(VGG), "dmx:artnet 0")]  # fmt: skip
     for message in asked:
         flight.apply([message])
         flight.advance(0.0)

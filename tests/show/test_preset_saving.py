@@ -63,7 +63,9 @@ def test_a_snapshot_takes_the_first_free_slot_which_recalls_it(flight: Flight, o
     assert not flight.reports.counts
 
 
-@pytest.mark.parametrize("origin", ["osc:127.0.0.1:5000", "oscquery:10.0.0.7"])
+@pytest.mark.parametrize(
+    "origin", ["osc:127.0.0.1:5000", "oscquery:10.0.0.7", "dmx:sacn 1", "web:1"]
+)
 @pytest.mark.parametrize("remote", [False, True])
 def test_over_the_network_only_where_that_is_allowed(
     origin: str, remote: bool, flight: Flight, own: Path

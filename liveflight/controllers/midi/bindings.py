@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from liveflight.core.contracts import LiveflightError, nearest
-from liveflight.core.control import Control
-from liveflight.core.controls import CONTROLS
-from liveflight.storage import named_files, toml_reader
+from liveflight.controllers import binding_file
+from liveflight.controllers.binding_file import MAX_BINDINGS, TAKEOVERS, Takeover
+from liveflight.core.contracts import LiveflightError
 from liveflight.system import folders
 
 Sort = Literal["cc", "cc14", "note", "pitch"]
@@ -26,15 +25,7 @@ Turn = Literal["absolute", "offset", "twos", "sign"]
 `offset`: 64 is none, 65 one up, 63 one down; `twos`: two's complement of 7 bits, 1 up, 127 down;
 `sign`: bit 64 is the sign, 1 up, 65 down."""
 
-Takeover = Literal["pickup", "jump"]
-"""Behaviour of a knob whose control stands elsewhere.
-
-`pickup`: it does nothing until it passes the control's value. `jump`: it sets it at once."""
-
-_SORTS, _TURNS, _TAKEOVERS = get_args(Sort), get_args(Turn), get_args(Takeover)
-_VERSION = 1
-MAX_BINDINGS = 99
-"""Bindings of one file."""
+_SORTS, _TURNS = get_args(Sort), get_args(Turn)
 _FIELDS = ("port", "sort", "channel", "number", "control", "turn", "takeover", "value", "feedback")
 LARGEST: Mapping[Sort, int] = {"cc": 127, "note": 127, "cc14": 16383, "pitch": 16383}
 """Largest value of each kind of message; the smallest is 0."""
@@ -125,21 +116,12 @@ def read(path: Path) -> MidiMap:
     """Return the bindings of a file; none if there is no such file.
 
     Raises LiveflightError naming the file, the field and what is allowed."""
-    with named_files.reading("MIDI bindings", path):
-        try:
-            return parse(named_files.toml(path))
-        except (FileNotFoundError, NotADirectoryError):
-            return MidiMap()
+    return binding_file.read("MIDI", path, parse)
 
 
 def write(text: str, path: Path) -> None:
     """Write the text that `dump` made, atomically. Raises LiveflightError where it cannot."""
-    try:
-        named_files.write(text, path)
-    except OSError as error:
-        raise LiveflightError(
-            f"MIDI bindings {path} cannot be written: {named_files.why(error)}"
-        ) from error
+    binding_file.write("MIDI", text, path)
 
 
 def dump(bindings: MidiMap) -> str:
@@ -156,70 +138,27 @@ def dump(bindings: MidiMap) -> str:
         if not binding.feedback:
             row["feedback"] = False
         rows.append(row)
-    return toml_reader.dump({"version": _VERSION, "binding": rows})
+    return binding_file.dump(rows)
 
 
 def parse(data: Mapping[str, Any]) -> MidiMap:
     """Return the bindings in parsed TOML. Raises LiveflightError naming the field."""
-    named_files.check_head(data, _VERSION, ("version", "binding"))
-    rows = data.get("binding", [])
-    if not isinstance(rows, list) or len(rows) > MAX_BINDINGS:
-        raise LiveflightError(f"binding: allowed are up to {MAX_BINDINGS} tables, [[binding]]")
     bindings = MidiMap()
-    for row in rows:
+    for row in binding_file.rows(data, _FIELDS):
         bindings.bind(_binding(row))
     return bindings
 
 
-def _binding(row: object) -> Binding:
-    if not isinstance(row, dict):
-        raise LiveflightError(f"binding {str(row)[:60]!r}: allowed is a table")
-    for key in row:
-        if key not in _FIELDS:
-            raise LiveflightError(f"a binding has no {key[:60]!r}{nearest(key, _FIELDS)}")
-    control = _control(row.get("control"))
-    sort: Sort = _choice(row, "sort", _SORTS)
+def _binding(row: Mapping[str, Any]) -> Binding:
+    control = binding_file.control(row)
+    sort: Sort = binding_file.choice(row, "sort", _SORTS)
     source = Source(
-        _line(row, "port"),
+        binding_file.line(row, "port"),
         sort,
-        _integer(row, "channel", 1, 16),
-        _integer(row, "number", 0, {"cc14": 31, "pitch": 0}.get(sort, 127)),
+        binding_file.integer(row, "channel", 1, 16),
+        binding_file.integer(row, "number", 0, {"cc14": 31, "pitch": 0}.get(sort, 127)),
     )
-    turn: Turn = _choice(row, "turn", _TURNS, "absolute")
-    takeover: Takeover = _choice(row, "takeover", _TAKEOVERS, "pickup")
-    value = _line(row, "value") if control.kind == "text" else ""
-    feedback = row.get("feedback", True)
-    if not isinstance(feedback, bool):
-        raise LiveflightError(f"feedback = {str(feedback)[:60]!r}: allowed is true or false")
-    return Binding(source, control.key, turn, takeover, value, feedback)
-
-
-def _control(key: object) -> Control:
-    control = CONTROLS.get(key) if isinstance(key, str) else None
-    if control and control.writable:
-        return control
-    close = nearest(key, CONTROLS) if isinstance(key, str) else ""
-    raise LiveflightError(f"control = {str(key)[:60]!r}: allowed is a control's name{close}")
-
-
-def _choice(row: Mapping[str, Any], key: str, allowed: tuple[Any, ...], default: str = "") -> Any:
-    value = row.get(key, default)
-    if value not in allowed:
-        raise LiveflightError(f"{key} = {str(value)[:60]!r}: allowed is {', '.join(allowed)}")
-    return value
-
-
-def _line(row: Mapping[str, Any], key: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str) or not 0 < len(value) <= 200 or not value.isprintable():
-        raise LiveflightError(
-            f"{key} = {str(value)[:60]!r}: allowed is a line of 1 to 200 characters"
-        )
-    return value
-
-
-def _integer(row: Mapping[str, Any], key: str, low: int, high: int) -> int:
-    value = row.get(key, low)
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise LiveflightError(f"{key} = {str(value)[:60]!r}: allowed is {low} to {high}")
-    return value
+    turn: Turn = binding_file.choice(row, "turn", _TURNS, "absolute")
+    takeover: Takeover = binding_file.choice(row, "takeover", TAKEOVERS, "pickup")
+    value = binding_file.line(row, "value") if control.kind == "text" else ""
+    return Binding(source, control.key, turn, takeover, value, binding_file.flag(row, "feedback"))

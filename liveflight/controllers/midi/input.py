@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from liveflight.controllers.binding_file import armed
 from liveflight.controllers.midi import bindings as midi_bindings
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Sort, Source
 from liveflight.controllers.midi.clock import MidiClock
@@ -28,7 +29,6 @@ from liveflight.controllers.midi.ports import MISSING, Ports
 from liveflight.controllers.midi.soft_takeover import SoftTakeover
 from liveflight.controllers.midi.subprocess_ports import SubprocessPorts
 from liveflight.core.contracts import LiveflightError, Value
-from liveflight.core.controls import find
 from liveflight.core.mailbox import Beat, Mailbox, Message, Set, Trigger
 
 log = logging.getLogger(__name__)
@@ -123,8 +123,8 @@ class MidiInput:
         with self._lock:
             said = []
             if self._learner:
-                armed = self._learner.control.key
-                said.append(f"MIDI learn: move a knob for {armed} (an endless one both ways)")
+                key = self._learner.control.key
+                said.append(f"MIDI learn: move a knob for {key} (an endless one both ways)")
             return [*said, *filter(None, [self._takeover.waiting])]
 
     def close(self) -> None:
@@ -243,15 +243,7 @@ class MidiInput:
             self._learner = None
             return
         try:
-            control = find(key)
-            if not control.writable:
-                raise LiveflightError(f"{key} cannot be set, so no knob can move it")
-            value = str(values.get(key, "")) if control.kind == "text" else ""
-            if control.kind == "text" and not value:
-                raise LiveflightError(
-                    f"{key} is empty: first set it to the text that the knob should send"
-                )
-            self._learner = Learner(control, value)
+            self._learner = Learner(*armed(key, values))
         except LiveflightError as error:
             self._trouble(f"MIDI learn: {error}")
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from liveflight.controllers.midi.bindings import LARGEST, Binding, MidiMap, Source, origin
 from liveflight.controllers.midi.learn import steps
 from liveflight.controllers.midi.ports import first_of_equals
+from liveflight.controllers.pickup import TOLERANCE, Pickup
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS
@@ -15,8 +16,6 @@ from liveflight.core.mailbox import Message, Nudge, Set, Trigger
 
 _ENCODER_STEP = 1 / 128
 """Fader travel of one step of an encoder: as fine as a knob of 7 bits."""
-_PICKUP_TOLERANCE = 0.02
-"""Fader travel within which a knob counts as having reached its control."""
 _MOTOR_TRAVEL = 0.25
 """Fader travel that no hand covers between two messages: a motor has moved it."""
 
@@ -27,47 +26,38 @@ class SoftTakeover:
     def __init__(self, bindings: MidiMap) -> None:
         """Take the bindings, which `bind` changes in place."""
         self.bindings = bindings
-        self.waiting = ""
-        """For the performer: which knob has to be moved to its control's value, or empty."""
-        self._values: Mapping[str, Value] = {}
-        self._positions: dict[Source, float] = {}
-        self._picked_up: set[Source] = set()
-        """Knobs that have picked up their control, which no one else has moved since."""
+        self._pickup: Pickup[Source] = Pickup()
         self._high_bytes: dict[Source, int] = {}
         self._sent: dict[Source, float] = {}
         """Positions that were sent to knobs last."""
         self._motorised: set[Source] = set()
         """Faders that went where they were sent: they always stand at their control's value."""
 
+    @property
+    def waiting(self) -> str:
+        """Return which knob has to be moved to its control's value, or an empty text."""
+        return self._pickup.waiting
+
     def value(self, key: str) -> Value:
         """Return a control's last known value, or its default."""
-        return self._values.get(key, CONTROLS[key].default)
+        return self._pickup.value(key)
 
     def bind(self, binding: Binding) -> None:
         """Add a binding; its knob counts as picked up."""
         self.bindings.bind(binding)
-        self._picked_up.add(binding.source)
+        self._pickup.take(binding.source)
 
     def update(self, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Take the values after a frame, and its messages.
 
         A knob loses a control that someone else has moved."""
-        own = {(m.key, m.origin) for m in heard if isinstance(m, Set | Nudge)}
-        for binding in self.bindings:
-            key, source = binding.control, binding.source
-            moved = values.get(key) != self._values.get(key, values.get(key))
-            if moved and (key, origin(source)) not in own:
-                self._picked_up.discard(source)
-        self._values = values
+        bound = ((each.source, each.control, origin(each.source)) for each in self.bindings)
+        self._pickup.update(values, heard, bound)
 
     def unplugged(self, port: str) -> None:
         """Make the port's knobs pick up again: they may have been moved in between."""
         gone = (port, self.bound_port(port))
-        self.waiting = ""
-        self._picked_up = {source for source in self._picked_up if source.port not in gone}
-        self._positions = {
-            source: at for source, at in self._positions.items() if source.port not in gone
-        }
+        self._pickup.drop(lambda source: source.port in gone)
         self._high_bytes = {
             source: at for source, at in self._high_bytes.items() if source.port not in gone
         }
@@ -132,7 +122,7 @@ class SoftTakeover:
         A number follows how hard the key was struck."""
         source = binding.source
         unit = value / LARGEST[source.sort]
-        before, self._positions[source] = self._positions.get(source, 0.0), unit
+        before = self._pickup.moved(source, unit, 0.0)
         if not value or (source.sort != "note" and not before < 0.5 <= unit):
             return None
         said = origin(source)
@@ -147,24 +137,17 @@ class SoftTakeover:
 
     def _moved(self, binding: Binding, control: Control, unit: float) -> Message | None:
         source = binding.source
-        before, self._positions[source] = self._positions.get(source, unit), unit
+        before = self._pickup.moved(source, unit, unit)
         self._detect_motor(source, before, unit)
-        known = self._picked_up | self._motorised
-        if binding.takeover == "pickup" and source not in known:
-            place = control.to_position(self.value(control.key))
-            low, high = min(before, unit) - _PICKUP_TOLERANCE, max(before, unit) + _PICKUP_TOLERANCE
-            if not low <= place <= high:
-                way = "up" if place > unit else "down"
-                self.waiting = f"{control.key} is at {place:.0%}, its knob at {unit:.0%}: {way}"
-                return None
-        self.waiting = ""
-        self._picked_up.add(source)
+        takeover = "jump" if source in self._motorised else binding.takeover
+        if not self._pickup.reaches(source, control, before, takeover):
+            return None
         return Set(control.key, control.from_position(unit), origin(source))
 
     def _detect_motor(self, source: Source, before: float, unit: float) -> None:
         """Recognise a fader that has leapt to where it was sent."""
         sent = self._sent.get(source, before)
-        near = abs(unit - sent) <= _PICKUP_TOLERANCE
+        near = abs(unit - sent) <= TOLERANCE
         if near and abs(before - sent) > _MOTOR_TRAVEL:
             self._motorised.add(source)
 

@@ -10,7 +10,7 @@ from liveflight.core.mailbox import Mailbox, Message, Set
 
 log = logging.getLogger(__name__)
 
-NOT_WANTED = "MIDI learn: MIDI is off; plug the device in and start with --midi"
+NOT_WANTED = "MIDI learn: MIDI is off; plug the device in and start with --midi, or with --dmx"
 FAILED = "MIDI learn: MIDI could not be opened; the log says why"
 
 SHOWN_S = 10.0

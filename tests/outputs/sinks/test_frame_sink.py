@@ -11,8 +11,10 @@ import platformdirs
 import pytest
 
 from liveflight.core.contracts import LiveflightError
+from liveflight.core.loop_plan import LoopPlan
 from liveflight.outputs.sinks.example import ExampleSink
 from liveflight.outputs.sinks.frame_sink import FrameSink, Picture
+from liveflight.outputs.sinks.loop_sink import LoopSink
 from liveflight.outputs.sinks.png_folder import PngFolder
 from liveflight.outputs.sinks.screenshots import Screenshots
 from liveflight.outputs.sinks.video_file import VideoFile
@@ -29,7 +31,9 @@ def pictures(count: int) -> Iterator[Picture]:
         yield memory
 
 
-@pytest.fixture(params=["video", "pictures", "screenshots", "screenshots beside", "example"])
+@pytest.fixture(
+    params=["video", "pictures", "screenshots", "screenshots beside", "example", "loop"]
+)
 def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setattr(platformdirs, "user_pictures_path", lambda: tmp_path)
     kinds: dict[str, Open] = {
@@ -38,6 +42,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         "screenshots": lambda: Screenshots(background=False),
         "screenshots beside": lambda: Screenshots(background=True),
         "example": lambda: ExampleSink(SIZE),
+        "loop": lambda: LoopSink(ExampleSink(SIZE), LoopPlan(2, 2)),
     }
     return kinds[request.param]
 

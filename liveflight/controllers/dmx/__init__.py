@@ -1,0 +1,1 @@
+"""Receive DMX over the network, as Art-Net or sACN: channels that were learned move controls."""
