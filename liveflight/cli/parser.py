@@ -51,7 +51,7 @@ def options(args: argparse.Namespace, **more: object) -> Options:
 
 
 def controllers(args: argparse.Namespace) -> dict[str, object]:
-    """Return the options of the controllers that were asked for."""
+    """Return the options of the controllers and outputs that were asked for."""
     port = args.osc_port if args.oscquery_port is None else args.oscquery_port
     return {
         "osc_host": args.osc_host,
@@ -60,6 +60,12 @@ def controllers(args: argparse.Namespace) -> dict[str, object]:
         "oscquery_host": args.oscquery_host,
         "oscquery_port": port,
         "midi": args.midi,
+        "streams": tuple(args.stream),
+        "stream_megabits": args.stream_rate,
+        "ndi": args.ndi,
+        "spout": args.spout,
+        "syphon": args.syphon,
+        "virtual_camera": args.virtual_camera,
         "remote_save": args.allow_remote_save,
         "remote_downloads": args.allow_remote_downloads,
     }
