@@ -116,12 +116,11 @@ class OpenOutputs:
             for sink in self.textures:
                 self._guard.run(sink.name, sink.write, texture, bottom_up=output.bottom_up)
         if self.sinks:
-            picture = self._reader.read(
-                output.framebuffer, output.size, bottom_up=output.bottom_up
-            )
+            picture = self._reader.read(output.framebuffer, output.size, bottom_up=output.bottom_up)
             self._time_part("read for outputs")
-            for live in self.sinks if picture is not None else ():
-                self._guard.run(live.name, live.write, picture)
+            if picture is not None:
+                for live in self.sinks:
+                    self._guard.run(live.name, live.write, picture)
         self._time_part("outputs")
 
     def hear(self, samples: np.ndarray, rate: int) -> None:

@@ -39,7 +39,7 @@ class NdiSource(ReceivedVideo):
         if not ndi.installed():
             raise LiveflightError(ndi.INSTALL)
         from cyndilib.finder import Finder
-        from cyndilib.receiver import Receiver, ReceiveFrameType
+        from cyndilib.receiver import ReceiveFrameType, Receiver
         from cyndilib.video_frame import VideoRecvFrame
         from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
 

@@ -26,6 +26,8 @@ class SyphonSource(ReceivedVideo):
     def __init__(self, server: str) -> None:
         self._server = server
         self._client: Any = None
+        self._copy: Any = None
+        """A function that copies a Metal texture to the host's memory."""
         super().__init__(f"syphon:{server}")
 
     def open(self) -> None:

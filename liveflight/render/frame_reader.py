@@ -7,9 +7,12 @@ from typing import Protocol
 
 import moderngl
 import numpy as np
+import numpy.typing as npt
 
 from liveflight.core.contracts import Size
 from liveflight.render import mesa_fences
+
+Frame = npt.NDArray[np.uint8]
 
 _FRAMES_BEHIND = 2
 """Frames after which the GPU has surely sent what was asked for."""
@@ -26,7 +29,7 @@ class FrameReader(Protocol):
 
     def read(
         self, framebuffer: moderngl.Framebuffer, size: Size, *, bottom_up: bool
-    ) -> np.ndarray | None:
+    ) -> Frame | None:
         """Return a finished frame, uint8 (H, W, 4), row 0 at the top; None for none yet.
 
         `size`: width and height of the part of the framebuffer that is shown. `bottom_up`: its row
@@ -53,7 +56,7 @@ class DirectReader:
 
     def read(
         self, framebuffer: moderngl.Framebuffer, size: Size, *, bottom_up: bool
-    ) -> np.ndarray | None:
+    ) -> Frame | None:
         pixels = self._memory.take(size)
         framebuffer.read_into(pixels, (0, 0, *size), components=4)
         return self._memory.lend(pixels, bottom_up)
@@ -76,7 +79,7 @@ class BufferedReader:
 
     def read(
         self, framebuffer: moderngl.Framebuffer, size: Size, *, bottom_up: bool
-    ) -> np.ndarray | None:
+    ) -> Frame | None:
         if self._asked != (size, bottom_up):
             self.release()
             self._asked = size, bottom_up
@@ -104,9 +107,9 @@ class FrameMemory:
     """Memory of frames, used again once nobody keeps the array that was lent."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[np.ndarray, weakref.ref[np.ndarray]]] = []
+        self._kept: list[tuple[Frame, weakref.ref[Frame]]] = []
 
-    def take(self, size: Size) -> np.ndarray:
+    def take(self, size: Size) -> Frame:
         """Return memory for a frame of this width and height: uint8 (H, W, 4)."""
         shape = (size[1], size[0], 4)
         for index, (pixels, lent) in enumerate(self._kept):
@@ -117,7 +120,7 @@ class FrameMemory:
                 break
         return np.empty(shape, np.uint8)
 
-    def lend(self, pixels: np.ndarray, bottom_up: bool) -> np.ndarray:
+    def lend(self, pixels: Frame, bottom_up: bool) -> Frame:
         """Return the frame in this memory, row 0 at the top; it is taken back by itself."""
         lent = pixels[::-1] if bottom_up else pixels[:]
         if len(self._kept) < _MAX_KEPT:

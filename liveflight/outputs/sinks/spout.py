@@ -21,17 +21,9 @@ class SpoutSender(TextureSink):
     """Offer frames under a name that Spout receivers list."""
 
     def __init__(self, name: str) -> None:
-        """Raises LiveflightError on other systems, and without SpoutGL."""
-        if sys.platform != "win32":
-            raise LiveflightError("--spout works on Windows; on macOS use --syphon, else --ndi")
-        try:
-            import SpoutGL
-        except ImportError as error:
-            raise LiveflightError(
-                'Spout needs the package SpoutGL: pip install "liveflight[spout]"'
-            ) from error
-        self.name, self._source = f"Spout {name!r}", name
-        self._sender: Any = SpoutGL.SpoutSender()
+        """Begin. Raises LiveflightError on other systems, and without SpoutGL."""
+        self.name = f"Spout {name!r}"
+        self._source, self._sender = name, _new_sender()
         self._sender.setSenderName(name)
 
     def write(self, texture: moderngl.Texture, *, bottom_up: bool) -> None:
@@ -47,3 +39,15 @@ class SpoutSender(TextureSink):
         sender, self._sender = self._sender, None
         if sender is not None:
             sender.releaseSender()
+
+
+def _new_sender() -> Any:
+    if sys.platform != "win32":
+        raise LiveflightError("--spout works on Windows; on macOS use --syphon, else --ndi")
+    try:
+        import SpoutGL
+    except ImportError as error:
+        raise LiveflightError(
+            'Spout needs the package SpoutGL: pip install "liveflight[spout]"'
+        ) from error
+    return SpoutGL.SpoutSender()

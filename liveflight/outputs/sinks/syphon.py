@@ -19,25 +19,28 @@ class SyphonServer(TextureSink):
     """Offer frames under a name that Syphon clients list."""
 
     def __init__(self, name: str) -> None:
-        """Raises LiveflightError on other systems, and without syphon-python."""
-        if sys.platform != "darwin":
-            raise LiveflightError("--syphon works on macOS; on Windows use --spout, else --ndi")
-        try:
-            import syphon
-        except ImportError as error:
-            raise LiveflightError(
-                'Syphon needs the package syphon-python: pip install "liveflight[syphon]"'
-            ) from error
+        """Begin. Raises LiveflightError on other systems, and without syphon-python."""
         self.name = f"Syphon {name!r}"
-        self._server: Any = syphon.SyphonOpenGLServer(name)  # in the current context
+        self._server = _new_server(name)
 
     def write(self, texture: moderngl.Texture, *, bottom_up: bool) -> None:
         # Syphon's textures have row 0 at the bottom.
-        self._server.publish_frame_texture(
-            texture.glo, size=texture.size, is_flipped=not bottom_up
-        )
+        self._server.publish_frame_texture(texture.glo, size=texture.size, is_flipped=not bottom_up)
 
     def close(self) -> None:
         server, self._server = self._server, None
         if server is not None:
             server.stop()
+
+
+def _new_server(name: str) -> Any:
+    """Return a server in the current GL context."""
+    if sys.platform != "darwin":
+        raise LiveflightError("--syphon works on macOS; on Windows use --spout, else --ndi")
+    try:
+        import syphon
+    except ImportError as error:
+        raise LiveflightError(
+            'Syphon needs the package syphon-python: pip install "liveflight[syphon]"'
+        ) from error
+    return syphon.SyphonOpenGLServer(name)

@@ -9,7 +9,6 @@ from pathlib import Path
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.system import ffmpeg
 
-
 COLOURS = (
     "scale=out_color_matrix=bt709:out_range=pc:flags=accurate_rnd+full_chroma_int,format=yuv420p,"
     "setparams=colorspace=bt709:color_primaries=bt709:color_trc=iec61966-2-1:range=pc"

@@ -52,6 +52,9 @@ class Receiver(LiveSink):
         self.now += seconds
         self.write(np.full((size[1], size[0], 4), number, np.uint8))
 
+    def await_sent(self, count: int) -> None:
+        until(lambda: self.sent == count)
+
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
@@ -66,7 +69,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 def test_frames_arrive_in_order_with_the_times_they_were_shown(receiver: Receiver) -> None:
     for number in range(3):
         receiver.show(number, seconds=0.5)
-        until(lambda: receiver.sent == number + 1)
+        receiver.await_sent(number + 1)
     assert receiver.got == [(0, 0.5), (1, 1.0), (2, 1.5)]
     assert receiver.opened == [(4, 2)]
     assert receiver.status_lines() == []
@@ -83,13 +86,13 @@ def test_a_busy_receiver_gets_the_newest_frames_and_the_others_are_counted(
     assert receiver.dropped == 9 - MAX_WAITING
     assert receiver.status_lines() == ["the receiver: 7 frames dropped"]
     receiver.go.set()
-    until(lambda: receiver.sent == 3)
+    receiver.await_sent(3)
     assert [number for number, _ in receiver.got] == [0, 8, 9]
 
 
 def test_a_receiver_that_goes_is_opened_again_until_it_is_back(receiver: Receiver) -> None:
     receiver.show(0)
-    until(lambda: receiver.sent == 1)
+    receiver.await_sent(1)
     receiver.gone = "dead"
     receiver.show(1)
     until(lambda: receiver.trouble != "")
@@ -99,7 +102,7 @@ def test_a_receiver_that_goes_is_opened_again_until_it_is_back(receiver: Receive
     until(lambda: receiver.trouble == "nobody listens")
     receiver.gone = ""
     receiver.show(3, seconds=1)
-    until(lambda: receiver.sent == 2)
+    receiver.await_sent(2)
     assert receiver.trouble, "it has to work for a while"
     receiver.show(4, seconds=WORKING_S + 0.1)
     until(lambda: receiver.trouble == "")
@@ -109,9 +112,9 @@ def test_a_receiver_that_goes_is_opened_again_until_it_is_back(receiver: Receive
 
 def test_another_size_begins_another_connection(receiver: Receiver) -> None:
     receiver.show(0)
-    until(lambda: receiver.sent == 1)
+    receiver.await_sent(1)
     receiver.show(1, (6, 2))
-    until(lambda: receiver.sent == 2)
+    receiver.await_sent(2)
     assert receiver.opened == [(4, 2), (6, 2)]
     assert receiver.ends == [True]
 
