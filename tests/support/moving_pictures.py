@@ -18,8 +18,9 @@ def picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     made[..., 0] = 255 * x / max(width - 1, 1)
     made[..., 1] = 128 + 100 * np.sin(x / 23 + turn) * np.cos(y / 17 - turn)
     made[..., 2] = 255 * y / max(height - 1, 1)
-    disc = np.hypot(x - width * (0.5 + 0.3 * np.cos(turn)), y - height * 0.6) < height / 6
-    made[disc, :3] = (250, 220, 20)
+    distance = np.hypot(x - width * (0.5 + 0.3 * np.cos(turn)), y - height * 0.6)
+    disc = np.clip((height / 6 - distance) / 8, 0, 1)[..., None]
+    made[..., :3] = made[..., :3] * (1 - disc) + np.array([250, 220, 20]) * disc
     made[..., 3] = 7  # means nothing
     for bit in range(_BITS):
         columns = slice(bit * _BLOCK, (bit + 1) * _BLOCK)
@@ -39,7 +40,7 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
 
     Wang et al., "Image quality assessment: from error visibility to structural similarity", 2004.
     """
-    a, b = (each[..., :3].astype(np.float64) for each in (one, other))
+    a, b = (each[..., :3].astype(np.float32) for each in (one, other))
     mean_a, mean_b = _mean(a), _mean(b)
     var_a, var_b = _mean(a * a) - mean_a**2, _mean(b * b) - mean_b**2
     covariance = _mean(a * b) - mean_a * mean_b
@@ -50,6 +51,7 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
 
 def _mean(values: np.ndarray, side: int = 8) -> np.ndarray:
     """Return the means over all windows of a picture, (H - 7, W - 7, 3)."""
-    sums = np.pad(values, ((1, 0), (1, 0), (0, 0))).cumsum(0).cumsum(1)
-    window = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    return window / side**2
+    for _ in range(2):
+        sums = np.pad(values, ((1, 0), (0, 0), (0, 0))).cumsum(0, dtype=np.float64)
+        values = (sums[side:] - sums[:-side]).swapaxes(0, 1) / side
+    return values

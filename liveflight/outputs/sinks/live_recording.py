@@ -56,7 +56,7 @@ class LiveRecording(EncodedSink):
     def hear(self, samples: np.ndarray, rate: int) -> None:
         """Take the sound of the last moment, float32 (N,); may be called from any thread."""
         if sound := self._sound:
-            sound.put(samples, rate, self._clock())
+            sound.put(samples, rate)
 
     def write(self, picture: Picture) -> None:
         if self.began is None:
@@ -75,7 +75,7 @@ class LiveRecording(EncodedSink):
         except OSError as error:
             raise cannot_write(path, error) from error
         if self._sound_rate:
-            self._sound = SoundPipe(self._sound_rate)
+            self._sound = SoundPipe(self._sound_rate, self._clock)
         super().open(size)
         if self._sound:
             self._sound.start()

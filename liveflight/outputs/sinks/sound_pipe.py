@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, Full, Queue
 
@@ -14,8 +16,8 @@ from liveflight.system.worker import start_thread
 _MAX_BLOCKS = 256
 """Blocks that wait for ffmpeg; more are dropped, and filled with silence."""
 
-_SILENT_AFTER_S = 0.5
-"""Seconds without a block after which silence is written."""
+_SILENT_AFTER_S = 0.15
+"""Seconds without a block after which silence is written: ffmpeg waits for sound with pictures."""
 
 _MAX_DRIFT_S = 0.1
 """Seconds by which the sound may be early or late: blocks come with the frames' jitter."""
@@ -30,11 +32,11 @@ class SoundPipe:
     What is missing is filled with silence, and what is too much is left out. Only where the system
     has pipes that a child process inherits: not on Windows."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, clock: Callable[[], float] = time.perf_counter) -> None:
         """Open a pipe for `rate` samples per second. Raises OSError."""
-        self.rate = rate
+        self.rate, self._clock = rate, clock
         self.began: float | None = None
-        """When the first picture was shown, in seconds of the clock that `put` gets."""
+        """When the first picture was shown, in seconds of the clock."""
         self.written = 0
         """Samples until now."""
         self.reader, self._writer = os.pipe()
@@ -48,10 +50,10 @@ class SoundPipe:
         self.reader = -1
         self._thread = start_thread(self._run, "sound pipe")
 
-    def put(self, samples: np.ndarray, rate: int, now: float) -> None:
-        """Add what was heard until `now`; never waits."""
+    def put(self, samples: np.ndarray, rate: int) -> None:
+        """Add what was heard until now; never waits."""
         with suppress(Full):
-            self._blocks.put_nowait((samples, rate, now))
+            self._blocks.put_nowait((samples, rate, self._clock()))
 
     def stop(self) -> None:
         """Begin to end: what waits is still written. Does not wait."""
@@ -86,16 +88,12 @@ class SoundPipe:
         return samples.astype(np.float32)
 
     def _run(self) -> None:
-        silent = np.zeros(round(_SILENT_AFTER_S * self.rate), np.float32)
-        last: float | None = None
         with suppress(OSError), open(self._writer, "wb", buffering=0) as pipe:
             while True:
                 try:
                     block = self._blocks.get(timeout=_SILENT_AFTER_S)
-                    last = block[2]
                 except Empty:
                     if self._closing.is_set():
                         return
-                    last = self.began if last is None else last + _SILENT_AFTER_S
-                    block = silent, self.rate, last or 0.0
+                    block = np.zeros(0), self.rate, self._clock() - _SILENT_AFTER_S / 2
                 pipe.write(self.in_step(block).tobytes())

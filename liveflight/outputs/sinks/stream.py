@@ -98,7 +98,7 @@ def _target(url: str) -> list[str]:
         size = "" if "pkt_size=" in url else ("&" if "?" in url else "?") + "pkt_size=1316"
         return [*_TS, url + size]
     path = Path(url).absolute()
-    segments = path.with_name(f"{path.stem.replace('%', '%%')}_%d.ts")
+    segments = path.with_name(f"{path.stem}_%d.ts")
     return [*_HLS, "-hls_segment_filename", f"file:{segments}", f"file:{path}"]
 
 
