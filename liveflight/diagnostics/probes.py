@@ -195,8 +195,8 @@ def ndi(given: dict[str, Any]) -> dict[str, Any]:
     from liveflight.core.contracts import LiveflightError
     from liveflight.system import ndi as library
 
-    if not library.installed():
-        raise LiveflightError(library.INSTALL)
+    if why := library.load():
+        raise LiveflightError(why)
     from cyndilib import get_ndi_version
 
     return {"version": get_ndi_version(), "trouble": library.discovery_trouble()}

@@ -21,7 +21,10 @@ _SEARCH_S = 5.0
 _LOST_S = 3.0
 """Seconds without a frame after which the source counts as lost."""
 
-_WAIT_MS = 100
+_LOOK_S, _POLL_S = 0.1, 0.004
+"""Seconds between two looks for sources, and for a frame.
+
+The package's own waits would hold Python's lock, and with it the frame loop."""
 
 
 class NdiSource(ReceivedVideo):
@@ -36,45 +39,48 @@ class NdiSource(ReceivedVideo):
         super().__init__(f"ndi:{word}")
 
     def open(self) -> None:
-        if not ndi.installed():
-            raise LiveflightError(ndi.INSTALL)
+        if why := ndi.load():
+            raise LiveflightError(why)
         from cyndilib.finder import Finder
-        from cyndilib.receiver import ReceiveFrameType, Receiver
-        from cyndilib.video_frame import VideoRecvFrame
+        from cyndilib.receiver import Receiver
+        from cyndilib.video_frame import VideoFrameSync
         from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
 
-        self._video = ReceiveFrameType.recv_video
         self._finder = Finder()
         self._finder.open()
         source = self._find(self._finder)
         self._receiver = Receiver(
             color_format=RecvColorFormat.RGBX_RGBA, bandwidth=RecvBandwidth.highest
         )
-        self._frame = VideoRecvFrame()
-        self._receiver.set_video_frame(self._frame)
+        self._frame = VideoFrameSync()
+        self._receiver.frame_sync.set_video_frame(self._frame)
         self._receiver.set_source(source)
-        self._since = time.monotonic()
+        self._stamp, self._since = 0.0, time.monotonic()
 
     def _find(self, finder: Finder) -> Source:
         until = time.monotonic() + _SEARCH_S
         while time.monotonic() < until and not self._ends.is_set():
-            finder.wait_for_sources(0.5)
+            finder.wait_for_sources(0)
             for source in finder:
                 if self._word.lower() in source.name.lower():
                     return source
+            self._ends.wait(_LOOK_S)
         found = ", ".join(finder.get_source_names()) or "nothing"
         raise LiveflightError(f"there is no such source; found: {found}; {_advice()}")
 
     def receive(self) -> np.ndarray | None:
         assert self._receiver
-        if self._receiver.receive(self._video, _WAIT_MS) != self._video:
+        # It hands out the newest frame, the same one again where there is no newer one.
+        self._receiver.frame_sync.capture_video()
+        width, height = self._frame.get_resolution()
+        stamp = self._frame.get_timestamp_posix() if width and height else self._stamp
+        if stamp == self._stamp:
             if time.monotonic() - self._since > _LOST_S:
                 raise LiveflightError(f"no picture for {_LOST_S:g} s")
+            self._ends.wait(_POLL_S)
             return None
-        self._since = time.monotonic()
-        width, height = self._frame.get_resolution()
-        pixels = np.frombuffer(self._frame, np.uint8)
-        return pixels.reshape(height, -1, 4)[:, :width, :3]
+        self._stamp, self._since = stamp, time.monotonic()
+        return self._frame.get_array().reshape(height, -1, 4)[:, :width, :3]
 
     def end(self) -> None:
         receiver, self._receiver = self._receiver, None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
+import threading
 
 INSTALL = 'NDI needs the package cyndilib: pip install "liveflight[ndi]"'
 
@@ -12,9 +12,20 @@ _SOCKETS = {"dbus": "/run/dbus/system_bus_socket", "avahi-daemon": "/run/avahi-d
 """What NDI finds sources with on Linux, and where each listens."""
 
 
-def installed() -> bool:
-    """Return whether the package that contains NDI is there."""
-    return importlib.util.find_spec("cyndilib") is not None
+_loading = threading.Lock()
+
+
+def load() -> str:
+    """Import the package that contains NDI; return why it cannot be used, empty where it can.
+
+    Two threads that import it at once would see it half made."""
+    with _loading:
+        try:
+            import cyndilib  # noqa: F401
+        except ImportError as error:
+            missing = isinstance(error, ModuleNotFoundError)
+            return INSTALL if missing else f"NDI cannot be loaded: {error}"
+    return ""
 
 
 def discovery_trouble() -> str:

@@ -35,12 +35,16 @@ def number_of(frame: np.ndarray) -> int:
     return sum(int(block.mean() > 128) << bit for bit, block in enumerate(bits))
 
 
-def similarity(one: np.ndarray, other: np.ndarray) -> float:
+def similarity(one: np.ndarray, other: np.ndarray, *, luma: bool = False) -> float:
     """Return the mean structural similarity (SSIM) of two pictures' three channels, 8x8 windows.
+
+    `luma`: of their brightness alone (BT.709), which video keeps at full resolution.
 
     Wang et al., "Image quality assessment: from error visibility to structural similarity", 2004.
     """
     a, b = (each[..., :3].astype(np.float32) for each in (one, other))
+    if luma:
+        a, b = ((each @ (0.2126, 0.7152, 0.0722))[..., None] for each in (a, b))
     mean_a, mean_b = _mean(a), _mean(b)
     var_a, var_b = _mean(a * a) - mean_a**2, _mean(b * b) - mean_b**2
     covariance = _mean(a * b) - mean_a * mean_b

@@ -37,8 +37,8 @@ class NdiSender(LiveSink):
         return f"{offered}; {trouble}" if trouble else offered
 
     def open(self, size: Size) -> None:
-        if not ndi.installed():
-            raise LiveflightError(ndi.INSTALL)
+        if why := ndi.load():
+            raise LiveflightError(why)
         from cyndilib.sender import Sender
         from cyndilib.video_frame import VideoSendFrame
         from cyndilib.wrapper.ndi_structs import FourCC
