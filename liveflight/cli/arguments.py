@@ -110,7 +110,7 @@ def stream(text: str) -> str:
 
 def video_device(text: str) -> str:
     """Read the path of a video device."""
-    if not text.startswith("/dev/"):
+    if text and not text.startswith("/dev/"):
         raise ArgumentTypeError(f"{text!r} is not a video device such as /dev/video10")
     return text
 

@@ -183,7 +183,8 @@ def streaming(given: dict[str, Any]) -> dict[str, Any]:
     from liveflight.outputs.sinks import live_encoding, video_encoding
 
     program = live_encoding.find_ffmpeg("record and stream")
-    version = video_encoding.run([program, "-hide_banner", "-version"]).stdout.split()[2].decode()
+    told = video_encoding.run([program, "-hide_banner", "-version"]).stdout.split()[2].decode()
+    version = told.lstrip("n").partition("-")[0]
     known = video_encoding.run([program, "-hide_banner", "-protocols"]).stdout.decode().split()
     lacking = [name for name in ("rtmp", "srt", "udp") if name not in known]
     encoder = live_encoding.choose(program)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,7 +83,7 @@ class ImageSource:
         self._blend.release()
 
 
-RECEIVED: Mapping[str, Callable[[str], VideoSource]] = {
+RECEIVED: dict[str, Callable[[str], VideoSource]] = {
     "ndi": NdiSource,
     "spout": SpoutSource,
     "syphon": SyphonSource,

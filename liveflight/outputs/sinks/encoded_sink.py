@@ -54,6 +54,7 @@ class EncodedSink(LiveSink):
         try:
             for _ in range(self.rate.copies(at)):
                 self._encoder.write(picture)
+                self.progress()
         except OSError:
             raise self._failure(self._encoder) from None
 

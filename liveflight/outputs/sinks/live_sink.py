@@ -79,6 +79,10 @@ class LiveSink(FrameSink):
 
         `whole`: everything was sent, and nothing failed."""
 
+    def progress(self) -> None:
+        """Say that a part of a long `send` was taken: the receiver has not stalled."""
+        self._begun = self._clock()
+
     def interrupt(self) -> None:
         """Make a `send` that takes too long end with an error; called by another thread."""
 
