@@ -13,7 +13,16 @@ DOUBLE_PRESS_S = 2.0
 
 _KEPT_GROUPS = frozenset({"tempo", "sound", "morph"})
 _KEPT = frozenset(
-    {"mix.crossfade", "cue.loop", "cue.hold", "show.dwell", "show.fit", "show.hud", "show.help"}
+    {
+        "mix.crossfade",
+        "cue.loop",
+        "cue.hold",
+        "show.dwell",
+        "show.fit",
+        "show.hud",
+        "show.help",
+        "show.record",
+    }
 )
 """Groups and controls that are not part of a look."""
 

@@ -142,10 +142,14 @@ class OpenOutputs:
         """Report what has changed, and begin and end the recording."""
         for sink in (*self.sinks, *self._ending):
             self._report(sink)
-        self._ending = [sink for sink in self._ending if not sink.ended]
+        for sink in [sink for sink in self._ending if sink.ended]:
+            self._ending.remove(sink)
+            self._report(sink)
+            self._troubles.pop(sink)
         recording = self._recording
         if recording and recording.ended:  # by itself: the disk is full
             self.sinks.remove(recording)
+            self._ending.append(recording)
             self._recording, self._wanted = None, False
             self._mailbox.put(Set(RECORD, False, "recording"))
         elif self._wanted and not recording:

@@ -186,6 +186,15 @@ def test_f9_records_what_is_shown_until_it_is_pressed_again(
     assert flown.flight.last_message == f"saved {saved}"
 
 
+def test_a_panic_does_not_end_the_recording(show: Callable[..., Show]) -> None:
+    flown = show()
+    flown.set("show.record", True)
+    flown.press("end")
+    flown.frame(2)
+    assert flown.flight.controls.flag("show.record")
+    assert len(flown.app.outputs.sinks) == 1
+
+
 def test_a_recording_that_fails_switches_itself_off_and_the_show_goes_on(
     show: Callable[..., Show], tmp_path: Path
 ) -> None:

@@ -19,6 +19,9 @@ from liveflight.outputs.sinks.video_encoding import mp4_flags
 from liveflight.storage.new_files import Draft
 from liveflight.system import folders
 
+_FRAGMENTS = "+frag_keyframe+empty_moov+default_base_moof"
+"""Flags of an MP4 that plays while it grows, for an ffmpeg without hybrid fragments."""
+
 _KEYFRAME_S = 1.0
 """Seconds between keyframes: what a killed ffmpeg loses at most."""
 
@@ -32,6 +35,7 @@ class LiveRecording(EncodedSink):
 
     reconnects = False
     finish_s = 30.0
+    close_s = 35.0
 
     def __init__(
         self, fps: float, sound_rate: int = 0, clock: Callable[[], float] = time.perf_counter
@@ -92,7 +96,7 @@ class LiveRecording(EncodedSink):
             *(program, "-hide_banner", "-loglevel", "error", "-y"),
             *(*live_encoding.picture_input(size, self.fps), *sound, "-map", "0:v"),
             *(*live_encoding.encoding(program, self.fps, _KEYFRAME_S), *track),
-            *("-movflags", mp4_flags(program), "-f", "mp4", f"file:{self._draft.path}"),
+            *("-movflags", mp4_flags(program, _FRAGMENTS), "-f", "mp4", f"file:{self._draft.path}"),
         ]
 
     def more_inputs(self) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ take in time are dropped and counted.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from abc import abstractmethod
@@ -29,8 +30,11 @@ WORKING_S = 1.0
 STALL_S = 5.0
 """Seconds that one frame may take before the receiver counts as lost."""
 
-CLOSE_S = (5.0, 2.0)
-"""Seconds that `close` waits for the last frames, and then for an interrupted one."""
+DROPS_SHOWN_S = 10.0
+"""Seconds for which dropped frames are shown to the performer."""
+
+_INTERRUPTED_S = 2.0
+"""Seconds that `close` waits for what it interrupted."""
 
 
 class LiveSink(FrameSink):
@@ -46,6 +50,8 @@ class LiveSink(FrameSink):
     channels = 4
     reconnects = True
     """Whether it is opened again after a fault."""
+    close_s = 5.0
+    """Seconds that `close` waits for the last frames."""
 
     def __init__(self, name: str, clock: Callable[[], float] = time.perf_counter) -> None:
         """Wait for the first frame, which says the size. `name`: for messages."""
@@ -54,6 +60,8 @@ class LiveSink(FrameSink):
         """Frames that the receiver took, and those that it did not."""
         self.trouble = ""
         """Why the receiver has no picture now; empty where it has."""
+        self._dropped_at = -math.inf
+        """When the last frame was dropped."""
         self._clock = clock
         self._frames: SimpleQueue[tuple[float, Picture] | None] = SimpleQueue()
         self._stopping = threading.Event()
@@ -93,7 +101,8 @@ class LiveSink(FrameSink):
 
     def status_lines(self) -> list[str]:
         """Return trouble for the performer; mostly nothing."""
-        dropped = f"{self.dropped} frames dropped" if self.dropped else ""
+        recently = self._clock() - self._dropped_at < DROPS_SHOWN_S
+        dropped = f"frames dropped: {self.dropped}" if recently else ""
         said = "; ".join(filter(None, (self.trouble, dropped)))
         return [f"{self.name}: {said}"] if said else []
 
@@ -105,6 +114,7 @@ class LiveSink(FrameSink):
             with suppress(Empty):  # the thread has taken it meanwhile
                 self._frames.get_nowait()
                 self.dropped += 1
+                self._dropped_at = self._clock()
         self._frames.put((self._clock(), picture))
         self._check_stall()
 
@@ -118,10 +128,10 @@ class LiveSink(FrameSink):
         self._whole = self._whole and whole
         self.stop()
         if self._thread:
-            self._thread.join(CLOSE_S[0])
+            self._thread.join(self.close_s)
             if self._thread.is_alive():
                 self.interrupt()
-                self._thread.join(CLOSE_S[1])
+                self._thread.join(_INTERRUPTED_S)
 
     def _check_stall(self) -> None:
         begun = self._begun

@@ -77,15 +77,15 @@ def _mix_filters(program: str, path: Path) -> str:
     return ""  # ffmpeg will report what is wrong with the file
 
 
-def mp4_flags(program: str) -> str:
-    """Return the muxer flags for a file that stays playable after a crash.
+def mp4_flags(program: str, otherwise: str = "+faststart") -> str:
+    """Return the muxer flags for a file that stays playable after a crash, or `otherwise`.
 
     Hybrid fragments, where this ffmpeg knows them, are readable while the file grows and become a
     plain MP4 at the end."""
     known = run([program, "-hide_banner", "-h", "muxer=mp4"])
     # Without delay_moov there is no edit list, and players show the first picture two frames late.
     hybrid = b"hybrid_fragmented" in known.stdout
-    return "+hybrid_fragmented+delay_moov" if hybrid else "+faststart"
+    return "+hybrid_fragmented+delay_moov" if hybrid else otherwise
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:

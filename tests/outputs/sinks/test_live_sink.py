@@ -12,7 +12,13 @@ from jack_box import until
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.outputs.sinks import live_sink
 from liveflight.outputs.sinks.frame_sink import Picture
-from liveflight.outputs.sinks.live_sink import MAX_WAITING, STALL_S, WORKING_S, LiveSink
+from liveflight.outputs.sinks.live_sink import (
+    DROPS_SHOWN_S,
+    MAX_WAITING,
+    STALL_S,
+    WORKING_S,
+    LiveSink,
+)
 
 
 class Receiver(LiveSink):
@@ -84,7 +90,9 @@ def test_a_busy_receiver_gets_the_newest_frames_and_the_others_are_counted(
     for number in range(1, 10):
         receiver.show(number)
     assert receiver.dropped == 9 - MAX_WAITING
-    assert receiver.status_lines() == ["the receiver: 7 frames dropped"]
+    assert receiver.status_lines() == ["the receiver: frames dropped: 7"]
+    receiver.now += DROPS_SHOWN_S
+    assert receiver.status_lines() == []
     receiver.go.set()
     receiver.await_sent(3)
     assert [number for number, _ in receiver.got] == [0, 8, 9]
@@ -151,7 +159,8 @@ def test_what_waits_is_sent_before_it_ends(receiver: Receiver) -> None:
 def test_closing_a_receiver_that_hangs_interrupts_it(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_sink, "CLOSE_S", (0.05, 60.0))
+    monkeypatch.setattr(live_sink, "_INTERRUPTED_S", 60.0)
+    receiver.close_s = 0.05
     receiver.go.clear()
     receiver.show(0)
     receiver.close()
