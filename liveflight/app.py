@@ -84,7 +84,8 @@ class App:
         self.frame_counter = FrameCounter(1 / options.fps)
         self.frame_timer = FrameTimer(output.ctx.finish)
         most = canvas_pixels(output.ctx, 1 / options.fps) if live else math.inf
-        self.frame_pacer = FramePacer(flight, options, output.size, live=live, most=most)
+        renderer = output.ctx.info["GL_RENDERER"]
+        self.frame_pacer = FramePacer(flight, options, output.size, renderer, live=live, most=most)
         report = flight.reports.add
         self.controllers = OpenControllers(self.mailbox, report, self.guard, background=live)
         clocks = self.frame_pacer, self.frame_timer, self.frame_counter
@@ -103,7 +104,7 @@ class App:
             self.frame_timer.end,
             self.image_source.start,
             self.image_source.lay if self.image_source.given else None,
-            warp_frames(output.ctx.info["GL_RENDERER"], live=live),
+            warp_frames(renderer, live=live),
         )
         if not options.replay:  # a recording has what was seen
             selector, weights = flight.target_selector, weights_of(options)
