@@ -312,9 +312,8 @@ def run(app: App, fps: float, stopped: Callable[[], bool] = lambda: False) -> No
         late = max(now - due, 0.0)
         # With vsync the driver's drawing time is unknown, and so is the time that is left.
         app.guard.run_always("a frame", app.frame, now, None if app.output.vsync else wait)
-        interval = (
-            1 / fps if app.guard.run_always("the mix", app.flight.mix) else LOADING_INTERVAL_S
-        )
+        flying = app.guard.run_always("the mix", app.flight.mix)
+        interval = 1 / fps if flying else LOADING_INTERVAL_S
         due = max(due + interval, time.perf_counter() - interval)
         # With vsync the display keeps the intervals even; sleep only where it is faster than `fps`.
         early = interval / 2 if app.output.vsync else 0.0
