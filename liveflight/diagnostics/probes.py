@@ -200,4 +200,4 @@ def ndi(given: dict[str, Any]) -> dict[str, Any]:
         raise LiveflightError(why)
     from cyndilib import get_ndi_version
 
-    return {"version": get_ndi_version(), "trouble": library.discovery_trouble()}
+    return {"version": get_ndi_version().split()[-1], "trouble": library.discovery_trouble()}

@@ -63,7 +63,7 @@ def test_a_receiver_that_stalls_dies_and_returns(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(live_sink, "STALL_S", 0.5)
     url = f"rtmp://127.0.0.1:{free_port()}/live/key"
     noise = np.random.default_rng(1)  # fills the buffers between the two soon
-    with closing(Stream(url, FPS, megabits=300)) as stream:
+    with closing(Stream(url, 200, megabits=300)) as stream:
         with receiving("-listen", "1", "-i", url) as first:
             show_until(stream, lambda: len(first.similarities) >= ENOUGH)
             os.kill(first.process.pid, signal.SIGSTOP)
