@@ -141,6 +141,7 @@ class OpenOutputs:
     def poll(self, now: float) -> None:
         """Report what has changed, and begin and end the recording."""
         for sink in (*self.sinks, *self._ending):
+            sink.check_stall()
             self._report(sink)
         for sink in [sink for sink in self._ending if sink.ended]:
             self._ending.remove(sink)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -32,6 +33,7 @@ class Kept(LiveSink):
     def __init__(self, name: str = "the rig") -> None:
         self.got: list[Picture] = []
         self.gone = ""
+        self.waits: threading.Event | None = None
         super().__init__(name)
 
     def open(self, size: Size) -> None:
@@ -41,7 +43,13 @@ class Kept(LiveSink):
     def send(self, picture: Picture, at: float) -> None:
         if self.gone:
             raise LiveflightError(self.gone)
+        if self.waits:
+            self.waits.wait()
         self.got.append(picture.copy())
+
+    def interrupt(self) -> None:
+        if self.waits:
+            self.waits.set()
 
     def end(self, *, whole: bool) -> None:
         pass
@@ -136,6 +144,17 @@ def test_outputs_come_and_go_while_the_show_runs(show: Callable[..., Show]) -> N
     flown.frame(2)
     assert rig.sent == sent
     assert flown.app.flight.controls.word("show.outputs") == ""
+
+
+def test_an_output_that_stalls_while_it_ends_is_interrupted(show: Callable[..., Show]) -> None:
+    flown, rig = show(), Kept()
+    rig.stall_s, rig.waits = 0.0, threading.Event()
+    flown.app.outputs.add(rig)
+    flown.frame()
+    until(lambda: rig._begun is not None)
+    flown.app.outputs.remove(rig)
+    flown.frame(2)
+    until(lambda: rig.ended)
 
 
 def test_what_happens_to_an_output_is_told_once(show: Callable[..., Show]) -> None:

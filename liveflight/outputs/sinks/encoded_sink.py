@@ -21,6 +21,7 @@ class EncodedSink(LiveSink):
     """Give ffmpeg a constant number of frames per second."""
 
     finish_s = _FINISH_S
+    close_s = 3.0
 
     def __init__(
         self, name: str, fps: float, clock: Callable[[], float] = time.perf_counter

@@ -34,6 +34,7 @@ class LiveRecording(EncodedSink):
     window that changes its size begins another file. After a fault it ends: the disk is full."""
 
     reconnects = False
+    stall_s = 30.0  # a slow disk that empties its cache
     finish_s = 30.0
     close_s = 35.0
 

@@ -27,9 +27,6 @@ RETRY_S = (0.5, 8.0)
 WORKING_S = 1.0
 """Seconds without a fault after which a receiver counts as working."""
 
-STALL_S = 5.0
-"""Seconds that one frame may take before the receiver counts as lost."""
-
 DROPS_SHOWN_S = 10.0
 """Seconds for which dropped frames are shown to the performer."""
 
@@ -50,6 +47,8 @@ class LiveSink(FrameSink):
     channels = 4
     reconnects = True
     """Whether it is opened again after a fault."""
+    stall_s = 5.0
+    """Seconds without progress after which the receiver counts as lost."""
     close_s = 5.0
     """Seconds that `close` waits for the last frames."""
 
@@ -116,7 +115,14 @@ class LiveSink(FrameSink):
                 self.dropped += 1
                 self._dropped_at = self._clock()
         self._frames.put((self._clock(), picture))
-        self._check_stall()
+        self.check_stall()
+
+    def check_stall(self) -> None:
+        """Interrupt a frame that takes too long; call it now and then."""
+        begun = self._begun
+        if begun is not None and self._clock() - begun > self.stall_s and not self._stalled:
+            self._stalled = True
+            self.interrupt()
 
     def stop(self) -> None:
         """Begin to end: what waits is still sent. Does not wait; `ended` says when."""
@@ -132,12 +138,6 @@ class LiveSink(FrameSink):
             if self._thread.is_alive():
                 self.interrupt()
                 self._thread.join(_INTERRUPTED_S)
-
-    def _check_stall(self) -> None:
-        begun = self._begun
-        if begun is not None and self._clock() - begun > STALL_S and not self._stalled:
-            self._stalled = True
-            self.interrupt()
 
     def _run(self) -> None:
         wait, item = RETRY_S[0], self._frames.get()
@@ -182,7 +182,7 @@ class LiveSink(FrameSink):
 
     def _described(self, error: Exception) -> str:
         if self._stalled:
-            return f"it took nothing for {STALL_S:g} s"
+            return f"it took nothing for {self.stall_s:g} s"
         if isinstance(error, LiveflightError):
             return str(error)
         return (error.strerror or str(error)).lower() if isinstance(error, OSError) else repr(error)

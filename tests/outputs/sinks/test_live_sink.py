@@ -15,7 +15,6 @@ from liveflight.outputs.sinks.frame_sink import Picture
 from liveflight.outputs.sinks.live_sink import (
     DROPS_SHOWN_S,
     MAX_WAITING,
-    STALL_S,
     WORKING_S,
     LiveSink,
 )
@@ -134,7 +133,7 @@ def test_a_receiver_that_takes_nothing_for_long_is_interrupted_once(
     receiver.go.clear()
     receiver.show(0)
     until(lambda: receiver._begun is not None)
-    receiver.show(1, seconds=STALL_S)
+    receiver.show(1, seconds=receiver.stall_s)
     assert not receiver.interrupted
     receiver.show(2, seconds=0.1)
     receiver.show(3, seconds=0.1)

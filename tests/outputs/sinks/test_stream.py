@@ -60,7 +60,7 @@ def test_hls_files_hold_what_was_shown(tmp_path: Path) -> None:
 
 
 def test_a_receiver_that_stalls_dies_and_returns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_sink, "STALL_S", 0.5)
+    monkeypatch.setattr(Stream, "stall_s", 0.5)
     url = f"rtmp://127.0.0.1:{free_port()}/live/key"
     noise = np.random.default_rng(1)  # fills the buffers between the two soon
     with closing(Stream(url, 200, megabits=300)) as stream:
