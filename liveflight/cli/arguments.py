@@ -100,8 +100,25 @@ def local(text: str) -> str:
     return os.path.expanduser(text)
 
 
+def stream(text: str) -> str:
+    """Read the address of a stream, or the name of a new .m3u8 file."""
+    from liveflight.outputs.sinks import stream
+
+    try:
+        return stream.check(os.path.expanduser(text))
+    except LiveflightError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def video_device(text: str) -> str:
+    """Read the path of a video device."""
+    if text and not text.startswith("/dev/"):
+        raise ArgumentTypeError(f"{text!r} is not a video device such as /dev/video10")
+    return text
+
+
 def camera(text: str) -> str:
-    """Read a camera, a video file or a test source."""
+    """Read a camera, a video file, a test source or another program's output."""
     if "://" in text:
         raise ArgumentTypeError(
             f"{text!r} is a web address: download the video, or feed a live stream through a"

@@ -78,6 +78,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--sound", type=read.local, default="", metavar="default|DEVICE|FILE", help=sound)
     add("--sound-once", action="store_true", help="play a sound file once, without looping")
     add("--no-render", action="store_true", help="without a display, exit with code 2")
+    _add_outputs(command)
     add("--link", action="store_true", help="share the beat with an Ableton Link session")
     add("--osc-feedback", type=read.host_and_port, action="append", default=[],
         metavar="HOST:PORT", help="send control values to this address; repeatable")  # fmt: skip
@@ -85,6 +86,23 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
         help="address of the OSCQuery server (localhost)")  # fmt: skip
     add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",
         help="its TCP port (same number as OSC's); 0: no OSCQuery")  # fmt: skip
+
+
+def _add_outputs(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    stream = "send the picture to rtmp://, srt:// or udp://, or into a new .m3u8 file; repeatable"
+    add("--stream", type=read.stream, action="append", default=[], metavar="URL", help=stream)
+    rate = "most megabits per second of a stream (12)"
+    add("--stream-rate", type=read.number(0.1, 500), default=12.0, metavar="MBIT", help=rate)
+    ndi = "offer the picture as an NDI source, on all networks of this machine"
+    add("--ndi", nargs="?", const="liveflight", default="", metavar="NAME", help=ndi)
+    spout = "share the picture with other programs, on Windows"
+    add("--spout", nargs="?", const="liveflight", default="", metavar="NAME", help=spout)
+    syphon = "share the picture with other programs, on macOS"
+    add("--syphon", nargs="?", const="liveflight", default="", metavar="NAME", help=syphon)
+    camera = "show the picture as a camera, on Linux with v4l2loopback"
+    device = "/dev/videoN"
+    add("--virtual-camera", type=read.video_device, default="", metavar=device, help=camera)
 
 
 def _add_render(command: argparse.ArgumentParser) -> None:
@@ -221,7 +239,7 @@ def _add_preset(command: argparse.ArgumentParser) -> None:
     add("--record", type=read.file, metavar="FILE", help=record)
     image = "start from this picture and keep mixing it in: see seed.amount"
     add("--image", type=read.file, metavar="FILE", help=image)
-    camera = "mix in a camera (/dev/video0, 0, a name), a video file or lavfi:SOURCE"
+    camera = "mix in a camera (/dev/video0, 0, a name), a video file, ndi:NAME or lavfi:SOURCE"
     add("--camera", type=read.camera, default="", metavar="DEVICE|FILE", help=camera)
 
 

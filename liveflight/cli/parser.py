@@ -51,7 +51,7 @@ def options(args: argparse.Namespace, **more: object) -> Options:
 
 
 def controllers(args: argparse.Namespace) -> dict[str, object]:
-    """Return the options of the controllers that were asked for."""
+    """Return the options of the controllers and outputs that were asked for."""
     port = args.osc_port if args.oscquery_port is None else args.oscquery_port
     return {
         "osc_host": args.osc_host,
@@ -62,6 +62,12 @@ def controllers(args: argparse.Namespace) -> dict[str, object]:
         "midi": args.midi,
         "dmx": args.dmx,
         "dmx_host": args.dmx_host,
+        "streams": tuple(args.stream),
+        "stream_megabits": args.stream_rate,
+        "ndi": args.ndi,
+        "spout": args.spout,
+        "syphon": args.syphon,
+        "virtual_camera": args.virtual_camera,
         "remote_save": args.allow_remote_save,
         "remote_downloads": args.allow_remote_downloads,
     }

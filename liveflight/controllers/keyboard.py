@@ -121,6 +121,7 @@ KEYS: tuple[KeyRow, ...] = (
     _toggle("H F1 ?", "h f1 question", "show.help"),
     KeyRow("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),
     _fire("P", p="show.screenshot"),
+    _toggle("F12", "f12", "show.record"),
     _fire("F5", f5="show.save_preset"),
     KeyRow(
         "Esc", {LEAVE: (Trigger("show.leave"),)},

@@ -179,6 +179,8 @@ ROWS: tuple[Control, ...] = (
     _trigger("show", "panic", "a safe look at once: defaults, nothing frozen or dark; again within 2 s: black", alias="/liveflight/panic"),
     _trigger("show", "sync", "sends the state of all controls to all surfaces", alias="/liveflight/sync"),
     _trigger("show", "reseed", "starts again from noise"),
+    Control("show", "record", "bool", "records the picture, with the sound that is heard", False, remote=False, saved=False),
+    _told("show", "outputs", "the outputs beside the window, and what is wrong with them"),
     _trigger("show", "screenshot", "saves the picture as PNG", remote=False),
     _trigger("show", "save_preset", "saves the look as a preset of your own", remote=False),
     _trigger("show", "fullscreen", "leaves or enters full screen", remote=False),

@@ -10,8 +10,17 @@ from liveflight.core.double_press import DoublePress
 
 _KEPT_GROUPS = frozenset({"tempo", "sound", "morph"})
 _KEPT = frozenset(
-    {"mix.crossfade", "cue.loop", "cue.hold", "show.dwell", "show.fit", "show.hud", "show.help"}
-    | {"show.bank"}
+    {
+        "mix.crossfade",
+        "cue.loop",
+        "cue.hold",
+        "show.dwell",
+        "show.fit",
+        "show.hud",
+        "show.help",
+        "show.record",
+        "show.bank",
+    }
 )
 """Groups and controls that are not part of a look."""
 _ENDED = "sound.react"

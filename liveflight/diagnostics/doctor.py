@@ -263,7 +263,10 @@ def osc(port: int) -> Finding:
     return Finding(name, True, "free")
 
 
-_OPTIONAL = {"MIDI": "midi", "sound": "sound", "Ableton Link": "link", "zeroconf": "zeroconf"}
+_OPTIONAL = {
+    "recording, streams": "streaming", "NDI": "ndi", "MIDI": "midi", "sound": "sound",
+    "Ableton Link": "link", "zeroconf": "zeroconf",
+}  # fmt: skip
 """Optional features, and the probe of each."""
 
 
@@ -277,4 +280,7 @@ def _optional(name: str, found: Mapping[str, Any]) -> Finding:
     if "devices" in found:
         devices = ", ".join(found["devices"]) or "no input device"
         return Finding(name, True, f"{found['through']}: {devices}")
-    return Finding(name, True, found["version"])
+    if "encoder" in found:
+        lacking = f", but without {', '.join(found['lacking'])}" if found["lacking"] else ""
+        return Finding(name, True, f"ffmpeg {found['version']}, {found['encoder']}{lacking}")
+    return Finding(name, True, found["version"], found.get("trouble", ""))

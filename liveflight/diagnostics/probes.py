@@ -176,3 +176,28 @@ def zeroconf(given: dict[str, Any]) -> dict[str, Any]:
         ) from None
     library.Zeroconf().close()
     return {"version": library.__version__}
+
+
+def streaming(given: dict[str, Any]) -> dict[str, Any]:
+    """Return ffmpeg's version, the encoder that live video uses, and what it can send to."""
+    from liveflight.outputs.sinks import live_encoding, video_encoding
+
+    program = live_encoding.find_ffmpeg("record and stream")
+    told = video_encoding.run([program, "-hide_banner", "-version"]).stdout.split()[2].decode()
+    version = told.lstrip("n").partition("-")[0]
+    known = video_encoding.run([program, "-hide_banner", "-protocols"]).stdout.decode().split()
+    lacking = [name for name in ("rtmp", "srt", "udp") if name not in known]
+    encoder = live_encoding.choose(program)
+    return {"version": version, "encoder": encoder.name, "lacking": lacking}
+
+
+def ndi(given: dict[str, Any]) -> dict[str, Any]:
+    """Return NDI's version, and why sources may not be found."""
+    from liveflight.core.contracts import LiveflightError
+    from liveflight.system import ndi as library
+
+    if why := library.load():
+        raise LiveflightError(why)
+    from cyndilib import get_ndi_version
+
+    return {"version": get_ndi_version().split()[-1], "trouble": library.discovery_trouble()}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liveflight.core.contracts import Canvas, Size
+from liveflight.core.contracts import Canvas, LiveflightError, Size
 from liveflight.core.controls import Controls
 from liveflight.core.noise import first_canvas
 from liveflight.media import image_file
+from liveflight.media.ndi_source import NdiSource
+from liveflight.media.spout_source import SpoutSource
+from liveflight.media.syphon_source import SyphonSource
 from liveflight.media.video_source import Capture, OfflineVideo, VideoSource
 from liveflight.render.image_blend import ImageBlend
 from liveflight.render.present import Fit
@@ -79,12 +83,25 @@ class ImageSource:
         self._blend.release()
 
 
+RECEIVED: dict[str, Callable[[str], VideoSource]] = {
+    "ndi": NdiSource,
+    "spout": SpoutSource,
+    "syphon": SyphonSource,
+}
+"""Cameras that other programs are, by the word before the colon."""
+
+
 def open_video(source: str, fps: float, *, live: bool) -> VideoSource | None:
     """Open a camera or video file by name; return None for an empty name.
 
     It runs in its own time when `live`, else in the time of a render at `fps`.
 
-    Raises LiveflightError where there is no ffmpeg."""
+    Raises LiveflightError where there is no ffmpeg, and for another program in a render."""
     if not source:
         return None
+    kind, colon, name = source.partition(":")
+    if colon and kind in RECEIVED:
+        if not live:
+            raise LiveflightError(f"camera {source!r}: a render takes a file; record it first")
+        return RECEIVED[kind](name)
     return Capture(source) if live else OfflineVideo(source, fps)

@@ -25,6 +25,7 @@ from liveflight.controllers.replay.recorder import FlightRecorder
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.fault_guard import FaultGuard, Report
 from liveflight.core.mailbox import Mailbox, Message
+from liveflight.loop.open_outputs import OpenOutputs
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options
 from liveflight.show.start_flight import start_flight
@@ -192,8 +193,10 @@ def start(flight: Flight, options: Options) -> list[Named]:
     return controllers
 
 
-def requested(options: Options) -> Iterator[Named]:
-    """Yield the controllers that the options ask for."""
+def requested(options: Options, outputs: OpenOutputs | None = None) -> Iterator[Named]:
+    """Yield the controllers that the options ask for, and the outputs, which hear the sound."""
+    if outputs:
+        yield "the outputs", outputs
     osc = OscInput(options.osc_host, options.osc_port, [host for host, _ in options.osc_feedback])
     if options.osc_port:
         yield "OSC", osc
@@ -214,6 +217,7 @@ def requested(options: Options) -> Iterator[Named]:
         said = NOT_WANTED if options.midi is None else FAILED
         yield "MIDI learn", MidiUnavailable(said, lambda: any(one.listening for one in learners))
     if options.sound:
-        yield "sound", SoundInput(options.sound, background=True, once=options.sound_once)
+        once, hear = options.sound_once, outputs.hear if outputs else None
+        yield "sound", SoundInput(options.sound, background=True, once=once, hear=hear)
     if options.link:
         yield "Ableton Link", LinkInput()

@@ -25,11 +25,11 @@ from liveflight.system import child_process, ffmpeg
 
 log = logging.getLogger("liveflight.media")
 
-_MAX_SIDE_PX = 960
+MAX_SIDE_PX = 960
 """Pixels to which the longer side is reduced: the seed needs no more, and a pipe carries it."""
 
 _UPRIGHT = "scale=w='max(1,round(iw*sar*{0}))':h='max(1,round(ih*{0}))':flags=area".format(
-    f"min(1,{_MAX_SIDE_PX}/max(iw*sar,ih))"
+    f"min(1,{MAX_SIDE_PX}/max(iw*sar,ih))"
 )
 """Filter that scales frames to that size, with square pixels."""
 

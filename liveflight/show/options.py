@@ -71,6 +71,18 @@ class Options:
     oscquery_host: str = "localhost"
     oscquery_port: int = 0
     """TCP port; 0 is without OSCQuery."""
+    streams: tuple[str, ...] = ()
+    """Addresses that the picture is streamed to: see `outputs.sinks.stream`."""
+    stream_megabits: float = 12.0
+    """Megabits per second that a stream takes at most."""
+    ndi: str = ""
+    """Name of the NDI source to offer; empty is none, as below."""
+    spout: str = ""
+    """Name of the Spout sender."""
+    syphon: str = ""
+    """Name of the Syphon server."""
+    virtual_camera: str = ""
+    """Video loopback device to write to."""
     cues: str = ""
     """Name of a cue list, or the path of a .toml file."""
     remote_save: bool = False

@@ -39,6 +39,11 @@ def pictures() -> Path:
     return _folder(lambda: platformdirs.user_pictures_path() / _NAME)
 
 
+def videos() -> Path:
+    """Return the folder of live recordings."""
+    return _folder(lambda: platformdirs.user_videos_path() / _NAME)
+
+
 def caches() -> Path:
     """Return the folder of measurements and builds for this machine."""
     return _folder(lambda: Path(platformdirs.user_cache_dir(_NAME)))
@@ -86,6 +91,7 @@ def by_content() -> dict[str, Path]:
         "presets, MIDI bindings": config(),
         "measurements, kernels": caches(),
         "screenshots": pictures(),
+        "live recordings": videos(),
     }
 
 

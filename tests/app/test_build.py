@@ -140,8 +140,7 @@ def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: Fak
     with udp_socket() as other:
         free = other.getsockname()[1]
     with closing(started(ctx, canvas=CANVAS, osc_port=free)) as app:
-        osc = app.controllers.opened[1]
-        assert isinstance(osc, OscInput)
+        osc = next(one for one in app.controllers.opened if isinstance(one, OscInput))
         message = OscMessageBuilder("/liveflight/camera/rotation/raw")
         message.add_arg(45.0)
         osc.receive(message.build().dgram, ("127.0.0.1", 5))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from liveflight import engines
 from liveflight.cli import parser
 from liveflight.core.contracts import LiveflightError, Target
 from liveflight.diagnostics.bench.plan import Plan
+from liveflight.outputs.sinks import stream
 from liveflight.show.flight import Flight
 from liveflight.show.network_loader import NetworkLoader
 from liveflight.show.options import Options
@@ -101,6 +103,34 @@ def test_what_makes_no_sense_in_a_loop_is_named(
 def test_a_loop_has_a_length(length: str) -> None:
     with pytest.raises(LiveflightError, match=f"'{length}' is not a number from 2 to 3600"):
         parser.parse(["render", "--loop", length])
+
+
+def test_the_outputs_reach_the_flight(tmp_path: Path) -> None:
+    args = parser.parse(
+        ["--stream", "rtmp://a.example/app/key", "--stream", "udp://127.0.0.1:9", "--ndi",
+         "--stream-rate", "4.5", "--spout", "left", "--virtual-camera", "/dev/video10"]
+    )  # fmt: skip
+    given = parser.controllers(args)
+    assert given["streams"] == ("rtmp://a.example/app/key", "udp://127.0.0.1:9")
+    assert given["stream_megabits"] == 4.5
+    assert (given["ndi"], given["spout"], given["syphon"]) == ("liveflight", "left", "")
+    assert given["virtual_camera"] == "/dev/video10"
+    plain = parser.controllers(parser.parse([]))
+    assert not any(plain[name] for name in ("streams", "ndi", "spout", "syphon", "virtual_camera"))
+    assert plain["stream_megabits"] == Options().stream_megabits == stream.DEFAULT_MEGABITS
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("--stream http://a/b", "allowed are rtmp://"),
+        ("--virtual-camera 10", "'10' is not a video device such as /dev/video10"),
+        ("--stream-rate 0", "is not a number from 0.1 to 500"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused(given: str, said: str) -> None:
+    with pytest.raises(LiveflightError, match=re.escape(said)):
+        parser.parse(given.split())
 
 
 @pytest.mark.parametrize("command", ["fly", "render", "bench"])

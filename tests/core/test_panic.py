@@ -34,6 +34,7 @@ def test_the_output_is_open(key: str, value: object) -> None:
         "show.preset",
         "tempo.bpm",
         "show.hud",
+        "show.record",
         "show.fit",
         "morph.time",
         "cue.loop",

@@ -34,6 +34,8 @@ def healthy(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
         "sound": {"through": "PortAudio V19.7.0", "devices": ["Line", "Camera"]},
         "link": {"version": "1.3.0"},
         "zeroconf": {"version": "0.154.0"},
+        "streaming": {"version": "9.0", "encoder": "libx264", "lacking": []},
+        "ndi": {"version": "NDI 6.3", "trouble": ""},
     }
     return answers[function]
 
@@ -87,6 +89,8 @@ def test_what_auto_takes_and_why(examined: Callable[..., dict[str, Finding]]) ->
         ("sound", "PortAudio V19.7.0: Line, Camera"),
         ("Ableton Link", "1.3.0"),
         ("zeroconf", "0.154.0"),
+        ("recording, streams", "ffmpeg 9.0, libx264"),
+        ("NDI", "NDI 6.3"),
     ],
 )
 def test_what_a_show_may_do_without_is_named(
@@ -97,8 +101,9 @@ def test_what_a_show_may_do_without_is_named(
 
 @pytest.mark.parametrize(
     ("name", "trial"),
-    [("MIDI", "midi"), ("sound", "sound"), ("Ableton Link", "link"), ("zeroconf", "zeroconf")],
-)
+    [("MIDI", "midi"), ("sound", "sound"), ("Ableton Link", "link"), ("zeroconf", "zeroconf"),
+     ("recording, streams", "streaming"), ("NDI", "ndi")],
+)  # fmt: skip
 def test_what_a_show_may_do_without_says_what_it_lacks(
     name: str, trial: str, examined: Callable[..., dict[str, Finding]]
 ) -> None:
@@ -113,6 +118,15 @@ def test_nothing_plugged_in_is_said(examined: Callable[..., dict[str, Finding]])
     found = examined(midi={"through": "m", "ports": []}, sound={"through": "p", "devices": []})
     assert found["MIDI"].detail == "m: no port is plugged in"
     assert found["sound"].detail == "p: no input device"
+
+
+def test_what_streams_and_ndi_lack_is_said(examined: Callable[..., dict[str, Finding]]) -> None:
+    found = examined(
+        streaming={"version": "4.4", "encoder": "h264_nvenc", "lacking": ["srt"]},
+        ndi={"version": "NDI 6", "trouble": "NDI finds nothing without dbus"},
+    )
+    assert found["recording, streams"].detail == "ffmpeg 4.4, h264_nvenc, but without srt"
+    assert found["NDI"].remedy == "NDI finds nothing without dbus"
 
 
 def test_no_driver_is_no_reason_not_to_fly(examined: Callable[..., dict[str, Finding]]) -> None:

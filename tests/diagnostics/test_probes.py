@@ -68,12 +68,19 @@ def test_onnx_runtime_runs_the_smallest_model_on_the_cpu() -> None:
     assert probes.provider({"name": "CPUExecutionProvider"}) == {}
 
 
+def test_streaming_names_the_encoder_that_works_here() -> None:
+    found = probes.streaming({})
+    assert re.match(r"\d", found["version"]) and "264" in found["encoder"]
+    assert set(found["lacking"]) <= {"rtmp", "srt", "udp"}
+
+
 @pytest.mark.parametrize(
     ("module", "probe", "named"),
     [
         ("sounddevice", probes.sound, "through"),
         ("link", probes.link, "version"),
         ("zeroconf", probes.zeroconf, "version"),
+        ("cyndilib", probes.ndi, "version"),
     ],
 )
 def test_what_a_show_may_do_without(

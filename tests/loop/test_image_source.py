@@ -11,6 +11,7 @@ from PIL import Image
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import Controls
 from liveflight.core.noise import first_canvas
+from liveflight.loop import image_source
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.render.passes import RenderTarget
 
@@ -132,3 +133,20 @@ def test_a_missing_image_is_refused(ctx, controls, tmp_path) -> None:
 
 def test_no_camera_is_none() -> None:
     assert open_video("", 30.0, live=True) is None
+
+
+@pytest.mark.parametrize("kind", ["ndi", "spout", "syphon"])
+def test_another_program_is_a_camera_in_a_show_only(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def received(name: str) -> Reel:
+        opened.append(name)
+        return Reel()
+
+    monkeypatch.setitem(image_source.RECEIVED, kind, received)
+    assert isinstance(open_video(f"{kind}:LAPTOP (deck)", 30, live=True), Reel)
+    assert opened == ["LAPTOP (deck)"]
+    with pytest.raises(LiveflightError, match="a render takes a file; record it first"):
+        open_video(f"{kind}:LAPTOP (deck)", 30, live=False)

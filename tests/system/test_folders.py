@@ -148,7 +148,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*given: object) -> Path:
         raise RuntimeError("could not determine the home directory")
 
-    for name in ("user_config_path", "user_pictures_path", "user_cache_dir"):
+    for name in ("user_config_path", "user_pictures_path", "user_videos_path", "user_cache_dir"):
         monkeypatch.setattr(folders.platformdirs, name, unknown)
     monkeypatch.setenv("XDG_CONFIG_HOME", "another key of the cache of paths")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
@@ -170,7 +170,7 @@ def test_without_a_home_there_are_the_shipped_presets_and_nothing_is_kept(
     ):
         with pytest.raises(LiveflightError, match="there is no home folder: set HOME"):
             keep()
-    assert len(list(folders.warnings())) == 3
+    assert len(list(folders.warnings())) == 4
     assert not weights.hub_file("https://x/a.pth").exists()
     with pytest.raises(LiveflightError, match="there is no home folder: set HOME"):
         weights.cached_or_downloaded("vgg16", "https://x/a.pth", None)
@@ -184,6 +184,7 @@ def test_what_cannot_be_kept_is_said_with_the_folder_to_blame(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setattr(folders.platformdirs, "user_pictures_path", lambda: tmp_path / "pictures")
+    monkeypatch.setattr(folders.platformdirs, "user_videos_path", lambda: tmp_path / "videos")
     if sys.platform == "linux":
         (line,) = folders.warnings()
         assert line == f"measurements, kernels cannot be saved: {tmp_path / 'file'} is not a folder"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,10 @@ _METERS = tuple((field.name, f"sound.{field.name}") for field in fields(AudioFea
 
 _SUFFIXES = {".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma",
              ".mp4", ".mkv", ".mov", ".webm"}  # fmt: skip
+
+
+SampleListener = Callable[[Samples, int], None]
+"""Takes samples, and their number per second, on the thread that analyses them."""
 
 
 class SampleSource(Protocol):
@@ -62,8 +66,17 @@ class SoundInput:
     frame began is analysed while that frame is shown, and put before the next one; otherwise within
     the frame itself."""
 
-    def __init__(self, name: str, background: bool = False, once: bool = True) -> None:
-        """Choose the source by its name. `once`: a file ends in silence instead of looping."""
+    def __init__(
+        self,
+        name: str,
+        background: bool = False,
+        once: bool = True,
+        hear: SampleListener | None = None,
+    ) -> None:
+        """Choose the source by its name. `once`: a file ends in silence instead of looping.
+
+        `hear` gets what is analysed, too."""
+        self._hear = hear
         self._source: SampleSource = (
             AudioFile(Path(name), loop=not once, live=background) if is_file(name) else Device(name)
         )
@@ -109,6 +122,8 @@ class SoundInput:
 
     def _analyse(self, now: float) -> AudioFeatures:
         samples = self._source.read(now)
+        if self._hear:
+            self._hear(samples, self._source.rate)
         if self._source.rate != self._rate:
             self._begin()
         self._spectrum.hear(samples)

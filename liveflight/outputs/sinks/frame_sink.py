@@ -19,11 +19,14 @@ Picture = npt.NDArray[np.uint8]
 class FrameSink(ABC):
     """Take finished frames in order; leaving its context closes it.
 
-    All calls come from the frame loop's thread, and `write` holds up the frame. A subclass that
-    keeps a picture after `write` copies it: its memory is reused for the next frame."""
+    All calls come from the frame loop's thread, and `write` holds up the frame: in a live show,
+    derive from `LiveSink`, which never does. A subclass that keeps a picture after `write` copies
+    it: its memory is reused for the next frame."""
 
     name = "a frame sink"
     """The sink's name in error messages."""
+    channels = 3
+    """Bytes of a pixel in the pictures that it takes."""
 
     @abstractmethod
     def write(self, picture: Picture) -> None:

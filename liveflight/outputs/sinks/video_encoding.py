@@ -9,6 +9,15 @@ from pathlib import Path
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.system import ffmpeg
 
+COLOURS = (
+    "scale=out_color_matrix=bt709:out_range=pc:flags=accurate_rnd+full_chroma_int,format=yuv420p,"
+    "setparams=colorspace=bt709:color_primaries=bt709:color_trc=iec61966-2-1:range=pc"
+)
+"""Filters that turn sRGB pictures into the colours of every video and stream.
+
+All 256 levels, the BT.709 matrix (ffmpeg's default for RGB is BT.601's), and the tags that say
+so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Soundtrack:
@@ -30,11 +39,6 @@ def command(
 
     Raises LiveflightError where ffmpeg does not start or hangs."""
     rate = ffmpeg.rate(fps)
-    # ffmpeg's default for RGB is the BT.601 matrix; players expect BT.709.
-    colours = (
-        "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p,"
-        "setparams=colorspace=bt709:color_primaries=bt709:color_trc=iec61966-2-1:range=tv"
-    )
     # The network needs the cores. veryfast takes 20 ms of one for a picture of 1280x720 and medium
     # 47, for 0.7 dB at the same file size. A keyframe every 2 s bounds what a crash can cost.
     encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "16"]
@@ -52,8 +56,8 @@ def command(
         *(program, "-hide_banner", "-loglevel", "error", "-y"),
         *("-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{size[0]}x{size[1]}"),
         *("-framerate", str(rate), "-i", "pipe:0", *sound_input, "-map", "0:v:0"),
-        *("-vf", colours, *encoder, *keyframes, *track),
-        *("-movflags", _mp4_flags(program), "-f", "mp4", f"file:{path.absolute()}"),
+        *("-vf", COLOURS, *encoder, *keyframes, *track),
+        *("-movflags", mp4_flags(program), "-f", "mp4", f"file:{path.absolute()}"),
     ]
 
 
@@ -68,23 +72,23 @@ def _mix_filters(program: str, path: Path) -> str:
             *(program, "-loglevel", "quiet", "-i", f"file:{path.absolute()}", "-map", "0:a:0"),
             *("-af", f"{mixed}anull", "-t", "0.1", "-c:a", "aac", "-f", "null", "-"),
         ]
-        if _run(trial).returncode == 0:
+        if run(trial).returncode == 0:
             return mixed
     return ""  # ffmpeg will report what is wrong with the file
 
 
-def _mp4_flags(program: str) -> str:
-    """Return the muxer flags for a file that stays playable after a crash.
+def mp4_flags(program: str, otherwise: str = "+faststart") -> str:
+    """Return the muxer flags for a file that stays playable after a crash, or `otherwise`.
 
     Hybrid fragments, where this ffmpeg knows them, are readable while the file grows and become a
     plain MP4 at the end."""
-    known = _run([program, "-hide_banner", "-h", "muxer=mp4"])
+    known = run([program, "-hide_banner", "-h", "muxer=mp4"])
     # Without delay_moov there is no edit list, and players show the first picture two frames late.
     hybrid = b"hybrid_fragmented" in known.stdout
-    return "+hybrid_fragmented+delay_moov" if hybrid else "+faststart"
+    return "+hybrid_fragmented+delay_moov" if hybrid else otherwise
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
     """Run a command; raise LiveflightError where it hangs or does not start."""
     try:
         return subprocess.run(

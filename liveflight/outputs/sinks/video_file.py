@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from liveflight.core.contracts import LiveflightError, Size
+from liveflight.outputs.sinks.encoder_process import EncoderProcess
 from liveflight.outputs.sinks.frame_sink import (
     FrameSink,
     Picture,
     cannot_write,
     check_picture,
-    reason_of,
 )
 from liveflight.outputs.sinks.video_encoding import Soundtrack, command
 from liveflight.storage.new_files import Draft, IfTaken
-from liveflight.system import child_process, ffmpeg
+from liveflight.system import ffmpeg
 
 
 class VideoFile(FrameSink):
@@ -60,23 +55,11 @@ class VideoFile(FrameSink):
         program = _find_ffmpeg(path)
         self._draft = _open_draft(path)
         try:
-            self._start(program, command(program, self._draft.path, size, fps, sound))
+            self._encoder = EncoderProcess(command(program, self._draft.path, size, fps, sound))
         except LiveflightError:
             self._draft.drop()
             raise
-        self._watch = ffmpeg.Watch(self._process, self._progress)
-
-    def _start(self, program: str, words: list[str]) -> None:
-        self._messages = tempfile.TemporaryFile()
-        try:
-            self._process = child_process.start(
-                words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages
-            )
-        except OSError as error:
-            self._messages.close()
-            raise LiveflightError(
-                f"ffmpeg {program!r} does not start: {reason_of(error)}"
-            ) from error
+        self._watch = ffmpeg.Watch(self._encoder.process, self._progress)
 
     @property
     def path(self) -> Path:
@@ -85,11 +68,10 @@ class VideoFile(FrameSink):
 
     def write(self, picture: Picture) -> None:
         check_picture(picture, self._shape)
-        assert self._process.stdin is not None
         try:
             with self._watch:
-                self._process.stdin.write(np.ascontiguousarray(picture).data)
-        except OSError as error:  # a broken pipe; EINVAL on Windows
+                self._encoder.write(picture)
+        except OSError as error:
             raise self._failure() from error
         self._frames += 1
 
@@ -100,7 +82,7 @@ class VideoFile(FrameSink):
         # ffmpeg complains when it is stopped before the first picture; the user knows.
         if failed and self._frames:
             raise self._failure()
-        self._messages.close()
+        self._encoder.close()
         if not self._frames:
             self._draft.drop()
         elif whole:
@@ -110,11 +92,8 @@ class VideoFile(FrameSink):
                 raise cannot_write(self._path, error) from error
 
     def _finish(self) -> int:
-        assert self._process.stdin is not None
         with self._watch:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-            returncode = self._process.wait()
+            returncode = self._encoder.finish()
         self._watch.close()
         self._closed = True
         return returncode
@@ -129,11 +108,8 @@ class VideoFile(FrameSink):
 
     def _failure(self) -> LiveflightError:
         self._finish()
-        self._messages.seek(0)
-        lines = self._messages.read().decode(errors="replace").splitlines()
-        self._messages.close()
-        # The first line is the cause, the others follow from it. "[mp4 @ 0x...]" says nothing here.
-        reason = lines[0].rpartition("] ")[2] if lines else f"exit code {self._process.returncode}"
+        reason = self._encoder.reason()
+        self._encoder.close()
         if self._watch.killed:
             reason = f"it hung for {ffmpeg.STALL_LIMIT_S:g} s and was ended"
         if self.path.exists() and not self.path.stat().st_size:

@@ -82,7 +82,7 @@ def test_video_says_how_it_is_coded(tmp_path: Path) -> None:
             sink.write(picture(number))
     told = described(tmp_path / "flight.mp4")
     assert "h264 (High)" in told
-    assert "yuv420p(tv, bt709/bt709/iec61966-2-1, progressive), 64x48" in told
+    assert "yuvj420p(pc, bt709/bt709/iec61966-2-1, progressive), 64x48" in told
     assert "25 fps" in told
     assert "Duration: 00:00:00.40, start: 0.000000" in told
 
