@@ -79,6 +79,7 @@ PARTS = {
     "the output's events": Part("stage", "events"),
     "the output": Part("stage", "show", draws=True),
     "publishing": Part("flight", "values"),
+    "the status": Part("app._publisher.status", "advance"),
     "screenshots": Part("app.screenshots", "saved"),
 }
 
