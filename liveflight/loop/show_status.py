@@ -15,7 +15,7 @@ INTERVAL_S = 0.25
 TROUBLE_S = 10.0
 """Seconds for which a trouble is shown after its last report."""
 
-_LEAST_SHARE = 0.005
+LEAST_SHARE = 0.005
 """Share of the mix below which a target is left out."""
 
 
@@ -58,7 +58,7 @@ class ShowStatus:
 
     def _values(self) -> Mapping[str, Value]:
         flight = self._flight
-        mix = [pair for pair in flight.mix().items() if pair[1] >= _LEAST_SHARE]
+        mix = [pair for pair in flight.mix().items() if pair[1] >= LEAST_SHARE]
         fresh = self._trouble_age_s < TROUBLE_S
         return {
             "mix.now": ", ".join(f"{described(target)} {share:.0%}" for target, share in mix),

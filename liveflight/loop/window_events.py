@@ -18,6 +18,7 @@ class WindowEvents:
     ) -> None:
         """`quit` is called when the output is closed."""
         self._keyboard, self._browser = keyboard, overlay.browser
+        self._greeting = overlay.greeting
         self._guard, self._quit = guard, quit
         keyboard.above = (overlay.search, overlay.browser)
         keyboard.picker.choose = overlay.browser.choose
@@ -30,6 +31,7 @@ class WindowEvents:
     def _take(self, event: Event) -> None:
         match event:
             case KeyPress():
+                self._greeting.dismiss()
                 self._keyboard.press(event)
             case Pointer():
                 self._browser.point(event)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import small_atlas
 from fake_engine import FakeEngine
-from on_stage import Show, Stage
+from on_stage import Show, Stage, hud
 
 from liveflight.core.contracts import KeyPress, Pointer, Target
 from liveflight.core.mailbox import Trigger
@@ -149,7 +149,7 @@ def test_the_search_lies_over_the_picture_and_flies_to_a_class(show: Show) -> No
     assert pressed(show, "/", *"jellyf")[middle].mean() < before[middle].mean() * 0.6
     pressed(show, "return")
     assert show.flight.target_selector.here == Target(LITE, "class", 107)
-    assert f"{LITE}:class:107 jellyfish\t100%" in show.app.overlay.lines(show.app.controllers)
+    assert f"filter\t{LITE}:class:107 jellyfish\t100%" in hud(show.app)
 
 
 def test_typing_plays_no_keys(show: Show) -> None:
