@@ -241,8 +241,11 @@ def _has_bar(control: Control) -> bool:
 
 def _shown(control: Control, value: Value | None, *, picked: bool) -> Row:
     """Return a control's row: name, bar, value and unit."""
-    mark, tone = (">", "accent") if picked else (" ", "normal")
-    name = Text(f"{mark} {control.name}", tone, _NAME)
+    name = (
+        Text(f"> {control.name}", "accent", _NAME)
+        if picked
+        else Text(f"  {control.name}", width=_NAME)
+    )
     if control.kind == "trigger" or value is None:
         return row(name)
     if not _has_bar(control):

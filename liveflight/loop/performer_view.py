@@ -17,7 +17,7 @@ INTERVAL_S = 0.1
 
 
 class Surface(Protocol):
-    """What the overlays are drawn on: an output, or the performer's view."""
+    """Be drawn on by the overlays: an output, or the performer's view."""
 
     @property
     def bottom_up(self) -> bool: ...

@@ -73,7 +73,7 @@ class PerformerWindow:
         if self._texture_size != size:
             self._texture = video.Texture(self._renderer, size, streaming=True)
             self._texture_size = size
-        self._texture.update(pygame.image.frombuffer(pixels, size, "RGBA"))
+        self._texture.update(pygame.image.frombuffer(pixels.data, size, "RGBA"))
         self._texture.draw()
         self._renderer.present()
 

@@ -225,7 +225,7 @@ def _start_display() -> None:
 def _desktop_size(display: int) -> Size:
     sizes = pygame.display.get_desktop_sizes()
     if not 0 <= display < len(sizes):
-            known = ", ".join(f"{each} ({w}x{h})" for each, (w, h) in enumerate(sizes))
+        known = ", ".join(f"{each} ({w}x{h})" for each, (w, h) in enumerate(sizes))
         there = f"the only one is {known}" if len(sizes) == 1 else f"there are {known}"
         raise LiveflightError(f"there is no display {display}: {there}")
     return sizes[display]

@@ -44,7 +44,7 @@ _SIMILAR_CHARACTERS = str.maketrans("←→↑↓\u2013\u2014\u2212×•", "<>^v
 
 
 class Bar(NamedTuple):
-    """Where a bar lies in its panel, in pixels from the panel's top left."""
+    """Place a bar in its panel, in pixels from the panel's top left."""
 
     name: str
     left: int

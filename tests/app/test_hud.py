@@ -174,7 +174,7 @@ def test_the_hud_shows_a_morph_while_it_lasts(begin: Begin) -> None:
     show.set("morph.time", 4.0)
     show.frame(2)
     show.app.mailbox.put(Set("show.preset", "plumage"))
-    show.frame(1 + round(1 / TICK))
+    show.frame(round(1 / TICK))
     assert "morph\t25%" in hud(show.app)
     assert show.app.overlay._hud_panel.levels()["morph.progress"] == pytest.approx(0.25, abs=0.03)
     show.frame(round(3 / TICK))

@@ -23,7 +23,7 @@ def test_the_hud_is_in_the_corner_and_the_line_at_the_bottom() -> None:
     [
         (HD, {"corner": (14, 14), "main": (608, 85)}),
         (PORTRAIT, {"corner": (14, 14), "main": (50, 365)}),
-        ((720, 840), {"corner": (14, 14), "main": (50, 278)}),
+        ((720, 860), {"corner": (14, 14), "main": (50, 278)}),
         ((1200, 720), {"main": (290, 85)}),
     ],
     ids=["beside", "in the middle below", "further below", "alone"],
