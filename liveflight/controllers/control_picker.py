@@ -10,7 +10,7 @@ from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
-from liveflight.core.text_panel import Bars, Cell, Panel, Row, Text, row
+from liveflight.core.text_panel import Bars, Cell, Level, Panel, Row, Text, row
 from liveflight.core.xy_pad import CORNERS
 from liveflight.storage import presets
 
@@ -25,9 +25,9 @@ _MAX_CHARACTERS = 30
 _HELP_LETTERS = 60
 """Letters of a line of a control's help, of which there are two."""
 
-_NAME, _BAR, _VALUE, _UNIT = 12.0, 8.0, 5.0, 6.0
+_MARK, _NAME, _BAR, _VALUE, _UNIT = 0.8, 11.0, 8.0, 5.0, 6.0
 """Widths of the columns in type sizes."""
-_WHOLE = 33.4
+_WHOLE = 34.0
 """Width of all of them, with the gaps between them."""
 
 PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.writable)
@@ -113,10 +113,13 @@ class ControlPicker:
         rows, help = self._list(values), self._help()
         return (head, *rows, row(" "), *help, *(row(Text(line, "dim", _WHOLE)) for line in HELP))
 
-    def levels(self, values: Mapping[str, Value]) -> Mapping[str, float]:
-        """Return the fader positions of what is found, by key."""
+    def levels(self, values: Mapping[str, Value]) -> Mapping[str, Level]:
+        """Return the levels of the bars by key; one with values below 0 begins at 0."""
         return {
-            each.key: each.to_position(values.get(each.key, each.default))
+            each.key: (
+                each.to_position(0) if each.minimum < 0 else 0.0,
+                each.to_position(values.get(each.key, each.default)),
+            )
             for each in self._found
             if _has_bar(each)
         }
@@ -241,21 +244,18 @@ def _has_bar(control: Control) -> bool:
 
 def _shown(control: Control, value: Value | None, *, picked: bool) -> Row:
     """Return a control's row: name, bar, value and unit."""
-    name = (
-        Text(f"> {control.name}", "accent", _NAME)
-        if picked
-        else Text(f"  {control.name}", width=_NAME)
-    )
+    mark = Text(">" if picked else " ", "accent", _MARK)
+    name = Text(control.name, "accent" if picked else "normal", _NAME)
     if control.kind == "trigger" or value is None:
-        return row(name)
+        return row(mark, name)
     if not _has_bar(control):
-        return row(name, Text(control.shown(value), width=_BAR + _VALUE + _UNIT + 1.6))
+        return row(mark, name, Text(control.shown(value), width=_BAR + _VALUE + _UNIT + 1.6))
     cells: tuple[Cell, ...] = (
         Bars((control.key,), _BAR),
         Text(control.shown(value), width=_VALUE, right=True),
         Text(control.unit, "dim", _UNIT),
     )
-    return row(name, *cells)
+    return row(mark, name, *cells)
 
 
 def _range(row: Control) -> str:

@@ -24,12 +24,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Bars side by side, each as long as the level of its name; levels may change every frame."""
+    """Bars side by side, each drawn from the level of its name; levels may change every frame."""
 
     names: tuple[str, ...]
     width: float
     """Width of all in type sizes."""
 
+
+Level = tuple[float, float]
+"""Where a bar begins and ends, as shares of its width: 0..1."""
 
 Cell = Text | Bars
 Row = tuple[Cell, ...]

@@ -8,7 +8,7 @@ from textwrap import wrap
 from liveflight.core.contracts import Target, Value
 from liveflight.core.controls import CONTROLS
 from liveflight.core.frame_counter import FrameCounter
-from liveflight.core.text_panel import Bars, Cell, Panel, Row, Text, Tone, row
+from liveflight.core.text_panel import Bars, Cell, Level, Panel, Row, Text, Tone, row
 from liveflight.loop.frame_pacer import FramePacer
 from liveflight.loop.open_controllers import OpenControllers
 from liveflight.loop.show_status import LEAST_SHARE
@@ -56,14 +56,15 @@ class HudPanel:
             *_wrapped(controllers.status_lines(), "normal"),
         )
 
-    def levels(self) -> Mapping[str, float]:
-        """Return the lengths of the bars in this frame, 0..1, by name."""
+    def levels(self) -> Mapping[str, Level]:
+        """Return the levels of the bars in this frame, by name."""
         values = self._flight.controls
         keys = ("sound.level", *(f"sound.{band}" for band in _BANDS))
         levels = {key: CONTROLS[key].to_position(values.setting(key)) for key in keys}
         levels |= {f"mix.{index}": share for index, (_, share) in enumerate(self._mix())}
         levels["morph.progress"] = self._flight.preset_player.morph_progress
-        return levels | {f"beat.{values.setting('tempo.beat'):.0f}": 1.0}
+        levels[f"beat.{values.setting('tempo.beat'):.0f}"] = 1.0
+        return {name: (0.0, length) for name, length in levels.items()}
 
     def _mix(self) -> list[tuple[Target, float]]:
         return [pair for pair in self._flight.mix().items() if pair[1] >= LEAST_SHARE]

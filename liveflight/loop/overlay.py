@@ -9,7 +9,7 @@ from liveflight.controllers.control_picker import ControlPicker
 from liveflight.core.contracts import Output
 from liveflight.core.mailbox import Mailbox
 from liveflight.core.panel_places import Place
-from liveflight.core.text_panel import Panel, Text, of_lines, row
+from liveflight.core.text_panel import Panel, Text, Tone, of_lines, row
 from liveflight.loop.greeting import Greeting
 from liveflight.loop.hud_panel import HudPanel
 from liveflight.loop.open_controllers import OpenControllers
@@ -183,6 +183,7 @@ def _in_columns(lines: Sequence[str], widths: Sequence[float]) -> Panel:
         texts = line.split("\t")
         if len(texts) == 1:
             return list(texts)
-        return [Text(text, width=width) for text, width in zip(texts, widths, strict=False)]
+        tone: Tone = "accent" if line.startswith(("/", ">")) else "normal"
+        return [Text(text, tone, width) for text, width in zip(texts, widths, strict=False)]
 
     return tuple(row(*cells(line)) for line in lines)

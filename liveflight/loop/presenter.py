@@ -67,6 +67,7 @@ class Presenter:
             size,
             warp=loop.shown,
             sharp=False,
+            averaging=False,  # at half the size a bilinear filter averages nearly all of them
             fit="contain",
             bottom_up=False,
             master=self._drawn,

@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from liveflight.core.contracts import Event, KeyPress, LiveflightError, Quit, Size
-from liveflight.outputs.performer_window import PerformerWindow
+from liveflight.core.contracts import Event, KeyPress, Quit, Size
+from liveflight.outputs.performer_window import PerformerWindow, on_display
 from liveflight.outputs.sdl import pygame
 from liveflight.outputs.window import Window
 
@@ -22,11 +22,7 @@ class OutputDisplay(Window):
 
     Keys count in either. A performer's window that was closed opens again with the next key."""
 
-    performer: PerformerWindow | None = None
-
-    def __init__(
-        self, display: int, performer_size: Size, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, display: int, clock: Callable[[], float] = time.monotonic) -> None:
         """Go full screen on a display, numbered from 0.
 
         Raises LiveflightError where there is no such display."""
@@ -34,36 +30,41 @@ class OutputDisplay(Window):
         self._display, self._clock = display, clock
         self._next_look = clock() + _POLL_INTERVAL_S
         self._lost = False
-        others = [each for each in range(len(_displays())) if each != display]
+        self._performer: PerformerWindow | None = None
+
+    def open_performer(self, size: Size) -> PerformerWindow | None:
+        """Open the performer's window at this size; None, with a warning, without a display."""
+        others = [each for each in range(len(_displays())) if each != self._display]
         if others:
-            self.performer = PerformerWindow(others[0], performer_size)
+            self._performer = PerformerWindow(others[0], size)
         else:
-            _log.warning("there is no other display: the performer sees the audience's picture")
+            _log.warning("there is no other display: HUD and help lie over the picture")
+        return self._performer
 
     def events(self) -> Sequence[Event]:
         """Return the events of both windows; look for the display once a second."""
         found: list[Event] = []
         for event in pygame.event.get((pygame.WINDOWCLOSE, pygame.WINDOWENTER)):
-            ours = self.performer is not None and self.performer.owns(event.window)
+            ours = self._performer is not None and self._performer.owns(event.window)
             if event.type == pygame.WINDOWENTER:
                 pygame.mouse.set_visible(ours or self._pointer_wanted)
-            elif ours and self.performer:
-                self.performer.close()
+            elif ours and self._performer:
+                self._performer.close()
             else:
                 found.append(Quit())
         found += super().events()
-        if self.performer:
+        if self._performer:
             if any(isinstance(event, KeyPress) for event in found):
-                self.performer.open()
-            self.performer.follow_size()
+                self._performer.open()
+            self._performer.follow_size()
         if self._clock() >= self._next_look:
             self._next_look = self._clock() + _POLL_INTERVAL_S
             self._look_for_display()
         return found
 
     def close(self) -> None:
-        if self.performer:
-            self.performer.close()
+        if self._performer:
+            self._performer.close()
         super().close()
 
     def _look_for_display(self) -> None:
@@ -76,12 +77,18 @@ class OutputDisplay(Window):
         self._lost = not there
 
     def _return(self) -> None:
-        try:
-            self.go_fullscreen(self._display)
-        except (pygame.error, LiveflightError) as error:
+        from pygame._sdl2 import video
+
+        try:  # a window in full screen keeps to its display
+            window = video.Window.from_display_module()
+            window.set_windowed()
+            window.position = on_display(self._display)
+            window.set_fullscreen(True)
+        except pygame.error as error:
             _log.warning("display %d cannot be used again: %s", self._display, error)
         else:
             _log.warning("display %d is back", self._display)
+        self._follow_size()
 
 
 def _displays() -> list[Size]:

@@ -20,6 +20,11 @@ _CENTRED_ON_DISPLAY = 0x2FFF0000
 """SDL_WINDOWPOS_CENTERED_DISPLAY(0)."""
 
 
+def on_display(display: int) -> tuple[int, int]:
+    """Return the position of a window in the middle of a display, as SDL takes it."""
+    return _CENTRED_ON_DISPLAY | display, _CENTRED_ON_DISPLAY | display
+
+
 class PerformerWindow:
     """A window that shows finished pictures. While it is closed, showing does nothing."""
 
@@ -42,11 +47,9 @@ class PerformerWindow:
             return
         from pygame._sdl2 import video
 
-        place = _CENTRED_ON_DISPLAY | self._display
+        place = on_display(self._display)
         try:
-            window = video.Window(
-                "liveflight: performer", self.size, position=(place, place), resizable=True
-            )
+            window = video.Window("liveflight: performer", self.size, place, resizable=True)
             self._renderer = video.Renderer(window, accelerated=0)
         except pygame.error as error:
             _log.warning("the performer's window cannot be opened: %s", error)

@@ -150,12 +150,6 @@ class Window:
         self.show_pointer(self._pointer_wanted)
         self._follow_size()
 
-    def go_fullscreen(self, display: int) -> None:
-        """Fill a display, numbered from 0. Raises LiveflightError where there is none."""
-        self.vsync = _set_mode(_desktop_size(display), _FLAGS | pygame.FULLSCREEN, display)
-        self.show_pointer(self._pointer_wanted)
-        self._follow_size()
-
     def show_pointer(self, wanted: bool) -> None:
         self._pointer_wanted = wanted
         pygame.mouse.set_visible(wanted or not pygame.display.is_fullscreen())

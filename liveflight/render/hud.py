@@ -9,7 +9,7 @@ import moderngl
 
 from liveflight.core.contracts import Size
 from liveflight.core.panel_places import Corner, Place, places
-from liveflight.core.text_panel import Panel
+from liveflight.core.text_panel import Level, Panel
 from liveflight.render.passes import Pass, Viewport, blending
 from liveflight.render.typesetting import Bar, Typeset, margin, typeset
 from liveflight.system.worker import Worker
@@ -54,13 +54,13 @@ class Hud:
         *,
         bottom_up: bool,
         indent: int = 0,
-        levels: Mapping[str, float] | None = None,
+        levels: Mapping[str, Level] | None = None,
     ) -> dict[Place, Corner]:
         """Draw panels over a framebuffer of this width and height; return where they are.
 
         Those for which there is no room are left out: see `places`. `indent`: pixels kept free to
-        the left of the one in the corner. `levels`: lengths of the bars, 0..1, by name; 0 where one
-        is missing. `bottom_up`: row 0 of the framebuffer is the bottom of the picture, as in a
+        the left of the one in the corner. `levels`: those of the bars, by name; empty where one is
+        missing. `bottom_up`: row 0 of the framebuffer is the bottom of the picture, as in a
         window. Leaves the framebuffer bound, its viewport whole, blending off."""
         drawn = {place: self._typeset(place, (panel, size)) for place, panel in panels.items()}
         held = {place: panel for place, panel in drawn.items() if panel}
@@ -94,7 +94,7 @@ class Hud:
         framebuffer: moderngl.Framebuffer,
         size: Size,
         bottom_up: bool,
-        levels: Mapping[str, float],
+        levels: Mapping[str, Level],
     ) -> None:
         def where(left: int, top: int, width: int, height: int) -> Viewport:
             top += corner[1]
@@ -104,9 +104,15 @@ class Hud:
         uniforms = {"corner": corner, "height": size[1], "bottom_up": bottom_up}
         self._blend(framebuffer, where(0, 0, *drawn.size), drawn.texture, uniforms)
         for bar in drawn.bars:
-            filled = round(bar.width * min(max(levels.get(bar.name, 0.0), 0.0), 1.0))
-            if filled:
-                framebuffer.clear(*_FILL, viewport=where(bar.left, bar.top, filled, bar.height))
+            one, other = levels.get(bar.name, (0.0, 0.0))
+            first, last = (
+                bar.left + round(bar.width * min(max(x, 0.0), 1.0)) for x in sorted((one, other))
+            )
+            if one:  # a bar that begins inside shows where, even if it is empty
+                first, last = first - 1, last + 1
+            if last > first:
+                viewport = where(first, bar.top, last - first, bar.height)
+                framebuffer.clear(*_FILL, viewport=viewport)
 
     def _blend(
         self,

@@ -176,7 +176,9 @@ def test_the_hud_shows_a_morph_while_it_lasts(begin: Begin) -> None:
     show.app.mailbox.put(Set("show.preset", "plumage"))
     show.frame(round(1 / TICK))
     assert "morph\t25%" in hud(show.app)
-    assert show.app.overlay._hud_panel.levels()["morph.progress"] == pytest.approx(0.25, abs=0.03)
+    assert show.app.overlay._hud_panel.levels()["morph.progress"][1] == pytest.approx(
+        0.25, abs=0.03
+    )
     show.frame(round(3 / TICK))
     assert not any(line.startswith("morph") for line in hud(show.app))
     assert show.flight.values()["morph.progress"] == 1.0
@@ -190,7 +192,7 @@ def test_the_hud_has_bars_for_the_sound_once_there_is_any(begin: Begin) -> None:
     show.frame()
     assert "sound\tlow\tmid\thigh" in hud(show.app)
     levels = show.app.overlay._hud_panel.levels()
-    assert (levels["sound.level"], levels["sound.low"], levels["sound.mid"]) == (0.5, 0.25, 0.0)
+    assert [levels[f"sound.{name}"][1] for name in ("level", "low", "mid")] == [0.5, 0.25, 0.0]
     show.app.mailbox.put(Set("sound.level", 0.0))
     show.frame()
     assert "sound\tlow\tmid\thigh" in hud(show.app), "silence is worth knowing too"

@@ -141,8 +141,9 @@ def test_a_bar_is_as_long_as_its_level(
 ) -> None:
     panel = (row("x", Bars(("one", "other"), 10.0)), row("y", Bars(("third",), 10.0)))
 
-    def lengths(**levels: float) -> list[int]:
+    def lengths(**lengths: float) -> list[int]:
         screen.clear(0, 0, 0)
+        levels = {name: (0.0, length) for name, length in lengths.items()}
         hud.draw({"corner": panel}, screen, SIZE, bottom_up=bottom_up, levels=levels)
         seen = read_picture(screen, SIZE, bottom_up=bottom_up).astype(int)
         lit = (seen[..., 2] - seen[..., 0] > 40) & (seen[..., 2] > 200)
