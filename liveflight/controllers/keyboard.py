@@ -41,12 +41,15 @@ class KeyRow:
         return " / ".join(dict.fromkeys(CONTROLS[key].help.split(";")[0] for key in controls))
 
 
-def _steps(label: str, less: str, more: str, key: str, step: float = STEP) -> KeyRow:
+def _steps(
+    label: str, less: str, more: str, key: str, step: float = STEP, note: str = ""
+) -> KeyRow:
     """Return a row of two keys that move a number down and up by `step` of fader travel."""
     return KeyRow(
         label,
         {less: (Nudge(key, -step),), more: (Nudge(key, step),)},
         repeats=CONTROLS[key].kind == "float",
+        note=note,
     )
 
 
@@ -61,47 +64,48 @@ def _camera_defaults() -> tuple[KeyMessage, ...]:
     return tuple(Set(row.key, row.default) for row in ROWS if row.group == "camera")
 
 
-def _fire(label: str, repeats: bool = False, **keys: str) -> KeyRow:
-    return KeyRow(label, {name: (Trigger(key),) for name, key in keys.items()}, repeats)
+def _fire(label: str, repeats: bool = False, note: str = "", **keys: str) -> KeyRow:
+    return KeyRow(label, {name: (Trigger(key),) for name, key in keys.items()}, repeats, note)
 
 
 # fmt: off
 KEYS: tuple[KeyRow, ...] = (
-    _fire("Left Right", left="mix.filter_previous", right="mix.filter_next", repeats=True),
+    _fire("Left Right", True, "the filter before / the next filter",
+          left="mix.filter_previous", right="mix.filter_next"),
     _fire("Up Down", up="mix.layer_deeper", down="mix.layer_shallower"),
-    _fire("N", n="mix.network_next"),
+    _fire("N", note="the next network that is here", n="mix.network_next"),
     _fire("X", x="mix.random"),
-    _fire("F6 F7", f6="mix.back", f7="mix.forth"),
+    _fire("F6 F7", note="back to the filters before, and forth", f6="mix.back", f7="mix.forth"),
     KeyRow("1 to 9", {digit: (Set("show.preset", digit),) for digit in "123456789"}),
     _fire("F3 F4", f3="show.preset_previous", f4="show.preset_next"),
     _fire("G", g="show.preset_random"),
-    _fire("Backspace", backspace="show.undo"),
-    _fire("V", v="show.favourite"),
+    _fire("Backspace", note="undo: the look before; again: redo", backspace="show.undo"),
+    _fire("V", note="makes this preset a favourite, or not", v="show.favourite"),
     _fire("Z", z="show.snapshot"),
     KeyRow("Enter", {"return": (Trigger("cue.go"),)}),
     _toggle("L", "l", "cue.hold"),
-    _toggle("Tab", "tab", "show.autopilot", "autopilot: moves to the next target by itself"),
-    _toggle("F8", "f8", "show.autopilot_mode", "autopilot: along the journey, at random, by sight"),
-    _steps(", .", "comma", "period", "mix.crossfade", 1 / 60),
+    _toggle("Tab", "tab", "show.autopilot", "autopilot: moves on by itself"),
+    _toggle("F8", "f8", "show.autopilot_mode", "autopilot: journey, random or sight"),
+    _steps(", .", "comma", "period", "mix.crossfade", 1 / 60, "shorter and longer crossfades"),
 
-    _steps("- +", "minus", "plus", "camera.zoom"),
+    _steps("- +", "minus", "plus", "camera.zoom", note="flies backward and forward"),
     _steps("[ ]", "leftbracket", "rightbracket", "camera.rotation"),
     _steps("A D", "a", "d", "camera.pan_x"),
     _steps("S W", "s", "w", "camera.pan_y"),
-    _steps("PgDn PgUp", "pagedown", "pageup", "camera.speed"),
+    _steps("PgDn PgUp", "pagedown", "pageup", "camera.speed", note="slower and faster motion"),
     KeyRow("0", {"0": _camera_defaults()}, note="the camera back at its defaults"),
 
     _toggle("M", "m", "warp.mirror"),
-    _steps("J K", "j", "k", "warp.kaleidoscope", 2),
-    _steps("Q E", "q", "e", "warp.swirl"),
+    _steps("J K", "j", "k", "warp.kaleidoscope", 2, "kaleidoscope: fewer and more wedges"),
+    _steps("Q E", "q", "e", "warp.swirl", note="swirl: turns the middle more"),
 
-    _fire("T Y", t="tempo.tap", y="tempo.resync"),
+    _fire("T Y", note="taps the tempo / begins a bar now", t="tempo.tap", y="tempo.resync"),
     _toggle("U", "u", "tempo.quantise"),
 
     _toggle("Space", "space", "show.freeze"),
     _toggle("B", "b", "show.blackout"),
     _fire("R", r="show.reseed"),
-    _fire("End", end="show.panic"),
+    _fire("End", note="panic: a safe look; twice: black", end="show.panic"),
     _toggle("I", "i", "show.hud"),
     _toggle("H F1 ?", "h f1 question", "show.help"),
     KeyRow("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),

@@ -110,7 +110,7 @@ class Overlay:
             panels["main"] = (*picker.panel(values), row(Text(said, "accent")))
             levels |= picker.levels(values)
         elif self._flight.controls.flag("show.help"):
-            panels["main"] = of_lines(keyboard.help_lines())
+            panels["main"] = _help()
         if line := self.greeting.line(self._status.preparing, dt):
             panels["foot"] = of_lines([line.replace("\t", "\t\t")])
         if panels:
@@ -174,6 +174,11 @@ class Overlay:
             self.performer.release()
         self.atlas.release()
         self.hud.release()
+
+
+def _help() -> Panel:
+    lines = (line.split("\t") for line in keyboard.help_lines())
+    return tuple(row(Text(keys, "accent"), help) for keys, help in lines)
 
 
 def _in_columns(lines: Sequence[str], widths: Sequence[float]) -> Panel:
