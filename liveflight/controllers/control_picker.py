@@ -25,9 +25,9 @@ _MAX_CHARACTERS = 30
 _HELP_LETTERS = 60
 """Letters of a line of a control's help, of which there are two."""
 
-_MARK, _NAME, _BAR, _VALUE, _UNIT = 0.8, 11.0, 8.0, 5.0, 6.0
+_MARK, _NAME, _BAR, _VALUE, _UNIT = 0.6, 10.0, 7.5, 5.0, 5.2
 """Widths of the columns in type sizes."""
-_WHOLE = 34.0
+_WHOLE = 31.5
 """Width of all of them, with the gaps between them."""
 
 PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.writable)
@@ -109,7 +109,7 @@ class ControlPicker:
         self._values = values
         count = f"{len(self._found)} of {len(PICKABLE)}"
         typed = f"find: {self._text}_" if self._text else "all controls"
-        head = row(Text(typed, "accent", 24.0), Text(count, "dim", _WHOLE - 24.8, right=True))
+        head = row(Text(typed, "accent", 22.0), Text(count, "dim", _WHOLE - 22.8, right=True))
         rows, help = self._list(values), self._help()
         return (head, *rows, row(" "), *help, *(row(Text(line, "dim", _WHOLE)) for line in HELP))
 

@@ -15,10 +15,13 @@ from liveflight.loop.show_status import LEAST_SHARE
 from liveflight.networks import described
 from liveflight.show.flight import Flight
 
-_LABEL, _CONTENT = 4.0, 26.0
+_LABEL, _CONTENT = 4.0, 23.5
 """Widths of labels and of what stands beside them, in type sizes."""
-_PERCENT = 2.6
-_LETTERS = 58
+_SHARE, _PERCENT = 2.4, 2.6
+_TARGET = _CONTENT - _SHARE - _PERCENT - 1.6
+_TARGET_LETTERS = 36
+"""Letters of a target that fit; a longer one is shown without its network."""
+_LETTERS = 54
 """Letters of a line of a fault."""
 _MAX_LINES = 3
 """Lines of a fault."""
@@ -73,8 +76,8 @@ class HudPanel:
         for index, (target, share) in enumerate(self._mix()):
             yield _labelled(
                 "" if index else "filter",
-                Text(described(target), width=_CONTENT - _PERCENT - 5.6),
-                Bars((f"mix.{index}",), 4.0),
+                Text(_named(target), width=_TARGET),
+                Bars((f"mix.{index}",), _SHARE),
                 Text(f"{share:.0%}", width=_PERCENT, right=True),
             )
 
@@ -82,8 +85,8 @@ class HudPanel:
         counter, steps = self._frame_counter, self._frame_pacer.step_rate.value
         return _labelled(
             "speed",
-            Text(f"{counter.rate:.0f} frames/s", width=7.0),
-            Text(f"{steps:.0f} steps/s", width=6.5),
+            Text(f"{counter.rate:.0f} frames/s", width=6.5),
+            Text(f"{steps:.0f} steps/s", width=6.0),
             f"{counter.late} late",
         )
 
@@ -104,8 +107,13 @@ class HudPanel:
         if self._heard:
             bands: list[Cell] = []
             for band in _BANDS:
-                bands += [Text(band, "dim", 2.0, right=True), Bars((f"sound.{band}",), 2.4)]
-            yield _labelled("sound", Bars(("sound.level",), 6.0), *bands)
+                bands += [Text(band, "dim", 1.9, right=True), Bars((f"sound.{band}",), 2.0)]
+            yield _labelled("sound", Bars(("sound.level",), 4.5), *bands)
+
+
+def _named(target: Target) -> str:
+    name = described(target)
+    return name if len(name) <= _TARGET_LETTERS else name.partition(":")[2]
 
 
 def _labelled(label: str, *cells: Cell | str) -> Row:
@@ -133,8 +141,8 @@ def _cue(values: Mapping[str, Value]) -> Iterator[Row]:
     following = values["cue.next"]
     yield _labelled(
         "cue",
-        Text(place, width=11.0),
-        Text(left, "accent", 4.5, right=True),
+        Text(place, width=9.5),
+        Text(left, "accent", 4.0, right=True),
         f"then {following}" if following else "the last one",
     )
 
@@ -143,7 +151,7 @@ def _morph(values: Mapping[str, Value]) -> Iterator[Row]:
     if (done := float(values["morph.progress"])) < 1:
         yield _labelled(
             "morph",
-            Bars(("morph.progress",), 15.0),
+            Bars(("morph.progress",), 12.0),
             Text(f"{done:.0%}", width=_PERCENT, right=True),
         )
 

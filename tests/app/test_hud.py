@@ -9,8 +9,10 @@ from in_flight import settle
 from jack_box import until
 from on_stage import STEM, TICK, Begin, grey, hud
 
-from liveflight.core.contracts import Target
+from liveflight.core.contracts import Size, Target
 from liveflight.core.mailbox import Set, Trigger
+from liveflight.core.panel_places import Place, places
+from liveflight.render.typesetting import margin, typeset
 from liveflight.show.flight import NetworkLoader
 from liveflight.storage.cue_lists import Cue, CueList
 
@@ -210,3 +212,30 @@ def test_what_the_hud_says_is_told_to_controllers_too(begin: Begin) -> None:
     assert values["show.trouble"] == "the cable is out" and values["show.preparing"] == ""
     show.frame(round(11 / TICK))
     assert show.flight.values()["show.trouble"] == ""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (720, 1280)])
+def test_hud_and_list_of_controls_have_room_for_each_other(
+    size: tuple[int, int], begin: Begin
+) -> None:
+    """In usual windows, with the thumbnail, a cue list, sound, a beat and a fault."""
+    show = begin()
+    show.flight.cues.start(CueList("list", (Cue("ai-flight-vgg19", seconds=1000),)))
+    show.app.mailbox.put(Set("sound.level", 0.5), Set("tempo.quantise", "bar"))
+    show.flight.reports.add("a long fault " * 20)
+    show.frame(2)
+    picker = show.app.keyboard.picker
+    picker.toggle()
+    hud_size, picker_size = (
+        typeset(panel, size, fitted=fitted).pixels.shape[1::-1]
+        for panel, fitted in (
+            (show.app.overlay.hud_rows(show.app.controllers), False),
+            (picker.panel(show.flight.values()), True),
+        )
+    )
+    thumbnail = show.app.overlay.atlas.thumbnail("", lambda: np.zeros((8, 8, 3), np.uint8), size)
+    sizes: dict[Place, Size] = {
+        "corner": (hud_size[0] + thumbnail, hud_size[1]),
+        "main": picker_size,
+    }
+    assert places(sizes, size, margin(size)).keys() == {"corner", "main"}
