@@ -92,6 +92,13 @@ class ControlPicker:
                 self._pick(min(max(page, 0), last))
             case "home" | "end":
                 self._pick(0 if key == "home" else last)
+            case _:
+                return self.type(key) or self._act(key)
+        return True
+
+    def type(self, key: str) -> bool:
+        """Take a key that types; return whether it does."""
+        match key:
             case "backspace" if self._text:
                 self._find(self._text[:-1])
             case "space" if self._text:
@@ -99,7 +106,7 @@ class ControlPicker:
             case _ if len(key) == 1 and key.isalpha():
                 self._find((self._text + key)[:_MAX_CHARACTERS])
             case _:
-                return self._act(key)
+                return False
         return True
 
     def panel(self, values: Mapping[str, Value]) -> Panel:

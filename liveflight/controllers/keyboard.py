@@ -133,6 +133,8 @@ def help_lines() -> list[str]:
 class KeyHandler(Protocol):
     """Take keys of its own while it is open."""
 
+    open: bool
+
     def press(self, event: KeyPress) -> bool:
         """Return whether the key was its own."""
         ...
@@ -153,6 +155,9 @@ class Keyboard:
 
     def press(self, event: KeyPress) -> None:
         """Handle one key press, by its name; repeats of a held key count for some rows only."""
+        types = self.picker.open and not any(taker.open for taker in self.above)
+        if types and self.picker.type(event.name):
+            return
         if any(taker.press(event) for taker in self.above):
             return
         if event.name == PICK and not self.picker.open:

@@ -107,8 +107,8 @@ class HudPanel:
         if self._heard:
             bands: list[Cell] = []
             for band in _BANDS:
-                bands += [Text(band, "dim", 1.9, right=True), Bars((f"sound.{band}",), 2.0)]
-            yield _labelled("sound", Bars(("sound.level",), 4.5), *bands)
+                bands += [Text(band, "dim", 2.2, right=True), Bars((f"sound.{band}",), 2.0)]
+            yield _labelled("sound", Bars(("sound.level",), 4.0), *bands)
 
 
 def _named(target: Target) -> str:

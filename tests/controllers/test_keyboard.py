@@ -216,6 +216,8 @@ def test_what_lies_above_is_asked_first_in_its_order() -> None:
     asked: list[tuple[str, str]] = []
 
     class Above:
+        open = False
+
         def __init__(self, name: str, own: str) -> None:
             self.name, self.own = name, own
 

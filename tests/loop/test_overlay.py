@@ -162,6 +162,14 @@ def test_typing_plays_no_keys(show: Show) -> None:
     assert not show.app.overlay.browser.open
 
 
+def test_letters_typed_in_the_list_of_controls_open_nothing(show: Show) -> None:
+    pressed(show, "c", *"zo")
+    assert show.app.keyboard.picker.picked.key == "camera.zoom"
+    assert not show.app.overlay.browser.open
+    pressed(show, "/", "o")
+    assert show.app.overlay.search.lines()[0].startswith("/ o_"), "the search lies above"
+
+
 def test_what_a_key_has_done_is_said_for_some_seconds(show: Show) -> None:
     show.app.mailbox.put(Trigger("show.sync"))
     show.frame()
