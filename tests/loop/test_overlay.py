@@ -132,7 +132,7 @@ def test_the_list_of_controls_lets_a_target_be_chosen(show: Show) -> None:
 
 def test_escape_closes_the_topmost_alone(show: Show) -> None:
     show.set("show.help", True)
-    pressed(show, "c", "o", "/")
+    pressed(show, "o", "c", "/")
     overlay, picker = show.app.overlay, show.app.keyboard.picker
     for still in [(False, True), (False, False)]:
         pressed(show, "escape")
@@ -237,7 +237,7 @@ def test_nothing_lies_over_the_picture_while_the_performer_sees_it_elsewhere(sho
     assert np.abs(pressed(show, "c") - plain).max() > 100
     elsewhere = True
     same(show.frame(), plain)
-    same(pressed(show, "o"), plain)
+    same(pressed(show, "escape", "o"), plain)
     assert not show.stage.pointer
     elsewhere = False
     assert len(accents(show.frame())) > 50 and show.stage.pointer, "still open"
