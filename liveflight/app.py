@@ -25,6 +25,7 @@ from liveflight.loop.ascent_scheduler import AscentScheduler
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.loop.frame_pacer import FramePacer, warp_frames
 from liveflight.loop.frame_timer import FrameTimer
+from liveflight.loop.hud_panel import HudPanel
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.loop.open_controllers import OpenControllers
 from liveflight.loop.open_outputs import OpenOutputs
@@ -121,9 +122,9 @@ class App:
         )
         self.presenter = Presenter(output, flight, self.feedback_loop, self.frame_counter)
         self.outputs = OpenOutputs(output.ctx, flight, options, self.frame_timer.end)
-        self.overlay = Overlay(
-            output, flight, self.frame_counter, self.frame_pacer, self.mailbox, background=live
-        )
+        hud_panel = HudPanel(flight, self.frame_counter, self.frame_pacer)
+        given = output, flight, self._publisher.status, hud_panel, self.mailbox
+        self.overlay = Overlay(*given, background=live)
         self._events = WindowEvents(output, self.keyboard, self.overlay, flight, self._quit)
         flight.on("show.reseed", self.feedback_loop.reseed)
         flight.on("show.screenshot", lambda: self.screenshots.write(self.picture()))

@@ -4,7 +4,7 @@
 // Writes: premultiplied colour: blend with (one, one minus source alpha)
 //
 // Uniforms:
-//   panel      [RG8 texture, 0..1] red: brightness of the text, green: cover; row 0 at the top
+//   panel      [RGBA8 texture, 0..1] premultiplied colour, and cover; row 0 at the top
 //   corner     [pixels, 0 and more] the panel's top left in the output, from the output's top left
 //   height     [pixels, 1 and more] of the output
 //   bottom_up  [true or false] row 0 of the framebuffer is the bottom of the picture
@@ -19,6 +19,5 @@ uniform bool bottom_up;
 out vec4 laid;
 
 void main() {
-    vec2 texel = texelFetch(panel, seen_at(height, bottom_up) - corner, 0).rg;
-    laid = vec4(texel.rrr, texel.g);
+    laid = texelFetch(panel, seen_at(height, bottom_up) - corner, 0);
 }

@@ -56,10 +56,16 @@ HOMES = {
     "cyndilib": {"system.ndi", "outputs.sinks.ndi", "media.ndi_source", "diagnostics.probes"},
     "SpoutGL": {"outputs.sinks.spout", "media.spout_source"},
     "syphon": {"outputs.sinks.syphon", "media.syphon_source"},
-    "pygame": {"outputs.window", "outputs.key_names"},
+    "pygame": {"outputs.sdl", "outputs.performer_window", "outputs.output_display"},
     "imageio_ffmpeg": {"system.ffmpeg"},
     "PIL": {
-        *("render.hud", "render.atlas_page", "render.image_blend", "outputs", "media.image_file"),
+        *(
+            "render.typesetting",
+            "render.atlas_page",
+            "render.image_blend",
+            "outputs",
+            "media.image_file",
+        ),
         *("show.filter_ranking", "cli.filter_table", "networks.atlas"),
         "diagnostics.bench.first_flight",
     },

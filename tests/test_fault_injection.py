@@ -78,7 +78,8 @@ PARTS = {
     "overlay": Part("app.overlay", "draw"),
     "the output's events": Part("stage", "events"),
     "the output": Part("stage", "show", draws=True),
-    "publishing": Part("flight", "values"),
+    "publishing": Part("app._publisher", "_publish"),
+    "the status": Part("app._publisher.status", "advance"),
     "screenshots": Part("app.screenshots", "saved"),
 }
 

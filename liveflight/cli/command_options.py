@@ -56,6 +56,8 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add(
         "--display", type=read.whole(0, 99), default=0, metavar="N", help="number of the screen (0)"
     )
+    display = "the picture alone, full screen on this display, and your own window on another"
+    add("--output-display", type=read.whole(0, 99), metavar="N", help=display)
     fps = "highest frame rate (60; 30 where the processor draws)"
     add("--fps", type=read.rate, help=fps)
     add("--allow-remote-save", action="store_true", help="let OSC clients save presets")

@@ -24,10 +24,14 @@ from liveflight.system.worker import BUSY_NAME, start_thread
 
 if TYPE_CHECKING:
     from liveflight.app import App
+    from liveflight.outputs.performer_window import PerformerWindow
+    from liveflight.outputs.window import Window
     from liveflight.show.options import Options
     from liveflight.storage.new_files import IfTaken
 
 DEFAULT_SIZE = (1280, 720)
+PERFORMER_SIZE, SMALL_SIZE = (960, 540), (640, 360)
+"""Sizes of the performer's window, where a GPU draws and where the processor does."""
 DEFAULT_VIDEO = Path("flight.mp4")
 """The name of a video without `--out`; a number is added where it is taken."""
 
@@ -63,15 +67,34 @@ def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
     from liveflight import app, engines
     from liveflight.cli import console
     from liveflight.loop import frame_pacer
-    from liveflight.outputs.window import Window
+    from liveflight.loop.performer_view import PerformerView
 
     start_thread(engines.preload, BUSY_NAME)
-    window = Window(args.size or DEFAULT_SIZE, fullscreen=args.fullscreen, display=args.display)
+    window, performer = _open_windows(args)
     fps = args.fps or frame_pacer.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.controllers(args))
     for line in folders.warnings():
         logging.getLogger("liveflight").warning(line)
-    return app.build(options, window, live=True, shown=console.Downloads()), fps
+    flight = app.build(options, window, live=True, shown=console.Downloads())
+    flight.overlay.greeting.begin()
+    if performer:
+        preview = flight.presenter.preview
+        flight.overlay.performer = PerformerView(window.ctx, performer, preview)
+    return flight, fps
+
+
+def _open_windows(args: argparse.Namespace) -> tuple[Window, PerformerWindow | None]:
+    """Open the audience's window and, where asked for and possible, the performer's."""
+    from liveflight.loop import frame_pacer
+    from liveflight.outputs.output_display import OutputDisplay
+    from liveflight.outputs.window import Window
+
+    if args.output_display is None:
+        size = args.size or DEFAULT_SIZE
+        return Window(size, fullscreen=args.fullscreen, display=args.display), None
+    output = OutputDisplay(args.output_display)
+    slow = frame_pacer.in_software(output.ctx.info["GL_RENDERER"])
+    return output, output.open_performer(SMALL_SIZE if slow else PERFORMER_SIZE)
 
 
 def render(args: argparse.Namespace) -> int:

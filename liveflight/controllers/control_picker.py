@@ -1,13 +1,16 @@
-"""Reach every control from the keyboard: pick it from a list, move it with the arrows."""
+"""Reach every control from the keyboard: find it by typing, move it with the arrows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import groupby
+from textwrap import wrap
 
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
+from liveflight.core.text_panel import Bars, Cell, Level, Panel, Row, Text, row
 from liveflight.core.xy_pad import CORNERS
 from liveflight.storage import presets
 
@@ -15,8 +18,17 @@ STEP = 1 / 64
 """Fader travel of one press: about 5 % more zoom, 6 degrees per second more rotation.
 
 A power of two, so that as many presses back return a linear fader exactly."""
-_VISIBLE_ROWS = 15
-"""Lines of the list on the screen at a time."""
+_VISIBLE_ROWS = 14
+"""Lines of the list on the screen at a time, headings included."""
+_MAX_CHARACTERS = 30
+"""Length of the text that can be typed."""
+_HELP_LETTERS = 60
+"""Letters of a line of a control's help, of which there are two."""
+
+_MARK, _NAME, _BAR, _VALUE, _UNIT = 0.6, 10.0, 7.5, 5.0, 5.2
+"""Widths of the columns in type sizes."""
+_WHOLE = 31.5
+"""Width of all of them, with the gaps between them."""
 
 PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.writable)
 """All controls that can be moved or fired, in the table's order."""
@@ -28,15 +40,25 @@ _KEYS = {"show.store": "Shift+1 to 9", "show.name": "F9"}
 _TARGETS = ("mix.target", *CORNERS, *_ACTIONS)
 """Texts that are chosen in the atlas."""
 
-HELP = "Up Down: pick   Left Right: move   Enter: fire   Delete: default   L: MIDI learn   C: close"
+_ACTION_KEYS = ("left", "right", "return", "shift+return", "delete", "backspace")
+HELP = (
+    "Up Down: pick   Left Right: move   Enter: fire   Delete: default",
+    "letters: find   Shift+Enter: MIDI learn   Esc: close",
+)
 
 
 class ControlPicker:
-    """Take the arrows and a few more keys while it is open; other keys keep their meaning."""
+    """Take letters, arrows and a few more keys while it is open; others keep their meaning.
+
+    Letters that are typed reduce the list to the controls that contain them."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
+        self._text = ""
+        self._found: tuple[Control, ...] = PICKABLE
         self._place = 0
+        """Index of the picked control in what was found."""
+        self._picked = PICKABLE[0]
         self._suggestions: dict[str, list[str]] = {}
         self._values: Mapping[str, Value] = {}
         self.open = False
@@ -45,24 +67,115 @@ class ControlPicker:
 
     @property
     def picked(self) -> Control:
-        return PICKABLE[self._place]
+        return self._picked
 
     def toggle(self) -> None:
         self.open = not self.open
         self._suggestions = {}  # presets may have come since
+        self._find("")
+
+    def leave(self) -> None:
+        """Clear what was typed; close where nothing was."""
+        if self._text:
+            self._find("")
+        else:
+            self.toggle()
 
     def press(self, key: str) -> bool:
         """Return whether the key was its own; a closed picker takes none."""
         if not self.open:
             return False
+        last = len(self._found) - 1
         match key:
             case "up" | "down":
-                self._place = (self._place + (1 if key == "down" else -1)) % len(PICKABLE)
+                self._pick((self._place + (1 if key == "down" else -1)) % (last + 1 or 1))
             case "pageup" | "pagedown":
                 page = self._place + (_VISIBLE_ROWS if key == "pagedown" else -_VISIBLE_ROWS)
-                self._place = min(max(page, 0), len(PICKABLE) - 1)
+                self._pick(min(max(page, 0), last))
             case "home" | "end":
-                self._place = 0 if key == "home" else len(PICKABLE) - 1
+                self._pick(0 if key == "home" else last)
+            case _:
+                return self.type(key) or self._act(key)
+        return True
+
+    def type(self, key: str) -> bool:
+        """Take a key that types; return whether it does."""
+        match key:
+            case "backspace" if self._text:
+                self._find(self._text[:-1])
+            case "space" if self._text:
+                self._find(f"{self._text} ")
+            case _ if len(key) == 1 and key.isalpha():
+                self._find((self._text + key)[:_MAX_CHARACTERS])
+            case _:
+                return False
+        return True
+
+    def panel(self, values: Mapping[str, Value]) -> Panel:
+        """Return what was typed, the list around the cursor, the picked control's help, and keys.
+
+        It always has the same rows and columns."""
+        self._values = values
+        count = f"{len(self._found)} of {len(PICKABLE)}"
+        typed = f"find: {self._text}_" if self._text else "all controls"
+        head = row(Text(typed, "accent", 22.0), Text(count, "dim", _WHOLE - 22.8, right=True))
+        rows, help = self._list(values), self._help()
+        return (head, *rows, row(" "), *help, *(row(Text(line, "dim", _WHOLE)) for line in HELP))
+
+    def levels(self, values: Mapping[str, Value]) -> Mapping[str, Level]:
+        """Return the levels of the bars by key; one with values below 0 begins at 0."""
+        return {
+            each.key: (
+                each.to_position(0) if each.minimum < 0 else 0.0,
+                each.to_position(values.get(each.key, each.default)),
+            )
+            for each in self._found
+            if _has_bar(each)
+        }
+
+    def _list(self, values: Mapping[str, Value]) -> list[Row]:
+        """Return the visible part of the list, with a heading for each group."""
+        listed: list[Control | str] = []
+        for group, controls in groupby(self._found, lambda each: each.group):
+            listed += [group, *controls]
+        here = listed.index(self._picked) if self._found else 0
+        first = min(max(here - _VISIBLE_ROWS // 2, 0), max(len(listed) - _VISIBLE_ROWS, 0))
+        seen = listed[first : first + _VISIBLE_ROWS] or ["no control has these letters"]
+        if isinstance(seen[0], Control):  # its heading has scrolled away
+            seen[0] = seen[0].group
+        rows = [
+            row(Text(each, "dim"))
+            if isinstance(each, str)
+            else _shown(each, values.get(each.key), picked=each is self._picked)
+            for each in seen
+        ]
+        return rows + [row(" ")] * (_VISIBLE_ROWS - len(rows))
+
+    def _help(self) -> Panel:
+        lines = wrap(self._picked.help, _HELP_LETTERS, max_lines=2, placeholder=" ...")
+        first, second = (*lines, " ")[:2]
+        range = Text(_range(self._picked) or " ", "dim", _WHOLE)
+        return row(Text(first, width=_WHOLE)), row(Text(second, width=_WHOLE)), row(range)
+
+    def _find(self, text: str) -> None:
+        """Reduce the list to the controls that contain all words of a text, or their help does."""
+        self._text = text
+        words = text.split()
+        self._found = tuple(
+            each for each in PICKABLE if all(word in _words(each.key) for word in words)
+        ) or tuple(each for each in PICKABLE if all(word in each.help.lower() for word in words))
+        self._pick(self._found.index(self._picked) if self._picked in self._found else 0)
+
+    def _pick(self, place: int) -> None:
+        self._place = place
+        if self._found:
+            self._picked = self._found[place]
+
+    def _act(self, key: str) -> bool:
+        """Do something with the picked control; return whether the key does that."""
+        if not self._found:
+            return key in _ACTION_KEYS
+        match key:
             case "left" | "right":
                 self._put(self._step(1 if key == "right" else -1))
             case "return":
@@ -70,24 +183,11 @@ class ControlPicker:
             case "delete" | "backspace":
                 if self.picked.settable:
                     self._put(Set(self.picked.key, self.picked.default))
-            case "l":
+            case "shift+return":
                 self._put(Set("midi.learn", self.picked.key))
             case _:
                 return False
         return True
-
-    def lines(self, values: Mapping[str, Value]) -> list[str]:
-        """Return the list around the cursor, the picked control's help, and the keys.
-
-        A tab separates columns."""
-        self._values = values
-        first = min(max(self._place - _VISIBLE_ROWS // 2, 0), max(len(PICKABLE) - _VISIBLE_ROWS, 0))
-        seen = PICKABLE[first : first + _VISIBLE_ROWS]
-        rows = [
-            f"{'>' if row is self.picked else ' '} {row.key}\t{_shown(row, values.get(row.key))}"
-            for row in seen
-        ]
-        return [*rows, "", f"{self.picked.help}\t{_range(self.picked)}", HELP]
 
     def _step(self, way: int) -> Message | None:
         control = self.picked
@@ -143,10 +243,28 @@ def _sensible_texts(key: str) -> list[str]:
     return list(targets)
 
 
-def _shown(row: Control, value: Value | None) -> str:
-    if row.kind == "trigger" or value is None:
-        return ""
-    return f"{row.shown(value)} {row.unit}".rstrip()
+def _words(key: str) -> str:
+    return key.replace(".", " ").replace("_", " ")
+
+
+def _has_bar(control: Control) -> bool:
+    return control.kind in ("float", "int")
+
+
+def _shown(control: Control, value: Value | None, *, picked: bool) -> Row:
+    """Return a control's row: name, bar, value and unit."""
+    mark = Text(">" if picked else " ", "accent", _MARK)
+    name = Text(control.name, "accent" if picked else "normal", _NAME)
+    if control.kind == "trigger" or value is None:
+        return row(mark, name)
+    if not _has_bar(control):
+        return row(mark, name, Text(control.shown(value), width=_BAR + _VALUE + _UNIT + 1.6))
+    cells: tuple[Cell, ...] = (
+        Bars((control.key,), _BAR),
+        Text(control.shown(value), width=_VALUE, right=True),
+        Text(control.unit, "dim", _UNIT),
+    )
+    return row(mark, name, *cells)
 
 
 def _range(row: Control) -> str:

@@ -45,12 +45,15 @@ class KeyRow:
         return " / ".join(dict.fromkeys(CONTROLS[key].help.split(";")[0] for key in controls))
 
 
-def _steps(label: str, less: str, more: str, key: str, step: float = STEP) -> KeyRow:
+def _steps(
+    label: str, less: str, more: str, key: str, step: float = STEP, note: str = ""
+) -> KeyRow:
     """Return a row of two keys that move a number down and up by `step` of fader travel."""
     return KeyRow(
         label,
         {less: (Nudge(key, -step),), more: (Nudge(key, step),)},
         repeats=CONTROLS[key].kind == "float",
+        note=note,
     )
 
 
@@ -70,17 +73,18 @@ def _in_bank(label: str, modifier: str, key: str, note: str) -> KeyRow:
     return KeyRow(label, {f"{modifier}{n}": (Set(key, n),) for n in "123456789"}, note=note)
 
 
-def _fire(label: str, repeats: bool = False, **keys: str) -> KeyRow:
-    return KeyRow(label, {name: (Trigger(key),) for name, key in keys.items()}, repeats)
+def _fire(label: str, repeats: bool = False, note: str = "", **keys: str) -> KeyRow:
+    return KeyRow(label, {name: (Trigger(key),) for name, key in keys.items()}, repeats, note)
 
 
 # fmt: off
 KEYS: tuple[KeyRow, ...] = (
-    _fire("Left Right", left="mix.filter_previous", right="mix.filter_next", repeats=True),
+    _fire("Left Right", True, "the filter before / the next filter",
+          left="mix.filter_previous", right="mix.filter_next"),
     _fire("Up Down", up="mix.layer_deeper", down="mix.layer_shallower"),
-    _fire("N", n="mix.network_next"),
+    _fire("N", note="the next network that is here", n="mix.network_next"),
     _fire("X", x="mix.random"),
-    _fire("F6 F7", f6="mix.back", f7="mix.forth"),
+    _fire("F6 F7", note="back to the filters before, and forth", f6="mix.back", f7="mix.forth"),
     _in_bank("1 to 9", "", "show.preset", "recalls the look in this slot of the bank"),
     _in_bank("Shift+1 to 9", _SHIFT, "show.store", "stores this look in that slot"),
     KeyRow(
@@ -89,34 +93,34 @@ KEYS: tuple[KeyRow, ...] = (
     ),
     _fire("F3 F4", f3="show.preset_previous", f4="show.preset_next"),
     _fire("G", g="show.preset_random"),
-    _fire("Backspace", backspace="show.undo"),
-    _fire("V", v="show.favourite"),
+    _fire("Backspace", note="undo: the look before; again: redo", backspace="show.undo"),
+    _fire("V", note="makes this preset a favourite, or not", v="show.favourite"),
     _fire("Z", z="show.snapshot"),
     KeyRow("Enter", {"return": (Trigger("cue.go"),)}),
     _toggle("L", "l", "cue.hold"),
-    _toggle("Tab", "tab", "show.autopilot", "autopilot: moves to the next target by itself"),
-    _toggle("F8", "f8", "show.autopilot_mode", "autopilot: along the journey, at random, by sight"),
-    _steps(", .", "comma", "period", "mix.crossfade", 1 / 60),
+    _toggle("Tab", "tab", "show.autopilot", "autopilot: moves on by itself"),
+    _toggle("F8", "f8", "show.autopilot_mode", "autopilot: journey, random or sight"),
+    _steps(", .", "comma", "period", "mix.crossfade", 1 / 60, "shorter and longer crossfades"),
 
-    _steps("- +", "minus", "plus", "camera.zoom"),
+    _steps("- +", "minus", "plus", "camera.zoom", note="flies backward and forward"),
     _steps("[ ]", "leftbracket", "rightbracket", "camera.rotation"),
     _steps("A D", "a", "d", "camera.pan_x"),
     _steps("S W", "s", "w", "camera.pan_y"),
-    _steps("PgDn PgUp", "pagedown", "pageup", "camera.speed"),
+    _steps("PgDn PgUp", "pagedown", "pageup", "camera.speed", note="slower and faster motion"),
     KeyRow("0", {"0": _camera_defaults()}, note="the camera back at its defaults"),
 
     _toggle("M", "m", "warp.mirror"),
-    _steps("J K", "j", "k", "warp.kaleidoscope", 2),
-    _steps("Q E", "q", "e", "warp.swirl"),
+    _steps("J K", "j", "k", "warp.kaleidoscope", 2, "kaleidoscope: fewer and more wedges"),
+    _steps("Q E", "q", "e", "warp.swirl", note="swirl: turns the middle more"),
 
-    _fire("T Y", t="tempo.tap", y="tempo.resync"),
+    _fire("T Y", note="taps the tempo / begins a bar now", t="tempo.tap", y="tempo.resync"),
     _toggle("U", "u", "tempo.quantise"),
     _toggle("F10", "f10", "sound.react"),
 
     _toggle("Space", "space", "show.freeze"),
     _toggle("B", "b", "show.blackout"),
     _fire("R", r="show.reseed"),
-    _fire("End", end="show.panic"),
+    _fire("End", note="panic: a safe look; twice: black", end="show.panic"),
     _toggle("I", "i", "show.hud"),
     _toggle("H F1 ?", "h f1 question", "show.help"),
     KeyRow("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),
@@ -132,9 +136,9 @@ KEYS: tuple[KeyRow, ...] = (
 # fmt: on
 
 _OPENING = (
-    f"{PICK.upper()}\tall controls: pick one, move it, let it learn its MIDI knob",
-    "O\tthe atlas: pick a filter by its picture, with arrows or mouse",
-    "/ Ctrl+F\tsearch: pick a class or a preset by its name",
+    f"{PICK.upper()}\tall controls: find, move, MIDI learn",
+    "O\tthe atlas: pick a filter by its picture",
+    "/ Ctrl+F\tsearch: pick a class or a preset by name",
     "F9\tname: type a name for this preset of your own",
 )
 """Lines of the help page for keys that open something which takes keys of its own."""
@@ -151,6 +155,8 @@ def help_lines() -> list[str]:
 
 class KeyHandler(Protocol):
     """Take keys of its own while it is open."""
+
+    open: bool
 
     def press(self, event: KeyPress) -> bool:
         """Return whether the key was its own."""
@@ -188,9 +194,12 @@ class Keyboard:
 
     def _take(self, event: KeyPress) -> bool:
         """Return whether something takes the key of exactly this name."""
+        types = self.picker.open and not any(taker.open for taker in self.above)
+        if types and self.picker.type(event.name):
+            return True
         if any(taker.press(event) for taker in self.above):
             return True
-        if event.name == PICK:
+        if event.name == PICK and not self.picker.open:
             if not event.repeat:
                 self.picker.toggle()
             return True
@@ -219,7 +228,7 @@ class Keyboard:
         if self._controls.word("midi.learn"):
             self._mailbox.put(Set("midi.learn", ""))
         elif self.picker.open:
-            self.picker.toggle()
+            self.picker.leave()
         elif self._controls.flag("show.help"):
             self._mailbox.put(Set("show.help", False))
         else:

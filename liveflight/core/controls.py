@@ -103,6 +103,7 @@ ROWS: tuple[Control, ...] = (
     _text("mix", "target_add", "adds a target to the mix, as strong as the others are on average; again: stronger", "", "target"),
     _text("mix", "journey_add", "adds a target to the end of the autopilot's journey", ""),
     Control("mix", "star", "text", "stars a filter or removes its star; the atlas shows stars", "", remote=False, saved=False),
+    _told("mix", "now", "the targets that are flown and their shares"),
 
     _switch("pad", "on", "blends the pad's four targets by pad.x and pad.y", saved=False),
     _number("pad", "x", 0, 0.5, 1, "", "from pad.a and pad.c on the left to pad.b and pad.d on the right", glide=0.1),
@@ -116,12 +117,15 @@ ROWS: tuple[Control, ...] = (
     Control("morph", "time", "float", "how long one preset takes to become the next; 0 is at once", 0.0, 0, 60, "s", saved=False),
     Control("morph", "beats", "int", "the same in beats; above 0 it replaces the seconds", 0, 0, 64, "beats", saved=False),
     Control("morph", "curve", "enum", "how a morph begins and ends", CURVES[0], choices=CURVES, saved=False),
+    _meter("morph", "progress", 0, 1, "", "how far one preset has become the next; 1 once it has"),
 
     _trigger("cue", "go", "the next cue", waits="cue"),
     _trigger("cue", "back", "the previous cue", waits="cue"),
     _switch("cue", "hold", "holds this cue until go", saved=False),
     Control("cue", "loop", "bool", "the last cue leads to the first", True, saved=False),
     _told("cue", "now", "the current cue, of how many, and the time left"),
+    _meter("cue", "left", 0, 86400, "", "seconds left of this cue, or beats if it is measured in beats; 0 while it holds"),
+    _told("cue", "next", "the preset of the next cue"),
 
     _number("seed", "amount", 0, 1, 10, "1/s", "how firmly the picture is pulled towards the image or camera; 0 is off"),
     _choice("seed", "fit", ("cover", "contain"), "the image or camera fills the canvas, or is shown whole with the dream around it"),
@@ -170,6 +174,9 @@ ROWS: tuple[Control, ...] = (
     _meter("show", "fps", 0, 240, "1/s", "frames displayed per second"),
     _meter("show", "step_rate", 0, 1000, "1/s", "ascent steps per second"),
     _meter("show", "late", 0, 1e9, "frames", "frames that came late since the start"),
+    _told("show", "message", "the last message"),
+    _told("show", "trouble", "the last fault, for ten seconds after it was last reported"),
+    _told("show", "preparing", "what is being loaded, planned or downloaded"),
     _switch("show", "freeze", "stands still: no motion, no ascent", saved=False),
     _switch("show", "blackout", "fades to black", saved=False),
     Control("show", "master", "float", "brightness of the output", 1.0, saved=False),

@@ -43,12 +43,17 @@ class Morph:
         """Return the goals of the controls that still move, by key."""
         return {key: goal for key, (_, _, goal) in self._moves.items()}
 
+    @property
+    def progress(self) -> float:
+        """Return the share of the time that has passed, 0..1."""
+        return min(self._elapsed / self._seconds, 1.0) if self._seconds > 0 else 1.0
+
     def advance(self, dt: float) -> dict[str, Value]:
         """Advance by `dt` seconds; return the controls' values, by key, empty once all arrived."""
+        self._elapsed += dt
         if not self._moves:
             return {}
-        self._elapsed += dt
-        done = self._elapsed / self._seconds if self._seconds > 0 else 1.0
+        done = self.progress
         if done >= 1.0:
             arrived = self.goals
             self._moves.clear()

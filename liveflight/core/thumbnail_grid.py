@@ -20,7 +20,7 @@ _LETTER_WIDTH = 0.48
 
 def type_size(size: Size) -> int:
     """Return the size in pixels of the type on an output of that size."""
-    return max(round(min(size[1], size[0] * 9 / 16) / 40), _SMALLEST_TYPE_PX)
+    return max(round(min(size[1] / 40, size[0] / 45)), _SMALLEST_TYPE_PX)
 
 
 @dataclass(frozen=True, slots=True)

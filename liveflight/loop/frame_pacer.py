@@ -120,6 +120,16 @@ class FramePacer:
         return f"{self.steps} of {asked} views, at {self.scale:g}, canvas {self._canvas_scale:g}"
 
     @property
+    def reduction(self) -> str:
+        """Return what the governor gives up for the frame rate, in words; empty for nothing."""
+        if not self.governed:
+            return ""
+        rate = f"to keep {1 / self.interval:.0f}/s"
+        if min(self.scale, self._canvas_scale) < 1:
+            return f"picture reduced {rate}"
+        return f"fewer views {rate}" if self.steps < self.requested_steps else ""
+
+    @property
     def canvas(self) -> Size:
         """Return the width and height that the canvas should have now."""
         return canvas_size(self._options, self._output, self._canvas_scale, self._most)

@@ -1,15 +1,20 @@
-"""Draw the HUD, the help page, the atlas and the pickers over the picture."""
+"""Draw the HUD, the help page, the atlas and the pickers for the performer."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 from liveflight.controllers import keyboard
 from liveflight.controllers.control_picker import ControlPicker
 from liveflight.core.contracts import Output
-from liveflight.core.frame_counter import FrameCounter
 from liveflight.core.mailbox import Mailbox
-from liveflight.loop.frame_pacer import FramePacer
+from liveflight.core.panel_places import Place
+from liveflight.core.text_panel import Panel, Text, Tone, of_lines, row
+from liveflight.loop.greeting import Greeting
+from liveflight.loop.hud_panel import HudPanel
 from liveflight.loop.open_controllers import OpenControllers
-from liveflight.networks import described
+from liveflight.loop.performer_view import PerformerView, Surface
+from liveflight.loop.show_status import ShowStatus
 from liveflight.render.atlas_overlay import AtlasOverlay
 from liveflight.render.hud import Hud
 from liveflight.show.atlas_browser import AtlasBrowser
@@ -20,11 +25,11 @@ from liveflight.show.preset_naming import PresetNaming
 HUD_INTERVAL_S = 0.25
 """Seconds between two texts of the HUD: typesetting one takes milliseconds."""
 
-TROUBLE_S = 10.0
-"""Seconds for which the HUD shows a trouble after its last report."""
-
 TOAST_S = 3.0
 """Seconds for which the atlas shows the result of a key."""
+
+_FOUND_WIDTHS = (22.0, 8.0)
+"""Widths of the columns of what a search finds, in type sizes."""
 
 
 class Overlay:
@@ -34,8 +39,8 @@ class Overlay:
         self,
         output: Output,
         flight: Flight,
-        frame_counter: FrameCounter,
-        frame_pacer: FramePacer,
+        status: ShowStatus,
+        hud_panel: HudPanel,
         mailbox: Mailbox,
         *,
         background: bool,
@@ -47,6 +52,11 @@ class Overlay:
         self.browser = AtlasBrowser(mailbox, lambda: flight.target_selector.goal_target)
         self.search = NameSearch(mailbox, self.browser)
         self.naming = PresetNaming(mailbox, self.browser, lambda: flight.preset_player.preset)
+        self.greeting = Greeting()
+        self.elsewhere: Callable[[], bool] = lambda: False
+        """Returns whether the performer sees all this on a screen of their own."""
+        self.performer: PerformerView | None = None
+        """The performer's window; nothing is drawn over the picture then."""
         self.atlas = AtlasOverlay(output.ctx, background)
         self.atlas.warm_up(output.framebuffer)
         self._pointed = False
@@ -55,71 +65,75 @@ class Overlay:
         """The last message, and the number of troubles, when the atlas was last drawn."""
         self._toast, self._toast_age_s = "", 0.0
         """The latest message or trouble since the atlas was opened, and its age."""
-        self._flight, self._frame_counter, self._frame_pacer = flight, frame_counter, frame_pacer
+        self._flight, self._status, self._hud_panel = flight, status, hud_panel
         self.hud = Hud(output.ctx, background)
         self.hud.warm_up(output.framebuffer)
-        self._lines: list[str] = []
+        self._rows: Panel = ()
         self._hud_age_s = HUD_INTERVAL_S
-        self._troubles = 0
-        """Number of troubles reported until now."""
-        self._trouble_age_s = TROUBLE_S
-        """Seconds since the last report."""
 
     def draw(
         self, output: Output, controllers: OpenControllers, picker: ControlPicker, dt: float
     ) -> None:
-        """Draw over the output's finished frame what the controls show, or a running download."""
-        controls = self._flight.controls
+        """Draw over the output's finished frame, or where the performer sees it instead."""
+        if self.performer:
+            self.performer.update(
+                dt, lambda view, age: self._draw_on(view, controllers, picker, age, hud=True)
+            )
+        elif not self.elsewhere():
+            hud = self._flight.controls.flag("show.hud")
+            self._draw_on(output, controllers, picker, dt, hud=hud)
+        elif self._pointed:
+            self._pointed = False
+            output.show_pointer(False)
+
+    def _draw_on(
+        self,
+        output: Surface,
+        controllers: OpenControllers,
+        picker: ControlPicker,
+        dt: float,
+        *,
+        hud: bool,
+    ) -> None:
+        """Draw what is open and, where asked for, the HUD."""
         self._hud_age_s += dt
-        self._trouble_age_s += dt
-        if (troubles := self._flight.reports.counts.total()) != self._troubles:
-            self._troubles, self._trouble_age_s = troubles, 0.0
-        where, size, up = output.framebuffer, output.size, output.bottom_up
         if self._atlas(output, dt):
             return
-        waiting = self._flight.loader.downloading and not self._flight.mix()
-        if (controls.flag("show.hud") or waiting) and not self.search.open:
-            if self._hud_age_s >= HUD_INTERVAL_S or not dt:
-                self._hud_age_s, self._lines = 0.0, self.lines(controllers)
+        panels: dict[Place, Panel] = {}
+        indent, levels = 0, dict(self._hud_panel.levels())
+        if hud:
+            panels["corner"] = self._hud(controllers, dt)
             indent = self._thumbnail(output)
-            self.hud.draw(self._lines, where, size, bottom_up=up, indent=indent)
         if self.naming.open:
-            self.hud.draw(self.naming.lines(), where, size, bottom_up=up, place="centre")
+            panels["main"] = _in_columns(self.naming.lines(), _FOUND_WIDTHS)
         elif self.search.open:
-            self.hud.draw(self.search.lines(), where, size, bottom_up=up, place="centre")
+            panels["main"] = _in_columns(self.search.lines(), _FOUND_WIDTHS)
         elif picker.open:
-            listed = picker.lines(self._flight.values())
-            listed += controllers.status_lines()  # the list covers the HUD with MIDI learn's prompt
-            self.hud.draw(listed, where, size, bottom_up=up, place="centre")
-        elif controls.flag("show.help"):
-            self.hud.draw(keyboard.help_lines(), where, size, bottom_up=up, place="centre")
+            values = self._flight.values()
+            said = next(iter(controllers.status_lines()), "")  # MIDI learn's prompt
+            panels["main"] = (*picker.panel(values), row(Text(said, "accent")))
+            levels |= picker.levels(values)
+        elif self._flight.controls.flag("show.help"):
+            panels["main"] = _help()
+        if line := self.greeting.line(self._status.preparing, dt):
+            panels["foot"] = of_lines([line.replace("\t", "\t\t")])
+        if panels:
+            where, size, up = output.framebuffer, output.size, output.bottom_up
+            places = self.hud.draw(panels, where, size, bottom_up=up, indent=indent, levels=levels)
+            if "corner" in places:
+                self.atlas.draw_thumbnail(where, size, up)
 
-    def lines(self, controllers: OpenControllers) -> list[str]:
-        """Return the HUD's lines.
+    def hud_rows(self, controllers: OpenControllers) -> Panel:
+        """Return the rows of the HUD as of now."""
+        self._status.report()
+        return self._hud_panel.rows(controllers)
 
-        Targets, rates, late frames, the governor's choice, what is being prepared, the last message
-        and the last trouble."""
-        flight, frame_counter, frame_pacer = self._flight, self._frame_counter, self._frame_pacer
-        mix = [pair for pair in flight.mix().items() if pair[1] >= 0.005]
-        shown = [f"{described(target)}\t{weight:.0%}" for target, weight in mix]
-        steps = frame_pacer.step_rate.value
-        lines = [
-            *(shown or [flight.loader.downloading or "loading ..."]),
-            f"{frame_counter.rate:.0f} frames/s\t{steps:.0f} steps/s\t{frame_counter.late} late",
-        ]
-        if flight.tempo.used or flight.modulation.on_the_beat:
-            lines.append(flight.tempo.line())
-        awaited = flight.loader.downloading or f"preparing {flight.awaited} ..."
-        notes = [
-            frame_pacer.effort if frame_pacer.governed else "",
-            awaited if flight.awaited else "",
-            flight.controls.word("show.autopilot_paused"),
-            flight.last_message,
-            flight.reports.last if self._trouble_age_s < TROUBLE_S else "",
-        ]
-        return [*lines, *filter(None, notes), *controllers.status_lines()]
+    def _hud(self, controllers: OpenControllers, dt: float) -> Panel:
+        if self._hud_age_s >= HUD_INTERVAL_S or not dt:
+            self._hud_age_s, self._rows = 0.0, self.hud_rows(controllers)
+        return self._rows
 
-    def _atlas(self, output: Output, dt: float) -> bool:
+    def _atlas(self, output: Surface, dt: float) -> bool:
         """Draw the atlas over everything; return whether it is open."""
         browser = self.browser
         if trouble := browser.thumbnails.trouble:
@@ -139,7 +153,7 @@ class Overlay:
     @property
     def _said(self) -> tuple[str, int]:
         """Return the last message, and how many troubles there were."""
-        return self._flight.last_message, self._troubles
+        return self._flight.last_message, self._flight.reports.counts.total()
 
     def _news(self, dt: float) -> str:
         """Return, for some seconds, the latest message or trouble while the atlas is open."""
@@ -151,15 +165,34 @@ class Overlay:
             self._toast_age_s = 0.0
         return self._toast if self._toast_age_s < TOAST_S else ""
 
-    def _thumbnail(self, output: Output) -> int:
-        """Draw the thumbnail of the filter being flown; return its width in pixels."""
+    def _thumbnail(self, output: Surface) -> int:
+        """Prepare the thumbnail of the filter being flown; return its width in pixels."""
         target_selector = self._flight.target_selector
         if not target_selector.goal:
             return 0
         here, find = target_selector.here, self.browser.thumbnails.of
-        size, up = output.size, output.bottom_up
-        return self.atlas.thumbnail(here, lambda: find(here), output.framebuffer, size, up)
+        return self.atlas.thumbnail(here, lambda: find(here), output.size)
 
     def release(self) -> None:
+        if self.performer:
+            self.performer.release()
         self.atlas.release()
         self.hud.release()
+
+
+def _help() -> Panel:
+    lines = (line.split("\t") for line in keyboard.help_lines())
+    return tuple(row(Text(keys, "accent"), help) for keys, help in lines)
+
+
+def _in_columns(lines: Sequence[str], widths: Sequence[float]) -> Panel:
+    """Return lines with columns of these widths, so that they stay where they are."""
+
+    def cells(line: str) -> list[Text | str]:
+        texts = line.split("\t")
+        if len(texts) == 1:
+            return list(texts)
+        tone: Tone = "accent" if line.startswith(("/", ">")) else "normal"
+        return [Text(text, tone, width) for text, width in zip(texts, widths, strict=False)]
+
+    return tuple(row(*cells(line)) for line in lines)

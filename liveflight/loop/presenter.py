@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from liveflight.core.contracts import Output, Size
@@ -10,6 +12,9 @@ from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.present import Fit, PresentPass
 from liveflight.show.flight import Flight
+
+if TYPE_CHECKING:
+    import moderngl
 
 FADE_S = 0.5
 """Seconds that a blackout takes in either direction."""
@@ -52,6 +57,21 @@ class Presenter:
             frame=self._frame_counter.frames,
         )
         return True
+
+    def preview(self, framebuffer: moderngl.Framebuffer, size: Size) -> None:
+        """Draw the picture as it is shown now into a framebuffer with row 0 at the top."""
+        loop = self._feedback_loop
+        self.present_pass.draw(
+            loop.texture(),
+            framebuffer,
+            size,
+            warp=loop.shown,
+            sharp=False,
+            averaging=False,  # at half the size a bilinear filter averages nearly all of them
+            fit="contain",
+            bottom_up=False,
+            master=self._drawn,
+        )
 
     def dim(self, output: Output, dt: float) -> None:
         """Correct the drawn frame for changes of the brightness since `draw`."""

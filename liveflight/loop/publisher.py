@@ -7,6 +7,7 @@ from liveflight.core.mailbox import Message
 from liveflight.loop.frame_pacer import FramePacer
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.loop.open_controllers import OpenControllers
+from liveflight.loop.show_status import ShowStatus
 from liveflight.show.flight import Flight
 
 _MAX_PUBLISH_DELAY_S = 0.1
@@ -29,11 +30,15 @@ class Publisher:
         self._flight, self._controllers = flight, controllers
         self._frame_pacer, self._frame_timer = frame_pacer, frame_timer
         self._frame_counter = frame_counter
+        self.status = ShowStatus(flight, frame_pacer)
+        self._dt = 0.0
+        """Seconds that this frame stands for."""
         self._delay_s = 0.0
         """Seconds since the controllers were last told."""
 
     def advance(self, dt: float) -> None:
         """Begin a frame, `dt` seconds after the last one."""
+        self._dt = dt
         self._delay_s += dt
 
     @property
@@ -56,6 +61,7 @@ class Publisher:
 
     def publish(self, now: float, later: bool) -> None:
         """Publish the frame's values and messages, or leave them to the next frame."""
+        self._flight.guard.run("the show's status", self.status.advance, self._dt)
         heard, self.heard = self.heard, []
         self._flight.guard.run("feedback to controllers", self._publish, now, heard, later)
         if not later:

@@ -29,6 +29,7 @@ class WindowEvents:
 
         `quit` is called when the output is closed, or the performer wants to leave."""
         self._output, self._keyboard, self._browser = output, keyboard, overlay.browser
+        self._greeting = overlay.greeting
         self._flight, self._guard, self._quit = flight, flight.guard, quit
         self._leaving = DoublePress()
         self._toggles_fullscreen = False
@@ -50,6 +51,7 @@ class WindowEvents:
     def _take(self, event: Event) -> None:
         match event:
             case KeyPress():
+                self._greeting.dismiss()
                 self._keyboard.press(event)
             case Pointer():
                 self._browser.point(event)

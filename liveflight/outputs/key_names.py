@@ -1,11 +1,8 @@
-"""Name the keys that pygame reports, whatever the keyboard's layout.
-
-Import it after `outputs.window` has set how pygame starts.
-"""
+"""Name the keys that pygame reports, whatever the keyboard's layout."""
 
 from __future__ import annotations
 
-import pygame
+from liveflight.outputs.sdl import pygame
 
 _MODIFIERS = {
     "ctrl+": pygame.KMOD_CTRL,

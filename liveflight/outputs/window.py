@@ -17,28 +17,8 @@ import moderngl
 
 from liveflight.core.contracts import Event, KeyPress, LiveflightError, Pointer, Quit, Size
 from liveflight.outputs import before_gl, has_display
-
-# Read when pygame is imported or SDL starts. Values that the user has set are kept.
-_SETTINGS = {
-    "PYGAME_HIDE_SUPPORT_PROMPT": "1",
-    # Without it, a click on the operator's monitor minimises the show on the other one.
-    "SDL_VIDEO_MINIMIZE_ON_FOCUS_LOSS": "0",
-    "SDL_VIDEO_ALLOW_SCREENSAVER": "0",
-    # Otherwise SDL may take a signal in the first seconds, before the show listens.
-    "SDL_NO_SIGNAL_HANDLERS": "1",
-    "SDL_APP_NAME": "liveflight",
-    "SDL_VIDEO_X11_WMCLASS": "liveflight",
-    "SDL_VIDEO_WAYLAND_WMCLASS": "liveflight",
-    # Otherwise Windows enlarges a smaller picture and reports the display's size in its units.
-    "SDL_WINDOWS_DPI_AWARENESS": "permonitorv2",
-}
-for _name, _value in _SETTINGS.items():
-    os.environ.setdefault(_name, _value)
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # pygame 2.6 imports pkg_resources, which is deprecated
-    import pygame
-
-from liveflight.outputs.key_names import pressed_name  # noqa: E402 (it imports pygame)
+from liveflight.outputs.key_names import pressed_name
+from liveflight.outputs.sdl import pygame
 
 _log = logging.getLogger(__name__)
 
@@ -206,8 +186,9 @@ def _start_display() -> None:
 def _desktop_size(display: int) -> Size:
     sizes = pygame.display.get_desktop_sizes()
     if not 0 <= display < len(sizes):
-        allowed = "the only one is 0" if len(sizes) == 1 else f"allowed are 0 to {len(sizes) - 1}"
-        raise LiveflightError(f"there is no display {display}: {allowed}")
+        known = ", ".join(f"{each} ({w}x{h})" for each, (w, h) in enumerate(sizes))
+        there = f"the only one is {known}" if len(sizes) == 1 else f"there are {known}"
+        raise LiveflightError(f"there is no display {display}: {there}")
     return sizes[display]
 
 

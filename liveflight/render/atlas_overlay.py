@@ -12,8 +12,8 @@ import numpy as np
 from liveflight.core.contracts import Size
 from liveflight.core.thumbnail_grid import Page, type_size
 from liveflight.render import atlas_page
-from liveflight.render.hud import margin
 from liveflight.render.picture_overlay import Pictures
+from liveflight.render.typesetting import margin
 
 
 class AtlasOverlay:
@@ -58,24 +58,22 @@ class AtlasOverlay:
         """Release the memory of the page."""
         self.pictures.forget("tiles", "cursor", "card", "toast")
 
-    def thumbnail(
-        self,
-        name: Hashable,
-        find: Callable[[], np.ndarray | None],
-        framebuffer: moderngl.Framebuffer,
-        size: Size,
-        bottom_up: bool,
-    ) -> int:
-        """Draw a thumbnail in the top left corner, two lines of the HUD high.
+    def thumbnail(self, name: Hashable, find: Callable[[], np.ndarray | None], size: Size) -> int:
+        """Prepare a thumbnail that is two lines of the HUD high on an output of this size.
 
         `find`, called on another thread, returns the thumbnail of that name. Return the pixels that
         it takes from the HUD's line."""
         side = round(4.4 * type_size(size))
         self.pictures.get("thumbnail", (name, side), lambda: atlas_page.thumbnail(find(), side))
         width, _ = self.pictures.size("thumbnail")
+        return width and width + margin(size) // 2
+
+    def draw_thumbnail(
+        self, framebuffer: moderngl.Framebuffer, size: Size, bottom_up: bool
+    ) -> None:
+        """Draw the thumbnail in the top left corner, if there is one."""
         corner = margin(size), margin(size)
         self.pictures.draw("thumbnail", corner, framebuffer, size, bottom_up=bottom_up)
-        return width and width + margin(size) // 2
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
         self.pictures.warm_up(framebuffer)

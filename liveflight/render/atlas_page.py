@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.thumbnail_grid import Keys, Page, ThumbnailGrid, type_size
-from liveflight.render.hud import face, plain
+from liveflight.render.typesetting import face, plain
 
 ACCENT = (255, 208, 0)
 """Colour of the cursor and the stars: thumbnails are less saturated."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import Controls
@@ -56,7 +57,7 @@ class CuePlayer:
             self._step(1)
             if bool(cue.beats) == bool(self._cues[self._current].beats):
                 self._elapsed = late  # or the list would drift off the beat over hours
-        self._controls.set("cue.now", self._described())
+        self._publish()
 
     def _go(self) -> None:
         if self._held_by_panic:
@@ -64,9 +65,13 @@ class CuePlayer:
             self._controls.set("cue.hold", False)
         self._step(1)
 
+    @property
+    def _last(self) -> bool:
+        """Return whether no cue follows."""
+        return self._current == len(self._cues) - 1 and not self._controls.flag("cue.loop")
+
     def _holding(self, cue: Cue) -> bool:
-        last = self._current == len(self._cues) - 1 and not self._controls.flag("cue.loop")
-        return cue.hold or last or self._controls.flag("cue.hold")
+        return cue.hold or self._last or self._controls.flag("cue.hold")
 
     def _left(self, cue: Cue) -> float:
         return max((cue.beats or cue.seconds) - self._elapsed, 0.0)
@@ -96,8 +101,15 @@ class CuePlayer:
             cue.curve,
         )
 
-    def _described(self) -> str:
+    def _publish(self) -> None:
         cue = self._cues[self._current]
+        following = self._cues[(self._current + 1) % len(self._cues)].preset
+        left = 0.0 if self._holding(cue) else float(ceil(self._left(cue)))
+        self._controls.set("cue.now", self._described(cue))
+        self._controls.set("cue.left", left)
+        self._controls.set("cue.next", "" if self._last else following)
+
+    def _described(self, cue: Cue) -> str:
         place = f"{self._current + 1} of {len(self._cues)}: {cue.preset}"
         if self._holding(cue):
             return f"{place}, holds"

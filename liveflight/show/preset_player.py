@@ -61,6 +61,11 @@ class PresetPlayer:
         self._place = ""
         """Name from which to step on: a preset that cannot be flown does not stop the stepping."""
 
+    @property
+    def morph_progress(self) -> float:
+        """Return how far the last recall's morph is, 0..1."""
+        return self._morph.progress
+
     def triggers(self) -> dict[str, Callable[[], None]]:
         """Return the actions of the preset triggers, by key."""
         return {

@@ -9,7 +9,7 @@ import moderngl
 import pytest
 from fake_engine import FakeEngine
 from in_flight import settle
-from on_stage import CANVAS, Stage
+from on_stage import CANVAS, Stage, hud
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from liveflight import engines
@@ -147,7 +147,7 @@ def test_what_comes_by_osc_moves_the_controls(ctx: moderngl.Context, engine: Fak
         osc.receive(b"\xff\xfe nonsense", ("127.0.0.1", 5))
         app.frame(0.0)
         assert app.flight.controls.setting("camera.rotation") == 45.0
-        assert app.overlay.lines(app.controllers)[-1] == "1 OSC messages refused"
+        assert hud(app)[-1] == "1 OSC messages refused"
     app.close()
     with udp_socket(free):
         """The port is given back."""

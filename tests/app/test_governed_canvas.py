@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from handmade import ByHand
-from on_stage import CANVAS, STEM, TICK, Begin
+from on_stage import CANVAS, STEM, TICK, Begin, hud
 
 from liveflight.core.contracts import (
     Ascent,
@@ -48,13 +48,13 @@ def test_an_ascent_too_slow_gets_fewer_views_and_then_smaller_ones(
     assert show.flight.target_selector.size == (22, 12)
     assert show.app.feedback_loop.size == CANVAS, "the canvas costs drawing alone"
     assert show.app.frame_pacer.effort == "1 of 3 views, at 0.71, canvas 1"
-    assert show.app.overlay.lines(show.app.controllers)[2] == show.app.frame_pacer.effort
+    assert "\tpicture reduced to keep 16/s" in hud(show.app)
     assert (frozenset({("efficientnet_lite0", "stem")}), (22, 12)) in show.engine.plans
     show.set("show.governor", False)
     show.frame(2)
     assert show.flight.target_selector.size == CANVAS
     assert slow.taken[-1] == 3
-    assert not any("canvas" in line for line in show.app.overlay.lines(show.app.controllers))
+    assert not any("reduced" in line for line in hud(show.app))
 
 
 class Slow(ByHand):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 from in_flight import settle
-from on_stage import CANVAS, Begin, grey, towards
+from on_stage import CANVAS, STEM, Begin, grey, hud, towards
 
 from liveflight.core.camera import is_identity
 from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
@@ -99,7 +99,7 @@ def test_while_the_network_is_loading_the_noise_waits(begin: Begin) -> None:
     show.frame(3)
     assert show.canvas.tobytes() == before
     assert is_identity(show.app.feedback_loop.shown)
-    assert show.app.overlay.lines(show.app.controllers)[0] == "loading ..."
+    assert f"waiting\tpreparing {STEM} ..." in hud(show.app)
     assert show.engine.asked == []
     show.engine.gate.set()
     for _ in ("loaded", "planned"):

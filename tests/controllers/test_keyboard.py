@@ -186,14 +186,22 @@ def test_presses_of_one_frame_add_up() -> None:
     assert CONTROLS["show.blackout"].nudged(False, 2) is False
 
 
-def test_c_opens_and_closes_the_list_of_all_controls_which_takes_the_arrows() -> None:
+def test_c_opens_the_list_of_all_controls_which_takes_arrows_and_letters() -> None:
     mailbox = Mailbox()
     keyboard = Keyboard(mailbox, Controls())
     for name, messages in [
         ("c", []),
         ("right", [Nudge("camera.zoom", 1 / 64)]),
-        ("b", [Nudge("show.blackout", 1)]),
         ("c", []),
+        ("1", [Set("show.preset", "1")]),
+        ("right", [Nudge("camera.zoom", 1 / 64)]),
+        ("shift+return", [Set("midi.learn", "camera.zoom")]),
+        ("escape", []),
+        ("b", []),
+        ("escape", []),
+        ("escape", []),
+        ("b", [Nudge("show.blackout", 1)]),
+        ("shift+return", [Trigger("cue.go")]),
         ("right", [Trigger("mix.filter_next")]),
     ]:
         keyboard.press(KeyPress(name))
@@ -239,6 +247,8 @@ def test_what_lies_above_is_asked_first_in_its_order() -> None:
     asked: list[tuple[str, str]] = []
 
     class Above:
+        open = False
+
         def __init__(self, name: str, own: str) -> None:
             self.name, self.own = name, own
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import small_atlas
 from fake_engine import FakeEngine
-from on_stage import Show, Stage
+from on_stage import Show, Stage, hud
 
 from liveflight.core.contracts import KeyPress, Pointer, Target
 from liveflight.core.mailbox import Trigger
+from liveflight.loop.performer_view import PerformerView
 from liveflight.render.atlas_page import ACCENT
 from liveflight.storage import presets, starred_targets
 
@@ -131,7 +132,7 @@ def test_the_list_of_controls_lets_a_target_be_chosen(show: Show) -> None:
 
 def test_escape_closes_the_topmost_alone(show: Show) -> None:
     show.set("show.help", True)
-    pressed(show, "c", "o", "/")
+    pressed(show, "o", "c", "/")
     overlay, picker = show.app.overlay, show.app.keyboard.picker
     for still in [(False, True), (False, False)]:
         pressed(show, "escape")
@@ -160,7 +161,7 @@ def test_the_search_lies_over_the_picture_and_flies_to_a_class(show: Show) -> No
     assert pressed(show, "/", *"jellyf")[middle].mean() < before[middle].mean() * 0.6
     pressed(show, "return")
     assert show.flight.target_selector.here == Target(LITE, "class", 107)
-    assert f"{LITE}:class:107 jellyfish\t100%" in show.app.overlay.lines(show.app.controllers)
+    assert "filter\tclass:107 jellyfish\t100%" in hud(show.app)
 
 
 def test_typing_plays_no_keys(show: Show) -> None:
@@ -170,6 +171,14 @@ def test_typing_plays_no_keys(show: Show) -> None:
     )
     assert show.flight.controls.word("warp.mirror") == "off"
     assert not show.app.overlay.browser.open
+
+
+def test_letters_typed_in_the_list_of_controls_open_nothing(show: Show) -> None:
+    pressed(show, "c", *"zo")
+    assert show.app.keyboard.picker.picked.key == "camera.zoom"
+    assert not show.app.overlay.browser.open
+    pressed(show, "/", "o")
+    assert show.app.overlay.search.lines()[0].startswith("/ o_"), "the search lies above"
 
 
 def test_what_a_key_has_done_is_said_for_some_seconds(show: Show) -> None:
@@ -229,3 +238,83 @@ def test_a_show_goes_on_while_pages_are_made_beside_it(ctx: moderngl.Context) ->
     assert pictures.size("tiles") == (0, 0), "closed, it keeps no textures"
     live.app.close()
     ctx.detect_framebuffer(0).use()
+
+
+def test_nothing_lies_over_the_picture_while_the_performer_sees_it_elsewhere(show: Show) -> None:
+    plain = show.frame()
+    elsewhere = False
+    show.app.overlay.elsewhere = lambda: elsewhere
+    show.set("show.hud", True)
+    assert np.abs(pressed(show, "c") - plain).max() > 100
+    elsewhere = True
+    same(show.frame(), plain)
+    same(pressed(show, "escape", "o"), plain)
+    assert not show.stage.pointer
+    elsewhere = False
+    assert len(accents(show.frame())) > 50 and show.stage.pointer, "still open"
+
+
+def test_the_first_keys_are_named_until_one_is_pressed(show: Show) -> None:
+    plain = show.frame()
+    show.app.overlay.greeting.begin()
+    greeted = show.frame()
+    rows = np.nonzero((np.abs(greeted - plain) > 20).any((1, 2)))[0]
+    assert rows.min() > SIZE[1] * 3 / 4, "a line at the bottom"
+    same(pressed(show, "f12"), plain)
+
+
+def test_panels_share_the_picture_or_replace_each_other(show: Show) -> None:
+    """At this size there is no room for the HUD beside the list of controls."""
+    show.set("show.hud", True)
+    with_hud = show.frame()
+    corner = slice(10, 60), slice(70, 120)
+    opened = pressed(show, "c")
+    assert np.abs(opened[corner] - with_hud[corner]).max() > 50
+    same(pressed(show, "escape"), with_hud)
+
+
+class PictureWindow:
+    """A performer's window that keeps what it is given."""
+
+    size = (320, 180)
+    is_open = True
+
+    def __init__(self) -> None:
+        self.shown: list[np.ndarray] = []
+
+    def show(self, pixels: np.ndarray) -> None:
+        self.shown.append(pixels[..., :3].astype(int))
+
+
+def test_the_performer_s_window_has_the_picture_and_all_that_lies_over_it(show: Show) -> None:
+    plain = show.frame()
+    window = PictureWindow()
+    preview = show.app.presenter.preview
+    show.app.overlay.performer = PerformerView(show.stage.ctx, window, preview)
+    same(pressed(show, "h"), plain)
+    same(show.frame(3), plain)
+    helped = window.shown[-1]
+    assert helped.shape == (180, 320, 3) and (helped > 200).any(-1).mean() > 0.02
+    pressed(show, "h")
+    show.frame(6)
+    with_hud = window.shown[-1]
+    assert np.abs(with_hud[:40] - helped[:40]).max() > 50
+    small = plain.reshape(90, 3, 160, 3, 3).mean((1, 3))
+    like = with_hud.reshape(90, 2, 160, 2, 3).mean((1, 3))
+    assert np.abs(small - like)[60:].mean() < 4, "below the HUD the picture, whole and upright"
+    window.is_open = False
+    count = len(window.shown)
+    show.frame(6)
+    assert len(window.shown) <= count + 1
+    window.is_open, window.size = True, (200, 100)
+    show.frame(6)
+    assert window.shown[-1].shape == (100, 200, 3)
+
+
+def test_the_performer_s_window_is_drawn_ten_times_a_second(show: Show) -> None:
+    window = PictureWindow()
+    preview = show.app.presenter.preview
+    show.app.overlay.performer = PerformerView(show.stage.ctx, window, preview)
+    for _ in range(60):
+        show.app.overlay.draw(show.stage, show.app.controllers, show.app.keyboard.picker, 1 / 60)
+    assert 8 <= len(window.shown) <= 11

@@ -489,8 +489,8 @@ def refused(player: Player) -> str:
 
 
 def test_a_display_that_is_not_there(play: Callable[..., Player]) -> None:
-    assert refused(play(display=1)) == "there is no display 1: the only one is 0"
-    assert refused(play(display=-1)) == "there is no display -1: the only one is 0"
+    assert refused(play(display=1)) == "there is no display 1: the only one is 0 (1280x720)"
+    assert refused(play(display=-1)) == "there is no display -1: the only one is 0 (1280x720)"
 
 
 def test_no_display(play: Callable[..., Player], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,10 +204,12 @@ def test_the_thumbnail_takes_room_only_where_there_is_one(
     view: AtlasOverlay, screen: moderngl.Framebuffer
 ) -> None:
     screen.clear(0, 0, 1)
-    assert view.thumbnail("none", lambda: None, screen, SIZE, False) == 0
+    assert view.thumbnail("none", lambda: None, SIZE) == 0
+    view.draw_thumbnail(screen, SIZE, False)
     assert tuple(read_picture(screen, SIZE, bottom_up=False)[20, 20]) == (0, 0, 255)
     red = np.full((64, 64, 3), (200, 0, 0), np.uint8)
-    room = view.thumbnail("one", lambda: red, screen, SIZE, False)
+    room = view.thumbnail("one", lambda: red, SIZE)
+    view.draw_thumbnail(screen, SIZE, False)
     seen = read_picture(screen, SIZE, bottom_up=False)
     assert tuple(seen[20, 20]) == (200, 0, 0) and tuple(seen[20, 3 + room]) == (0, 0, 255)
 

@@ -14,6 +14,7 @@ from liveflight.app import App
 from liveflight.core.contracts import Ascent, Canvas, Event, KeyPress, Mix, Target, Value
 from liveflight.core.mailbox import Set
 from liveflight.core.noise import opaque
+from liveflight.core.text_panel import words
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.show.flight import Flight
 from liveflight.show.network_loader import NetworkLoader
@@ -67,6 +68,11 @@ class Stage:
 
     def close(self) -> None:
         self.closed += 1
+
+
+def hud(app: App) -> list[str]:
+    """Return the lines of the HUD, with tabs between the cells."""
+    return words(app.overlay.hud_rows(app.controllers))
 
 
 class Show:
