@@ -70,7 +70,8 @@ def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
     options = parser.options(args, fps=fps, **parser.controllers(args))
     for line in folders.warnings():
         logging.getLogger("liveflight").warning(line)
-    return app.build(options, window, live=True, shown=console.Downloads()), fps
+    shown, show_link = console.Downloads(), console.show_link
+    return app.build(options, window, live=True, shown=shown, show_link=show_link), fps
 
 
 def render(args: argparse.Namespace) -> int:

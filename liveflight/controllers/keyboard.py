@@ -104,6 +104,7 @@ KEYS: tuple[KeyRow, ...] = (
     _fire("End", end="show.panic"),
     _toggle("I", "i", "show.hud"),
     _toggle("H F1 ?", "h f1 question", "show.help"),
+    _fire("F2", f2="show.remote"),
     KeyRow("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),
     _fire("P", p="show.screenshot"),
     _fire("F5", f5="show.save_preset"),

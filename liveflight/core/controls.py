@@ -120,6 +120,8 @@ ROWS: tuple[Control, ...] = (
     _trigger("cue", "back", "the previous cue", waits="cue"),
     _switch("cue", "hold", "holds this cue until go", saved=False),
     Control("cue", "loop", "bool", "the last cue leads to the first", True, saved=False),
+    _text("cue", "list", "starts a cue list by its name", ""),
+    _told("cue", "playing", "the name of the cue list"),
     _told("cue", "now", "the current cue, of how many, and the time left"),
 
     _number("seed", "amount", 0, 1, 10, "1/s", "how firmly the picture is pulled towards the image or camera; 0 is off"),
@@ -175,6 +177,8 @@ ROWS: tuple[Control, ...] = (
     _trigger("show", "reseed", "starts again from noise"),
     _trigger("show", "screenshot", "saves the picture as PNG", remote=False),
     _trigger("show", "save_preset", "saves the look as a preset of your own", remote=False),
+    _text("show", "save_as", "saves the look as a preset of that name; from the network only with --allow-remote-save", ""),
+    _trigger("show", "remote", "shows the address of the web remote; its QR code is on the terminal", remote=False),
     _trigger("show", "fullscreen", "leaves or enters full screen", remote=False),
     _trigger("show", "quit", "ends the flight", remote=False),
 )

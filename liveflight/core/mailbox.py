@@ -76,6 +76,13 @@ class Beat:
 Message = Set | Nudge | Trigger | Query | Beat
 
 
+def from_network(origin: str) -> bool:
+    """Return whether the sender of a message counts as the network.
+
+    The page of the performer's own browser, `page:HOST:PORT`, does not."""
+    return origin.startswith(("osc", "web"))
+
+
 class Mailbox:
     """Take messages from any thread, and give them to the frame loop."""
 

@@ -1,6 +1,8 @@
-"""Draw the canvas into the output, at the wanted brightness."""
+"""Draw the canvas into the output, at the wanted brightness, and small for who wants a preview."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 
@@ -9,10 +11,28 @@ from liveflight.core.frame_counter import FrameCounter
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.present import Fit, PresentPass
+from liveflight.render.preview import PreviewPass
 from liveflight.show.flight import Flight
 
 FADE_S = 0.5
 """Seconds that a blackout takes in either direction."""
+
+
+class Viewer(Protocol):
+    """Take small pictures of what the audience sees, without HUD."""
+
+    @property
+    def wanted(self) -> bool:
+        """Return whether a picture is wanted."""
+        ...
+
+    def begin(self) -> None:
+        """Note that a picture has been drawn; `deliver` brings it with one of the next frames."""
+        ...
+
+    def deliver(self, picture: np.ndarray) -> None:
+        """Take the picture, uint8 (H, W, 3), row 0 at the top. Must not block."""
+        ...
 
 
 class Presenter:
@@ -30,6 +50,9 @@ class Presenter:
         self._frame_counter = frame_counter
         self.present_pass = PresentPass(output.ctx)
         self.present_pass.warm_up(output.framebuffer)
+        self.viewer: Viewer | None = None
+        """Who is shown previews."""
+        self._preview_pass = PreviewPass(output.ctx, self.present_pass)
         self._master = self._drawn = 1.0
         """Brightness of the last frame, and the brightness with which this one was drawn."""
         self._frame = np.empty((0, 0, 3), np.uint8)
@@ -51,6 +74,8 @@ class Presenter:
             master=self._drawn,
             frame=self._frame_counter.frames,
         )
+        if self.viewer:
+            self._flight.guard.run("the preview", self._preview, self.viewer, output, fit)
         return True
 
     def dim(self, output: Output, dt: float) -> None:
@@ -76,7 +101,20 @@ class Presenter:
         loop = self._feedback_loop
         return self.present_pass.picture(loop.texture(), size, loop.shown)
 
+    def _preview(self, viewer: Viewer, output: Output, fit: Fit) -> None:
+        """Deliver the preview of an earlier frame, and draw this one's where one is wanted."""
+        if (picture := self._preview_pass.take()) is not None:
+            viewer.deliver(picture)
+        if viewer.wanted:
+            viewer.begin()
+            loop = self._feedback_loop
+            look = {"warp": loop.shown, "fit": fit, "master": self._drawn}
+            frame = self._frame_counter.frames
+            self._preview_pass.draw(loop.texture(), output.size, frame=frame, **look)
+            output.framebuffer.use()
+
     def release(self) -> None:
+        self._preview_pass.release()
         self.present_pass.release()
 
     def _faded(self, dt: float) -> float:

@@ -15,7 +15,7 @@ from liveflight.core.autopilot import Autopilot
 from liveflight.core.contracts import CannotFlyError, LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, Controls
 from liveflight.core.fault_guard import FaultGuard
-from liveflight.core.mailbox import Beat, Message, Nudge, Query, Set, Trigger
+from liveflight.core.mailbox import Beat, Message, Nudge, Query, Set, Trigger, from_network
 from liveflight.core.modulation import Modulation
 from liveflight.core.panic import Panic
 from liveflight.core.tempo import Tempo
@@ -80,11 +80,10 @@ class Flight:
             "show.panic": self._on_panic,
             "show.sync": lambda: None,  # controllers answer it by themselves
         }
-        self._target_actions: dict[str, Callable[[Target], None]] = {
-            "mix.target_add": self._add_target,
-            "mix.journey_add": self._add_stop,
-        }
-        """Actions of text controls that take a target; the controls keep no value."""
+        self._text_actions: dict[str, Callable[[str], None]] = {"cue.list": self.cues.start_named}
+        """Actions of text controls that keep no value."""
+        self.on_target("mix.target_add", self._add_target)
+        self.on_target("mix.journey_add", self._add_stop)
 
     def on(self, key: str, action: Callable[[], None]) -> None:
         """Set the action of the trigger `key`, for those that belong to another part."""
@@ -92,7 +91,11 @@ class Flight:
 
     def on_target(self, key: str, action: Callable[[Target], None]) -> None:
         """Set the action of the text control `key` that takes a target."""
-        self._target_actions[key] = action
+        self.on_text(key, lambda name: action(known(name)))
+
+    def on_text(self, key: str, action: Callable[[str], None]) -> None:
+        """Set the action of the text control `key`, which keeps no value."""
+        self._text_actions[key] = action
 
     def note(self, text: str) -> None:
         """Show the performer a message on the HUD."""
@@ -196,10 +199,10 @@ class Flight:
                 self.recall(self.preset_player.navigator.find(str(name)))
             case Set("mix.target", name):
                 self._set_target(str(name))
-            case Set(key, name) if key in self._target_actions:
+            case Set(key, name) if key in self._text_actions:
                 self.last_message = _described(message, self.controls)
                 if name:  # surfaces send an empty name back
-                    self._target_actions[key](known(str(name)))
+                    self._text_actions[key](str(name))
                 return
             case Set(key, value):
                 if key in CORNERS:
@@ -303,7 +306,7 @@ def _from_network(message: Message) -> bool:
     A cue list is the performer's own, whoever steps through it."""
     if isinstance(message, Query | Beat) or message.key.startswith("cue."):
         return False
-    return message.origin.startswith("osc")
+    return from_network(message.origin)
 
 
 def _described(message: Set | Nudge, controls: Controls) -> str:

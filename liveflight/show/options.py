@@ -68,6 +68,10 @@ class Options:
     oscquery_host: str = "localhost"
     oscquery_port: int = 0
     """TCP port; 0 is without OSCQuery."""
+    remote: bool = False
+    """Whether to show the web remote's link at the start."""
+    remote_host: str = "localhost"
+    """Address of the web remote; it is served on loopback in any case."""
     cues: str = ""
     """Name of a cue list, or the path of a .toml file."""
     remote_save: bool = False

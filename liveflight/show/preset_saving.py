@@ -9,11 +9,12 @@ from dataclasses import replace
 from functools import partial
 
 from liveflight.core.contracts import LiveflightError, Target
+from liveflight.core.mailbox import from_network
 from liveflight.show.flight import Flight
 from liveflight.storage import favourite_presets, presets, starred_targets
 
 MAX_REMOTE = 16
-"""Snapshots that the network may save in a show, of the 99 slots there are."""
+"""Presets that the network may save in a show; there are 99 slots."""
 REMOTE_GAP_S = 2.0
 """Seconds between two of them at least."""
 
@@ -21,7 +22,9 @@ REMOTE_GAP_S = 2.0
 def offer(flight: Flight, *, remote: bool, clock: Callable[[], float] = time.monotonic) -> None:
     """Connect the controls that save something; `remote`: whether the network may save too."""
     flight.on("show.save_preset", partial(_save, flight))
-    flight.on("show.snapshot", partial(_snapshot, flight, _RemoteSaves(remote, clock)))
+    saves = _RemoteSaves(remote, clock)
+    flight.on("show.snapshot", partial(_snapshot, flight, saves))
+    flight.on_text("show.save_as", partial(_save_as, flight, saves))
     flight.on("show.favourite", partial(_toggle_favourite, flight))
     flight.on_target("mix.star", partial(_toggle_star, flight))
 
@@ -31,8 +34,15 @@ def _save(flight: Flight) -> None:
     flight.note(f"saved {path}")
 
 
+def _save_as(flight: Flight, remote: _RemoteSaves, name: str) -> None:
+    if from_network(flight.origin):
+        remote.count()
+    path = presets.write(flight.as_preset(name.strip()))
+    flight.note(f"saved as {path.stem}")
+
+
 class _RemoteSaves:
-    """Limit how many snapshots the network saves, and how often."""
+    """Limit how many presets the network saves, and how often."""
 
     def __init__(self, allowed: bool, clock: Callable[[], float]) -> None:
         self._allowed, self._clock = allowed, clock
@@ -41,18 +51,17 @@ class _RemoteSaves:
     def count(self) -> None:
         """Count one more. Raises LiveflightError where the network may not save now."""
         if not self._allowed:
-            raise LiveflightError("snapshots over the network: start with --allow-remote-save")
+            raise LiveflightError("saving over the network: start with --allow-remote-save")
         if self._saved == MAX_REMOTE:
-            raise LiveflightError(f"snapshots over the network: {MAX_REMOTE} are allowed in a show")
+            raise LiveflightError(f"saving over the network: {MAX_REMOTE} presets in a show")
         if self._clock() < self._next:
-            gap = f"one in {REMOTE_GAP_S:g} s"
-            raise LiveflightError(f"snapshots over the network: {gap} is allowed")
+            raise LiveflightError(f"saving over the network: one preset in {REMOTE_GAP_S:g} s")
         self._saved += 1
         self._next = self._clock() + REMOTE_GAP_S
 
 
 def _snapshot(flight: Flight, remote: _RemoteSaves) -> None:
-    if flight.origin.startswith("osc"):
+    if from_network(flight.origin):
         remote.count()
     slot = presets.free_slot()
     look = flight.as_preset(time.strftime(f"slot {slot} %Y-%m-%d %H.%M.%S"))

@@ -44,3 +44,12 @@ def toggle(name: str) -> bool:
         why = "the name of its file is no UTF-8, so it cannot be a favourite: rename the file"
         raise LiveflightError(f"preset {name!r}: {why}") from error
     return named_files.toggle_line("favourites", path(), _listed(), name)
+
+
+def replace(name: str, new: str) -> None:
+    """Write a new name in place of a favourite's. Raises LiveflightError where it cannot."""
+    lines = [new if line == name else line for line in _listed()]
+    try:
+        named_files.write("".join(f"{line}\n" for line in lines), path())
+    except OSError as error:
+        raise LiveflightError(f"favourites {path()}: {named_files.why(error)}") from error

@@ -6,7 +6,6 @@ in the user's configuration folder, which is searched first.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -25,9 +24,6 @@ _MAX_TARGETS = 99
 """Targets in a list."""
 _MAX_SLOT = 99
 """Highest slot number."""
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
-"""Names that Windows takes for a device, whatever their folder and suffix."""
 _SAVED: dict[str, dict[str, Control]] = {}
 """Controls that a preset may hold, by group and name."""
 for _row in ROWS:
@@ -140,11 +136,7 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
 
     Another file of this name is left alone: see `new_files`. Raises LiveflightError for a name that
     could be more than a file's name, and where it cannot be written."""
-    if not _NAME.fullmatch(preset.name) or _DEVICE.fullmatch(preset.name):
-        raise LiveflightError(
-            f"preset name {preset.name[:70]!r}: allowed are up to 64 letters, digits, spaces, _ . -"
-            " from a letter or digit on, and no name of a device, such as con"
-        )
+    named_files.check_name("preset", preset.name)
     directory = directory or user_folder()
     path = directory / f"{preset.name}.toml"
     try:
