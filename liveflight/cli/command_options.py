@@ -78,7 +78,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT", help="send control values to this address; repeatable")  # fmt: skip
     add("--remote", action="store_true", help="show the web remote's link and QR code (also: F2)")
     add("--remote-host", default="localhost", metavar="HOST",
-        help="address of the web remote (localhost); others need the token in its link")  # fmt: skip
+        help="address of the web remote (localhost); its link has a token")  # fmt: skip
     add("--oscquery-host", default="localhost", metavar="HOST",
         help="address of the OSCQuery server (localhost)")  # fmt: skip
     add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",

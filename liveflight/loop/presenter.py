@@ -107,10 +107,13 @@ class Presenter:
             viewer.deliver(picture)
         if viewer.wanted:
             viewer.begin()
-            loop = self._feedback_loop
-            look = {"warp": loop.shown, "fit": fit, "master": self._drawn}
-            frame = self._frame_counter.frames
-            self._preview_pass.draw(loop.texture(), output.size, frame=frame, **look)
+            self._preview_pass.draw(
+                *(self._feedback_loop.texture(), output.size),
+                warp=self._feedback_loop.shown,
+                fit=fit,
+                master=self._drawn,
+                frame=self._frame_counter.frames,
+            )
             output.framebuffer.use()
 
     def release(self) -> None:

@@ -51,8 +51,15 @@ class PreviewPass:
             self._buffer = self._ctx.buffer(reserve=size[0] * size[1] * 3)
         assert self._buffer
         framebuffer = self._target.framebuffer
-        look = {"warp": warp, "fit": fit, "master": master, "frame": frame}
-        self._present_pass.draw(texture, framebuffer, size, bottom_up=False, sharp=False, **look)
+        self._present_pass.draw(
+            *(texture, framebuffer, size),
+            bottom_up=False,
+            warp=warp,
+            fit=fit,
+            master=master,
+            frame=frame,
+            sharp=False,
+        )
         # Into a buffer: reading at once would wait for everything that is queued.
         framebuffer.read_into(self._buffer, (0, 0, *size), components=3, alignment=1)
         self._drawn = True

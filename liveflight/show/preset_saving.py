@@ -51,11 +51,11 @@ class _RemoteSaves:
     def count(self) -> None:
         """Count one more. Raises LiveflightError where the network may not save now."""
         if not self._allowed:
-            raise LiveflightError("saving over the network: start with --allow-remote-save")
+            raise LiveflightError("presets over the network: start with --allow-remote-save")
         if self._saved == MAX_REMOTE:
-            raise LiveflightError(f"saving over the network: {MAX_REMOTE} presets in a show")
+            raise LiveflightError(f"presets over the network: {MAX_REMOTE} are allowed in a show")
         if self._clock() < self._next:
-            raise LiveflightError(f"saving over the network: one preset in {REMOTE_GAP_S:g} s")
+            raise LiveflightError(f"presets over the network: one in {REMOTE_GAP_S:g} s is allowed")
         self._saved += 1
         self._next = self._clock() + REMOTE_GAP_S
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from liveflight.controllers.web import preset_pictures
 from liveflight.core.contracts import LiveflightError
 from liveflight.storage import cue_lists, favourite_presets, preset_editing, presets
 
@@ -46,10 +47,11 @@ def _presets() -> list[dict[str, Any]]:
     liked: tuple[str, ...] = ()
     with suppress(LiveflightError):  # reported when a favourite is set
         liked = favourite_presets.read()
-    own = preset_editing.own_names()
+    own, pictured = preset_editing.own_names(), preset_pictures.known()
     found = []
     for name in presets.names():
         entry: dict[str, Any] = {"name": name, "own": name in own, "favourite": name in liked}
+        entry["pictured"] = pictured(name)
         try:
             preset = presets.find(name)
         except LiveflightError as error:

@@ -1,6 +1,7 @@
 """Keep a small picture of each preset, taken from the show as it passes.
 
-They lie in the user's cache folder as JPEGs. Presets of the installation have one from the start.
+They lie in the user's cache folder as JPEGs. Presets of the installation have theirs from the
+start, chosen by eye.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -25,7 +27,7 @@ log = logging.getLogger(__name__)
 
 SIZE: Size = (240, 135)
 """Width and height of a preset's picture."""
-SETTLED_S = 10.0
+SETTLED_S = 20.0
 """Seconds for which a preset has been flown, after its morph, when its picture is taken."""
 QUALITY = 70
 MAX_BYTES = 64 * 1024
@@ -57,7 +59,9 @@ class PictureTaker:
         if preset != self._preset:
             self._preset, self._since, self._touched = preset, now, False
         wait = SETTLED_S + float(values.get("morph.time", 0.0))
-        if not preset or self._touched or preset in self._taken or now - self._since < wait:
+        if not preset or self._touched or now - self._since < wait:
+            return ""
+        if preset in self._taken or preset in _shipped():
             return ""
         dark = values.get("show.blackout") or float(values.get("show.master", 1.0)) < 0.9
         return "" if dark or values.get("show.freeze") else preset
@@ -90,6 +94,14 @@ def write(preset: str, picture: bytes) -> None:
             path.unlink(missing_ok=True)
     except OSError as error:
         log.info("no picture of preset %s: %s", preset, error)
+
+
+def known() -> Callable[[str], bool]:
+    """Return a function that says whether a preset has a picture."""
+    kept: set[str] = set()
+    with suppress(OSError):
+        kept = set(os.listdir(folders.caches() / "presets"))
+    return lambda preset: preset in _shipped() or _file(preset) in kept
 
 
 def read(preset: str) -> bytes | None:

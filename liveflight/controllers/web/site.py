@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,12 @@ class RemoteSite:
     """A `controllers.oscquery.server.Site`: the page, its pictures and its websockets."""
 
     def __init__(
-        self, access: Access, hosts: Collection[str], put: Put, messages: Collection[Any], save: bool
+        self,
+        access: Access,
+        hosts: Collection[str],
+        put: Put,
+        messages: Collection[Any],
+        save: bool,
     ) -> None:
         """Serve at these IP addresses of this machine, and on loopback.
 

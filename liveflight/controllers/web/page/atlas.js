@@ -47,7 +47,7 @@ export class Atlas {
     const named = atlas.layers.find((each) => each.name === (atlas.shown[layer] ?? layer)) ?? atlas.layers[Math.floor(atlas.layers.length / 2)];
     [this.network, this.layer] = [network, named.name];
     this.networks.value = network;
-    this.layers.replaceChildren(...atlas.layers.map((each) => make("option", { value: each.name }, `${each.name}  (${each.filters.length})`)));
+    this.layers.replaceChildren(...atlas.layers.map((each) => make("option", { value: each.name, title: `${each.filters.length} filters` }, each.name)));
     this.layers.value = named.name;
     const sheet = `/remote/atlas/${encodeURIComponent(network)}/${encodeURIComponent(named.name)}`;
     const rows = Math.ceil(named.filters.length / atlas.columns);

@@ -51,8 +51,8 @@ export class Looks {
 
   card(preset, arranging) {
     const version = this.version[preset.name] ?? 0;
-    const picture = make("img", { src: `/remote/presets/${encodeURIComponent(preset.name)}${version ? `?_=${version}` : ""}`, alt: "", loading: "lazy", width: 160, height: 90 });
-    picture.addEventListener("error", () => picture.classList.add("missing"));
+    const picture = make("img", { src: !preset.pictured && !version ? "" : `/remote/presets/${encodeURIComponent(preset.name)}${version ? `?_=${version}` : ""}`, alt: "", loading: "lazy", width: 160, height: 90 });
+    picture.hidden = !preset.pictured && !version;
     const label = make("span", { className: "look-name" }, preset.name);
     const badge = preset.slot ? make("span", { className: "slot", "aria-hidden": "true" }, String(preset.slot)) : null;
     const star = preset.favourite ? make("span", { className: "star", title: "a favourite" }, "\u2605") : null;

@@ -10,8 +10,9 @@ import { screen, stage } from "./stage.js";
 import { titled, Values } from "./values.js";
 import { widget } from "./widgets.js";
 
-const PANELS = { looks: "Looks", cues: "Cues", pad: "Pad", atlas: "Filters", controls: "Controls", messages: "Messages", help: "Keys" };
+const PANELS = { play: "Play", looks: "Looks", cues: "Cues", pad: "Pad", atlas: "Filters", controls: "Controls", messages: "Messages", help: "Keys" };
 const NEWS_MS = 8000;
+const NARROW = matchMedia("(max-width: 759px)");
 const WIDE = matchMedia("(min-width: 1500px)");
 
 if (location.search) history.replaceState(null, "", location.pathname); // the cookie has the token
@@ -59,13 +60,16 @@ function build(said) {
 function tabs() {
   const names = Object.keys(PANELS);
   const open = (name, focus) => {
-    const chosen = WIDE.matches && name === "looks" ? "controls" : name;
+    // A larger page always shows the stage, and a wide one the looks.
+    const always = [...(NARROW.matches ? [] : ["play"]), ...(WIDE.matches ? ["looks"] : [])];
+    const chosen = always.includes(name) ? (always.includes("looks") ? "controls" : "looks") : name;
     for (const each of names) {
-      const here = each === chosen || (WIDE.matches && each === "looks");
+      const here = each === chosen || always.includes(each);
       byId(each).hidden = !here;
       const tab = byId(`tab-${each}`);
       tab.setAttribute("aria-selected", String(each === chosen));
       tab.tabIndex = each === chosen ? 0 : -1;
+      if (each === chosen) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
       if (each === chosen && focus) tab.focus();
     }
     if (chosen === "atlas") parts.atlas.begin();
@@ -75,11 +79,15 @@ function tabs() {
     id: `tab-${name}`, role: "tab", "aria-controls": name,
     keydown: (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (by) open(names[(at + by + names.length) % names.length], true);
+      if (!by) return;
+      let next = at;
+      do next = (next + by + names.length) % names.length;
+      while (getComputedStyle(byId(`tab-${names[next]}`)).display === "none");
+      open(names[next], true);
     },
   })));
   open(sessionStorage.getItem("panel") ?? "looks");
-  WIDE.addEventListener("change", () => open(sessionStorage.getItem("panel") ?? "looks"));
+  for (const width of [NARROW, WIDE]) width.addEventListener("change", () => open(sessionStorage.getItem("panel") ?? "looks"));
 }
 
 function controls(rows) {
