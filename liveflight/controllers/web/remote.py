@@ -77,9 +77,11 @@ class WebRemote:
         site = self._site
         if site is None:
             return
-        site.now, site.values = now, values
-        if heard:
-            self._call(site.hear, now, heard)
+        if site.clients or heard:
+            # In one call: values that a page has set come together with the message that set them.
+            self._call(site.hear, now, values, heard)
+        else:
+            site.now, site.values = now, values
 
     def status_lines(self) -> list[str]:
         """Return lines for refused commands, and for a server that is missing."""

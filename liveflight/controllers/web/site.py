@@ -70,7 +70,7 @@ class RemoteSite:
         """Whether a picture of the show is to be delivered; the frame loop takes it back."""
         self.now = 0.0
         self.values: Mapping[str, Value] = {}
-        """The latest values; the frame loop replaces the whole mapping."""
+        """The values of the latest frame."""
         self.clients: set[PageClient] = set()
         self.refused = 0
         """Commands refused since the start."""
@@ -220,8 +220,9 @@ class RemoteSite:
 
     # What the show does
 
-    def hear(self, now: float, heard: Sequence[Message]) -> None:
-        """Take a frame's messages."""
+    def hear(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        """Take the values and messages of a frame."""
+        self.now, self.values = now, values
         self._taker.hear(heard)
         everything = needs_full_update(heard)
         for client in self.clients:
