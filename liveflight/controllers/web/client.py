@@ -14,7 +14,7 @@ from liveflight.controllers.osc.echo_suppressor import UPDATE_INTERVAL_S, EchoSu
 from liveflight.controllers.web.access import Guest
 from liveflight.core.contracts import Value
 from liveflight.core.control import Control
-from liveflight.core.controls import ROWS
+from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Message, Set
 
 MAX_UNSEEN = 2
@@ -71,12 +71,18 @@ class PageClient:
         self._woken.set()
 
     def hear(self, now: float, heard: Sequence[Message], everything: bool) -> None:
-        """Take a frame's messages: what this page has set itself is not sent back at once."""
+        """Take a frame's messages: a fader that this page moves is not sent back at once.
+
+        Anything else that it sets is: the show may have refused it."""
         if everything:
             self._echo.forget()
         for message in heard:
-            if isinstance(message, Set) and message.origin == self.guest.origin:
+            if not isinstance(message, Set) or message.origin != self.guest.origin:
+                continue
+            if CONTROLS[message.key].kind in ("float", "int"):
                 self._echo.note_received(now, message.key, message.value, own=True)
+            else:
+                self._echo.forget([message.key])
 
     async def publish(self) -> None:
         """Send until cancelled."""
