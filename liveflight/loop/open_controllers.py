@@ -209,7 +209,7 @@ def web_remote(flight: Flight, options: Options, show_link: Callable[[str], None
     )
 
 
-def requested(options: Options, remote: WebRemote) -> Iterator[Named]:
+def requested(options: Options, remote: WebRemote | None = None) -> Iterator[Named]:
     """Yield the controllers that the options ask for. `remote` is served beside OSCQuery."""
     osc = OscInput(options.osc_host, options.osc_port, [host for host, _ in options.osc_feedback])
     if options.osc_port:
@@ -218,7 +218,8 @@ def requested(options: Options, remote: WebRemote) -> Iterator[Named]:
     for host, port in dict.fromkeys(options.osc_feedback):
         # One controller each: an unknown host must not silence the others.
         yield f"OSC feedback to {host}:{port}", OscFeedback([(host, port)], osc, hosts)
-    yield "the web remote", remote
+    if remote:
+        yield "the web remote", remote
     if options.oscquery_port:
         place = options.oscquery_host, options.oscquery_port
         yield "OSCQuery", OscQuery(*place, osc, remote, options.remote_host)

@@ -29,7 +29,9 @@ def edit(action: str, given: Mapping[str, Any]) -> str:
         case "rename preset", {"name": str(name), "to": str(new)}:
             preset_editing.rename(name, new.strip())
             return f"{name} is called {new.strip()} now"
-        case "slot of preset", {"name": str(name), "slot": int() | None as slot}:
+        case "slot of preset", {"name": str(name), "slot": int() | None as slot} if not isinstance(
+            slot, bool
+        ):
             preset_editing.assign_slot(name, slot)
             return f"{name} has no number" if slot is None else f"{name} is number {slot}"
         case "save cues", {"name": str(name), "cues": list(cues)}:

@@ -301,7 +301,8 @@ BAD = [
     '{"do": "set", "key": "camera.zoom", "value": "2"}',
     '{"do": "set", "key": "camera.zoom", "value": null}',
     '{"do": "set", "key": "camera.zoom", "value": {"a": []}}',
-    '{"do": "set", "key": "show.late", "value": 3}', '{"do": "set", "key": "show.panic", "value": 1}',
+    '{"do": "set", "key": "show.late", "value": 3}',
+    '{"do": "set", "key": "show.panic", "value": 1}',
     '{"do": "set", "key": "warp.mirror", "value": "sideways"}',
     '{"do": "set", "key": "nothing.here", "value": 1}', '{"do": "set", "key": ["a"], "value": 1}',
     '{"do": "set", "key": "mix.target", "value": "a\\nb"}',
@@ -317,9 +318,11 @@ BAD = [
     '{"do": "edit", "action": "rename preset", "name": "reef", "to": "../x"}',
     '{"do": "edit", "action": "rename preset", "name": "../../etc/passwd", "to": "x"}',
     '{"do": "edit", "action": "slot of preset", "name": "reef", "slot": 5}',
-    '{"do": "edit", "action": "save cues", "name": "a/b", "cues": [{"preset": "reef", "hold": true}]}',
+    '{"do": "edit", "action": "save cues", "name": "a/b",'
+    ' "cues": [{"preset": "reef", "hold": true}]}',
     '{"do": "edit", "action": "save cues", "name": "x", "cues": []}',
-    '{"do": "edit", "action": "save cues", "name": "x", "cues": [{"preset": "reef", "seconds": "1"}]}',
+    '{"do": "edit", "action": "save cues", "name": "x",'
+    ' "cues": [{"preset": "reef", "seconds": "1"}]}',
     '{"do": "edit", "action": "save cues", "name": "exhibition", "replace": true,'
     ' "cues": [{"preset": "reef", "hold": true}]}',
 ]  # fmt: skip
