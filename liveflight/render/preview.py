@@ -59,6 +59,7 @@ class PreviewPass:
             master=master,
             frame=frame,
             sharp=False,
+            sketch=True,
         )
         # Into a buffer: reading at once would wait for everything that is queued.
         framebuffer.read_into(self._buffer, (0, 0, *size), components=3, alignment=1)

@@ -45,6 +45,7 @@ def test_a_preview_is_what_the_output_shows_one_call_later(ctx: moderngl.Context
             )
             found = preview.take()
             assert found is not None and found.shape == (180, 320, 3)
+            # From a canvas of twice the size, one bilinear read is the mean of all that it covers.
             whole = present.picture(canvas.texture, (320, 180)).astype(np.float64)
             assert np.abs(found - master * whole).max() <= 2.5  # two dithers
             assert preview.take() is None

@@ -14,17 +14,15 @@ from aiohttp import WSMsgType, web
 
 from liveflight import __version__
 from liveflight.controllers.osc.echo_suppressor import UPDATE_INTERVAL_S, needs_full_update
-from liveflight.controllers.osc.packets import PacketError
 from liveflight.controllers.osc.rate_limiter import RateLimiter
 from liveflight.controllers.osc.sockets import includes, is_loopback
 from liveflight.controllers.oscquery.server import CLOSE_TIMEOUT_S, Put, local_address
 from liveflight.controllers.web import (
-    atlas_pages,
     commands,
     description,
     library,
-    page_files,
     preset_pictures,
+    resources,
 )
 from liveflight.controllers.web.access import HEADERS, Access, Guest
 from liveflight.controllers.web.client import PageClient
@@ -36,15 +34,13 @@ log = logging.getLogger(__name__)
 
 MAX_PAGES = 24
 """Largest number of pages that are open at once."""
-PREVIEWS_PER_S = 15
+PREVIEWS_PER_S = 12
 IDLE_INTERVAL_S = 0.25
 """Seconds between two looks at the show while no page is open."""
 LISTING_INTERVAL_S = 2.0
 """Seconds between two looks at the folders of presets and cue lists."""
 COMMANDS_PER_S, PAGE_COMMANDS_PER_S = 2000, 200
 """Commands read per second: of all pages together and, when those are spent, still of each."""
-FILE_COST = 20
-"""Commands that a request counts for, and a change of a file."""
 SEND_BUFFER_BYTES = 128 * 1024
 """Bytes that the system keeps for a page: what waits there for a slow network is out of date."""
 
@@ -114,38 +110,16 @@ class RemoteSite:
             raise web.HTTPForbidden(text=_quiet, headers=HEADERS)
         if request.path == "/remote/socket":
             return await self._listen(request, guest)
-        answer = await self._file("index.html" if page else request.path.removeprefix("/remote/"))
+        name = "index.html" if page else request.path.removeprefix("/remote/")
+        answer = await resources.find(name, self._limit)
         self._access.remember(request, answer)
         return answer
-
-    async def _file(self, name: str) -> web.Response:
-        """Return a file of the page, a picture of a preset, or a part of an atlas."""
-        if found := page_files.load().get(name):
-            return web.Response(
-                body=found.content, content_type=found.kind, charset="utf-8", headers=HEADERS
-            )
-        try:
-            self._limit.consume(FILE_COST, "")
-        except PacketError:
-            raise web.HTTPTooManyRequests(text="try again in a second", headers=HEADERS) from None
-        parts = tuple(name.split("/"))
-        match parts:
-            case ("presets", preset):
-                return _picture(await asyncio.to_thread(preset_pictures.read, preset), "image/jpeg")
-            case ("atlas",):
-                return _json({"networks": await asyncio.to_thread(atlas_pages.listed)})
-            case ("atlas", network):
-                return _json(await asyncio.to_thread(atlas_pages.layers, network))
-            case ("atlas", network, layer):
-                sheet = await asyncio.to_thread(atlas_pages.sheet, network, layer)
-                return _picture(sheet, "image/webp")
-        raise _missing()
 
     # Websockets
 
     async def _listen(self, request: web.Request, guest: Guest) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() != "websocket":
-            raise _missing()
+            raise resources.missing()
         if not self._library:
             self._library = await asyncio.to_thread(library.listed)
         if len(self.clients) >= MAX_PAGES:
@@ -212,7 +186,7 @@ class RemoteSite:
         """Change a file. Raises LiveflightError where this page may not, or it cannot be done."""
         if not (client.guest.trusted or self._save):
             raise LiveflightError("saving over the network: start with --allow-remote-save")
-        self._limit.consume(FILE_COST, "files are changed too fast", client.guest.origin)
+        self._limit.consume(resources.COST, "files are changed too fast", client.guest.origin)
         async with self._editing:
             done = await asyncio.to_thread(library.edit, edit.action, edit.given)
         client.say(done=done)
@@ -293,24 +267,6 @@ def _opens(request: web.Request) -> bool:
 def _of_our_page(request: web.Request) -> bool:
     """Return whether no page of another origin asks, as far as the browser says so."""
     return request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
-
-
-def _json(found: Mapping[str, Any] | None) -> web.Response:
-    if found is None:
-        raise _missing()
-    return web.json_response(dict(found), headers=HEADERS)
-
-
-def _picture(found: bytes | None, kind: str) -> web.Response:
-    if found is None:
-        raise _missing()
-    # The page asks again with another address when a picture has changed.
-    headers = {**HEADERS, "Cache-Control": "private, max-age=3600"}
-    return web.Response(body=found, content_type=kind, headers=headers)
-
-
-def _missing() -> web.HTTPNotFound:
-    return web.HTTPNotFound(text="there is nothing here", headers=HEADERS)
 
 
 def _keep_short(request: web.Request) -> None:
