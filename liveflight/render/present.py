@@ -92,7 +92,8 @@ class PresentPass:
         black without noise. `frame` seeds the dither: the same number and picture give the same
         pixels. `sharp`: Catmull-Rom, which takes a processor twice the time of a bilinear filter;
         by default where a GPU draws. `sketch`: where a processor draws, one bilinear read per pixel
-        even where the canvas is much larger, which takes a quarter of the time. Leaves the framebuffer bound, with its whole viewport."""
+        even where the canvas is much larger, which takes a quarter of the time. Leaves the
+        framebuffer bound, with its whole viewport."""
         whole = placed(texture.size, size, fit)
         shown = whole.within(size)
         if (shown.width, shown.height) != size:

@@ -13,8 +13,8 @@ from liveflight.controllers.osc.rate_limiter import RateLimiter
 from liveflight.controllers.web import atlas_pages, page_files, preset_pictures
 from liveflight.controllers.web.access import HEADERS
 
-COST = 20
-"""Commands that a request counts for, and a change of a file."""
+COST = 2
+"""Commands that a request counts for."""
 
 
 async def find(name: str, limit: RateLimiter) -> web.Response:

@@ -41,6 +41,8 @@ LISTING_INTERVAL_S = 2.0
 """Seconds between two looks at the folders of presets and cue lists."""
 COMMANDS_PER_S, PAGE_COMMANDS_PER_S = 2000, 200
 """Commands read per second: of all pages together and, when those are spent, still of each."""
+EDIT_COST = 20
+"""Commands that a change of a file counts for."""
 SEND_BUFFER_BYTES = 128 * 1024
 """Bytes that the system keeps for a page: what waits there for a slow network is out of date."""
 
@@ -186,7 +188,7 @@ class RemoteSite:
         """Change a file. Raises LiveflightError where this page may not, or it cannot be done."""
         if not (client.guest.trusted or self._save):
             raise LiveflightError("saving over the network: start with --allow-remote-save")
-        self._limit.consume(resources.COST, "files are changed too fast", client.guest.origin)
+        self._limit.consume(EDIT_COST, "files are changed too fast", client.guest.origin)
         async with self._editing:
             done = await asyncio.to_thread(library.edit, edit.action, edit.given)
         client.say(done=done)

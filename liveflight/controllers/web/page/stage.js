@@ -2,10 +2,12 @@
 
 import { button, byId, make, text } from "./dom.js";
 import { toPosition } from "./values.js";
+import { widget } from "./widgets.js";
 
 const QUICK = [["show.undo", "undo"], ["mix.back", "back"], ["mix.random", "random"], ["show.preset_random", "any look"]];
 const SWITCHES = [["show.freeze", "freeze"], ["show.autopilot", "autopilot"]];
 const CUES = [["cue.back", "back"], ["cue.go", "go"]];
+const FADERS = ["show.master", "camera.speed", "mix.crossfade", "sound.react"];
 const METERS = [["show.fps", "frames/s"], ["show.step_rate", "steps/s"], ["show.late", "late"], ["tempo.bpm", "bpm"]];
 const BANDS = ["sound.low", "sound.mid", "sound.high"];
 const BLANK = { "show.preset": "liveflight" };
@@ -19,6 +21,9 @@ export function stage(show) {
     flip(show, "show.blackout", "blackout", "blackout"),
     button("tap tempo", () => connection.fire("tempo.tap"), { className: "tap" }),
     fire(["show.panic", "panic"], { className: "panic", title: "a safe look at once; again within two seconds: black" }));
+  // The most wanted of the controls, as far as the table has them.
+  const rows = FADERS.map((key) => values.rows.get(key)).filter(Boolean);
+  byId("faders").replaceChildren(...rows.map((row) => widget(row, show)));
   follow(values);
   meters(values);
 }
