@@ -34,7 +34,16 @@ _FIELDS = {
 _HINTS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
 _NOT_RECORDED = {
     *("show.hud", "show.help", "show.screenshot", "show.save_preset", "show.snapshot"),
-    *("show.favourite", "mix.star", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
+    *(
+        "show.save_as",
+        "show.remote",
+        "show.favourite",
+        "mix.star",
+        "show.fullscreen",
+        "show.quit",
+        "midi.learn",
+        "midi.forget",
+    ),
 }
 """Controls that do not affect the picture: neither recorded nor flown again."""
 

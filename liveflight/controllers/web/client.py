@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -85,19 +86,24 @@ class PageClient:
                 self._echo.forget([message.key])
 
     async def publish(self) -> None:
-        """Send until cancelled."""
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            while self._texts:
-                await self.socket.send_str(self._texts.popleft())
-            if changed := self._changed():
-                await self.socket.send_str(json.dumps({"values": changed}))
-            if self._preview is not None:
-                preview, self._preview = self._preview, None
-                self._sent += 1
-                await self.socket.send_bytes(preview)
-            await asyncio.sleep(UPDATE_INTERVAL_S)
+        """Send until cancelled, or until the page is gone."""
+        with suppress(ConnectionError):
+            while True:
+                await self._woken.wait()
+                self._woken.clear()
+                await self._send()
+                await asyncio.sleep(UPDATE_INTERVAL_S)
+
+    async def _send(self) -> None:
+        """Send what waits. Raises ConnectionError where the page is gone."""
+        while self._texts:
+            await self.socket.send_str(self._texts.popleft())
+        if changed := self._changed():
+            await self.socket.send_str(json.dumps({"values": changed}))
+        if self._preview is not None:
+            preview, self._preview = self._preview, None
+            self._sent += 1
+            await self.socket.send_bytes(preview)
 
     def _changed(self) -> dict[str, Value]:
         due = self._echo.due(self._now, self._values, _SHOWN)

@@ -53,7 +53,7 @@ def _presets() -> list[dict[str, Any]]:
     found = []
     for name in presets.names():
         entry: dict[str, Any] = {"name": name, "own": name in own, "favourite": name in liked}
-        entry["pictured"] = pictured(name)
+        entry["pictured"] = name.isprintable() and pictured(name)  # else no address can name it
         try:
             preset = presets.find(name)
         except LiveflightError as error:

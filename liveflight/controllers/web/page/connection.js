@@ -5,7 +5,7 @@ const LONGEST_WAIT_MS = 4000;
 export class Connection {
   // `heard` gets each JSON object, `seen` each preview (a Blob), `changed` whether it is open.
   constructor(heard, seen, changed) {
-    Object.assign(this, { heard, seen, changed, wait: 250, pending: new Map(), shown: 0 });
+    Object.assign(this, { heard, seen, changed, wait: 250, tries: 0, pending: new Map(), shown: 0 });
     document.addEventListener("visibilitychange", () => this.watch());
     this.open();
   }
@@ -17,15 +17,16 @@ export class Connection {
     this.shown = 0;
     socket.onopen = () => {
       this.wait = 250;
+      this.tries = 0;
       this.watch();
-      this.changed(true);
+      this.changed(true, 0);
     };
     socket.onmessage = (event) => {
       if (typeof event.data === "string") this.heard(JSON.parse(event.data));
       else this.seen(event.data, () => this.say({ do: "seen", count: ++this.shown }, socket));
     };
     socket.onclose = () => {
-      this.changed(false);
+      this.changed(false, ++this.tries);
       setTimeout(() => this.open(), this.wait);
       this.wait = Math.min(this.wait * 1.6, LONGEST_WAIT_MS);
     };

@@ -22,11 +22,12 @@ const news = [];
 let parts = {};
 let quiet = 0;
 
-show.connection = new Connection(heard, screen(), (open) => {
+show.connection = new Connection(heard, screen(), (open, tries) => {
   byId("connection").classList.toggle("open", open);
   byId("connection").setAttribute("aria-label", open ? "connected" : "not connected");
   document.body.classList.toggle("offline", !open);
-  text(byId("veil"), open ? "" : "no connection: trying again ...");
+  const hint = tries > 4 ? " If liveflight was started again, open its new link." : "";
+  text(byId("veil"), open ? "" : `no connection: trying again ...${hint}`);
 });
 
 function heard(said) {
@@ -45,7 +46,7 @@ function heard(said) {
 function build(said) {
   const table = JSON.stringify([said.controls, said.trusted, said.saves]);
   if (table === show.built) return;
-  if (show.built) location.reload();
+  if (show.built) return location.reload();
   Object.assign(show, { built: table, trusted: said.trusted, saves: said.saves });
   show.values.describe(said.controls);
   stage(show);
