@@ -79,10 +79,14 @@ class Presenter:
         return True
 
     def dim(self, output: Output, dt: float) -> None:
-        """Correct the drawn frame for changes of the brightness since `draw`."""
+        """Correct the drawn frame for changes of the brightness since `draw`.
+
+        Then deliver a preview that is ready."""
         self._master = self._faded(dt)
         if self._drawn and self._master != self._drawn:
             self.present_pass.dim(output.framebuffer, output.size, self._master / self._drawn)
+        if self.viewer:
+            self._flight.guard.run("the preview", self._deliver, self.viewer)
 
     def frame(self, output: Output) -> np.ndarray:
         """Return the finished frame, with dimming and text: uint8 (H, W, 3), row 0 at the top.
@@ -102,9 +106,7 @@ class Presenter:
         return self.present_pass.picture(loop.texture(), size, loop.shown)
 
     def _preview(self, viewer: Viewer, output: Output, fit: Fit) -> None:
-        """Deliver the preview of an earlier frame, and draw this one's where one is wanted."""
-        if (picture := self._preview_pass.take()) is not None:
-            viewer.deliver(picture)
+        """Draw a preview of this frame where one is wanted."""
         if viewer.wanted:
             viewer.begin()
             self._preview_pass.draw(
@@ -115,6 +117,10 @@ class Presenter:
                 frame=self._frame_counter.frames,
             )
             output.framebuffer.use()
+
+    def _deliver(self, viewer: Viewer) -> None:
+        if (picture := self._preview_pass.take()) is not None:
+            viewer.deliver(picture)
 
     def release(self) -> None:
         self._preview_pass.release()

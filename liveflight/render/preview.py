@@ -8,6 +8,8 @@ import moderngl
 import numpy as np
 
 from liveflight.core.contracts import Size, Warp
+from liveflight.render import mesa_fences
+from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.passes import RenderTarget
 from liveflight.render.present import Fit, PresentPass
 
@@ -23,13 +25,17 @@ def preview_size(output: Size) -> Size:
 
 
 class PreviewPass:
-    """Draw a preview in one frame and read it in a later one: then it is finished."""
+    """Draw a preview, and read it once that waits for nothing.
+
+    Where a processor draws, that is at the end of the frame, which has waited for its drawing;
+    where a GPU does, in the next frame."""
 
     def __init__(self, ctx: moderngl.Context, present_pass: PresentPass) -> None:
         self._ctx, self._present_pass = ctx, present_pass
+        self._software = mesa_fences.needed(ctx)
         self._target: RenderTarget | None = None
         self._buffer: moderngl.Buffer | None = None
-        self._drawn = False
+        self._drawn = self._due = False
 
     def draw(
         self,
@@ -41,7 +47,7 @@ class PreviewPass:
         master: float,
         frame: int,
     ) -> None:
-        """Draw the canvas as an output of that size shows it; the next `take` returns it.
+        """Draw the canvas as an output of that size shows it.
 
         The parameters are those of `PresentPass.draw`."""
         size = preview_size(output)
@@ -61,16 +67,25 @@ class PreviewPass:
             sharp=False,
             sketch=True,
         )
-        # Into a buffer: reading at once would wait for everything that is queued.
-        framebuffer.read_into(self._buffer, (0, 0, *size), components=3, alignment=1)
-        self._drawn = True
+        if not self._software:
+            # Into a buffer: reading at once would wait for everything that is queued. Mesa's
+            # software driver waits here too.
+            framebuffer.read_into(self._buffer, (0, 0, *size), components=3, alignment=1)
+        self._drawn, self._due = True, self._software
 
     def take(self) -> np.ndarray | None:
-        """Return the picture that was drawn since the last call: uint8 (H, W, 3), row 0 on top."""
+        """Return the picture once it is ready: uint8 (H, W, 3), row 0 at the top.
+
+        Call it once per frame, after the frame's drawing."""
         if not self._drawn or self._target is None or self._buffer is None:
+            return None
+        if not self._due:
+            self._due = True
             return None
         self._drawn = False
         width, height = self._target.size
+        if self._software:
+            return read_picture(self._target.framebuffer, self._target.size, bottom_up=False)
         return np.frombuffer(self._buffer.read(), np.uint8).reshape(height, width, 3)
 
     def release(self) -> None:

