@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from liveflight.core.contracts import Output, Size
+from liveflight.core.contracts import Output, Size, Warp
 from liveflight.core.frame_counter import FrameCounter
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.canvas_transfer import read_picture
@@ -63,11 +63,12 @@ class Presenter:
         controls = self._flight.controls
         fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
         self._drawn = self._faded(dt)
+        warp = self._feedback_loop.shown
         self.present_pass.draw(
             self._feedback_loop.texture(),
             output.framebuffer,
             output.size,
-            warp=self._feedback_loop.shown,
+            warp=warp,
             sharp=None if self._flight.guard.live else True,
             fit=fit,
             bottom_up=output.bottom_up,
@@ -75,7 +76,7 @@ class Presenter:
             frame=self._frame_counter.frames,
         )
         if self.viewer:
-            self._flight.guard.run("the preview", self._preview, self.viewer, output, fit)
+            self._flight.guard.run("the preview", self._preview, self.viewer, output, fit, warp)
         return True
 
     def dim(self, output: Output, dt: float) -> None:
@@ -105,13 +106,13 @@ class Presenter:
         loop = self._feedback_loop
         return self.present_pass.picture(loop.texture(), size, loop.shown)
 
-    def _preview(self, viewer: Viewer, output: Output, fit: Fit) -> None:
+    def _preview(self, viewer: Viewer, output: Output, fit: Fit, warp: Warp) -> None:
         """Draw a preview of this frame where one is wanted."""
         if viewer.wanted:
             viewer.begin()
             self._preview_pass.draw(
                 *(self._feedback_loop.texture(), output.size),
-                warp=self._feedback_loop.shown,
+                warp=warp,
                 fit=fit,
                 master=self._drawn,
                 frame=self._frame_counter.frames,
