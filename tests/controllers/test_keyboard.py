@@ -36,7 +36,7 @@ def test_keys_are_named_as_the_window_names_them() -> None:
     for name in NAMES:
         alone = len(name) == 1 and (name.islower() or name.isdigit())
         named = {"escape", "return", "alt+return", "backspace", "end", "question"}
-        named |= {"f1", "f3", "f4", "f5", "f6", "f7", "f8", "f11"}
+        named |= {"f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f11"}
         assert alone or name in PUNCTUATION | ARROWS | named
 
 
