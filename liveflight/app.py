@@ -242,10 +242,11 @@ def build(
     live: bool,
     sinks: Sequence[FrameSink] = (),
     shown: DownloadProgress | None = None,
+    show_link: Callable[[str], None] = lambda link: None,
 ) -> App:
     """Build a flight on this output, which is closed if the flight cannot start.
 
-    `sinks` get every finished frame; `shown` gets the progress of downloads.
+    `sinks` get every finished frame, `shown` downloads' progress, `show_link` the remote's link.
 
     Raises LiveflightError for unknown names, and where a recording cannot be written. Missing
     weights are reported by the first frames."""
@@ -277,7 +278,9 @@ def build(
     if live:
         # Reading a preset for the first time as it is recalled would take milliseconds of a frame.
         start_thread(presets.names)
-        app.controllers.open(open_controllers.requested(options, app.outputs))
+        app.presenter.viewer = remote = open_controllers.web_remote(flight, options, show_link)
+        app.overlay.elsewhere = lambda: remote.watched
+        app.controllers.open(open_controllers.requested(options, remote, app.outputs))
     return app
 
 

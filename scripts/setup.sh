@@ -145,6 +145,7 @@ Xvfb     xvfb
 xdotool  xdotool
 jackd    jackd2
 oscsend  liblo-tools
+chromium chromium
 '
 # Without a GPU, steps are fastest with kernels compiled for this processor.
 compiler='

@@ -66,11 +66,11 @@ HOMES = {
             "outputs",
             "media.image_file",
         ),
-        *("show.filter_ranking", "cli.filter_table", "networks.atlas"),
+        *("show.filter_ranking", "cli.filter_table", "networks.atlas", "controllers.web"),
         "diagnostics.bench.first_flight",
     },
     "pythonosc": {"controllers.osc.codec", "diagnostics.bench.latency", "diagnostics.bench.soak"},
-    "aiohttp": {"controllers.oscquery"},
+    "aiohttp": {"controllers.oscquery", "controllers.web"},
     "zeroconf": {"controllers.oscquery.announcement", "diagnostics.probes"},
     "ifaddr": {"controllers.oscquery.announcement"},
     "mido": {"controllers.midi.input"},
@@ -82,6 +82,7 @@ HOMES = {
     "sounddevice": {"controllers.audio.device_process"},
     "link": {"controllers.link"},
     "rich": {"cli"},
+    "segno": {"cli"},
 }
 # Time is an argument in the core, data comes in checked, and only the mailbox knows of threads.
 NOT_IN_CORE = {

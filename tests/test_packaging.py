@@ -57,6 +57,14 @@ def test_wheel_carries_data(wheel: Path, folder: str) -> None:
     assert {f"liveflight/data/{path.relative_to(ROOT).as_posix()}" for path in files} <= names
 
 
+def test_wheel_carries_the_web_remotes_page(wheel: Path) -> None:
+    page = ROOT / "liveflight" / "controllers" / "web" / "page"
+    names = set(zipfile.ZipFile(wheel).namelist())
+    files = [path for path in page.iterdir() if path.is_file()]
+    assert files
+    assert {f"liveflight/controllers/web/page/{path.name}" for path in files} <= names
+
+
 def test_wheel_carries_nothing_else(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"liveflight"}

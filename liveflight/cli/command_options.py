@@ -60,7 +60,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--output-display", type=read.whole(0, 99), metavar="N", help=display)
     fps = "highest frame rate (60; 30 where the processor draws)"
     add("--fps", type=read.rate, help=fps)
-    add("--allow-remote-save", action="store_true", help="let OSC clients save presets")
+    add("--allow-remote-save", action="store_true", help="let the network save presets")
     add("--allow-remote-downloads", action="store_true",
         help="let OSC clients choose presets and targets that need a download")  # fmt: skip
     add(
@@ -84,6 +84,9 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--link", action="store_true", help="share the beat with an Ableton Link session")
     add("--osc-feedback", type=read.host_and_port, action="append", default=[],
         metavar="HOST:PORT", help="send control values to this address; repeatable")  # fmt: skip
+    add("--remote", action="store_true", help="show the web remote's link and QR code (also: F2)")
+    add("--remote-host", default="localhost", metavar="HOST",
+        help="address of the web remote (localhost); its link has a token")  # fmt: skip
     add("--oscquery-host", default="localhost", metavar="HOST",
         help="address of the OSCQuery server (localhost)")  # fmt: skip
     add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",

@@ -75,7 +75,8 @@ def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
     options = parser.options(args, fps=fps, **parser.controllers(args))
     for line in folders.warnings():
         logging.getLogger("liveflight").warning(line)
-    flight = app.build(options, window, live=True, shown=console.Downloads())
+    shown, show_link = console.Downloads(), console.show_link
+    flight = app.build(options, window, live=True, shown=shown, show_link=show_link)
     flight.overlay.greeting.begin()
     if performer:
         preview = flight.presenter.preview

@@ -5,10 +5,12 @@ Import this module only where it is used: Rich takes a tenth of a second to load
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import segno
 from rich import box
 from rich.console import Console
 from rich.progress import (
@@ -68,6 +70,17 @@ def named() -> Iterator[Callable[[str, int, int], None]]:
             done = number
 
         yield count
+
+
+def show_link(link: str) -> None:
+    """Print the web remote's link and its QR code on standard error, which delays no frame."""
+    text = f"web remote: {link}\n"
+    if (sys.stderr.encoding or "").lower().startswith("utf"):
+        drawn = io.StringIO()
+        segno.make(link, error="l").terminal(drawn, border=2, compact=True)
+        text = f"{drawn.getvalue()}{text}"
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 class Downloads:

@@ -123,6 +123,7 @@ KEYS: tuple[KeyRow, ...] = (
     _fire("End", note="panic: a safe look; twice: black", end="show.panic"),
     _toggle("I", "i", "show.hud"),
     _toggle("H F1 ?", "h f1 question", "show.help"),
+    _fire("F2", f2="show.remote"),
     KeyRow("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),
     _fire("P", p="show.screenshot"),
     _toggle("F12", "f12", "show.record"),

@@ -79,9 +79,10 @@ _NETWORK = frozenset({"osc", "oscquery", "web", "dmx"})
 
 
 def from_network(origin: str) -> bool:
-    """Return whether a message of that origin came over a network, loopback included.
+    """Return whether the sender of a message counts as the network, loopback included.
 
-    Such an origin begins with the name of its protocol and a colon."""
+    Its origin begins with the name of its protocol and a colon. The page of the performer's own
+    browser, `page:HOST:PORT`, does not count."""
     return origin.partition(":")[0] in _NETWORK
 
 

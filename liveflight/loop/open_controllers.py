@@ -7,7 +7,7 @@ cannot be opened is tried again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,6 +22,7 @@ from liveflight.controllers.osc.input import OscInput
 from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.controllers.replay.player import RecordingPlayer
 from liveflight.controllers.replay.recorder import FlightRecorder
+from liveflight.controllers.web.remote import WebRemote
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.fault_guard import FaultGuard, Report
 from liveflight.core.mailbox import Mailbox, Message
@@ -193,8 +194,29 @@ def start(flight: Flight, options: Options) -> list[Named]:
     return controllers
 
 
-def requested(options: Options, outputs: OpenOutputs | None = None) -> Iterator[Named]:
-    """Yield the controllers that the options ask for, and the outputs, which hear the sound."""
+def web_remote(flight: Flight, options: Options, show_link: Callable[[str], None]) -> WebRemote:
+    """Return the web remote of a show. `show_link` gets its link, for the performer alone."""
+
+    def announce(link: str) -> None:
+        # The audience may see the HUD: what lets a browser in is for the terminal alone.
+        plain = link.partition("?")[0]
+        flight.last_message = f"web remote: {plain}, link and QR code on the terminal"
+        show_link(link)
+
+    return WebRemote(
+        options.remote_host,
+        save=options.remote_save,
+        announce=announce,
+        at_start=options.remote,
+    )
+
+
+def requested(
+    options: Options, remote: WebRemote | None = None, outputs: OpenOutputs | None = None
+) -> Iterator[Named]:
+    """Yield the controllers that the options ask for, and the outputs, which hear the sound.
+
+    `remote` is served beside OSCQuery."""
     if outputs:
         yield "the outputs", outputs
     osc = OscInput(options.osc_host, options.osc_port, [host for host, _ in options.osc_feedback])
@@ -204,8 +226,11 @@ def requested(options: Options, outputs: OpenOutputs | None = None) -> Iterator[
     for host, port in dict.fromkeys(options.osc_feedback):
         # One controller each: an unknown host must not silence the others.
         yield f"OSC feedback to {host}:{port}", OscFeedback([(host, port)], osc, hosts)
+    if remote:
+        yield "the web remote", remote
     if options.oscquery_port:
-        yield "OSCQuery", OscQuery(options.oscquery_host, options.oscquery_port, osc)
+        place = options.oscquery_host, options.oscquery_port
+        yield "OSCQuery", OscQuery(*place, osc, remote, options.remote_host)
     midi = MidiInput(options.midi or "")
     if options.midi is not None:
         yield "MIDI", midi

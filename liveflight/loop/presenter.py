@@ -1,16 +1,17 @@
-"""Draw the canvas into the output, at the wanted brightness."""
+"""Draw the canvas into the output, at the wanted brightness, and small for who wants a preview."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from liveflight.core.contracts import Output, Size
+from liveflight.core.contracts import Output, Size, Warp
 from liveflight.core.frame_counter import FrameCounter
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.present import Fit, PresentPass
+from liveflight.render.preview import PreviewPass
 from liveflight.show.flight import Flight
 
 if TYPE_CHECKING:
@@ -18,6 +19,23 @@ if TYPE_CHECKING:
 
 FADE_S = 0.5
 """Seconds that a blackout takes in either direction."""
+
+
+class Viewer(Protocol):
+    """Take small pictures of what the audience sees, without HUD."""
+
+    @property
+    def wanted(self) -> bool:
+        """Return whether a picture is wanted."""
+        ...
+
+    def begin(self) -> None:
+        """Note that a picture has been drawn; `deliver` brings it with one of the next frames."""
+        ...
+
+    def deliver(self, picture: np.ndarray) -> None:
+        """Take the picture, uint8 (H, W, 3), row 0 at the top. Must not block."""
+        ...
 
 
 class Presenter:
@@ -35,6 +53,9 @@ class Presenter:
         self._frame_counter = frame_counter
         self.present_pass = PresentPass(output.ctx)
         self.present_pass.warm_up(output.framebuffer)
+        self.viewer: Viewer | None = None
+        """Who is shown previews."""
+        self._preview_pass = PreviewPass(output.ctx, self.present_pass)
         self._master = self._drawn = 1.0
         """Brightness of the last frame, and the brightness with which this one was drawn."""
         self._frame = np.empty((0, 0, 3), np.uint8)
@@ -45,17 +66,20 @@ class Presenter:
         controls = self._flight.controls
         fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
         self._drawn = self._faded(dt)
+        warp = self._feedback_loop.shown
         self.present_pass.draw(
             self._feedback_loop.texture(),
             output.framebuffer,
             output.size,
-            warp=self._feedback_loop.shown,
+            warp=warp,
             sharp=None if self._flight.guard.live else True,
             fit=fit,
             bottom_up=output.bottom_up,
             master=self._drawn,
             frame=self._frame_counter.frames,
         )
+        if self.viewer:
+            self._flight.guard.run("the preview", self._preview, self.viewer, output, fit, warp)
         return True
 
     def preview(self, framebuffer: moderngl.Framebuffer, size: Size) -> None:
@@ -67,17 +91,21 @@ class Presenter:
             size,
             warp=loop.shown,
             sharp=False,
-            averaging=False,  # at half the size a bilinear filter averages nearly all of them
+            sketch=True,
             fit="contain",
             bottom_up=False,
             master=self._drawn,
         )
 
     def dim(self, output: Output, dt: float) -> None:
-        """Correct the drawn frame for changes of the brightness since `draw`."""
+        """Correct the drawn frame for changes of the brightness since `draw`.
+
+        Then deliver a preview that is ready."""
         self._master = self._faded(dt)
         if self._drawn and self._master != self._drawn:
             self.present_pass.dim(output.framebuffer, output.size, self._master / self._drawn)
+        if self.viewer:
+            self._flight.guard.run("the preview", self._deliver, self.viewer)
 
     def frame(self, output: Output) -> np.ndarray:
         """Return the finished frame, with dimming and text: uint8 (H, W, 3), row 0 at the top.
@@ -96,7 +124,25 @@ class Presenter:
         loop = self._feedback_loop
         return self.present_pass.picture(loop.texture(), size, loop.shown)
 
+    def _preview(self, viewer: Viewer, output: Output, fit: Fit, warp: Warp) -> None:
+        """Draw a preview of this frame where one is wanted."""
+        if viewer.wanted:
+            viewer.begin()
+            self._preview_pass.draw(
+                *(self._feedback_loop.texture(), output.size),
+                warp=warp,
+                fit=fit,
+                master=self._drawn,
+                frame=self._frame_counter.frames,
+            )
+            output.framebuffer.use()
+
+    def _deliver(self, viewer: Viewer) -> None:
+        if (picture := self._preview_pass.take()) is not None:
+            viewer.deliver(picture)
+
     def release(self) -> None:
+        self._preview_pass.release()
         self.present_pass.release()
 
     def _faded(self, dt: float) -> float:

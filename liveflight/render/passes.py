@@ -69,17 +69,18 @@ def _first_error(message: str) -> str:
 
 
 class RenderTarget:
-    """An RGBA16F texture and the framebuffer that draws into it."""
+    """An RGBA texture and the framebuffer that draws into it."""
 
-    def __init__(self, ctx: moderngl.Context, size: Size) -> None:
+    def __init__(self, ctx: moderngl.Context, size: Size, dtype: str = "f2") -> None:
         """Make a target of this width and height in pixels; its first contents are undefined.
 
+        `dtype`: `f2` for 16 bits per channel, `f1` for 8.
         Raises LiveflightError where the graphics memory cannot hold it."""
         self.size = size
         self._ctx = ctx
         texture = None
         try:
-            self.texture = texture = ctx.texture(size, 4, dtype="f2")
+            self.texture = texture = ctx.texture(size, 4, dtype=dtype)
             self.framebuffer = ctx.framebuffer([self.texture])
         except (moderngl.Error, MemoryError) as error:
             if texture:

@@ -88,9 +88,14 @@ class DisplacementPass:
         self._pass = compiled(ctx, "displacement.frag", PLACES)
         self._texture = ctx.texture(_DISPLACEMENT_CELLS, 2, dtype="f4")
         self._framebuffer = ctx.framebuffer([self._texture])
+        self._drawn: tuple[Warp | None, float] = None, 0.0
+        """The last warp and shape: a preview of the same frame needs no other displacements."""
 
     def draw(self, warp: Warp, aspect: float) -> moderngl.Texture:
         """Return the displacements, valid until the next call; `aspect`: width / height."""
+        if self._drawn[0] is warp and self._drawn[1] == aspect:
+            return self._texture
+        self._drawn = warp, aspect
         amount = amounts(warp)
         uniforms: dict[str, Any] = {"cells": _DISPLACEMENT_CELLS, "aspect": aspect}
         for effect in PLACES:

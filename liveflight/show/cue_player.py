@@ -8,6 +8,7 @@ from math import ceil
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import Controls
 from liveflight.show.preset_player import PresetPlayer
+from liveflight.storage import cue_lists
 from liveflight.storage.cue_lists import Cue, CueList
 
 
@@ -42,7 +43,12 @@ class CuePlayer:
     def start(self, cues: CueList) -> None:
         """Start a list at its first cue. Raises LiveflightError where no cue can be flown."""
         self._cues, self._current = cues.cues, -1
+        self._controls.set("cue.playing", cues.name)
         self._step(1)
+
+    def start_named(self, name: str) -> None:
+        """Start the list of that name. Raises LiveflightError where it cannot be played."""
+        self.start(cue_lists.find(name))
 
     def advance(self, dt: float) -> None:
         """Advance by `dt` seconds, to the next cue if its time has come."""

@@ -84,7 +84,7 @@ class Flight:
             "show.panic": self._on_panic,
             "show.sync": lambda: None,  # controllers answer it by themselves
         }
-        self._text_actions: dict[str, Callable[[str], None]] = {}
+        self._text_actions: dict[str, Callable[[str], None]] = {"cue.list": self.cues.start_named}
         """Actions of text controls that keep no value."""
         self.on_target("mix.target_add", self._add_target)
         self.on_target("mix.journey_add", self._add_stop)

@@ -83,6 +83,10 @@ class Options:
     """Name of the Syphon server."""
     virtual_camera: str = ""
     """Video loopback device to write to."""
+    remote: bool = False
+    """Whether to show the web remote's link at the start."""
+    remote_host: str = "localhost"
+    """Address of the web remote; it is served on loopback in any case."""
     cues: str = ""
     """Name of a cue list, or the path of a .toml file."""
     remote_save: bool = False

@@ -13,10 +13,16 @@ from liveflight.core.double_press import DoublePress
 from liveflight.core.mailbox import from_network
 from liveflight.core.preset_banks import MAX_SLOT, key_in_bank
 from liveflight.show.flight import Flight
-from liveflight.storage import favourite_presets, named_files, presets, starred_targets
+from liveflight.storage import (
+    favourite_presets,
+    named_files,
+    preset_editing,
+    presets,
+    starred_targets,
+)
 
 MAX_REMOTE = 16
-"""Snapshots that the network may save in a show, of the 99 slots there are."""
+"""Presets that the network may save in a show; there are 99 slots."""
 REMOTE_GAP_S = 2.0
 """Seconds between two of them at least."""
 
@@ -28,6 +34,7 @@ def offer(flight: Flight, *, remote: bool, clock: Callable[[], float] = time.mon
     flight.on("show.snapshot", partial(_snapshot, flight, remote_saves))
     flight.on_text("show.store", partial(_store, flight, remote_saves, DoublePress()))
     flight.on_text("show.name", partial(_rename, flight, remote_saves))
+    flight.on_text("show.save_as", partial(_save_as, flight, remote_saves))
     flight.on("show.favourite", partial(_toggle_favourite, flight))
     flight.on_target("mix.star", partial(_toggle_star, flight))
 
@@ -36,6 +43,13 @@ def _save(flight: Flight) -> None:
     path = presets.write(flight.as_preset(time.strftime("mine %Y-%m-%d %H.%M.%S")))
     flight.preset_player.saved_as(named_files.name_of(path.name))
     flight.note(f"saved {path}")
+
+
+def _save_as(flight: Flight, remote: _RemoteSaves, name: str) -> None:
+    remote.count(flight)
+    path = presets.write(flight.as_preset(name.strip()))
+    flight.preset_player.saved_as(named_files.name_of(path.name))
+    flight.note(f"saved as {path.stem}")
 
 
 class _RemoteSaves:
@@ -56,10 +70,9 @@ class _RemoteSaves:
         if not from_network(flight.origin):
             return
         if self._saved == MAX_REMOTE:
-            raise LiveflightError(f"saving over the network: {MAX_REMOTE} are allowed in a show")
+            raise LiveflightError(f"presets over the network: {MAX_REMOTE} are allowed in a show")
         if self._clock() < self._next:
-            gap = f"one in {REMOTE_GAP_S:g} s"
-            raise LiveflightError(f"saving over the network: {gap} is allowed")
+            raise LiveflightError(f"presets over the network: one in {REMOTE_GAP_S:g} s is allowed")
         self._saved += 1
         self._next = self._clock() + REMOTE_GAP_S
 
@@ -105,10 +118,9 @@ def _rename(flight: Flight, remote: _RemoteSaves, wanted: str) -> None:
     """Rename the preset of the user's own that is flown; a favourite stays one."""
     remote.check(flight)
     name, wanted = flight.preset_player.preset, wanted.strip()
-    renamed = presets.rename(name, wanted)
-    flight.preset_player.saved_as(renamed)
-    favourite_presets.rename(name, renamed)
-    flight.note(f"{name} is now {renamed}")
+    preset_editing.rename(name, wanted)
+    flight.preset_player.saved_as(wanted)
+    flight.note(f"{name} is now {wanted}")
 
 
 def _toggle_favourite(flight: Flight) -> None:

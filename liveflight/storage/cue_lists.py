@@ -1,4 +1,4 @@
-"""Read cue lists: TOML files that say which preset follows which, and when.
+"""Read and write cue lists: TOML files that say which preset follows which, and when.
 
 Data only: the presets are looked up by name or slot as each cue comes.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from liveflight.core.contracts import LiveflightError, nearest
 from liveflight.core.morph import CURVES
-from liveflight.storage import named_files
+from liveflight.storage import named_files, toml_reader
 from liveflight.system.package_data import folder
 
 VERSION = 1
@@ -91,6 +91,40 @@ def parse(name: str, data: Mapping[str, Any]) -> CueList:
     if not _line(title, 500):
         raise LiveflightError(f"title = {str(title)[:60]!r}: allowed is a line of 500 letters")
     return CueList(name, tuple(cues), title)
+
+
+def write(cues: CueList, *, replace: bool = False) -> Path:
+    """Save a list in the user's folder, whole or not at all; return its path.
+
+    `replace`: it may take the place of the user's own list of this name. Raises LiveflightError
+    where the name is taken or could be more than a file's name, and where it cannot be written."""
+    named_files.check_name("cue list", cues.name)
+    taken = _files().get(cues.name)
+    if taken and not (replace and is_own(cues.name)):
+        raise LiveflightError(f"there is a cue list {cues.name!r} already: choose another name")
+    path = taken or user_folder() / f"{cues.name}.toml"
+    try:
+        return named_files.write(
+            toml_reader.dump(table(cues)), path, "replace" if replace else "refuse"
+        )
+    except OSError as error:
+        why = named_files.why(error)
+        raise LiveflightError(f"cue list {path} cannot be written: {why}") from error
+
+
+def is_own(name: str) -> bool:
+    """Return whether a list is the user's own, not one of the installation."""
+    return name in named_files.files((user_folder(),))
+
+
+def table(cues: CueList) -> dict[str, Any]:
+    """Return the table that `parse` takes; fields at their defaults are left out."""
+    plain = Cue("")
+    rows = [
+        {name: value for name in _FIELDS if (value := getattr(cue, name)) != getattr(plain, name)}
+        for cue in cues.cues
+    ]
+    return {"version": VERSION, "title": cues.title or cues.name, "cue": rows}
 
 
 def _cue(row: object) -> Cue:

@@ -28,6 +28,9 @@ _NAMED = re.compile(r"(?![.~#])(?P<name>.*[^~])\.toml(?:\.txt)?", re.IGNORECASE 
 
 Others are hidden, macOS's `._name`, or an editor's lock, draft or backup. Windows' editor adds
 `.txt`, and its file manager hides that."""
+_ALLOWED = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+"""Names that Windows takes for a device, whatever their folder and suffix."""
 _OTHER_KINDS = {
     "cue": "the file is a cue list, for --cues",
     "targets": "the file is a preset, for --preset",
@@ -69,6 +72,15 @@ def name_of(file: str) -> str:
     """Return the name of the preset or cue list in a file of that name; empty for other files."""
     found = _NAMED.fullmatch(file)
     return found["name"] if found else ""
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raise LiveflightError for a name of a new file that could be more than a file's name."""
+    if not _ALLOWED.fullmatch(name) or _DEVICE.fullmatch(name):
+        raise LiveflightError(
+            f"{kind} name {name[:70]!r}: allowed are up to 64 letters, digits, spaces, _ . -"
+            " from a letter or digit on, and no name of a device, such as con"
+        )
 
 
 def as_path(text: str) -> Path | None:

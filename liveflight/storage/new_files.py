@@ -96,7 +96,7 @@ class Draft:
             return self.path
         for path in numbered(self._path):
             try:
-                _move(self._draft, path)
+                move(self._draft, path)
             except FileExistsError:
                 if if_taken == "refuse":
                     raise
@@ -122,7 +122,7 @@ def write(data: bytes, path: Path, if_taken: IfTaken = "next") -> Path:
         raise
 
 
-def _move(draft: Path, path: Path) -> None:
+def move(draft: Path, path: Path) -> None:
     """Rename without overwriting. Raises OSError, FileExistsError where `path` is taken."""
     try:
         os.link(draft, path)

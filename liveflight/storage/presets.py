@@ -6,7 +6,6 @@ in the user's configuration folder, which is searched first.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,9 +24,6 @@ from liveflight.system.package_data import folder
 VERSION = 1
 _MAX_TARGETS = 99
 """Targets in a list."""
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
-"""Names that Windows takes for a device, whatever their folder and suffix."""
 _SAVED: dict[str, dict[str, Control]] = {}
 """Controls that a preset may hold, by group and name."""
 for _row in ROWS:
@@ -148,11 +144,7 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
 
     Another file of this name is left alone: see `new_files`. Raises LiveflightError for a name that
     could be more than a file's name, and where it cannot be written."""
-    if not _NAME.fullmatch(preset.name) or _DEVICE.fullmatch(preset.name):
-        raise LiveflightError(
-            f"preset name {preset.name[:70]!r}: allowed are up to 64 letters, digits, spaces, _ . -"
-            " from a letter or digit on, and no name of a device, such as con"
-        )
+    named_files.check_name("preset", preset.name)
     path = (directory or user_folder()) / f"{preset.name}.toml"
     with _writing(path):
         return named_files.write(dump(preset), path, "next")
@@ -167,21 +159,6 @@ def overwrite(look: Preset) -> None:
     kept = replace(look, title=before.title, about=before.about)
     with _writing(path):
         named_files.write(dump(kept), path)
-
-
-def rename(name: str, wanted: str) -> str:
-    """Rename a preset of the user's own, with its title; return its name.
-
-    Raises LiveflightError where it is not theirs, and where another has the wanted name."""
-    path = _own_file(name)
-    if wanted.lower() in (each.lower() for each in _files()):
-        raise LiveflightError(f"there is a preset {wanted!r} already: choose another name")
-    preset = read(path)
-    title = wanted if preset.title == name else preset.title
-    written = write(replace(preset, name=wanted, title=title))
-    with _writing(path):
-        path.unlink()
-    return named_files.name_of(written.name)
 
 
 def _own_file(name: str) -> Path:

@@ -35,7 +35,7 @@ _HINTS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
 _NOT_RECORDED = {
     *("show.hud", "show.help", "show.screenshot", "show.save_preset", "show.snapshot"),
     *("show.favourite", "mix.star", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
-    *("show.bank", "show.store", "show.name", "show.leave"),
+    *("show.bank", "show.store", "show.name", "show.leave", "show.save_as", "show.remote"),
 }
 """Controls that do not affect the picture: neither recorded nor flown again."""
 

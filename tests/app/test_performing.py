@@ -209,7 +209,7 @@ def test_every_trigger_does_something(begin: Begin) -> None:
     show.frame()
     triggers = [Trigger(row.key) for row in ROWS if row.kind == "trigger"]
     of_surfaces = {each.key for each in triggers} - set(show.flight._triggers)
-    assert of_surfaces == {"midi.forget"}
+    assert of_surfaces == {"midi.forget", "show.remote"}
     show.app.mailbox.put(*triggers)
     show.frame()
     allowed = {

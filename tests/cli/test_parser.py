@@ -330,3 +330,20 @@ def test_a_preset_or_cue_list_is_a_file_by_its_suffix(name: str, tmp_path: Path)
     path.write_text('version = 1\n[[cue]]\npreset = "reef"\nhold = true\n')
     cues = started("--cues", str(path)).cues
     assert cues == CueList(name.partition(".")[0], (Cue("reef", hold=True),))
+
+
+def test_the_web_remote_has_a_host_of_its_own_and_needs_a_port() -> None:
+    def given(*words: str) -> dict[str, object]:
+        return parser.controllers(parser.parse(["fly", *words]))
+
+    plain = given()
+    assert (plain["remote"], plain["remote_host"], plain["oscquery_host"]) == (
+        *(False, "localhost"),
+        "localhost",
+    )
+    assert given("--remote")["remote"] is True
+    shared = given("--remote-host", "0.0.0.0")
+    assert (shared["remote"], shared["remote_host"]) == (True, "0.0.0.0")
+    assert (shared["oscquery_host"], shared["osc_host"]) == ("localhost", "localhost")
+    with pytest.raises(LiveflightError, match="--oscquery-port 9000"):
+        given("--remote", "--oscquery-port", "0")

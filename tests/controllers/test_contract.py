@@ -23,6 +23,7 @@ from liveflight.controllers.osc.input import OscInput
 from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.controllers.replay.player import RecordingPlayer
 from liveflight.controllers.replay.recorder import FlightRecorder
+from liveflight.controllers.web.remote import WebRemote
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Query, Set, Trigger
@@ -87,6 +88,7 @@ CONTROLLERS: dict[str, Callable[[Path], Controller]] = {
     "OSC": lambda folder: OscInput(port=0),
     "OSC feedback": lambda folder: OscFeedback([("127.0.0.1", 9)], OscInput(port=0)),
     "OSCQuery": lambda folder: OscQuery(port=0),
+    "web remote": lambda folder: WebRemote(),
     "MIDI": lambda folder: MidiInput("", folder / "midi.toml", NoPorts),
     "Art-Net": lambda folder: DmxInput("artnet", 0, "127.0.0.1", folder / "dmx.toml", 0),
     "sACN": lambda folder: DmxInput("sacn", 1, "127.0.0.1", folder / "dmx.toml", 0),

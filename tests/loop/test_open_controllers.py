@@ -22,7 +22,8 @@ from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.fault_guard import FaultGuard
 from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
-from liveflight.loop.open_controllers import OpenControllers, requested
+from liveflight.loop.open_controllers import OpenControllers, requested, web_remote
+from liveflight.show.flight import Flight
 from liveflight.show.options import Options
 
 
@@ -355,3 +356,26 @@ def test_a_control_stays_armed_where_dmx_can_learn_it(monkeypatch: pytest.Monkey
     monkeypatch.setattr(DmxInput, "listening", True)
     stand_in.publish(2.0, {}, [Set("midi.learn", "camera.zoom")])
     assert mailbox.drain() == []
+
+
+def test_the_web_remotes_link_is_for_the_performer_alone(flight: Flight) -> None:
+    links: list[str] = []
+    options = Options(remote=True, oscquery_port=1)
+    remote = web_remote(flight, options, links.append)
+    assert [name for name, _ in requested(options, remote)][:2] == ["the web remote", "OSCQuery"]
+    remote._link = "http://10.0.0.2:9000/?token=secret"
+    remote.publish(1.0, {}, [])
+    remote.publish(2.0, {}, [])
+    assert links == [remote._link], "shown once at the start"
+    remote.publish(3.0, {}, [Trigger("show.remote")])
+    assert links == 2 * [remote._link], "and by its key"
+    assert "http://10.0.0.2:9000/" in flight.last_message and "secret" not in flight.last_message
+
+
+def test_a_web_remote_without_its_server_says_so(flight: Flight) -> None:
+    remote = web_remote(flight, Options(), lambda link: None)
+    remote.publish(1.0, {}, [])
+    assert remote.status_lines() == []
+    remote.publish(2.0, {}, [Trigger("show.remote")])
+    assert "OSCQuery's TCP port" in remote.status_lines()[0]
+    assert not remote.watched and not remote.wanted

@@ -828,3 +828,15 @@ def test_what_the_autopilot_flew_counts_and_drummed_keys_do_not(flight: Flight) 
     here = flight.target_selector.here
     fire(flight, *["filter_next"] * 9)
     assert fire(flight, "back") == here
+
+
+def test_a_cue_list_is_started_by_its_name(flight: Flight) -> None:
+    flight.apply([Set("cue.list", "exhibition")])
+    flight.advance(0.1)
+    assert flight.controls.setting("cue.playing") == "exhibition"
+    assert str(flight.controls.setting("cue.now")).startswith("1 of 7: reef")
+    assert flight.controls.setting("cue.list") == "", "no surface starts it again by an echo"
+    for name in ("exhibitio", "../cues/exhibition", "/etc/passwd"):
+        flight.apply([Set("cue.list", name)])
+        assert "there is no cue list" in flight.reports.last
+    assert flight.controls.setting("cue.playing") == "exhibition"

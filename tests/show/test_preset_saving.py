@@ -237,3 +237,18 @@ def test_a_star_is_kept_and_taken_away_again(flight: Flight, own: Path) -> None:
         flight.apply([Set("mix.star", str(DEEP))])
         assert starred_targets.read() == kept and flight.last_message == f"{DEEP} {said}"
     assert not flight.reports.counts
+
+
+def test_a_look_is_saved_under_a_name(flight: Flight, own: Path) -> None:
+    preset_saving.offer(flight, remote=False)
+    flight.apply([Set("show.save_as", " blue hour ", "page:127.0.0.1:5")])
+    assert flight.last_message == "saved as blue hour"
+    flight.apply([Set("show.save_as", "blue hour")])
+    assert flight.last_message == "saved as blue hour_2", "nothing is overwritten"
+    assert flight.controls.setting("show.save_as") == ""
+    for name in ("../x", "/etc/passwd", "a/b", "con"):
+        flight.apply([Set("show.save_as", name)])
+        assert "preset name" in flight.reports.last
+    flight.apply([Set("show.save_as", "theirs", "web:10.0.0.7:5")])
+    assert "--allow-remote-save" in flight.reports.last
+    assert sorted(path.name for path in own.iterdir()) == ["blue hour.toml", "blue hour_2.toml"]

@@ -59,3 +59,29 @@ def test_any_bytes_are_a_list_or_a_clear_error(tmp_path: Path, data: bytes) -> N
         assert cue_lists.read(path).cues
     except LiveflightError as error:
         assert "any.toml" in str(error)
+
+
+def test_a_written_list_is_read_again_and_replaces_nothing_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cue_lists, "user_folder", lambda: tmp_path)
+    cues = (Cue("reef", seconds=30.0, transition=4.0, curve="slow start"), Cue("2", hold=True))
+    path = cue_lists.write(cue_lists.CueList("tonight", cues, "My night"))
+    assert path == tmp_path / "tonight.toml"
+    assert cue_lists.find("tonight") == cue_lists.CueList("tonight", cues, "My night")
+    other = cue_lists.CueList("tonight", cues[:1])
+    with pytest.raises(LiveflightError, match="already"):
+        cue_lists.write(other)
+    cue_lists.write(other, replace=True)
+    assert cue_lists.find("tonight").cues == cues[:1]
+    assert cue_lists.is_own("tonight") and not cue_lists.is_own("exhibition")
+
+
+@pytest.mark.parametrize("name", ["exhibition", "../x", "a/b", "", "nul"])
+def test_no_list_is_written_elsewhere_or_over_the_installations(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cue_lists, "user_folder", lambda: tmp_path / "cues")
+    with pytest.raises(LiveflightError, match=r"already|cue list name"):
+        cue_lists.write(cue_lists.CueList(name, (Cue("a", hold=True),)), replace=True)
+    assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS, Control
 from liveflight.core.modulation import ModulationRow
 from liveflight.show import start_flight
-from liveflight.storage import presets
+from liveflight.storage import named_files, presets
 from liveflight.storage.presets import Preset, dump, parse
 from liveflight.system.package_data import folder
 
@@ -543,7 +543,7 @@ def test_a_shipped_preset_flies(path: Path) -> None:
     stops = [networks.resolve(stop) for stop in preset.all_targets]
     assert stops, "a shipped preset says what it excites"
     assert preset.title and preset.about
-    assert presets._NAME.fullmatch(preset.name)
+    assert named_files._ALLOWED.fullmatch(preset.name)
     assert presets.find(preset.name) == preset
 
 

@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import socket
 import sys
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -20,17 +21,19 @@ _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def bind_all(
-    host: str, port: int, kind: socket.SocketKind, name: str, option: str
+    host: str, port: int, kind: socket.SocketKind, name: str, option: str, also: str = ""
 ) -> list[socket.socket]:
     """Return non-blocking sockets on one port of every address that `host` has on this machine.
 
-    `name` and `option` are for the error: who listens, and the option that sets another port. An
+    `name` and `option` are for the error: who listens, and the option that sets another port.
+    `also`: a second host to listen at; an address that includes others takes their place. An
     address that this machine lacks, such as one of IPv6, is left out as long as there is another.
     Raises LiveflightError where the port cannot be opened."""
     if not 0 <= port <= 65535:
         raise LiveflightError(f"{name} port {port}: allowed is 1 to 65535")
     try:
-        places = _places(host, port, kind)
+        hosts = dict.fromkeys(filter(None, (host, also)))
+        places = _distinct(each for one in hosts for each in _places(one, port, kind))
         for _ in range(0 if port else _TRIES):
             with suppress(OSError):  # a port free at one address may be taken at another
                 return _all_bound(places, kind)
@@ -45,6 +48,34 @@ def bind_all(
 
 Endpoint = tuple[socket.AddressFamily, tuple[Any, ...]]
 """A socket's family, and the address that its `connect` and `bind` take."""
+
+
+def addresses(host: str) -> frozenset[str]:
+    """Return the IP addresses of a host; none where it is unknown."""
+    try:
+        return frozenset(str(place[0]) for _, place in _places(host, 0, socket.SOCK_STREAM))
+    except (OSError, UnicodeError):
+        return frozenset()
+
+
+def includes(hosts: Collection[str], address: str) -> bool:
+    """Return whether what listens at these IP addresses is reached at `address`."""
+    return address in hosts or any(_is_unspecified(each) for each in hosts)
+
+
+def _is_unspecified(address: str) -> bool:
+    return ipaddress.ip_address(address).is_unspecified
+
+
+def _distinct(places: Iterable[Endpoint]) -> list[Endpoint]:
+    """Return each place once, without those that an unspecified address includes."""
+    found = list(dict.fromkeys(places))
+    whole = {family for family, place in found if _is_unspecified(str(place[0]))}
+    return [
+        (family, place)
+        for family, place in found
+        if family not in whole or _is_unspecified(str(place[0]))
+    ]
 
 
 def _places(host: str, port: int, kind: socket.SocketKind) -> list[Endpoint]:

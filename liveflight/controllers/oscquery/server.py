@@ -11,9 +11,9 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import WSMsgType, web
 
@@ -65,13 +65,43 @@ _quiet.setLevel(logging.CRITICAL)  # what a port scan sends is not worth a line
 Put = Callable[[Sequence[Message]], None]
 
 
+class Site(Protocol):
+    """Serve further paths on the same port; every call comes from the server's event loop."""
+
+    @property
+    def staying(self) -> Collection[object]:
+        """Return the connections that the limit must not close."""
+        ...
+
+    def start(self, port: int) -> None:
+        """Begin: requests may come from now on."""
+        ...
+
+    async def answer(self, request: web.Request) -> web.StreamResponse | None:
+        """Answer a request whose Host and Origin are ours; None leaves it to OSCQuery."""
+        ...
+
+    async def stop(self) -> None:
+        """Close all websockets and end all tasks."""
+        ...
+
+
 class Server:
     """Answer HTTP requests and websockets."""
 
-    def __init__(self, name: str, put: Put, osc_port: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        name: str,
+        put: Put,
+        osc_port: Callable[[], int],
+        site: Site | None = None,
+        reachable: Callable[[str], bool] = lambda address: True,
+    ) -> None:
         """Take the name that clients show.
 
-        `put` takes their messages; `osc_port` returns the UDP port of OSC, 0 for none."""
+        `put` takes their messages; `osc_port` returns the UDP port of OSC, 0 for none. `site` is
+        served too. `reachable`: whether OSCQuery is served at an address of this machine."""
+        self._site, self._reachable = site, reachable
         self.name, self._put, self._osc_port = name, put, osc_port
         self.now = 0.0
         self.values: Mapping[str, Value] = {}
@@ -89,9 +119,9 @@ class Server:
         self._runner = web.AppRunner(app, access_log=None, logger=_quiet, shutdown_timeout=1.0)
         await self._runner.setup()
         assert self._runner.server
-        limit = ConnectionLimit(
-            self._runner.server, lambda: {client.handler for client in self.clients}
-        )
+        limit = ConnectionLimit(self._runner.server, self._staying)
+        if self._site:
+            self._site.start(bound[0].getsockname()[1])
         self._receiving = [asyncio.ensure_future(limit.receive(each)) for each in bound]
 
     async def stop(self) -> None:
@@ -99,7 +129,14 @@ class Server:
         for each in self._receiving:
             each.cancel()
         await asyncio.gather(*self._receiving, return_exceptions=True)
+        if self._site:
+            await self._site.stop()
         await self._runner.cleanup()
+
+    def _staying(self) -> Collection[object]:
+        """Return the connections of all websockets, which are never closed for a new one."""
+        more = self._site.staying if self._site else ()
+        return {client.handler for client in self.clients} | set(more)
 
     def hear(self, now: float, heard: Sequence[Message]) -> None:
         """Take a frame's messages: a client is not sent at once what it has set itself."""
@@ -127,6 +164,10 @@ class Server:
     async def _get(self, request: web.Request) -> web.StreamResponse:
         if not is_allowed(request, self._names):
             raise web.HTTPForbidden(text="requests by this name, or from this page, are refused")
+        if self._site and (answer := await self._site.answer(request)):
+            return answer
+        if not self._reachable(local_address(request)):
+            raise web.HTTPNotFound(text="OSCQuery is not served at this address")
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._listen(request)
         return self._answer(request)
@@ -191,6 +232,12 @@ class Server:
             client.handle_command(text, self.reader)
         except LiveflightError as error:
             self.reader.refuse(client.origin, error, str(error))
+
+
+def local_address(request: web.Request) -> str:
+    """Return the IP address of this machine at which a request came in."""
+    assert request.transport
+    return plain_ip(request.transport.get_extra_info("sockname")[0])
 
 
 def _asked(query: Mapping[str, str]) -> list[str]:

@@ -14,12 +14,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from liveflight.controllers.osc.input import OscInput
-from liveflight.controllers.osc.sockets import bind_all, is_loopback
+from liveflight.controllers.osc.sockets import addresses, bind_all, includes, is_loopback
 from liveflight.core.contracts import Value
 from liveflight.core.mailbox import Mailbox, Message
 
 if TYPE_CHECKING:
-    from liveflight.controllers.oscquery.server import Server
+    from liveflight.controllers.oscquery.server import Server, Site
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +31,18 @@ class OscQuery:
     is the chosen one after `open`."""
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = 9000, osc: OscInput | None = None
+        self,
+        host: str = "127.0.0.1",
+        port: int = 9000,
+        osc: OscInput | None = None,
+        site: Site | None = None,
+        site_host: str = "",
     ) -> None:
-        """Take the settings. `osc`: where clients may send OSC over UDP."""
+        """Take the settings. `osc`: where clients may send OSC over UDP.
+
+        `site` is served on the same port, also at the addresses of `site_host`."""
         self.host, self.port = host, port
+        self._site, self._site_host = site, site_host
         self._osc = osc
         self._server: Server | None = None
         self._trouble = ""
@@ -46,8 +54,10 @@ class OscQuery:
         Raises LiveflightError where the port is taken or the host not ours."""
         self._mailbox = mailbox
         self._sockets = bind_all(
-            self.host, self.port, socket.SOCK_STREAM, "OSCQuery", "--oscquery-port"
+            *(self.host, self.port, socket.SOCK_STREAM, "OSCQuery", "--oscquery-port"),
+            also=self._site_host,
         )
+        self._addresses = addresses(self.host)
         with ExitStack() as opened:  # closes all if the system has no files or threads left
             for ours in self._sockets:
                 opened.enter_context(ours)
@@ -111,7 +121,10 @@ class OscQuery:
         from liveflight.controllers.oscquery.server import Server
 
         name = f"liveflight {socket.gethostname().partition('.')[0]}"
-        server = Server(name, lambda messages: self._mailbox.put(*messages), self._osc_port)
+        server = Server(
+            *(name, lambda messages: self._mailbox.put(*messages), self._osc_port, self._site),
+            reachable=lambda address: includes(self._addresses, address),
+        )
         await server.start(self._sockets)
         self._server = server
         announcing = asyncio.ensure_future(self._announce(name))
@@ -132,8 +145,7 @@ class OscQuery:
                 install = 'pip install "liveflight[zeroconf]"'
                 log.warning("OSCQuery is not announced on the network: %s", install)
             return
-        ours = min(self._sockets, key=lambda each: each.family is not socket.AF_INET)
-        number = ours.getsockname()[0]
+        number = min(self._addresses, key=lambda each: ":" in each)
         announcement = Announcement(name, number, self.port, self._osc_port())
         try:
             await announcement.begin()
@@ -145,7 +157,7 @@ class OscQuery:
 
     @property
     def _local(self) -> bool:
-        return all(is_loopback(ours.getsockname()[0]) for ours in self._sockets)
+        return all(map(is_loopback, self._addresses))
 
     def _osc_port(self) -> int:
         return self._osc.port if self._osc and self._osc.listening else 0

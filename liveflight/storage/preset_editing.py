@@ -1,0 +1,114 @@
+"""Rename a performer's own presets, and give them numbers.
+
+The text of a file is kept but for the line that changes. Presets of the installation are never
+changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.storage import favourite_presets, named_files, new_files, presets, toml_reader
+
+_SLOT = re.compile(r"^slot[ \t]*=.*\n?", re.MULTILINE)
+_TITLE = re.compile(r"^title[ \t]*=.*$", re.MULTILINE)
+_VERSION = re.compile(r"^version[ \t]*=.*$", re.MULTILINE)
+_TABLE = re.compile(r"^\s*\[", re.MULTILINE)
+
+
+def own_names() -> frozenset[str]:
+    """Return the names of the performer's own presets."""
+    return frozenset(_own())
+
+
+def rename(name: str, new: str) -> None:
+    """Rename a preset of the performer's own, and its title if that was the name.
+
+    It stays a favourite. Cue lists that name it keep the old name. Raises LiveflightError where it
+    comes with the installation, where the new name is taken or not allowed, and where the file
+    cannot be moved."""
+    path = _path(name)
+    named_files.check_name("preset", new)
+    if new.lower() in map(str.lower, presets.names()):  # some file systems know no capitals
+        raise LiveflightError(f"there is a preset {new!r} already: choose another name")
+    moved = path.with_name(f"{new}.toml")
+    try:
+        new_files.move(path, moved)
+        text = named_files.text(moved)
+        if _titled(text, name):
+            named_files.write(_TITLE.sub(f'title = "{new}"', text, count=1), moved)
+    except OSError as error:
+        why = named_files.why(error)
+        raise LiveflightError(f"preset {path} cannot be renamed: {why}") from error
+    favourite_presets.rename(name, new)
+
+
+def assign_slot(name: str, slot: int | None) -> None:
+    """Give a preset of the performer's own a number, or take its number away.
+
+    Another of the performer's own that had the number gets this one's in exchange. A preset of the
+    installation keeps its number, but is no longer found by it. Raises LiveflightError where the
+    number is not allowed, where it comes with the installation, and where it cannot be written."""
+    _path(name)
+    before = presets.find(name).slot
+    for other in own_names() - {name}:
+        if slot is not None and _slot(other) == slot:
+            _write_slot(other, before)
+    _write_slot(name, slot)
+
+
+def _titled(text: str, name: str) -> bool:
+    try:
+        return toml_reader.parse(text).get("title") == name
+    except LiveflightError:
+        return False
+
+
+def _write_slot(name: str, slot: int | None) -> None:
+    path = _path(name)
+    with named_files.reading("preset", path):
+        text = _with_slot(named_files.text(path), slot)
+        presets.parse(name, toml_reader.parse(text))  # refuses a number that is not allowed
+    try:
+        named_files.write(text, path)
+    except OSError as error:
+        why = named_files.why(error)
+        raise LiveflightError(f"preset {path} cannot be written: {why}") from error
+
+
+def _with_slot(text: str, slot: int | None) -> str:
+    """Return a preset's text with this slot; only its head, before the first table, is changed."""
+    table = _TABLE.search(text)
+    head, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
+    head = _SLOT.sub("", head)
+    if slot is not None:
+        version = _VERSION.search(head)
+        at = version.end() if version else 0
+        head = f"{head[:at]}\nslot = {slot}{head[at:]}"
+    return head + rest
+
+
+def _slot(name: str) -> int | None:
+    try:
+        return presets.find(name).slot
+    except LiveflightError:
+        return None
+
+
+def _own() -> Mapping[str, Path]:
+    return named_files.files((presets.user_folder(),))
+
+
+def _path(name: str) -> Path:
+    """Return the file of a preset of the performer's own. Raises LiveflightError for any other."""
+    if path := _own().get(name):
+        return path
+    if name in presets.names():
+        raise LiveflightError(
+            f"preset {name!r} comes with the installation and stays as it is: "
+            "save it under a name of your own first"
+        )
+    raise LiveflightError(f"there is no preset {name[:60]!r}")
