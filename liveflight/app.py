@@ -84,7 +84,8 @@ class App:
         self.frame_counter = FrameCounter(1 / options.fps)
         self.frame_timer = FrameTimer(output.ctx.finish)
         most = canvas_pixels(output.ctx, 1 / options.fps) if live else math.inf
-        self.frame_pacer = FramePacer(flight, options, output.size, live=live, most=most)
+        renderer = output.ctx.info["GL_RENDERER"]
+        self.frame_pacer = FramePacer(flight, options, output.size, renderer, live=live, most=most)
         report = flight.reports.add
         self.controllers = OpenControllers(self.mailbox, report, self.guard, background=live)
         clocks = self.frame_pacer, self.frame_timer, self.frame_counter
@@ -103,7 +104,7 @@ class App:
             self.frame_timer.end,
             self.image_source.start,
             self.image_source.lay if self.image_source.given else None,
-            warp_frames(output.ctx.info["GL_RENDERER"], live=live),
+            warp_frames(renderer, live=live),
         )
         if not options.replay:  # a recording has what was seen
             selector, weights = flight.target_selector, weights_of(options)
@@ -122,13 +123,10 @@ class App:
         hud_panel = HudPanel(flight, self.frame_counter, self.frame_pacer)
         given = output, flight, self._publisher.status, hud_panel, self.mailbox
         self.overlay = Overlay(*given, background=live)
-        self._events = WindowEvents(self.keyboard, self.overlay, self.guard, self._quit)
-        self._toggles_fullscreen = False
+        self._events = WindowEvents(output, self.keyboard, self.overlay, flight, self._quit)
         flight.on("show.reseed", self.feedback_loop.reseed)
         flight.on("show.screenshot", lambda: self.screenshots.write(self.picture()))
         preset_saving.offer(flight, remote=options.remote_save)
-        flight.on("show.fullscreen", self._toggle_fullscreen)
-        flight.on("show.quit", self._quit)
 
     def frame(self, now: float, wait: Callable[[float], None] | None = None) -> None:
         """Run one frame at `now`, from messages to the finished picture.
@@ -145,14 +143,11 @@ class App:
         if wait:
             wait(self._ascent_scheduler.spare())
             self.frame_timer.end("rest")
-        run("the output's events", self._events.take, self.output)
+        run("the output's events", self._events.take)
         run("the sizes of canvas and views", self._ascent_scheduler.fit, self.output.size)
         run("the camera's picture", self.image_source.update, now)
         self.controllers.poll(now)
         self._apply_messages()
-        if self._toggles_fullscreen:  # between frames: it may lose what is drawn
-            self._toggles_fullscreen = False
-            self.guard.run_always("full screen", self.output.toggle_fullscreen)
         self.flight.advance(dt)
         self.frame_timer.end("control")
         if dt and self.flight.flying:
@@ -233,9 +228,6 @@ class App:
     def _note_saved(self) -> None:
         if saved := self.screenshots.saved():
             self.flight.note(saved)
-
-    def _toggle_fullscreen(self) -> None:
-        self._toggles_fullscreen = True
 
     def _quit(self) -> None:
         self.running = False

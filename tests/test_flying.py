@@ -164,7 +164,8 @@ def test_a_show_from_its_window_to_escape(show: Show) -> None:
     the_atlas_and_the_search_are_played_with_keys_and_mouse(show)
     resizing_and_losing_the_focus_do_not_end_it(show)
     show.focus()
-    show.key("Escape")
+    looks_are_stored_named_and_recalled(show)
+    show.xdotool("key", "Escape", "Escape")
     out, err = show.process.communicate(timeout=PATIENCE)
     assert (show.process.returncode, out, err) == (0, "", "")
 
@@ -208,6 +209,20 @@ def the_atlas_and_the_search_are_played_with_keys_and_mouse(show: Show) -> None:
     assert chosen.startswith("vgg16:conv3_1:") and chosen != "vgg16:conv3_1:7"
     show.xdotool("key", "slash", *"volcano", "Return")
     show.until(lambda _: show.ask("/liveflight/target").endswith("class:980"), "found a class")
+
+
+def looks_are_stored_named_and_recalled(show: Show) -> None:
+    def flown(name: str) -> Callable[[object], bool]:
+        return lambda _: show.ask("/liveflight/preset").startswith(name)
+
+    show.xdotool("key", "ctrl+2", "shift+3")
+    show.until(flown("slot 13"), "stored a look")
+    show.xdotool("key", "F9", *"mine", "Return")
+    show.until(flown("mine"), "named it")
+    show.xdotool("key", "ctrl+1", "4")
+    show.until(flown("argus"), "recalled another")
+    show.xdotool("key", "ctrl+2", "3")
+    show.until(flown("mine"), "recalled its own")
 
 
 def resizing_and_losing_the_focus_do_not_end_it(show: Show) -> None:

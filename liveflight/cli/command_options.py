@@ -59,7 +59,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--output-display", type=read.whole(0, 99), metavar="N", help=display)
     fps = "highest frame rate (60; 30 where the processor draws)"
     add("--fps", type=read.rate, help=fps)
-    add("--allow-remote-save", action="store_true", help="let OSC clients save snapshots")
+    add("--allow-remote-save", action="store_true", help="let OSC clients save presets")
     add("--allow-remote-downloads", action="store_true",
         help="let OSC clients choose presets and targets that need a download")  # fmt: skip
     add(

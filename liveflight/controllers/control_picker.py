@@ -35,6 +35,8 @@ PICKABLE: tuple[Control, ...] = tuple(row for row in ROWS if row.writable)
 
 _ACTIONS = ("mix.target_add", "mix.journey_add", "mix.star")
 """Texts that act as soon as they are set, so that stepping through them would act each time."""
+_KEYS = {"show.store": "Shift+1 to 9", "show.name": "F9"}
+"""Texts that act too, and the keys that set them: there is nothing to pick from."""
 _TARGETS = ("mix.target", *CORNERS, *_ACTIONS)
 """Texts that are chosen in the atlas."""
 
@@ -230,7 +232,7 @@ def _sensible_texts(key: str) -> list[str]:
         return list(presets.names())
     if key == "midi.learn":
         return [row.key for row in PICKABLE]
-    if key in _ACTIONS:
+    if key in (*_ACTIONS, *_KEYS):
         return []
     targets: dict[str, None] = {}
     for name in presets.names():
@@ -268,4 +270,6 @@ def _shown(control: Control, value: Value | None, *, picked: bool) -> Row:
 def _range(row: Control) -> str:
     if row.key in _TARGETS:
         return "Enter: choose in the atlas"
+    if row.key in _KEYS:
+        return f"key: {_KEYS[row.key]}"
     return "" if row.kind in ("text", "trigger") else row.range

@@ -10,12 +10,16 @@ from liveflight.controllers.control_picker import STEP, ControlPicker
 from liveflight.core.contracts import KeyPress
 from liveflight.core.controls import CONTROLS, ROWS, Controls
 from liveflight.core.mailbox import Mailbox, Nudge, Set, Trigger
+from liveflight.core.preset_banks import slot_number
 
 PICK = "c"
 """The key that opens and closes the list of all controls."""
 LEAVE = "escape"
-"""The key that closes what is open, and quits if nothing is."""
+"""The key that closes what is open, else leaves full screen, else quits when pressed twice."""
 _FULLSCREEN = ("f", "f11", "alt+return")
+_SHIFT = "shift+"
+_ALONE = "return"
+"""The key that does nothing with Shift held, unless something takes it so: it moves a cue list."""
 
 KeyMessage = Set | Nudge | Trigger
 
@@ -64,6 +68,11 @@ def _camera_defaults() -> tuple[KeyMessage, ...]:
     return tuple(Set(row.key, row.default) for row in ROWS if row.group == "camera")
 
 
+def _in_bank(label: str, modifier: str, key: str, note: str) -> KeyRow:
+    """Return a row of nine keys that set a text to a slot of the bank, 1 to 9."""
+    return KeyRow(label, {f"{modifier}{n}": (Set(key, n),) for n in "123456789"}, note=note)
+
+
 def _fire(label: str, repeats: bool = False, note: str = "", **keys: str) -> KeyRow:
     return KeyRow(label, {name: (Trigger(key),) for name, key in keys.items()}, repeats, note)
 
@@ -76,7 +85,12 @@ KEYS: tuple[KeyRow, ...] = (
     _fire("N", note="the next network that is here", n="mix.network_next"),
     _fire("X", x="mix.random"),
     _fire("F6 F7", note="back to the filters before, and forth", f6="mix.back", f7="mix.forth"),
-    KeyRow("1 to 9", {digit: (Set("show.preset", digit),) for digit in "123456789"}),
+    _in_bank("1 to 9", "", "show.preset", "recalls the look in this slot of the bank"),
+    _in_bank("Shift+1 to 9", _SHIFT, "show.store", "stores this look in that slot"),
+    KeyRow(
+        "Ctrl+1 to 9", {f"ctrl+{n}": (Set("show.bank", n),) for n in range(1, 10)},
+        note="chooses the bank: bank 2 has slots 11 to 19",
+    ),
     _fire("F3 F4", f3="show.preset_previous", f4="show.preset_next"),
     _fire("G", g="show.preset_random"),
     _fire("Backspace", note="undo: the look before; again: redo", backspace="show.undo"),
@@ -101,6 +115,7 @@ KEYS: tuple[KeyRow, ...] = (
 
     _fire("T Y", note="taps the tempo / begins a bar now", t="tempo.tap", y="tempo.resync"),
     _toggle("U", "u", "tempo.quantise"),
+    _toggle("F10", "f10", "sound.react"),
 
     _toggle("Space", "space", "show.freeze"),
     _toggle("B", "b", "show.blackout"),
@@ -111,17 +126,24 @@ KEYS: tuple[KeyRow, ...] = (
     KeyRow("F F11 Alt+Enter", {key: (Trigger("show.fullscreen"),) for key in _FULLSCREEN}),
     _fire("P", p="show.screenshot"),
     _fire("F5", f5="show.save_preset"),
-    KeyRow("Esc", {LEAVE: (Trigger("show.quit"),)}, note="closes what is open, or quits"),
+    KeyRow(
+        "Esc", {LEAVE: (Trigger("show.leave"),)},
+        note="closes what is open, leaves full screen; twice: quits",
+    ),
+    KeyRow("Ctrl+Q", {"ctrl+q": (Trigger("show.quit"),)}),
 )
 # fmt: on
 
 _OPENING = (
     f"{PICK.upper()}\tall controls: find, move, MIDI learn",
     "O\tthe atlas: pick a filter by its picture",
-    "/\tsearch: pick a class or a preset by name",
+    "/ Ctrl+F\tsearch: pick a class or a preset by name",
+    "F9\tname: type a name for this preset",
 )
 """Lines of the help page for keys that open something which takes keys of its own."""
 
+_SLOTS = ("show.preset", "show.store")
+"""Controls that keys set to a slot of the bank."""
 _ROW_OF = {name: row for row in KEYS for name in row.keys}
 
 
@@ -152,27 +174,51 @@ class Keyboard:
         self._mailbox, self._controls = mailbox, controls
         self.above = above
         self.picker = ControlPicker(mailbox)
+        self._bank: int | None = None
+        """Bank that was chosen in this frame; None: the one that the controls have."""
+
+    def begin_frame(self) -> None:
+        """Go by the controls again: they have what was pressed in the frame before."""
+        self._bank = None
 
     def press(self, event: KeyPress) -> None:
-        """Handle one key press, by its name; repeats of a held key count for some rows only."""
+        """Handle one key press, by its name; repeats of a held key count for some rows only.
+
+        A key that nothing takes with Shift held is taken as without it."""
+        if self._take(event) or not event.name.startswith(_SHIFT):
+            return
+        plain = event.name.removeprefix(_SHIFT)
+        if plain != _ALONE:
+            self._take(KeyPress(plain, event.repeat))
+
+    def _take(self, event: KeyPress) -> bool:
+        """Return whether something takes the key of exactly this name."""
         types = self.picker.open and not any(taker.open for taker in self.above)
         if types and self.picker.type(event.name):
-            return
+            return True
         if any(taker.press(event) for taker in self.above):
-            return
+            return True
         if event.name == PICK and not self.picker.open:
             if not event.repeat:
                 self.picker.toggle()
-            return
+            return True
         if event.name == LEAVE and not event.repeat and self._close():
-            return
+            return True
         if self.picker.press(event.name):
-            return
-        if event.name == "shift+return":  # distinct only while something is open
-            event = KeyPress("return", event.repeat)
+            return True
         row = _ROW_OF.get(event.name)
         if row and (row.repeats or not event.repeat):
-            self._mailbox.put(*row.keys[event.name])
+            self._mailbox.put(*map(self._in_bank, row.keys[event.name]))
+        return row is not None
+
+    def _in_bank(self, message: KeyMessage) -> KeyMessage:
+        """Return a key's message with the number of its slot in the current bank."""
+        if isinstance(message, Set) and message.key == "show.bank":
+            self._bank = int(message.value)
+        if not isinstance(message, Set) or message.key not in _SLOTS:
+            return message
+        bank = self._bank or self._controls.whole("show.bank")
+        return Set(message.key, str(slot_number(bank, int(message.value))))
 
     def _close(self) -> bool:
         """Close the innermost of an armed control, the list and the help page.

@@ -19,7 +19,7 @@ _SOFTEN_RATE = 0.05
 """Share of the smoothest kernel per unit of `ascent.soften` and second."""
 
 _MAX_SOFTENED, _MAX_GRAIN = 0.1, 0.02
-"""The most smoothing, and the highest deviation of noise, that are unseen when they come at once."""
+"""The most smoothing, and the highest deviation of noise, that may come at once unseen."""
 
 
 @dataclass(frozen=True, slots=True)

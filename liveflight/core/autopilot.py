@@ -27,14 +27,16 @@ class Autopilot:
     """Choose the next target: along a list of stops, round and round, or at random."""
 
     def __init__(self, seed: int) -> None:
+        self.paused = False
+        """Whether the performer chose a target: it waits until it is asked for again."""
         self._rng = np.random.default_rng(seed)
         self._stops: tuple[Target, ...] = ()
         self._next = 0
         self._seen: deque[Target] = deque(maxlen=_REMEMBERED)
 
     def follow(self, stops: Sequence[Target]) -> None:
-        """Follow a new list from its start; an empty one means wandering."""
-        self._stops, self._next = tuple(stops), 0
+        """Follow a new list from its start, paused no more; an empty one means wandering."""
+        self._stops, self._next, self.paused = tuple(stops), 0, False
 
     def add(self, stop: Target) -> int:
         """Add a target to the end of the list; return how many stops there are now.

@@ -249,8 +249,7 @@ class Engine(Protocol):
 class KeyPress:
     """Report that a key went down.
 
-    `name` is lower case and independent of the layout: `a`, `left`, `plus`, `f5`, `space`. Two have
-    a name of their own with a modifier held: `alt+return`, `shift+return`."""
+    `name`: lower case, whatever the layout, after held modifiers: `f5`, `ctrl+alt+meta+shift+a`."""
 
     name: str
     repeat: bool = False
@@ -281,7 +280,7 @@ Event = KeyPress | Pointer | Quit
 
 
 class Output(Protocol):
-    """Own the GL context and show finished frames. All calls come from one thread."""
+    """Own the GL context, show frames of its current `size`. All calls come from one thread."""
 
     ctx: moderngl.Context
     bottom_up: bool
@@ -290,12 +289,13 @@ class Output(Protocol):
     """Whether `show` waits for the display."""
 
     @property
-    def size(self) -> Size:
-        """Return the current width and height in pixels: a window's changes."""
-        ...
+    def size(self) -> Size: ...
 
     @property
     def framebuffer(self) -> moderngl.Framebuffer: ...
+
+    @property
+    def fullscreen(self) -> bool: ...
 
     def events(self) -> Sequence[Event]:
         """Return the events since the last call; never blocks."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from liveflight.core.contracts import LiveflightError, Value, nearest
 from liveflight.core.control import Control, Curve
 from liveflight.core.morph import CURVES
+from liveflight.core.preset_banks import BANKS
 from liveflight.core.quantise import GRIDS
 
 
@@ -144,6 +145,7 @@ ROWS: tuple[Control, ...] = (
     _text("midi", "learn", "arms this control, such as camera.zoom: the next knob that moves is bound to it", ""),
     _trigger("midi", "forget", "unbinds all knobs of the control that is armed"),
 
+    _choice("sound", "react", ("off", "gentle", "strong"), "lets any preset move with the sound", saved=False),
     _switch("sound", "auto", "sets the gain by the loudness; off uses sound.gain", True, saved=False),
     Control("sound", "gain", "float", "gain of the sound while sound.auto is off", 0.0, -40, 40, "dB", saved=False),
     _meter("sound", "level", 0, 1, "", "how loud the sound is"),
@@ -153,6 +155,9 @@ ROWS: tuple[Control, ...] = (
     _meter("sound", "onset", 0, 1, "", "how strongly a sound begins in this frame"),
 
     _text("show", "preset", "recalls a preset by name or slot number", "/liveflight/preset", "preset"),
+    Control("show", "bank", "int", "the bank of slots that the keys 1 to 9 recall and store: bank 2 has 11 to 19", 1, 1, BANKS, saved=False),
+    Control("show", "store", "text", "stores this look in a slot, 1 to 99; where one of yours is, only when asked twice within 2 s", "", saved=False),
+    Control("show", "name", "text", "renames this preset of your own; from the network only with --allow-remote-save", "", saved=False),
     _trigger("show", "preset_next", "the next favourite preset; any next preset while there are fewer than two favourites", waits="preset"),
     _trigger("show", "preset_previous", "the previous one", waits="preset"),
     _trigger("show", "preset_random", "a random favourite preset; any preset while there are fewer than two favourites", waits="preset"),
@@ -160,6 +165,7 @@ ROWS: tuple[Control, ...] = (
     _trigger("show", "undo", "back to the look before the last recall or panic; again: redo", waits="preset"),
     _trigger("show", "snapshot", "saves this look in the next free slot; from the network only with --allow-remote-save"),
     _switch("show", "autopilot", "moves on by itself after each dwell, as show.autopilot_mode says"),
+    _told("show", "autopilot_paused", "why the autopilot waits: a filter was chosen by hand; empty while it does not"),
     _choice("show", "autopilot_mode", ("journey", "wander", "sight"), "where it goes: along the journey; to random active filters; to what the camera or image shows"),
     _told("show", "seen", "the filter that sight goes to next: the one that responds most to the camera or image"),
     _number("show", "dwell", 1, 12, 600, "s", "how long the autopilot stays, crossfade included", "geometric", glide=0),
@@ -183,6 +189,7 @@ ROWS: tuple[Control, ...] = (
     _trigger("show", "screenshot", "saves the picture as PNG", remote=False),
     _trigger("show", "save_preset", "saves the look as a preset of your own", remote=False),
     _trigger("show", "fullscreen", "leaves or enters full screen", remote=False),
+    _trigger("show", "leave", "leaves full screen; from the window, twice within 2 s ends the flight", remote=False),
     _trigger("show", "quit", "ends the flight", remote=False),
 )
 # ruff: enable[E501]

@@ -171,6 +171,8 @@ class Modulation:
         self._seed = seed
         self._seconds = 0.0
         self._envelopes: dict[int, tuple[float, float]] = {}
+        self.offsets: dict[str, float] = {}
+        """Its own part of the controls' offsets."""
         self.follow(())
 
     def follow(self, rows: Iterable[ModulationRow]) -> None:
@@ -191,10 +193,10 @@ class Modulation:
         """Advance the controls' offsets by `dt` seconds, to `beats` of the beat clock."""
         self._seconds += dt
         if self._fading is None:
-            self._fading = dict(controls.offsets)
+            self._fading = dict(self.offsets)
         left = {key: offset * math.exp(-dt / _RETURN_S) for key, offset in self._fading.items()}
         self._fading = {key: offset for key, offset in left.items() if abs(offset) >= _INVISIBLE}
-        controls.offsets = dict(self._fading)
+        controls.offsets = self.offsets = dict(self._fading)
         scale = controls.number("tempo.modulation")
         for key in self._order:
             swings = self._swings(key, dt, beats, controls)

@@ -101,6 +101,8 @@ class AscentScheduler:
 
     def _begin(self) -> bool:
         """Begin a tick; return whether one could begin. None begins for a while after a failure."""
+        if self._feedback_loop.since < self._frame_pacer.tick_interval:
+            return False
         return self._guard.ready(_STEP) and bool(self._guard.run(_START, self._start))
 
     def _start(self) -> bool:

@@ -10,6 +10,7 @@ import math
 from liveflight.core.contracts import Size
 from liveflight.core.frame_counter import Rate
 from liveflight.core.governor import SCALES, Governor
+from liveflight.core.tick_interval import TickInterval
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options, canvas_size, view_size
 
@@ -50,9 +51,19 @@ class FramePacer:
     """Decide what fits into a frame. A render, not `live`, takes the time it needs."""
 
     def __init__(
-        self, flight: Flight, options: Options, output: Size, *, live: bool, most: float = math.inf
+        self,
+        flight: Flight,
+        options: Options,
+        output: Size,
+        renderer: str = "",
+        *,
+        live: bool,
+        most: float = math.inf,
     ) -> None:
-        """`output`: its width and height in pixels. `most`: pixels that can be drawn in time."""
+        """`output`: its width and height in pixels. `most`: pixels that can be drawn in time.
+
+        `renderer`: GL's name of what draws."""
+        self._software = in_software(renderer)
         self.interval = 1 / options.fps
         """Seconds between two displayed frames, as wanted."""
         self.governor = Governor(self.interval)
@@ -72,6 +83,7 @@ class FramePacer:
         self._turning = self._drawing = 0.0
         self.showing = 0.0
         """Seconds that showing a frame usually takes, including any wait for the display."""
+        self._tick_interval = TickInterval(self.interval)
         self.tick_rate, self.step_rate = Rate(), Rate()
         """Ticks and ascent steps that arrive per second."""
         self._arrived = (0, 0)
@@ -90,6 +102,11 @@ class FramePacer:
     def steps(self) -> int:
         """Return how many steps a tick that begins now takes."""
         return self.governor.steps(self.requested_steps) if self.governed else self.requested_steps
+
+    @property
+    def tick_interval(self) -> float:
+        """Return the seconds between the beginnings of two ticks at least."""
+        return self._tick_interval.seconds if self._software and self.governed else 0.0
 
     @property
     def halted(self) -> bool:
@@ -206,6 +223,7 @@ class FramePacer:
             self.step_rate.advance(interval, self._arrived[1])
             self._arrived = (0, 0)
             if self.governed and self._flight.flying:
+                self._tick_interval.frame(interval)
                 self.governor.frame(now, interval, drawing, self.scale, running)
         self._flight.controls.set("show.effort", self.effort)
         self._flight.controls.set("show.step_rate", round(self.step_rate.value, 1))

@@ -20,6 +20,7 @@ from liveflight.render.hud import Hud
 from liveflight.show.atlas_browser import AtlasBrowser
 from liveflight.show.flight import Flight
 from liveflight.show.name_search import NameSearch
+from liveflight.show.preset_naming import PresetNaming
 
 HUD_INTERVAL_S = 0.25
 """Seconds between two texts of the HUD: typesetting one takes milliseconds."""
@@ -55,6 +56,7 @@ class Overlay:
         """Returns whether the performer sees all this on a screen of their own."""
         self.performer: PerformerView | None = None
         """The performer's window; nothing is drawn over the picture then."""
+        self.naming = PresetNaming(mailbox, self.browser, lambda: flight.preset_player.preset)
         self.atlas = AtlasOverlay(output.ctx, background)
         self.atlas.warm_up(output.framebuffer)
         self._pointed = False
@@ -102,7 +104,9 @@ class Overlay:
         if hud:
             panels["corner"] = self._hud(controllers, dt)
             indent = self._thumbnail(output)
-        if self.search.open:
+        if self.naming.open:
+            panels["main"] = of_lines(self.naming.lines())
+        elif self.search.open:
             panels["main"] = _in_columns(self.search.lines(), _FOUND_WIDTHS)
         elif picker.open:
             values = self._flight.values()

@@ -1,4 +1,4 @@
-"""Route the output's events: keys, the mouse and its close button."""
+"""Route the output's events: keys, the mouse and its close button; leave full screen, and quit."""
 
 from __future__ import annotations
 
@@ -6,26 +6,46 @@ from collections.abc import Callable
 
 from liveflight.controllers.keyboard import Keyboard
 from liveflight.core.contracts import Event, KeyPress, Output, Pointer, Quit
-from liveflight.core.fault_guard import FaultGuard
+from liveflight.core.double_press import DoublePress
 from liveflight.loop.overlay import Overlay
+from liveflight.show.flight import Flight
+
+LEAVE_AGAIN = "Esc again quits"
+"""Message after the first of the two presses that end a flight."""
 
 
 class WindowEvents:
     """Send key presses to the keyboard and the mouse to the atlas."""
 
     def __init__(
-        self, keyboard: Keyboard, overlay: Overlay, guard: FaultGuard, quit: Callable[[], None]
+        self,
+        output: Output,
+        keyboard: Keyboard,
+        overlay: Overlay,
+        flight: Flight,
+        quit: Callable[[], None],
     ) -> None:
-        """`quit` is called when the output is closed."""
-        self._keyboard, self._browser = keyboard, overlay.browser
-        self._greeting = overlay.greeting
-        self._guard, self._quit = guard, quit
-        keyboard.above = (overlay.search, overlay.browser)
-        keyboard.picker.choose = overlay.browser.choose
+        """Connect the triggers that concern the window.
 
-    def take(self, output: Output) -> None:
+        `quit` is called when the output is closed, or the performer wants to leave."""
+        self._output, self._keyboard, self._browser = output, keyboard, overlay.browser
+        self._flight, self._guard, self._quit = flight, flight.guard, quit
+        self._greeting = overlay.greeting
+        self._leaving = DoublePress()
+        self._toggles_fullscreen = False
+        keyboard.above = (overlay.naming, overlay.search, overlay.browser)
+        keyboard.picker.choose = overlay.browser.choose
+        flight.on("show.fullscreen", self._toggle_fullscreen)
+        flight.on("show.leave", self._leave)
+        flight.on("show.quit", quit)
+
+    def take(self) -> None:
         """Take what happened since the last call; a failing event does not stop the others."""
-        for event in output.events():
+        if self._toggles_fullscreen:  # between frames: it may lose what is drawn
+            self._toggles_fullscreen = False
+            self._guard.run_always("full screen", self._output.toggle_fullscreen)
+        self._keyboard.begin_frame()
+        for event in self._output.events():
             self._guard.run_always("a key", self._take, event)
 
     def _take(self, event: Event) -> None:
@@ -37,3 +57,15 @@ class WindowEvents:
                 self._browser.point(event)
             case Quit():
                 self._quit()
+
+    def _toggle_fullscreen(self) -> None:
+        self._toggles_fullscreen = True
+
+    def _leave(self) -> None:
+        """Leave full screen; in a window quit at the second press within two seconds."""
+        if self._output.fullscreen:
+            self._toggle_fullscreen()
+        elif self._leaving.press(self._flight.elapsed):
+            self._quit()
+        else:
+            self._flight.note(LEAVE_AGAIN)

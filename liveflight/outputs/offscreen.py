@@ -19,6 +19,7 @@ class Offscreen:
 
     bottom_up = False
     vsync = False
+    fullscreen = False
 
     def __init__(self, size: Size) -> None:
         """Open a framebuffer of this width and height in pixels."""

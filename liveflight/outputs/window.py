@@ -17,45 +17,16 @@ import moderngl
 
 from liveflight.core.contracts import Event, KeyPress, LiveflightError, Pointer, Quit, Size
 from liveflight.outputs import before_gl, has_display
+from liveflight.outputs.key_names import pressed_name
 from liveflight.outputs.sdl import pygame
 
 _log = logging.getLogger(__name__)
 
 _FLAGS = pygame.OPENGL | pygame.DOUBLEBUF | pygame.RESIZABLE
 _REPEAT_DELAY_MS, _REPEAT_INTERVAL_MS = 400, 50
-_SHORTCUT = pygame.KMOD_CTRL | pygame.KMOD_ALT | pygame.KMOD_META
 _SHIFTS = {pygame.KSCAN_LSHIFT, pygame.KSCAN_RSHIFT}
-_KEYS_BY_CHARACTER = {"?": "question", "/": "/"}
-"""Keys by the character they type: its position differs between keyboards."""
 _BUTTONS: dict[int, Literal["left", "right"]] = {1: "left", 3: "right"}
 _REMEDY = "start it on a desktop, or render to a file: liveflight render --out flight.mp4"
-
-_KEYS_BY_CODE = {
-    **{ord(character): character for character in "abcdefghijklmnopqrstuvwxyz0123456789"},
-    **{getattr(pygame, f"K_KP{digit}"): str(digit) for digit in range(10)},
-    pygame.K_PLUS: "plus",
-    pygame.K_EQUALS: "plus",
-    pygame.K_KP_PLUS: "plus",
-    pygame.K_MINUS: "minus",
-    pygame.K_UNDERSCORE: "minus",
-    pygame.K_KP_MINUS: "minus",
-    pygame.K_KP_ENTER: "return",
-    pygame.K_LEFTBRACKET: "leftbracket",
-    pygame.K_RIGHTBRACKET: "rightbracket",
-    pygame.K_COMMA: "comma",
-    pygame.K_PERIOD: "period",
-}  # fmt: skip
-_KEYS_BY_POSITION = {
-    **{pygame.KSCAN_A + index: chr(ord("a") + index) for index in range(26)},
-    **{pygame.KSCAN_1 + index: str((index + 1) % 10) for index in range(10)},
-    pygame.KSCAN_MINUS: "minus",
-    pygame.KSCAN_EQUALS: "plus",
-    pygame.KSCAN_LEFTBRACKET: "leftbracket",
-    pygame.KSCAN_RIGHTBRACKET: "rightbracket",
-    pygame.KSCAN_COMMA: "comma",
-    pygame.KSCAN_PERIOD: "period",
-}
-"""Names of keys by their position on a US keyboard."""
 
 
 class Window:
@@ -109,11 +80,12 @@ class Window:
         """Return the framebuffer; its viewport follows the window, its `size` does not."""
         return self.ctx.screen
 
-    def events(self) -> Sequence[Event]:
-        """Return key presses, the mouse and Quit, in order; of moves in a row the last.
+    @property
+    def fullscreen(self) -> bool:
+        return bool(pygame.display.is_fullscreen())
 
-        Presses with Ctrl, Alt or the system key held are the desktop's shortcuts and left out,
-        except Alt+Enter, which is full screen everywhere."""
+    def events(self) -> Sequence[Event]:
+        """Return key presses, the mouse and Quit, in order; of moves in a row the last."""
         found: list[Event] = []
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
@@ -164,13 +136,8 @@ class Window:
     def _press(self, event: pygame.event.Event) -> list[Event]:
         repeat = event.scancode in self._down
         self._down.add(event.scancode)
-        name = _KEYS_BY_CHARACTER.get(event.unicode) or key_name(event.key, event.scancode)
-        held = event.mod & _SHORTCUT
-        if name == "return" and event.mod & pygame.KMOD_SHIFT and not held:
-            name = "shift+return"
-        if name == "return" and held and not held & ~pygame.KMOD_ALT:
-            return [KeyPress("alt+return", repeat)]
-        return [KeyPress(name, repeat)] if name and not held else []
+        name = pressed_name(event)
+        return [KeyPress(name, repeat)] if name else []
 
     def _follow_size(self) -> None:
         self._whole = pygame.display.get_window_size()
@@ -280,17 +247,6 @@ def _no_gl(error: Exception) -> LiveflightError:
         f"no window with OpenGL 3.3 ({error}); update the graphics driver, "
         "or render to a file: liveflight render --out flight.mp4"
     )
-
-
-def key_name(key: int, scancode: int) -> str:
-    """Return a key's name as in `KeyPress`; empty for a modifier key.
-
-    A key whose character has no name (a Cyrillic letter, an accented digit row) is named by its
-    position on the keyboard."""
-    if pygame.KSCAN_LCTRL <= scancode <= pygame.KSCAN_RGUI:
-        return ""
-    named = _KEYS_BY_CODE.get(key) or _KEYS_BY_POSITION.get(scancode)
-    return named or pygame.key.name(key).lower().replace(" ", "")
 
 
 def _icon() -> pygame.Surface:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import ParamSpec, assert_never
 
-from liveflight import networks
 from liveflight.core.autopilot import Autopilot
 from liveflight.core.contracts import CannotFlyError, LiveflightError, Mix, Target, Value
 from liveflight.core.controls import CONTROLS, Controls
@@ -18,10 +16,13 @@ from liveflight.core.fault_guard import FaultGuard
 from liveflight.core.mailbox import Beat, Message, Nudge, Query, Set, Trigger
 from liveflight.core.modulation import Modulation
 from liveflight.core.panic import Panic
+from liveflight.core.sound_reaction import SoundReaction
 from liveflight.core.tempo import Tempo
 from liveflight.core.xy_pad import CORNERS
+from liveflight.show.autopilot_player import AutopilotPlayer
 from liveflight.show.cue_player import CuePlayer
 from liveflight.show.fault_reports import FaultReports
+from liveflight.show.messages import described, from_network
 from liveflight.show.network_loader import NetworkLoader
 from liveflight.show.preset_player import PresetPlayer
 from liveflight.show.target_navigation import (
@@ -49,6 +50,7 @@ class Flight:
         self.autopilot = Autopilot(seed)
         self.tempo = Tempo(self.controls)
         self.modulation = Modulation(seed)
+        self.sound_reaction = SoundReaction()
         self.preset_player = PresetPlayer(
             self.controls, selector, self.autopilot, self.modulation, seed
         )
@@ -60,19 +62,21 @@ class Flight:
         self.remote_downloads = False
         """Whether a message from the network may cause a download of weights."""
         self.last_message = ""
-        self._elapsed = 0.0
+        self.elapsed = 0.0
+        """Seconds of all frames until now."""
         self._panic = Panic()
-        self._last_choice = 0.0
-        """Flight time of the autopilot's last choice: it waits a dwell after a failed one too."""
+        self._autopilot_player = AutopilotPlayer(
+            self.controls, selector, self.tempo, self.autopilot, self._fly_to
+        )
         self._triggers: dict[str, Callable[[], None]] = {
-            "mix.filter_next": lambda: self._fly_to(filter_beside(selector.here, 1)),
-            "mix.filter_previous": lambda: self._fly_to(filter_beside(selector.here, -1)),
-            "mix.layer_deeper": lambda: self._fly_to(layer_beside(selector.here, 1)),
-            "mix.layer_shallower": lambda: self._fly_to(layer_beside(selector.here, -1)),
-            "mix.network_next": lambda: self._fly_to(network_after(selector)),
-            "mix.random": lambda: self._fly_to(self._wander()),
-            "mix.back": lambda: self.aim(selector.history.step(-1)),
-            "mix.forth": lambda: self.aim(selector.history.step(1)),
+            "mix.filter_next": lambda: self._pick({filter_beside(selector.here, 1): 1.0}),
+            "mix.filter_previous": lambda: self._pick({filter_beside(selector.here, -1): 1.0}),
+            "mix.layer_deeper": lambda: self._pick({layer_beside(selector.here, 1): 1.0}),
+            "mix.layer_shallower": lambda: self._pick({layer_beside(selector.here, -1): 1.0}),
+            "mix.network_next": lambda: self._pick({network_after(selector): 1.0}),
+            "mix.random": lambda: self._pick({self._autopilot_player.wander(): 1.0}),
+            "mix.back": lambda: self._pick(selector.history.step(-1)),
+            "mix.forth": lambda: self._pick(selector.history.step(1)),
             **self.preset_player.triggers(),
             **self.cues.triggers(),
             "tempo.tap": self.tempo.tap,
@@ -80,19 +84,22 @@ class Flight:
             "show.panic": self._on_panic,
             "show.sync": lambda: None,  # controllers answer it by themselves
         }
-        self._target_actions: dict[str, Callable[[Target], None]] = {
-            "mix.target_add": self._add_target,
-            "mix.journey_add": self._add_stop,
-        }
-        """Actions of text controls that take a target; the controls keep no value."""
+        self._text_actions: dict[str, Callable[[str], None]] = {}
+        """Actions of text controls that keep no value."""
+        self.on_target("mix.target_add", self._add_target)
+        self.on_target("mix.journey_add", self._add_stop)
 
     def on(self, key: str, action: Callable[[], None]) -> None:
         """Set the action of the trigger `key`, for those that belong to another part."""
         self._triggers[key] = action
 
+    def on_text(self, key: str, action: Callable[[str], None]) -> None:
+        """Set the action of the text control `key`, which keeps no value from now on."""
+        self._text_actions[key] = action
+
     def on_target(self, key: str, action: Callable[[Target], None]) -> None:
-        """Set the action of the text control `key` that takes a target."""
-        self._target_actions[key] = action
+        """Do as `on_text` for a text that names a target."""
+        self.on_text(key, lambda name: action(known(name)))
 
     def note(self, text: str) -> None:
         """Show the performer a message on the HUD."""
@@ -125,10 +132,12 @@ class Flight:
         run = self.guard.run
         for message in run("the beat", self.tempo.advance, dt) or ():
             self.guard.run_always("what waited for the beat", self._try, message, self._apply)
-        self._elapsed += dt
+        self.elapsed += dt
         run("the controls' glide", self.controls.advance, dt)
         run("the morph", self.preset_player.advance, dt)
         run("the modulation", self.modulation.advance, dt, self.tempo.position, self.controls)
+        own = self.modulation.offsets
+        run("the sound reaction", self.sound_reaction.advance, dt, own, self.controls)
         if not self.controls.flag("show.freeze"):
             self.target_selector.time += dt
         run("a look that was awaited", self._report_errors, self.preset_player.poll)
@@ -163,7 +172,7 @@ class Flight:
 
     def _try(self, message: Message, act: Callable[[Message], None]) -> None:
         self.origin = "" if isinstance(message, Query) else message.origin
-        self.target_selector.downloads = self.remote_downloads or not _from_network(message)
+        self.target_selector.downloads = self.remote_downloads or not from_network(message)
         try:
             self._report_errors(act, message)
         finally:
@@ -196,11 +205,16 @@ class Flight:
                 self.recall(self.preset_player.navigator.find(str(name)))
             case Set("mix.target", name):
                 self._set_target(str(name))
-            case Set(key, name) if key in self._target_actions:
-                self.last_message = _described(message, self.controls)
-                if name:  # surfaces send an empty name back
-                    self._target_actions[key](known(str(name)))
+            case Set(key, text) if key in self._text_actions:
+                self.last_message = described(message, self.controls)
+                if text:  # surfaces send an empty one back
+                    self._text_actions[key](str(text))
                 return
+            case Set("show.autopilot", wanted):
+                self._switch_autopilot(bool(wanted))
+            case Nudge("show.autopilot", amount):
+                if round(amount) % 2:
+                    self._switch_autopilot(None)
             case Set(key, value):
                 if key in CORNERS:
                     self._check(message)
@@ -224,7 +238,9 @@ class Flight:
                 return
             case _:
                 assert_never(message)
-        self.last_message = _described(message, self.controls)
+        self.last_message = described(message, self.controls)
+        if message.key == "sound.react" and (advice := self.sound_reaction.advice(self.controls)):
+            self.note(advice)
 
     def _touched(self, key: str) -> None:
         self.preset_player.touched(key)
@@ -234,12 +250,17 @@ class Flight:
     def _on_panic(self) -> None:
         self.tempo.drop()
         self.cues.panic()
-        self.preset_player.panic(self._panic.press(self._elapsed))
+        self.preset_player.panic(self._panic.press(self.elapsed))
 
     # Targets
 
     def _fly_to(self, target: Target) -> None:
         self.aim({target: 1.0})
+
+    def _pick(self, goal: Mapping[Target, float]) -> None:
+        """Fly what the performer chose; the autopilot waits until it is asked for again."""
+        self.aim(goal)
+        self.autopilot.paused = True
 
     def _set_target(self, name: str) -> None:
         """Fly to a target, unless an awaited preset flies there anyway.
@@ -247,13 +268,13 @@ class Flight:
         An empty name is what a flight reports while it flies several targets. One that follows it
         gets them from its preset or its pad."""
         if name and not self.preset_player.will_fly(target := Target.parse(name)):
-            self._fly_to(target)
+            self._pick({target: 1.0})
 
     def _add_target(self, target: Target) -> None:
         """Fly one more target; it comes first, so that where there are too many another goes."""
         mix = {one: weight for one, weight in self.target_selector.goal.items() if weight > 0}
         share = sum(mix.values()) / len(mix) if mix else 1.0
-        self.aim({target: mix.pop(target, 0.0) + share, **mix})
+        self._pick({target: mix.pop(target, 0.0) + share, **mix})
 
     def _add_stop(self, target: Target) -> None:
         count = self.autopilot.add(target)
@@ -267,49 +288,10 @@ class Flight:
             self.cues.advance(dt)
 
     def _advance_autopilot(self) -> None:
-        selector, controls = self.target_selector, self.controls
-        if not controls.flag("show.autopilot") or selector.waiting or not selector.goal:
-            return
-        if controls.flag("pad.on") or self.preset_player.awaited:
-            return  # the performer's choice stands
-        since_choice = selector.time - self._last_choice
-        stayed = min(selector.crossfade.elapsed(selector.time), since_choice)
-        if stayed >= controls.number("show.dwell") and self.tempo.due:
-            self._last_choice = selector.time
-            self._fly_to(self._next_target())
+        # The performer's choice stands while the pad is on or a preset is awaited.
+        busy = self.controls.flag("pad.on") or bool(self.preset_player.awaited)
+        self._autopilot_player.advance(busy=busy)
 
-    def _next_target(self) -> Target:
-        """Return where the autopilot goes."""
-        match self.controls.word("show.autopilot_mode"):
-            case "journey":
-                return self._choose(self.autopilot.onward)
-            case "sight" if seen := self.controls.word("show.seen"):
-                target, here = Target.parse(seen), self.target_selector.here
-                if (target.network, target.layer) == (here.network, here.layer):
-                    return target
-        return self._wander()
-
-    def _wander(self) -> Target:
-        return self._choose(self.autopilot.wander)
-
-    def _choose(self, choice: Callable[..., Target]) -> Target:
-        selector = self.target_selector
-        return choice(selector.here, selector.active_filters(), selector.likeness())
-
-
-def _from_network(message: Message) -> bool:
-    """Return whether the network chose what the message asks for.
-
-    A cue list is the performer's own, whoever steps through it."""
-    if isinstance(message, Query | Beat) or message.key.startswith("cue."):
-        return False
-    return message.origin.startswith("osc")
-
-
-def _described(message: Set | Nudge, controls: Controls) -> str:
-    value = message.value if isinstance(message, Set) else controls.setting(message.key)
-    control = CONTROLS[message.key]
-    if message.key == "mix.target":
-        with suppress(LiveflightError):
-            value = networks.described(Target.parse(str(value)))
-    return f"{control.key} {control.shown(value)} {control.unit}".rstrip()
+    def _switch_autopilot(self, wanted: bool | None) -> None:
+        self._autopilot_player.switch(wanted)
+        self._touched("show.autopilot")

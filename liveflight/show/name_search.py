@@ -9,11 +9,12 @@ from functools import cache
 from liveflight import networks
 from liveflight.core.contracts import KeyPress, Target
 from liveflight.core.mailbox import Mailbox, Set
+from liveflight.core.typed_text import edited
 from liveflight.show.atlas_browser import AtlasBrowser
 from liveflight.storage import presets
 
-KEY = "/"
-"""The key that opens the search."""
+KEYS = ("/", "ctrl+f")
+"""The keys that open the search; on many keyboards the slash needs Shift and a digit."""
 
 HELP = ("Enter: fly there   Shift+Enter: add to the mix", "Up Down: pick   Esc: close")
 
@@ -21,8 +22,6 @@ _ROWS = 12
 """Names shown at a time."""
 _MAX_CHARACTERS = 40
 """Length of the text that can be typed."""
-_CHARACTERS = {"space": " ", "minus": "-", "comma": ",", "period": "."}
-"""Characters of keys whose name is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +56,25 @@ class NameSearch:
         """Return whether the search took the key; while closed it takes the one that opens it."""
         name = event.name
         if not self.open:
-            if name != KEY or event.repeat:
+            if name not in KEYS or event.repeat:
                 return False
             self._start()
             return True
-        typed = _CHARACTERS.get(name, name if len(name) == 1 else "")
+        text = edited(self._text, name, _MAX_CHARACTERS)
         match name:
             case "escape":
                 self.open = False
             case "return" | "shift+return":
                 if not event.repeat:
                     self._pick(adding=name != "return")
-            case "backspace":
-                self._filter(self._text[:-1])
             case "up" | "down":
                 self._step(1 if name == "down" else -1)
             case "pageup" | "pagedown":
                 self._step(_ROWS if name == "pagedown" else -_ROWS)
             case "left" | "right":
                 pass
-            case _ if typed:
-                self._filter((self._text + typed)[:_MAX_CHARACTERS])
+            case _ if text is not None:
+                self._filter(text)
             case _:
                 return False
         return True

@@ -1,6 +1,6 @@
 """Look up presets for a flight, or repeat the answers of a recorded one.
 
-A flight reads presets through a bank alone. A log of the bank's answers is enough to fly the same
+A flight reads presets through a navigator alone. A log of its answers is enough to fly the same
 again where the files differ.
 """
 

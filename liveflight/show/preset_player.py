@@ -127,6 +127,10 @@ class PresetPlayer:
         }
         return Preset(name, targets, settings, self._journey.stops, rows, corners)
 
+    def saved_as(self, name: str) -> None:
+        """Note that what is flown is saved under that name."""
+        self.preset = self._place = name
+
     def panic(self, safe: Mapping[str, Value]) -> None:
         """Set the controls to a panic's values at once; end modulation, morph and waiting.
 

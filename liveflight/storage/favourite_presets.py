@@ -31,6 +31,16 @@ def _listed() -> list[str]:
     return [name for line in lines if (name := line.strip())]
 
 
+def rename(name: str, wanted: str) -> None:
+    """Keep a preset that was renamed a favourite, if it was one.
+
+    Raises LiveflightError where the file cannot be read or written."""
+    listed = _listed()
+    if name in listed:
+        renamed = [wanted if each == name else each for each in listed]
+        named_files.write_lines("favourites", path(), renamed)
+
+
 def toggle(name: str) -> bool:
     """Add a preset to the favourites or remove it; return whether it is one now.
 

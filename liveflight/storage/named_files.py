@@ -119,11 +119,18 @@ def toggle_line(kind: str, path: Path, lines: Sequence[str], line: str) -> bool:
     Raises LiveflightError where the file cannot be written or would grow too large."""
     kept = [one for one in lines if one != line]
     added = len(kept) == len(lines)
+    write_lines(kind, path, kept + [line] * added)
+    return added
+
+
+def write_lines(kind: str, path: Path, lines: Sequence[str]) -> None:
+    """Write a text file of that kind, one entry a line.
+
+    Raises LiveflightError where it cannot be written or would grow too large."""
     try:
-        write("".join(f"{one}\n" for one in (kept + [line] * added)), path)
+        write("".join(f"{line}\n" for line in lines), path)
     except OSError as error:
         raise LiveflightError(f"{kind} {path}: {why(error)}") from error
-    return added
 
 
 def text(path: Path) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,13 @@ from liveflight.core import modulation
 from liveflight.core.contracts import LiveflightError, Target, Value, nearest
 from liveflight.core.control import Control
 from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.core.preset_banks import MAX_SLOT
 from liveflight.storage import named_files, toml_reader
 from liveflight.system.package_data import folder
 
 VERSION = 1
 _MAX_TARGETS = 99
 """Targets in a list."""
-_MAX_SLOT = 99
-"""Highest slot number."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 """Names that Windows takes for a device, whatever their folder and suffix."""
@@ -73,6 +73,16 @@ def user_folder() -> Path:
     return named_files.user_folder("presets")
 
 
+def own() -> dict[str, Path]:
+    """Return the files of the user's own presets, by name."""
+    return named_files.files((user_folder(),))
+
+
+def own_in_slot(slot: int) -> str:
+    """Return the name of the user's own preset in that slot; empty where there is none."""
+    return next((name for name, path in own().items() if _slot(path) == slot), "")
+
+
 def names() -> tuple[str, ...]:
     """Return the names of all presets: by slot, then by name."""
     files = _files()
@@ -98,12 +108,10 @@ def find(text: str) -> Preset:
 def free_slot() -> int:
     """Return the smallest free slot number. Raises LiveflightError where all 99 are taken."""
     taken = {_slot(path) for path in _files().values()}
-    for slot in range(1, _MAX_SLOT + 1):
+    for slot in range(1, MAX_SLOT + 1):
         if slot not in taken:
             return slot
-    raise LiveflightError(
-        f"all {_MAX_SLOT} slots are taken: remove the slot of one of your presets"
-    )
+    raise LiveflightError(f"all {MAX_SLOT} slots are taken: remove the slot of one of your presets")
 
 
 def read(path: Path) -> Preset:
@@ -145,10 +153,48 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
             f"preset name {preset.name[:70]!r}: allowed are up to 64 letters, digits, spaces, _ . -"
             " from a letter or digit on, and no name of a device, such as con"
         )
-    directory = directory or user_folder()
-    path = directory / f"{preset.name}.toml"
-    try:
+    path = (directory or user_folder()) / f"{preset.name}.toml"
+    with _writing(path):
         return named_files.write(dump(preset), path, "next")
+
+
+def overwrite(look: Preset) -> None:
+    """Give the user's own preset of that name this look; its title and description stay.
+
+    Raises LiveflightError where there is none, or it cannot be written."""
+    path = _own_file(look.name)
+    before = read(path)
+    kept = replace(look, title=before.title, about=before.about)
+    with _writing(path):
+        named_files.write(dump(kept), path)
+
+
+def rename(name: str, wanted: str) -> str:
+    """Rename a preset of the user's own, with its title; return its name.
+
+    Raises LiveflightError where it is not theirs, and where another has the wanted name."""
+    path = _own_file(name)
+    if wanted.lower() in (each.lower() for each in _files()):
+        raise LiveflightError(f"there is a preset {wanted!r} already: choose another name")
+    preset = read(path)
+    title = wanted if preset.title == name else preset.title
+    written = write(replace(preset, name=wanted, title=title))
+    with _writing(path):
+        path.unlink()
+    return named_files.name_of(written.name)
+
+
+def _own_file(name: str) -> Path:
+    path = own().get(name)
+    if path is None:
+        raise LiveflightError(f"{name!r} is not a preset of your own: store the look first")
+    return path
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         why = named_files.why(error)
         raise LiveflightError(f"preset {path} cannot be written: {why}") from error
@@ -258,7 +304,7 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 def _slot_of(data: Mapping[str, Any]) -> int | None:
     slot = data.get("slot")
     whole = isinstance(slot, int) and not isinstance(slot, bool)
-    if slot is None or (whole and 1 <= slot <= _MAX_SLOT):
+    if slot is None or (whole and 1 <= slot <= MAX_SLOT):
         return slot
-    allowed = f"a whole number from 1 to {_MAX_SLOT}"
+    allowed = f"a whole number from 1 to {MAX_SLOT}"
     raise LiveflightError(f"slot = {str(slot)[:60]!r}: allowed is {allowed}")

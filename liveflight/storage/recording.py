@@ -35,6 +35,7 @@ _HINTS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
 _NOT_RECORDED = {
     *("show.hud", "show.help", "show.screenshot", "show.save_preset", "show.snapshot"),
     *("show.favourite", "mix.star", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
+    *("show.bank", "show.store", "show.name", "show.leave"),
 }
 """Controls that do not affect the picture: neither recorded nor flown again."""
 
@@ -56,7 +57,7 @@ class Recording:
     said: Iterable[tuple[float, Sequence[Message]]] = ()
     """Messages of each frame, with seconds since the first; of a log, read at each iteration."""
     answers: Sequence[tuple[str, Preset]] = ()
-    """Questions to the preset bank, and its answers."""
+    """Questions to the preset navigator, and its answers."""
     seconds: float = field(default=0.0)
     """Duration; of a log that breaks off, up to there."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from on_stage import CANVAS, STEM, STILL, Begin, grey, rises, sunrise
+from on_stage import CANVAS, STEM, STILL, TICK, Begin, grey, rises, sunrise
 from PIL import Image
 
 from liveflight.core.contracts import Event, KeyPress, Quit
@@ -169,16 +169,37 @@ def test_the_whole_picture_or_a_full_screen(begin: Begin) -> None:
 def test_full_screen_is_the_outputs_business(begin: Begin) -> None:
     show = begin()
     show.press("f")
-    show.frame()
+    show.frame(2)
     assert show.stage.fullscreen
 
 
-@pytest.mark.parametrize("event", [Quit(), KeyPress("escape")])
+@pytest.mark.parametrize("event", [Quit(), KeyPress("ctrl+q")])
 def test_the_flight_ends_when_the_performer_ends_it(event: Event, begin: Begin) -> None:
     show = begin()
     show.frame()
     assert show.app.running
     show.stage.waiting.append(event)
+    show.frame()
+    assert not show.app.running
+
+
+def test_escape_leaves_full_screen_and_then_ends_the_flight_when_pressed_twice(
+    begin: Begin,
+) -> None:
+    show = begin()
+    show.press("f11")
+    show.frame(2)
+    show.press("escape")
+    show.frame(2)
+    assert show.app.running and not show.stage.fullscreen
+    show.press("escape")
+    show.frame()
+    assert show.app.running and show.flight.last_message == "Esc again quits"
+    show.frame(int(2.5 / TICK))
+    show.press("escape")
+    show.frame(int(1.5 / TICK))
+    assert show.app.running, "the first press was too long ago"
+    show.press("escape")
     show.frame()
     assert not show.app.running
 

@@ -43,11 +43,16 @@ HEARD: list[Message] = [
 class NoPorts:
     """Stand in for a system with MIDI but without a device."""
 
+    sending = False
+
     def names(self) -> list[str]:
         return []
 
     def open(self, name: str, heard: object) -> None:
         raise OSError(name)
+
+    def send(self, messages: object) -> None:
+        raise AssertionError("there is no device")
 
     def close(self, name: str) -> None:
         pass

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from each import each
 
@@ -34,10 +36,11 @@ def test_no_key_is_in_the_table_twice() -> None:
 
 def test_keys_are_named_as_the_window_names_them() -> None:
     for name in NAMES:
-        alone = len(name) == 1 and (name.islower() or name.isdigit())
-        named = {"escape", "return", "alt+return", "backspace", "end", "question"}
-        named |= {"f1", "f3", "f4", "f5", "f6", "f7", "f8", "f11"}
-        assert alone or name in PUNCTUATION | ARROWS | named
+        plain = re.sub(r"^(ctrl\+)?(alt\+)?(meta\+)?(shift\+)?", "", name)
+        alone = len(plain) == 1 and (plain.islower() or plain.isdigit())
+        named = {"escape", "return", "backspace", "end", "question"}
+        named |= {"f1", "f3", "f4", "f5", "f6", "f7", "f8", "f10", "f11"}
+        assert alone or plain in PUNCTUATION | ARROWS | named
 
 
 @each(NAMES)
@@ -68,7 +71,12 @@ def test_every_key_says_something_that_its_control_understands(name: str) -> Non
         ("x", Trigger("mix.random")),
         ("f6", Trigger("mix.back")),
         ("f7", Trigger("mix.forth")),
-        ("shift+return", Trigger("cue.go")),
+        ("return", Trigger("cue.go")),
+        ("shift+x", Trigger("mix.random")),
+        ("shift+3", Set("show.store", "3")),
+        ("ctrl+3", Set("show.bank", 3)),
+        ("f10", Nudge("sound.react", 1)),
+        ("ctrl+q", Trigger("show.quit")),
         ("m", Nudge("warp.mirror", 1)),
         ("1", Set("show.preset", "1")),
         ("9", Set("show.preset", "9")),
@@ -86,7 +94,7 @@ def test_every_key_says_something_that_its_control_understands(name: str) -> Non
         ("alt+return", Trigger("show.fullscreen")),
         ("p", Trigger("show.screenshot")),
         ("f5", Trigger("show.save_preset")),
-        ("escape", Trigger("show.quit")),
+        ("escape", Trigger("show.leave")),
     ],
 )
 def test_what_a_key_does(name: str, message: Message) -> None:
@@ -149,6 +157,29 @@ def test_only_what_moves_a_float_or_steps_the_filter_repeats() -> None:
         assert row.repeats is (filters or floats)
 
 
+@pytest.mark.parametrize(
+    "name", ["ctrl+c", "alt+f11", "meta+d", "ctrl+alt+return", "ctrl+shift+q", "shift+return"]
+)
+def test_the_desktops_shortcuts_and_enter_with_shift_do_nothing(name: str) -> None:
+    assert pressed(KeyPress(name)) == []
+
+
+def test_digits_recall_and_store_in_the_bank_that_was_chosen() -> None:
+    mailbox, controls = Mailbox(), Controls()
+    keyboard = Keyboard(mailbox, controls)
+    for bank, number in ((1, "3"), (2, "13"), (9, "83")):
+        controls.set("show.bank", bank)
+        for name, key in (("3", "show.preset"), ("shift+3", "show.store")):
+            keyboard.press(KeyPress(name))
+            assert mailbox.drain() == [Set(key, number)]
+    for name in ("ctrl+2", "3"):
+        keyboard.press(KeyPress(name))
+    assert mailbox.drain() == [Set("show.bank", 2), Set("show.preset", "13")], "in one frame"
+    keyboard.begin_frame()
+    keyboard.press(KeyPress("3"))
+    assert mailbox.drain() == [Set("show.preset", "83")]
+
+
 def test_presses_of_one_frame_add_up() -> None:
     twice = pressed(KeyPress("b"), KeyPress("b"))
     assert twice == [Nudge("show.blackout", 2)]
@@ -170,7 +201,7 @@ def test_c_opens_the_list_of_all_controls_which_takes_arrows_and_letters() -> No
         ("escape", []),
         ("escape", []),
         ("b", [Nudge("show.blackout", 1)]),
-        ("shift+return", [Trigger("cue.go")]),
+        ("shift+return", []),
         ("right", [Trigger("mix.filter_next")]),
     ]:
         keyboard.press(KeyPress(name))
@@ -179,7 +210,7 @@ def test_c_opens_the_list_of_all_controls_which_takes_arrows_and_letters() -> No
     assert not keyboard.picker.open
 
 
-def test_escape_closes_the_innermost_of_what_is_open_and_quits_where_nothing_is() -> None:
+def test_escape_closes_the_innermost_of_what_is_open_and_leaves_where_nothing_is() -> None:
     mailbox, controls = Mailbox(), Controls()
     keyboard = Keyboard(mailbox, controls)
 
@@ -198,7 +229,7 @@ def test_escape_closes_the_innermost_of_what_is_open_and_quits_where_nothing_is(
     assert escape() == [] and not keyboard.picker.open
     assert escape() == [Set("show.help", False)]
     assert escape(repeat=True) == [], "a key that closes something does not quit by being held"
-    assert escape() == [Trigger("show.quit")]
+    assert escape() == [Trigger("show.leave")]
 
 
 def test_a_held_escape_closes_one_thing_alone() -> None:
@@ -252,7 +283,7 @@ def test_other_keys_do_nothing() -> None:
 
 def test_the_help_page_has_a_line_for_every_row_in_two_columns() -> None:
     lines = help_lines()
-    assert [line.split("\t")[0] for line in lines[len(KEYS) :]] == ["C", "O", "/"]
+    assert [line.split("\t")[0] for line in lines[len(KEYS) :]] == ["C", "O", "/ Ctrl+F", "F9"]
     for line, row in zip(lines, KEYS, strict=False):
         assert line.split("\t") == [row.label, row.help]
         assert line.isascii() and len(line) <= 80

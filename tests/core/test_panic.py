@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from liveflight.core.controls import CONTROLS
-from liveflight.core.panic import DOUBLE_PRESS_S, SAFE, Panic
+from liveflight.core.double_press import DOUBLE_PRESS_S
+from liveflight.core.panic import SAFE, Panic
 
 
 def test_what_moves_or_bends_the_picture_is_at_its_default() -> None:

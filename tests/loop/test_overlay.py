@@ -139,8 +139,19 @@ def test_escape_closes_the_topmost_alone(show: Show) -> None:
         assert (overlay.search.open, picker.open) == still
     pressed(show, "escape")
     assert not show.flight.controls.flag("show.help") and show.app.running
-    pressed(show, "escape")
+    pressed(show, "escape", "escape")
     assert not show.app.running
+
+
+def test_a_name_is_typed_over_the_picture(show: Show) -> None:
+    pressed(show, "shift+3")
+    show.frame()
+    before = show.frame()
+    middle = slice(125, 145), slice(180, 300)
+    assert pressed(show, "f9", "o", "n", "e")[middle].mean() < before[middle].mean() * 0.6
+    pressed(show, "return")
+    assert [path.name for path in presets.user_folder().iterdir()] == ["one.toml"]
+    assert not show.app.overlay.naming.open and not show.app.overlay.browser.open
 
 
 def test_the_search_lies_over_the_picture_and_flies_to_a_class(show: Show) -> None:

@@ -193,9 +193,9 @@ KEYS = {
     **{letter: letter for letter in "abcdefghijklmnopqrstuvwxyz"},
     **{digit: digit for digit in "0123456789"},
     **{name.title(): name for name in ("left", "right", "up", "down", "tab", "escape")},
-    **{name: name for name in ("plus", "minus", "comma", "period", "space")},
+    **{name: name for name in ("minus", "comma", "period", "space")},
     "equal": "plus",
-    "underscore": "minus",
+    "plus": "shift+plus",
     "bracketleft": "leftbracket",
     "bracketright": "rightbracket",
     "KP_Add": "plus",
@@ -252,13 +252,26 @@ def test_held_keys_repeat_and_a_new_press_does_not(play: Callable[..., Player]) 
     assert after[-2:] == [["b", False], ["a", False]]
 
 
-def test_shortcuts_of_the_desktop_are_left_out(play: Callable[..., Player]) -> None:
+def test_keys_carry_the_modifiers_that_are_held(play: Callable[..., Player]) -> None:
     player = play(size=(320, 200))
     player.focus()
-    keys = ("alt+Tab", "ctrl+c", "super+d", "ctrl+alt+Return", "ctrl+question", "alt+F11", "alt+f")
-    player.xdotool("key", "--delay", "5", *keys, "shift+x", "Shift_L", "q")
+    keys = {
+        "alt+Tab": "alt+tab",
+        "ctrl+c": "ctrl+c",
+        "super+d": "meta+d",
+        "alt+Return": "alt+return",
+        "alt+KP_Enter": "alt+return",
+        "shift+Return": "shift+return",
+        "ctrl+alt+shift+Return": "ctrl+alt+shift+return",
+        "alt+F11": "alt+f11",
+        "shift+x": "shift+x",
+        "shift+3": "shift+3",
+        "ctrl+3": "ctrl+3",
+        "underscore": "shift+minus",
+    }
+    player.xdotool("key", "--delay", "5", *keys, "Shift_L", "q")
     found = player.events(lambda events: ["q", False] in events)
-    assert found == [["x", False], ["q", False]]
+    assert found == [[name, False] for name in (*keys.values(), "q")]
 
 
 def test_a_question_mark_is_a_key_wherever_it_is_typed(play: Callable[..., Player]) -> None:
@@ -267,22 +280,6 @@ def test_a_question_mark_is_a_key_wherever_it_is_typed(play: Callable[..., Playe
     for key, name in (("question", "question"), ("slash", "/")):
         player.xdotool("key", key)
         assert player.events(lambda events: bool(events)) == [[name, False]]
-
-
-def test_alt_and_enter_is_a_key_of_its_own(play: Callable[..., Player]) -> None:
-    player = play(size=(320, 200))
-    player.focus()
-    player.xdotool("key", "--delay", "5", "alt+Return", "alt+KP_Enter", "Return")
-    found = player.events(lambda events: ["return", False] in events)
-    assert found == [["alt+return", False], ["alt+return", False], ["return", False]]
-
-
-def test_shift_and_enter_is_a_key_of_its_own(play: Callable[..., Player]) -> None:
-    player = play(size=(320, 200))
-    player.focus()
-    player.xdotool("key", "--delay", "5", "shift+Return", "shift+KP_Enter", "shift+alt+Return", "q")
-    found = player.events(lambda events: ["q", False] in events)
-    assert [name for name, _ in found] == ["shift+return", "shift+return", "alt+return", "q"]
 
 
 def test_the_mouse_moves_presses_and_turns_its_wheel(play: Callable[..., Player]) -> None:
@@ -357,10 +354,38 @@ def test_the_pointer_is_hidden_in_full_screen_unless_it_is_wanted(
     ],
 )
 def test_keys_go_by_character_or_else_by_place(character: str, place: str, name: str) -> None:
-    from liveflight.outputs import window
+    from liveflight.outputs import key_names, window
 
     scancode = getattr(window.pygame, f"KSCAN_{place}")
-    assert window.key_name(ord(character), scancode) == name
+    assert key_names.key_name(ord(character), scancode) == name
+
+
+@pytest.mark.parametrize(
+    ("place", "types", "held", "name"),
+    [
+        ("7", "/", "SHIFT", "shift+7"),  # German: a slot, not the search
+        ("7", "7", "NONE", "7"),
+        ("SLASH", "?", "SHIFT", "question"),
+        ("MINUS", "?", "SHIFT", "question"),  # German
+        ("KP_DIVIDE", "/", "NONE", "/"),
+        ("F", "\x06", "CTRL", "ctrl+f"),
+        ("LSHIFT", "", "SHIFT", ""),
+    ],
+)
+def test_a_character_names_a_key_but_a_digit_stays_one(
+    place: str, types: str, held: str, name: str
+) -> None:
+    from liveflight.outputs import key_names, window
+
+    pygame = window.pygame
+    event = pygame.event.Event(
+        pygame.KEYDOWN,
+        key=0,
+        scancode=getattr(pygame, f"KSCAN_{place}"),
+        unicode=types,
+        mod=getattr(pygame, f"KMOD_{held}"),
+    )
+    assert key_names.pressed_name(event) == name
 
 
 def test_resizing_changes_size_and_viewport(play: Callable[..., Player], display: str) -> None:

@@ -4,6 +4,7 @@ import itertools
 import logging
 
 import pytest
+from each import each
 from fake_engine import FakeEngine
 from in_flight import DEEP, LITE, STEM, VGG, fire
 
@@ -12,7 +13,7 @@ from liveflight.controllers.osc.echo_suppressor import dump
 from liveflight.controllers.osc.reader import Reader, Sender
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import CONTROLS, ROWS
-from liveflight.core.mailbox import Beat, Mailbox, Nudge, Query, Set, Trigger
+from liveflight.core.mailbox import Beat, Mailbox, Message, Nudge, Query, Set, Trigger
 from liveflight.core.modulation import ModulationRow
 from liveflight.core.xy_pad import CORNERS
 from liveflight.show.fault_reports import FaultReports
@@ -400,8 +401,8 @@ def test_who_follows_takes_as_long_to_cross_over(
     leader.apply([Set("morph.time", 8.0), Set("show.preset", "look")])
     flight.apply([Set("morph.time", 8.0)])
     follow(leader, flight)
-    for each in (leader, flight):
-        each.advance(4.0)
+    for one in (leader, flight):
+        one.advance(4.0)
     assert flight.mix() == leader.mix() == pytest.approx({STEM: 0.5, DEEP: 0.5})
 
 
@@ -587,12 +588,79 @@ def test_without_the_autopilot_nothing_changes(flight: Flight) -> None:
     assert set(flown(flight, 20)) == {STEM}
 
 
-def test_a_performers_choice_gets_a_whole_dwell(flight: Flight) -> None:
+CHOICES: tuple[Message, ...] = (
+    Set("mix.target", str(VGG), "osc:10.0.0.7:1"),
+    Set("mix.target_add", str(VGG)),
+    *map(Trigger, ("mix.filter_next", "mix.layer_deeper", "mix.network_next", "mix.random")),
+    Trigger("mix.back"),
+)
+
+
+@each(CHOICES)
+def test_a_filter_that_a_performer_chose_stays_until_the_autopilot_is_asked_for_again(
+    choice: Message, flight: Flight
+) -> None:
     flight.autopilot.follow([DEEP, STEM])
-    autopilot(flight, 4.0)
+    autopilot(flight, 2.0)
     flown(flight, 3)
-    flight.apply([Set("mix.target", str(VGG))])
-    assert flown(flight, 5) == [VGG, VGG, VGG, DEEP, DEEP]
+    flight.apply([choice])
+    goal = flight.target_selector.goal
+    for again in (Nudge("show.autopilot", 1), Set("show.autopilot", True)):
+        flown(flight, 5)
+        assert flight.target_selector.goal == goal and flight.values()["show.autopilot"] is True
+        assert flight.values()["show.autopilot_paused"] == "autopilot paused: Tab resumes"
+        flight.apply([again])
+        assert flight.values()["show.autopilot"] is True, "it was on, and is no longer paused"
+        flown(flight, 1)
+        assert flight.values()["show.autopilot_paused"] == ""
+        assert flight.target_selector.goal != goal, "it goes on at once"
+        flight.apply([choice])
+        goal = flight.target_selector.goal
+    assert not flight.reports.counts
+
+
+def test_a_preset_with_the_autopilot_on_resumes_it_and_a_failed_choice_does_not_pause_it(
+    flight: Flight,
+) -> None:
+    autopilot(flight, 2.0)
+    flight.apply([Trigger("mix.forth")])
+    flight.advance(0.25)
+    assert flight.reports.counts and flight.values()["show.autopilot_paused"] == ""
+    flight.apply([Trigger("mix.random")])
+    flight.advance(0.25)
+    assert flight.values()["show.autopilot_paused"]
+    settings: dict[str, Value] = {"show.autopilot": True, "show.dwell": 1.0}
+    flight.recall(Preset("journey", {STEM: 1.0}, settings, (STEM, DEEP)))
+    assert set(flown(flight, 4)) == {STEM, DEEP}
+    assert flight.values()["show.autopilot_paused"] == ""
+
+
+def test_off_is_not_paused(flight: Flight) -> None:
+    flight.autopilot.follow([DEEP])
+    for off in (Set("show.autopilot", False), Trigger("show.panic")):
+        autopilot(flight, 2.0)
+        flight.apply([Trigger("mix.filter_next"), off])
+        flight.advance(0.25)
+        assert flight.values()["show.autopilot"] is False
+        assert flight.values()["show.autopilot_paused"] == ""
+        flight.apply([Nudge("show.autopilot", 1)])
+        assert flight.values()["show.autopilot"] is True
+
+
+def test_the_sound_reaction_says_what_it_needs(flight: Flight) -> None:
+    flight.apply([Nudge("sound.react", 1)])
+    assert flight.last_message == "no sound is heard: start with --sound default"
+    flight.apply([Set("sound.react", "off")])
+    assert flight.last_message == "sound.react off"
+    flight.apply([Set("sound.level", 0.3), Set("sound.low", 0.5)])
+    flight.advance(0.1)
+    before = flight.controls.number("camera.speed")
+    flight.apply([Set("sound.react", "strong")])
+    assert flight.last_message == "sound.react strong"
+    flight.advance(0.1)
+    assert flight.controls.number("camera.speed") > before == flight.values()["camera.speed"]
+    flight.apply([Trigger("show.panic")])
+    assert flight.values()["sound.react"] == "off"
 
 
 def test_frozen_time_stands_still(flight: Flight) -> None:

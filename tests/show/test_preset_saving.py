@@ -93,6 +93,115 @@ def test_the_network_saves_seldom_and_not_for_ever(flight: Flight, own: Path) ->
     assert len(list(own.iterdir())) == preset_saving.MAX_REMOTE + 2
 
 
+# Slots and names
+
+
+def stored(flight: Flight, slot: str, *zooms: float, origin: str = "") -> list[str]:
+    """Return what is said as looks of these zooms are stored, half a second apart."""
+    said = []
+    for zoom in zooms:
+        flight.advance(0.5)
+        flight.apply([Set("camera.zoom", zoom), Set("show.store", slot, origin)])
+        said.append(flight.last_message)
+    return said
+
+
+def test_a_slot_is_stored_at_once_where_only_a_shipped_preset_has_it(
+    flight: Flight, own: Path
+) -> None:
+    preset_saving.offer(flight, remote=False)
+    shipped = presets.find("3").name
+    assert stored(flight, "3", 2.0) == ["stored as number 3"]
+    assert presets.find("3").settings["camera.zoom"] == 2.0
+    assert presets.find(shipped).slot == 3, "it is still there by its name"
+    (path,) = own.iterdir()
+    assert flight.values()["show.preset"] == path.stem, "it is what is flown"
+    assert flight.values()["show.store"] == ""
+
+
+def test_a_slot_of_ones_own_is_replaced_only_when_asked_twice(flight: Flight, own: Path) -> None:
+    preset_saving.offer(flight, remote=False)
+    stored(flight, "12", 2.0)
+    flight.apply([Set("show.name", "sunrise")])
+    assert stored(flight, "12", 3.0) == ["show.store 12 again replaces sunrise"]
+    flight.apply([Set("show.bank", 2)])
+    for _ in range(10):
+        flight.advance(0.25)
+    assert stored(flight, "12", 3.5) == ["Shift+2 again replaces sunrise"], "too late"
+    assert presets.find("12").settings["camera.zoom"] == 2.0
+    again = ["sunrise is replaced, number 12", "Shift+2 again replaces sunrise"]
+    assert stored(flight, "12", 4.0, 5.0) == again
+    assert stored(flight, "13", 6.0) == ["stored as number 13"]
+    kept = presets.find("sunrise")
+    assert (kept.settings["camera.zoom"], kept.slot, kept.title) == (4.0, 12, "sunrise")
+    assert len(list(own.iterdir())) == 2
+
+
+def test_a_slot_is_a_number_up_to_99(flight: Flight, own: Path) -> None:
+    preset_saving.offer(flight, remote=False)
+    for slot in ("0", "100", "three", "-1", "1.5"):
+        flight.apply([Set("show.store", slot)])
+        assert flight.reports.last == f"slot {slot!r}: allowed is 1 to 99"
+    assert not own.exists()
+
+
+def test_a_name_goes_with_slot_favourite_and_look(flight: Flight, own: Path) -> None:
+    preset_saving.offer(flight, remote=False)
+    stored(flight, "5", 2.0)
+    flight.apply([Trigger("show.favourite"), Set("show.name", " Sunrise 2 ")])
+    assert flight.last_message.endswith("is now Sunrise 2")
+    assert [path.name for path in own.iterdir()] == ["Sunrise 2.toml"]
+    assert presets.find("5").name == presets.find("5").title == "Sunrise 2"
+    assert favourite_presets.read() == ("Sunrise 2",)
+    assert flight.values()["show.preset"] == "Sunrise 2"
+    assert not flight.reports.counts
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("reef", "there is a preset 'reef' already"),
+        ("Reef", "there is a preset 'Reef' already"),
+        ("a/b", "preset name 'a/b': allowed are"),
+        ("..", "preset name"),
+    ],
+)
+def test_a_name_that_is_taken_or_no_name_is_refused(
+    name: str, reason: str, flight: Flight, own: Path
+) -> None:
+    preset_saving.offer(flight, remote=False)
+    stored(flight, "5", 2.0)
+    (before,) = own.iterdir()
+    flight.apply([Set("show.name", name)])
+    assert reason in flight.reports.last
+    assert list(own.iterdir()) == [before]
+
+
+def test_shipped_presets_keep_their_names(flight: Flight, own: Path) -> None:
+    preset_saving.offer(flight, remote=False)
+    flight.apply([Set("show.preset", "ink"), Set("show.name", "mine")])
+    assert flight.reports.last == "'ink' is not a preset of your own: store the look first"
+    assert not own.exists() and presets.find("ink")
+
+
+def test_the_network_stores_and_renames_only_where_that_is_allowed(
+    flight: Flight, own: Path
+) -> None:
+    preset_saving.offer(flight, remote=False)
+    stored(flight, "5", 2.0)
+    (before,) = own.iterdir()
+    afar = "osc:10.0.0.7:1"
+    flight.apply([Set("show.store", "6", afar), Set("show.store", "5", afar)])
+    flight.apply([Set("show.store", "5", afar), Set("show.name", "theirs", afar)])
+    assert flight.reports.counts.total() == 4
+    assert "start with --allow-remote-save" in flight.reports.last
+    assert list(own.iterdir()) == [before]
+    preset_saving.offer(flight, remote=True)
+    assert stored(flight, "6", 3.0, origin=afar) == ["stored as number 6"]
+    flight.apply([Set("show.name", "theirs", afar)])
+    assert presets.find("6").name == "theirs"
+
+
 def test_favourites_are_of_saved_presets(flight: Flight) -> None:
     preset_saving.offer(flight, remote=False)
     flight.apply([Trigger("show.favourite")])

@@ -21,9 +21,17 @@ def until(wanted: Callable[[], bool]) -> None:
 
 
 class Box:
-    """Open a virtual port that sends; closing it is unplugging."""
+    """Open virtual ports that send and receive; closing them is unplugging."""
 
-    def __init__(self, rtmidi: ModuleType, name: str) -> None:
+    def __init__(self, rtmidi: ModuleType, name: str, *, lights: bool = False) -> None:
+        """Open a port that sends, and one for its `lights`, which receives."""
+        self.shown: list[list[int]] = []
+        """Messages that the lights received."""
+        self._lights: Any = None
+        if lights:  # first, as a device has both at once; JACK numbers the second of one name
+            self._lights = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name)
+            self._lights.open_virtual_port("lights")
+            self._lights.set_callback(lambda event, _: self.shown.append(list(event[0])))
         self._out: Any = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=name)
         self._out.open_virtual_port("knobs")
 
@@ -33,6 +41,10 @@ class Box:
     def unplug(self) -> None:
         self._out.close_port()
         del self._out
+        if self._lights:
+            self._lights.cancel_callback()
+            self._lights.close_port()
+            self._lights = None
 
 
 def starts(rtmidi: ModuleType) -> bool:

@@ -35,7 +35,9 @@ _SORTS, _TURNS, _TAKEOVERS = get_args(Sort), get_args(Turn), get_args(Takeover)
 _VERSION = 1
 MAX_BINDINGS = 99
 """Bindings of one file."""
-_FIELDS = ("port", "sort", "channel", "number", "control", "turn", "takeover", "value")
+_FIELDS = ("port", "sort", "channel", "number", "control", "turn", "takeover", "value", "feedback")
+LARGEST: Mapping[Sort, int] = {"cc": 127, "note": 127, "cc14": 16383, "pitch": 16383}
+"""Largest value of each kind of message; the smallest is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Binding:
     takeover: Takeover = "pickup"
     value: str = ""
     """The text that a text control is set to; else empty."""
+    feedback: bool = True
+    """Whether the control's value is sent back to it."""
 
 
 class MidiMap:
@@ -107,6 +111,11 @@ class MidiMap:
         return len(bound)
 
 
+def origin(source: Source) -> str:
+    """Return the origin of the source's messages, such as `midi:Box`."""
+    return f"midi:{source.port}"
+
+
 def default_path() -> Path:
     """Return the user's bindings file."""
     return folders.config() / "midi.toml"
@@ -144,6 +153,8 @@ def dump(bindings: MidiMap) -> str:
             row["turn"] = binding.turn
         if binding.takeover != "pickup":
             row["takeover"] = binding.takeover
+        if not binding.feedback:
+            row["feedback"] = False
         rows.append(row)
     return toml_reader.dump({"version": _VERSION, "binding": rows})
 
@@ -177,7 +188,10 @@ def _binding(row: object) -> Binding:
     turn: Turn = _choice(row, "turn", _TURNS, "absolute")
     takeover: Takeover = _choice(row, "takeover", _TAKEOVERS, "pickup")
     value = _line(row, "value") if control.kind == "text" else ""
-    return Binding(source, control.key, turn, takeover, value)
+    feedback = row.get("feedback", True)
+    if not isinstance(feedback, bool):
+        raise LiveflightError(f"feedback = {str(feedback)[:60]!r}: allowed is true or false")
+    return Binding(source, control.key, turn, takeover, value, feedback)
 
 
 def _control(key: object) -> Control:

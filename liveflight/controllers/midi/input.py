@@ -1,7 +1,8 @@
 """Receive MIDI from every port, or from those whose name contains a word, as they come and go.
 
-Bound knobs move controls. A program change recalls the preset of that slot. A MIDI clock leads the
-beat. Any control learns its knob: arm it with `midi.learn`, then move the knob.
+Bound knobs move controls, and are sent their values. A program change recalls the preset of that
+slot. A MIDI clock leads the beat. Any control learns its knob: arm it with `midi.learn`, then move
+the knob.
 
 mido parses the bytes; `ports` opens the ports, in the child process of `subprocess_ports`.
 """
@@ -21,6 +22,7 @@ from typing import Any
 from liveflight.controllers.midi import bindings as midi_bindings
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Sort, Source
 from liveflight.controllers.midi.clock import MidiClock
+from liveflight.controllers.midi.feedback import MidiFeedback
 from liveflight.controllers.midi.learn import Learner
 from liveflight.controllers.midi.ports import MISSING, Ports
 from liveflight.controllers.midi.soft_takeover import SoftTakeover
@@ -53,7 +55,7 @@ class MidiInput:
         self._path = bindings or midi_bindings.default_path()
         self._make_ports, self._clock = ports, clock
         self._lock, self._scanning = threading.Lock(), threading.Lock()
-        self._beat = MidiClock()
+        self._beat, self._feedback = MidiClock(), MidiFeedback()
         self._learner: Learner | None = None
         self._closed = False
         self._wake = threading.Event()
@@ -95,15 +97,26 @@ class MidiInput:
             self._mailbox.put(Beat(*position, origin="MIDI clock"))
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        """Update soft takeover; arm or clear a control where the frame's messages say so."""
+        """Update soft takeover and the devices; arm or clear a control as the messages say."""
         with self._lock:
             self._takeover.update(values, heard)
+            self._show(now, values, heard)
             for message in heard:
                 match message:
                     case Set("midi.learn", key):
                         self._arm(str(key), values)
                     case Trigger("midi.forget"):
                         self._forget()
+
+    def _show(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
+        """Send devices what they should show, unless the last is still being sent."""
+        of = self._takeover.bindings_of
+        bound = [(port, each) for port in tuple(self.ports_open) for each in of(port)]
+        self._feedback.update(bound, values, heard)
+        if not self._ports.sending and (due := self._feedback.take(now)):
+            for binding, _ in due:
+                self._takeover.sent(binding)
+            self._ports.send([message for _, message in due])
 
     def status_lines(self) -> list[str]:
         """Return which control is armed, and which knob has to pick up its control."""
@@ -144,6 +157,7 @@ class MidiInput:
                 self.ports_open.discard(name)
                 with self._lock:
                     self._takeover.unplugged(name)
+                    self._feedback.forget(name)
                 log.warning("MIDI port %s is gone", name)
             for name in sorted((self._wanted_ports() if gone else present) - self.ports_open):
                 self._open_port(name)
@@ -157,6 +171,8 @@ class MidiInput:
         except OSError as error:
             self._trouble(str(error))
         else:
+            with self._lock:
+                self._feedback.forget(name)
             self.ports_open.add(name)
             log.warning("MIDI port %s is open", name)
 
@@ -190,11 +206,18 @@ class MidiInput:
                     self._move(*moved, now)
 
     def _move(self, source: Source, value: int, now: float) -> None:
+        bound = self._takeover.binding(source)
+        if bound and self._feedback.is_echo(source.port, bound, value, now):
+            return
         learner = self._learner
         if learner and (binding := learner.hear(self._lasting_source(source), value, now)):
             self._finish_learning(binding)
-        elif message := self._takeover.move(source, value):
+            return
+        message = self._takeover.move(source, value)
+        if message:
             self._mailbox.put(message)
+        if bound:
+            self._feedback.moved(source.port, bound, value, acted=message is not None)
 
     def _lasting_source(self, source: Source) -> Source:
         """Return the source under the name that its device will have at the next start.

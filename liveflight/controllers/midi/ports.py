@@ -1,7 +1,7 @@
-"""Open the system's MIDI ports through RtMidi.
+"""Open the system's MIDI ports through RtMidi, and send to their devices.
 
 The package is python-rtmidi where it has wheels (below Python 3.13), else rtmidi2; both are wrapped
-in the same four methods. The library below them (https://www.music.mcgill.ca/~gary/rtmidi/) does
+in the same methods. The library below them (https://www.music.mcgill.ca/~gary/rtmidi/) does
 not report ports that come or go, so the names are listed repeatedly. One client does that for as
 long as the program runs: opening a new one each time exhausts ALSA.
 """
@@ -23,6 +23,9 @@ from liveflight.core.contracts import LiveflightError
 MidiListener = Callable[[Sequence[int]], None]
 """Called with the bytes of one message or more, on a thread of the library's."""
 
+PortMessage = tuple[str, list[int]]
+"""An open port's name, and the bytes of one message for its device."""
+
 MISSING = 'MIDI needs a package that is not installed: pip install "liveflight[midi]"'
 
 _CLIENT = "liveflight"
@@ -41,7 +44,10 @@ _SOUND_DEVICES = Path("/dev/snd")
 
 
 class Ports(Protocol):
-    """List and open MIDI input ports."""
+    """List and open MIDI input ports, and send to their devices."""
+
+    sending: bool
+    """Whether the last messages are still being sent."""
 
     def names(self) -> list[str]:
         """Return the present input ports, each with a unique name that survives replugging.
@@ -51,6 +57,12 @@ class Ports(Protocol):
 
     def open(self, name: str, heard: MidiListener) -> None:
         """Open a port and call `heard` from then on. Raises OSError where it cannot."""
+        ...
+
+    def send(self, messages: Sequence[PortMessage]) -> None:
+        """Send to the output ports of the same devices; not allowed while `sending`.
+
+        Never blocks and never raises: a device that has none, or is gone, gets nothing."""
         ...
 
     def close(self, name: str) -> None:
@@ -83,9 +95,13 @@ def system_ports() -> SystemPorts:
 class SystemPorts(ABC):
     """Share what both libraries have in common: one client that lists, and one per open port."""
 
+    sending = False
+
     def __init__(self, library: ModuleType, apis: Sequence[int]) -> None:
         self._library = library
         self._opened: dict[str, Any] = {}
+        self._outputs: dict[str, Any] = {}
+        """Clients that send, by the port that was opened; None where the device has no output."""
         self._names: dict[_ListedPort, str] = {}
         for self._api in apis:
             # SystemError, RuntimeError or the library's own: the system lacks this kind of MIDI.
@@ -128,7 +144,18 @@ class SystemPorts(ABC):
             raise OSError(f"MIDI port {name!r} cannot be opened: {error}") from error
         self._opened[name] = client
 
+    def send(self, messages: Sequence[PortMessage]) -> None:
+        for name, data in messages:
+            if name not in self._outputs:
+                self._outputs[name] = self._output(name)
+            if client := self._outputs[name]:
+                with suppress(Exception):  # the device is gone; the next list lacks its port
+                    self._send(client, data)
+
     def close(self, name: str) -> None:
+        if output := self._outputs.pop(name, None):
+            with suppress(Exception):
+                output.close_port()
         client = self._opened.pop(name, None)
         if client is not None:
             with suppress(Exception):  # closing a port that has vanished may fail
@@ -143,16 +170,38 @@ class SystemPorts(ABC):
         """Return the library's number of each port."""
         found: dict[_ListedPort, int] = {}
         for number, listed in enumerate(self._list_names()):
-            name = _WINDOWS_NUMBER.sub("", listed) if sys.platform == "win32" else listed
+            name = _without_number(listed)
             if _CLIENT not in name.lower():  # JACK lists our own ports, too
                 found[name, sum(other == name for other, *_ in found), _connection(name)] = number
         return found
+
+    def _output(self, name: str) -> Any:
+        """Return a client that sends to the device of an open port; None where it has no input."""
+        listed = next((port for port, known in self._names.items() if known == name), None)
+        if listed is None:
+            return None
+        with suppress(Exception):
+            client = self._sender(f"{_CLIENT} out")
+            place = output_place(listed, list(self._names), self._list_outputs(client))
+            if place is not None:
+                client.open_port(place)
+                return client
+        return None
 
     @abstractmethod
     def _client(self, name: str) -> Any: ...
 
     @abstractmethod
+    def _sender(self, name: str) -> Any: ...
+
+    @abstractmethod
     def _list_names(self) -> list[str]: ...
+
+    @abstractmethod
+    def _list_outputs(self, client: Any) -> list[str]: ...
+
+    @abstractmethod
+    def _send(self, client: Any, data: list[int]) -> None: ...
 
     @abstractmethod
     def _listen(self, client: Any, heard: MidiListener | None) -> None:
@@ -165,8 +214,17 @@ class RtMidiPorts(SystemPorts):
     def _client(self, name: str) -> Any:
         return self._library.MidiIn(self._api, name=name)
 
+    def _sender(self, name: str) -> Any:
+        return self._library.MidiOut(self._api, name=name)
+
     def _list_names(self) -> list[str]:
         return list(self._lister.get_ports())
+
+    def _list_outputs(self, client: Any) -> list[str]:
+        return list(client.get_ports())
+
+    def _send(self, client: Any, data: list[int]) -> None:
+        client.send_message(data)
 
     def _listen(self, client: Any, heard: MidiListener | None) -> None:
         if heard is None:
@@ -182,8 +240,17 @@ class RtMidi2Ports(SystemPorts):
     def _client(self, name: str) -> Any:
         return self._library.MidiIn(name, api=self._api)
 
+    def _sender(self, name: str) -> Any:
+        return self._library.MidiOut(name, api=self._api)
+
     def _list_names(self) -> list[str]:
         return list(self._lister.ports)
+
+    def _list_outputs(self, client: Any) -> list[str]:
+        return list(client.ports)
+
+    def _send(self, client: Any, data: list[int]) -> None:
+        client.send_raw(*data)
 
     def _listen(self, client: Any, heard: MidiListener | None) -> None:
         if heard is None:
@@ -191,6 +258,35 @@ class RtMidi2Ports(SystemPorts):
             return
         listener = heard
         client.callback = lambda message, _: listener(message)
+
+
+def output_place(
+    port: _ListedPort, inputs: Collection[_ListedPort], outputs: Sequence[str]
+) -> int | None:
+    """Return the place of the output that belongs to an input's device; None where there is none.
+
+    Most systems list both by one name; JACK's bridges and Windows by names that differ in a word.
+    A program's own ports may have any names: there its only output belongs to its only input."""
+    listed, number, _ = port
+    words = {"capture": "playback", "MIDIIN": "MIDIOUT"}
+    wanted = _without_number(listed)
+    for word, other in words.items():
+        wanted = wanted.replace(word, other)
+    same = [place for place, name in enumerate(outputs) if _without_number(name) == wanted]
+    if number < len(same):
+        return same[number]
+    client = _client_of(listed)
+    beside = [each for each, *_ in inputs if _client_of(each) == client]
+    own = [place for place, name in enumerate(outputs) if _client_of(name) == client]
+    return own[0] if len(beside) == len(own) == 1 and ":" in listed else None
+
+
+def _client_of(listed: str) -> str:
+    return _CHANGING_NUMBERS.sub("", listed).partition(":")[0]
+
+
+def _without_number(listed: str) -> str:
+    return _WINDOWS_NUMBER.sub("", listed) if sys.platform == "win32" else listed
 
 
 def _connection(listed: str) -> int:

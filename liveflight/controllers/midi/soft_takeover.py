@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
+from liveflight.controllers.midi.bindings import LARGEST, Binding, MidiMap, Source, origin
 from liveflight.controllers.midi.learn import steps
 from liveflight.controllers.midi.ports import first_of_equals
 from liveflight.core.contracts import Value
@@ -17,7 +17,8 @@ _ENCODER_STEP = 1 / 128
 """Fader travel of one step of an encoder: as fine as a knob of 7 bits."""
 _PICKUP_TOLERANCE = 0.02
 """Fader travel within which a knob counts as having reached its control."""
-_LARGEST = {"cc": 127, "note": 127, "cc14": 16383, "pitch": 16383}
+_MOTOR_TRAVEL = 0.25
+"""Fader travel that no hand covers between two messages: a motor has moved it."""
 
 
 class SoftTakeover:
@@ -33,6 +34,10 @@ class SoftTakeover:
         self._picked_up: set[Source] = set()
         """Knobs that have picked up their control, which no one else has moved since."""
         self._high_bytes: dict[Source, int] = {}
+        self._sent: dict[Source, float] = {}
+        """Positions that were sent to knobs last."""
+        self._motorised: set[Source] = set()
+        """Faders that went where they were sent: they always stand at their control's value."""
 
     def value(self, key: str) -> Value:
         """Return a control's last known value, or its default."""
@@ -80,7 +85,21 @@ class SoftTakeover:
             return self._pressed(binding, control, value)
         if binding.turn != "absolute":
             return _stepped(control, steps(binding.turn, value), origin(source))
-        return self._moved(binding, control, value / _LARGEST[source.sort])
+        return self._moved(binding, control, value / LARGEST[source.sort])
+
+    def binding(self, source: Source) -> Binding | None:
+        """Return the binding that applies to a message of that source."""
+        return self.bindings.find(self._whole(replace(source, port=self.bound_port(source.port))))
+
+    def bindings_of(self, port: str) -> list[Binding]:
+        """Return the bindings that apply to an open port."""
+        bound = self.bound_port(port)
+        return [binding for binding in self.bindings if binding.source.port == bound]
+
+    def sent(self, binding: Binding) -> None:
+        """Note that its control's value was sent to a knob."""
+        control = CONTROLS[binding.control]
+        self._sent[binding.source] = control.to_position(self.value(control.key))
 
     def bound_port(self, port: str) -> str:
         """Return the port whose bindings apply to `port`.
@@ -92,22 +111,27 @@ class SoftTakeover:
 
     def _joined(self, source: Source, value: int) -> tuple[Source, int]:
         """Return both halves of a bound 14-bit controller as one; everything else unchanged."""
-        if source.sort != "cc" or source.number >= 64:
-            return source, value
-        whole = Source(source.port, "cc14", source.channel, source.number % 32)
-        if self.bindings.find(whole) is None:
+        whole = self._whole(source)
+        if whole == source:
             return source, value
         if source.number < 32:
             self._high_bytes[whole] = value
             return whole, value << 7
         return whole, self._high_bytes.get(whole, 0) << 7 | value
 
+    def _whole(self, source: Source) -> Source:
+        """Return the bound 14-bit controller that a source is half of, else the source itself."""
+        if source.sort != "cc" or source.number >= 64:
+            return source
+        whole = Source(source.port, "cc14", source.channel, source.number % 32)
+        return source if self.bindings.find(whole) is None else whole
+
     def _pressed(self, binding: Binding, control: Control, value: int) -> Message | None:
         """Return the message of a key, pad or button going down; None for its release.
 
         A number follows how hard the key was struck."""
         source = binding.source
-        unit = value / _LARGEST[source.sort]
+        unit = value / LARGEST[source.sort]
         before, self._positions[source] = self._positions.get(source, 0.0), unit
         if not value or (source.sort != "note" and not before < 0.5 <= unit):
             return None
@@ -124,7 +148,9 @@ class SoftTakeover:
     def _moved(self, binding: Binding, control: Control, unit: float) -> Message | None:
         source = binding.source
         before, self._positions[source] = self._positions.get(source, unit), unit
-        if binding.takeover == "pickup" and source not in self._picked_up:
+        self._detect_motor(source, before, unit)
+        known = self._picked_up | self._motorised
+        if binding.takeover == "pickup" and source not in known:
             place = control.to_position(self.value(control.key))
             low, high = min(before, unit) - _PICKUP_TOLERANCE, max(before, unit) + _PICKUP_TOLERANCE
             if not low <= place <= high:
@@ -135,10 +161,12 @@ class SoftTakeover:
         self._picked_up.add(source)
         return Set(control.key, control.from_position(unit), origin(source))
 
-
-def origin(source: Source) -> str:
-    """Return the origin of the source's messages, such as `midi:Box`."""
-    return f"midi:{source.port}"
+    def _detect_motor(self, source: Source, before: float, unit: float) -> None:
+        """Recognise a fader that has leapt to where it was sent."""
+        sent = self._sent.get(source, before)
+        near = abs(unit - sent) <= _PICKUP_TOLERANCE
+        if near and abs(before - sent) > _MOTOR_TRAVEL:
+            self._motorised.add(source)
 
 
 def _stepped(control: Control, count: int, said: str) -> Message | None:

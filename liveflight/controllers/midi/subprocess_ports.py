@@ -6,7 +6,9 @@ crash its process. Neither may happen to the show.
     python -m liveflight.controllers.midi.subprocess_ports
 
 The two exchange lines of JSON: `[what, port]` is a request, `{"answer": ...}` or `{"error": ...}`
-its reply, and `{"heard": [port, bytes]}` comes whenever a port sends.
+its reply, and `{"heard": [port, bytes]}` comes whenever a port sends. `["send", [[port, bytes]]]`
+has no reply; `{"sent": true}` follows when it is done. One at a time: so a driver that stands still
+never fills the pipe, and the frame that writes into it never waits.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TextIO
 
-from liveflight.controllers.midi.ports import MidiListener, Ports, system_ports
+from liveflight.controllers.midi.ports import MidiListener, PortMessage, Ports, system_ports
 from liveflight.core.contracts import LiveflightError
 from liveflight.system import child_process
 
@@ -44,6 +46,7 @@ class SubprocessPorts:
 
         Raises LiveflightError where no library is installed, or the system has no MIDI."""
         self._listeners: dict[str, MidiListener] = {}
+        self._writing = threading.Lock()
         self._start()
 
     def names(self) -> list[str]:
@@ -58,6 +61,11 @@ class SubprocessPorts:
     def open(self, name: str, heard: MidiListener) -> None:
         self._listeners[name] = heard
         self._ask("open", name)
+
+    def send(self, messages: Sequence[PortMessage]) -> None:
+        self.sending = True
+        with suppress(OSError, ValueError):  # the process has ended, and may be closed already
+            self._write("send", messages)
 
     def close(self, name: str) -> None:
         self._listeners.pop(name, None)
@@ -79,6 +87,7 @@ class SubprocessPorts:
         assert self._process.stdin and self._process.stdout
         self._to = self._process.stdin
         self._answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self.sending = False
         listen = partial(self._listen, self._process.stdout, self._answers)
         self._thread = threading.Thread(target=listen, name="midi in", daemon=True)
         try:
@@ -89,9 +98,14 @@ class SubprocessPorts:
             raise LiveflightError(str(error)) from None
 
     def _ask(self, what: str, name: str = "") -> Any:
-        self._to.write(json.dumps([what, name]).encode() + b"\n")
-        self._to.flush()
+        self._write(what, name)
         return self._answer()
+
+    def _write(self, what: str, given: object) -> None:
+        line = json.dumps([what, given]).encode() + b"\n"
+        with self._writing:
+            self._to.write(line)
+            self._to.flush()
 
     def _answer(self) -> Any:
         """Return the reply. Raises OSError where it is an error, or does not come."""
@@ -115,6 +129,8 @@ class SubprocessPorts:
                     case {"heard": [str(name), list(data)]}:
                         if heard := self._listeners.get(name):
                             heard(data)
+                    case {"sent": True}:
+                        self.sending = False
                     case answer:
                         answers.put(answer)
         answers.put({"error": "the MIDI process has ended"})
@@ -128,9 +144,13 @@ def _serve(questions: TextIO, say: Say) -> None:
         return
     say({"answer": None})
     for line in questions:
-        what, name = json.loads(line)
+        what, given = json.loads(line)
         try:
-            say({"answer": _handle(ports, what, name, say)})
+            if what == "send":
+                ports.send(given)
+                say({"sent": True})
+            else:
+                say({"answer": _handle(ports, what, given, say)})
         except Exception as error:  # RtMidi's exceptions share no base class
             say({"error": str(error)})
     ports.close_all()

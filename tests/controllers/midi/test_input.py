@@ -15,7 +15,7 @@ from jack_box import until
 from liveflight.controllers.midi import bindings as midi_bindings
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
 from liveflight.controllers.midi.input import MidiInput
-from liveflight.controllers.midi.ports import MidiListener
+from liveflight.controllers.midi.ports import MidiListener, PortMessage
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.controls import ROWS
@@ -28,7 +28,8 @@ class Plugs:
     def __init__(self) -> None:
         self.there = ["Box"]
         self.heard: dict[str, MidiListener] = {}
-        self.broken = False
+        self.broken = self.sending = False
+        self.sent: list[PortMessage] = []
 
     def names(self) -> list[str]:
         if self.broken:
@@ -39,6 +40,9 @@ class Plugs:
         if name == "Busy":
             raise OSError(f"MIDI port {name!r} cannot be opened: busy")
         self.heard[name] = heard
+
+    def send(self, messages: Sequence[PortMessage]) -> None:
+        self.sent += messages
 
     def close(self, name: str) -> None:
         self.heard.pop(name, None)
@@ -273,6 +277,38 @@ def test_nonsense_moves_nothing(data: list[int], desk: Desk) -> None:
 def test_several_messages_in_one_go_are_all_heard(desk: Desk) -> None:
     assert desk.said([0xC0, 1, 0xF8, 0xC1, 2]) == [Set("show.preset", "2"), Set("show.preset", "3")]
     assert desk.said([0xC0, 1, 0x90, 40, 90]) == [Set("show.preset", "2")]
+
+
+def test_what_a_learned_knob_moves_is_shown_by_the_others_and_an_echo_moves_nothing(
+    desk: Desk,
+) -> None:
+    learn(desk, "camera.rotation", 1, "Box")
+    learn(desk, "camera.rotation", 2, "Box")
+    desk.plugs.sent.clear()
+    desk.time = 10.0
+    (moved,) = desk.said([0xB0, 1, 127])
+    assert isinstance(moved, Set)
+    desk.values["camera.rotation"] = moved.value
+    desk.midi.publish(10.0, desk.values, [moved])
+    assert desk.plugs.sent == [("Box", [0xB0, 2, 127])]
+    assert desk.said([0xB0, 2, 127]) == [], "a loop, or a motor on its way"
+    desk.values["camera.rotation"] = -180.0
+    desk.plugs.sending = True
+    desk.midi.publish(11.0, desk.values, [])
+    desk.plugs.sending = False
+    assert len(desk.plugs.sent) == 1, "the last is still being sent"
+    desk.midi.publish(12.0, desk.values, [])
+    assert sorted(desk.plugs.sent[1:]) == [("Box", [0xB0, 1, 0]), ("Box", [0xB0, 2, 0])]
+
+
+def test_a_box_that_comes_back_is_shown_everything(desk: Desk) -> None:
+    learn(desk, "show.blackout", 1, "Box")
+    desk.publish()
+    desk.plugs.sent.clear()
+    for desk.plugs.there in ([], ["Box"]):
+        desk.midi.rescan()
+        desk.midi.publish(50.0, desk.values, [])
+    assert desk.plugs.sent == [("Box", [0xB0, 1, 0])]
 
 
 def test_bindings_of_the_file_are_played(tmp_path: Path) -> None:

@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from jack_box import Box, until
 
+from liveflight.controllers.midi import bindings as midi_bindings
 from liveflight.controllers.midi import ports as midi_ports
+from liveflight.controllers.midi.bindings import Binding, MidiMap, Source
 from liveflight.controllers.midi.input import MidiInput
 from liveflight.core.contracts import LiveflightError
-from liveflight.core.mailbox import Mailbox, Set
+from liveflight.core.controls import ROWS
+from liveflight.core.mailbox import Mailbox, Message, Set
 
 
 @pytest.fixture
@@ -44,6 +47,47 @@ def test_a_box_is_heard_vanishes_and_returns(
             assert heard == [Set("show.preset", str(slot))]
             box.unplug()
             until(lambda: not midi.ports_open)
+    finally:
+        midi.close()
+
+
+def test_a_learned_box_is_shown_its_controls_each_time_it_is_plugged_in(
+    jack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liveflight.controllers.midi.input.RESCAN_INTERVAL_S", 0.05)
+    mailbox, values = Mailbox(), {row.key: row.default for row in ROWS}
+    path = tmp_path / "midi.toml"
+    fader = Binding(Source("Desk:knobs", "cc", 1, 7), "camera.rotation")
+    pad = Binding(Source("Desk:knobs", "note", 1, 40), "show.blackout")
+    midi_bindings.write(midi_bindings.dump(MidiMap([fader, pad])), path)
+    midi = MidiInput(
+        bindings=path, ports=lambda: midi_ports.RtMidiPorts(jack, [jack.API_UNIX_JACK])
+    )
+    midi.open(mailbox)
+    now = 0.0
+
+    def frame(*heard: Message) -> None:
+        nonlocal now
+        now += 0.1
+        midi.publish(now, values, heard)
+
+    def shows(*messages: list[int]) -> bool:
+        frame()
+        return sorted(box.shown) == sorted(messages)
+
+    try:
+        for blackout in (False, True):
+            values["show.blackout"] = blackout
+            box = Box(jack, "Desk", lights=True)
+            until(lambda: bool(midi.ports_open))
+            lit = [0x90, 40, 127 * blackout]
+            until(lambda: shows([0xB0, 7, 64], lit))  # noqa: B023
+            values["camera.rotation"] = 180.0
+            until(lambda: shows([0xB0, 7, 64], lit, [0xB0, 7, 127]))  # noqa: B023
+            values["camera.rotation"] = 0.0
+            box.unplug()
+            until(lambda: not midi.ports_open)
+            frame()
     finally:
         midi.close()
 
@@ -129,6 +173,32 @@ def test_two_alike_keep_their_names_whichever_goes() -> None:
     assert ports.names() == ["Box #2"]
     library.listed = ["Box 24:0", "Box 28:0"]
     assert ports.names() == ["Box #2", "Box"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "outputs", "place"),
+    [
+        # ALSA lists both by one name, JACK's bridges by names that differ in a word.
+        ("Box:Box MIDI 1 20:0", ["Through 14:0", "Box:Box MIDI 1 20:0"], 1),
+        ("system:midi_capture_2", ["system:midi_playback_1", "system:midi_playback_2"], 1),
+        ("a2j:Box [20] (capture): MIDI 1", ["a2j:Box [20] (playback): MIDI 1"], 0),
+        ("MIDIIN2 (Pads)", ["Pads", "MIDIOUT2 (Pads)"], 1),
+        ("Box:knobs", ["Other:lights", "Box-01:lights"], 1),  # a program's own
+        ("Box:knobs", ["Box:lights", "Box:display"], None),
+        ("Box", ["Other"], None),
+    ],
+)
+def test_which_output_belongs_to_an_input(
+    listed: str, outputs: list[str], place: int | None
+) -> None:
+    port = (listed, 0, 0)
+    assert midi_ports.output_place(port, [port], outputs) == place
+
+
+def test_the_second_of_two_alike_has_the_second_output() -> None:
+    ports = [("Twin", number, 0) for number in range(3)]
+    places = [midi_ports.output_place(port, ports, ["Twin", "x", "Twin"]) for port in ports]
+    assert places == [0, 2, None]
 
 
 def test_without_a_package_the_error_names_the_install_line(

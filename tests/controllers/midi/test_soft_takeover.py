@@ -54,6 +54,28 @@ def test_a_knob_that_jumps_takes_its_control_along_at_once() -> None:
     assert knobs(takeover="jump").move(source(), 127) == Set("camera.rotation", 180.0)
 
 
+def test_a_fader_that_leaps_to_where_it_was_sent_has_a_motor_and_never_waits() -> None:
+    bound = knobs(at=0.0)
+    (binding,) = bound.bindings
+    bound.move(source(), 127)
+    assert bound.move(source(), 120) is None, "it has not been sent anywhere"
+    bound.sent(binding)
+    assert bound.move(source(), 66) == Set("camera.rotation", ZOOM.from_position(66 / 127))
+    bound.update({"camera.rotation": -180.0}, [])
+    assert bound.move(source(), 90) == Set("camera.rotation", ZOOM.from_position(90 / 127))
+
+
+def test_a_knob_that_is_turned_to_where_it_was_sent_has_none() -> None:
+    bound = knobs(at=0.0)
+    (binding,) = bound.bindings
+    bound.move(source(), 127)
+    bound.sent(binding)
+    moved = [bound.move(source(), value) for value in range(127, 40, -5)]
+    assert moved[0] is None and moved[-1] is not None
+    bound.update({"camera.rotation": 180.0}, [])
+    assert bound.move(source(), 40) is None
+
+
 def test_a_box_that_was_unplugged_has_to_pick_up_again() -> None:
     bound = knobs(at=ZOOM.from_position(64 / 127))
     assert bound.move(source(), 64) is not None

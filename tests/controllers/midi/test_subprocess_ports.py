@@ -45,6 +45,25 @@ def test_ports_are_heard_until_their_process_ends_and_again_after_it(
     assert len(started) == 2 and started[1].returncode == 0
 
 
+def test_a_box_is_sent_messages_without_a_wait(jack: ModuleType) -> None:
+    box = Box(jack, "Desk", lights=True)
+    ports = SubprocessPorts()
+    try:
+        assert ports.names() == ["Desk:knobs"]
+        ports.open("Desk:knobs", lambda data: None)
+        for value in (1, 2):
+            until(lambda: not ports.sending)
+            ports.send([("Desk:knobs", [0xB0, 7, value]), ("Hat", [0xB0, 7, 3])])
+            until(lambda: [0xB0, 7, value] in box.shown)  # noqa: B023
+        assert box.shown == [[0xB0, 7, 1], [0xB0, 7, 2]]
+        ports.close("Desk:knobs")
+    finally:
+        ports.close_all()
+        box.unplug()
+    ports.send([("Desk:knobs", [0xB0, 7, 4])])
+    assert ports.sending, "the process has ended: nothing is asked of it until another has begun"
+
+
 def test_a_system_without_midi_says_what_to_start_and_jack_says_nothing(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

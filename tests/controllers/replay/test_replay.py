@@ -60,10 +60,15 @@ depth = 0.5
 SCRIPT: Mapping[int, Sequence[Message]] = {
     3: [Set("camera.zoom", 2.0), Set("sound.onset", 0.9)],
     4: [Set("sound.onset", 0.0)],
+    5: [Set("sound.react", "strong"), Set("sound.low", 0.8), Set("show.bank", 2)],
     6: [Set("morph.time", 0.5), Trigger("show.preset_random")],
     12: [Trigger("show.undo")],
+    14: [Set("show.store", "12")],  # not in the log
     16: [Beat(3.5, 150.0), Nudge("pad.x", 0.3), Trigger("mix.random")],
     20: [Set("tempo.quantise", "beat"), Trigger("show.preset_next")],
+    24: [Trigger("mix.random"), Set("show.autopilot", True)],
+    27: [Trigger("mix.random")],
+    29: [Nudge("show.autopilot", 1)],
     30: [Set("show.preset", "5"), Trigger("cue.go")],
     36: [Trigger("show.panic"), Trigger("mix.random")],
 }
