@@ -26,7 +26,11 @@ class OutputDisplay(Window):
         """Go full screen on a display, numbered from 0.
 
         Raises LiveflightError where there is no such display."""
+        from pygame._sdl2 import video
+
         super().__init__(fullscreen=True, display=display)
+        # Kept as long as the window: events refer to the object.
+        self._window = video.Window.from_display_module()
         self._display, self._clock = display, clock
         self._next_look = clock() + _POLL_INTERVAL_S
         self._lost = False
@@ -77,10 +81,8 @@ class OutputDisplay(Window):
         self._lost = not there
 
     def _return(self) -> None:
-        from pygame._sdl2 import video
-
+        window = self._window
         try:  # a window in full screen keeps to its display
-            window = video.Window.from_display_module()
             window.set_windowed()
             window.position = on_display(self._display)
             window.set_fullscreen(True)
