@@ -44,7 +44,7 @@ class HudPanel:
         values = self._flight.values()
         self._heard = self._heard or float(values["sound.level"]) > 0
         return (
-            _labelled("preset", Text(str(values["show.preset"]) or "none", width=_CONTENT)),
+            _preset(values),
             *self._targets(),
             self._speed(),
             *self._beat(values),
@@ -131,6 +131,12 @@ def _wrapped(texts: Iterable[str], tone: Tone) -> Iterator[Row]:
             yield row(Text(line, tone))
 
 
+def _preset(values: Mapping[str, Value]) -> Row:
+    name = Text(str(values["show.preset"]) or "none", width=_CONTENT - 6.0)
+    bank = values["show.bank"]
+    return _labelled("preset", name, *([Text(f"bank {bank}", "accent")] if bank != 1 else []))
+
+
 def _cue(values: Mapping[str, Value]) -> Iterator[Row]:
     place, _, left = str(values["cue.now"]).rpartition(", ")
     if not place:
@@ -158,7 +164,7 @@ def _morph(values: Mapping[str, Value]) -> Iterator[Row]:
 
 def _states(values: Mapping[str, Value]) -> Iterator[str]:
     """Yield what is unusual, in words."""
-    if values.get("show.autopilot_paused"):
+    if values["show.autopilot_paused"]:
         yield "autopilot paused"
     elif values["show.autopilot"]:
         yield f"autopilot: {values['show.autopilot_mode']}"
@@ -170,5 +176,7 @@ def _states(values: Mapping[str, Value]) -> Iterator[str]:
         yield f"brightness {master:.0%}"
     if values["cue.hold"]:
         yield "cue held"
+    if values["sound.react"] != "off":
+        yield f"react: {values['sound.react']}"
     if values.get("show.record"):
         yield "recording"

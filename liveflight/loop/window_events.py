@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from liveflight.controllers.keyboard import Keyboard
 from liveflight.core.contracts import Event, KeyPress, Output, Pointer, Quit
-from liveflight.core.double_press import DoublePress
+from liveflight.core.double_press import DOUBLE_PRESS_S, DoublePress
 from liveflight.loop.overlay import Overlay
 from liveflight.show.flight import Flight
 
@@ -31,6 +31,7 @@ class WindowEvents:
         self._output, self._keyboard, self._browser = output, keyboard, overlay.browser
         self._greeting = overlay.greeting
         self._flight, self._guard, self._quit = flight, flight.guard, quit
+        self._greeting = overlay.greeting
         self._leaving = DoublePress()
         self._toggles_fullscreen = False
         keyboard.above = (overlay.naming, overlay.search, overlay.browser)
@@ -69,3 +70,4 @@ class WindowEvents:
             self._quit()
         else:
             self._flight.note(LEAVE_AGAIN)
+            self._greeting.notify(LEAVE_AGAIN, DOUBLE_PRESS_S)

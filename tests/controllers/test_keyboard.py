@@ -201,7 +201,7 @@ def test_c_opens_the_list_of_all_controls_which_takes_arrows_and_letters() -> No
         ("escape", []),
         ("escape", []),
         ("b", [Nudge("show.blackout", 1)]),
-        ("shift+return", [Trigger("cue.go")]),
+        ("shift+return", []),
         ("right", [Trigger("mix.filter_next")]),
     ]:
         keyboard.press(KeyPress(name))

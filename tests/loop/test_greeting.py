@@ -36,3 +36,16 @@ def test_later_preparations_are_not_its_business() -> None:
     assert greeting.line("preparing vgg19 ...", 0.1) == HINT
     greeting.dismiss()
     assert greeting.line("preparing vgg19 ...", 0.1) == ""
+
+
+def test_a_notice_comes_first_and_goes_with_the_next_key() -> None:
+    greeting = Greeting()
+    greeting.begin()
+    greeting.notify("Esc again quits", 2.0)
+    assert [greeting.line("preparing", 0.75) for _ in range(3)] == [
+        *["Esc again quits"] * 2,
+        "preparing",
+    ]
+    greeting.notify("Esc again quits", 2.0)
+    greeting.dismiss()
+    assert greeting.line("preparing", 0.1) == "preparing"

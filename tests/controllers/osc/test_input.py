@@ -342,7 +342,7 @@ def test_wildcards_move_what_can_take_the_value(osc: OscInput, box: Box) -> None
 def test_questions_with_wildcards_skip_the_triggers(osc: OscInput, box: Box) -> None:
     osc.receive(built("/mix/*", "?").dgram, SURFACE)
     texts = ["mix.target_add", "mix.journey_add"]
-    assert [ask.key for ask in box.drain()] == ["mix.target", "mix.crossfade", *texts]
+    assert [ask.key for ask in box.drain()] == ["mix.target", "mix.crossfade", *texts, "mix.now"]
     for address in ("/mix/random", "/camera/zoom/add"):
         osc.receive(built(address, "?").dgram, SURFACE)
     assert box.drain() == [] and osc.refused == 2
