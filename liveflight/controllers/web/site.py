@@ -191,8 +191,8 @@ class RemoteSite:
         self._limit.consume(EDIT_COST, "files are changed too fast", client.guest.origin)
         async with self._editing:
             done = await asyncio.to_thread(library.edit, edit.action, edit.given)
+            await self._look_up()
         client.say(done=done)
-        await self._look_up()
 
     # What the show does
 
@@ -240,14 +240,16 @@ class RemoteSite:
         """Ask the frame loop for a picture as often as a page takes one, until cancelled."""
         while True:
             await asyncio.sleep(1 / PREVIEWS_PER_S if self.clients else IDLE_INTERVAL_S)
-            wanted = any(client.wants_preview for client in self.clients)
-            self.wanted |= wanted or bool(self._taker.due(self.now, self.values))
+            shown = any(client.wants_preview for client in self.clients)
+            if shown or self._taker.due(self.now, self.values):
+                self.wanted = True
 
     async def _list(self) -> None:
         """Look at the folders of presets and cue lists while a page is open, until cancelled."""
         while True:
             if self.clients:
-                await self._look_up()
+                async with self._editing:  # an older listing must not follow a newer one
+                    await self._look_up()
             await asyncio.sleep(LISTING_INTERVAL_S)
 
     async def _look_up(self) -> None:

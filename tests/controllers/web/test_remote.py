@@ -18,7 +18,7 @@ from web_show import HTML, START, Socket, WebShow, heard, preview
 from liveflight.controllers.osc.echo_suppressor import HOLD_S
 from liveflight.controllers.web import access, commands, page_files, site
 from liveflight.controllers.web.client import MAX_UNSEEN
-from liveflight.core.controls import CONTROLS, ROWS
+from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Message, Nudge, Set, Trigger
 from liveflight.storage import cue_lists, presets
 
@@ -486,6 +486,14 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+async def until_done(page: Socket) -> dict[str, Any]:
+    """Return the latest of all that was said until a change was done; the new lists come first."""
+    found: dict[str, Any] = {}
+    while "done" not in found:
+        found |= json.loads((await page.receive()).data)
+    return found
+
+
 def test_presets_are_renamed_and_numbered(show: WebShow, own: Path) -> None:
     file = own / "presets" / "mine.toml"
     file.write_text('# a note\nversion = 1\ntargets = ["vgg16:conv5_1:7"]\n[camera]\nzoom = 2.0\n')
@@ -494,8 +502,9 @@ def test_presets_are_renamed_and_numbered(show: WebShow, own: Path) -> None:
     async def talked(page: Socket) -> None:
         edit = {"do": "edit", "action": "slot of preset", "name": "mine", "slot": 7}
         await page.send_json(edit)
-        assert await heard(page, "done") == "mine is number 7"
-        found = {each["name"]: each for each in await heard(page, "presets")}
+        said = await until_done(page)
+        assert said["done"] == "mine is number 7"
+        found = {each["name"]: each for each in said["presets"]}
         assert found["mine"]["slot"] == 7 and found["mine"]["own"] and not found["reef"]["own"]
         edit = {"do": "edit", "action": "rename preset", "name": "mine", "to": "blue hour"}
         await page.send_json(edit)
@@ -516,8 +525,9 @@ def test_a_cue_list_is_saved_under_a_new_name(show: WebShow, own: Path) -> None:
 
     async def talked(page: Socket) -> None:
         await page.send_json(edit)
-        assert await heard(page, "done") == "cue list tonight is saved"
-        lists = {each["name"]: each for each in await heard(page, "cue_lists")}
+        said = await until_done(page)
+        assert said["done"] == "cue list tonight is saved"
+        lists = {each["name"]: each for each in said["cue_lists"]}
         assert lists["tonight"]["own"] and lists["tonight"]["cue"] == cues
         await page.send_json(edit)
         assert "already" in await heard(page, "error")
@@ -527,7 +537,3 @@ def test_a_cue_list_is_saved_under_a_new_name(show: WebShow, own: Path) -> None:
     show.talk(talked)
     (cue,) = cue_lists.find("tonight").cues
     assert (cue.preset, cue.seconds, cue.transition) == ("reef", 30, 4)
-
-
-def test_the_controls_of_one_machine_are_the_tables() -> None:
-    assert "show.quit" in LOCAL and all(CONTROLS[key].kind in ("trigger", "text") for key in LOCAL)

@@ -10,7 +10,7 @@ export class Cues {
     this.names = make("datalist", { id: "all-cues" });
     this.rows = make("div", { className: "lists" });
     this.name = make("input", { type: "text", maxLength: 64, placeholder: "name of the list", "aria-label": "name of the cue list", autocomplete: "off" });
-    this.table = make("ol", { className: "cue-table" });
+    this.table = make("ol", { className: "cue-table editing" });
     this.editor = make("section", { "aria-label": "A list of your own" }, make("h3", {}, "A list of your own"), this.table,
       make("div", { className: "row tools" }, button("add this look", () => this.add()), this.name, button("save list", () => this.save())));
     byId("cues").replaceChildren(make("h2", {}, "Cues"), this.rows, this.editor, this.names);
