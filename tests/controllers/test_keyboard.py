@@ -275,7 +275,7 @@ def test_the_list_takes_the_keys_that_go_to_its_ends() -> None:
 
 
 def test_other_keys_do_nothing() -> None:
-    assert pressed(KeyPress("f12"), KeyPress(""), KeyPress("left shift"), KeyPress("ß")) == []
+    assert pressed(KeyPress("f13"), KeyPress(""), KeyPress("left shift"), KeyPress("ß")) == []
 
 
 # The help page
