@@ -182,7 +182,7 @@ def test_a_name_that_is_taken_or_no_name_is_refused(
 def test_shipped_presets_keep_their_names(flight: Flight, own: Path) -> None:
     preset_saving.offer(flight, remote=False)
     flight.apply([Set("show.preset", "ink"), Set("show.name", "mine")])
-    assert flight.reports.last == "'ink' is not a preset of your own: store the look first"
+    assert "preset 'ink' comes with the installation and stays as it is" in flight.reports.last
     assert not own.exists() and presets.find("ink")
 
 
