@@ -144,7 +144,7 @@ class App:
         if wait:
             wait(self._ascent_scheduler.spare())
             self.frame_timer.end("rest")
-        run("the output's events", self._events.take)
+        run("the output's events", self._events.take, self.output)
         run("the sizes of canvas and views", self._ascent_scheduler.fit, self.output.size)
         run("the camera's picture", self.image_source.update, now)
         self.controllers.poll(now)

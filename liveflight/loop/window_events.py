@@ -40,8 +40,9 @@ class WindowEvents:
         flight.on("show.leave", self._leave)
         flight.on("show.quit", quit)
 
-    def take(self) -> None:
+    def take(self, output: Output) -> None:
         """Take what happened since the last call; a failing event does not stop the others."""
+        self._output = output
         if self._toggles_fullscreen:  # between frames: it may lose what is drawn
             self._toggles_fullscreen = False
             self._guard.run_always("full screen", self._output.toggle_fullscreen)
