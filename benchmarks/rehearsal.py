@@ -1,13 +1,16 @@
 """Play a set by machine on the real program, and count the frames that are late because of it.
 
-    python benchmarks/rehearsal.py --minutes 10 --log set.jsonl
+    python benchmarks/rehearsal.py --minutes 10 --log set.jsonl --browser --ndi --record
 
 The set has a window, UDP, MIDI through JACK's virtual ports and a sound file, with presets, morphs,
 faders, pads and pulled plugs. It is compared with a flight that nobody plays, and recorded. Needs a
-display, JACK (a server is started if none runs) and the extra `midi`.
+display, JACK (a server is started if none runs) and the extra `midi`. `--browser` keeps the web
+remote open in Chromium, `--ndi` offers the picture as an NDI source, `--record` writes it to a
+video: while it is left alone, too, since all three take processors from a machine that has few.
 
-Control handling is the parts `control` and `tell` of a frame: messages are drained and applied,
-glides, morphs and modulation advance, surfaces are polled and updated, the recording is written.
+Control handling is the parts `control`, `publish` and `outputs` of a frame: messages are drained
+and applied, glides, morphs and modulation advance, surfaces are polled and updated, the recording
+is written, the picture is handed to the outputs.
 The time counts in which this keeps the frame loop's thread busy or waiting for a lock, a file or
 Python itself. The time does not count in which the thread could run but the system ran another one,
 or the machine another system: that happens as often with nobody playing. Linux reports it: the
@@ -53,6 +56,7 @@ from liveflight.controllers.midi.bindings import (
 )
 from liveflight.core.contracts import Quit
 from liveflight.core.controls import ROWS
+from liveflight.core.mailbox import Set
 from liveflight.loop.frame_pacer import usual_rate
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.outputs.window import Window
@@ -213,7 +217,7 @@ class Handling(FrameTimer):
     def end(self, part: str) -> None:
         super().end(part)
         before, self._clocks = self._clocks, self._read()
-        if part in ("control", "publish"):
+        if part in ("control", "publish", "outputs"):
             spent = zip(before, self._clocks, strict=True)
             busy, whole, queued, gone = (now - then for then, now in spent)
             kept = whole - queued if gone else busy
@@ -231,7 +235,14 @@ class Handling(FrameTimer):
 
 
 def perform(
-    seconds: float, log: Path | None, sound: Path | None, pool: ProcessPoolExecutor | None
+    seconds: float,
+    log: Path | None,
+    sound: Path | None,
+    pool: ProcessPoolExecutor | None,
+    *,
+    browser: bool,
+    ndi: bool,
+    record: bool,
 ) -> tuple[float, Frames]:
     """Fly for this many seconds, with somebody playing if there is a `pool`.
 
@@ -245,9 +256,13 @@ def perform(
     options = Options(
         preset="reef", fps=fps, osc_port=port, midi="rehearsal",
         sound=str(sound or ""), record=log,
+        oscquery_port=port if browser else 0, ndi="rehearsal" if ndi else "",
     )  # fmt: skip
     show = app.build(options, window, live=True)
     assert isinstance(show.frame_timer, Handling)
+    if record:
+        show.mailbox.put(Set("show.record", True))
+    page = _opened(port) if browser else None
     intervals: list[float] = []
     warm = time.perf_counter() + 12
     window.events = _until(window.events, warm)  # type: ignore[method-assign]
@@ -261,9 +276,24 @@ def perform(
     print(f"  troubles: {dict(show.flight.reports.counts)}")
     if played:
         print(f"  played: {played.result()}")
+    if browser:
+        watched = [each for each in show.controllers.opened if getattr(each, "watched", False)]
+        print(f"  the page was open at the end: {bool(watched)}")
+    if said := show.flight.values()["show.outputs"]:
+        print(f"  outputs: {said}")
+    if page:
+        page.terminate()
+        page.wait()
     show.close()
     # A frame's interval is known only once the next one begins.
     return fps, list(zip(intervals, show.frame_timer.frames, strict=True))[1:]
+
+
+def _opened(port: int) -> subprocess.Popen[bytes]:
+    """Open the web remote in Chromium, without a window."""
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--window-size=390,844"]
+    command += ["--remote-debugging-port=0", f"http://127.0.0.1:{port}/"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _until(events: Callable[[], Any], end: float) -> Callable[[], Any]:
@@ -300,9 +330,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--log", type=Path, help="the set's log, for liveflight render --replay")
     parser.add_argument("--sound", type=Path, help="an audio file as sound input")
+    parser.add_argument("--browser", action="store_true", help="keep the web remote open")
+    parser.add_argument("--ndi", action="store_true", help="offer an NDI source")
+    parser.add_argument("--record", action="store_true", help="record a video")
     args = parser.parse_args()
+    more = {"browser": args.browser, "ndi": args.ndi, "record": args.record}
     with TemporaryDirectory() as home, jack():
-        os.environ["XDG_CONFIG_HOME"] = home
+        os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_VIDEOS_DIR"] = home
         knob = Binding(Source("Rehearsal:knobs", "cc", 1, 21), "camera.rotation", takeover="jump")
         write(dump(MidiMap([knob])), default_path())
         app.FrameTimer = Handling  # type: ignore[misc]
@@ -312,7 +346,9 @@ def main() -> None:
             for title, player in (("left alone", None), ("played", pool)):
                 seconds = args.minutes * 60 if player else min(args.minutes * 60, 60)
                 print(title, flush=True)
-                fps, frames = perform(seconds, args.log if player else None, args.sound, player)
+                fps, frames = perform(
+                    seconds, args.log if player else None, args.sound, player, **more
+                )
                 if usual is None:
                     usual = statistics.median(kept for _, (_, kept, _) in frames)
                 for name, value in _figures(frames, fps, usual).items():
