@@ -146,6 +146,8 @@ _OPENING = (
 
 _SLOTS = ("show.preset", "show.store")
 """Controls that keys set to a slot of the bank."""
+_SHOWN = ("show.help", "show.hud")
+"""Switches that draw over the picture."""
 _ROW_OF = {name: row for row in KEYS for name in row.keys}
 
 
@@ -192,6 +194,15 @@ class Keyboard:
         plain = event.name.removeprefix(_SHIFT)
         if plain != _ALONE:
             self._take(KeyPress(plain, event.repeat))
+
+    def close_all(self) -> None:
+        """Close what takes keys of its own, the help page and the HUD.
+
+        A control that is armed for MIDI stays so."""
+        for taker in (*self.above, self.picker):
+            taker.open = False
+        shown = [key for key in _SHOWN if self._controls.flag(key)]
+        self._mailbox.put(*(Set(key, False) for key in shown))
 
     def _take(self, event: KeyPress) -> bool:
         """Return whether something takes the key of exactly this name."""

@@ -21,7 +21,7 @@ class Greeting:
         self._waits, self._left_s = True, HINT_S
 
     def notify(self, text: str, seconds: float) -> None:
-        """Say something else for some seconds: what the next press of a key will do."""
+        """Say something else for some seconds, such as what the next press of a key will do."""
         self._notice, self._notice_left_s = text, seconds
 
     def dismiss(self) -> None:

@@ -35,6 +35,9 @@ from liveflight.system.worker import Worker
 _FIRST_RETRY_S, _MAX_RETRY_S = 3.0, 30.0
 """Seconds until an absent controller is tried again, at first and at most; they double."""
 
+_LINK_S = 5.0
+"""Seconds for which the window says where the web remote's link is."""
+
 _MAX_CLOSE_WAIT_S = 2.0
 """Seconds that `close` waits for a controller that is being opened."""
 
@@ -201,6 +204,7 @@ def web_remote(flight: Flight, options: Options, show_link: Callable[[str], None
         # The audience may see the HUD: what lets a browser in is for the terminal alone.
         plain = link.partition("?")[0]
         flight.last_message = f"web remote: {plain}, link and QR code on the terminal"
+        flight.prompt(flight.last_message, _LINK_S)
         show_link(link)
 
     return WebRemote(

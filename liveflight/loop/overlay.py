@@ -54,7 +54,7 @@ class Overlay:
         self.naming = PresetNaming(mailbox, self.browser, lambda: flight.preset_player.preset)
         self.greeting = Greeting()
         self.elsewhere: Callable[[], bool] = lambda: False
-        """Returns whether the performer sees all this on a screen of their own."""
+        """Returns whether the performer has all this on a page in a browser."""
         self.performer: PerformerView | None = None
         """The performer's window; nothing is drawn over the picture then."""
         self.atlas = AtlasOverlay(output.ctx, background)
@@ -79,7 +79,7 @@ class Overlay:
             self.performer.update(
                 dt, lambda view, age: self._draw_on(view, controllers, picker, age, hud=True)
             )
-        elif not self.elsewhere():
+        elif not self.on_page:
             hud = self._flight.controls.flag("show.hud")
             self._draw_on(output, controllers, picker, dt, hud=hud)
         elif self._pointed:
@@ -122,6 +122,11 @@ class Overlay:
             places = self.hud.draw(panels, where, size, bottom_up=up, indent=indent, levels=levels)
             if "corner" in places:
                 self.atlas.draw_thumbnail(where, size, up)
+
+    @property
+    def on_page(self) -> bool:
+        """Return whether a page has all this, so that the picture is shown alone."""
+        return self.performer is None and self.elsewhere()
 
     def hud_rows(self, controllers: OpenControllers) -> Panel:
         """Return the rows of the HUD as of now."""

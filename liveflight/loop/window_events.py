@@ -8,6 +8,7 @@ from liveflight.controllers.keyboard import Keyboard
 from liveflight.core.contracts import Event, KeyPress, Output, Pointer, Quit
 from liveflight.core.double_press import DOUBLE_PRESS_S, DoublePress
 from liveflight.loop.overlay import Overlay
+from liveflight.loop.page_keys import PageKeys
 from liveflight.show.flight import Flight
 
 LEAVE_AGAIN = "Esc again quits"
@@ -28,13 +29,15 @@ class WindowEvents:
         """Connect the triggers that concern the window.
 
         `quit` is called when the output is closed, or the performer wants to leave."""
-        self._output, self._keyboard, self._browser = output, keyboard, overlay.browser
-        self._greeting = overlay.greeting
+        self._output, self._keyboard, self._overlay = output, keyboard, overlay
         self._flight, self._guard, self._quit = flight, flight.guard, quit
-        self._greeting = overlay.greeting
         self._leaving = DoublePress()
         self._toggles_fullscreen = False
-        keyboard.above = (overlay.naming, overlay.search, overlay.browser)
+        self._on_page = False
+        """Whether a page had what is open in the frame before."""
+        page_keys = PageKeys(lambda: overlay.on_page, flight.note)
+        keyboard.above = (page_keys, overlay.naming, overlay.search, overlay.browser)
+        flight.prompt = overlay.greeting.notify
         keyboard.picker.choose = overlay.browser.choose
         flight.on("show.fullscreen", self._toggle_fullscreen)
         flight.on("show.leave", self._leave)
@@ -47,18 +50,27 @@ class WindowEvents:
             self._toggles_fullscreen = False
             self._guard.run_always("full screen", self._output.toggle_fullscreen)
         self._keyboard.begin_frame()
+        self._leave_to_page()
         for event in self._output.events():
             self._guard.run_always("a key", self._take, event)
 
     def _take(self, event: Event) -> None:
         match event:
             case KeyPress():
-                self._greeting.dismiss()
+                self._overlay.greeting.dismiss()
                 self._keyboard.press(event)
             case Pointer():
-                self._browser.point(event)
+                self._overlay.browser.point(event)
             case Quit():
                 self._quit()
+
+    def _leave_to_page(self) -> None:
+        """Close what is open once a page comes into view.
+
+        The audience shall not see it again when the page is gone for a moment."""
+        before, self._on_page = self._on_page, self._overlay.on_page
+        if self._on_page and not before:
+            self._keyboard.close_all()
 
     def _toggle_fullscreen(self) -> None:
         self._toggles_fullscreen = True
@@ -70,5 +82,4 @@ class WindowEvents:
         elif self._leaving.press(self._flight.elapsed):
             self._quit()
         else:
-            self._flight.note(LEAVE_AGAIN)
-            self._greeting.notify(LEAVE_AGAIN, DOUBLE_PRESS_S)
+            self._flight.note(LEAVE_AGAIN, DOUBLE_PRESS_S)

@@ -62,6 +62,8 @@ class Flight:
         self.remote_downloads = False
         """Whether a message from the network may cause a download of weights."""
         self.last_message = ""
+        self.prompt: Callable[[str, float], None] = lambda text, seconds: None
+        """Shows a text over the picture for some seconds, without the HUD too."""
         self.elapsed = 0.0
         """Seconds of all frames until now."""
         self._panic = Panic()
@@ -101,9 +103,14 @@ class Flight:
         """Do as `on_text` for a text that names a target."""
         self.on_text(key, lambda name: action(known(name)))
 
-    def note(self, text: str) -> None:
-        """Show the performer a message on the HUD."""
+    def note(self, text: str, prompt_s: float = 0.0) -> None:
+        """Show the performer a message on the HUD.
+
+        `prompt_s`: seconds for which it is shown without the HUD too, where it is an answer or
+        says what the next press does."""
         self.last_message = text
+        if prompt_s:
+            self.prompt(text, prompt_s)
         log.info("%s", text)
 
     def mix(self) -> Mix:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from liveflight.core.contracts import LiveflightError, Target
-from liveflight.core.double_press import DoublePress
+from liveflight.core.double_press import DOUBLE_PRESS_S, DoublePress
 from liveflight.core.mailbox import from_network
 from liveflight.core.preset_banks import MAX_SLOT, key_in_bank
 from liveflight.show.flight import Flight
@@ -111,7 +111,7 @@ def _store(flight: Flight, remote: _RemoteSaves, presses: DoublePress, text: str
     else:
         key = key_in_bank(flight.controls.whole("show.bank"), slot)
         again = f"Shift+{key}" if key and not flight.origin else f"show.store {slot}"
-        flight.note(f"{again} again replaces {name}")
+        flight.note(f"{again} again replaces {name}", DOUBLE_PRESS_S)
 
 
 def _rename(flight: Flight, remote: _RemoteSaves, wanted: str) -> None:

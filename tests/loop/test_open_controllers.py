@@ -360,6 +360,8 @@ def test_a_control_stays_armed_where_dmx_can_learn_it(monkeypatch: pytest.Monkey
 
 def test_the_web_remotes_link_is_for_the_performer_alone(flight: Flight) -> None:
     links: list[str] = []
+    over_picture: list[str] = []
+    flight.prompt = lambda text, seconds: over_picture.append(text)
     options = Options(remote=True, oscquery_port=1)
     remote = web_remote(flight, options, links.append)
     assert [name for name, _ in requested(options, remote)][:2] == ["the web remote", "OSCQuery"]
@@ -370,6 +372,7 @@ def test_the_web_remotes_link_is_for_the_performer_alone(flight: Flight) -> None
     remote.publish(3.0, {}, [Trigger("show.remote")])
     assert links == 2 * [remote._link], "and by its key"
     assert "http://10.0.0.2:9000/" in flight.last_message and "secret" not in flight.last_message
+    assert over_picture == 2 * [flight.last_message], "without the HUD too"
 
 
 def test_a_web_remote_without_its_server_says_so(flight: Flight) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -247,11 +248,42 @@ def test_nothing_lies_over_the_picture_while_the_performer_sees_it_elsewhere(sho
     show.set("show.hud", True)
     assert np.abs(pressed(show, "c") - plain).max() > 100
     elsewhere = True
+    show.frame()
     same(show.frame(), plain)
-    same(pressed(show, "escape", "o"), plain)
-    assert not show.stage.pointer
     elsewhere = False
-    assert len(accents(show.frame())) > 50 and show.stage.pointer, "still open"
+    same(show.frame(), plain)
+    assert not show.app.keyboard.picker.open and not show.flight.controls.flag("show.hud")
+    assert len(accents(pressed(show, "o"))) > 50 and show.stage.pointer, "as always"
+    elsewhere = True
+    show.frame()
+    same(show.frame(), plain)
+    assert not show.stage.pointer
+
+
+@pytest.mark.parametrize(
+    ("key", "panel"),
+    [("h", "Keys"), ("question", "Keys"), ("shift+h", "Keys"), ("i", "beside"), ("c", "Controls"),
+     ("o", "Filters"), ("/", "Looks"), ("ctrl+f", "Looks"), ("f9", "Looks")],
+)  # fmt: skip
+def test_what_would_open_unseen_says_where_the_page_has_it(
+    key: str, panel: str, show: Show
+) -> None:
+    show.app.overlay.elsewhere = lambda: True
+    pressed(show, key)
+    assert re.search(f"on the web remote.* {panel}", show.flight.last_message)
+    pressed(show, "x", "m", "return")
+    assert show.flight.controls.word("warp.mirror") == "horizontal", "keys are played as always"
+    assert not any(map(show.flight.controls.flag, ("show.hud", "show.help")))
+    pressed(show, "escape", "escape")
+    assert not show.app.running, "there was nothing to close"
+
+
+def test_the_performer_s_own_window_opens_all_while_a_page_is_in_view(show: Show) -> None:
+    show.app.overlay.elsewhere = lambda: True
+    preview = show.app.presenter.preview
+    show.app.overlay.performer = PerformerView(show.stage.ctx, PictureWindow(), preview)
+    pressed(show, "c")
+    assert show.app.keyboard.picker.open
 
 
 def test_the_first_keys_are_named_until_one_is_pressed(show: Show) -> None:
@@ -259,6 +291,17 @@ def test_the_first_keys_are_named_until_one_is_pressed(show: Show) -> None:
     show.app.overlay.greeting.begin()
     greeted = show.frame()
     rows = np.nonzero((np.abs(greeted - plain) > 20).any((1, 2)))[0]
+    assert rows.min() > SIZE[1] * 3 / 4, "a line at the bottom"
+    same(pressed(show, "f12"), plain)
+
+
+def test_what_the_next_press_does_is_said_without_the_hud_too(show: Show) -> None:
+    pressed(show, "shift+3")
+    show.frame()
+    plain = show.frame()
+    asked = pressed(show, "shift+3")
+    assert "again replaces" in show.flight.last_message
+    rows = np.nonzero((np.abs(asked - plain) > 20).any((1, 2)))[0]
     assert rows.min() > SIZE[1] * 3 / 4, "a line at the bottom"
     same(pressed(show, "f12"), plain)
 

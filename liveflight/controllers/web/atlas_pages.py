@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from liveflight import networks
 from liveflight.core.contracts import LiveflightError
 from liveflight.networks.atlas import sheets
+from liveflight.networks.network import Network
 from liveflight.storage import starred_targets
 
 
-def listed() -> list[str]:
-    """Return the networks that have an atlas."""
-    return [name for name in networks.names() if sheets.find(name)]
+def listed() -> dict[str, Any]:
+    """Return the networks that have an atlas, and the layers in it whose filters have names."""
+    found = {name: sheets.find(name) for name in networks.names()}
+    named = [
+        {"network": name, "layer": layer}
+        for name, atlas in found.items()
+        for layer in networks.network(name).filter_names
+        if layer in atlas
+    ]
+    return {"networks": [name for name, atlas in found.items() if atlas], "named": named}
 
 
 def layers(name: str) -> dict[str, Any] | None:
@@ -26,13 +35,18 @@ def layers(name: str) -> dict[str, Any] | None:
         "tile": sheets.TILE,
         "columns": sheets.COLUMNS,
         "layers": [
-            {"name": layer.name, "filters": atlas[layer.name].filters}
+            _layer(network, layer.name, atlas[layer.name].filters)
             for layer in sheets.drawn(network)
             if layer.name in atlas
         ],
         "shown": {each.name: sheets.shown_for(network, each.name).name for each in network.layers},
         "starred": starred,
     }
+
+
+def _layer(network: Network, layer: str, filters: Sequence[int]) -> dict[str, Any]:
+    called = [network.name_of(layer, number) for number in filters]
+    return {"name": layer, "filters": filters, **({"called": called} if any(called) else {})}
 
 
 def sheet(name: str, layer: str) -> bytes | None:

@@ -37,7 +37,8 @@ class PageClient:
         self._preview: bytes | None = None
         self._sent = self._seen = 0
         """Previews sent, and previews that the page has reported as shown."""
-        self._watching = True
+        self.watching = True
+        """Whether the page is in view."""
         self._now = 0.0
         self._values: Mapping[str, Value] = {}
         self._woken = asyncio.Event()
@@ -46,11 +47,11 @@ class PageClient:
     def wants_preview(self) -> bool:
         """Return whether the page is in view and has shown all but the last preview."""
         behind = self._sent - self._seen + (self._preview is not None)
-        return self._watching and behind < MAX_UNSEEN
+        return self.watching and behind < MAX_UNSEEN
 
     def watch(self, wanted: bool) -> None:
         """Take whether the page is in view."""
-        self._watching = wanted
+        self.watching = wanted
 
     def see(self, count: int) -> None:
         """Take how many previews the page has shown; it cannot have shown more than were sent."""

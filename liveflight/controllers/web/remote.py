@@ -94,8 +94,10 @@ class WebRemote:
 
     @property
     def watched(self) -> bool:
-        """Return whether somebody has the page open."""
-        return bool(self._site and self._site.clients)
+        """Return whether somebody has the page in view; a dark phone has not."""
+        site = self._site
+        # A copy: the server's thread changes the set.
+        return site is not None and any(client.watching for client in tuple(site.clients))
 
     @property
     def wanted(self) -> bool:

@@ -33,7 +33,7 @@ async def find(name: str, limit: RateLimiter) -> web.Response:
         case ("presets", preset):
             return _picture(await asyncio.to_thread(preset_pictures.read, preset), "image/jpeg")
         case ("atlas",):
-            return _json({"networks": await asyncio.to_thread(atlas_pages.listed)})
+            return _json(await asyncio.to_thread(atlas_pages.listed))
         case ("atlas", network):
             return _json(await asyncio.to_thread(atlas_pages.layers, network))
         case ("atlas", network, layer):

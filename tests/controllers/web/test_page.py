@@ -238,6 +238,34 @@ def test_looks_are_recalled_saved_and_the_page_follows(remote: Remote) -> None:
     remote.until(lambda: page.locator('[data-preset="from the phone"]').count() == 1)
 
 
+def test_a_class_is_found_by_its_name(remote: Remote) -> None:
+    page = remote.page(width=390)
+    page.click("#tab-atlas")
+    page.wait_for_selector("#atlas .tile")
+    page.fill("#atlas input", "jelly")
+    tile = page.locator("#atlas .tile:visible")
+    remote.until(lambda: tile.count() == 1)
+    assert tile.inner_text() == "jellyfish"
+    tile.click()
+    goal = remote.show.flight.target_selector
+    remote.until(lambda: str(goal.goal_target) == "efficientnet_lite0:class:107")
+    page.fill("#atlas input", "no such class")
+    assert tile.count() == 0 and page.locator("text=no class is called so").is_visible()
+    page.click("#atlas button:text('here')")
+    remote.until(lambda: tile.count() > 1)
+
+
+def test_a_key_that_would_open_something_in_the_window_is_answered_on_the_page(
+    remote: Remote,
+) -> None:
+    page = remote.page(width=390)
+    remote.show.app.overlay.elsewhere = lambda: remote.web.watched
+    remote.show.press("c")
+    said = "the list of controls: on the web remote, under Controls"
+    remote.until(lambda: page.locator("#status").inner_text() == said)
+    assert not remote.show.app.keyboard.picker.open
+
+
 def test_it_comes_back_by_itself(remote: Remote) -> None:
     page = remote.page()
     assert remote.web.watched

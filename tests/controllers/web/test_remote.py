@@ -88,7 +88,11 @@ def test_pictures_of_presets_and_sheets_of_atlases(show: WebShow) -> None:
     assert (status, headers.get_content_type()) == (200, "image/webp")
     width = Image.open(io.BytesIO(body)).width
     assert width == atlas["columns"] * atlas["tile"]
-    assert atlas["shown"]["relu5_1"] == "conv5_1"
+    assert atlas["shown"]["relu5_1"] == "conv5_1" and "called" not in first
+    (classes,) = json.loads(show.get("/remote/atlas")[1])["named"]
+    layers = json.loads(show.get(f"/remote/atlas/{classes['network']}")[1])["layers"]
+    named = next(each for each in layers if each["name"] == classes["layer"])
+    assert dict(zip(named["filters"], named["called"], strict=True))[107] == "jellyfish"
 
 
 # Who may come in
@@ -416,7 +420,7 @@ def test_a_preview_goes_to_every_page_that_has_shown_the_last(show: WebShow) -> 
     asyncio.run(asyncio.wait_for(whole(), 20))
 
 
-def test_a_hidden_page_takes_no_previews(show: WebShow) -> None:
+def test_a_hidden_page_takes_no_previews_and_nobody_sees_it(show: WebShow) -> None:
     async def talked(page: Socket) -> None:
         await heard(page, "values")
         while not show.draw():
@@ -427,7 +431,10 @@ def test_a_hidden_page_takes_no_previews(show: WebShow) -> None:
             await asyncio.sleep(0.005)
         show.remote.begin()
         await asyncio.sleep(0.2)
-        assert not show.remote.wanted
+        assert not show.remote.wanted and not show.remote.watched
+        await page.send_json({"do": "watch", "wanted": True})
+        while not show.remote.watched:
+            await asyncio.sleep(0.005)
 
     show.talk(talked)
 

@@ -138,11 +138,12 @@ function listNews(found, all = false) {
   if (!all) say(found.at(-1).text, found.at(-1).kind === "error");
 }
 
-// Show a line for some seconds, and read it to those who hear the page.
+// Show a line, after some seconds dimmed, and read it to those who hear the page.
 function say(words, trouble = false) {
   const line = byId("status");
   text(line, words);
   line.classList.toggle("error", trouble);
+  line.classList.remove("old");
   clearTimeout(quiet);
-  quiet = setTimeout(() => text(line, ""), NEWS_MS);
+  quiet = setTimeout(() => line.classList.add("old"), NEWS_MS);
 }
