@@ -199,8 +199,9 @@ class Keyboard:
         """Close what takes keys of its own, the help page and the HUD.
 
         A control that is armed for MIDI stays so."""
-        for taker in (*self.above, self.picker):
+        for taker in self.above:
             taker.open = False
+        self.picker.open = False
         shown = [key for key in _SHOWN if self._controls.flag(key)]
         self._mailbox.put(*(Set(key, False) for key in shown))
 

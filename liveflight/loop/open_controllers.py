@@ -200,11 +200,12 @@ def start(flight: Flight, options: Options) -> list[Named]:
 def web_remote(flight: Flight, options: Options, show_link: Callable[[str], None]) -> WebRemote:
     """Return the web remote of a show. `show_link` gets its link, for the performer alone."""
 
-    def announce(link: str) -> None:
+    def announce(link: str, asked: bool) -> None:
         # The audience may see the HUD: what lets a browser in is for the terminal alone.
         plain = link.partition("?")[0]
         flight.last_message = f"web remote: {plain}, link and QR code on the terminal"
-        flight.prompt(flight.last_message, _LINK_S)
+        if asked:
+            flight.prompt(flight.last_message, _LINK_S)
         show_link(link)
 
     return WebRemote(

@@ -8,17 +8,17 @@ from liveflight.controllers import keyboard
 from liveflight.core.contracts import KeyPress
 from liveflight.show import atlas_browser, name_search, preset_naming
 
-_KEYS = "the keys: on the web remote, under Keys"
-_SEARCH = "the search: on the web remote, presets under Looks, classes under Filters"
+_KEYS = "keys: on the web remote, Keys"
+_SEARCH = "search: on the web remote, Looks or Filters"
 _PLACES = {
-    "i": "the status display: on the web remote, beside the picture",
+    "i": "status: on the web remote, Play",
     **dict.fromkeys(("h", "f1", "question"), _KEYS),
-    keyboard.PICK: "the list of controls: on the web remote, under Controls",
-    atlas_browser.KEY: "the atlas: on the web remote, under Filters",
+    keyboard.PICK: "all controls: on the web remote, Controls",
+    atlas_browser.KEY: "atlas: on the web remote, Filters",
     **dict.fromkeys(name_search.KEYS, _SEARCH),
-    preset_naming.KEY: "names of presets: on the web remote, under Looks, arrange",
+    preset_naming.KEY: "names: on the web remote, Looks, arrange",
 }
-"""What opens with a key, and where the page has it."""
+"""What opens with a key, and the panel of the page that has it: short, for a phone."""
 
 
 class PageKeys:

@@ -38,6 +38,9 @@ log = logging.getLogger("liveflight.show.flight")
 
 P = ParamSpec("P")
 
+_ADVICE_S = 4.0
+"""Seconds for which advice answers a key."""
+
 
 class Flight:
     """Apply messages to the parts of a show, and advance them once per frame."""
@@ -106,10 +109,9 @@ class Flight:
     def note(self, text: str, prompt_s: float = 0.0) -> None:
         """Show the performer a message on the HUD.
 
-        `prompt_s`: seconds for which it is shown without the HUD too, where it is an answer or
-        says what the next press does."""
+        `prompt_s`: seconds for which it answers a key over the picture, without the HUD too."""
         self.last_message = text
-        if prompt_s:
+        if prompt_s and not self.origin:
             self.prompt(text, prompt_s)
         log.info("%s", text)
 
@@ -247,7 +249,7 @@ class Flight:
                 assert_never(message)
         self.last_message = described(message, self.controls)
         if message.key == "sound.react" and (advice := self.sound_reaction.advice(self.controls)):
-            self.note(advice)
+            self.note(advice, _ADVICE_S)
 
     def _touched(self, key: str) -> None:
         self.preset_player.touched(key)

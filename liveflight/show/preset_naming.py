@@ -15,6 +15,8 @@ KEY = "f9"
 
 _MAX_CHARACTERS = 64
 """Length of a preset's name."""
+_SEEN = 36
+"""Characters of it that have room."""
 
 
 class PresetNaming:
@@ -52,7 +54,8 @@ class PresetNaming:
         if not self._name:
             return [f"{self._flown()} is not a preset of your own", "",
                     "Shift+1 to 9 or Z: store this look, then F9   Esc: close"]  # fmt: skip
-        return [f"a new name for {self._name}: {self._text}_", "", "Enter: rename   Esc: close"]
+        typed = f"> {self._text[-_SEEN:]}_\t "  # a column: the panel keeps its size
+        return [f"a new name for {self._name}", typed, "", "Enter: rename   Esc: close"]
 
     def _toggle(self) -> None:
         self.open = not self.open

@@ -15,7 +15,7 @@ from fake_engine import FakeEngine
 from on_stage import Show, Stage, hud
 
 from liveflight.core.contracts import KeyPress, Pointer, Target
-from liveflight.core.mailbox import Trigger
+from liveflight.core.mailbox import Set, Trigger
 from liveflight.loop.performer_view import PerformerView
 from liveflight.render.atlas_page import ACCENT
 from liveflight.storage import presets, starred_targets
@@ -262,7 +262,7 @@ def test_nothing_lies_over_the_picture_while_the_performer_sees_it_elsewhere(sho
 
 @pytest.mark.parametrize(
     ("key", "panel"),
-    [("h", "Keys"), ("question", "Keys"), ("shift+h", "Keys"), ("i", "beside"), ("c", "Controls"),
+    [("h", "Keys"), ("question", "Keys"), ("shift+h", "Keys"), ("i", "Play"), ("c", "Controls"),
      ("o", "Filters"), ("/", "Looks"), ("ctrl+f", "Looks"), ("f9", "Looks")],
 )  # fmt: skip
 def test_what_would_open_unseen_says_where_the_page_has_it(
@@ -304,6 +304,15 @@ def test_what_the_next_press_does_is_said_without_the_hud_too(show: Show) -> Non
     rows = np.nonzero((np.abs(asked - plain) > 20).any((1, 2)))[0]
     assert rows.min() > SIZE[1] * 3 / 4, "a line at the bottom"
     same(pressed(show, "f12"), plain)
+
+
+def test_a_controller_s_message_puts_nothing_over_the_picture(show: Show) -> None:
+    pressed(show, "shift+3")
+    show.frame()
+    plain = show.frame()
+    show.app.mailbox.put(Set("show.store", "3", "page:10.0.0.2:5000"))
+    same(show.frame(), plain)
+    assert "again replaces" in show.flight.last_message
 
 
 def test_panels_share_the_picture_or_replace_each_other(show: Show) -> None:

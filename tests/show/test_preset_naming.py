@@ -36,7 +36,7 @@ def test_a_name_is_typed_and_sent() -> None:
     keys = ["shift+s", "u", "n", "space", "2", "minus", "x", "backspace", "shift+minus", "a"]
     assert typist.press("f9", *keys) == []
     assert not typist.browser.open
-    assert typist.naming.lines()[0] == "a new name for slot 3: Sun 2-_a_"
+    assert typist.naming.lines()[:2] == ["a new name for slot 3", "> Sun 2-_a_\t "]
     assert typist.press("return") == [Set("show.name", "Sun 2-_a")]
     assert not typist.naming.open and not typist.naming.press(KeyPress("a"))
 

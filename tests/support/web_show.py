@@ -33,7 +33,7 @@ class WebShow:
     def __init__(self, host: str = "localhost", **given: Any) -> None:
         self.mailbox = Mailbox()
         self.links: list[str] = []
-        self.remote = WebRemote(host, announce=self.links.append, **given)
+        self.remote = WebRemote(host, announce=lambda link, asked: self.links.append(link), **given)
         self.query = OscQuery(port=0, site=self.remote, site_host=host)
         self.remote.open(self.mailbox)
         self.query.open(self.mailbox)

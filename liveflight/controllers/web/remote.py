@@ -41,13 +41,13 @@ class WebRemote:
         host: str = "localhost",
         *,
         save: bool = False,
-        announce: Callable[[str], None] = lambda link: None,
+        announce: Callable[[str, bool], None] = lambda link, asked: None,
         at_start: bool = False,
     ) -> None:
         """Serve at `host`, and on loopback.
 
-        `save`: whether pages from the network may save. `announce` is called with the link when
-        `show.remote` is fired and, with `at_start`, once the server runs."""
+        `save`: whether pages from the network may save. `announce` is called with the link
+        and whether `show.remote` was fired: then and, with `at_start`, once the server runs."""
         self.host = host
         self._save, self._announce, self._at_start = save, announce, at_start
         self._site: RemoteSite | None = None
@@ -71,7 +71,7 @@ class WebRemote:
         asked = any(isinstance(each, Trigger) and each.key == "show.remote" for each in heard)
         if self._link and (asked or self._at_start):
             self._at_start = False
-            self._announce(self._link)
+            self._announce(self._link, asked)
         elif asked:
             self._trouble = "the web remote is not served: it needs OSCQuery's TCP port"
         site = self._site

@@ -209,10 +209,14 @@ MISFITS = """() => [...document.querySelectorAll("#tabs button")].flatMap((tab) 
         return box.width && (box.height < 43.5 || box.width < 43.5);
     });
     const found = small.map((each) => each.outerHTML);
+    scrollTo(0, 0);
+    const panel = document.getElementById(tab.getAttribute("aria-controls"));
+    const under = document.getElementById("tabs").getBoundingClientRect().bottom - panel.getBoundingClientRect().top;
+    if (under > 0.5) found.push(`${under} pixels under the tabs`);
     return [...(wide > 0 ? [`${wide} pixels too wide`] : []), ...found]
         .map((what) => `${tab.textContent}: ${what}`);
 })"""
-"""Returns what is too wide for the window, or too small for a finger, in each panel."""
+"""Returns what is too wide for the window, too small for a finger or hidden, in each panel."""
 
 
 def test_it_fits_from_360_to_1920_pixels(remote: Remote) -> None:
@@ -222,6 +226,9 @@ def test_it_fits_from_360_to_1920_pixels(remote: Remote) -> None:
     for width in (360, 820, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate(MISFITS) == [], width
+    page.click("#tab-controls")
+    chips = page.locator(".chips")
+    assert chips.evaluate("box => box.scrollWidth - box.clientWidth") <= 0, "a mouse reaches all"
 
 
 def test_looks_are_recalled_saved_and_the_page_follows(remote: Remote) -> None:
@@ -261,7 +268,7 @@ def test_a_key_that_would_open_something_in_the_window_is_answered_on_the_page(
     page = remote.page(width=390)
     remote.show.app.overlay.elsewhere = lambda: remote.web.watched
     remote.show.press("c")
-    said = "the list of controls: on the web remote, under Controls"
+    said = "all controls: on the web remote, Controls"
     remote.until(lambda: page.locator("#status").inner_text() == said)
     assert not remote.show.app.keyboard.picker.open
 

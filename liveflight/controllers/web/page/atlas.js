@@ -24,8 +24,8 @@ export class Atlas {
     });
     this.grid = make("div", { className: "atlas-grid", role: "group", "aria-label": "filters" });
     byId("atlas").replaceChildren(make("h2", {}, "Filters"),
-      make("div", { className: "row tools" }, this.networks, this.layers, button("here", () => this.follow())),
-      this.search,
+      make("div", { className: "row tools" }, this.networks, this.layers),
+      make("div", { className: "row tools" }, this.search, button("here", () => this.follow(), { title: "the layer that is played" })),
       make("div", { className: "segments", role: "group", "aria-label": "a tap" }, ...picks), this.none, this.grid);
     show.values.follow("mix.target", () => this.mark());
   }

@@ -133,7 +133,7 @@ function listNews(found, all = false) {
   if (all) news.length = 0;
   news.push(...found);
   news.splice(0, news.length - 50);
-  const day = (seconds) => new Date(1000 * seconds).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const day = (seconds) => new Date(1000 * seconds).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
   byId("news").replaceChildren(...[...news].reverse().map((each) => make("li", { className: each.kind }, make("time", {}, day(each.time)), make("span", {}, each.text))));
   if (!all) say(found.at(-1).text, found.at(-1).kind === "error");
 }
