@@ -73,9 +73,13 @@ def named() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def show_link(link: str) -> None:
-    """Print the web remote's link and its QR code on standard error, which delays no frame."""
+    """Print the web remote's link on standard error, which delays no frame.
+
+    A link that other machines can open has its QR code."""
     text = f"web remote: {link}\n"
-    if (sys.stderr.encoding or "").lower().startswith("utf"):
+    if link.startswith("http://localhost:"):
+        text = f"{text}It is for this machine; for a phone, start with --remote-host 0.0.0.0\n"
+    elif (sys.stderr.encoding or "").lower().startswith("utf"):
         drawn = io.StringIO()
         segno.make(link, error="l").terminal(drawn, border=2, compact=True)
         text = f"{drawn.getvalue()}{text}"

@@ -35,6 +35,8 @@ from liveflight.system.worker import Worker
 _FIRST_RETRY_S, _MAX_RETRY_S = 3.0, 30.0
 """Seconds until an absent controller is tried again, at first and at most; they double."""
 
+HERE_ALONE = "web remote on this machine: link on the terminal; for a phone: --remote-host 0.0.0.0"
+"""Message where the link leads nowhere from another machine."""
 _LINK_S = 5.0
 """Seconds for which the window says where the web remote's link is."""
 
@@ -203,7 +205,8 @@ def web_remote(flight: Flight, options: Options, show_link: Callable[[str], None
     def announce(link: str, asked: bool) -> None:
         # The audience may see the HUD: what lets a browser in is for the terminal alone.
         plain = link.partition("?")[0]
-        flight.last_message = f"web remote: {plain}, link and QR code on the terminal"
+        said = f"web remote: {plain}, link and QR code on the terminal"
+        flight.last_message = HERE_ALONE if plain.startswith("http://localhost:") else said
         if asked:
             flight.prompt(flight.last_message, _LINK_S)
         show_link(link)

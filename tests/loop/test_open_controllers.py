@@ -22,7 +22,7 @@ from liveflight.controllers.oscquery.service import OscQuery
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.fault_guard import FaultGuard
 from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
-from liveflight.loop.open_controllers import OpenControllers, requested, web_remote
+from liveflight.loop.open_controllers import HERE_ALONE, OpenControllers, requested, web_remote
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options
 
@@ -373,6 +373,9 @@ def test_the_web_remotes_link_is_for_the_performer_alone(flight: Flight) -> None
     assert links == 2 * [remote._link], "and by its key"
     assert "http://10.0.0.2:9000/" in flight.last_message and "secret" not in flight.last_message
     assert over_picture == [flight.last_message], "where it was asked for, without the HUD too"
+    remote._link = "http://localhost:9000/?token=secret"
+    remote.publish(4.0, {}, [Trigger("show.remote")])
+    assert over_picture[1:] == [HERE_ALONE], "a phone cannot open it"
 
 
 def test_a_web_remote_without_its_server_says_so(flight: Flight) -> None:

@@ -211,7 +211,8 @@ MISFITS = """() => [...document.querySelectorAll("#tabs button")].flatMap((tab) 
     const found = small.map((each) => each.outerHTML);
     scrollTo(0, 0);
     const panel = document.getElementById(tab.getAttribute("aria-controls"));
-    const under = document.getElementById("tabs").getBoundingClientRect().bottom - panel.getBoundingClientRect().top;
+    const tabs = document.getElementById("tabs").getBoundingClientRect();
+    const under = tabs.bottom - panel.getBoundingClientRect().top;
     if (under > 0.5) found.push(`${under} pixels under the tabs`);
     return [...(wide > 0 ? [`${wide} pixels too wide`] : []), ...found]
         .map((what) => `${tab.textContent}: ${what}`);
