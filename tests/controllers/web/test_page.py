@@ -227,6 +227,11 @@ def test_it_fits_from_360_to_1920_pixels(remote: Remote) -> None:
     for width in (360, 820, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate(MISFITS) == [], width
+    for width, height in ((844, 390), (1366, 768), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        shown = page.locator(".screen").bounding_box()
+        assert shown["height"] > 0.5 * shown["width"], "the picture is seen whole"
+    page.set_viewport_size({"width": 820, "height": 900})
     page.click("#tab-controls")
     chips = page.locator(".chips")
     assert chips.evaluate("box => box.scrollWidth - box.clientWidth") <= 0, "a mouse reaches all"
@@ -253,7 +258,7 @@ def test_a_class_is_found_by_its_name(remote: Remote) -> None:
     page.fill("#atlas input", "jelly")
     tile = page.locator("#atlas .tile:visible")
     remote.until(lambda: tile.count() == 1)
-    assert tile.inner_text() == "jellyfish"
+    assert tile.text_content() == "jellyfish"
     tile.click()
     goal = remote.show.flight.target_selector
     remote.until(lambda: str(goal.goal_target) == "efficientnet_lite0:class:107")

@@ -45,7 +45,8 @@ export class Looks {
   draw() {
     const arranging = this.arranging.getAttribute("aria-pressed") === "true" && this.show.saves;
     this.grid.classList.toggle("arranging", arranging);
-    this.grid.replaceChildren(...this.presets.map((preset) => this.card(preset, arranging)));
+    const shown = arranging ? [...this.presets].sort((one, other) => other.own - one.own) : this.presets;
+    this.grid.replaceChildren(...shown.map((preset) => this.card(preset, arranging)));
     this.mark();
   }
 
