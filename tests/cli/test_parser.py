@@ -347,3 +347,5 @@ def test_the_web_remote_has_a_host_of_its_own_and_needs_a_port() -> None:
     assert (shared["oscquery_host"], shared["osc_host"]) == ("localhost", "localhost")
     with pytest.raises(LiveflightError, match="--oscquery-port 9000"):
         given("--remote", "--oscquery-port", "0")
+    with pytest.raises(LiveflightError, match="--remote-host needs OSCQuery's TCP port"):
+        given("--remote-host", "0.0.0.0", "--osc-port", "0")
