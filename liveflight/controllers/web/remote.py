@@ -43,13 +43,17 @@ class WebRemote:
         save: bool = False,
         announce: Callable[[str], None] = lambda link: None,
         at_start: bool = False,
+        renamed: Callable[[str, str], None] = lambda name, new: None,
     ) -> None:
         """Serve at `host`, and on loopback.
 
         `save`: whether pages from the network may save. `announce` is called with the link when
-        `show.remote` is fired and, with `at_start`, once the server runs."""
+        `show.remote` is fired and, with `at_start`, at the start; each time once the server runs.
+        `renamed` is called with the old and the new name of a preset that a page has renamed."""
         self.host = host
-        self._save, self._announce, self._at_start = save, announce, at_start
+        self._save, self._announce, self._renamed = save, announce, renamed
+        self._asked = at_start
+        """Whether the link is to be announced once the server runs."""
         self._site: RemoteSite | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._link = ""
@@ -69,14 +73,17 @@ class WebRemote:
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._note(values)
         asked = any(isinstance(each, Trigger) and each.key == "show.remote" for each in heard)
-        if self._link and (asked or self._at_start):
-            self._at_start = False
+        self._asked = self._asked or asked
+        if self._link and self._asked:
+            self._asked = False
             self._announce(self._link)
         elif asked:
-            self._trouble = "the web remote is not served: it needs OSCQuery's TCP port"
+            self._trouble = "the web remote is not served yet: it needs OSCQuery's TCP port"
         site = self._site
         if site is None:
             return
+        while site.edits.renamed:
+            self._renamed(*site.edits.renamed.popleft())
         if site.clients or heard:
             # In one call: values that a page has set come together with the message that set them.
             self._call(site.hear, now, values, heard)
