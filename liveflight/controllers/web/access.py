@@ -93,7 +93,8 @@ class Access:
         return any(map(self._matches, given))
 
     def _matches(self, given: str) -> bool:
-        return secrets.compare_digest(given.encode(), self.token.encode())
+        # A cookie may hold bytes that are no text.
+        return secrets.compare_digest(given.encode(errors="surrogatepass"), self.token.encode())
 
     @property
     def _cookie(self) -> str:

@@ -174,7 +174,7 @@ def _reached(host: str, hosts: frozenset[str]) -> str:
     """Return the name or address by which other machines reach a host of this one."""
     if "0.0.0.0" in hosts or "::" in hosts:
         return _own_address()
-    if hosts and all(map(is_loopback, hosts)):
+    if all(map(is_loopback, hosts)):
         return "localhost"
     return f"[{host}]" if ":" in host else host
 

@@ -38,6 +38,8 @@ def check(text: str) -> str:
         new_files.check("--stream", Path(text))
         if not Path(text).absolute().parent.is_dir():
             raise LiveflightError(f"--stream {text!r}: there is no such folder")
+        if "%" in str(Path(text).absolute()):  # ffmpeg would count there, and write nothing
+            raise LiveflightError(f"--stream {text!r}: no % is allowed in it, or in its folder")
         return text
     raise LiveflightError(
         f"--stream {shown(text)!r}: allowed are rtmp://, rtmps://, srt:// and udp:// with a host, "

@@ -238,6 +238,36 @@ def test_looks_are_recalled_saved_and_the_page_follows(remote: Remote) -> None:
     remote.until(lambda: page.locator('[data-preset="from the phone"]').count() == 1)
 
 
+def test_a_name_that_is_being_typed_stays_while_the_looks_change(remote: Remote) -> None:
+    page = remote.page()
+    page.fill("#looks input", "dusk")
+    page.click("text=save look")
+    remote.until(lambda: page.locator('[data-preset="dusk"]').count() == 1)
+    page.click('#looks button:text("arrange")')
+    field = page.locator('[data-preset="dusk"] input').first
+    field.fill("daw")
+    remote.show.press("z")
+    remote.until(lambda: len(presets.own()) == 2)
+    (other,) = presets.own().keys() - {"dusk"}
+    remote.show.frame()
+    page.wait_for_timeout(50)
+    sent = remote.web._site  # type: ignore[union-attr]
+    remote.until(lambda: other in {each["name"] for each in sent._library["presets"]})
+    remote.until(
+        lambda: (
+            page.evaluate("() => document.querySelector('#all-presets').options.length")
+            == len(presets.names())
+        )
+    )
+    field.press("End")
+    field.type("n")
+    assert field.input_value() == "dawn"
+    page.click('[data-preset="dusk"] button:text("keep")')
+    remote.until(lambda: page.locator('[data-preset="dawn"]').count() == 1)
+    remote.until(lambda: page.locator(f'[data-preset="{other}"]').count() == 1)
+    assert "dawn" in presets.own()
+
+
 def test_it_comes_back_by_itself(remote: Remote) -> None:
     page = remote.page()
     assert remote.web.watched

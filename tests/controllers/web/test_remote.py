@@ -114,6 +114,8 @@ def test_from_the_network_nothing_is_seen_without_the_token(show: WebShow) -> No
     assert status == 200 and "HttpOnly" in cookie and "SameSite=Strict" in cookie
     assert "Max-Age=34560000" in cookie, "an exhibition's tablet comes back after months"
     kept = cookie.partition(";")[0]
+    noise = f"{kept.partition('=')[0]}=\xff\xfe"
+    assert show.get("/remote/main.js", Cookie=noise)[0] == 403
     assert show.get("/remote/presets/reef", Cookie=kept)[0] == 200
     assert show.get("/remote/presets/reef", Cookie=kept[:-1])[0] == 403
 
