@@ -124,7 +124,7 @@ def test_the_outputs_reach_the_flight(tmp_path: Path) -> None:
     ("given", "said"),
     [
         ("--stream http://a/b", "allowed are rtmp://"),
-        ("--stream /tmp/show%d.m3u8", "no % is allowed in it"),
+        ("--stream /tmp/show%d.m3u8", "would put a number for %d"),
         ("--virtual-camera 10", "'10' is not a video device such as /dev/video10"),
         ("--stream-rate 0", "is not a number from 0.1 to 500"),
     ],
