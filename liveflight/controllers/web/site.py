@@ -189,8 +189,6 @@ class RemoteSite:
                     self._put([message])
         except LiveflightError as error:
             self._refuse(client, str(error))
-        except RecursionError:
-            self._refuse(client, "it is nested too deeply")
 
     def _refuse(self, client: PageClient, why: str) -> None:
         self.refused += 1

@@ -21,7 +21,7 @@ from liveflight.controllers.web.remote import WebRemote
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.loop import open_controllers
 from liveflight.show.options import Options
-from liveflight.storage import presets
+from liveflight.storage import cue_lists, presets
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.gl
@@ -236,6 +236,34 @@ def test_looks_are_recalled_saved_and_the_page_follows(remote: Remote) -> None:
     page.click("text=save look")
     remote.until(lambda: "from the phone" in presets.names())
     remote.until(lambda: page.locator('[data-preset="from the phone"]').count() == 1)
+
+
+def test_a_cue_list_is_saved_again_with_changes_and_another_is_not_replaced(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cue_lists, "user_folder", lambda: tmp_path / "cues")
+    other = cue_lists.CueList("other", (cue_lists.Cue("ink", hold=True),))
+    cue_lists.write(other)
+    page = remote.page()
+    page.click('[data-preset="reef"] button')
+    remote.until(lambda: page.locator("#now-preset").inner_text() == "reef")
+    page.click("#tab-cues")
+    page.fill('#cues input[placeholder="name of the list"]', "tonight")
+    for count in (1, 2):
+        page.click("text=add this look")
+        page.click("text=save list")
+        remote.until(
+            lambda count=count: (
+                cue_lists.is_own("tonight")
+                and len(cue_lists.find("tonight").cues) == count
+                and page.locator("#status").inner_text() == "cue list tonight is saved"
+            )
+        )
+        page.evaluate("() => { document.getElementById('status').textContent = ''; }")
+    page.fill('#cues input[placeholder="name of the list"]', "other")
+    page.click("text=save list")
+    remote.until(lambda: "already" in page.locator("#status").inner_text())
+    assert cue_lists.find("other").cues == other.cues
 
 
 def test_a_name_that_is_being_typed_stays_while_the_looks_change(remote: Remote) -> None:
