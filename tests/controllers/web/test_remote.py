@@ -19,7 +19,15 @@ from web_show import HTML, START, Socket, WebShow, heard, preview
 
 from liveflight.controllers.osc.echo_suppressor import HOLD_S
 from liveflight.controllers.oscquery.service import OscQuery
-from liveflight.controllers.web import access, commands, file_edits, library, page_files, site
+from liveflight.controllers.web import (
+    access,
+    commands,
+    file_edits,
+    library,
+    page_files,
+    preset_pictures,
+    site,
+)
 from liveflight.controllers.web.client import MAX_UNSEEN
 from liveflight.controllers.web.remote import WebRemote
 from liveflight.core.controls import ROWS
@@ -530,6 +538,13 @@ def test_pages_of_the_network_do_not_lock_the_performer_out(
 
     asyncio.run(asyncio.wait_for(whole(), 20))
     _site(show)._network_limit._spent = 0
+
+
+def test_a_preset_gets_a_picture_unless_no_address_can_have_its_name() -> None:
+    for name, wanted in (("mine", "mine"), ("n\udcff", ""), ("reef", "")):
+        taker = preset_pictures.PictureTaker()
+        taker.due(0.0, {"show.preset": name})
+        assert taker.due(preset_pictures.SETTLED_S + 1.0, {"show.preset": name}) == wanted
 
 
 # Files
