@@ -53,15 +53,17 @@ def options(args: argparse.Namespace, **more: object) -> Options:
 def controllers(args: argparse.Namespace) -> dict[str, object]:
     """Return the options of the controllers and outputs that were asked for."""
     port = args.osc_port if args.oscquery_port is None else args.oscquery_port
-    if args.remote and not port:
-        raise LiveflightError("--remote is served on OSCQuery's TCP port: set --oscquery-port 9000")
+    remote = args.remote or args.remote_host != "localhost"
+    if remote and not port:
+        option = "--remote" if args.remote else "--remote-host"
+        raise LiveflightError(f"{option} needs OSCQuery's TCP port: set --oscquery-port 9000")
     return {
         "osc_host": args.osc_host,
         "osc_port": args.osc_port,
         "osc_feedback": tuple(args.osc_feedback),
         "oscquery_host": args.oscquery_host,
         "oscquery_port": port,
-        "remote": args.remote or args.remote_host != "localhost",
+        "remote": remote,
         "remote_host": args.remote_host,
         "midi": args.midi,
         "dmx": args.dmx,

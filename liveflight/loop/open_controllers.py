@@ -27,6 +27,7 @@ from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.fault_guard import FaultGuard, Report
 from liveflight.core.mailbox import Mailbox, Message
 from liveflight.loop.open_outputs import OpenOutputs
+from liveflight.show import preset_saving
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options
 from liveflight.show.start_flight import start_flight
@@ -193,6 +194,7 @@ def start(flight: Flight, options: Options) -> list[Named]:
     if options.record:
         recorder = FlightRecorder(options.record, recording)
         flight.preset_player.navigator.on_answer = recorder.note
+        flight.cues.on_named = recorder.note_list
         controllers.append(("the recording", recorder))
     if recording.cues:
         flight.cues.start(recording.cues)
@@ -216,6 +218,7 @@ def web_remote(flight: Flight, options: Options, show_link: Callable[[str], None
         save=options.remote_save,
         announce=announce,
         at_start=options.remote,
+        renamed=partial(preset_saving.note_renamed, flight),
     )
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 RECORD = "show.record"
 """The switch that records the show."""
 
+MAX_FINISHING = 2
+"""Recordings that may be finishing while another one begins: each is an ffmpeg."""
+
 _MAX_TOLD = 200
 """Characters of the text that names the outputs."""
 
@@ -153,7 +156,7 @@ class OpenOutputs:
             self._ending.append(recording)
             self._recording, self._wanted = None, False
             self._mailbox.put(Set(RECORD, False, "recording"))
-        elif self._wanted and not recording:
+        elif self._wanted and not recording and self._finishing < MAX_FINISHING:
             self._recording = LiveRecording(self._options.fps, self._sound_rate)
             self.add(self._recording)
             self._flight.note("recording")
@@ -182,6 +185,11 @@ class OpenOutputs:
         self._reader.release()
         self._shared.release()
 
+    @property
+    def _finishing(self) -> int:
+        """Return how many recordings are not complete yet."""
+        return sum(isinstance(sink, LiveRecording) for sink in self._ending)
+
     def _report(self, sink: LiveSink) -> None:
         """Tell the performer what has changed: trouble, its end, a file that is complete."""
         trouble, before = sink.trouble, self._troubles.get(sink, "")
@@ -199,6 +207,8 @@ class OpenOutputs:
         """Put the state of the outputs in words, where it has changed."""
         states = [f"{sink.name}: {sink.trouble or 'live'}" for sink in self.sinks]
         told = "; ".join((*states, *(f"{sink.name}: live" for sink in self.textures)))[:_MAX_TOLD]
+        # A server's reason, or a file's name, may have any characters in it.
+        told = "".join(each if each.isprintable() else " " for each in told)
         if told != self._told:
             self._told = told
             self._mailbox.put(Set("show.outputs", told))

@@ -82,6 +82,7 @@ def reduced(frame: np.ndarray) -> np.ndarray:
     factor = -(-max(frame.shape[:2]) // MAX_SIDE_PX)
     if factor == 1:
         return frame.copy()
-    height, width = (side // factor for side in frame.shape[:2])
-    tiles = frame[: height * factor, : width * factor].reshape(height, factor, width, factor, 3)
+    down, across = (min(factor, side) for side in frame.shape[:2])  # it may be a single line
+    height, width = frame.shape[0] // down, frame.shape[1] // across
+    tiles = frame[: height * down, : width * across].reshape(height, down, width, across, 3)
     return tiles.mean(axis=(1, 3), dtype=np.float32).astype(np.uint8)

@@ -8,6 +8,7 @@ from math import ceil
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import Controls
 from liveflight.show.preset_player import PresetPlayer
+from liveflight.show.target_selector import TargetSelector
 from liveflight.storage import cue_lists
 from liveflight.storage.cue_lists import Cue, CueList
 
@@ -16,13 +17,18 @@ class CuePlayer:
     """Step through a cue list by time, beats or go."""
 
     def __init__(
-        self, controls: Controls, preset_player: PresetPlayer, report: Callable[[object], None]
+        self,
+        controls: Controls,
+        preset_player: PresetPlayer,
+        target_selector: TargetSelector,
+        report: Callable[[object], None],
     ) -> None:
         """Begin without a list; `report` is called with cues that cannot be flown.
 
         They are skipped. A cue that turns out to be wrong only once its networks' layers are known
         is not: the look before it stays for its time."""
         self._controls, self._preset_player, self._report = controls, preset_player, report
+        self._target_selector = target_selector
         self._cues: tuple[Cue, ...] = ()
         self._current = 0
         """Index of the current cue."""
@@ -30,6 +36,12 @@ class CuePlayer:
         """Time of the current cue in its own unit, seconds or beats."""
         self._held_by_panic = False
         """Whether only a panic holds the list."""
+        self._downloads = True
+        """Whether weights may be downloaded for the list: not for one that the network started."""
+        self.find: Callable[[str], CueList] = cue_lists.find
+        """Returns the list of a name, or raises LiveflightError."""
+        self.on_named: Callable[[CueList], None] = lambda cues: None
+        """Called with each list that was started by its name."""
 
     def triggers(self) -> dict[str, Callable[[], None]]:
         """Return the actions of the cue triggers, by key."""
@@ -43,12 +55,15 @@ class CuePlayer:
     def start(self, cues: CueList) -> None:
         """Start a list at its first cue. Raises LiveflightError where no cue can be flown."""
         self._cues, self._current = cues.cues, -1
+        self._downloads = self._target_selector.downloads
         self._controls.set("cue.playing", cues.name)
         self._step(1)
 
     def start_named(self, name: str) -> None:
         """Start the list of that name. Raises LiveflightError where it cannot be played."""
-        self.start(cue_lists.find(name))
+        cues = self.find(name)
+        self.on_named(cues)
+        self.start(cues)
 
     def advance(self, dt: float) -> None:
         """Advance by `dt` seconds, to the next cue if its time has come."""
@@ -101,11 +116,13 @@ class CuePlayer:
 
     def _recall(self, cue: Cue) -> None:
         beats = cue.transition_beats * 60 / self._controls.number("tempo.bpm")
-        self._preset_player.recall(
-            self._preset_player.navigator.find(cue.preset),
-            beats or cue.transition,
-            cue.curve,
-        )
+        found = self._preset_player.navigator.find(cue.preset)
+        selector = self._target_selector
+        allowed, selector.downloads = selector.downloads, selector.downloads and self._downloads
+        try:
+            self._preset_player.recall(found, beats or cue.transition, cue.curve)
+        finally:
+            selector.downloads = allowed
 
     def _publish(self) -> None:
         cue = self._cues[self._current]

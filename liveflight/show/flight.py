@@ -58,7 +58,7 @@ class Flight:
             self.controls, selector, self.autopilot, self.modulation, seed
         )
         self.preset_player.navigator.on_fault = self.reports.add
-        self.cues = CuePlayer(self.controls, self.preset_player, self.reports.add)
+        self.cues = CuePlayer(self.controls, self.preset_player, selector, self.reports.add)
         self.loader = loader
         self.origin = ""
         """Origin of the message that is being applied."""

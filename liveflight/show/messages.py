@@ -13,8 +13,8 @@ from liveflight.core.mailbox import Beat, Message, Nudge, Query, Set, from_netwo
 def chosen_by_network(message: Message) -> bool:
     """Return whether the network chose what the message asks for.
 
-    A cue list is the performer's own, whoever steps through it."""
-    if isinstance(message, Query | Beat) or message.key.startswith("cue."):
+    A cue list that the performer started is their own, whoever steps through it."""
+    if isinstance(message, Query | Beat) or message.key in ("cue.go", "cue.back"):
         return False
     return from_network(message.origin)
 

@@ -7,11 +7,15 @@ again where the files differ.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.storage import favourite_presets, presets
+from liveflight.storage.cue_lists import CueList
 from liveflight.storage.presets import Preset
+
+T = TypeVar("T")
 
 
 class RefusedBeforeError(LiveflightError):
@@ -96,9 +100,27 @@ class RecordedPresetNavigator(PresetNavigator):
             self._answers.setdefault(question, deque()).append(preset)
 
     def _answer(self, question: str, look: Callable[[], Preset]) -> Preset:
-        answers = self._answers.get(question)
-        if not answers:
-            raise RefusedBeforeError(f"the log has no answer to {question[:60]!r}")
-        preset = answers.popleft() if len(answers) > 1 else answers[0]
+        preset = _next(self._answers, question)
         self.on_answer(question, preset)
         return preset
+
+
+class RecordedCueLists:
+    """Repeat which cue lists a recorded flight found; reads no files."""
+
+    def __init__(self, lists: Iterable[CueList]) -> None:
+        self._lists: dict[str, deque[CueList]] = {}
+        for each in lists:
+            self._lists.setdefault(each.name, deque()).append(each)
+
+    def find(self, name: str) -> CueList:
+        """Return the list of that name. Raises RefusedBeforeError where there was none."""
+        return _next(self._lists, name)
+
+
+def _next(answers: Mapping[str, deque[T]], question: str) -> T:
+    """Return the next answer; the last one stays."""
+    found = answers.get(question)
+    if not found:
+        raise RefusedBeforeError(f"the log has no answer to {question[:60]!r}")
+    return found.popleft() if len(found) > 1 else found[0]

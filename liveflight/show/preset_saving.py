@@ -39,6 +39,12 @@ def offer(flight: Flight, *, remote: bool, clock: Callable[[], float] = time.mon
     flight.on_target("mix.star", partial(_toggle_star, flight))
 
 
+def note_renamed(flight: Flight, name: str, new: str) -> None:
+    """Note that a preset was renamed elsewhere: it may be the one that is flown."""
+    if flight.preset_player.preset == name:
+        flight.preset_player.saved_as(new)
+
+
 def _save(flight: Flight) -> None:
     path = presets.write(flight.as_preset(time.strftime("mine %Y-%m-%d %H.%M.%S")))
     flight.preset_player.saved_as(named_files.name_of(path.name))
@@ -47,7 +53,7 @@ def _save(flight: Flight) -> None:
 
 def _save_as(flight: Flight, remote: _RemoteSaves, name: str) -> None:
     remote.count(flight)
-    path = presets.write(flight.as_preset(name.strip()))
+    path = presets.write(flight.as_preset(presets.free_name(name.strip())))
     flight.preset_player.saved_as(named_files.name_of(path.name))
     flight.note(f"saved as {path.stem}")
 

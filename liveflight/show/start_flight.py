@@ -12,7 +12,7 @@ from liveflight.core.controls import ROWS
 from liveflight.networks import Layer, Network
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options
-from liveflight.show.preset_navigation import RecordedPresetNavigator
+from liveflight.show.preset_navigation import RecordedCueLists, RecordedPresetNavigator
 from liveflight.storage import cue_lists, named_files, presets
 from liveflight.storage.cue_lists import CueList
 from liveflight.storage.presets import Preset
@@ -64,6 +64,7 @@ def start_flight(flight: Flight, options: Options) -> Recording:
     flight.remote_downloads = options.remote_downloads
     if options.replay:
         flight.preset_player.navigator = RecordedPresetNavigator(options.replay.answers)
+        flight.cues.find = RecordedCueLists(options.replay.lists).find
     target = None if options.replay else _target(options, preset)
     if target:  # before anything is loaded: the preset's own network may not be wanted
         stay: dict[str, Value] = {"show.autopilot": False}

@@ -105,7 +105,7 @@ def write(cues: CueList, *, replace: bool = False) -> Path:
     path = taken or user_folder() / f"{cues.name}.toml"
     try:
         return named_files.write(
-            toml_reader.dump(table(cues)), path, "replace" if replace else "refuse"
+            toml_reader.dump(table(cues)), path, "replace" if taken else "refuse"
         )
     except OSError as error:
         why = named_files.why(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from liveflight.core.contracts import LiveflightError
@@ -34,16 +35,25 @@ def rename(name: str, new: str) -> None:
     named_files.check_name("preset", new)
     if new.lower() in map(str.lower, presets.names()):  # some file systems know no capitals
         raise LiveflightError(f"there is a preset {new!r} already: choose another name")
-    moved = path.with_name(f"{new}.toml")
+    with named_files.reading("preset", path):
+        text = named_files.text(path)
+    favourite_presets.rename(name, new)  # first: where the disk is full, nothing is renamed
     try:
-        new_files.move(path, moved)
-        text = named_files.text(moved)
-        if _titled(text, name):
-            named_files.write(_TITLE.sub(f'title = "{new}"', text, count=1), moved)
+        _move(path, path.with_name(f"{new}.toml"), text, new if _titled(text, name) else "")
     except OSError as error:
+        with suppress(LiveflightError):
+            favourite_presets.rename(new, name)
         why = named_files.why(error)
         raise LiveflightError(f"preset {path} cannot be renamed: {why}") from error
-    favourite_presets.rename(name, new)
+
+
+def _move(path: Path, moved: Path, text: str, title: str) -> None:
+    """Move a file that has this text, and give it a title unless that is empty. Raises OSError."""
+    if not title:
+        new_files.move(path, moved)
+        return
+    named_files.write(_TITLE.sub(f'title = "{title}"', text, count=1), moved, "refuse")
+    path.unlink()
 
 
 def assign_slot(name: str, slot: int | None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,13 @@ def find(text: str) -> Preset:
     raise LiveflightError(
         f"there is no preset {text[:60]!r}{nearest(meant, files)}; `liveflight presets` lists them"
     )
+
+
+def free_name(name: str) -> str:
+    """Return a name, with a number where a preset has it already, which a new one would hide."""
+    taken = {each.lower() for each in names()}  # some file systems know no capitals
+    numbered = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(each for each in numbered if each.lower() not in taken)
 
 
 def free_slot() -> int:

@@ -36,6 +36,7 @@ _NOT_RECORDED = {
     *("show.hud", "show.help", "show.screenshot", "show.save_preset", "show.snapshot"),
     *("show.favourite", "mix.star", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
     *("show.bank", "show.store", "show.name", "show.leave", "show.save_as", "show.remote"),
+    *("show.record", "show.outputs"),
 }
 """Controls that do not affect the picture: neither recorded nor flown again."""
 
@@ -58,6 +59,8 @@ class Recording:
     """Messages of each frame, with seconds since the first; of a log, read at each iteration."""
     answers: Sequence[tuple[str, Preset]] = ()
     """Questions to the preset navigator, and its answers."""
+    lists: Sequence[CueList] = ()
+    """Cue lists that were started by their names."""
     seconds: float = field(default=0.0)
     """Duration; of a log that breaks off, up to there."""
 
@@ -72,13 +75,17 @@ def header(recording: Recording) -> str:
 
 
 def frame(
-    seconds: float, messages: Sequence[Message], answers: Sequence[tuple[str, Preset]]
+    seconds: float,
+    messages: Sequence[Message],
+    answers: Sequence[tuple[str, Preset]],
+    lists: Sequence[CueList] = (),
 ) -> str:
     """Return the line of one frame; empty where it has no message that affects the picture."""
     said = [_encoded(message) for message in messages if _counts(message)]
     answered = [[question, _data(preset)] for question, preset in answers]
     row: dict[str, Any] = {"t": seconds}
     row |= ({"say": said} if said else {}) | ({"answer": answered} if answered else {})
+    row |= {"lists": [asdict(each) for each in lists]} if lists else {}
     return _line(row) if len(row) > 1 else ""
 
 
@@ -94,6 +101,7 @@ def read(path: Path) -> Recording:
     Raises LiveflightError naming file, line and what is wrong."""
     start: Recording | None = None
     answers: list[tuple[str, Preset]] = []
+    lists: list[CueList] = []
     seconds = 0.0
     lines = Lines(path)
     with lines.named():
@@ -103,10 +111,12 @@ def read(path: Path) -> Recording:
                 continue
             seconds = _seconds(row, seconds)
             answers += [_answer(entry) for entry in _list(row, "answer")]
+            lists += [_cue_list(entry) for entry in _list(row, "lists")]
             _messages(row)
         if start is None:
             raise LiveflightError("it is empty")
-    return replace(start, said=_LoggedMessages(path), answers=answers, seconds=seconds)
+    messages = _LoggedMessages(path)
+    return replace(start, said=messages, answers=answers, lists=lists, seconds=seconds)
 
 
 class _LoggedMessages:
@@ -161,7 +171,8 @@ def _cue_list(data: object) -> CueList:
         for row in data["cues"]
         if isinstance(row, dict)
     ]
-    return cue_lists.parse("log", {"version": cue_lists.VERSION, "cue": rows})
+    name = str(data.get("name", ""))[:200]
+    return cue_lists.parse(name, {"version": cue_lists.VERSION, "cue": rows})
 
 
 def _data(preset: Preset) -> dict[str, Any]:

@@ -124,6 +124,7 @@ def test_the_outputs_reach_the_flight(tmp_path: Path) -> None:
     ("given", "said"),
     [
         ("--stream http://a/b", "allowed are rtmp://"),
+        ("--stream /tmp/show%d.m3u8", "would put a number for %d"),
         ("--virtual-camera 10", "'10' is not a video device such as /dev/video10"),
         ("--stream-rate 0", "is not a number from 0.1 to 500"),
     ],
@@ -347,3 +348,5 @@ def test_the_web_remote_has_a_host_of_its_own_and_needs_a_port() -> None:
     assert (shared["oscquery_host"], shared["osc_host"]) == ("localhost", "localhost")
     with pytest.raises(LiveflightError, match="--oscquery-port 9000"):
         given("--remote", "--oscquery-port", "0")
+    with pytest.raises(LiveflightError, match="--remote-host needs OSCQuery's TCP port"):
+        given("--remote-host", "0.0.0.0", "--osc-port", "0")

@@ -20,6 +20,7 @@ from liveflight.core.contracts import LiveflightError, Size
 from liveflight.loop import open_outputs
 from liveflight.loop.open_outputs import requested
 from liveflight.outputs.sinks.frame_sink import Picture
+from liveflight.outputs.sinks.live_recording import LiveRecording
 from liveflight.outputs.sinks.live_sink import LiveSink
 from liveflight.outputs.sinks.texture_sink import TextureSink
 from liveflight.show.options import Options
@@ -174,6 +175,16 @@ def test_what_happens_to_an_output_is_told_once(show: Callable[..., Show]) -> No
     assert flown.flight.last_message == "the rig is back"
 
 
+def test_whatever_a_server_says_is_told_as_a_line(show: Callable[..., Show]) -> None:
+    flown, rig = show(), Kept()
+    rig.gone = "flux\u00a0refus\u00e9\t\u009b2J"
+    flown.app.outputs.add(rig)
+    flown.frame()
+    until(lambda: rig.trouble != "")
+    flown.frame()
+    assert flown.flight.controls.word("show.outputs") == "the rig: flux refus\u00e9  2J"
+
+
 def test_an_output_that_cannot_open_is_told_and_left_out(
     show: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +214,35 @@ def test_f12_records_what_is_shown_until_it_is_pressed_again(
     flown.frame()
     (saved,) = tmp_path.rglob("*.mp4")
     assert flown.flight.last_message == f"saved {saved}"
+
+
+def test_a_bouncing_button_starts_few_recordings(
+    show: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(LiveRecording):
+        begun = 0
+        go = threading.Event()
+
+        def open(self, size: Size) -> None:
+            Slow.begun += 1
+
+        def send(self, picture: Picture, at: float) -> None:
+            self.go.wait()
+
+        def end(self, *, whole: bool) -> None:
+            pass
+
+    monkeypatch.setattr(open_outputs, "LiveRecording", Slow)
+    flown = show()
+    flown.frame()
+    for number in range(40):
+        flown.set("show.record", number % 2 == 0)
+        flown.frame()
+    assert Slow.begun <= open_outputs.MAX_FINISHING
+    flown.set("show.record", True)
+    flown.frame(2)
+    Slow.go.set()
+    until(lambda: flown.frame() is not None and bool(flown.app.outputs.sinks))
 
 
 def test_a_panic_does_not_end_the_recording(show: Callable[..., Show]) -> None:

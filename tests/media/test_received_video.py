@@ -91,6 +91,7 @@ def test_large_frames_are_reduced_by_whole_numbers() -> None:
     frame[:, ::3] = 90
     small = reduced(frame)
     assert small.shape == (360, 640, 3) and (small == 30).all()
+    assert reduced(np.full((1, 1920, 3), 7, np.uint8)).tolist() == [[[7, 7, 7]] * 960]
     plain = np.ones((4, 6, 3), np.uint8)
     assert reduced(plain) is not plain and (reduced(plain) == 1).all()
 

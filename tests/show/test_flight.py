@@ -352,6 +352,23 @@ def test_what_the_network_asked_for_taints_nothing_that_comes_later(
     assert not flight.reports.counts, "the list is the performer's own"
 
 
+def test_a_list_that_the_network_starts_downloads_nothing_either(
+    flight: Flight, engine: FakeEngine, weights: set[str], navigator: dict[str, Preset]
+) -> None:
+    navigator["far"], navigator["near"] = Preset("far", {VGG: 1.0}), Preset("near", {DEEP: 1.0})
+    cues = CueList("theirs", (Cue("near", seconds=1.0), Cue("far", seconds=1.0)))
+    flight.cues.find = lambda name: cues
+    weights.add(DEEP.network)
+    engine.prepared.clear()
+    flight.apply([Set("cue.list", "theirs", AFAR)])
+    for _ in range(5):
+        flight.advance(0.5)
+    assert any("only with --allow-remote-downloads" in each for each in flight.reports.counts)
+    assert "vgg16" not in engine.prepared
+    flight.apply([Set("cue.list", "theirs"), Trigger("cue.go")])
+    assert "vgg16" in engine.prepared
+
+
 # Following another liveflight
 
 

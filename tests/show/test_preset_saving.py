@@ -9,7 +9,7 @@ from liveflight.core.mailbox import Set, Trigger
 from liveflight.core.modulation import ModulationRow
 from liveflight.show import preset_saving
 from liveflight.show.flight import Flight
-from liveflight.storage import favourite_presets, presets, starred_targets
+from liveflight.storage import favourite_presets, preset_editing, presets, starred_targets
 from liveflight.storage.presets import Preset
 
 
@@ -159,6 +159,18 @@ def test_a_name_goes_with_slot_favourite_and_look(flight: Flight, own: Path) -> 
     assert not flight.reports.counts
 
 
+def test_a_preset_that_is_renamed_elsewhere_while_it_is_flown_is_still_known(
+    flight: Flight, own: Path
+) -> None:
+    preset_saving.offer(flight, remote=False)
+    stored(flight, "5", 2.0)
+    preset_editing.rename(name := str(flight.values()["show.preset"]), "dawn")
+    preset_saving.note_renamed(flight, "another", "one")
+    preset_saving.note_renamed(flight, name, "dawn")
+    flight.apply([Trigger("show.favourite"), Set("show.name", "dusk")])
+    assert favourite_presets.read() == (flight.values()["show.preset"],) == ("dusk",)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -245,10 +257,16 @@ def test_a_look_is_saved_under_a_name(flight: Flight, own: Path) -> None:
     assert flight.last_message == "saved as blue hour"
     flight.apply([Set("show.save_as", "blue hour")])
     assert flight.last_message == "saved as blue hour_2", "nothing is overwritten"
+    flight.apply([Set("show.save_as", "Reef")])
+    assert flight.last_message == "saved as Reef_2", "a preset of the installation is not hidden"
     assert flight.controls.setting("show.save_as") == ""
     for name in ("../x", "/etc/passwd", "a/b", "con"):
         flight.apply([Set("show.save_as", name)])
         assert "preset name" in flight.reports.last
     flight.apply([Set("show.save_as", "theirs", "web:10.0.0.7:5")])
     assert "--allow-remote-save" in flight.reports.last
-    assert sorted(path.name for path in own.iterdir()) == ["blue hour.toml", "blue hour_2.toml"]
+    assert sorted(path.name for path in own.iterdir()) == [
+        "Reef_2.toml",
+        "blue hour.toml",
+        "blue hour_2.toml",
+    ]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from liveflight.core.contracts import LiveflightError
-from liveflight.storage import favourite_presets, preset_editing, presets
+from liveflight.storage import favourite_presets, new_files, preset_editing, presets
 
 TEXT = """# mine, by hand
 version = 1
@@ -88,3 +90,38 @@ def test_only_ones_own_are_changed(name: str) -> None:
     ):
         with pytest.raises(LiveflightError, match=r"with the installation|there is no preset"):
             change()
+
+
+def test_a_title_that_was_the_name_follows_it(own: Path) -> None:
+    (own / "blue.toml").write_text(TEXT.replace('"Blue"', '"blue"'))
+    preset_editing.rename("blue", "hour")
+    assert (own / "hour.toml").read_text() == TEXT.replace('"Blue"', '"hour"')
+    assert not (own / "blue.toml").exists()
+
+
+@pytest.mark.parametrize("title", ["Blue", "blue"])
+@pytest.mark.parametrize("fails", ["write", "move"])
+def test_a_full_disk_renames_nothing(
+    title: str, fails: str, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    favourite_presets.toggle("blue")
+    text = TEXT.replace("Blue", title)
+    (own / "blue.toml").write_text(text)
+    if fails == "move":
+        monkeypatch.setattr(preset_editing, "_move", full)
+    else:
+        monkeypatch.setattr(new_files, "write", full)
+    with pytest.raises(LiveflightError, match="No space left"):
+        preset_editing.rename("blue", "hour")
+    assert (own / "blue.toml").read_text() == text
+    assert preset_editing.own_names() == {"blue", "red"}
+    assert favourite_presets.read() == ("blue",)
+
+
+def test_a_file_that_is_no_text_is_not_renamed(own: Path) -> None:
+    (own / "noise.toml").write_bytes(b"\xff\x80\x00\x81")
+    with pytest.raises(LiveflightError, match="no text"):
+        preset_editing.rename("noise", "hour")

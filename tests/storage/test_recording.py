@@ -61,7 +61,9 @@ def test_a_log_from_before_there_were_views_is_read(tmp_path: Path) -> None:
 
 
 def test_what_has_no_part_in_the_picture_is_left_out() -> None:
-    assert recording.frame(1.0, [Trigger("show.quit"), Set("show.hud", True)], []) == ""
+    said = [Trigger("show.quit"), Set("show.hud", True), Set("show.record", True)]
+    said.append(Set("show.outputs", "the stream: what a server says"))
+    assert recording.frame(1.0, said, []) == ""
 
 
 def test_a_line_that_breaks_off_is_left_out(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class WebShow:
     def __init__(self, host: str = "localhost", **given: Any) -> None:
         self.mailbox = Mailbox()
         self.links: list[str] = []
+        self.renamed: list[tuple[str, str]] = []
+        given = {"renamed": lambda *names: self.renamed.append(names), **given}
         self.remote = WebRemote(host, announce=lambda link, asked: self.links.append(link), **given)
         self.query = OscQuery(port=0, site=self.remote, site_host=host)
         self.remote.open(self.mailbox)

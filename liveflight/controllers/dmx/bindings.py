@@ -40,7 +40,7 @@ class ChannelBinding:
 
     def position(self, levels: bytes) -> float | None:
         """Return the fader position 0..1 of these levels; None where a channel is missing."""
-        if max(self.channels) > len(levels):
+        if max(self.channel, self.fine) > len(levels):
             return None
         coarse = levels[self.channel - 1]
         return (coarse << 8 | levels[self.fine - 1]) / 0xFFFF if self.fine else coarse / 0xFF

@@ -8,16 +8,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from liveflight.controllers.binding_file import armed
 from liveflight.controllers.dmx import bindings as dmx_bindings
 from liveflight.controllers.dmx.artnet import ArtNet
 from liveflight.controllers.dmx.bindings import ChannelBinding, DmxMap
 from liveflight.controllers.dmx.learn import ChannelLearner
-from liveflight.controllers.dmx.packets import DmxProtocol
+from liveflight.controllers.dmx.packets import CHANNELS, DmxProtocol
 from liveflight.controllers.dmx.patch import Patch
 from liveflight.controllers.dmx.receiver import DmxReceiver
 from liveflight.controllers.dmx.sacn import Sacn
@@ -27,6 +28,8 @@ from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
 log = logging.getLogger(__name__)
 
 PROTOCOLS: Mapping[str, Callable[[], DmxProtocol]] = {"artnet": ArtNet, "sacn": Sacn}
+_MAX_LOGGED = 32
+"""Faults that are logged, each once."""
 _RESTLESS_S = 1.0
 """Seconds before a control is armed in which a moving channel shows that it moves by itself."""
 
@@ -54,11 +57,12 @@ class DmxInput:
         self.receiver = DmxReceiver(self._protocol, universe, host, port, clock)
         self._patch = Patch(DmxMap(), f"dmx:{protocol} {universe}")
         self._levels = b""
-        self._changed: dict[int, float] = {}
+        self._changed = np.full(CHANNELS, -np.inf)
         """When each channel changed last."""
         self._learner: ChannelLearner | None = None
         self._unsaved = False
-        self._troubles: Counter[str] = Counter()
+        self._troubles: set[str] = set()
+        """Faults that were logged."""
 
     @property
     def listening(self) -> bool:
@@ -120,8 +124,8 @@ class DmxInput:
             if levels == before:
                 return
             self._levels, now = levels, self._clock()
-            pairs = zip(before, levels, strict=False)
-            self._changed |= {at: now for at, (a, b) in enumerate(pairs, 1) if a != b}
+            known = len(before)
+            self._changed[:known][_bytes(before) != _bytes(levels)[:known]] = now
             if self._learner:
                 self._learner.hear(levels, now)
             messages = self._patch.changed(before, levels)
@@ -159,7 +163,7 @@ class DmxInput:
             self._trouble(f"DMX learn: {error}")
             return
         since = self._clock() - _RESTLESS_S
-        restless = frozenset(channel for channel, at in self._changed.items() if at > since)
+        restless = frozenset((np.flatnonzero(self._changed > since) + 1).tolist())
         self._learner = ChannelLearner(control, text, restless)
         if self._levels:
             self._learner.hear(self._levels, since)
@@ -184,6 +188,10 @@ class DmxInput:
             self._trouble(str(error))
 
     def _trouble(self, text: str) -> None:
-        self._troubles[text] += 1
-        if self._troubles[text] == 1 and len(self._troubles) < 32:
+        if text not in self._troubles and len(self._troubles) < _MAX_LOGGED:
+            self._troubles.add(text)
             log.warning("%s", text)
+
+
+def _bytes(levels: bytes) -> np.ndarray:
+    return np.frombuffer(levels, np.uint8)

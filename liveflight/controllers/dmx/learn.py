@@ -49,8 +49,9 @@ class ChannelLearner:
         moved = self._moved()
         if not moved or self._since is None or at - self._since < _WATCH_S:
             return None
+        turned, far = self._turns()
         for channel in moved:
-            if channel + 1 in moved and self._is_fine(channel):
+            if channel + 1 in moved and _is_fine(turned[channel - 1 :], far[channel - 1 :]):
                 return self._bound(channel, channel + 1)
         return self._bound(max(moved, key=lambda channel: (moved[channel], -channel)))
 
@@ -63,17 +64,20 @@ class ChannelLearner:
         moved = {int(at) + 1: int(travel[at]) for at in np.flatnonzero(travel >= _MIN_TRAVEL)}
         return {channel: far for channel, far in moved.items() if channel not in self._restless}
 
-    def _is_fine(self, coarse: int) -> bool:
-        """Return whether the next channel is the low byte of this one.
+    def _turns(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return how often each channel turned back, and how far it travelled in all."""
+        size = len(self._low)
+        steps = np.diff(np.array([levels[:size] for levels in self._seen], np.int16), axis=0)
+        turned, way = np.zeros(size, int), np.zeros(size, np.int16)
+        for step in steps:  # of all channels at once: a console may fade them all
+            turned += step * way < 0
+            way = np.where(step, np.sign(step), way)
+        return turned, np.abs(steps).sum(axis=0)
 
-        While a fader goes one way its low byte wraps round, and so seems to turn back and travels
-        farther in all. Two faders that are moved together do not."""
-        (turned, far), (back, farther) = map(self._turns, (coarse, coarse + 1))
-        return back >= _MIN_TURNS + turned and farther > 2 * far
 
-    def _turns(self, channel: int) -> tuple[int, int]:
-        """Return how often a channel turned back, and how far it travelled in all."""
-        values = np.array([int(levels[channel - 1]) for levels in self._seen])
-        steps = np.diff(values)
-        steps = steps[steps != 0]
-        return int((steps[1:] * steps[:-1] < 0).sum()), int(np.abs(steps).sum())
+def _is_fine(turned: np.ndarray, far: np.ndarray) -> bool:
+    """Return whether the second of these channels is the low byte of the first.
+
+    While a fader goes one way its low byte wraps round, and so seems to turn back and travels
+    farther in all. Two faders that are moved together do not."""
+    return bool(turned[1] >= _MIN_TURNS + turned[0] and far[1] > 2 * far[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from liveflight.controllers.dmx.packets import DmxError, Levels
 
 MAX_SOURCES = 16
@@ -59,11 +61,13 @@ class Merge:
         """Return the merged levels; none without a source."""
         packets = [one.packet for one in self._sources.values()]
         top = max((packet.priority for packet in packets), default=0)
-        merged = b""
-        for packet in packets:
-            if packet.priority == top:
-                merged = _highest(merged, packet.levels)
-        return merged
+        highest = [packet.levels for packet in packets if packet.priority == top]
+        # With NumPy: a flood from many sources would take a core otherwise.
+        merged = np.zeros(max(map(len, highest), default=0), np.uint8)
+        for levels in highest:
+            part = merged[: len(levels)]
+            np.maximum(part, np.frombuffer(levels, np.uint8), out=part)
+        return merged.tobytes()
 
 
 def _is_late(sequence: int | None, last: int | None) -> bool:
@@ -71,11 +75,3 @@ def _is_late(sequence: int | None, last: int | None) -> bool:
     if sequence is None or last is None:
         return False
     return -_OLD < (sequence - last + 128) % 256 - 128 <= 0
-
-
-def _highest(one: bytes, other: bytes) -> bytes:
-    if not one or not other:
-        return one or other
-    length = max(len(one), len(other))
-    pairs = zip(one.ljust(length, b"\0"), other.ljust(length, b"\0"), strict=True)
-    return bytes(map(max, pairs))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -35,6 +34,8 @@ log = logging.getLogger(__name__)
 
 RESCAN_INTERVAL_S = 2.0
 """Seconds between two scans for ports."""
+_MAX_LOGGED = 32
+"""Faults that are logged, each once."""
 
 
 class MidiInput:
@@ -63,7 +64,8 @@ class MidiInput:
         self._thread: threading.Thread | None = None
         self.ports_open: set[str] = set()
         """Names of the open ports."""
-        self._troubles: Counter[str] = Counter()
+        self._troubles: set[str] = set()
+        """Faults that were logged."""
 
     @property
     def listening(self) -> bool:
@@ -273,8 +275,8 @@ class MidiInput:
             self._trouble(str(error))
 
     def _trouble(self, text: str) -> None:
-        self._troubles[text] += 1
-        if self._troubles[text] == 1 and len(self._troubles) < 32:
+        if text not in self._troubles and len(self._troubles) < _MAX_LOGGED:
+            self._troubles.add(text)
             log.warning("%s", text)
 
 

@@ -5,6 +5,7 @@ A flood then cannot take the frame loop's time, and one sender's flood cannot ta
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from liveflight.controllers.osc.packets import PacketError
@@ -33,6 +34,13 @@ class RateLimiter:
     def exceeded_by(self, who: str) -> bool:
         """Return whether `who` has nothing left."""
         return self.exceeded and self._own.get(who, self._share + 1) > self._share
+
+    async def pace(self, seconds: float) -> None:
+        """Count one, and wait so long where this second has nothing left."""
+        try:
+            self.consume(1, "")
+        except PacketError:
+            await asyncio.sleep(seconds)
 
     def consume(self, amount: int, refusal: str, who: str = "") -> None:
         """Count `amount` for `who`, the origin of a message.

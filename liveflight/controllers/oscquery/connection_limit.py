@@ -6,10 +6,13 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import time
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion10, web
+
+from liveflight.controllers.osc.rate_limiter import RateLimiter
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +22,10 @@ MAX_CONNECTIONS = 64
 A new one then closes the oldest, most likely one that never sent anything."""
 DESCRIPTOR_SHARE = 4
 """Connections take one in this many of the file descriptors that the system allows."""
+CONNECTIONS_PER_S = 200
+"""Connections accepted per second; of more, each waits: a flood takes the frame loop's time."""
+PAUSE_S = 0.1
+"""Seconds that it waits."""
 RETRY_S = 1.0
 """Seconds until the next attempt after accepting has failed."""
 LOG_INTERVAL_S = 60.0
@@ -32,6 +39,7 @@ class ConnectionLimit:
         """Limit `server`'s connections. `staying`: returns those that are never closed."""
         self._server, self._staying = server, staying
         self._limit = _connection_limit()
+        self._rate = RateLimiter(CONNECTIONS_PER_S, time.monotonic)
         self._logged = -LOG_INTERVAL_S
 
     def __call__(self) -> asyncio.Protocol:
@@ -61,6 +69,7 @@ class ConnectionLimit:
                 await loop.connect_accepted_socket(self, connection)
             except OSError:  # gone already
                 connection.close()
+            await self._rate.pace(PAUSE_S)
 
 
 def _connection_limit() -> int:

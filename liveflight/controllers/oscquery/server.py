@@ -30,6 +30,7 @@ from liveflight.controllers.osc.rate_limiter import RateLimiter
 from liveflight.controllers.osc.reader import Reader, Sender
 from liveflight.controllers.osc.sockets import plain_ip
 from liveflight.controllers.oscquery.connection_limit import (
+    PAUSE_S,
     ConnectionLimit,
     is_allowed,
     own_host_names,
@@ -52,6 +53,10 @@ MAX_WAITING_ANSWERS = 64
 """Answers that may wait for a websocket; more are dropped."""
 CONTROLS_PER_S = 1000
 """Controls that may be read per second, by all clients together."""
+REQUESTS_PER_S = 300
+"""Requests of all clients together that are answered at once; of more, each waits.
+
+A page asks for some fifty when it is opened."""
 FOLDER_COST = 20
 """Controls that a folder counts for."""
 CLOSE_TIMEOUT_S = 0.5
@@ -109,6 +114,7 @@ class Server:
         self.clients: set[Client] = set()
         self.reader = Reader()
         self._read_limit = RateLimiter(CONTROLS_PER_S, time.monotonic)
+        self._request_limit = RateLimiter(REQUESTS_PER_S, time.monotonic)
         self._names = own_host_names()
 
     async def start(self, bound: Sequence[socket.socket]) -> None:
@@ -162,6 +168,7 @@ class Server:
         await asyncio.gather(*closing, return_exceptions=True)
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
+        await self._request_limit.pace(PAUSE_S)
         if not is_allowed(request, self._names):
             raise web.HTTPForbidden(text="requests by this name, or from this page, are refused")
         if self._site and (answer := await self._site.answer(request)):

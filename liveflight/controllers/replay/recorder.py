@@ -12,6 +12,7 @@ from typing import NoReturn
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message
 from liveflight.storage import recording
+from liveflight.storage.cue_lists import CueList
 from liveflight.storage.named_files import why
 from liveflight.storage.presets import Preset
 from liveflight.storage.recording_parts import PartWriter
@@ -44,12 +45,17 @@ class FlightRecorder:
         self._pending_chars = 0
         self._ended = False
         self._answers: list[tuple[str, Preset]] = []
+        self._lists: list[CueList] = []
         self._began: float | None = None
         self._flown = self._published = self._saved = self._synced = 0.0
 
     def note(self, question: str, preset: Preset) -> None:
         """Note which preset a name was resolved to, for the frame's line."""
         self._answers.append((question, preset))
+
+    def note_list(self, cues: CueList) -> None:
+        """Note which cue list a name was resolved to, for the frame's line."""
+        self._lists.append(cues)
 
     def open(self, mailbox: Mailbox) -> None:
         """Create the file. Raises LiveflightError where it cannot be written."""
@@ -74,10 +80,11 @@ class FlightRecorder:
         Raises LiveflightError, once, where the disk is full or gone. The log ends there: one with a
         gap could not be replayed."""
         answers, self._answers = self._answers, []
+        lists, self._lists = self._lists, []
         if self._writer is None or self._ended:
             return
         self._published = now - (now if self._began is None else self._began)
-        if line := recording.frame(self._published, heard, answers):
+        if line := recording.frame(self._published, heard, answers, lists):
             self._lines.append(line)
             self._pending_chars += len(line)
         if self._flown - self._saved >= _WRITE_INTERVAL_S:

@@ -18,7 +18,11 @@ from liveflight.core.control import Control
 
 _TOKEN_BYTES = 12
 """96 bits: too many to guess, few enough to type."""
-_DAY_S = 24 * 60 * 60
+_KEPT_S = 400 * 24 * 60 * 60
+"""Seconds that a browser keeps the token, the most that browsers allow.
+
+It is of use for this start alone, which may be an exhibition of months, and a page that has lost
+its connection comes back by it."""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -78,7 +82,7 @@ class Access:
         if self._matches(request.query.get("token", "")):
             answer.set_cookie(
                 *(self._cookie, self.token),
-                max_age=_DAY_S,
+                max_age=_KEPT_S,
                 path="/",
                 httponly=True,
                 samesite="Strict",
@@ -89,7 +93,8 @@ class Access:
         return any(map(self._matches, given))
 
     def _matches(self, given: str) -> bool:
-        return secrets.compare_digest(given.encode(), self.token.encode())
+        # A cookie may hold bytes that are no text.
+        return secrets.compare_digest(given.encode(errors="surrogatepass"), self.token.encode())
 
     @property
     def _cookie(self) -> str:

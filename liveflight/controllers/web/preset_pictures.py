@@ -61,8 +61,8 @@ class PictureTaker:
         wait = SETTLED_S + float(values.get("morph.time", 0.0))
         if not preset or self._touched or now - self._since < wait:
             return ""
-        if preset in self._taken or preset in _shipped():
-            return ""
+        if preset in self._taken or preset in _shipped() or not preset.isprintable():
+            return ""  # no address can have a name that is not printable
         dark = values.get("show.blackout") or float(values.get("show.master", 1.0)) < 0.9
         return "" if dark or values.get("show.freeze") else preset
 

@@ -43,13 +43,18 @@ class WebRemote:
         save: bool = False,
         announce: Callable[[str, bool], None] = lambda link, asked: None,
         at_start: bool = False,
+        renamed: Callable[[str, str], None] = lambda name, new: None,
     ) -> None:
         """Serve at `host`, and on loopback.
 
-        `save`: whether pages from the network may save. `announce` is called with the link
-        and whether `show.remote` was fired: then and, with `at_start`, once the server runs."""
+        `save`: whether pages from the network may save. `announce` is called with the link and
+        whether `show.remote` was fired: then and, with `at_start`, at the start; each time once the
+        server runs. `renamed` is called with the old and the new name of a preset that a page has
+        renamed."""
         self.host = host
-        self._save, self._announce, self._at_start = save, announce, at_start
+        self._save, self._announce, self._renamed = save, announce, renamed
+        self._at_start, self._asked = at_start, False
+        """Whether the link is to be announced once the server runs, and was asked for."""
         self._site: RemoteSite | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._link = ""
@@ -69,14 +74,17 @@ class WebRemote:
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         self._note(values)
         asked = any(isinstance(each, Trigger) and each.key == "show.remote" for each in heard)
-        if self._link and (asked or self._at_start):
-            self._at_start = False
-            self._announce(self._link, asked)
+        self._asked = self._asked or asked
+        if self._link and (self._asked or self._at_start):
+            self._announce(self._link, self._asked)
+            self._asked = self._at_start = False
         elif asked:
-            self._trouble = "the web remote is not served: it needs OSCQuery's TCP port"
+            self._trouble = "the web remote is not served yet: it needs OSCQuery's TCP port"
         site = self._site
         if site is None:
             return
+        while site.edits.renamed:
+            self._renamed(*site.edits.renamed.popleft())
         if site.clients or heard:
             # In one call: values that a page has set come together with the message that set them.
             self._call(site.hear, now, values, heard)
@@ -169,7 +177,7 @@ def _reached(host: str, hosts: frozenset[str]) -> str:
     """Return the name or address by which other machines reach a host of this one."""
     if "0.0.0.0" in hosts or "::" in hosts:
         return _own_address()
-    if hosts and all(map(is_loopback, hosts)):
+    if all(map(is_loopback, hosts)):
         return "localhost"
     return f"[{host}]" if ":" in host else host
 

@@ -27,13 +27,14 @@ from liveflight.controllers.web import (
 from liveflight.controllers.web.access import HEADERS, Access, Guest
 from liveflight.controllers.web.client import PageClient
 from liveflight.controllers.web.commands import Edit, Seen, Watch
+from liveflight.controllers.web.file_edits import FileEdits
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Message
 
 log = logging.getLogger(__name__)
 
 MAX_PAGES = 24
-"""Largest number of pages that are open at once."""
+"""Largest number of pages of the network that are open at once, and of the performer's own."""
 PREVIEWS_PER_S = 12
 IDLE_INTERVAL_S = 0.25
 """Seconds between two looks at the show while no page is open."""
@@ -76,10 +77,13 @@ class RemoteSite:
         self._messages = messages
         self._said = 0
         self._taker = preset_pictures.PictureTaker()
-        self._limit = RateLimiter(COMMANDS_PER_S, time.monotonic, PAGE_COMMANDS_PER_S)
+        # The network cannot take what the performer's own pages have.
+        self._limit, self._network_limit = (
+            RateLimiter(COMMANDS_PER_S, time.monotonic, PAGE_COMMANDS_PER_S) for _ in range(2)
+        )
         self._library: dict[str, Any] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._editing = asyncio.Lock()
+        self.edits = FileEdits(save, self._look_up, self._refuse)
 
     # The server's part
 
@@ -95,6 +99,7 @@ class RemoteSite:
     async def stop(self) -> None:
         closing = [client.socket.close(code=1001) for client in self.clients]
         await asyncio.gather(*closing, return_exceptions=True)
+        await self.edits.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -113,7 +118,7 @@ class RemoteSite:
         if request.path == "/remote/socket":
             return await self._listen(request, guest)
         name = "index.html" if page else request.path.removeprefix("/remote/")
-        answer = await resources.find(name, self._limit)
+        answer = await resources.find(name, self._limit_of(guest))
         self._access.remember(request, answer)
         return answer
 
@@ -124,7 +129,8 @@ class RemoteSite:
             raise resources.missing()
         if not self._library:
             self._library = await asyncio.to_thread(library.listed)
-        if len(self.clients) >= MAX_PAGES:
+        alike = [each for each in self.clients if each.guest.trusted == guest.trusted]
+        if len(alike) >= MAX_PAGES:
             text = f"{MAX_PAGES} pages are open, the most allowed"
             raise web.HTTPServiceUnavailable(text=text, headers=HEADERS)
         ours = web.WebSocketResponse(
@@ -141,10 +147,10 @@ class RemoteSite:
         try:
             async for said in ours:
                 if said.type is WSMsgType.TEXT:
-                    await self._take(said.data, client)
+                    self._take(said.data, client)
                 elif said.type is WSMsgType.BINARY:
                     self._refuse(client, "a page sends text")
-                if self._limit.exceeded_by(guest.origin):
+                if self._limit_of(guest).exceeded_by(guest.origin):
                     await asyncio.sleep(0.05)  # the page has to wait, not the frame loop
         finally:
             publishing.cancel()
@@ -162,10 +168,14 @@ class RemoteSite:
             **self._library,
         }
 
-    async def _take(self, text: str, client: PageClient) -> None:
+    def _limit_of(self, guest: Guest) -> RateLimiter:
+        return self._limit if guest.trusted else self._network_limit
+
+    def _take(self, text: str, client: PageClient) -> None:
         """Do what a page asks for; what is wrong is answered, counted and never raised."""
+        limit, origin = self._limit_of(client.guest), client.guest.origin
         try:
-            self._limit.consume(1, "commands come faster than they are read", client.guest.origin)
+            limit.consume(1, "commands come faster than they are read", origin)
             command = commands.read(text, client.guest)
             match command:
                 case Seen(count):
@@ -173,7 +183,8 @@ class RemoteSite:
                 case Watch(wanted):
                     client.watch(wanted)
                 case Edit():
-                    await self._edit(command, client)
+                    limit.consume(EDIT_COST, "files are changed too fast", origin)
+                    self.edits.begin(command, client)
                 case message if message is not None:
                     self._put([message])
         except LiveflightError as error:
@@ -181,18 +192,8 @@ class RemoteSite:
 
     def _refuse(self, client: PageClient, why: str) -> None:
         self.refused += 1
-        if not self._limit.exceeded_by(client.guest.origin):
+        if not self._limit_of(client.guest).exceeded_by(client.guest.origin):
             client.say(error=why)
-
-    async def _edit(self, edit: Edit, client: PageClient) -> None:
-        """Change a file. Raises LiveflightError where this page may not, or it cannot be done."""
-        if not (client.guest.trusted or self._save):
-            raise LiveflightError("saving over the network: start with --allow-remote-save")
-        self._limit.consume(EDIT_COST, "files are changed too fast", client.guest.origin)
-        async with self._editing:
-            done = await asyncio.to_thread(library.edit, edit.action, edit.given)
-            await self._look_up()
-        client.say(done=done)
 
     # What the show does
 
@@ -248,7 +249,7 @@ class RemoteSite:
         """Look at the folders of presets and cue lists while a page is open, until cancelled."""
         while True:
             if self.clients:
-                async with self._editing:  # an older listing must not follow a newer one
+                async with self.edits.lock:  # an older listing must not follow a newer one
                     await self._look_up()
             await asyncio.sleep(LISTING_INTERVAL_S)
 

@@ -27,6 +27,12 @@ RETRY_S = (0.5, 8.0)
 WORKING_S = 1.0
 """Seconds without a fault after which a receiver counts as working."""
 
+SETTLED_S = 0.5
+"""Seconds for which frames keep a new size before a receiver is opened for it.
+
+A window that is dragged has another size in each frame, and a file or a connection for each would
+be of no use."""
+
 DROPS_SHOWN_S = 10.0
 """Seconds for which dropped frames are shown to the performer."""
 
@@ -112,8 +118,7 @@ class LiveSink(FrameSink):
         if self._frames.qsize() >= MAX_WAITING:
             with suppress(Empty):  # the thread has taken it meanwhile
                 self._frames.get_nowait()
-                self.dropped += 1
-                self._dropped_at = self._clock()
+                self._drop()
         self._frames.put((self._clock(), picture))
         self.check_stall()
 
@@ -170,7 +175,28 @@ class LiveSink(FrameSink):
             whole = self._whole
         finally:
             self.end(whole=whole)
-        return item
+        return self._settled(*item) if item else None
+
+    def _settled(self, at: float, picture: Picture) -> tuple[float, Picture]:
+        """Return the newest frame once the size has stayed for a while, or the end comes."""
+        since = self._clock()
+        while self._clock() - since < SETTLED_S:
+            try:
+                following = self._frames.get(timeout=SETTLED_S)
+            except Empty:  # the show stands still
+                break
+            if following is None:
+                self._frames.put(None)  # nothing comes after it
+                break
+            if following[1].shape != picture.shape:
+                since = self._clock()
+            at, picture = following
+            self._drop()
+        return at, picture
+
+    def _drop(self) -> None:
+        self.dropped += 1
+        self._dropped_at = self._clock()
 
     def _send(self, picture: Picture, at: float) -> None:
         self._begun = self._clock()

@@ -51,7 +51,9 @@ class SoundPipe:
         self._thread = start_thread(self._run, "sound pipe")
 
     def put(self, samples: np.ndarray, rate: int) -> None:
-        """Add what was heard until now; never waits."""
+        """Add what was heard until now, unless it is ending; never waits."""
+        if self._closing.is_set():
+            return  # else there would be no end as long as something is heard
         with suppress(Full):
             self._blocks.put_nowait((samples, rate, self._clock()))
 

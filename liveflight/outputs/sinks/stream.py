@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,9 @@ _KEYFRAME_S = 2.0
 """Seconds between keyframes, where a new receiver can begin."""
 
 _SCHEMES = ("rtmp", "rtmps", "srt", "udp")
+
+_COUNTED = re.compile(r"%\d*d")
+"""Stands for a number in the names of ffmpeg's files, and in those of their folders."""
 
 _TS = ("-muxdelay", "0", "-muxpreload", "0", "-flush_packets", "1", "-f", "mpegts")
 _HLS = (
@@ -38,6 +42,10 @@ def check(text: str) -> str:
         new_files.check("--stream", Path(text))
         if not Path(text).absolute().parent.is_dir():
             raise LiveflightError(f"--stream {text!r}: there is no such folder")
+        if found := _COUNTED.search(str(Path(text).absolute())):
+            raise LiveflightError(
+                f"--stream {text!r}: ffmpeg would put a number for {found[0]}: choose another name"
+            )
         return text
     raise LiveflightError(
         f"--stream {shown(text)!r}: allowed are rtmp://, rtmps://, srt:// and udp:// with a host, "

@@ -229,3 +229,10 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         with pytest.raises(LiveflightError, match=f"Art-Net cannot listen on 127.0.0.1:{port}"):
             one.open(Mailbox())
         assert not one.listening
+
+
+def test_texts_of_the_network_do_not_fill_the_memory(tmp_path: Path) -> None:
+    with desk(tmp_path, "artnet", 0) as one:
+        for number in range(100):
+            one.frame(Set("midi.learn", f"nothing.{number}"))
+        assert len(one.input._troubles) <= 32

@@ -339,3 +339,9 @@ def test_every_control_that_can_be_moved_or_fired_learns_a_pad(row: Control, des
     assert desk.said([0x90, 40, 127], [0x80, 40, 0]) == [Set("midi.learn", "")]
     (message,) = desk.said([0x90, 40, 127], [0x80, 40, 0])
     assert isinstance(message, Set | Nudge | Trigger) and message.key == row.key
+
+
+def test_texts_of_the_network_do_not_fill_the_memory(desk: Desk) -> None:
+    for number in range(100):
+        desk.publish(Set("midi.learn", f"nothing.{number}"))
+    assert len(desk.midi._troubles) <= 32

@@ -17,7 +17,7 @@ from liveflight.cli import parser
 from liveflight.core.contracts import Ascent, Canvas, LiveflightError, Mix
 from liveflight.core.mailbox import Beat, Message, Nudge, Set, Trigger
 from liveflight.outputs.offscreen import Offscreen
-from liveflight.storage import presets
+from liveflight.storage import cue_lists, presets
 from liveflight.storage.recording import read
 
 pytestmark = pytest.mark.gl
@@ -134,6 +134,21 @@ def test_the_same_pictures_come_again_and_at_any_size_every_time(folder: Path) -
     wide, twice = (flown([*again, "--canvas", "96x64"], {}, 44) for _ in range(2))
     assert same(wide, twice)
     assert not same(first, wide)
+
+
+def test_a_cue_list_that_was_started_is_in_the_log(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, lists = folder.parent / "set.log", folder.parent / "cues"
+    lists.mkdir()
+    (lists / "tonight.toml").write_text(CUES)
+    monkeypatch.setattr(cue_lists, "user_folder", lambda: lists)
+    script = {4: [Set("cue.list", "tonight")], 30: [Trigger("cue.go")]}
+    given = ["--preset", "other", "--canvas", "48x32", "--record", str(log)]
+    first = flown(given, script, 44)
+    (lists / "tonight.toml").unlink()
+    assert same(first, flown(["--replay", str(log)], {}, 44))
+    assert [each.name for each in read(log).lists] == ["tonight"]
 
 
 def test_a_replay_that_is_recorded_is_the_same_once_more(folder: Path) -> None:

@@ -21,7 +21,7 @@ from liveflight.controllers.web.remote import WebRemote
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.loop import open_controllers
 from liveflight.show.options import Options
-from liveflight.storage import presets
+from liveflight.storage import cue_lists, presets
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.gl
@@ -277,6 +277,64 @@ def test_a_key_that_would_open_something_in_the_window_is_answered_on_the_page(
     said = "all controls: on the web remote, Controls"
     remote.until(lambda: page.locator("#status").inner_text() == said)
     assert not remote.show.app.keyboard.picker.open
+
+
+def test_a_cue_list_is_saved_again_with_changes_and_another_is_not_replaced(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cue_lists, "user_folder", lambda: tmp_path / "cues")
+    other = cue_lists.CueList("other", (cue_lists.Cue("ink", hold=True),))
+    cue_lists.write(other)
+    page = remote.page()
+    page.click('[data-preset="reef"] button')
+    remote.until(lambda: page.locator("#now-preset").inner_text() == "reef")
+    page.click("#tab-cues")
+    page.fill('#cues input[placeholder="name of the list"]', "tonight")
+    for count in (1, 2):
+        page.click("text=add this look")
+        page.click("text=save list")
+        remote.until(
+            lambda count=count: (
+                cue_lists.is_own("tonight")
+                and len(cue_lists.find("tonight").cues) == count
+                and page.locator("#status").inner_text() == "cue list tonight is saved"
+            )
+        )
+        page.evaluate("() => { document.getElementById('status').textContent = ''; }")
+    page.fill('#cues input[placeholder="name of the list"]', "other")
+    page.click("text=save list")
+    remote.until(lambda: "already" in page.locator("#status").inner_text())
+    assert cue_lists.find("other").cues == other.cues
+
+
+def test_a_name_that_is_being_typed_stays_while_the_looks_change(remote: Remote) -> None:
+    page = remote.page()
+    page.fill("#looks input", "dusk")
+    page.click("text=save look")
+    remote.until(lambda: page.locator('[data-preset="dusk"]').count() == 1)
+    page.click('#looks button:text("arrange")')
+    field = page.locator('[data-preset="dusk"] input').first
+    field.fill("daw")
+    remote.show.press("z")
+    remote.until(lambda: len(presets.own()) == 2)
+    (other,) = presets.own().keys() - {"dusk"}
+    remote.show.frame()
+    page.wait_for_timeout(50)
+    sent = remote.web._site  # type: ignore[union-attr]
+    remote.until(lambda: other in {each["name"] for each in sent._library["presets"]})
+    remote.until(
+        lambda: (
+            page.evaluate("() => document.querySelector('#all-presets').options.length")
+            == len(presets.names())
+        )
+    )
+    field.press("End")
+    field.type("n")
+    assert field.input_value() == "dawn"
+    page.click('[data-preset="dusk"] button:text("keep")')
+    remote.until(lambda: page.locator('[data-preset="dawn"]').count() == 1)
+    remote.until(lambda: page.locator(f'[data-preset="{other}"]').count() == 1)
+    assert "dawn" in presets.own()
 
 
 def test_it_comes_back_by_itself(remote: Remote) -> None:

@@ -6,20 +6,32 @@ import asyncio
 import io
 import json
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from jack_box import until
 from PIL import Image
 from web_show import HTML, START, Socket, WebShow, heard, preview
 
 from liveflight.controllers.osc.echo_suppressor import HOLD_S
-from liveflight.controllers.web import access, commands, page_files, site
+from liveflight.controllers.oscquery.service import OscQuery
+from liveflight.controllers.web import (
+    access,
+    commands,
+    file_edits,
+    library,
+    page_files,
+    preset_pictures,
+    site,
+)
 from liveflight.controllers.web.client import MAX_UNSEEN
+from liveflight.controllers.web.remote import WebRemote
 from liveflight.core.controls import ROWS
-from liveflight.core.mailbox import Message, Nudge, Set, Trigger
+from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
 from liveflight.storage import cue_lists, presets
 
 
@@ -112,7 +124,10 @@ def test_from_the_network_nothing_is_seen_without_the_token(show: WebShow) -> No
     status, _, headers = show.get(f"/?token={show.token}", **HTML)
     cookie = headers["Set-Cookie"]
     assert status == 200 and "HttpOnly" in cookie and "SameSite=Strict" in cookie
+    assert "Max-Age=34560000" in cookie, "an exhibition's tablet comes back after months"
     kept = cookie.partition(";")[0]
+    noise = f"{kept.partition('=')[0]}=\xff\xfe"
+    assert show.get("/remote/main.js", Cookie=noise)[0] == 403
     assert show.get("/remote/presets/reef", Cookie=kept)[0] == 200
     assert show.get("/remote/presets/reef", Cookie=kept[:-1])[0] == 403
 
@@ -147,6 +162,23 @@ def test_a_page_of_another_origin_can_do_nothing(headers: dict[str, str], show: 
         show.talk(talked, **headers)
     assert show.get("/remote/presets/reef", **headers)[0] == 403
     assert show.get("/remote/main.js", **headers)[0] == 403
+
+
+def test_a_link_that_is_asked_for_early_is_shown_once_the_server_runs() -> None:
+    links: list[str] = []
+    remote = WebRemote(announce=links.append)
+    remote.open(Mailbox())
+    remote.publish(1.0, START, [Trigger("show.remote")])
+    assert "not served yet" in remote.status_lines()[0]
+    query = OscQuery(port=0, site=remote, site_host="localhost")
+    query.open(Mailbox())
+    try:
+        until(lambda: remote._link)
+        for _ in range(2):
+            remote.publish(2.0, START, [])
+        assert links == [remote._link] and remote.status_lines() == []
+    finally:
+        query.close()
 
 
 def test_the_page_is_served_where_it_was_asked_for_and_oscquery_where_it_was() -> None:
@@ -360,6 +392,23 @@ def _site(show: WebShow) -> site.RemoteSite:
     return show.remote._site
 
 
+@pytest.mark.parametrize("depth", (400, 900, 920, 940, 960, 980, 1000))
+def test_no_depth_of_nesting_ends_a_page(depth: int, show: WebShow) -> None:
+    value = "[" * depth + "]" * depth
+
+    async def talked(page: Socket) -> None:
+        _site(show)._limit._spent = 0
+        for text in (
+            f'{{"do": "set", "key": "camera.zoom", "value": {value}}}',
+            f'{{"do": "move", "key": "camera.zoom", "position": {value}}}',
+            f'{{"do": "edit", "action": "save cues", "name": "x", "cues": [{value}]}}',
+        ):
+            await page.send_str(text)
+            assert await heard(page, "error")
+
+    show.talk(talked)
+
+
 def test_a_huge_text_ends_only_its_own_page(show: WebShow) -> None:
     async def talked(page: Socket) -> None:
         await page.send_str("x" * (commands.MAX_TEXT + 1))
@@ -481,6 +530,30 @@ def test_no_more_pages_than_allowed(show: WebShow, monkeypatch: pytest.MonkeyPat
     asyncio.run(asyncio.wait_for(whole(), 20))
 
 
+def test_pages_of_the_network_do_not_lock_the_performer_out(
+    show: WebShow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site, "MAX_PAGES", 1)
+
+    async def whole() -> None:
+        async with aiohttp.ClientSession() as session, show.page(session, token=False) as afar:
+            await heard(afar, "values")
+            _site(show)._network_limit._spent = 10**6
+            async with show.page(session) as own:
+                await own.send_json({"do": "fire", "key": "show.panic"})
+                assert await _drained(show, 1) == [Trigger("show.panic")]
+
+    asyncio.run(asyncio.wait_for(whole(), 20))
+    _site(show)._network_limit._spent = 0
+
+
+def test_a_preset_gets_a_picture_unless_no_address_can_have_its_name() -> None:
+    for name, wanted in (("mine", "mine"), ("n\udcff", ""), ("reef", "")):
+        taker = preset_pictures.PictureTaker()
+        taker.due(0.0, {"show.preset": name})
+        assert taker.due(preset_pictures.SETTLED_S + 1.0, {"show.preset": name}) == wanted
+
+
 # Files
 
 
@@ -521,6 +594,8 @@ def test_presets_are_renamed_and_numbered(show: WebShow, own: Path) -> None:
         assert "already" in await heard(page, "error")
 
     show.talk(talked)
+    show.publish()
+    assert show.renamed == [("mine", "blue hour")], "it may be the one that is flown"
     text = (own / "presets" / "blue hour.toml").read_text()
     assert text.startswith("# a note\nversion = 1\nslot = 7\n") and not file.exists()
 
@@ -544,3 +619,60 @@ def test_a_cue_list_is_saved_under_a_new_name(show: WebShow, own: Path) -> None:
     show.talk(talked)
     (cue,) = cue_lists.find("tonight").cues
     assert (cue.preset, cue.seconds, cue.transition) == ("reef", 30, 4)
+
+
+def test_a_slow_disk_does_not_keep_a_page_from_a_panic(
+    show: WebShow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+
+    def edit(action: str, given: Mapping[str, Any]) -> str:
+        go.wait(20)
+        return action
+
+    monkeypatch.setattr(library, "edit", edit)
+    _site(show)._limit._spent = 0
+
+    async def talked(page: Socket) -> None:
+        for number in range(file_edits.MAX_EDITS):
+            await page.send_json({"do": "edit", "action": str(number)})
+        await page.send_json({"do": "edit", "action": "one more"})
+        assert "the disk does not answer" in await heard(page, "error")
+        await page.send_json({"do": "fire", "key": "show.panic"})
+        assert await _drained(show, 1) == [Trigger("show.panic")]
+        go.set()
+        for number in range(file_edits.MAX_EDITS):
+            assert await heard(page, "done") == str(number)
+
+    show.talk(talked)
+
+
+def test_a_bug_in_a_change_is_answered(show: WebShow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "edit", lambda action, given: [][1])
+    _site(show)._limit._spent = 0
+
+    async def talked(page: Socket) -> None:
+        await page.send_json({"do": "edit", "action": "x"})
+        assert "please report it: IndexError" in await heard(page, "error")
+
+    show.talk(talked)
+
+
+def test_the_network_saves_a_number_of_cue_lists(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_edits, "MAX_NETWORK_LISTS", 1)
+    show = WebShow(save=True)
+    edit = {"do": "edit", "action": "save cues", "cues": [{"preset": "reef", "hold": True}]}
+
+    async def talked(page: Socket) -> None:
+        await page.send_json({**edit, "name": "one"})
+        assert await heard(page, "done")
+        await page.send_json({**edit, "name": "two"})
+        assert "1 new ones are allowed" in await heard(page, "error")
+        await page.send_json({**edit, "name": "one", "replace": True})
+        assert await heard(page, "done")
+
+    show.talk(talked, token=False)
+    show.close()
+    assert cue_lists.names().count("two") == 0

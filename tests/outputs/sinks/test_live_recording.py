@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,18 @@ def test_a_folder_that_cannot_be_made_is_named(videos: Path) -> None:
         show(recording, clock, range(1))
     assert recording.ended
     assert "cannot write" in recording.trouble
+
+
+@POSIX
+def test_another_size_begins_another_file_while_sound_is_heard(videos: Path) -> None:
+    rate = 8000
+    with closing(LiveRecording(FPS, rate)) as recording:
+        recording.finish_s = 10.0
+        for number in count():
+            recording.write(picture(number % 1000, (320 if number < 15 else 322, 180)))
+            recording.hear(np.zeros(rate // FPS, np.float32), rate)
+            time.sleep(1 / FPS)
+            if recording.saved or recording.trouble:
+                break
+    assert not recording.trouble
+    assert [described(path).count("322x180") for path in recording.saved] == [0, 1]

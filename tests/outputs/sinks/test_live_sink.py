@@ -186,3 +186,16 @@ def test_without_a_thread_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     sink.show(0)
     sink.close()
     assert sink.ended and sink.trouble == "the system has no thread left"
+
+
+def test_a_window_that_is_dragged_is_waited_for(receiver: Receiver) -> None:
+    receiver.show(0)
+    receiver.await_sent(1)
+    for width in range(5, 45):
+        receiver.show(1, (width, 2), seconds=0.03)
+        until(lambda: receiver._frames.empty())
+    for _ in range(3):
+        receiver.show(2, (44, 2), seconds=0.3)
+    until(lambda: receiver.sent > 1)
+    assert receiver.opened == [(4, 2), (44, 2)]
+    assert receiver.dropped >= 40, "they are counted"

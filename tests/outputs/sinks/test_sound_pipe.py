@@ -59,3 +59,15 @@ def test_it_closes_without_having_started_and_leaves_no_file_open() -> None:
     made.close()
     made.close()
     assert len(os.listdir("/dev/fd")) == before
+
+
+def test_it_ends_although_more_is_heard() -> None:
+    made = SoundPipe(RATE)
+    reader = os.dup(made.reader)
+    made.start()
+    made.put(block(10), RATE)
+    made.stop()
+    made.put(block(10), RATE)
+    assert made._blocks.qsize() <= 1
+    made.close()
+    os.close(reader)

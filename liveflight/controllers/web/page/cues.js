@@ -23,16 +23,22 @@ export class Cues {
     this.names.replaceChildren(...lists.map((each) => make("option", { value: each.name })));
     this.editor.hidden = !this.show.saves;
     this.draw();
-    this.drawDraft();
+    if (!this.table.children.length) this.drawDraft(); // later, somebody may be typing a time there
+  }
+
+  // Called with what the show has done: the list that was saved may be saved again with changes.
+  done(words) {
+    if (words === `cue list ${this.saving} is saved`) Object.assign(this.draft, { name: this.saving, replace: true });
   }
 
   draw() {
+    const opened = new Set([...this.rows.querySelectorAll("details[open] ol")].map((each) => each.dataset.list));
     const playing = this.show.values.now["cue.playing"];
     this.rows.replaceChildren(...this.lists.map((list) => {
       const here = list.name === playing;
       const cues = make("ol", { className: "cue-table" }, ...list.cue.map((cue) => make("li", {}, make("span", {}, cue.preset), make("span", { className: "quiet" }, time(cue)))));
       cues.dataset.list = list.name;
-      return make("details", { open: here, className: here ? "now" : "" }, make("summary", {}, make("strong", {}, list.name), " ", make("span", { className: "quiet" }, list.title)), cues,
+      return make("details", { open: here || opened.has(list.name), className: here ? "now" : "" }, make("summary", {}, make("strong", {}, list.name), " ", make("span", { className: "quiet" }, list.title)), cues,
         make("div", { className: "row tools" },
           button(here ? "start again" : "start", () => this.show.connection.set("cue.list", list.name)),
           this.show.saves ? button("copy below", () => this.copy(list)) : null));
@@ -66,6 +72,7 @@ export class Cues {
   save() {
     const name = this.name.value.trim();
     const replace = Boolean(this.draft.replace) && name === this.draft.name;
+    this.saving = name;
     this.show.connection.edit("save cues", { name, title: this.draft.title ?? "", cues: this.draft.cues, replace });
   }
 

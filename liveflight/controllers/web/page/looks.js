@@ -12,6 +12,8 @@ export class Looks {
     this.name = make("input", { type: "text", maxLength: 64, placeholder: "name of a new look", "aria-label": "name of a new look", autocomplete: "off", keydown: (event) => { if (event.key === "Enter") this.save(); } });
     this.tools = make("div", { className: "row tools" }, this.name, button("save look", () => this.save()), this.arranging);
     this.list = make("datalist", { id: "all-presets" });
+    this.late = false;
+    this.grid.addEventListener("focusout", () => setTimeout(() => this.late && this.draw(), 400));
     byId("looks").replaceChildren(make("h2", { id: "tab-looks-wide" }, "Looks"), this.tools, this.grid, this.list);
     show.values.follow("show.preset", () => this.mark());
   }
@@ -43,6 +45,9 @@ export class Looks {
   }
 
   draw() {
+    // Under somebody who types a name, nothing is drawn anew.
+    this.late = this.grid.contains(document.activeElement) && document.activeElement.matches("input");
+    if (this.late) return;
     const arranging = this.arranging.getAttribute("aria-pressed") === "true" && this.show.saves;
     this.grid.classList.toggle("arranging", arranging);
     const shown = arranging ? [...this.presets].sort((one, other) => other.own - one.own) : this.presets;
@@ -73,6 +78,7 @@ export class Looks {
     const slot = make("input", { type: "number", min: 1, max: 99, value: preset.slot ?? "", "aria-label": `number of ${preset.name}` });
     const { connection } = this.show;
     const keep = () => {
+      document.activeElement.blur();
       const number = slot.value ? Number(slot.value) : null;
       if (number !== preset.slot) connection.edit("slot of preset", { name: preset.name, slot: number });
       if (name.value.trim() !== preset.name) connection.edit("rename preset", { name: preset.name, to: name.value });

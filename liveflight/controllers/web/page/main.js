@@ -39,7 +39,10 @@ function heard(said) {
   if (said.news) listNews(said.news);
   if (said.picture_of) parts.looks.pictured(said.picture_of);
   if (said.error) say(said.error, true);
-  if (said.done) say(said.done);
+  if (said.done) {
+    say(said.done);
+    parts.cues.done(said.done);
+  }
 }
 
 // Build everything from the table; after a reconnection only if the table is another one.
