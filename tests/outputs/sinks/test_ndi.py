@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 
 import numpy as np
@@ -21,17 +19,6 @@ from liveflight.system import ndi
 
 HAS_NDI = not ndi.load()
 needs_ndi = pytest.mark.skipif(not HAS_NDI, reason='needs pip install "liveflight[ndi]" (60 MB)')
-
-
-@pytest.fixture(scope="module")
-def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let NDI look for sources on this machine alone: that needs neither dbus nor avahi-daemon."""
-    folder = tmp_path_factory.mktemp("ndi")
-    config = {"ndi": {"networks": {"ips": "127.0.0.1"}}}
-    (folder / "ndi-config.v1.json").write_text(json.dumps(config))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NDI_CONFIG_DIR", str(folder))
-        yield
 
 
 @needs_ndi
