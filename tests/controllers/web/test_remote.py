@@ -166,7 +166,7 @@ def test_a_page_of_another_origin_can_do_nothing(headers: dict[str, str], show: 
 
 def test_a_link_that_is_asked_for_early_is_shown_once_the_server_runs() -> None:
     links: list[str] = []
-    remote = WebRemote(announce=links.append)
+    remote = WebRemote(announce=lambda link, asked: links.append(link))
     remote.open(Mailbox())
     remote.publish(1.0, START, [Trigger("show.remote")])
     assert "not served yet" in remote.status_lines()[0]
