@@ -78,7 +78,8 @@ def closed(self, *, whole=True):
     close(self, whole=whole)
     os.kill(os.getpid(), signal.{signal})
 app.App.frame, VideoFile.close = framed, closed
-words = "render --canvas 32x18 --size 64x36 --fps 20 --seconds 0.5 --out"
+words = "render --network efficientnet_lite0 --engine torch --canvas 32x18 --size 64x36 --fps 20"
+words += " --seconds 0.5 --out"
 sys.exit(cli.main([*words.split(), sys.argv[1]]))
 """
 
