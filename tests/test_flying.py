@@ -187,7 +187,9 @@ def freezing_holds_it_and_help_covers_it(show: Show) -> None:
     show.until(lambda picture: show.still(), "stood still after space")
     frozen = show.seen()
     show.key("h")
-    show.until(lambda picture: picture.mean() < frozen.mean() * 0.8, "showed the help after H")
+    show.until(
+        lambda picture: np.abs(picture - frozen.astype(int)).mean() > 15, "showed the help after H"
+    )
     show.key("h")
     show.key("space")
     show.until(lambda picture: np.abs(picture - frozen.astype(int)).mean() > 10, "flew on")
