@@ -7,7 +7,6 @@ changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,18 +19,13 @@ _VERSION = re.compile(r"^version[ \t]*=.*$", re.MULTILINE)
 _TABLE = re.compile(r"^\s*\[", re.MULTILINE)
 
 
-def own_names() -> frozenset[str]:
-    """Return the names of the performer's own presets."""
-    return frozenset(_own())
-
-
 def rename(name: str, new: str) -> None:
     """Rename a preset of the performer's own, and its title if that was the name.
 
     It stays a favourite. Cue lists that name it keep the old name. Raises LiveflightError where it
     comes with the installation, where the new name is taken or not allowed, and where the file
     cannot be moved."""
-    path = _path(name)
+    path = presets.own_file(name)
     named_files.check_name("preset", new)
     if new.lower() in map(str.lower, presets.names()):  # some file systems know no capitals
         raise LiveflightError(f"there is a preset {new!r} already: choose another name")
@@ -62,9 +56,9 @@ def assign_slot(name: str, slot: int | None) -> None:
     Another of the performer's own that had the number gets this one's in exchange. A preset of the
     installation keeps its number, but is no longer found by it. Raises LiveflightError where the
     number is not allowed, where it comes with the installation, and where it cannot be written."""
-    _path(name)
+    presets.own_file(name)
     before = presets.find(name).slot
-    for other in own_names() - {name}:
+    for other in presets.own().keys() - {name}:
         if slot is not None and _slot(other) == slot:
             _write_slot(other, before)
     _write_slot(name, slot)
@@ -78,15 +72,12 @@ def _titled(text: str, name: str) -> bool:
 
 
 def _write_slot(name: str, slot: int | None) -> None:
-    path = _path(name)
+    path = presets.own_file(name)
     with named_files.reading("preset", path):
         text = _with_slot(named_files.text(path), slot)
         presets.parse(name, toml_reader.parse(text))  # refuses a number that is not allowed
-    try:
+    with presets.writing(path):
         named_files.write(text, path)
-    except OSError as error:
-        why = named_files.why(error)
-        raise LiveflightError(f"preset {path} cannot be written: {why}") from error
 
 
 def _with_slot(text: str, slot: int | None) -> str:
@@ -106,19 +97,3 @@ def _slot(name: str) -> int | None:
         return presets.find(name).slot
     except LiveflightError:
         return None
-
-
-def _own() -> Mapping[str, Path]:
-    return named_files.files((presets.user_folder(),))
-
-
-def _path(name: str) -> Path:
-    """Return the file of a preset of the performer's own. Raises LiveflightError for any other."""
-    if path := _own().get(name):
-        return path
-    if name in presets.names():
-        raise LiveflightError(
-            f"preset {name!r} comes with the installation and stays as it is: "
-            "save it under a name of your own first"
-        )
-    raise LiveflightError(f"there is no preset {name[:60]!r}")

@@ -154,7 +154,7 @@ def write(preset: Preset, directory: Path | None = None) -> Path:
     could be more than a file's name, and where it cannot be written."""
     named_files.check_name("preset", preset.name)
     path = (directory or user_folder()) / f"{preset.name}.toml"
-    with _writing(path):
+    with writing(path):
         return named_files.write(dump(preset), path, "next")
 
 
@@ -162,22 +162,28 @@ def overwrite(look: Preset) -> None:
     """Give the user's own preset of that name this look; its title and description stay.
 
     Raises LiveflightError where there is none, or it cannot be written."""
-    path = _own_file(look.name)
+    path = own_file(look.name)
     before = read(path)
     kept = replace(look, title=before.title, about=before.about)
-    with _writing(path):
+    with writing(path):
         named_files.write(dump(kept), path)
 
 
-def _own_file(name: str) -> Path:
-    path = own().get(name)
-    if path is None:
-        raise LiveflightError(f"{name!r} is not a preset of your own: store the look first")
-    return path
+def own_file(name: str) -> Path:
+    """Return the file of a preset of the user's own. Raises LiveflightError for any other."""
+    if path := own().get(name):
+        return path
+    if name in names():
+        raise LiveflightError(
+            f"preset {name!r} comes with the installation and stays as it is: "
+            "save it under a name of your own first"
+        )
+    raise LiveflightError(f"there is no preset {name[:60]!r}")
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError while a preset is written into a LiveflightError that names its file."""
     try:
         yield
     except OSError as error:

@@ -71,7 +71,7 @@ def test_a_renamed_preset_stays_a_favourite(own: Path) -> None:
     preset_editing.rename("blue", "blue hour")
     assert (own / "blue hour.toml").read_text() == TEXT and not (own / "blue.toml").exists()
     assert favourite_presets.read() == ("blue hour",)
-    assert preset_editing.own_names() == {"blue hour", "red"}
+    assert presets.own().keys() == {"blue hour", "red"}
 
 
 @pytest.mark.parametrize("new", ["red", "reef", "../x", "a/b", "", "con", "x" * 65, "/etc/passwd"])
@@ -117,7 +117,7 @@ def test_a_full_disk_renames_nothing(
     with pytest.raises(LiveflightError, match="No space left"):
         preset_editing.rename("blue", "hour")
     assert (own / "blue.toml").read_text() == text
-    assert preset_editing.own_names() == {"blue", "red"}
+    assert presets.own().keys() == {"blue", "red"}
     assert favourite_presets.read() == ("blue",)
 
 

@@ -49,7 +49,7 @@ def _presets() -> list[dict[str, Any]]:
     liked: tuple[str, ...] = ()
     with suppress(LiveflightError):  # reported when a favourite is set
         liked = favourite_presets.read()
-    own, pictured = preset_editing.own_names(), preset_pictures.known()
+    own, pictured = presets.own(), preset_pictures.known()
     found = []
     for name in presets.names():
         entry: dict[str, Any] = {"name": name, "own": name in own, "favourite": name in liked}
