@@ -22,6 +22,7 @@ from liveflight.controllers.dmx.packets import CHANNELS, DmxProtocol
 from liveflight.controllers.dmx.patch import Patch
 from liveflight.controllers.dmx.receiver import DmxReceiver
 from liveflight.controllers.dmx.sacn import Sacn
+from liveflight.controllers.logged_once import LoggedOnce
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Set, Trigger
 
@@ -61,8 +62,7 @@ class DmxInput:
         """When each channel changed last."""
         self._learner: ChannelLearner | None = None
         self._unsaved = False
-        self._troubles: set[str] = set()
-        """Faults that were logged."""
+        self._faults = LoggedOnce(log, _MAX_LOGGED)
 
     @property
     def listening(self) -> bool:
@@ -146,7 +146,7 @@ class DmxInput:
         try:
             moved = self._patch.bind(binding, self._levels)
         except LiveflightError as error:
-            self._trouble(str(error))
+            self._faults.warn(str(error))
             return [Set("midi.learn", "")]
         log.warning("DMX: %s moves %s from now on", binding, binding.control)
         self._unsaved = True
@@ -160,7 +160,7 @@ class DmxInput:
             control, text = armed(key, values)
             dmx_bindings.check_remote(control)
         except LiveflightError as error:
-            self._trouble(f"DMX learn: {error}")
+            self._faults.warn(f"DMX learn: {error}")
             return
         since = self._clock() - _RESTLESS_S
         restless = frozenset((np.flatnonzero(self._changed > since) + 1).tolist())
@@ -185,12 +185,7 @@ class DmxInput:
         try:
             dmx_bindings.write(dmx_bindings.dump(bindings), self._path)
         except LiveflightError as error:
-            self._trouble(str(error))
-
-    def _trouble(self, text: str) -> None:
-        if text not in self._troubles and len(self._troubles) < _MAX_LOGGED:
-            self._troubles.add(text)
-            log.warning("%s", text)
+            self._faults.warn(str(error))
 
 
 def _bytes(levels: bytes) -> np.ndarray:

@@ -14,9 +14,10 @@ from functools import partial
 
 from liveflight.controllers.dmx.merge import Merge
 from liveflight.controllers.dmx.packets import DmxError, DmxProtocol, Levels
+from liveflight.controllers.logged_once import LoggedOnce
 from liveflight.controllers.osc.packets import PacketError
 from liveflight.controllers.osc.rate_limiter import RateLimiter
-from liveflight.controllers.osc.sockets import bind_all, is_loopback, plain_ip
+from liveflight.controllers.osc.sockets import all_loopback, bind_all, is_loopback, plain_ip
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class DmxReceiver:
         self._merge = Merge(protocol.timeout_s)
         self._limit = RateLimiter(_PACKETS_PER_S, clock, _SENDER_PACKETS_PER_S)
         self._thread: threading.Thread | None = None
-        self._reported: set[str] = set()
+        self._faults = LoggedOnce(log, _MAX_LOGGED)
         self.refused = 0
         """Datagrams refused since the start."""
         self.other: int | None = None
@@ -79,7 +80,7 @@ class DmxReceiver:
             loop.start()
             opened.pop_all()
         self._thread = loop
-        if not all(is_loopback(ours.getsockname()[0]) for ours in self._sockets):
+        if not all_loopback(self._sockets):
             name = self._protocol.name
             log.warning("%s on %s: every machine there can move the controls", name, self._host)
 
@@ -147,9 +148,7 @@ class DmxReceiver:
 
     def _refuse(self, why: str) -> None:
         self.refused += 1
-        if why not in self._reported and len(self._reported) < _MAX_LOGGED:
-            self._reported.add(why)
-            log.warning("%s packet refused: %s", self._protocol.name, why)
+        self._faults.warn(f"{self._protocol.name} packet refused: {why}")
 
     def _receive(self, ours: socket.socket, take: Callable[[bytes], None]) -> None:
         datagram, address = ours.recvfrom(_MAX_BYTES + 1)

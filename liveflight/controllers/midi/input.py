@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from liveflight.controllers.binding_file import armed
+from liveflight.controllers.logged_once import LoggedOnce
 from liveflight.controllers.midi import bindings as midi_bindings
 from liveflight.controllers.midi.bindings import Binding, MidiMap, Sort, Source
 from liveflight.controllers.midi.clock import MidiClock
@@ -64,8 +65,7 @@ class MidiInput:
         self._thread: threading.Thread | None = None
         self.ports_open: set[str] = set()
         """Names of the open ports."""
-        self._troubles: set[str] = set()
-        """Faults that were logged."""
+        self._faults = LoggedOnce(log, _MAX_LOGGED)
 
     @property
     def listening(self) -> bool:
@@ -143,7 +143,7 @@ class MidiInput:
             try:
                 self.rescan()
             except Exception as error:
-                self._trouble(f"MIDI ports cannot be listed: {error!r}")
+                self._faults.warn(f"MIDI ports cannot be listed: {error!r}")
             self._wake.wait(RESCAN_INTERVAL_S)
             self._wake.clear()
             self._save()
@@ -171,7 +171,7 @@ class MidiInput:
         try:
             self._ports.open(name, partial(self.hear, name))
         except OSError as error:
-            self._trouble(str(error))
+            self._faults.warn(str(error))
         else:
             with self._lock:
                 self._feedback.forget(name)
@@ -187,7 +187,7 @@ class MidiInput:
                 for message in messages:
                     self._handle(port, message, now)
         except Exception as error:  # escaping, it would end the thread that reads all ports
-            self._trouble(f"MIDI port {port} sends what is not MIDI: {error}")
+            self._faults.warn(f"MIDI port {port} sends what is not MIDI: {error}")
 
     def _handle(self, port: str, message: Any, now: float) -> None:
         match message.type:
@@ -235,7 +235,7 @@ class MidiInput:
         try:
             self._takeover.bind(binding)
         except LiveflightError as error:
-            self._trouble(str(error))
+            self._faults.warn(str(error))
         else:
             log.warning("MIDI: %s moves %s from now on", binding.source, binding.control)
             self._save_soon()
@@ -247,7 +247,7 @@ class MidiInput:
         try:
             self._learner = Learner(*armed(key, values))
         except LiveflightError as error:
-            self._trouble(f"MIDI learn: {error}")
+            self._faults.warn(f"MIDI learn: {error}")
 
     def _forget(self) -> None:
         if self._learner:
@@ -272,12 +272,7 @@ class MidiInput:
         try:
             midi_bindings.write(text, self._path)
         except LiveflightError as error:
-            self._trouble(str(error))
-
-    def _trouble(self, text: str) -> None:
-        if text not in self._troubles and len(self._troubles) < _MAX_LOGGED:
-            self._troubles.add(text)
-            log.warning("%s", text)
+            self._faults.warn(str(error))
 
 
 _SORTS: Mapping[str, tuple[Sort, str, str]] = {

@@ -26,7 +26,13 @@ from liveflight.controllers.osc.flood_isolation import (
 )
 from liveflight.controllers.osc.packets import MAX_PACKET_BYTES
 from liveflight.controllers.osc.reader import Reader, Sender
-from liveflight.controllers.osc.sockets import bind_all, is_loopback, look_up, plain_ip
+from liveflight.controllers.osc.sockets import (
+    all_loopback,
+    bind_all,
+    is_loopback,
+    look_up,
+    plain_ip,
+)
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.mailbox import Mailbox, Message, Trigger
 
@@ -104,7 +110,7 @@ class OscInput:
             thread.start()
             opened.pop_all()
         self._thread = thread
-        if not all(is_loopback(ours.getsockname()[0]) for ours in self._sockets):
+        if not all_loopback(self._sockets):
             log.warning("OSC on %s: every machine there can move the controls", self.host)
 
     def trust(self, host: str) -> None:

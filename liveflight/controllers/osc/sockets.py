@@ -176,6 +176,11 @@ def plain_ip(host: str) -> str:
     return str(mapped or host)
 
 
+def all_loopback(sockets: Iterable[socket.socket]) -> bool:
+    """Return whether bound sockets are reached from this machine alone."""
+    return all(is_loopback(each.getsockname()[0]) for each in sockets)
+
+
 def is_loopback(host: str) -> bool:
     """Return whether an IP address is a loopback one."""
     return ipaddress.ip_address(host.partition("%")[0]).is_loopback

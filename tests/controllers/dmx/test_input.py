@@ -235,4 +235,4 @@ def test_texts_of_the_network_do_not_fill_the_memory(tmp_path: Path) -> None:
     with desk(tmp_path, "artnet", 0) as one:
         for number in range(100):
             one.frame(Set("midi.learn", f"nothing.{number}"))
-        assert len(one.input._troubles) <= 32
+        assert len(one.input._faults._logged) <= 32

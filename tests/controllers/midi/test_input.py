@@ -344,4 +344,4 @@ def test_every_control_that_can_be_moved_or_fired_learns_a_pad(row: Control, des
 def test_texts_of_the_network_do_not_fill_the_memory(desk: Desk) -> None:
     for number in range(100):
         desk.publish(Set("midi.learn", f"nothing.{number}"))
-    assert len(desk.midi._troubles) <= 32
+    assert len(desk.midi._faults._logged) <= 32
