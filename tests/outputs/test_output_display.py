@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from child_program import ChildProgram
 from PIL import ImageGrab
 
 pytestmark = [
@@ -93,27 +93,11 @@ for line in sys.stdin:
 """
 
 
-class Stage:
+class Stage(ChildProgram):
     """Both windows in a child process, and a hand on their keyboard."""
 
     def __init__(self, display: int) -> None:
-        command = [sys.executable, "-W", "error", "-c", CHILD, json.dumps({"display": display})]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-        self.opened = self.answer()
-
-    def answer(self) -> Any:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            pytest.fail(f"the windows' process ended: {self.process.communicate()[1]}")
-        return json.loads(line)
-
-    def ask(self, command: str) -> Any:
-        assert self.process.stdin is not None
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        return self.answer()
+        super().__init__(CHILD, {"display": display})
 
     def until(self, happened: Callable[[], bool], name: str = "") -> None:
         """Go on until something has happened; it may be an event of this name."""

@@ -6,7 +6,6 @@ SDL's GL context cannot share a thread with those of other tests.
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from child_program import ChildProgram
 from PIL import ImageGrab
 
 pytestmark = [
@@ -107,31 +107,11 @@ PATIENCE = 20
 """Seconds: only a test that fails takes them."""
 
 
-class Player:
+class Player(ChildProgram):
     """A window in a child process, and a hand on its keyboard."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", CHILD, json.dumps(options)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.opened = self.answer()
-
-    def answer(self) -> Any:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            pytest.fail(f"the window's process ended: {self.process.communicate()[1]}")
-        return json.loads(line)
-
-    def ask(self, command: str) -> Any:
-        assert self.process.stdin is not None
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        return self.answer()
+        super().__init__(CHILD, options)
 
     def events(self, enough: Callable[[list[Any]], bool]) -> list[Any]:
         """Return events until they are `enough`, for PATIENCE at most."""

@@ -16,6 +16,7 @@ import numpy as np
 import platformdirs
 import psutil
 import pytest
+from full_disk import NEEDS_DEV_FULL, use_ffmpeg_on_a_full_disk
 from moving_pictures import picture
 from received import FFMPEG, FPS, Clock, decoded, described, show
 
@@ -119,25 +120,11 @@ def test_all_but_the_last_seconds_can_be_played_after_a_kill(videos: Path, tmp_p
     assert len(decoded(left).numbers) >= 60
 
 
-FULL_DISK = f"""#!/bin/sh
-count=$#
-for word; do
-    shift
-    case $#,$word in *.unfinished.mp4) word=file:/dev/full ;; esac
-    set -- "$@" "$word"
-done
-exec '{FFMPEG}' "$@"
-"""
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@NEEDS_DEV_FULL
 def test_a_full_disk_ends_the_recording_with_one_line(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "ffmpeg"
-    program.write_text(FULL_DISK)
-    program.chmod(0o755)
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
+    use_ffmpeg_on_a_full_disk(tmp_path, monkeypatch)
     clock = Clock()
     with closing(LiveRecording(FPS, clock=clock)) as recording:
         show(recording, clock, range(300))

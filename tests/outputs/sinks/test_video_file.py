@@ -11,6 +11,7 @@ import imageio_ffmpeg
 import numpy as np
 import psutil
 import pytest
+from full_disk import NEEDS_DEV_FULL, use_ffmpeg_on_a_full_disk
 from PIL import Image
 
 from liveflight.cli.arguments import rate
@@ -238,24 +239,10 @@ def test_a_dead_ffmpeg_is_one_clear_line(tmp_path: Path) -> None:
     sink.close()
 
 
-FULL_DISK = f"""#!/bin/sh
-count=$#
-for word; do
-    shift
-    case $#,$word in *.unfinished.mp4) word=file:/dev/full ;; esac
-    set -- "$@" "$word"
-done
-exec '{FFMPEG}' "$@"
-"""
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@NEEDS_DEV_FULL
 @pytest.mark.parametrize("count", [2, 300])
 def test_a_full_disk_is_named(tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "ffmpeg"
-    program.write_text(FULL_DISK)
-    program.chmod(0o755)
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
+    program = use_ffmpeg_on_a_full_disk(tmp_path, monkeypatch)
     with (
         pytest.raises(LiveflightError, match=r"flight.mp4' broke off .*: No space left on device$"),
         VideoFile(tmp_path / "flight.mp4", (WIDTH, HEIGHT), 30) as sink,
