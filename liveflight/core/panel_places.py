@@ -17,8 +17,9 @@ Corner = tuple[int, int]
 def places(sizes: Mapping[Place, Size], output: Size, margin: int) -> dict[Place, Corner]:
     """Return where panels of these sizes go, keeping this margin in pixels.
 
-    What was opened is in the middle, or beside or below the HUD; where there is no room for both,
-    the HUD is left out. The line at the bottom is left out where it would cover any of them."""
+    A panel that was opened is in the middle, or beside or below the HUD; where there is no room for
+    both, the HUD is left out. The line at the bottom is left out where it would cover any of
+    them."""
     found: dict[Place, Corner] = {}
     if "main" in sizes:
         found["main"] = _centred(sizes["main"], output)

@@ -18,7 +18,7 @@ _PLACES = {
     **dict.fromkeys(name_search.KEYS, _SEARCH),
     preset_naming.KEY: "names: on the web remote, Looks, arrange",
 }
-"""What opens with a key, and the panel of the page that has it: short, for a phone."""
+"""The panel that each key opens, and where the page has it: short, for a phone."""
 
 
 class PageKeys:

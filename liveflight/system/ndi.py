@@ -9,7 +9,7 @@ import threading
 INSTALL = 'NDI needs the package cyndilib: pip install "liveflight[ndi]"'
 
 _SOCKETS = {"dbus": "/run/dbus/system_bus_socket", "avahi-daemon": "/run/avahi-daemon/socket"}
-"""What NDI finds sources with on Linux, and where each listens."""
+"""The services with which NDI finds sources on Linux, and where each listens."""
 
 
 _loading = threading.Lock()

@@ -35,9 +35,9 @@ class MidiFeedback:
     def __init__(self) -> None:
         self._bindings: dict[Knob, Binding] = {}
         self._wanted: dict[Knob, int] = {}
-        """What each knob should show."""
+        """The value that each knob should show."""
         self._shown: dict[Knob, int] = {}
-        """What it shows, as far as that is known."""
+        """The value that it shows, as far as that is known."""
         self._sent_at: dict[Knob, float] = {}
         self._sent: defaultdict[Knob, deque[tuple[float, int]]] = defaultdict(
             lambda: deque(maxlen=_KEPT)

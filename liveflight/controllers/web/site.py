@@ -195,7 +195,7 @@ class RemoteSite:
         if not self._limit_of(client.guest).exceeded_by(client.guest.origin):
             client.say(error=why)
 
-    # What the show does
+    # The show's part
 
     def hear(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
         """Take the values and messages of a frame."""

@@ -29,7 +29,7 @@ Block = tuple[np.ndarray, int, float]
 class SoundPipe:
     """A pipe of float32 samples, one channel, that keeps real time.
 
-    What is missing is filled with silence, and what is too much is left out. Only where the system
+    Fill gaps with silence, and leave out surplus samples. Only where the system
     has pipes that a child process inherits: not on Windows."""
 
     def __init__(self, rate: int, clock: Callable[[], float] = time.perf_counter) -> None:

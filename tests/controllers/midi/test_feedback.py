@@ -17,7 +17,7 @@ def bound(
 
 
 class Devices:
-    """What open devices are sent, frame by frame."""
+    """Collect the messages that open devices are sent, frame by frame."""
 
     def __init__(self, *bindings: Binding, port: str = "Box") -> None:
         self.feedback, self.bindings, self.port = MidiFeedback(), bindings, port

@@ -204,7 +204,7 @@ def _own_address() -> str:
         return str(probe.getsockname()[0])
 
 
-# What a page is told
+# Values and messages of a page
 
 
 def test_a_page_is_told_every_control_and_where_it_stands(show: WebShow) -> None:
