@@ -87,15 +87,15 @@ class _Queued(_Unfailing):
 
     def _run(self) -> None:
         while True:
-            match self._queue.get():
-                case bytes(data):
-                    self._put(data)
-                case threading.Event() as written:
-                    written.set()
+            item = self._queue.get()
+            if isinstance(item, bytes):
+                self._put(item)
             dropped = self._dropped - self._reported
             if dropped and self._queue.empty():
                 self._reported += dropped
                 self._put(f"liveflight: {dropped} lines dropped: nobody read them\n".encode())
+            if isinstance(item, threading.Event):
+                item.set()  # last: the program may end at once
 
 
 def secure(*, queued: bool) -> None:
