@@ -57,6 +57,7 @@ from liveflight.controllers.midi.bindings import (
 from liveflight.core.contracts import Quit
 from liveflight.core.controls import ROWS
 from liveflight.core.mailbox import Set
+from liveflight.loop import live_loop
 from liveflight.loop.frame_pacer import usual_rate
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.outputs.window import Window
@@ -266,13 +267,13 @@ def perform(
     intervals: list[float] = []
     warm = time.perf_counter() + 12
     window.events = _until(window.events, warm)  # type: ignore[method-assign]
-    app.run(show, fps)
+    live_loop.run(show, fps)
     show.running = True
     show.frame_timer.frames.clear()
     show.watchers.append(lambda: intervals.append(show.frame_counter.interval))
     window.events = _until(type(window).events.__get__(window), time.perf_counter() + seconds)  # type: ignore[method-assign]
     played = pool.submit(play, port, seconds) if pool else None
-    app.run(show, fps)
+    live_loop.run(show, fps)
     print(f"  troubles: {dict(show.flight.reports.counts)}")
     if played:
         print(f"  played: {played.result()}")

@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 from liveflight import app
 from liveflight.cli import arguments
 from liveflight.diagnostics.bench.measured_flight import TimedOutput
+from liveflight.loop import live_loop
 from liveflight.outputs.window import Window
 from liveflight.render import mesa_fences
 from liveflight.show.options import Options
@@ -43,7 +44,7 @@ def fly(seconds: float, footage: str, *, kept: bool) -> None:
     watched, end = TimedOutput(window), time.perf_counter() + seconds
     watched.over = lambda: time.perf_counter() > end
     show = app.build(Options(preset="reef", fps=FPS, camera=footage), watched, live=True)
-    app.run(show, FPS)
+    live_loop.run(show, FPS)
     print(f"{renderer}: {show.frame_counter.frames} frames")
     show.close()
 

@@ -20,10 +20,10 @@ import pytest
 from fake_engine import FakeEngine
 from on_stage import CANVAS, TICK, Show, Stage
 
-from liveflight.app import run
 from liveflight.core.contracts import Event, KeyPress, LiveflightError, Quit, Value
 from liveflight.core.mailbox import Mailbox, Message, Nudge, Set, Trigger
 from liveflight.core.noise import pink
+from liveflight.loop.live_loop import run
 from liveflight.show import options
 
 pytestmark = pytest.mark.gl

@@ -39,7 +39,7 @@ DEFAULT_VIDEO = Path("flight.mp4")
 def fly(args: argparse.Namespace) -> int:
     """Open the window and fly; without a display, render ten seconds instead."""
     signals.exit_at_once()  # nothing is open yet, and libraries swallow exceptions
-    from liveflight import app
+    from liveflight.loop import live_loop
     from liveflight.outputs import has_display
 
     if not has_display():
@@ -54,7 +54,7 @@ def fly(args: argparse.Namespace) -> int:
     flight, fps = _build_in_window(args)
     try:
         with signals.deferred() as asked:
-            app.run(flight, fps, asked)
+            live_loop.run(flight, fps, asked)
             stopped = asked()
             flight.close()  # still deferred: a second Ctrl-C must not cut it off
     finally:

@@ -12,9 +12,9 @@ from fake_engine import FakeEngine
 from on_stage import Begin, Show, Stage
 
 from liveflight import app as app_module
-from liveflight.app import run
 from liveflight.core.contracts import Event, Quit
 from liveflight.loop import frame_timer, hand_over
+from liveflight.loop.live_loop import run
 
 pytestmark = pytest.mark.gl
 

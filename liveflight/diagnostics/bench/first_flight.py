@@ -39,6 +39,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
     from liveflight import app
     from liveflight.core.contracts import Output
     from liveflight.diagnostics.bench.measured_flight import TimedOutput, open_output
+    from liveflight.loop import live_loop
     from liveflight.show.options import Options
 
     watched = TimedOutput(open_output(given["output"], (given["size"][0], given["size"][1])))
@@ -63,7 +64,7 @@ def measure(given: dict[str, Any]) -> dict[str, Any]:
 
     watched.after_show = shown
     watched.over = lambda: bool(begun) and time.perf_counter() - begun > given["seconds"]
-    app.run(flight, given["fps"])
+    live_loop.run(flight, given["fps"])
     frames = [frame.shown for frame in watched.frames if frame.shown >= begun]
     target, canvas = goal[0], flight.feedback_loop.size
     view = flight.flight.target_selector.size

@@ -18,6 +18,7 @@ import psutil
 
 from liveflight import app, engines
 from liveflight.core.contracts import Event, LiveflightError, Output, Quit, Size
+from liveflight.loop import live_loop
 from liveflight.show.options import Options
 
 _UNPACED_FPS = 1000.0
@@ -112,7 +113,7 @@ class MeasuredFlight:
         self.output.frames = []
         self.output.over = over
         self.app.running = True
-        app.run(self.app, fps)
+        live_loop.run(self.app, fps)
         return [frame for frame in self.output.frames if frame.shown]
 
     def run_for(self, seconds: float, fps: float = _UNPACED_FPS) -> list[FrameTimes]:
