@@ -9,6 +9,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from liveflight.core.contracts import LiveflightError
+
+
+class NoDisplayError(LiveflightError):
+    """Report that there is no desktop to open a window on; there may be one later."""
+
 
 def has_display() -> bool:
     """Return whether there is a desktop to open a window on, without opening anything.
