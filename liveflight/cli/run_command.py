@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from liveflight.core.contracts import LiveflightError
@@ -102,12 +103,14 @@ class _Log:
         self._log = ShowLog(folder / "log")
 
     def write(self, level: str, text: str) -> None:
-        self._log.write(level, text)
+        with suppress(OSError):
+            self._log.write(level, text)
         if level != "info":
             print(f"liveflight: {text}", file=sys.stderr)
 
     def child_line(self, text: str) -> None:
-        self._log.child_line(text)
+        with suppress(OSError):
+            self._log.child_line(text)
         print(text, file=sys.stderr)
 
     def tail(self, count: int) -> list[str]:

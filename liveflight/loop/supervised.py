@@ -13,6 +13,7 @@ import psutil
 
 from liveflight.core.lost_device import lost
 from liveflight.engines import gpu_figures
+from liveflight.render.context_check import ContextCheck
 from liveflight.system import exit_codes, terminal
 from liveflight.system.heartbeat import Heartbeat
 from liveflight.system.worker import start_thread
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FIGURES_INTERVAL_S = 5.0
+_BEATS_PER_CHECK = 40
+"""Heartbeats between two checks of the GL context: ten seconds, as each waits for the GPU."""
 _MIB = 2**20
 _RESTING = "rest"
 """The part of a frame in which it waits until it is due."""
@@ -57,12 +60,16 @@ class HeartbeatWatcher:
     """Write heartbeats about a flight; call it after each frame."""
 
     def __init__(
-        self, app: App, heartbeat: Heartbeat, engine: str = "auto", figures: Figures | None = None
+        self,
+        app: App,
+        heartbeat: Heartbeat,
+        figures: Figures,
+        lost: Callable[[str], None],
+        engine: str = "auto",
     ) -> None:
-        """`engine`: its name on the command line."""
-        self._engine = engine
+        """`lost` is called where the GL context is. `engine`: its name on the command line."""
         self._app, self._heartbeat = app, heartbeat
-        self._figures = figures or Figures()
+        self._figures, self._lost, self._engine = figures, lost, engine
         self.asleep: Callable[[], bool] = lambda: False
         """Returns whether the show sleeps outside its opening hours."""
         self.flash_limited: Callable[[], int] = lambda: 0
@@ -73,6 +80,7 @@ class HeartbeatWatcher:
         """Seconds of the last frame's parts."""
         self._displayed = 0
         """Number of displayed frames at the last heartbeat."""
+        self._context, self._checked = ContextCheck(app.output.ctx), 0
 
     def __call__(self) -> None:
         app = self._app
@@ -80,7 +88,8 @@ class HeartbeatWatcher:
             self._late_by[self._cause()] += late - self._late
             self._late = late
         self._parts = app.frame_timer.seconds
-        if app.displayed > self._displayed and self._heartbeat.due():
+        if (app.displayed > self._displayed or self.asleep()) and self._heartbeat.due():
+            self._check_context()
             self._displayed = app.displayed
             self._heartbeat.beat(self.fields())
 
@@ -106,6 +115,11 @@ class HeartbeatWatcher:
             "engine": f"{self._engine} on {engine.device}" if engine else "",
             "last_error": flight.reports.last,
         }
+
+    def _check_context(self) -> None:
+        self._checked += 1
+        if self._checked % _BEATS_PER_CHECK == 0 and self._context.is_lost():
+            self._lost("the window's GL context has lost its textures")
 
     def _cause(self) -> str:
         """Return the part of the last frame that took the longest, if they filled its time."""
@@ -138,8 +152,12 @@ class LossWatch:
     def fault(self, trouble: object, cause: BaseException | None) -> None:
         """Look at what was reported: background work without enough memory is no loss."""
         if lost(cause or trouble) == "gpu":
-            log.error("the GPU is lost, which only a new process can mend: ending this one")
-            self._end(exit_codes.GPU_LOST)
+            self.lost("the GPU is lost")
+
+    def lost(self, what: str) -> None:
+        """End the process for one that begins with a working GPU."""
+        log.error("%s, which only a new process can mend: ending this one", what)
+        self._end(exit_codes.GPU_LOST)
 
 
 def attach(app: App, heartbeat: Heartbeat, engine: str) -> HeartbeatWatcher:
@@ -147,6 +165,6 @@ def attach(app: App, heartbeat: Heartbeat, engine: str) -> HeartbeatWatcher:
     watch = LossWatch()
     app.guard.on_failure = watch.failure
     app.flight.reports.on_add = watch.fault
-    watcher = HeartbeatWatcher(app, heartbeat, engine)
+    watcher = HeartbeatWatcher(app, heartbeat, Figures(), watch.lost, engine)
     app.watchers.append(watcher)
     return watcher

@@ -56,8 +56,12 @@ class ChildProcess:
             threading.Thread(target=self._read_beats, args=(reading,), daemon=True),
             threading.Thread(target=self._read_log, daemon=True),
         ]
-        for reader in self._readers:
-            reader.start()
+        try:
+            for reader in self._readers:
+                reader.start()
+        except RuntimeError as error:  # no more threads
+            self._tree.kill()
+            raise OSError(str(error)) from error
 
     def poll(self) -> int | None:
         """Return its exit code, minus the number of the signal that killed it; None: it runs."""
@@ -96,8 +100,8 @@ class ChildProcess:
 
     def kill_tree(self) -> list[int]:
         """Kill it and all its descendants; return the ids of what is left even so."""
-        self.close_input()
         left = self._tree.kill()
+        self.close_input()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_DRAIN_S)
         for reader in self._readers:

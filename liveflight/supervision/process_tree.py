@@ -42,20 +42,22 @@ class ProcessTree:
 
     def look(self) -> list[psutil.Process]:
         """Return the tree's processes, the child among them; remember them for later."""
-        me = psutil.Process()
-        found: dict[int, psutil.Process] = {}
-        for child in _children(me):
-            if child.pid == self._pid or self._is_ours(child):
-                found[child.pid] = child
-                found |= {each.pid: each for each in _children(child, recursive=True)}
-        self._seen |= found
-        return list(found.values())
+        below: dict[int, list[psutil.Process]] = {}
+        for process in _descendants():
+            with suppress(psutil.Error):
+                below.setdefault(process.ppid(), []).append(process)
+        children = below.get(os.getpid(), [])
+        found = [child for child in children if child.pid == self._pid or self._is_ours(child)]
+        for process in found:  # the list grows meanwhile
+            found += below.get(process.pid, [])
+        self._seen |= {each.pid: each for each in found}
+        return found
 
     def memory_mib(self) -> float:
         """Return the resident memory of the whole tree in MiB; reap orphans that have ended."""
         total = 0
         for process in self.look():
-            with suppress(psutil.Error):
+            with suppress(psutil.Error, OSError):
                 total += process.memory_info().rss
         self._reap(each for each in self._seen if each != self._pid)
         return total / _MIB
@@ -97,13 +99,13 @@ class ProcessTree:
                         del self._seen[pid]
 
 
-def _children(process: psutil.Process, recursive: bool = False) -> list[psutil.Process]:
-    with suppress(psutil.Error):
-        return list(process.children(recursive=recursive))
+def _descendants() -> list[psutil.Process]:
+    with suppress(psutil.Error, OSError):
+        return list(psutil.Process().children(recursive=True))
     return []
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
+    with suppress(psutil.Error, OSError):
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.system import folders
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-"""Names of shows that are allowed."""
 
 
 class ShowLock:
@@ -47,10 +44,11 @@ class ShowLock:
             self._file = -1
 
     def _write(self, content: bytes) -> None:
-        os.ftruncate(self._file, 0)
-        os.lseek(self._file, 0, os.SEEK_SET)
-        os.write(self._file, content)
-        os.fsync(self._file)
+        with suppress(OSError):  # the disk is full
+            os.ftruncate(self._file, 0)
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, content)
+            os.fsync(self._file)
 
 
 def _take(file: int) -> bool:

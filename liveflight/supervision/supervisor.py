@@ -6,6 +6,7 @@ Never gives up and never asks. Everything outside comes in as an argument, clock
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from pathlib import Path
@@ -102,7 +103,7 @@ class Supervisor:
         """Frames of the running show."""
         self._ready = False
         self._began = self._notified = self._summed_up = now
-        self._weighed = self._relieved = now
+        self._weighed, self._relieved = now, -_LEAST_BETWEEN_S
         self._displays_missed = 0
 
     def run(self) -> int:
@@ -134,7 +135,7 @@ class Supervisor:
         self._watchdog.started(self._around.clock())
         try:
             child = self._around.start(self._options())
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             return Ending("crash", "crash", f"cannot be started: {error}")
         end: Ending | None = None
         try:
@@ -177,10 +178,10 @@ class Supervisor:
                 return planned
 
     def _hear(self, child: Child, now: float) -> None:
-        """Take heartbeats; only one with more frames than the last stands for a frame."""
+        """Take heartbeats; one without more frames than the last counts from a sleeping show."""
         for beat in child.beats():
             frames = beat.get("frames")
-            if isinstance(frames, int) and frames > self._frames:
+            if isinstance(frames, int) and (frames > self._frames or beat.get("asleep") is True):
                 self._frames, self._displays_missed = frames, 0
                 self._begun = True
                 self._watchdog.frame(now, loading=beat.get("loading") is True)
@@ -245,7 +246,9 @@ class Supervisor:
     def _report(self, end: Ending, beat: Mapping[str, Any]) -> None:
         tail = self._around.log.tail(_TAIL_LINES)
         status = {**beat, "cause": end.cause, "safe_look": self._health.safe}
-        written = crash_reports.write(self._settings.folder / "crashes", end.text, status, tail)
+        folder, written = self._settings.folder / "crashes", None
+        with suppress(OSError):  # a full disk ends no show
+            written = crash_reports.write(folder, end.text, status, tail)
         if written:
             self._say("info", f"crash report: {written}")
 

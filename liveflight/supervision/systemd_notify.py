@@ -14,19 +14,17 @@ class SystemdNotify:
     The variables are removed, so that no child process answers for this one."""
 
     def __init__(self, environment: MutableMapping[str, str] = os.environ) -> None:
-        self._address = environment.pop("NOTIFY_SOCKET", "")
-        self._socket: socket.socket | None = None
+        given = environment.pop("NOTIFY_SOCKET", "")
+        self._address = "\0" + given[1:] if given[:1] == "@" else given
         interval = environment.pop("WATCHDOG_USEC", "")
         ours = environment.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self.interval = int(interval) / 2e6 if interval.isdecimal() and ours else 0.0
         """Seconds after which `WATCHDOG=1` is due: half of systemd's limit; 0 for never."""
-        if self._address[:1] in ("/", "@") and hasattr(socket, "AF_UNIX"):
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            self._socket.setblocking(False)
 
     def send(self, *states: str) -> None:
         """Send states such as `READY=1`; systemd may be too busy to take them."""
-        if self._socket:
-            address = self._address.replace("@", "\0", 1) if self._address[0] == "@" else None
-            with suppress(OSError):
-                self._socket.sendto("\n".join(states).encode(), address or self._address)
+        if self._address and hasattr(socket, "AF_UNIX"):
+            kind = socket.SOCK_DGRAM
+            with suppress(OSError), socket.socket(socket.AF_UNIX, kind) as sender:
+                sender.setblocking(False)
+                sender.sendto("\n".join(states).encode(), self._address)

@@ -41,5 +41,5 @@ class Watchdog:
         gap = now - self._checked
         self._checked = now
         if gap > _OWN_GAP_S:
-            self._since += gap
+            self._since = min(self._since + gap, now)
         return now - self._since > self.limit
