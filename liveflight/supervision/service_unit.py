@@ -25,7 +25,7 @@ NotifyAccess=main
 ExecStart={command}
 WorkingDirectory={folder}
 {environment}Restart=always
-RestartSec=2
+RestartSec=1
 # 0: somebody quit the show. 130: it was told to end.
 RestartPreventExitStatus=0
 SuccessExitStatus=130

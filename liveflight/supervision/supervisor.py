@@ -217,8 +217,10 @@ class Supervisor:
         else:
             self._policy.forgive(now)
         self._health.ended(end.cause)
-        if end.kind == "crash" or (end.kind == "no display" and self._displays_missed == 1):
+        if end.kind == "crash":
             self._say("error", f"the show: {end.text}; back in {wait:.0f} s")
+        elif end.kind == "no display" and self._displays_missed == 1:
+            self._say("warning", "the show has no display any more, or none yet: trying again")
         if self._policy.safe and not was_safe:
             self._say(
                 "warning",
