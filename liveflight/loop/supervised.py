@@ -166,5 +166,5 @@ def attach(app: App, heartbeat: Heartbeat, engine: str) -> HeartbeatWatcher:
     app.guard.on_failure = watch.failure
     app.flight.reports.on_add = watch.fault
     watcher = HeartbeatWatcher(app, heartbeat, Figures(), watch.lost, engine)
-    app.watchers.append(watcher)
+    app.watchers.append(lambda: app.guard.run("the heartbeat", watcher))
     return watcher

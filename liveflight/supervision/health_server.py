@@ -77,8 +77,10 @@ class _Server(ThreadingHTTPServer):
         self.health, self.names = health, own_host_names()
         self._free = threading.Semaphore(MAX_CONNECTIONS)
         found = socket.getaddrinfo(*place, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        self.address_family = found[0][0]
-        super().__init__(found[0][4][:2], _Handler)  # type: ignore[arg-type]
+        # Of several addresses of a name, such as localhost's, the one that every client tries.
+        family, *_, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+        self.address_family = family
+        super().__init__(address[:2], _Handler)  # type: ignore[arg-type]
 
     def server_bind(self) -> None:
         """Bind without looking up this machine's name, which may take seconds."""
