@@ -67,6 +67,8 @@ def fly(args: argparse.Namespace) -> int:
             live_loop.run(flight, fps, asked)
             stopped = asked()
             flight.close()  # still deferred: a second Ctrl-C must not cut it off
+            if heartbeat:
+                heartbeat.quit()
     finally:
         flight.close()
     return signals.INTERRUPTED if stopped else 0

@@ -13,7 +13,7 @@ from liveflight.core.contracts import LiveflightError
 
 
 class NoDisplayError(LiveflightError):
-    """Report that there is no desktop to open a window on; there may be one later."""
+    """Report that the desktop or the display for a window is not there; it may come later."""
 
 
 def has_display() -> bool:

@@ -188,7 +188,7 @@ def _desktop_size(display: int) -> Size:
     if not 0 <= display < len(sizes):
         known = ", ".join(f"{each} ({w}x{h})" for each, (w, h) in enumerate(sizes))
         there = f"the only one is {known}" if len(sizes) == 1 else f"there are {known}"
-        raise LiveflightError(f"there is no display {display}: {there}")
+        raise NoDisplayError(f"there is no display {display}: {there}")
     return sizes[display]
 
 

@@ -65,7 +65,10 @@ class ChildProcess:
 
     def poll(self) -> int | None:
         """Return its exit code, minus the number of the signal that killed it; None: it runs."""
-        return self._process.poll()
+        code = self._process.poll()
+        if code is not None:
+            self._readers[0].join(_DRAIN_S)  # its last heartbeat may say that it was quit
+        return code
 
     def beats(self) -> list[Beat]:
         """Return the heartbeats since the last call."""

@@ -31,12 +31,12 @@ _REASONS = {
 }
 
 
-def judge(code: int, *, begun: bool, display: bool) -> Ending:
+def judge(code: int, *, quit: bool, begun: bool, display: bool) -> Ending:
     """Judge an exit code; minus a signal's number for one that was killed.
 
-    `begun`: whether this supervisor's shows have displayed a frame, or begun before. `display`:
-    whether there still is a desktop."""
-    if code in (0, INTERRUPTED):
+    `quit`: whether the show has said that somebody quit it. `begun`: whether this supervisor's shows
+    have displayed a frame, or begun before. `display`: whether there still is a desktop."""
+    if code == INTERRUPTED or (code == 0 and quit):
         return Ending("quit", "quit", "the show has ended in order", code)
     if code == exit_codes.NO_DISPLAY or not display:
         return Ending("no display", "no_display", "there is no display")

@@ -20,6 +20,7 @@ from liveflight.supervision.health import Health
 from liveflight.supervision.restart_policy import RestartPolicy
 from liveflight.supervision.systemd_notify import SystemdNotify
 from liveflight.supervision.watchdog import Watchdog
+from liveflight.system.heartbeat import QUIT
 from liveflight.system.signals import INTERRUPTED
 
 _TURN_S = 0.25
@@ -101,6 +102,8 @@ class Supervisor:
         self._begun = settings.resume
         self._frames = 0
         """Frames of the running show."""
+        self._quit = False
+        """Whether it has said that it was quit."""
         self._ready = False
         self._began = self._notified = self._summed_up = now
         self._weighed, self._relieved = now, -_LEAST_BETWEEN_S
@@ -131,7 +134,7 @@ class Supervisor:
         """Run a show until its end; None where the supervisor has to end."""
         if not self._await_display():
             return None
-        self._frames = 0
+        self._frames, self._quit = 0, False
         self._watchdog.started(self._around.clock())
         try:
             child = self._around.start(self._options())
@@ -162,7 +165,8 @@ class Supervisor:
             code = child.poll()
             if code is not None:
                 self._hear(child, now)
-                return ending.judge(code, begun=self._begun, display=around.display())
+                known = {"quit": self._quit, "begun": self._begun}
+                return ending.judge(code, **known, display=around.display())
             if around.stopped():
                 child.terminate()
                 self._await_end(child, _CLOSE_S)
@@ -180,6 +184,7 @@ class Supervisor:
     def _hear(self, child: Child, now: float) -> None:
         """Take heartbeats; one without more frames than the last counts from a sleeping show."""
         for beat in child.beats():
+            self._quit = self._quit or beat.get(QUIT) is True
             frames = beat.get("frames")
             if isinstance(frames, int) and (frames > self._frames or beat.get("asleep") is True):
                 self._frames, self._displays_missed = frames, 0

@@ -16,6 +16,11 @@ VARIABLE = "LIVEFLIGHT_HEARTBEAT"
 INTERVAL_S = 0.25
 """Seconds between two heartbeats at least."""
 
+QUIT = "quit"
+"""Field of the last heartbeat of a show that ends in order.
+
+Without it, exit code 0 is a library's or a driver's doing."""
+
 MAX_LINE_BYTES = 4096
 """Bytes up to which a pipe takes a line whole or not at all."""
 
@@ -53,6 +58,10 @@ class Heartbeat:
     def due(self) -> bool:
         """Return whether the next heartbeat is due."""
         return self._clock() - self._last >= INTERVAL_S
+
+    def quit(self) -> None:
+        """Say that the show ends because somebody wanted it to."""
+        self.beat({QUIT: True})
 
     def beat(self, fields: Mapping[str, Any]) -> None:
         """Write a heartbeat; texts are cut to a length that fits."""

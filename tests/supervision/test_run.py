@@ -49,7 +49,7 @@ class Run:
             with error:
                 return dict(json.load(error))
         except OSError:
-            return {"well": False, "restarts": {}}
+            return {"well": False, "restarts": {}, "fps": None}
 
     def until(self, true: Callable[[dict[str, Any]], object], seconds: float = 90) -> float:
         """Wait; return the seconds it took."""

@@ -34,6 +34,8 @@ class Script:
     beat: Mapping[str, Any] = field(default_factory=dict)
     stubborn: bool = False
     """Whether it goes on when it is asked to end."""
+    quit: bool = False
+    """Whether it says at its end that somebody quit it."""
     missing: bool = False
     """Whether it cannot be started."""
 
@@ -55,6 +57,8 @@ class FakeShow:
         return self.script.code if self.age >= self.script.ends else None
 
     def beats(self) -> list[dict[str, Any]]:
+        if self.script.quit and self.age >= self.script.ends:
+            return [{"quit": True}]
         shown = min(self.age, self.script.silent_from) - self.script.first_frame
         return [{"frames": int(60 * shown), "fps": 60, **self.script.beat}] if shown > 0 else []
 
@@ -149,11 +153,17 @@ class Pulled(Curtain):
 
 def test_a_show_that_is_quit_ends_the_supervisor_with_its_code(tmp_path: Path) -> None:
     for code in (0, 130):
-        world = World(tmp_path, Script(ends=100, code=code))
+        world = World(tmp_path, Script(ends=100, code=code, quit=True))
         assert world.run() == code
         assert len(world.shows) == 1
         assert world.shows[0].done == ["killed"]  # helpers it may have left
         assert world.shows[0].options == []
+
+
+def test_a_show_that_ends_without_being_quit_is_started_again(tmp_path: Path) -> None:
+    world = World(tmp_path, Script(ends=100, code=0), Script(), until=200)
+    assert world.run() == 130
+    assert len(world.shows) == 2
 
 
 def test_a_mistake_on_the_command_line_ends_it_at_once(tmp_path: Path) -> None:
@@ -312,11 +322,11 @@ def test_a_desktop_that_refuses_is_asked_at_most_every_five_seconds(tmp_path: Pa
 
 
 def test_the_curtain_shows_the_last_picture_while_nothing_else_does(tmp_path: Path) -> None:
-    world = World(tmp_path, Script(ends=10), Script(ends=10, code=0))
+    world = World(tmp_path, Script(ends=10), Script(ends=10, code=0, quit=True))
     world.run()
     assert world.curtain.done == ["open", "black", "close"]
     (tmp_path / "picture.png").touch()
-    world = World(tmp_path, Script(ends=10), Script(ends=10, code=0))
+    world = World(tmp_path, Script(ends=10), Script(ends=10, code=0, quit=True))
     world.run()
     assert world.curtain.done == ["open", "picture.png", "close"]
 

@@ -24,9 +24,6 @@ _SCHEMES = ("rtmp", "rtmps", "srt", "udp")
 _COUNTED = re.compile(r"%\d*d")
 """Stands for a number in the names of ffmpeg's files, and in those of their folders."""
 
-_LONGEST_LIST = 65536
-"""Characters of a list of segments; ours have ten lines for each of eight."""
-
 _TS = ("-muxdelay", "0", "-muxpreload", "0", "-flush_packets", "1", "-f", "mpegts")
 _HLS = (
     *("-f", "hls", "-hls_time", "2", "-hls_list_size", "8"),
@@ -42,8 +39,7 @@ def check(text: str) -> str:
     if url.scheme in _SCHEMES and url.hostname:
         return text
     if "://" not in text and text.lower().endswith(".m3u8"):
-        if not _is_own_list(Path(text)):  # a show that starts again goes on with its list
-            new_files.check("--stream", Path(text))
+        new_files.check("--stream", Path(text))
         if not Path(text).absolute().parent.is_dir():
             raise LiveflightError(f"--stream {text!r}: there is no such folder")
         if found := _COUNTED.search(str(Path(text).absolute())):
@@ -55,18 +51,6 @@ def check(text: str) -> str:
         f"--stream {shown(text)!r}: allowed are rtmp://, rtmps://, srt:// and udp:// with a host, "
         "and a file that ends in .m3u8"
     )
-
-
-def _is_own_list(path: Path) -> bool:
-    """Return whether a file is a list of segments as this module has them named."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            lines = file.read(_LONGEST_LIST).split("\n")
-    except (OSError, ValueError):
-        return False
-    segments = re.compile(re.escape(path.stem) + r"_\d+\.ts")
-    named = [line for line in lines if line and not line.startswith("#")]
-    return lines[0] == "#EXTM3U" and bool(named) and all(map(segments.fullmatch, named))
 
 
 def shown(text: str) -> str:
