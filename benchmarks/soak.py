@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ from supervised_show import SupervisedShow, free_port, until
 from liveflight.storage import new_files
 from liveflight.system import ffmpeg
 
+HERE = Path(__file__).parent
 EVERY_S = 5.0
 """Seconds between two samples."""
 
@@ -47,11 +49,17 @@ def sample(show: SupervisedShow, begun: float) -> Sample:
         files=main.num_fds(),
         threads=main.num_threads(),
         processes=len(processes),
-        gl=int(health.get("gl_objects") or 0),
+        gl=_gl_objects(show),
         frames=int(health.get("frames") or 0),
         late=int(health.get("late") or 0),
         restarts=sum(dict(health.get("restarts") or {}).values()),
     )
+
+
+def _gl_objects(show: SupervisedShow) -> int:
+    """Return the number of GL objects that was counted last."""
+    counted = show.folder / "gl"
+    return int(counted.read_text() or 0) if counted.exists() else 0
 
 
 def _resident(process: psutil.Process) -> int:
@@ -80,13 +88,20 @@ def run(args: argparse.Namespace, folder: Path) -> tuple[list[Sample], Players]:
     """Play for the time asked for, and return what was sampled."""
     servers = jack(folder)
     os.environ |= {"JACK_DEFAULT_SERVER": "soak", "JACK_NO_START_SERVER": "1"}
-    show = SupervisedShow(folder / "show", options(folder, midi=bool(servers)), size=(320, 180))
+    hooks = {
+        "LIVEFLIGHT_FAULT": "count GL objects",
+        "LIVEFLIGHT_COUNT": str(folder / "show" / "gl"),
+        "PYTHONPATH": os.pathsep.join(str(HERE / each) for each in ("faults", "..")),
+    }
+    given = options(folder, midi=bool(servers))
+    show = SupervisedShow(folder / "show", given, environment=hooks, size=(320, 180))
     samples: list[Sample] = []
     players = Players(show, seed=1, midi=bool(servers))
     try:
         until(show.live, 90, "the show did not start")
         begun = time.monotonic()
         players.begin(60 * args.kill_every)
+        players.every(60.0, lambda: show.show().send_signal(signal.SIGUSR1))
         log = folder / "samples.csv"
         log.write_text(",".join(each.name for each in fields(Sample)) + "\n", encoding="utf-8")
         while (now := time.monotonic() - begun) < 3600 * args.hours:
