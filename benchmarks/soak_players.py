@@ -28,7 +28,7 @@ from liveflight.storage import cue_lists, presets
 _FADERS = ("camera", "warp", "colour")
 _TRIGGERS = (
     *(row.key for row in ROWS if row.kind == "trigger" and row.group in ("mix", "cue")),
-    *("show.reseed", "show.screenshot", "show.undo", "show.preset_next", "tempo.tap"),
+    *("show.reseed", "show.undo", "show.preset_next", "tempo.tap"),
 )
 
 

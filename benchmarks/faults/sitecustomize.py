@@ -30,9 +30,12 @@ def _inject(signum: int, frame: object) -> None:
 def _count_gl_objects() -> None:
     import moderngl as gl
 
+    gc.collect()
+    gc.unfreeze()  # or those from before a network was loaded are not listed
     kinds = (gl.Texture, gl.Buffer, gl.Framebuffer, gl.VertexArray, gl.Program, gl.Query)
     objects = [each for each in gc.get_objects() if isinstance(each, kinds)]
     alive = sum(not isinstance(each.mglo, gl.InvalidObject) for each in objects)
+    gc.freeze()
     with open(os.environ["LIVEFLIGHT_COUNT"], "w") as file:
         file.write(str(alive))
 
