@@ -71,7 +71,7 @@ HOMES = {
         *("show.filter_ranking", "cli.filter_table", "networks.atlas", "controllers.web"),
         "diagnostics.bench.first_flight",
     },
-    "pythonosc": {"controllers.osc.codec", "diagnostics.bench.latency", "diagnostics.bench.soak"},
+    "pythonosc": {"controllers.osc.codec", "diagnostics.bench.latency"},
     "aiohttp": {"controllers.oscquery", "controllers.web"},
     "zeroconf": {"controllers.oscquery.announcement", "diagnostics.probes"},
     "ifaddr": {"controllers.oscquery.announcement"},

@@ -101,7 +101,7 @@ def local(text: str) -> str:
 
 
 def stream(text: str) -> str:
-    """Read the address of a stream, or the name of a new .m3u8 file."""
+    """Read the address of a stream, or the name of an .m3u8 file."""
     from liveflight.outputs.sinks import stream
 
     try:

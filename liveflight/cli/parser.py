@@ -55,11 +55,16 @@ def options(args: argparse.Namespace, **more: object) -> Options:
 
 def controllers(args: argparse.Namespace) -> dict[str, object]:
     """Return the options of the controllers and outputs that were asked for."""
+    from liveflight.outputs.sinks import stream
+
     port = args.osc_port if args.oscquery_port is None else args.oscquery_port
     remote = args.remote or args.remote_host != "localhost"
     if remote and not port:
         option = "--remote" if args.remote else "--remote-host"
         raise LiveflightError(f"{option} needs OSCQuery's TCP port: set --oscquery-port 9000")
+    if not getattr(args, "resume", False):  # a show that goes on continues its own files
+        for url in args.stream:
+            stream.check_new(url)
     return {
         "osc_host": args.osc_host,
         "osc_port": args.osc_port,

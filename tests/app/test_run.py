@@ -11,9 +11,8 @@ import pytest
 from fake_engine import FakeEngine
 from on_stage import Begin, Show, Stage
 
-from liveflight import app as app_module
 from liveflight.core.contracts import Event, Quit
-from liveflight.loop import frame_timer, hand_over
+from liveflight.loop import frame_timer, hand_over, live_loop
 from liveflight.loop.live_loop import run
 
 pytestmark = pytest.mark.gl
@@ -84,7 +83,7 @@ class Presenter(Stage):
 
 def paced(show: Show, refresh: float | None, monkeypatch: pytest.MonkeyPatch) -> Presenter:
     clock = Clock()
-    for module in (app_module, frame_timer, hand_over):
+    for module in (live_loop, frame_timer, hand_over):
         monkeypatch.setattr(module, "time", clock)
     show.app.output = presenter = Presenter(show.stage.ctx, clock, refresh)
     run(show.app, 60)

@@ -34,12 +34,13 @@ _HLS = (
 
 
 def check(text: str) -> str:
-    """Return the address of a stream. Raises LiveflightError naming what is allowed."""
+    """Return the address of a stream. Raises LiveflightError naming what is allowed.
+
+    A file may exist: see `check_new`."""
     url = _split(text)
     if url.scheme in _SCHEMES and url.hostname:
         return text
     if "://" not in text and text.lower().endswith(".m3u8"):
-        new_files.check("--stream", Path(text))
         if not Path(text).absolute().parent.is_dir():
             raise LiveflightError(f"--stream {text!r}: there is no such folder")
         if found := _COUNTED.search(str(Path(text).absolute())):
@@ -51,6 +52,12 @@ def check(text: str) -> str:
         f"--stream {shown(text)!r}: allowed are rtmp://, rtmps://, srt:// and udp:// with a host, "
         "and a file that ends in .m3u8"
     )
+
+
+def check_new(text: str) -> None:
+    """Raise LiveflightError where the stream is a file that exists."""
+    if "://" not in text:
+        new_files.check("--stream", Path(text))
 
 
 def shown(text: str) -> str:
@@ -107,7 +114,9 @@ def _target(url: str) -> list[str]:
         return [*_TS, url + size]
     path = Path(url).absolute()
     segments = path.with_name(f"{path.stem}_%d.ts")
-    return [*_HLS, "-hls_segment_filename", f"file:{segments}", f"file:{path}"]
+    # Without "file:", with which ffmpeg finds no old segment to delete. A path with a root is none
+    # of ffmpeg's protocols.
+    return [*_HLS, "-hls_segment_filename", str(segments), str(path)]
 
 
 def _split(text: str) -> SplitResult:

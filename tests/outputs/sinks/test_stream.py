@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +18,8 @@ from received import FPS, Clock, decoded, described, free_port, receiving, show,
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.outputs.sinks import live_sink
-from liveflight.outputs.sinks.stream import Stream, check, shown
+from liveflight.outputs.sinks.stream import Stream, _target, check, check_new, shown
+from liveflight.system import ffmpeg
 
 ENOUGH = 4
 """Pictures that have to arrive and are compared."""
@@ -59,8 +61,23 @@ def test_hls_files_hold_what_was_shown(tmp_path: Path) -> None:
     assert "yuvj420p(pc, bt709/bt709/iec61966-2-1), 320x180, 30 fps" in told
 
 
+def test_old_segments_are_deleted_beside_any_name(tmp_path: Path) -> None:
+    for name in ("show.m3u8", "a:b %w.m3u8"):
+        made = ["-f", "lavfi", "-i", "color=size=16x16:rate=5:duration=60", "-g", "5"]
+        command = [
+            str(ffmpeg.find()),
+            "-loglevel",
+            "warning",
+            *made,
+            *_target(str(tmp_path / name)),
+        ]
+        ended = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        assert (ended.returncode, ended.stderr) == (0, b"")
+        assert 8 <= len(list(tmp_path.glob(f"{name[:-5]}_*.ts"))) <= 12  # of 30
+
+
 def test_a_receiver_that_stalls_dies_and_returns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Stream, "stall_s", 0.5)
+    monkeypatch.setattr(Stream, "stall_s", 1.5)
     url = f"rtmp://127.0.0.1:{free_port()}/live/key"
     noise = np.random.default_rng(1)  # fills the buffers between the two soon
     with closing(Stream(url, 200, megabits=300)) as stream:
@@ -73,7 +90,7 @@ def test_a_receiver_that_stalls_dies_and_returns(monkeypatch: pytest.MonkeyPatch
                 stream.write(noise.integers(0, 256, (HEIGHT, WIDTH, 4), np.uint8))
                 time.sleep(0.005)
         assert stream.dropped
-        assert stream.trouble == "it took nothing for 0.5 s"
+        assert stream.trouble == "it took nothing for 1.5 s"
         with receiving("-listen", "1", "-i", url) as second:
             show_until(stream, lambda: len(second.similarities) >= ENOUGH and not stream.trouble)
             assert max(second.similarities) > 0.95
@@ -114,7 +131,8 @@ def test_other_addresses_are_refused_with_what_is_allowed(text: str) -> None:
 def test_files_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "show.m3u8").touch()
     with pytest.raises(LiveflightError, match=r"is there already: .*show_2\.m3u8"):
-        check(str(tmp_path / "show.m3u8"))
+        check_new(str(tmp_path / "show.m3u8"))
+    check_new(str(tmp_path / "other.m3u8"))
     with pytest.raises(LiveflightError, match="there is no such folder"):
         check(str(tmp_path / "nowhere" / "show.m3u8"))
 

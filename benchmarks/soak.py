@@ -1,0 +1,155 @@
+"""Run a supervised show for hours with everything on, and find out what grows.
+
+    scripts/soak --hours 2 [--kill-every MINUTES] [--folder FOLDER]
+
+A performer plays by OSC and MIDI: a fader ten times a second, and every four seconds another
+target, preset, cue list or trigger. Pages of the web remote come and go, politely and not. Camera,
+sound and stream lose their helper processes and MIDI its plug; recordings begin and end. With
+--kill-every, the show is killed as often, and its supervisor starts it again.
+
+Writes samples.csv, report.txt and soak.png into a new folder. Fails where memory, open files,
+threads, processes or GL objects grow, or restarts are not as many as kills. Linux, with Xvfb.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import astuple, fields
+from pathlib import Path
+
+import psutil
+from soak_players import Players, jack
+from soak_report import Sample, lives, plot, table, trends
+from supervised_show import SupervisedShow, free_port, until
+
+from liveflight.storage import new_files
+from liveflight.system import ffmpeg
+
+HERE = Path(__file__).parent
+EVERY_S = 5.0
+"""Seconds between two samples."""
+
+
+def sample(show: SupervisedShow, begun: float) -> Sample:
+    """Return the show's state. Raises LookupError or psutil.Error while it is being restarted."""
+    processes, health = show.processes(), show.health()
+    main = show.show()
+    if not health:
+        raise LookupError("nothing answers /health")
+    return Sample(
+        seconds=time.monotonic() - begun,
+        private=main.memory_full_info().uss / 2**20,
+        tree=sum(_resident(each) for each in processes) / 2**20,
+        files=main.num_fds(),
+        threads=main.num_threads(),
+        processes=len(processes),
+        gl=_gl_objects(show),
+        frames=int(health.get("frames") or 0),
+        late=int(health.get("late") or 0),
+        restarts=sum(dict(health.get("restarts") or {}).values()),
+    )
+
+
+def _gl_objects(show: SupervisedShow) -> int:
+    """Return the number of GL objects that was counted last."""
+    counted = show.folder / "gl"
+    return int(counted.read_text() or 0) if counted.exists() else 0
+
+
+def _resident(process: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
+
+
+def options(folder: Path, *, midi: bool) -> list[str]:
+    """Return what the show is started with: every output and input that this machine has."""
+    tone = folder / "tone.wav"
+    made = ["-y", "-f", "lavfi", "-i", "sine=frequency=220:beep_factor=4:duration=30", str(tone)]
+    subprocess.run([ffmpeg.find() or "ffmpeg", *made], check=True, capture_output=True)
+    given = ["--cues", "exhibition", "--fps", "15", "--remote", "--allow-remote-save"]
+    given += ["--camera", "lavfi:testsrc2=size=160x90:rate=5", "--sound", str(tone)]
+    given += ["--stream", f"udp://127.0.0.1:{free_port()}", "--fullscreen"]
+    given += ["--stream", str(folder / "live.m3u8"), "--stream-rate", "2"]
+    with suppress(ImportError):
+        import cyndilib  # noqa: F401
+
+        given += ["--ndi", "soak"]
+    return [*given, *(["--midi", "Soak"] if midi else [])]
+
+
+def run(args: argparse.Namespace, folder: Path) -> tuple[list[Sample], Players]:
+    """Play for the time asked for, and return what was sampled."""
+    servers = jack(folder)
+    os.environ |= {"JACK_DEFAULT_SERVER": "soak", "JACK_NO_START_SERVER": "1"}
+    hooks = {
+        "LIVEFLIGHT_FAULT": "count GL objects",
+        "LIVEFLIGHT_COUNT": str(folder / "show" / "gl"),
+        "PYTHONPATH": os.pathsep.join(str(HERE / each) for each in ("faults", "..")),
+    }
+    given = options(folder, midi=bool(servers))
+    show = SupervisedShow(folder / "show", given, environment=hooks, size=(320, 180))
+    samples: list[Sample] = []
+    players = Players(show, seed=1, midi=bool(servers))
+    try:
+        until(show.live, 90, "the show did not start")
+        begun = time.monotonic()
+        players.begin(60 * args.kill_every)
+        players.every(60.0, lambda: show.show().send_signal(signal.SIGUSR1))
+        log = folder / "samples.csv"
+        log.write_text(",".join(each.name for each in fields(Sample)) + "\n", encoding="utf-8")
+        while (now := time.monotonic() - begun) < 3600 * args.hours:
+            players.play()
+            if now >= EVERY_S * len(samples):
+                with suppress(LookupError, psutil.Error):
+                    samples.append(sample(show, begun))
+                    with log.open("a", encoding="utf-8") as lines:
+                        lines.write(",".join(f"{each:g}" for each in astuple(samples[-1])) + "\n")
+            time.sleep(0.02)
+    except KeyboardInterrupt:
+        print("stopped; what was sampled is judged", file=sys.stderr)
+    finally:
+        players.close()
+        left = show.stop()
+        for each in servers:
+            each.terminate()
+            each.wait()
+    if left:
+        print(f"left running: {left}", file=sys.stderr)
+    return samples, players
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="scripts/soak", description=(__doc__ or "").partition("\n\n")[0]
+    )
+    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--kill-every", type=float, default=0.0, metavar="MINUTES")
+    parser.add_argument("--folder", type=Path, default=Path("soak"), help="a new folder (soak)")
+    args = parser.parse_args()
+    folder = new_files.free(args.folder).absolute()
+    folder.mkdir(parents=True)
+    samples, players = run(args, folder)
+    try:
+        said = table(samples, players.kills)
+        failed = any(trend.grows for trend in trends(max(lives(samples), key=len)))
+    except (ValueError, IndexError) as error:
+        said, failed = f"too few samples: {error}", True
+    restarts = samples[-1].restarts if samples else 0
+    failed = failed or restarts != players.kills
+    played = ", ".join(f"{count} {name}" for name, count in players.did.items())
+    (folder / "report.txt").write_text(f"{said}\nplayed: {played}\n", encoding="utf-8")
+    if samples:
+        plot(samples, folder / "soak.png")
+    print(f"{said}\nplayed: {played}\nwritten: {folder}")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
