@@ -34,8 +34,9 @@ _REASONS = {
 def judge(code: int, *, quit: bool, begun: bool, display: bool) -> Ending:
     """Judge an exit code; minus a signal's number for one that was killed.
 
-    `quit`: whether the show has said that somebody quit it. `begun`: whether this supervisor's shows
-    have displayed a frame, or begun before. `display`: whether there still is a desktop."""
+    `quit`: whether the show has said that somebody quit it. `begun`: whether a show of this
+    supervisor, or of the one before, has displayed a frame. `display`: whether there is a desktop.
+    """
     if code == INTERRUPTED or (code == 0 and quit):
         return Ending("quit", "quit", "the show has ended in order", code)
     if code == exit_codes.NO_DISPLAY or not display:

@@ -15,10 +15,10 @@ MARK = "LIVEFLIGHT_SHOW"
 """Environment variable by which a process whose parent has died is known as one of the show's."""
 
 _PR_SET_CHILD_SUBREAPER = 36
-_ROUNDS = 5
-"""How often to look again for processes that were started meanwhile."""
-_WAIT_S = 2.0
-"""Seconds that the killed may take to end, per round; a driver may keep one alive for longer."""
+_WAIT_S = 3.0
+"""Seconds that the killed may take to end; a driver may keep one alive for longer."""
+_LOOK_S = 0.5
+"""Seconds after which to look for processes that were started meanwhile."""
 _MIB = 2**20
 
 
@@ -64,19 +64,20 @@ class ProcessTree:
 
     def kill(self) -> list[int]:
         """Kill the tree and wait for its end; return the ids of processes that are left."""
-        for _ in range(_ROUNDS):
+        end = time.monotonic() + _WAIT_S
+        while time.monotonic() < end:
             alive = [each for each in self.look() if _is_alive(each)]
             if not alive:
                 break
             for process in alive:
                 with suppress(psutil.Error):
                     process.kill()
-            self._wait_for(alive)
+            self._wait_for(alive, _LOOK_S)
         self._reap(each for each in self._seen if each != self._pid)
         return [each.pid for each in self.look() if _is_alive(each)]
 
-    def _wait_for(self, killed: list[psutil.Process]) -> None:
-        end = time.monotonic() + _WAIT_S
+    def _wait_for(self, killed: list[psutil.Process], seconds: float) -> None:
+        end = time.monotonic() + seconds
         while time.monotonic() < end and any(map(_is_alive, killed)):
             self._reap(each.pid for each in killed if each.pid != self._pid)
             time.sleep(0.01)

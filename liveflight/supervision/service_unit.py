@@ -10,7 +10,7 @@ from liveflight.core.contracts import LiveflightError
 MARK = "# Written by `liveflight install-service`, which may replace and remove this file."
 """First line of our units."""
 
-WATCHDOG_S = 30
+WATCHDOG_S = 15
 """Seconds without a sign of the supervisor after which systemd starts it again."""
 
 _TEMPLATE = """{mark}

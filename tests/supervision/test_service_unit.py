@@ -21,7 +21,7 @@ def test_it_says_what_a_show_needs() -> None:
     assert text.startswith(MARK)
     for line in (
         *("Type=notify", "Restart=always", "RestartSec=1", "StartLimitIntervalSec=0"),
-        *("KillMode=control-group", "WatchdogSec=30", "RestartPreventExitStatus=0"),
+        *("KillMode=control-group", "WatchdogSec=15", "RestartPreventExitStatus=0"),
         *("WorkingDirectory=/srv/show", "Environment=DISPLAY=:0"),
         "WantedBy=graphical-session.target default.target",
     ):
