@@ -108,7 +108,7 @@ def check_kill(start: Start, tmp_path: Path, lines: list[str], way: str) -> None
             process.suspend()
     began = time.monotonic()
     assert child.kill_tree() == []
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 3.0
     assert child.poll() == -signal.SIGKILL
     assert not any(process.is_running() for process in tree)
 
@@ -143,7 +143,7 @@ def test_it_ends_when_it_is_asked(start: Start, way: str) -> None:
     child = start()
     until(lambda: child.beats())
     getattr(child, way)()
-    until(lambda: child.poll() is not None, 2.5)
+    until(lambda: child.poll() is not None)
     assert child.poll() == -signal.SIGTERM
 
 
@@ -165,7 +165,7 @@ def test_it_ends_with_a_supervisor_that_is_killed(then: str) -> None:
         child = psutil.Process(int(supervisor.stdout.readline()))
         supervisor.kill()
         supervisor.wait()
-        until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5)
+        until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
     if sys.platform == "linux":
         os.waitpid(child.pid, 0)  # this process has adopted it
 
