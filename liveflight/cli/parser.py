@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liveflight.cli import suggestions
+from liveflight.cli import run_options, suggestions
 from liveflight.cli.command_options import COMMANDS, make_parser
 from liveflight.core.contracts import LiveflightError, Value
 
@@ -25,12 +25,15 @@ def parse(given: list[str]) -> argparse.Namespace:
     """Return the command and its options; without a command it is `fly`.
 
     Raises LiveflightError for what is not allowed, SystemExit after --help and --version."""
+    given = run_options.supervised(given)
     named = bool(given) and given[0] in (*COMMANDS, "-h", "--help", "--version")
     parser, options = make_parser()
     args, unknown = parser.parse_known_args(given if named else ["fly", *given])
     if unknown:
         command = args.command if named else ""
         raise LiveflightError(suggestions.advice(unknown[0], command, options))
+    if args.command == "run":
+        args.for_fly = run_options.without_own(given[1:])
     return args
 
 

@@ -44,6 +44,8 @@ class FaultGuard:
         self.live = live
         self.now = 0.0
         """Seconds of the frame loop's clock; set it as each frame begins."""
+        self.on_failure: Callable[[BaseException], None] = lambda error: None
+        """Called with each exception of a live flight, before it is reported."""
         self._report = report
         self._faults: dict[str, _Fault] = {}
 
@@ -81,6 +83,7 @@ class FaultGuard:
             if isinstance(error, LiveflightError | MemoryError):
                 raise error
             raise LiveflightError(f"{part} failed: {error!r} ({_place(error)})") from error
+        self.on_failure(error)
         before = self._faults.get(part)
         if before and before.kind is type(error):
             text = before.text  # numbers in it may differ each time

@@ -9,6 +9,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from liveflight.core.contracts import LiveflightError
+
+
+class NoDisplayError(LiveflightError):
+    """Report that the desktop or the display for a window is not there; it may come later."""
+
 
 def has_display() -> bool:
     """Return whether there is a desktop to open a window on, without opening anything.

@@ -16,7 +16,7 @@ from typing import Literal
 import moderngl
 
 from liveflight.core.contracts import Event, KeyPress, LiveflightError, Pointer, Quit, Size
-from liveflight.outputs import before_gl, has_display
+from liveflight.outputs import NoDisplayError, before_gl, has_display
 from liveflight.outputs.key_names import pressed_name
 from liveflight.outputs.sdl import pygame
 
@@ -168,7 +168,7 @@ def _pointer(event: pygame.event.Event, shift: bool) -> Pointer | None:
 
 def _start_display() -> None:
     if not has_display():
-        raise LiveflightError(f"no display: DISPLAY and WAYLAND_DISPLAY are not set; {_REMEDY}")
+        raise NoDisplayError(f"no display: DISPLAY and WAYLAND_DISPLAY are not set; {_REMEDY}")
     if sys.platform not in ("darwin", "win32"):
         # Only desktops that are running: SDL would otherwise take over the console.
         known = {"x11": "DISPLAY", "wayland": "WAYLAND_DISPLAY"}
@@ -178,7 +178,7 @@ def _start_display() -> None:
         pygame.display.init()
     except pygame.error as error:
         place = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY", "")
-        raise LiveflightError(
+        raise NoDisplayError(
             f"no display: {place!r} cannot be opened ({error}); {_REMEDY}"
         ) from error
 
@@ -188,7 +188,7 @@ def _desktop_size(display: int) -> Size:
     if not 0 <= display < len(sizes):
         known = ", ".join(f"{each} ({w}x{h})" for each, (w, h) in enumerate(sizes))
         there = f"the only one is {known}" if len(sizes) == 1 else f"there are {known}"
-        raise LiveflightError(f"there is no display {display}: {there}")
+        raise NoDisplayError(f"there is no display {display}: {there}")
     return sizes[display]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 from liveflight.show.preset_navigation import RefusedBeforeError
 
@@ -19,12 +20,15 @@ class FaultReports:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.last = ""
+        self.on_add: Callable[[object, BaseException | None], None] = lambda trouble, cause: None
+        """Called with each fault and its cause, counted ones too."""
 
     def add(self, trouble: object, cause: BaseException | None = None) -> None:
         """Log the fault, with the traceback of its `cause` if there is one, or count it."""
         if isinstance(trouble, RefusedBeforeError):
             log.info("%s", trouble)
             return
+        self.on_add(trouble, cause)
         text = str(trouble) or type(trouble).__name__
         self.last = text.splitlines()[0]
         if text not in self.counts and len(self.counts) >= _MAX_KINDS:

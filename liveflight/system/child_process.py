@@ -72,12 +72,12 @@ def _folders() -> list[str]:
 def start(command: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
     """Start a program with these `stdin`, `stdout` and `stderr`, in a process group of its own.
 
-    Ctrl-C at the terminal then reaches this process alone, which ends the program. Raises OSError.
-    """
+    `env` is `environment()` unless it is given. Ctrl-C at the terminal then reaches this process
+    alone, which ends the program. Raises OSError."""
     group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    return subprocess.Popen(command, env=environment(), **pipes, **group)
+    return subprocess.Popen(command, **{"env": environment(), **pipes, **group})
 
 
 def end(process: subprocess.Popen[bytes], seconds: float) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
 import time
 from collections.abc import Callable, Collection
-from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion10, web
 
 from liveflight.controllers.osc.rate_limiter import RateLimiter
+from liveflight.system.host_names import names_this_machine
 
 log = logging.getLogger(__name__)
 
@@ -86,14 +85,6 @@ def _connection_limit() -> int:
     )
 
 
-def own_host_names() -> frozenset[str]:
-    """Return the allowed host names of this machine, in addition to IP addresses.
-
-    Any other could be a foreign name that was made to point here (DNS rebinding)."""
-    host = socket.gethostname().lower()
-    return frozenset({"localhost", host, f"{host}.local", host.partition(".")[0]})
-
-
 def is_allowed(request: web.Request, names: Collection[str]) -> bool:
     """Return whether a request names this machine and comes from no page of another origin.
 
@@ -103,16 +94,4 @@ def is_allowed(request: web.Request, names: Collection[str]) -> bool:
     host, origin = request.headers.get("Host"), request.headers.get("Origin")
     if host is None:
         return request.version == HttpVersion10 and origin is None
-    try:
-        same = origin is None or urlsplit(origin).netloc.lower() == host.lower()
-        return same and _is_ours(urlsplit(f"//{host}").hostname or "", names)
-    except ValueError:  # an unpaired bracket
-        return False
-
-
-def _is_ours(name: str, names: Collection[str]) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return name in names
-    return True
+    return names_this_machine(host, origin, names)

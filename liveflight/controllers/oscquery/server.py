@@ -33,7 +33,6 @@ from liveflight.controllers.oscquery.connection_limit import (
     PAUSE_S,
     ConnectionLimit,
     is_allowed,
-    own_host_names,
 )
 from liveflight.controllers.oscquery.tree import (
     ATTRIBUTES,
@@ -46,6 +45,7 @@ from liveflight.controllers.oscquery.tree import (
 from liveflight.core.contracts import LiveflightError, Value
 from liveflight.core.control import Control
 from liveflight.core.mailbox import Message, Set
+from liveflight.system.host_names import own_host_names
 
 MAX_CLIENTS = 16
 """Largest number of websockets."""

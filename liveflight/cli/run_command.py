@@ -1,0 +1,126 @@
+"""Run a show under a supervisor, and be the show that a supervisor runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from liveflight.core.contracts import LiveflightError
+from liveflight.system import child_process, folders, parent_watch, signals
+from liveflight.system.heartbeat import Heartbeat
+
+SAFE_NETWORK, SAFE_PRESET = "efficientnet_lite0", "reef"
+"""The network that comes with the installation and is the quickest, and a preset of it."""
+
+_SAFE = {
+    **dict.fromkeys(("layer", "filter", "camera", "sound", "cues"), ""),
+    **dict.fromkeys(("ndi", "spout", "syphon", "virtual_camera"), ""),
+    **dict.fromkeys(("weights", "image", "midi", "dmx", "record", "steps", "view", "canvas"), None),
+    **dict.fromkeys(("link", "resume"), False),
+    "device": "cpu",
+    "engine": "auto",
+    "network": SAFE_NETWORK,
+}
+_DEFAULT_MEMORY_SHARE = 0.8
+_GIB = 1024.0
+"""MiB in one."""
+
+
+def safe(args: argparse.Namespace) -> argparse.Namespace:
+    """Return the options of `fly` for the safe look.
+
+    The window stays as it was asked for, and so do OSC and the web remote. The processor computes:
+    a lost GPU is one of the reasons to come here. Nothing is read from the saved state."""
+    from liveflight.system.package_data import folder
+
+    preset = str(folder("presets") / f"{SAFE_PRESET}.toml")  # never a user's of that name
+    return argparse.Namespace(**{**vars(args), **_SAFE, "preset": preset, "set": [], "stream": []})
+
+
+def begin_child() -> Heartbeat | None:
+    """End with the supervisor that started this process; return its pipe, None without one."""
+    heartbeat = Heartbeat.inherited()
+    if heartbeat:
+        parent_watch.begin()
+    return heartbeat
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start the show as a child process, and again whenever it ends other than in order."""
+    asked = signals.defer()
+    from liveflight.outputs import has_display
+    from liveflight.supervision import child, display_probe, process_tree, supervisor
+    from liveflight.supervision.health import Health
+    from liveflight.supervision.health_server import HealthServer
+    from liveflight.supervision.show_lock import ShowLock
+
+    if not has_display():
+        raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
+    folder = folders.state() / args.name
+    lock = ShowLock(folder, args.name)
+    log = _Log(folder)
+    process_tree.adopt_orphans()
+    woken = threading.Event()
+
+    def start(more: Sequence[str]) -> child.ChildProcess:
+        command = child_process.python("liveflight", "fly", *args.for_fly, "--no-render", *more)
+        return child.ChildProcess(command, log.child_line, woken.set)
+
+    def wait(seconds: float) -> None:
+        woken.wait(seconds)
+        woken.clear()
+
+    around = supervisor.Surroundings(
+        start, time.monotonic, wait, asked, display_probe.is_ready, log
+    )
+    settings = supervisor.Settings(folder, lock.left_running, _memory_limit(args), args.restart_at)
+    health = Health()
+    server = None
+    if args.health_port:
+        server = HealthServer(
+            health, args.health_host, args.health_port, lambda text: log.write("warning", text)
+        )
+    try:
+        code = supervisor.Supervisor(settings, around, health).run()
+    finally:
+        if server:
+            server.close()
+    lock.end()
+    return code
+
+
+class _Log:
+    """Write the log's lines to standard error too. A log that fails ends no show."""
+
+    def __init__(self, folder: Path) -> None:
+        from liveflight.supervision.show_log import ShowLog
+
+        self._log = ShowLog(folder / "log")
+
+    def write(self, level: str, text: str) -> None:
+        with suppress(OSError):
+            self._log.write(level, text)
+        if level != "info":
+            print(f"liveflight: {text}", file=sys.stderr)
+
+    def child_line(self, text: str) -> None:
+        with suppress(OSError):
+            self._log.child_line(text)
+        print(text, file=sys.stderr)
+
+    def tail(self, count: int) -> list[str]:
+        return self._log.tail(count)
+
+
+def _memory_limit(args: argparse.Namespace) -> float:
+    """Return the memory in MiB from which the show is started again; 0 for none."""
+    import psutil
+
+    if args.memory_limit is not None:
+        return float(args.memory_limit * _GIB)
+    return float(_DEFAULT_MEMORY_SHARE * psutil.virtual_memory().total / 2**20)
