@@ -1,6 +1,7 @@
 """The layer map, held by walking the package's imports.
 
-    __main__ -> cli -> diagnostics -> app -> loop -> { show, render, controllers, outputs }
+    __main__ -> cli -> supervision -> diagnostics -> app -> loop
+        -> { show, render, controllers, outputs }
         -> { engines, networks, media, storage } -> core -> system
 
 A layer may import any layer below its own. Parts of one layer never import each other, except that
@@ -26,6 +27,7 @@ PACKAGE = ROOT / "liveflight"
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"supervision"},
     {"diagnostics"},
     {"app"},
     {"loop"},
@@ -56,7 +58,11 @@ HOMES = {
     "cyndilib": {"system.ndi", "outputs.sinks.ndi", "media.ndi_source", "diagnostics.probes"},
     "SpoutGL": {"outputs.sinks.spout", "media.spout_source"},
     "syphon": {"outputs.sinks.syphon", "media.syphon_source"},
-    "pygame": {"outputs.sdl", "outputs.performer_window", "outputs.output_display"},
+    "pygame": {
+        *("outputs.sdl", "outputs.performer_window", "outputs.output_display"),
+        "outputs.kiosk",
+        "outputs.curtain_window",
+    },
     "imageio_ffmpeg": {"system.ffmpeg"},
     "PIL": {
         *(

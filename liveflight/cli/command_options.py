@@ -58,6 +58,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     )
     display = "the picture alone, full screen on this display, and your own window on another"
     add("--output-display", type=read.whole(0, 99), metavar="N", help=display)
+    _add_kiosk(command)
     fps = "highest frame rate (60; 30 where the processor draws)"
     add("--fps", type=read.rate, help=fps)
     add("--allow-remote-save", action="store_true", help="let the network save presets")
@@ -91,6 +92,11 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
         help="address of the OSCQuery server (localhost)")  # fmt: skip
     add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",
         help="its TCP port (same number as OSC's); 0: no OSCQuery")  # fmt: skip
+
+
+def _add_kiosk(command: argparse.ArgumentParser) -> None:
+    help = "full screen without a pointer, keys locked (Ctrl+Shift+K), no sleep; Ctrl+Shift+Q quits"
+    command.add_argument("--kiosk", action="store_true", help=help)
 
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:

@@ -66,11 +66,13 @@ def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
     """Open the window, and return the flight with its frames per second."""
     from liveflight import app, engines
     from liveflight.cli import console
-    from liveflight.loop import frame_pacer
+    from liveflight.loop import frame_pacer, kiosk_overlay
     from liveflight.loop.performer_view import PerformerView
+    from liveflight.outputs.kiosk import Kiosk
 
     start_thread(engines.preload, BUSY_NAME)
-    window, performer = _open_windows(args)
+    opened, performer = _open_windows(args)
+    window = Kiosk(opened, _display(args)) if args.kiosk else opened
     fps = args.fps or frame_pacer.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.controllers(args))
     for line in folders.warnings():
@@ -81,6 +83,8 @@ def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
     if performer:
         preview = flight.presenter.preview
         flight.overlay.performer = PerformerView(window.ctx, performer, preview)
+    if isinstance(window, Kiosk):
+        kiosk_overlay.keep_off(flight.overlay, window)
     return flight, fps
 
 
@@ -92,10 +96,16 @@ def _open_windows(args: argparse.Namespace) -> tuple[Window, PerformerWindow | N
 
     if args.output_display is None:
         size = args.size or DEFAULT_SIZE
-        return Window(size, fullscreen=args.fullscreen, display=args.display), None
+        full = args.fullscreen or args.kiosk
+        return Window(size, fullscreen=full, display=args.display), None
     output = OutputDisplay(args.output_display)
     slow = frame_pacer.in_software(output.ctx.info["GL_RENDERER"])
     return output, output.open_performer(SMALL_SIZE if slow else PERFORMER_SIZE)
+
+
+def _display(args: argparse.Namespace) -> int:
+    """Return the number of the audience's display."""
+    return args.display if args.output_display is None else args.output_display
 
 
 def render(args: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ _SETTINGS = {
     # Without it, a click on the operator's monitor minimises the show on the other one.
     "SDL_VIDEO_MINIMIZE_ON_FOCUS_LOSS": "0",
     "SDL_VIDEO_ALLOW_SCREENSAVER": "0",
+    # Otherwise Alt+Tab minimises a kiosk, which has taken the desktop's keys.
+    "SDL_ALLOW_ALT_TAB_WHILE_GRABBED": "0",
     # Otherwise SDL may take a signal in the first seconds, before the show listens.
     "SDL_NO_SIGNAL_HANDLERS": "1",
     "SDL_APP_NAME": "liveflight",
