@@ -180,6 +180,9 @@ def _add_device(command: argparse.ArgumentParser) -> None:
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:
     _add_port(command)
+    add = command.add_argument
+    add("--last", action="store_true", help="say how a supervised show crashed last")
+    add("--name", default="show", help="name of that show (show)")
 
 
 def _add_bench(command: argparse.ArgumentParser) -> None:

@@ -15,11 +15,11 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight.cli import filter_commands, listings, parser
+from liveflight.cli import crash_command, filter_commands, listings, parser
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.loop_plan import LoopPlan
 from liveflight.storage import new_files
-from liveflight.system import folders, signals, terminal
+from liveflight.system import fault_stacks, folders, signals, terminal
 from liveflight.system.worker import BUSY_NAME, start_thread
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ DEFAULT_VIDEO = Path("flight.mp4")
 def fly(args: argparse.Namespace) -> int:
     """Open the window and fly; without a display, render ten seconds instead."""
     signals.exit_at_once()  # nothing is open yet, and libraries swallow exceptions
+    fault_stacks.enable()
     from liveflight.loop import live_loop
     from liveflight.outputs import has_display
 
@@ -244,6 +245,9 @@ def doctor(args: argparse.Namespace) -> int:
     """Print what works on this machine; return 1 where nothing can fly."""
     from liveflight.diagnostics import doctor
 
+    if args.last:
+        _print(crash_command.last(args.name))
+        return 0
     findings = []
     for finding in doctor.examine(args.osc_port):
         findings.append(finding)

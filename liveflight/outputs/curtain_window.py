@@ -5,9 +5,9 @@ audience sees a picture until the next one draws. It draws without GL and sleeps
 
     python -P -m liveflight.outputs.curtain_window DISPLAY < messages
 
-A message is a line of JSON: `{"png": N}`, followed by N bytes, or `{"file": PATH}`. The program
-ends with its standard input, and when its display has another size: SDL learns of that at its
-start alone, and whoever started the program starts it again.
+A message is a line of JSON: `{"png": N}`, followed by N bytes, or `{"file": PATH}`, or `{}` for
+black. The program ends with its standard input, and when its display has another size: SDL learns
+of that at its start alone, and whoever started the program starts it again.
 """
 
 from __future__ import annotations
@@ -144,6 +144,8 @@ def _read(source: BinaryIO) -> pygame.Surface | None:
             message = json.loads(line)
             if (count := int(message.get("png", 0))) > MOST_BYTES:
                 return None
+            if not message:
+                return pygame.Surface((1, 1))
             name = io.BytesIO(source.read(count)) if count else message["file"]
             return pygame.image.load(name, "" if isinstance(name, str) else "a.png")
         except (ValueError, KeyError, TypeError, AttributeError, OSError, pygame.error) as error:

@@ -34,14 +34,21 @@ class Curtain:
 
     def __init__(
         self,
-        display: int = 0,
+        display: int | None = None,
         *,
         command: list[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Choose a display, numbered from 0. `command` is run in place of the window's program."""
+        """Choose a display, numbered from 0; None is for a show in a window: nothing is opened.
+
+        `command` is run in place of the window's program."""
+        self._wanted = display is not None
         self._command = command or child_process.python(_WINDOW, str(display))
         self._clock = clock
+        self._file: Path | None = None
+        self._picture: Callable[[], bytes] = bytes
+        self._changed_at: int | None = None
+        """When the followed file was written, as the picture in it was shown last."""
         self._changed = threading.Condition()
         self._message = b""
         """The last picture, as it is sent."""
@@ -54,17 +61,24 @@ class Curtain:
 
     def open(self) -> None:
         """Show a black window, or the picture given before."""
-        self._thread = self._thread or start_thread(self._run, "curtain")
+        if self._wanted:
+            self._thread = self._thread or start_thread(self._run, "curtain")
 
     def show(self, picture: Path | None) -> None:
-        """Show the picture in a file, scaled to cover the display; None: as it is."""
-        if picture:
-            self._put(json.dumps({"file": str(picture)}).encode() + b"\n")
+        """Show the picture in a file, scaled to cover the display; None: black."""
+        named = {"file": str(picture)} if picture else {}
+        self._put(json.dumps(named).encode() + b"\n")
 
     def show_png(self, data: bytes) -> None:
-        """Show a picture, the bytes of a PNG."""
+        """Show a picture, the bytes of a PNG; the window stays as it is without any."""
         if data:
             self._put(json.dumps({"png": len(data)}).encode() + b"\n" + data)
+
+    def follow(self, file: Path, picture: Callable[[], bytes]) -> None:
+        """Show what `picture` returns whenever a file has been written: the bytes of a PNG.
+
+        It is called on the curtain's thread."""
+        self._file, self._picture = file, picture
 
     def close(self) -> None:
         """Close the window; it cannot be opened again."""
@@ -87,14 +101,27 @@ class Curtain:
 
     def _run(self) -> None:
         while not self._closing:
+            sent = False
             try:
+                self._look()
                 sent = self._tend()
-            except OSError as error:
+            except Exception as error:
                 log.warning("the curtain's window cannot be kept: %s", error)
-                sent = False
             with self._changed:
                 if not sent and not self._closing:
                     self._changed.wait(_LOOK_INTERVAL_S)
+
+    def _look(self) -> None:
+        """Take the picture of the followed file if it is new."""
+        if self._file is None:
+            return
+        try:
+            written = self._file.stat().st_mtime_ns
+        except OSError:  # not there yet, or just being replaced
+            return
+        if written != self._changed_at:
+            self._changed_at = written
+            self.show_png(self._picture())
 
     def _tend(self) -> bool:
         """Keep the process running; return whether a picture that waited was sent."""
