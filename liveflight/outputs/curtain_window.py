@@ -24,7 +24,7 @@ from typing import BinaryIO, Literal
 
 from liveflight.core.contracts import Size
 from liveflight.outputs import x11
-from liveflight.outputs.sdl import pygame
+from liveflight.outputs.sdl import pygame, sdl_window
 
 MOST_BYTES = 64 * 2**20
 """Size of the largest picture that is taken."""
@@ -95,9 +95,8 @@ class CurtainWindow:
             handle, bottom = ctypes.c_void_p(self.handle), ctypes.c_void_p(1)
             ctypes.windll.user32.SetWindowPos(handle, bottom, 0, 0, 0, 0, _AS_IT_IS)
         elif not x11.show_below(self.handle):
-            from pygame._sdl2 import video
-
-            video.Window.from_display_module().show()
+            self._shown = sdl_window()
+            self._shown.show()
 
 
 def main(display: int) -> None:

@@ -40,15 +40,12 @@ class Kiosk:
         self, window: Window, display: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Take a window that fills a display, numbered from 0."""
-        from pygame._sdl2 import video
-
         self._inner, self._clock = window, clock
         self.locked = True
         self.ctx: moderngl.Context = window.ctx
         self.vsync = window.vsync
-        self._window: Any = video.Window.from_display_module()
-        self._handle: int = pygame.display.get_wm_info().get("window", 0)
-        self._home = HomeDisplay(self._window, self._handle, display, window.size)
+        self._number: int = pygame.display.get_wm_info().get("window", 0)
+        self._home = HomeDisplay(window.handle, self._number, display, window.size)
         self._awake = SleepInhibitor()
         self._touched = self._checked = clock()
         self._raised = float("-inf")
@@ -107,7 +104,7 @@ class Kiosk:
         if locked != self.locked:
             log.warning("kiosk: the keys are %s", "locked" if locked else "unlocked")
         self.locked = locked
-        _grab_keyboard(self._window, locked)
+        _grab_keyboard(self._inner.handle, locked)
         self._inner.show_pointer(False)
 
     def _check(self, now: float) -> None:
@@ -116,8 +113,8 @@ class Kiosk:
         self._home.check()
         if self.locked and not pygame.key.get_focused() and now - self._raised >= _FOCUS_INTERVAL_S:
             self._raised = now
-            self._window.focus()
-            x11.give_keyboard(self._handle)
+            self._inner.handle.focus()
+            x11.give_keyboard(self._number)
 
 
 def _grab_keyboard(window: Any, wanted: bool) -> None:

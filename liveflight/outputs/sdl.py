@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import Any
 
 # Read when pygame is imported or SDL starts. Values that the user has set are kept.
 _SETTINGS = {
@@ -29,4 +30,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pygame 2.6 imports pkg_resources, which is deprecated
     import pygame
 
-__all__ = ["pygame"]
+__all__ = ["pygame", "sdl_window"]
+
+
+def sdl_window() -> Any:
+    """Return SDL's own window of pygame's display.
+
+    Keep it as long as the window: events refer to the object."""
+    from pygame._sdl2 import video
+
+    return video.Window.from_display_module()

@@ -125,9 +125,7 @@ def test_a_device_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert log.tail(1)[0].endswith("one")
 
 
-def test_a_folder_that_cannot_be_made(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "log").write_text("a file")
     log = ShowLog(tmp_path / "log")
     log.write("error", "one")

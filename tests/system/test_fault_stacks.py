@@ -1,4 +1,4 @@
-"""Stacks of a process that crashes or hangs: in child processes, which pytest's own do not reach."""
+"""Stacks of a process that crashes or hangs: child processes, without pytest's own handlers."""
 
 from __future__ import annotations
 
