@@ -73,7 +73,7 @@ def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
 
     start_thread(engines.preload, BUSY_NAME)
     opened, performer = _open_windows(args)
-    window = Kiosk(opened, _display(args)) if args.kiosk else opened
+    window = Kiosk(opened, parser.audience_display(args)) if args.kiosk else opened
     fps = args.fps or frame_pacer.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.controllers(args))
     for line in folders.warnings():
@@ -102,11 +102,6 @@ def _open_windows(args: argparse.Namespace) -> tuple[Window, PerformerWindow | N
     output = OutputDisplay(args.output_display)
     slow = frame_pacer.in_software(output.ctx.info["GL_RENDERER"])
     return output, output.open_performer(SMALL_SIZE if slow else PERFORMER_SIZE)
-
-
-def _display(args: argparse.Namespace) -> int:
-    """Return the number of the audience's display."""
-    return args.display if args.output_display is None else args.output_display
 
 
 def render(args: argparse.Namespace) -> int:

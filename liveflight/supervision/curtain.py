@@ -125,8 +125,10 @@ class Curtain:
 
     def _tend(self) -> bool:
         """Keep the process running; return whether a picture that waited was sent."""
-        if self._process is None or self._process.poll() is not None:
-            self._process = self._start()
+        if self._process and self._process.poll() is not None:
+            self._end(self._process)
+            self._process = None
+        self._process = self._process or self._start()
         if not (self._process and self._waits):
             return False
         self._send(self._process)
