@@ -18,8 +18,8 @@ from liveflight.system import folders
 _SHOW = "show"
 """Level of the lines that the show's own process wrote."""
 
-NAME = "show.log"
-"""The newest file; older ones are `show.log.1` and so on."""
+NAME = "liveflight.log"
+"""The newest file; older ones are `liveflight.log.1` and so on."""
 
 _FILES, _FILE_BYTES = 10, 5 * 2**20
 _LONGEST_LINE = 1000
