@@ -58,7 +58,7 @@ HOMES = {
     "cyndilib": {"system.ndi", "outputs.sinks.ndi", "media.ndi_source", "diagnostics.probes"},
     "SpoutGL": {"outputs.sinks.spout", "media.spout_source"},
     "syphon": {"outputs.sinks.syphon", "media.syphon_source"},
-    "pygame": {"outputs.sdl", "outputs.performer_window", "outputs.output_display"},
+    "pygame": {"outputs.sdl", "outputs.performer_window"},
     "imageio_ffmpeg": {"system.ffmpeg"},
     "PIL": {
         *(

@@ -62,6 +62,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     )
     display = "the picture alone, full screen on this display, and your own window on another"
     add("--output-display", type=read.whole(0, 99), metavar="N", help=display)
+    _add_kiosk(command)
     fps = "highest frame rate (60; 30 where the processor draws)"
     add("--fps", type=read.rate, help=fps)
     add("--allow-remote-save", action="store_true", help="let the network save presets")
@@ -101,6 +102,11 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
 def _add_run(command: argparse.ArgumentParser) -> None:
     _add_fly(command)
     run_options.add_run(command)
+
+
+def _add_kiosk(command: argparse.ArgumentParser) -> None:
+    help = "full screen without a pointer, keys locked (Ctrl+Shift+K), no sleep; Ctrl+Shift+Q quits"
+    command.add_argument("--kiosk", action="store_true", help=help)
 
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:
@@ -184,6 +190,9 @@ def _add_device(command: argparse.ArgumentParser) -> None:
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:
     _add_port(command)
+    add = command.add_argument
+    add("--last", action="store_true", help="say how a supervised show crashed last")
+    add("--name", default="show", help="name of that show (show)")
 
 
 def _add_bench(command: argparse.ArgumentParser) -> None:

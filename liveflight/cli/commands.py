@@ -15,11 +15,18 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight.cli import filter_commands, listings, parser, run_command, service_command
+from liveflight.cli import (
+    crash_command,
+    filter_commands,
+    listings,
+    parser,
+    run_command,
+    service_command,
+)
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.loop_plan import LoopPlan
 from liveflight.storage import new_files
-from liveflight.system import exit_codes, folders, signals, terminal
+from liveflight.system import exit_codes, fault_stacks, folders, signals, terminal
 from liveflight.system.worker import BUSY_NAME, start_thread
 
 if TYPE_CHECKING:
@@ -40,6 +47,7 @@ DEFAULT_VIDEO = Path("flight.mp4")
 def fly(args: argparse.Namespace) -> int:
     """Open the window and fly; without a display, render ten seconds instead."""
     signals.exit_at_once()  # nothing is open yet, and libraries swallow exceptions
+    fault_stacks.enable()
     heartbeat = run_command.begin_child()
     from liveflight.loop import live_loop
     from liveflight.outputs import NoDisplayError, has_display
@@ -80,11 +88,13 @@ def _build_in_window(args: argparse.Namespace, heartbeat: Heartbeat | None) -> t
     `heartbeat`: the supervisor's pipe, if there is one."""
     from liveflight import app, engines
     from liveflight.cli import console
-    from liveflight.loop import frame_pacer, supervised
+    from liveflight.loop import frame_pacer, kiosk_overlay, supervised
     from liveflight.loop.performer_view import PerformerView
+    from liveflight.outputs.kiosk import Kiosk
 
     start_thread(engines.preload, BUSY_NAME)
-    window, performer = _open_windows(args)
+    opened, performer = _open_windows(args)
+    window = Kiosk(opened, parser.audience_display(args)) if args.kiosk else opened
     fps = args.fps or frame_pacer.usual_rate(window.ctx.info["GL_RENDERER"])
     options = parser.options(args, fps=fps, **parser.controllers(args))
     for line in folders.warnings():
@@ -98,6 +108,8 @@ def _build_in_window(args: argparse.Namespace, heartbeat: Heartbeat | None) -> t
     if performer:
         preview = flight.presenter.preview
         flight.overlay.performer = PerformerView(window.ctx, performer, preview)
+    if isinstance(window, Kiosk):
+        kiosk_overlay.keep_off(flight.overlay, window)
     return flight, fps
 
 
@@ -109,7 +121,8 @@ def _open_windows(args: argparse.Namespace) -> tuple[Window, PerformerWindow | N
 
     if args.output_display is None:
         size = args.size or DEFAULT_SIZE
-        return Window(size, fullscreen=args.fullscreen, display=args.display), None
+        full = args.fullscreen or args.kiosk
+        return Window(size, fullscreen=full, display=args.display), None
     output = OutputDisplay(args.output_display)
     slow = frame_pacer.in_software(output.ctx.info["GL_RENDERER"])
     return output, output.open_performer(SMALL_SIZE if slow else PERFORMER_SIZE)
@@ -251,6 +264,9 @@ def doctor(args: argparse.Namespace) -> int:
     """Print what works on this machine; return 1 where nothing can fly."""
     from liveflight.diagnostics import doctor
 
+    if args.last:
+        _print(crash_command.last(args.name))
+        return 0
     findings = []
     for finding in doctor.examine(args.osc_port):
         findings.append(finding)

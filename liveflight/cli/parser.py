@@ -87,6 +87,16 @@ def controllers(args: argparse.Namespace) -> dict[str, object]:
     }
 
 
+def audience_display(args: argparse.Namespace) -> int:
+    """Return the number of the display that has the picture."""
+    return int(args.display if args.output_display is None else args.output_display)
+
+
+def fills_display(args: argparse.Namespace) -> bool:
+    """Return whether the picture begins in full screen."""
+    return bool(args.fullscreen or args.kiosk or args.output_display is not None)
+
+
 def files(args: argparse.Namespace) -> list[tuple[str, Path]]:
     """Return the files the flight reads and its recording, each with the option that names it."""
     names = ("image", "camera", "sound", "weights", "preset", "cues", "replay")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
+from liveflight.cli import parser
 from liveflight.core.contracts import LiveflightError
 from liveflight.system import child_process, folders, parent_watch, signals
 from liveflight.system.heartbeat import Heartbeat
@@ -55,15 +53,18 @@ def run(args: argparse.Namespace) -> int:
     asked = signals.defer()
     from liveflight.outputs import has_display
     from liveflight.supervision import child, display_probe, process_tree, supervisor
+    from liveflight.supervision.curtain import Curtain
     from liveflight.supervision.health import Health
     from liveflight.supervision.health_server import HealthServer
     from liveflight.supervision.show_lock import ShowLock
+    from liveflight.supervision.show_log import ShowLog
 
     if not has_display():
         raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
     folder = folders.state() / args.name
     lock = ShowLock(folder, args.name)
-    log = _Log(folder)
+    log = ShowLog(folder / "log")
+    curtain = Curtain(parser.audience_display(args) if parser.fills_display(args) else None)
     process_tree.adopt_orphans()
     woken = threading.Event()
 
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         woken.clear()
 
     around = supervisor.Surroundings(
-        start, time.monotonic, wait, asked, display_probe.is_ready, log
+        start, time.monotonic, wait, asked, display_probe.is_ready, log, curtain=curtain
     )
     settings = supervisor.Settings(folder, lock.left_running, _memory_limit(args), args.restart_at)
     health = Health()
@@ -92,29 +93,6 @@ def run(args: argparse.Namespace) -> int:
             server.close()
     lock.end()
     return code
-
-
-class _Log:
-    """Write the log's lines to standard error too. A log that fails ends no show."""
-
-    def __init__(self, folder: Path) -> None:
-        from liveflight.supervision.show_log import ShowLog
-
-        self._log = ShowLog(folder / "log")
-
-    def write(self, level: str, text: str) -> None:
-        with suppress(OSError):
-            self._log.write(level, text)
-        if level != "info":
-            print(f"liveflight: {text}", file=sys.stderr)
-
-    def child_line(self, text: str) -> None:
-        with suppress(OSError):
-            self._log.child_line(text)
-        print(text, file=sys.stderr)
-
-    def tail(self, count: int) -> list[str]:
-        return self._log.tail(count)
 
 
 def _memory_limit(args: argparse.Namespace) -> float:

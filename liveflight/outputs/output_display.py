@@ -26,11 +26,7 @@ class OutputDisplay(Window):
         """Go full screen on a display, numbered from 0.
 
         Raises LiveflightError where there is no such display."""
-        from pygame._sdl2 import video
-
         super().__init__(fullscreen=True, display=display)
-        # Kept as long as the window: events refer to the object.
-        self._window = video.Window.from_display_module()
         self._display, self._clock = display, clock
         self._next_look = clock() + _POLL_INTERVAL_S
         self._lost = False
@@ -71,6 +67,12 @@ class OutputDisplay(Window):
             self._look_for_display()
         return found
 
+    def show(self) -> None:
+        first = self.hidden
+        super().show()
+        if first and self._performer:
+            self._performer.to_front()
+
     def close(self) -> None:
         if self._performer:
             self._performer.close()
@@ -86,7 +88,7 @@ class OutputDisplay(Window):
         self._lost = not there
 
     def _return(self) -> None:
-        window = self._window
+        window = self.handle
         try:  # a window in full screen keeps to its display
             window.set_windowed()
             window.position = on_display(self._display)

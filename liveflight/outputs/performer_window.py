@@ -56,6 +56,11 @@ class PerformerWindow:
             return
         self._window = window
 
+    def to_front(self) -> None:
+        """Give the window the keyboard, above all others."""
+        if self.is_open:
+            self._window.focus()
+
     def owns(self, window: object) -> bool:
         """Return whether this is the window of an event."""
         return self.is_open and window is self._window

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import Any
 
 # Read when pygame is imported or SDL starts. Values that the user has set are kept.
 _SETTINGS = {
@@ -11,6 +12,8 @@ _SETTINGS = {
     # Without it, a click on the operator's monitor minimises the show on the other one.
     "SDL_VIDEO_MINIMIZE_ON_FOCUS_LOSS": "0",
     "SDL_VIDEO_ALLOW_SCREENSAVER": "0",
+    # Otherwise Alt+Tab minimises a kiosk, which has taken the desktop's keys.
+    "SDL_ALLOW_ALT_TAB_WHILE_GRABBED": "0",
     # Otherwise SDL may take a signal in the first seconds, before the show listens.
     "SDL_NO_SIGNAL_HANDLERS": "1",
     "SDL_APP_NAME": "liveflight",
@@ -27,4 +30,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pygame 2.6 imports pkg_resources, which is deprecated
     import pygame
 
-__all__ = ["pygame"]
+__all__ = ["pygame", "sdl_window"]
+
+
+def sdl_window() -> Any:
+    """Return SDL's own window of pygame's display.
+
+    Keep it as long as the window: events refer to the object."""
+    from pygame._sdl2 import video
+
+    return video.Window.from_display_module()

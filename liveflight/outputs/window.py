@@ -11,14 +11,14 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import moderngl
 
 from liveflight.core.contracts import Event, KeyPress, LiveflightError, Pointer, Quit, Size
 from liveflight.outputs import NoDisplayError, before_gl, has_display
 from liveflight.outputs.key_names import pressed_name
-from liveflight.outputs.sdl import pygame
+from liveflight.outputs.sdl import pygame, sdl_window
 
 _log = logging.getLogger(__name__)
 
@@ -34,12 +34,17 @@ class Window:
 
     Full screen is a borderless window of the desktop's size, not a mode switch. SDL gives such a
     window no high-density backing: its units are pixels. Resizing and full screen keep the context
-    and everything in it.
+    and everything in it. A window that begins in full screen appears with its first frame: until
+    then the audience sees what was there, such as the last picture of a show that crashed.
 
     Raises LiveflightError where there is no display, no such display, or no GL 3.3."""
 
     bottom_up = True
     ctx: moderngl.Context
+    handle: Any
+    """SDL's own window."""
+    hidden: bool
+    """Whether it has not appeared yet."""
     vsync: bool
     """Whether `show` waits for the display, as reported by the driver."""
 
@@ -56,7 +61,8 @@ class Window:
             desktop = _desktop_size(display)
             _ask_for_gl()
             if fullscreen:
-                self.vsync = _set_mode(desktop, _FLAGS | pygame.FULLSCREEN, display)
+                flags = _FLAGS | pygame.FULLSCREEN | pygame.HIDDEN
+                self.vsync = _set_mode(desktop, flags, display)
             else:
                 self.vsync = _set_mode(size, _FLAGS, display)
             self.ctx = _context()
@@ -64,6 +70,7 @@ class Window:
             pygame.display.quit()
             raise
         pygame.display.set_allow_screensaver(False)
+        self.hidden, self.handle = fullscreen, sdl_window()
         self._pointer_wanted = False
         """Whether the mouse pointer is shown in full screen."""
         pygame.mouse.set_visible(not fullscreen)
@@ -105,6 +112,9 @@ class Window:
         return found
 
     def show(self) -> None:
+        if self.hidden:
+            self.hidden = False
+            self.handle.show()
         pygame.display.flip()
 
     def toggle_fullscreen(self) -> None:

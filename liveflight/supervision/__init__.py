@@ -1,1 +1,1 @@
-"""Keep a show running: start it as a child process, watch it, and start it again."""
+"""Start the show, watch it and start it again; loads neither torch, GL nor a window library."""

@@ -119,17 +119,6 @@ class Health:
     def as_json(self) -> str:
         return json.dumps(self.fields(), indent=1) + "\n"
 
-    def summary(self) -> str:
-        """Return one line for a log."""
-        found = self.fields()
-        memory = "unknown" if self.memory_mib is None else f"{self.memory_mib:.0f} MiB"
-        return (
-            f"{found['frames']} frames, {found['fps'] or 0:.0f} a second, {found['late']} late,"
-            f" memory {memory}, {sum(self.restarts.values())} restarts"
-            + (", safe look" if self.safe else "")
-            + (", asleep" if self.asleep else "")
-        )
-
     def as_metrics(self) -> str:
         """Return the figures for Prometheus."""
         return "".join(_metrics(self.fields()))

@@ -18,6 +18,7 @@ from liveflight.supervision.daily_restart import DailyRestart
 from liveflight.supervision.ending import Ending
 from liveflight.supervision.health import Health
 from liveflight.supervision.restart_policy import RestartPolicy
+from liveflight.supervision.status_lines import StateChanges, summary
 from liveflight.supervision.systemd_notify import SystemdNotify
 from liveflight.supervision.watchdog import Watchdog
 from liveflight.system.heartbeat import QUIT
@@ -98,6 +99,7 @@ class Supervisor:
         self._settings, self._around, self._health = settings, around, health
         self._policy = RestartPolicy(now)
         self._watchdog = Watchdog()
+        self._changes = StateChanges(around.clock)
         self._daily = DailyRestart(settings.restart_at, now)
         self._begun = settings.resume
         self._frames = 0
@@ -191,6 +193,8 @@ class Supervisor:
                 self._begun = True
                 self._watchdog.frame(now, loading=beat.get("loading") is True)
                 self._health.frame(beat)
+                for level, text in self._changes.lines({**beat, "safe": self._health.safe}):
+                    self._say(level, text)
 
     def _planned(self, child: Child, now: float) -> Ending | None:
         """Return why to restart the show now, if there is a reason."""
@@ -234,8 +238,6 @@ class Supervisor:
             )
         elif was_safe and not self._policy.safe:
             self._say("info", "half an hour without a crash: trying the full show again")
-        picture = self._settings.folder / "picture.png"
-        self._around.curtain.show(picture if picture.is_file() else None)
         self._pause(wait)
 
     def _await_display(self) -> bool:
@@ -277,14 +279,15 @@ class Supervisor:
         now, notify = self._around.clock(), self._around.notify
         if not self._ready and (self._frames or now - self._began >= _READY_S):
             self._ready = True
-            notify.send("READY=1", f"STATUS={self._health.summary()}")
+            notify.send("READY=1", f"STATUS={summary(self._health.fields())}")
         if notify.interval and now - self._notified >= notify.interval:
             self._notified = now
             notify.send("WATCHDOG=1")
         if now - self._summed_up >= _SUMMARY_S:
             self._summed_up = now
-            self._around.log.write("info", self._health.summary())
-            notify.send(f"STATUS={self._health.summary()}")
+            said = summary(self._health.fields())
+            self._say("info", said)
+            notify.send(f"STATUS={said}")
 
     def _say(self, level: str, text: str) -> None:
         self._around.log.write(level, text)

@@ -91,7 +91,6 @@ def test_any_heartbeat_can_be_reported(health: Health, beat: dict[str, Any]) -> 
     health.frame(beat)
     json.loads(health.as_json(), parse_constant=pytest.fail)
     check_metrics(health.as_metrics())
-    assert health.summary()
     health.ended("signal")
 
 
