@@ -54,6 +54,11 @@ def data() -> Path:
     return _folder(lambda: platformdirs.user_data_path(_NAME))
 
 
+def state() -> Path:
+    """Return the folder of saved shows, each in a folder of its name."""
+    return _folder(lambda: platformdirs.user_state_path(_NAME))
+
+
 def _folder(asked: Callable[[], Path]) -> Path:
     try:
         return asked()
