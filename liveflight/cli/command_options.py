@@ -11,6 +11,7 @@ from liveflight import __version__, engines
 from liveflight.cli import arguments as read
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.loop_plan import LONGEST_S, SHORTEST_S
+from liveflight.storage.named_files import SHOW_NAME as DEFAULT_NAME
 
 COMMANDS: Mapping[str, str] = {
     "fly": "open the window and fly (the default without a command)",
@@ -81,6 +82,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--sound-once", action="store_true", help="play a sound file once, without looping")
     add("--no-render", action="store_true", help="without a display, exit with code 2")
     _add_outputs(command)
+    add_unattended(command)
     add("--link", action="store_true", help="share the beat with an Ableton Link session")
     add("--osc-feedback", type=read.host_and_port, action="append", default=[],
         metavar="HOST:PORT", help="send control values to this address; repeatable")  # fmt: skip
@@ -91,6 +93,23 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
         help="address of the OSCQuery server (localhost)")  # fmt: skip
     add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",
         help="its TCP port (same number as OSC's); 0: no OSCQuery")  # fmt: skip
+
+
+def add_unattended(command: argparse.ArgumentParser) -> None:
+    """Add the options of a show that runs by itself."""
+    add = command.add_argument
+    name = "name of the show, under which it is saved (show)"
+    add("--name", type=read.show_name, default=DEFAULT_NAME, help=name)
+    resume = "continue the show that was saved last, whatever preset, cues and controls are given"
+    add("--resume", action="store_true", help=resume)
+    keep = "save the show every 5 s, for --resume (`liveflight run` does so by itself)"
+    add("--keep-state", action="store_true", help=keep)
+    interval = "seconds between two saves (5); more spares an SD card"
+    add("--keep-interval", type=read.number(1, 3600), default=5.0, metavar="S", help=interval)
+    hours = 'show the picture only then: "tue-sun 10:00-18:00, fri 20:00-1:00"'
+    add("--hours", type=read.hours, default=(), metavar="HOURS", help=hours)
+    off = "turn the display off outside --hours, on X11; otherwise it shows black"
+    add("--hours-display-off", action="store_true", help=off)
 
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight.cli import filter_commands, listings, parser
+from liveflight.cli import filter_commands, listings, parser, unattended
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.loop_plan import LoopPlan
 from liveflight.storage import new_files
@@ -53,9 +53,12 @@ def fly(args: argparse.Namespace) -> int:
         return render_video(options, 10.0, args.size or DEFAULT_SIZE, out, notice=notice)
     flight, fps = _build_in_window(args)
     try:
+        saver = unattended.equip(flight, args)
         with signals.deferred() as asked:
             live_loop.run(flight, fps, asked)
             stopped = asked()
+            if saver:
+                saver.end()
             flight.close()  # still deferred: a second Ctrl-C must not cut it off
     finally:
         flight.close()
@@ -72,12 +75,14 @@ def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
     start_thread(engines.preload, BUSY_NAME)
     window, performer = _open_windows(args)
     fps = args.fps or frame_pacer.usual_rate(window.ctx.info["GL_RENDERER"])
-    options = parser.options(args, fps=fps, **parser.controllers(args))
+    resume = unattended.saved(args)
+    options = parser.options(args, fps=fps, resume=resume, **parser.controllers(args))
     for line in folders.warnings():
         logging.getLogger("liveflight").warning(line)
     shown, show_link = console.Downloads(), console.show_link
     flight = app.build(options, window, live=True, shown=shown, show_link=show_link)
-    flight.overlay.greeting.begin()
+    if not resume:  # after a crash there is an audience, and no newcomer
+        flight.overlay.greeting.begin()
     if performer:
         preview = flight.presenter.preview
         flight.overlay.performer = PerformerView(window.ctx, performer, preview)
