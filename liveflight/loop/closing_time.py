@@ -81,7 +81,9 @@ class ClosingTime:
         self._differs_s = self._differs_s + passed if is_open != self.open_now else 0.0
         if self.open_now is None or self._differs_s >= SETTLED_S:
             first, self.open_now, self._differs_s = self.open_now is None, is_open, 0.0
-            if not (first and is_open):
+            if first and not is_open:  # a black window needs an explanation
+                log.warning("closed until %s", self._times.opens(now))
+            elif not first:
                 log.info("%s", "open" if is_open else f"closed until {self._times.opens(now)}")
         said = "" if self.open_now else f"closed until {self._times.opens(now)}"
         self._flight.controls.set(CONTROL, said)

@@ -26,17 +26,17 @@ def _turn(on: bool) -> None:
         _say(why)
         return
     # Time-outs of 0: it must not go off by itself during opening hours.
-    words = ["dpms", "force", "on"] if on else ["+dpms", "dpms", "0", "0", "0", "dpms", "force"]
-    command = [child_process.program("xset") or "xset", *words, *([] if on else ["off"])]
+    words = ("force", "on") if on else ("0", "0", "0", "dpms", "force", "off")
+    command = [child_process.program("xset") or "xset", "dpms", *words]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        _say(str(error))
+        _say(f"xset: {error}")
         return
-    if done.returncode or "does not have the DPMS" in done.stderr:
-        _say(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "xset failed")
+    if done.returncode or done.stderr.strip():  # it may complain, and end with 0
+        _say(next(iter(done.stderr.strip().splitlines()), f"xset ended with {done.returncode}"))
 
 
 def _impossible() -> str:

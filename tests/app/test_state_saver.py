@@ -17,11 +17,13 @@ from on_stage import CANVAS, TICK, Begin, Show, Stage, rises, sunrise
 
 from liveflight import engines
 from liveflight.app import App, build
-from liveflight.cli import unattended
+from liveflight.cli import parser, unattended
+from liveflight.core.contracts import LiveflightError
 from liveflight.core.mailbox import Set
 from liveflight.loop.state_saver import INTERVAL_S, StateSaver
 from liveflight.media import image_file
 from liveflight.show.network_loader import NetworkLoader
+from liveflight.show.opening_times import OpeningTimes
 from liveflight.show.options import Options
 from liveflight.storage import state_file
 from liveflight.storage.saved_state import SavedState
@@ -184,6 +186,16 @@ def test_the_end_of_a_show_is_noted(begin: Begin, folder: Path) -> None:
     assert read(folder).picture
 
 
+def test_nothing_is_written_while_the_show_is_closed(begin: Begin, folder: Path) -> None:
+    show = begin()
+    saving(show, folder)
+    show.flight.asleep = True
+    fly(show, 2 * INTERVAL_S + 1)
+    before = stamp(folder)
+    fly(show, 3 * INTERVAL_S)
+    assert stamp(folder) == before
+
+
 # From the command line's options to a flight, in the real app
 
 
@@ -230,3 +242,56 @@ def test_a_start_with_garbled_files_is_a_plain_start(
     with closing(started(resume=True)) as app:
         app.frame(1.0)
         assert app.flight.mix()
+
+
+@pytest.mark.parametrize(
+    ("words", "supervised", "kept"),
+    [
+        ((), False, False),
+        (("--keep-state",), False, True),
+        (("--resume",), False, True),
+        ((), True, True),
+    ],
+)
+def test_a_show_is_saved_where_somebody_will_continue_it(
+    words: tuple[str, ...],
+    supervised: bool,
+    kept: bool,
+    begin: Begin,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(state_file.folders, "state", lambda: tmp_path / "state")
+    monkeypatch.delenv(unattended.SUPERVISED, raising=False)
+    if supervised:
+        monkeypatch.setenv(unattended.SUPERVISED, "5")
+    show = begin()
+    args = parser.parse(["fly", "--name", "left wall", "--keep-interval", "1", *words])
+    saver = unattended.equip(show.app, args)
+    assert bool(saver) == kept
+    if saver:
+        fly(show, 2.0)
+        saver.end()
+        assert state_file.read(tmp_path / "state" / "left wall")
+
+
+def test_a_show_with_hours_closes_itself(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OpeningTimes, "is_open", lambda self, now: False)
+    show = begin()
+    unattended.equip(show.app, parser.parse(["fly", "--hours", "mon-fri 9:00-17:00"]))
+    assert not show.frame().any()
+    assert show.flight.asleep
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--hours", "someday"], "argument --hours: hours 'someday'"),
+        (["--name", "../x"], "argument --name: show name '../x': allowed are"),
+        (["--keep-interval", "0"], "argument --keep-interval: '0' is not a number from 1 to 3600"),
+    ],
+)
+def test_options_that_are_wrong_are_named(words: list[str], why: str) -> None:
+    with pytest.raises(LiveflightError) as caught:
+        parser.parse(["fly", *words])
+    assert why in str(caught.value)

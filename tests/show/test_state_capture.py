@@ -141,6 +141,20 @@ def test_what_is_still_being_loaded_is_wanted() -> None:
         flight.loader.close()
 
 
+def test_a_preset_that_waits_for_its_network_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    flight = begun()
+    flight.apply([Set("camera.zoom", 3.0), Set("ascent.rate", 3.0)])
+    loader = flight.target_selector.loader
+    monkeypatch.setattr(loader, "ensure_layers_known", lambda names: False)
+    flight.recall(Preset("far", {VGG: 1.0}, {"camera.zoom": 2.0}))
+    assert flight.preset_player.preset != "far"
+    resumed = again(flight)
+    assert resumed.preset_player.preset == "far"
+    assert resumed.target_selector.goal == {VGG: 1.0}
+    assert resumed.controls.number("camera.zoom") == 2.0
+    assert resumed.controls.number("ascent.rate") == CONTROLS["ascent.rate"].default
+
+
 def test_the_autopilot_goes_on_in_its_journey() -> None:
     flight = begun()
     settings = {"show.autopilot": True, "show.dwell": 10.0, "mix.crossfade": 0.0}
