@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from liveflight.outputs.window import Window
     from liveflight.show.options import Options
     from liveflight.storage.new_files import IfTaken
+    from liveflight.storage.saved_state import SavedState
 
 DEFAULT_SIZE = (1280, 720)
 PERFORMER_SIZE, SMALL_SIZE = (960, 540), (640, 360)
@@ -51,9 +52,10 @@ def fly(args: argparse.Namespace) -> int:
         sound = args.sound if os.path.isfile(args.sound) else ""  # a render cannot use devices
         options = parser.options(args, fps=30.0, sound=sound)
         return render_video(options, 10.0, args.size or DEFAULT_SIZE, out, notice=notice)
-    flight, fps = _build_in_window(args)
+    resumed = unattended.saved(args)
+    flight, fps = _build_in_window(args, resumed)
     try:
-        saver = unattended.equip(flight, args)
+        saver = unattended.equip(flight, args, resumed)
         with signals.deferred() as asked:
             live_loop.run(flight, fps, asked)
             stopped = asked()
@@ -65,23 +67,27 @@ def fly(args: argparse.Namespace) -> int:
     return signals.INTERRUPTED if stopped else 0
 
 
-def _build_in_window(args: argparse.Namespace) -> tuple[App, float]:
+def _build_in_window(args: argparse.Namespace, resumed: SavedState | None) -> tuple[App, float]:
     """Open the window, and return the flight with its frames per second."""
     from liveflight import app, engines
     from liveflight.cli import console
-    from liveflight.loop import frame_pacer
+    from liveflight.loop import first_picture, frame_pacer
     from liveflight.loop.performer_view import PerformerView
 
-    start_thread(engines.preload, BUSY_NAME)
+    if not resumed:
+        start_thread(engines.preload, BUSY_NAME)
     window, performer = _open_windows(args)
+    if resumed:  # its picture first: the preload would take the processor for a second
+        if unattended.is_open(args):
+            first_picture.show(window, resumed)
+        start_thread(engines.preload, BUSY_NAME)
     fps = args.fps or frame_pacer.usual_rate(window.ctx.info["GL_RENDERER"])
-    resume = unattended.saved(args)
-    options = parser.options(args, fps=fps, resume=resume, **parser.controllers(args))
+    options = parser.options(args, fps=fps, resume=resumed, **parser.controllers(args))
     for line in folders.warnings():
         logging.getLogger("liveflight").warning(line)
     shown, show_link = console.Downloads(), console.show_link
     flight = app.build(options, window, live=True, shown=shown, show_link=show_link)
-    if not resume:  # after a crash there is an audience, and no newcomer
+    if not resumed:  # after a crash there is an audience, and no newcomer
         flight.overlay.greeting.begin()
     if performer:
         preview = flight.presenter.preview

@@ -30,7 +30,16 @@ def saved(args: argparse.Namespace) -> SavedState | None:
     return state.output_alone if getattr(args, "safe", False) else state.continued(time.time())
 
 
-def equip(show: App, args: argparse.Namespace) -> StateSaver | None:
+def is_open(args: argparse.Namespace) -> bool:
+    """Return whether the show is open now."""
+    from liveflight.show.opening_times import OpeningTimes
+
+    return not args.hours or OpeningTimes(args.hours).is_open(time.time())
+
+
+def equip(
+    show: App, args: argparse.Namespace, resumed: SavedState | None = None
+) -> StateSaver | None:
     """Have the show keep its opening hours, and be saved where it is to be continued.
 
     A show that a performer starts by hand is saved only where they ask for it: two of them would
@@ -48,6 +57,8 @@ def equip(show: App, args: argparse.Namespace) -> StateSaver | None:
         show.controllers.add(closing, "the opening hours")
     if not (args.resume or args.keep_state or SUPERVISED in os.environ):
         return None
-    saver = StateSaver(show, state_file.folder(args.name), args.keep_interval)
+    picture = resumed.picture if resumed else b""
+    folder = state_file.folder(args.name)
+    saver = StateSaver(show, folder, args.keep_interval, picture=picture)
     show.watchers.append(saver.after_frame)
     return saver

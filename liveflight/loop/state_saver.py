@@ -43,18 +43,19 @@ class StateSaver:
         folder: Path,
         interval: float = INTERVAL_S,
         clock: Callable[[], float] = time.time,
+        picture: bytes = b"",
         *,
         background: bool = True,
     ) -> None:
         """`folder`: of the saved state. `interval`: seconds between two saves.
 
-        `clock`: returns seconds since 1970."""
+        `clock`: returns seconds since 1970. `picture`: the encoded one until another is drawn."""
         self._app, self._folder, self._clock = app, folder, clock
         self._interval = interval
         self._due: float | None = None
         """When to save next, in seconds of the loop's clock; None until the first frame."""
         self._preview = PreviewPass(app.output.ctx, app.presenter.present_pass)
-        self._picture = b""
+        self._picture = picture
         self._drawn_at: object = None
         """Where the picture stood when it was last drawn."""
         self._saved: SavedState | None = None

@@ -20,6 +20,7 @@ from liveflight.app import App, build
 from liveflight.cli import parser, unattended
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.mailbox import Set
+from liveflight.loop import first_picture
 from liveflight.loop.state_saver import INTERVAL_S, StateSaver
 from liveflight.media import image_file
 from liveflight.show.network_loader import NetworkLoader
@@ -138,6 +139,37 @@ def test_it_shows_the_saved_picture_while_the_network_is_loading(begin: Begin) -
         assert np.abs(show.frame().mean((0, 1)) - (200, 40, 90)).max() < 8
         assert not show.flight.mix()
     engine.gate.set()
+
+
+@pytest.mark.parametrize("bottom_up", [False, True])
+def test_the_picture_is_there_before_the_show_is_built(
+    bottom_up: bool, ctx: moderngl.Context
+) -> None:
+    sun = (sunrise((128, 72))[..., :3] * 255).astype(np.uint8)
+    stage = Stage(ctx, (64, 36), bottom_up)
+    first_picture.show(stage, SavedState(picture=image_file.encode(sun)))
+    [shown] = stage.shown
+    assert rises(shown)
+    dim = SavedState(picture=image_file.encode(sun), settings={"show.master": 0.5})
+    first_picture.show(stage, dim)
+    assert stage.shown[1].max() == pytest.approx(shown.max() / 2, abs=2)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        SavedState(),
+        SavedState(picture=b"nonsense"),
+        SavedState(picture=image_file.encode(np.full((9, 16, 3), 200, np.uint8)),
+                   settings={"show.blackout": True}),
+    ],
+)  # fmt: skip
+def test_without_a_picture_and_in_a_blackout_nothing_is_shown(
+    state: SavedState, ctx: moderngl.Context
+) -> None:
+    stage = Stage(ctx, (64, 36), bottom_up=True)
+    first_picture.show(stage, state)
+    assert not stage.shown
 
 
 def test_new_noise_is_noise_again(begin: Begin) -> None:
@@ -273,6 +305,13 @@ def test_a_show_is_saved_where_somebody_will_continue_it(
         fly(show, 2.0)
         saver.end()
         assert state_file.read(tmp_path / "state" / "left wall")
+
+
+def test_a_show_that_ends_at_once_keeps_the_picture(begin: Begin, folder: Path) -> None:
+    show = begin()
+    show.frame()
+    StateSaver(show.app, folder, picture=b"as it was", background=False).end()
+    assert read(folder).picture == b"as it was"
 
 
 def test_a_show_with_hours_closes_itself(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
