@@ -33,6 +33,7 @@ from liveflight.loop.presenter import Presenter
 from liveflight.loop.publisher import Publisher
 from liveflight.loop.sight_autopilot import SightAutopilot
 from liveflight.loop.window_events import WindowEvents
+from liveflight.media import image_file
 from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.outputs.sinks.screenshots import Screenshots
 from liveflight.render.fill_rate import canvas_pixels
@@ -93,7 +94,8 @@ class App:
         self.camera = Camera()
         self.screenshots = Screenshots(background=live)
         video = open_video(options.camera, options.fps, live=live)
-        self.image_source = ImageSource(output.ctx, flight.controls, options.image, video)
+        first = image_file.decode(options.resume.picture) if options.resume else None
+        self.image_source = ImageSource(output.ctx, flight.controls, options.image, video, first)
         self.feedback_loop = FeedbackLoop(
             output.ctx,
             self.frame_pacer.canvas,
@@ -135,7 +137,8 @@ class App:
         and before they are read for the last time, so that frames are evenly spaced."""
         run = self.guard.run
         self.guard.now = now
-        dt = self.frame_counter.count_frame(now, expected=bool(self.flight.mix()))
+        wanted = bool(self.flight.mix()) and not self.flight.asleep
+        dt = self.frame_counter.count_frame(now, expected=wanted)
         self._publisher.advance(dt)
         self.frame_timer.start()
         began = bool(dt) and self.flight.flying and self._ascent_scheduler.await_tick()

@@ -10,8 +10,10 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from liveflight.core import opening_hours
 from liveflight.core.contracts import LiveflightError, Size, Value, nearest
 from liveflight.core.controls import find
+from liveflight.core.opening_hours import Hours
 
 _MIN_SIDE_PX, _MAX_SIDE_PX = 16, 16384
 _UNIVERSES = {"artnet": (0, 32767, 0), "sacn": (1, 63999, 1)}
@@ -168,6 +170,25 @@ def assignment(text: str) -> tuple[str, Value]:
             f"{control.key} is a {control.kind}: --set takes numbers, switches and choices"
         )
     return control.key, setting(control.key)(value.strip())
+
+
+def show_name(text: str) -> str:
+    """Read the name of a show."""
+    from liveflight.storage import named_files
+
+    try:
+        named_files.check_name("show", text)
+    except LiveflightError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
+
+
+def hours(text: str) -> tuple[Hours, ...]:
+    """Read opening hours, such as `tue-sun 10:00-18:00`."""
+    try:
+        return opening_hours.parse(text)
+    except LiveflightError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def host_and_port(text: str) -> tuple[str, int]:

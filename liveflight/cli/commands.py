@@ -6,199 +6,24 @@ Each command imports what it needs when it runs, so that `--help` and the lists 
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from liveflight.cli import (
     crash_command,
     filter_commands,
+    fly_command,
     listings,
     parser,
+    render_command,
     run_command,
     service_command,
 )
-from liveflight.core.contracts import LiveflightError, Size
-from liveflight.core.loop_plan import LoopPlan
+from liveflight.core.contracts import LiveflightError
 from liveflight.storage import new_files
-from liveflight.system import exit_codes, fault_stacks, folders, signals, terminal
-from liveflight.system.worker import BUSY_NAME, start_thread
-
-if TYPE_CHECKING:
-    from liveflight.app import App
-    from liveflight.outputs.performer_window import PerformerWindow
-    from liveflight.outputs.window import Window
-    from liveflight.show.options import Options
-    from liveflight.storage.new_files import IfTaken
-    from liveflight.system.heartbeat import Heartbeat
-
-DEFAULT_SIZE = (1280, 720)
-PERFORMER_SIZE, SMALL_SIZE = (960, 540), (640, 360)
-"""Sizes of the performer's window, where a GPU draws and where the processor does."""
-DEFAULT_VIDEO = Path("flight.mp4")
-"""The name of a video without `--out`; a number is added where it is taken."""
-
-
-def fly(args: argparse.Namespace) -> int:
-    """Open the window and fly; without a display, render ten seconds instead."""
-    signals.exit_at_once()  # nothing is open yet, and libraries swallow exceptions
-    fault_stacks.enable()
-    heartbeat = run_command.begin_child()
-    from liveflight.loop import live_loop
-    from liveflight.outputs import NoDisplayError, has_display
-
-    if not has_display():
-        signals.raise_interrupts()
-        if args.no_render:
-            raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
-        out = new_files.free(DEFAULT_VIDEO)
-        notice = f"no display here: rendering ten seconds to {out} instead"
-        sound = args.sound if os.path.isfile(args.sound) else ""  # a render cannot use devices
-        options = parser.options(args, fps=30.0, sound=sound)
-        return render_video(options, 10.0, args.size or DEFAULT_SIZE, out, notice=notice)
-    if args.safe:
-        args = run_command.safe(args)
-    try:
-        flight, fps = _build_in_window(args, heartbeat)
-    except NoDisplayError as error:
-        if heartbeat is None:
-            raise
-        print(f"liveflight: {error}", file=sys.stderr)
-        return exit_codes.NO_DISPLAY
-    try:
-        with signals.deferred() as asked:
-            live_loop.run(flight, fps, asked)
-            stopped = asked()
-            flight.close()  # still deferred: a second Ctrl-C must not cut it off
-            if heartbeat:
-                heartbeat.quit()
-    finally:
-        flight.close()
-    return signals.INTERRUPTED if stopped else 0
-
-
-def _build_in_window(args: argparse.Namespace, heartbeat: Heartbeat | None) -> tuple[App, float]:
-    """Open the window, and return the flight with its frames per second.
-
-    `heartbeat`: the supervisor's pipe, if there is one."""
-    from liveflight import app, engines
-    from liveflight.cli import console
-    from liveflight.loop import frame_pacer, kiosk_overlay, supervised
-    from liveflight.loop.performer_view import PerformerView
-    from liveflight.outputs.kiosk import Kiosk
-
-    start_thread(engines.preload, BUSY_NAME)
-    opened, performer = _open_windows(args)
-    window = Kiosk(opened, parser.audience_display(args)) if args.kiosk else opened
-    fps = args.fps or frame_pacer.usual_rate(window.ctx.info["GL_RENDERER"])
-    options = parser.options(args, fps=fps, **parser.controllers(args))
-    for line in folders.warnings():
-        logging.getLogger("liveflight").warning(line)
-    shown, show_link = console.Downloads(), console.show_link
-    flight = app.build(options, window, live=True, shown=shown, show_link=show_link)
-    if not (args.resume or args.safe):  # the audience has seen it
-        flight.overlay.greeting.begin()
-    if heartbeat:
-        supervised.attach(flight, heartbeat, args.engine)
-    if performer:
-        preview = flight.presenter.preview
-        flight.overlay.performer = PerformerView(window.ctx, performer, preview)
-    if isinstance(window, Kiosk):
-        kiosk_overlay.keep_off(flight.overlay, window)
-    return flight, fps
-
-
-def _open_windows(args: argparse.Namespace) -> tuple[Window, PerformerWindow | None]:
-    """Open the audience's window and, where asked for and possible, the performer's."""
-    from liveflight.loop import frame_pacer
-    from liveflight.outputs.output_display import OutputDisplay
-    from liveflight.outputs.window import Window
-
-    if args.output_display is None:
-        size = args.size or DEFAULT_SIZE
-        full = args.fullscreen or args.kiosk
-        return Window(size, fullscreen=full, display=args.display), None
-    output = OutputDisplay(args.output_display)
-    slow = frame_pacer.in_software(output.ctx.info["GL_RENDERER"])
-    return output, output.open_performer(SMALL_SIZE if slow else PERFORMER_SIZE)
-
-
-def render(args: argparse.Namespace) -> int:
-    """Fly offline, at a fixed time step, into a file."""
-    if args.loop:
-        parser.check_loop(args)
-    out = args.out or (DEFAULT_VIDEO if args.overwrite else new_files.free(DEFAULT_VIDEO))
-    new_files.check("--out", out, parser.files(args), overwrite=args.overwrite)
-    options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
-    seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
-    if_taken: IfTaken = "replace" if args.overwrite else "next"
-    length = LoopPlan(args.loop, options.fps) if args.loop else seconds
-    return render_video(options, length, args.size or DEFAULT_SIZE, out, if_taken)
-
-
-def render_video(
-    options: Options,
-    length: float | LoopPlan,
-    size: Size,
-    out: Path,
-    if_taken: IfTaken = "next",
-    notice: str = "",
-) -> int:
-    """Render a flight into a file, print where it is, and return the exit code.
-
-    `length`: in seconds, or a loop. `notice` is printed once the flight is built."""
-    from liveflight import app
-    from liveflight.cli import console
-    from liveflight.loop.loop_closing import LoopClosing
-    from liveflight.outputs.offscreen import Offscreen
-    from liveflight.outputs.sinks import open_sink
-    from liveflight.outputs.sinks.loop_sink import LoopSink
-    from liveflight.outputs.sinks.video_encoding import Soundtrack
-
-    plan = length if isinstance(length, LoopPlan) else None
-    frames = length.total if isinstance(length, LoopPlan) else max(1, round(length * options.fps))
-    sound = Soundtrack(Path(options.sound), frames) if options.sound else None
-    sink = open_sink(out, size, options.fps, sound, if_taken)
-    loop = LoopSink(sink, plan) if plan else None
-    done = written = 0
-    try:
-        with sink, loop or nullcontext():
-            try:
-                output, shown = Offscreen(size), console.Downloads()
-                flight = app.build(options, output, live=False, sinks=[loop or sink], shown=shown)
-                if loop:
-                    close = LoopClosing(flight.flight, flight.feedback_loop, loop)
-                    flight.watchers.append(close.after_frame)
-                if notice:
-                    print(notice, flush=True)
-                with closing(flight), console.progress(frames) as advance:
-                    while done < frames:
-                        signals.check()
-                        flight.frame(done / options.fps)
-                        done += 1
-                        written = loop.written if loop else done
-                        advance()
-            finally:
-                signals.defer()  # a second Ctrl-C must not keep the video from being closed
-    except KeyboardInterrupt:
-        where = f"{written} frames in {sink.path.resolve()}" if written else "no frames"
-        print(f"stopped: {where}")
-        return signals.INTERRUPTED
-    except Exception as error:
-        if not written or not os.path.exists(sink.path):
-            raise
-        left = f"the frames so far are in {sink.path.resolve()}"
-        if isinstance(error, LiveflightError):
-            raise LiveflightError(f"{error}; {left}") from error
-        print(f"liveflight: {left}", file=sys.stderr)
-        raise
-    print(f"{written} frames in {sink.path.resolve()}")
-    return 0
+from liveflight.system import folders, terminal
 
 
 def controls(args: argparse.Namespace) -> int:
@@ -239,7 +64,7 @@ def networks(args: argparse.Namespace) -> int:
 def find(args: argparse.Namespace) -> int:
     """List the filters that respond most to a picture, and fly the first where asked to."""
     first = filter_commands.find(args)
-    return fly(parser.parse(["fly", *first])) if args.fly else 0
+    return fly_command.fly(parser.parse(["fly", *first])) if args.fly else 0
 
 
 def presets(args: argparse.Namespace) -> int:
@@ -306,9 +131,9 @@ def bench(args: argparse.Namespace) -> int:
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "fly": fly,
+    "fly": fly_command.fly,
     "run": run_command.run,
-    "render": render,
+    "render": render_command.render,
     "controls": controls,
     "networks": networks,
     "find": find,

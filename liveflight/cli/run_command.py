@@ -19,7 +19,7 @@ _SAFE = {
     **dict.fromkeys(("layer", "filter", "camera", "sound", "cues"), ""),
     **dict.fromkeys(("ndi", "spout", "syphon", "virtual_camera"), ""),
     **dict.fromkeys(("weights", "image", "midi", "dmx", "record", "steps", "view", "canvas"), None),
-    **dict.fromkeys(("link", "resume"), False),
+    "link": False,
     "device": "cpu",
     "engine": "auto",
     "network": SAFE_NETWORK,
@@ -33,7 +33,8 @@ def safe(args: argparse.Namespace) -> argparse.Namespace:
     """Return the options of `fly` for the safe look.
 
     The window stays as it was asked for, and so do OSC and the web remote. The processor computes:
-    a lost GPU is one of the reasons to come here. Nothing is read from the saved state."""
+    a lost GPU is one of the reasons to come here. Of a saved state only the picture and what dims
+    it are taken."""
     from liveflight.system.package_data import folder
 
     preset = str(folder("presets") / f"{SAFE_PRESET}.toml")  # never a user's of that name
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Start the show as a child process, and again whenever it ends other than in order."""
     asked = signals.defer()
     from liveflight.outputs import has_display
+    from liveflight.storage import state_file
     from liveflight.supervision import child, display_probe, process_tree, supervisor
     from liveflight.supervision.curtain import Curtain
     from liveflight.supervision.health import Health
@@ -65,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     lock = ShowLock(folder, args.name)
     log = ShowLog(folder / "log")
     curtain = Curtain(parser.audience_display(args) if parser.fills_display(args) else None)
+    curtain.follow(folder / state_file.NAME, lambda: state_file.picture(folder))
     process_tree.adopt_orphans()
     woken = threading.Event()
 

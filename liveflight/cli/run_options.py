@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import time
 
 from liveflight.cli import arguments as read
+from liveflight.storage.named_files import SHOW_NAME
 
 HEALTH_PORT = 9010
 """Beside OSC's 9000, and below the ports that Prometheus' exporters use by custom (9100 and up)."""
@@ -18,11 +19,20 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def add_fly(command: argparse.ArgumentParser) -> None:
-    """Add the options of a show that may be supervised."""
+    """Add the options of a show that runs by itself."""
     add = command.add_argument
-    add("--name", type=name, default="show", metavar="NAME",
-        help="name under which the show keeps its state (show)")  # fmt: skip
-    add("--resume", action="store_true", help="continue from the last saved state")
+    saved = "name of the show, under which it is saved (show)"
+    add("--name", type=read.show_name, default=SHOW_NAME, help=saved)
+    resume = "continue the show that was saved last, whatever preset, cues and controls are given"
+    add("--resume", action="store_true", help=resume)
+    keep = "save the show every 5 s, for --resume (`liveflight run` does so by itself)"
+    add("--keep-state", action="store_true", help=keep)
+    interval = "seconds between two saves (5); more spares an SD card"
+    add("--keep-interval", type=read.number(1, 3600), default=5.0, metavar="S", help=interval)
+    hours = 'show the picture only then: "tue-sun 10:00-18:00, fri 20:00-1:00"'
+    add("--hours", type=read.hours, default=(), metavar="HOURS", help=hours)
+    off = "turn the display off outside --hours, on X11; otherwise it shows black"
+    add("--hours-display-off", action="store_true", help=off)
     add("--safe", action="store_true",
         help="the safe look: the embedded network and a shipped preset, on the processor; OSC and "
         "the web remote, no sound, MIDI, DMX, camera or other output")  # fmt: skip

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from liveflight.core.contracts import LiveflightError, Target
+from liveflight.core.random_state import RandomState, set_state, state_of
 
 _MAX_STOPS = 99
 """Stops of a journey, as in a preset."""
@@ -21,6 +23,21 @@ _REMEMBERED = 12
 _CANDIDATES = 5
 _GOOD_LIKENESS = 0.4
 """Correlation with a good next filter: neither a copy nor a stranger."""
+
+
+@dataclass(frozen=True, slots=True)
+class AutopilotPlace:
+    """Hold how far an autopilot has come."""
+
+    following: int = 0
+    """Index of the next stop of the journey."""
+    paused: bool = False
+    seen: tuple[Target, ...] = ()
+    """Last targets of wandering, the oldest first."""
+    random: RandomState | None = None
+    """None leaves chance as it is."""
+    stayed: float = 0.0
+    """Seconds since its last choice."""
 
 
 class Autopilot:
@@ -50,6 +67,19 @@ class Autopilot:
     @property
     def stops(self) -> tuple[Target, ...]:
         return self._stops
+
+    def place(self, stayed: float) -> AutopilotPlace:
+        """Return how far it has come; `stayed`: seconds since its last choice."""
+        seen, random = tuple(self._seen), state_of(self._rng)
+        return AutopilotPlace(self._next, self.paused, seen, random, stayed)
+
+    def resume(self, place: AutopilotPlace) -> None:
+        """Continue at that place of the same journey; call `follow` before."""
+        self._next = place.following % len(self._stops) if self._stops else 0
+        self.paused = place.paused
+        self._seen = deque(place.seen, maxlen=_REMEMBERED)
+        if place.random:
+            set_state(self._rng, place.random)
 
     def onward(
         self, here: Target, active_filters: Sequence[int], likeness: Sequence[float] | None = None

@@ -176,6 +176,7 @@ ROWS: tuple[Control, ...] = (
     _meter("show", "fps", 0, 240, "1/s", "frames displayed per second"),
     _meter("show", "step_rate", 0, 1000, "1/s", "ascent steps per second"),
     _meter("show", "late", 0, 1e9, "frames", "frames that came late since the start"),
+    _told("show", "closed", "until when the show is closed; empty while it is open"),
     _told("show", "message", "the last message"),
     _told("show", "trouble", "the last fault, for ten seconds after it was last reported"),
     _told("show", "preparing", "what is being loaded, planned or downloaded"),

@@ -169,7 +169,8 @@ class Modulation:
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
-        self._seconds = 0.0
+        self.seconds = 0.0
+        """Seconds until now: the phase of what repeats by `hertz`."""
         self._envelopes: dict[int, tuple[float, float]] = {}
         self.offsets: dict[str, float] = {}
         """Its own part of the controls' offsets."""
@@ -191,7 +192,7 @@ class Modulation:
 
     def advance(self, dt: float, beats: float, controls: Controls) -> None:
         """Advance the controls' offsets by `dt` seconds, to `beats` of the beat clock."""
-        self._seconds += dt
+        self.seconds += dt
         if self._fading is None:
             self._fading = dict(self.offsets)
         left = {key: offset * math.exp(-dt / _RETURN_S) for key, offset in self._fading.items()}
@@ -213,7 +214,7 @@ class Modulation:
     def _source(
         self, number: int, row: ModulationRow, dt: float, beats: float, controls: Controls
     ) -> float:
-        phase = row.phase + (self._seconds * row.hertz if row.hertz else beats / row.beats)
+        phase = row.phase + (self.seconds * row.hertz if row.hertz else beats / row.beats)
         match row.source:
             case "lfo":
                 return _SHAPES[row.shape](phase, self._seed + number)

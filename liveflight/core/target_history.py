@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from liveflight.core.contracts import LiveflightError, Mix
 
 MAX_MIXES = 200
@@ -35,13 +37,26 @@ class TargetHistory:
         self._going = index
         return self._mixes[index]
 
+    @property
+    def place(self) -> tuple[tuple[Mix, ...], int]:
+        """Return the mixes in order, and the index of the one that is flown; -1 for none."""
+        return tuple(self._mixes), self._here
+
+    def resume(self, mixes: Sequence[Mix], here: int) -> None:
+        """Continue with these mixes; the flight is about to arrive at the one of index `here`.
+
+        Where it arrives at another, that one is new, and comes after it."""
+        self._mixes = list(mixes)[-MAX_MIXES:]
+        self._here = min(here, len(self._mixes) - 1)
+        self._going = self._here if self._here >= 0 else None
+
     def arrived(self, before: Mix, mix: Mix, stayed: float) -> None:
         """Note that `mix` is flown from now on, after `before`, which stayed for `stayed` seconds.
 
         `before` has the weights that it had in the end. A mix that was not asked for by `step`
         deletes all mixes after the current one."""
         going, self._going = self._going, None
-        if 0 <= self._here:
+        if 0 <= self._here and before:
             self._mixes[self._here] = before
         if going is not None and self._mixes[going].keys() == mix.keys():
             self._here, self._new = going, False

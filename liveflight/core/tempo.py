@@ -36,6 +36,16 @@ class Tempo:
         return self._clock.position
 
     @property
+    def place(self) -> tuple[float, bool]:
+        """Return the position in beats, and whether the tempo was tapped."""
+        return self._clock.position, self._source == "tapped"
+
+    def resume(self, position: float, tapped: bool) -> None:
+        """Continue at a position in beats; an external clock is followed once it is received."""
+        self._clock.position = self._before = position
+        self._source = "tapped" if tapped else "own"
+
+    @property
     def used(self) -> bool:
         """Return whether the tempo is in use: set by a tap or a clock, or quantising changes."""
         return self._source != "own" or self._grid != "off"

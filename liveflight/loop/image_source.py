@@ -34,8 +34,12 @@ class ImageSource:
         controls: Controls,
         image: Path | None,
         video: VideoSource | None,
+        first: np.ndarray | None = None,
     ) -> None:
-        """Read the image. Raises LiveflightError where it cannot be read."""
+        """Read the image. `first`: picture of the first canvas alone, uint8 (H, W, 3).
+
+        Raises LiveflightError where the image cannot be read."""
+        self._first = first
         self._image = image_file.read(image) if image else None
         self._video = video
         self._newest: np.ndarray | None = None
@@ -56,9 +60,11 @@ class ImageSource:
     def start(self, size: Size, seed: int) -> Canvas:
         """Return a first canvas of this width and height.
 
-        It shows the image, else the camera's newest frame, else noise. May be called from any
-        thread."""
+        It shows the image, else the camera's newest frame, else noise; the very first shows what
+        was given. May be called from any thread."""
         seen = self._newest if self._image is None else self._image
+        if self._first is not None:
+            seen, self._first = self._first, None
         return first_canvas(size, seed) if seen is None else image_file.canvas(seen, size)
 
     def update(self, now: float) -> None:

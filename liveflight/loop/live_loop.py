@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 LOADING_INTERVAL_S = 0.1
 """Seconds per frame until there is a target to ascend: loading it needs the processor's time."""
 
+SLEEPING_INTERVAL_S = 0.25
+"""Seconds per frame while the show is closed: a watchdog still sees that it is alive."""
+
 
 @gc_control.manual_collection()
 def run(app: App, fps: float, stopped: Callable[[], bool] = lambda: False) -> None:
@@ -40,6 +43,8 @@ def run(app: App, fps: float, stopped: Callable[[], bool] = lambda: False) -> No
         app.guard.run_always("a frame", app.frame, now, None if app.output.vsync else wait)
         flying = app.guard.run_always("the mix", app.flight.mix)
         interval = 1 / fps if flying else LOADING_INTERVAL_S
+        if app.flight.asleep:
+            interval = SLEEPING_INTERVAL_S
         due = max(due + interval, time.perf_counter() - interval)
         # With vsync the display keeps the intervals even; sleep only where it is faster than `fps`.
         early = interval / 2 if app.output.vsync else 0.0

@@ -56,8 +56,10 @@ class Presenter:
         self.viewer: Viewer | None = None
         """Who is shown previews."""
         self._preview_pass = PreviewPass(output.ctx, self.present_pass)
+        self.dimmer = 1.0
+        """Factor on the brightness, 0..1, that no performer sets: 0 while the show is closed."""
         self._master = self._drawn = 1.0
-        """Brightness of the last frame, and the brightness with which this one was drawn."""
+        """Brightness of the last frame, undimmed, and that with which this one was drawn."""
         self._frame = np.empty((0, 0, 3), np.uint8)
         """The last frame that was read, upside down if the output is `bottom_up`."""
 
@@ -65,8 +67,18 @@ class Presenter:
         """Draw the canvas as the camera sees it now; return True."""
         controls = self._flight.controls
         fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
-        self._drawn = self._faded(dt)
+        self._drawn = self._faded(dt) * self.dimmer
         warp = self._feedback_loop.shown
+        if self.dimmer:
+            self._present(output, fit, warp)
+        else:  # no work for a picture that nobody sees
+            output.framebuffer.use()
+            output.framebuffer.clear(0.0, 0.0, 0.0, 1.0)
+        if self.viewer:
+            self._flight.guard.run("the preview", self._preview, self.viewer, output, fit, warp)
+        return True
+
+    def _present(self, output: Output, fit: Fit, warp: Warp) -> None:
         self.present_pass.draw(
             self._feedback_loop.texture(),
             output.framebuffer,
@@ -78,9 +90,6 @@ class Presenter:
             master=self._drawn,
             frame=self._frame_counter.frames,
         )
-        if self.viewer:
-            self._flight.guard.run("the preview", self._preview, self.viewer, output, fit, warp)
-        return True
 
     def preview(self, framebuffer: moderngl.Framebuffer, size: Size) -> None:
         """Draw the picture as it is shown now into a framebuffer with row 0 at the top."""
@@ -102,8 +111,9 @@ class Presenter:
 
         Then deliver a preview that is ready."""
         self._master = self._faded(dt)
-        if self._drawn and self._master != self._drawn:
-            self.present_pass.dim(output.framebuffer, output.size, self._master / self._drawn)
+        wanted = self._master * self.dimmer
+        if self._drawn and wanted != self._drawn:
+            self.present_pass.dim(output.framebuffer, output.size, wanted / self._drawn)
         if self.viewer:
             self._flight.guard.run("the preview", self._deliver, self.viewer)
 

@@ -96,7 +96,8 @@ class SightAutopilot:
         self._tell()
 
     def publish(self, now: float, values: Mapping[str, Value], heard: Sequence[Message]) -> None:
-        self._wanted = bool(values["show.autopilot"]) and values["show.autopilot_mode"] == "sight"
+        on = values["show.autopilot"] and not values["show.closed"]
+        self._wanted = bool(on) and values["show.autopilot_mode"] == "sight"
 
     def status_lines(self) -> list[str]:
         return [f"sees {networks.described(self._strongest)}"] if self._strongest else []

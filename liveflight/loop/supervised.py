@@ -70,8 +70,6 @@ class HeartbeatWatcher:
         """`lost` is called where the GL context is. `engine`: its name on the command line."""
         self._app, self._heartbeat = app, heartbeat
         self._figures, self._lost, self._engine = figures, lost, engine
-        self.asleep: Callable[[], bool] = lambda: False
-        """Returns whether the show sleeps outside its opening hours."""
         self.flash_limited: Callable[[], int] = lambda: 0
         """Returns in how many frames flashes were limited."""
         self._late_by: Counter[str] = Counter()
@@ -88,7 +86,7 @@ class HeartbeatWatcher:
             self._late_by[self._cause()] += late - self._late
             self._late = late
         self._parts = app.frame_timer.seconds
-        if (app.displayed > self._displayed or self.asleep()) and self._heartbeat.due():
+        if (app.displayed > self._displayed or app.flight.asleep) and self._heartbeat.due():
             self._check_context()
             self._displayed = app.displayed
             self._heartbeat.beat(self.fields())
@@ -109,7 +107,7 @@ class HeartbeatWatcher:
             **self._figures.values,
             "flash_limited": self.flash_limited(),
             "loading": flown is None,
-            "asleep": self.asleep(),
+            "asleep": flight.asleep,
             "preset": flight.preset_player.preset,
             "network": flown.network if flown else "",
             "engine": f"{self._engine} on {engine.device}" if engine else "",

@@ -21,6 +21,9 @@ MAX_PIXELS = 100_000_000
 _MAX_SIDE_PX = 2048
 """Pixels to which the longer side is reduced: no canvas shows more."""
 
+_QUALITY = 92
+"""JPEG quality of encoded pictures: 20 to 50 kB for a small one."""
+
 _PROGRAM_FORMATS = ("EPS",)
 """Formats that are programs: Pillow would run them with Ghostscript."""
 
@@ -110,6 +113,24 @@ def _too_large(path: Path, pixels: str) -> LiveflightError:
         f"image {str(path)!r} has {pixels} pixels; "
         f"up to {MAX_PIXELS // 1_000_000} million are allowed: reduce it"
     )
+
+
+def encode(picture: np.ndarray) -> bytes:
+    """Return a picture, uint8 (H, W, 3), as the bytes of a JPEG file with full colour."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+    return file.getvalue()
+
+
+def decode(data: bytes) -> np.ndarray | None:
+    """Return what `encode` encoded, nearly; None where it is no picture of ours."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            if max(image.size) <= _MAX_SIDE_PX:
+                return np.asarray(image.convert("RGB"))
+    except Exception:  # Pillow's readers raise many kinds
+        pass
+    return None
 
 
 def canvas(picture: np.ndarray, size: Size) -> Canvas:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from liveflight.core.autopilot import Autopilot
+from liveflight.core.autopilot import Autopilot, AutopilotPlace
 from liveflight.core.contracts import Target
 from liveflight.core.controls import Controls
 from liveflight.core.tempo import Tempo
@@ -29,6 +29,26 @@ class AutopilotPlayer:
         self._autopilot, self._fly = autopilot, fly
         self._last_choice = 0.0
         """Flight time of its last choice: it waits a dwell after a failed one too."""
+        self._before: tuple[Mapping[Target, float], float] = {}, 0.0
+        """Targets of a show that was resumed, and the seconds for which it had flown them."""
+
+    @property
+    def place(self) -> AutopilotPlace:
+        """Return how far it has come."""
+        return self._autopilot.place(self._stayed)
+
+    def resume(self, place: AutopilotPlace, goal: Mapping[Target, float]) -> None:
+        """Continue at that place, once the flight is at `goal`."""
+        self._autopilot.resume(place)
+        self._before = dict(goal), place.stayed
+
+    @property
+    def _stayed(self) -> float:
+        """Return the seconds since its last choice or the last change of targets."""
+        selector, (goal, before) = self._selector, self._before
+        since_choice = selector.time - self._last_choice
+        stayed = min(selector.crossfade.elapsed(selector.time), since_choice)
+        return stayed + (before if selector.goal.keys() == goal.keys() else 0.0)
 
     def switch(self, wanted: bool | None = None) -> None:
         """Ask for it, or not; None turns it over, but resumes it where it is only paused."""
@@ -45,10 +65,8 @@ class AutopilotPlayer:
         controls.set("show.autopilot_paused", PAUSED if on and paused else "")
         if not on or paused or busy or selector.waiting or not selector.goal:
             return
-        since_choice = selector.time - self._last_choice
-        stayed = min(selector.crossfade.elapsed(selector.time), since_choice)
-        if stayed >= controls.number("show.dwell") and self._tempo.due:
-            self._last_choice = selector.time
+        if self._stayed >= controls.number("show.dwell") and self._tempo.due:
+            self._last_choice, self._before = selector.time, ({}, 0.0)
             self._fly(self._next_target())
 
     def wander(self) -> Target:

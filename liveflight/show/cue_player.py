@@ -11,6 +11,7 @@ from liveflight.show.preset_player import PresetPlayer
 from liveflight.show.target_selector import TargetSelector
 from liveflight.storage import cue_lists
 from liveflight.storage.cue_lists import Cue, CueList
+from liveflight.storage.saved_state import CuePlace
 
 
 class CuePlayer:
@@ -30,6 +31,8 @@ class CuePlayer:
         self._controls, self._preset_player, self._report = controls, preset_player, report
         self._target_selector = target_selector
         self._cues: tuple[Cue, ...] = ()
+        self._list: CueList | None = None
+        """List that they are from."""
         self._current = 0
         """Index of the current cue."""
         self._elapsed = 0.0
@@ -54,7 +57,7 @@ class CuePlayer:
 
     def start(self, cues: CueList) -> None:
         """Start a list at its first cue. Raises LiveflightError where no cue can be flown."""
-        self._cues, self._current = cues.cues, -1
+        self._list, self._cues, self._current = cues, cues.cues, -1
         self._downloads = self._target_selector.downloads
         self._controls.set("cue.playing", cues.name)
         self._step(1)
@@ -64,6 +67,22 @@ class CuePlayer:
         cues = self.find(name)
         self.on_named(cues)
         self.start(cues)
+
+    @property
+    def place(self) -> CuePlace | None:
+        """Return the list and the place in it; None without a list."""
+        if self._list is None:
+            return None
+        held = self._held_by_panic
+        return CuePlace(self._list, self._current, self._elapsed, held, self._downloads)
+
+    def resume(self, place: CuePlace) -> None:
+        """Continue in the middle of a cue, whose look is flown already."""
+        self._list, self._cues, self._current = place.cues, place.cues.cues, place.current
+        self._elapsed, self._held_by_panic = place.elapsed, place.held_by_panic
+        self._downloads = place.downloads
+        self._controls.set("cue.playing", place.cues.name)
+        self._publish()
 
     def advance(self, dt: float) -> None:
         """Advance by `dt` seconds, to the next cue if its time has come."""

@@ -69,8 +69,10 @@ class Flight:
         """Shows a text over the picture for some seconds, without the HUD too."""
         self.elapsed = 0.0
         """Seconds of all frames until now."""
+        self.asleep = False
+        """Whether the show is closed: nothing moves, and no cue's time passes."""
         self._panic = Panic()
-        self._autopilot_player = AutopilotPlayer(
+        self.autopilot_player = AutopilotPlayer(
             self.controls, selector, self.tempo, self.autopilot, self._fly_to
         )
         self._triggers: dict[str, Callable[[], None]] = {
@@ -79,7 +81,7 @@ class Flight:
             "mix.layer_deeper": lambda: self._pick({layer_beside(selector.here, 1): 1.0}),
             "mix.layer_shallower": lambda: self._pick({layer_beside(selector.here, -1): 1.0}),
             "mix.network_next": lambda: self._pick({network_after(selector): 1.0}),
-            "mix.random": lambda: self._pick({self._autopilot_player.wander(): 1.0}),
+            "mix.random": lambda: self._pick({self.autopilot_player.wander(): 1.0}),
             "mix.back": lambda: self._pick(selector.history.step(-1)),
             "mix.forth": lambda: self._pick(selector.history.step(1)),
             **self.preset_player.triggers(),
@@ -127,7 +129,7 @@ class Flight:
     @property
     def flying(self) -> bool:
         """Return whether the picture moves and grows."""
-        return bool(self.mix()) and not self.controls.flag("show.freeze")
+        return bool(self.mix()) and not (self.controls.flag("show.freeze") or self.asleep)
 
     def apply(self, messages: Sequence[Message]) -> None:
         """Do what performers asked for, at once or on its beat.
@@ -147,7 +149,7 @@ class Flight:
         run("the modulation", self.modulation.advance, dt, self.tempo.position, self.controls)
         own = self.modulation.offsets
         run("the sound reaction", self.sound_reaction.advance, dt, own, self.controls)
-        if not self.controls.flag("show.freeze"):
+        if not (self.controls.flag("show.freeze") or self.asleep):
             self.target_selector.time += dt
         run("a look that was awaited", self._report_errors, self.preset_player.poll)
         run("the next target", self._report_errors, self.target_selector.poll)
@@ -293,14 +295,15 @@ class Flight:
     # Cues and autopilot
 
     def _advance_cues(self, dt: float) -> None:
-        if self.mix():  # no cue's time runs while the first network is still being loaded
+        # No cue's time runs while the first network is still being loaded.
+        if self.mix() and not self.asleep:
             self.cues.advance(dt)
 
     def _advance_autopilot(self) -> None:
         # The performer's choice stands while the pad is on or a preset is awaited.
         busy = self.controls.flag("pad.on") or bool(self.preset_player.awaited)
-        self._autopilot_player.advance(busy=busy)
+        self.autopilot_player.advance(busy=busy or self.asleep)
 
     def _switch_autopilot(self, wanted: bool | None) -> None:
-        self._autopilot_player.switch(wanted)
+        self.autopilot_player.switch(wanted)
         self._touched("show.autopilot")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from liveflight.core.contracts import Size, Value
 from liveflight.storage.recording import Recording
+from liveflight.storage.saved_state import SavedState
 
 VIEW = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
 """Default size of a view by device; its shape follows the canvas's."""
@@ -95,6 +96,8 @@ class Options:
     """Whether the network may cause downloads of weights."""
     record: Path | None = None
     """File that the flight is recorded into."""
+    resume: SavedState | None = None
+    """Show to continue; without a look, only its picture and settings are taken."""
     replay: Recording | None = None
     """Recorded flight; it determines the picture, but neither canvas, device nor engine."""
 

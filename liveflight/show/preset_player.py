@@ -42,7 +42,7 @@ class PresetPlayer:
         """Preset, or the pad, that waits until the layers of its networks are known."""
         self._controls, self._target_selector, self._journey = controls, target_selector, journey
         self._modulation = modulation
-        self._rng = np.random.default_rng((seed, 99))  # not the journey's numbers
+        self.rng = np.random.default_rng((seed, 99))  # not the journey's numbers
         self._morph = Morph()
         self._corners: list[Target] = []
         """Targets of the pad that were flown last, by their canonical names."""
@@ -56,7 +56,7 @@ class PresetPlayer:
         """Action that does what is awaited."""
         self._downloads = True
         """Whether weights may be downloaded for it."""
-        self._awaited_preset: Preset | None = None
+        self.awaited_preset: Preset | None = None
         """Preset that is awaited; None where it is the pad."""
         self._place = ""
         """Name from which to step on: a preset that cannot be flown does not stop the stepping."""
@@ -88,7 +88,7 @@ class PresetPlayer:
         try:
             retry = partial(self.recall, preset, seconds, curve)
             if self._target_selector.goal and self._waits(preset.name, preset.all_targets, retry):
-                self._awaited_preset = preset
+                self.awaited_preset = preset
                 return
             self._target_selector.check(preset.all_targets)
             journey = [networks.resolve(stop) for stop in preset.journey]
@@ -100,7 +100,7 @@ class PresetPlayer:
         wanted = {**_DEFAULTS, **preset.settings}
         goal = dict.fromkeys(corners, 1.0) or goal or dict.fromkeys(journey[:1], 1.0)
         self._target_selector.loader.ensure_loaded(sorted({target.network for target in goal}))
-        self._before = self._flown() if self._target_selector.goal else None
+        self._before = self.flown() if self._target_selector.goal else None
         self._panicked = False
         self.preset = self._place = preset.name
         seconds = self._seconds() if seconds is None else seconds
@@ -135,7 +135,7 @@ class PresetPlayer:
         """Set the controls to a panic's values at once; end modulation, morph and waiting.
 
         Undo brings back what this changes of the look."""
-        look = self._flown()
+        look = self.flown()
         changed = any(SAFE.get(key, value) != value for key, value in look.settings.items())
         if changed or look.modulation or look.corners:  # else it is a second panic
             self._before, self._panicked = look, True
@@ -165,9 +165,9 @@ class PresetPlayer:
 
     def will_fly(self, target: Target) -> bool:
         """Return whether a preset is awaited that has this target alone."""
-        if not self.awaited or self._awaited_preset is None:
+        if not self.awaited or self.awaited_preset is None:
             return False
-        preset = self._awaited_preset
+        preset = self.awaited_preset
         return [target] == (list(preset.targets) or list(preset.journey[:1]))
 
     def touched(self, key: str) -> None:
@@ -223,7 +223,7 @@ class PresetPlayer:
             if len(named) < 4:
                 raise LiveflightError("the pad needs four targets: set pad.a, .b, .c and .d")
             if self._waits("the pad", named, self.start_pad):
-                self._awaited_preset = None
+                self.awaited_preset = None
                 return
             self._target_selector.check(named)
             corners = [networks.resolve(corner) for corner in named]
@@ -241,7 +241,7 @@ class PresetPlayer:
         self.awaited = ""
         self._controls.set("pad.on", False)
 
-    def _flown(self) -> Preset:
+    def flown(self) -> Preset:
         """Return the look as undo brings it back: with the goals of a morph under way."""
         look = self.current(self.preset)
         return replace(look, settings={**look.settings, **self._morph.goals})
@@ -249,12 +249,12 @@ class PresetPlayer:
     def _cancel(self) -> None:
         """Await nothing any more; what is flown stays, and stepping continues from there."""
         self.awaited, self._place = "", self.preset
-        if self._awaited_preset is None:
+        if self.awaited_preset is None:
             self.stop_pad()
 
     def _random(self) -> None:
         """Recall a random other preset; where it cannot be flown, the next that can."""
-        if not self._tried(self.navigator.another(self.preset, float(self._rng.random()))):
+        if not self._tried(self.navigator.another(self.preset, float(self.rng.random()))):
             self._step(1)
 
     def _step(self, step: int) -> None:

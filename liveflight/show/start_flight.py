@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import ROWS
 from liveflight.networks import Layer, Network
+from liveflight.show import state_capture
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options
 from liveflight.show.preset_navigation import RecordedCueLists, RecordedPresetNavigator
@@ -17,6 +19,8 @@ from liveflight.storage import cue_lists, named_files, presets
 from liveflight.storage.cue_lists import CueList
 from liveflight.storage.presets import Preset
 from liveflight.storage.recording import Recording
+
+log = logging.getLogger("liveflight.show.flight")
 
 PRESET_OF = {
     "vgg16": presets.DEFAULT,
@@ -33,7 +37,8 @@ def is_dense(options: Options) -> bool:
     Raises LiveflightError for names that do not exist."""
     preset = _preset(options)
     target = None if options.replay else _target(options, preset)
-    begun = [target] if target else list(preset.all_targets)
+    begun = state_capture.flyable_targets(options.resume, weights_of(options))
+    begun = begun or ([target] if target else list(preset.all_targets))
     known = [name for name in {each.network for each in begun} if networks.layers_known(name)]
     return bool(known) and all(networks.network(name).dense for name in known)
 
@@ -58,6 +63,7 @@ def weights_of(options: Options) -> dict[str, Path]:
 def start_flight(flight: Flight, options: Options) -> Recording:
     """Recall the preset, then apply the options; return the start of a recording.
 
+    Or continue a saved show, whose look, settings and cue list come before the options'.
     The caller starts its cues, once a recorder listens. Raises LiveflightError for names that do
     not exist."""
     preset = _preset(options)
@@ -70,13 +76,17 @@ def start_flight(flight: Flight, options: Options) -> Recording:
         stay: dict[str, Value] = {"show.autopilot": False}
         settings = {**preset.settings, **stay}
         preset = replace(preset, targets={target: 1.0}, journey=(), settings=settings)
-    flight.recall(preset)
-    for key, value in options.settings.items():
-        flight.controls.set(key, value)
+    if options.resume and options.resume.look:
+        preset = state_capture.restore(flight, options.resume, preset, weights_of(options))
+    else:
+        flight.recall(preset)
+        kept = options.resume.settings if options.resume else {}
+        for key, value in (*options.settings.items(), *kept.items()):
+            flight.controls.set(key, value)
     flight.controls.jump()
     flight.preset_player.start_pad()
     begun = {row.key: flight.controls.setting(row.key) for row in ROWS if row.settable}
-    listed = _cues(options)
+    listed = _cues(options) if flight.cues.place is None else None
     return Recording(preset, begun, options.seed, options.fps, options.canvas, listed)
 
 
@@ -89,6 +99,19 @@ def _cues(options: Options) -> CueList | None:
 
 
 def _preset(options: Options) -> Preset:
+    """Return the preset that the options name.
+
+    Where it has gone during a show that is resumed, which hardly needs it, return the default."""
+    try:
+        return _named_preset(options)
+    except LiveflightError as error:
+        if not options.resume:
+            raise
+        log.warning("%s", error)
+        return presets.find(presets.DEFAULT)
+
+
+def _named_preset(options: Options) -> Preset:
     if options.replay:
         return options.replay.preset
     if path := named_files.as_path(options.preset):

@@ -56,6 +56,11 @@ class TargetSelector:
         return self._awaited or self.crossfade.goal
 
     @property
+    def wanted(self) -> Mapping[Target, float]:
+        """Return what was asked for last, which may turn out not to exist, else the goal."""
+        return self._asked.goal if self._asked else self.goal
+
+    @property
     def here(self) -> Target:
         """Return the goal's strongest target."""
         goal = self.goal

@@ -21,6 +21,8 @@ from liveflight.system import folders
 
 MAX_BYTES = 14 * 1024
 """Largest file that is read or written: even a hostile one of this size is parsed in 2 ms."""
+SHOW_NAME = "show"
+"""Name of a show that was given none."""
 _FOLDER_VARIABLES = ("XDG_CONFIG_HOME", "HOME")
 """Environment variables that move a user's folder, on systems where they do."""
 _NAMED = re.compile(r"(?![.~#])(?P<name>.*[^~])\.toml(?:\.txt)?", re.IGNORECASE | re.DOTALL)

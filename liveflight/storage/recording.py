@@ -36,7 +36,7 @@ _NOT_RECORDED = {
     *("show.hud", "show.help", "show.screenshot", "show.save_preset", "show.snapshot"),
     *("show.favourite", "mix.star", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
     *("show.bank", "show.store", "show.name", "show.leave", "show.save_as", "show.remote"),
-    *("show.record", "show.outputs"),
+    *("show.record", "show.outputs", "show.closed"),
 }
 """Controls that do not affect the picture: neither recorded nor flown again."""
 
@@ -111,7 +111,7 @@ def read(path: Path) -> Recording:
                 continue
             seconds = _seconds(row, seconds)
             answers += [_answer(entry) for entry in _list(row, "answer")]
-            lists += [_cue_list(entry) for entry in _list(row, "lists")]
+            lists += [cue_list(entry) for entry in _list(row, "lists")]
             _messages(row)
         if start is None:
             raise LiveflightError("it is empty")
@@ -159,11 +159,12 @@ def _header(row: Mapping[str, Any]) -> Recording:
         preset,
         {key: find(key).check(value) for key, value in counted.items()},
         int(seed), float(fps), (canvas[0], canvas[1]) if canvas else None,
-        _cue_list(listed) if listed is not None else None,
+        cue_list(listed) if listed is not None else None,
     )  # fmt: skip
 
 
-def _cue_list(data: object) -> CueList:
+def cue_list(data: object) -> CueList:
+    """Return the cue list that `dataclasses.asdict` described. Raises LiveflightError."""
     if not isinstance(data, dict) or not isinstance(data.get("cues"), list | tuple):
         raise LiveflightError("its cues are not a cue list")
     rows = [

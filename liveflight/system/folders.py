@@ -55,7 +55,7 @@ def data() -> Path:
 
 
 def state() -> Path:
-    """Return the folder of what running shows leave for their next start."""
+    """Return the folder of saved shows, each in a folder of its name."""
     return _folder(lambda: platformdirs.user_state_path(_NAME))
 
 

@@ -23,11 +23,13 @@ def run(code: str, redirect: str = "", **named: object) -> subprocess.CompletedP
 
 def program(*given: str, before: str = "pass") -> str:
     """Return code that runs `liveflight` with these arguments."""
-    start = "from liveflight import __main__ as cli; from liveflight.cli import commands"
+    start = "from liveflight import __main__ as cli; from liveflight.cli import render_command"
     return f"import sys; {start}; {before}; sys.argv[1:] = {list(given)!r}; cli.program()"
 
 
-RENDERED = "commands.render_video = lambda *given: print('4 frames in', 'caf\\udce9 \\u591c') or 0"
+RENDERED = (
+    "render_command.render_video = lambda *given: print('4 frames in', 'caf\\udce9 \\u591c') or 0"
+)
 """Replaces the render by one that succeeds, with a file of that name."""
 
 

@@ -1,0 +1,97 @@
+"""Fly offline, into a video file or a folder of PNGs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from liveflight.cli import parser
+from liveflight.core.contracts import LiveflightError, Size
+from liveflight.core.loop_plan import LoopPlan
+from liveflight.storage import new_files
+from liveflight.system import signals
+
+if TYPE_CHECKING:
+    from liveflight.show.options import Options
+    from liveflight.storage.new_files import IfTaken
+
+DEFAULT_SIZE = (1280, 720)
+DEFAULT_VIDEO = Path("flight.mp4")
+"""The name of a video without `--out`; a number is added where it is taken."""
+
+
+def render(args: argparse.Namespace) -> int:
+    """Fly offline, at a fixed time step, into a file."""
+    if args.loop:
+        parser.check_loop(args)
+    out = args.out or (DEFAULT_VIDEO if args.overwrite else new_files.free(DEFAULT_VIDEO))
+    new_files.check("--out", out, parser.files(args), overwrite=args.overwrite)
+    options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
+    seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
+    if_taken: IfTaken = "replace" if args.overwrite else "next"
+    length = LoopPlan(args.loop, options.fps) if args.loop else seconds
+    return render_video(options, length, args.size or DEFAULT_SIZE, out, if_taken)
+
+
+def render_video(
+    options: Options,
+    length: float | LoopPlan,
+    size: Size,
+    out: Path,
+    if_taken: IfTaken = "next",
+    notice: str = "",
+) -> int:
+    """Render a flight into a file, print where it is, and return the exit code.
+
+    `length`: in seconds, or a loop. `notice` is printed once the flight is built."""
+    from liveflight import app
+    from liveflight.cli import console
+    from liveflight.loop.loop_closing import LoopClosing
+    from liveflight.outputs.offscreen import Offscreen
+    from liveflight.outputs.sinks import open_sink
+    from liveflight.outputs.sinks.loop_sink import LoopSink
+    from liveflight.outputs.sinks.video_encoding import Soundtrack
+
+    plan = length if isinstance(length, LoopPlan) else None
+    frames = length.total if isinstance(length, LoopPlan) else max(1, round(length * options.fps))
+    sound = Soundtrack(Path(options.sound), frames) if options.sound else None
+    sink = open_sink(out, size, options.fps, sound, if_taken)
+    loop = LoopSink(sink, plan) if plan else None
+    done = written = 0
+    try:
+        with sink, loop or nullcontext():
+            try:
+                output, shown = Offscreen(size), console.Downloads()
+                flight = app.build(options, output, live=False, sinks=[loop or sink], shown=shown)
+                if loop:
+                    close = LoopClosing(flight.flight, flight.feedback_loop, loop)
+                    flight.watchers.append(close.after_frame)
+                if notice:
+                    print(notice, flush=True)
+                with closing(flight), console.progress(frames) as advance:
+                    while done < frames:
+                        signals.check()
+                        flight.frame(done / options.fps)
+                        done += 1
+                        written = loop.written if loop else done
+                        advance()
+            finally:
+                signals.defer()  # a second Ctrl-C must not keep the video from being closed
+    except KeyboardInterrupt:
+        where = f"{written} frames in {sink.path.resolve()}" if written else "no frames"
+        print(f"stopped: {where}")
+        return signals.INTERRUPTED
+    except Exception as error:
+        if not written or not os.path.exists(sink.path):
+            raise
+        left = f"the frames so far are in {sink.path.resolve()}"
+        if isinstance(error, LiveflightError):
+            raise LiveflightError(f"{error}; {left}") from error
+        print(f"liveflight: {left}", file=sys.stderr)
+        raise
+    print(f"{written} frames in {sink.path.resolve()}")
+    return 0
