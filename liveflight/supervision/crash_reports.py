@@ -19,6 +19,8 @@ from liveflight.system import folders
 MOST = 50
 """Number of reports that are kept, the newest."""
 _MOST_LINES = 200
+_LONGEST_LINE = 2000
+"""Characters of a line: more than a line of the log has with its time."""
 _MOST_BYTES = 2**20
 _LOG = "the last lines of the log:"
 _NAME = re.compile(r"crash-(\d{8}-\d{6})(?:-(\d{1,3}))?\.txt")
@@ -59,7 +61,7 @@ def write(
         head["uptime"] = status_lines.in_words(uptime)
     told = {clean(str(key)): clean(str(value)) for key, value in status.items()}
     lines = [f"{key}: {value}" for key, value in {**head, **told}.items()]
-    lines += ["", _LOG, *map(clean, tail[-_MOST_LINES:])]
+    lines += ["", _LOG, *(clean(line, _LONGEST_LINE) for line in tail[-_MOST_LINES:])]
     content = "\n".join(lines).encode(errors="backslashreplace") + b"\n"
     try:
         folders.make(folder)

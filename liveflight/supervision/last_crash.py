@@ -80,7 +80,9 @@ def _story(last: CrashReport, recent: int, now: datetime) -> Iterator[str]:
     if recent >= crash_reports.MOST:
         often = f"at least {often}"
     yield f"{often} in the last 24 hours"
-    yield from (f"{key}: {last.fields[key]}" for key in _TOLD if last.fields.get(key))
+    yield from (
+        f"{key}: {last.fields[key]}" for key in _TOLD if last.fields.get(key, "None") != "None"
+    )
     yield f"the whole report: {last.path}"
 
 

@@ -162,12 +162,12 @@ def last_lines(folder: Path, count: int) -> list[str]:
     return found[-count:] if count > 0 else []
 
 
-def clean(text: str) -> str:
+def clean(text: str, most: int = _LONGEST_LINE) -> str:
     """Return a line of bounded length whose control characters are escaped.
 
     A terminal that shows the log must not obey what a file's name or a device's says."""
-    kept = text.rstrip()[:_LONGEST_LINE]
-    more = "..." if len(text.rstrip()) > _LONGEST_LINE else ""
+    kept = text.rstrip()[:most]
+    more = "..." if len(text.rstrip()) > most else ""
     return "".join(_escaped(kept)) + more
 
 

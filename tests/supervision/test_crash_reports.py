@@ -74,6 +74,16 @@ def test_the_last_crash_is_read_aloud(tmp_path: Path) -> None:
     assert "back in 1 s" in said
 
 
+def test_lines_from_before_the_crash_are_not_read_twice(tmp_path: Path) -> None:
+    log = ShowLog(tmp_path / "log")
+    log.child_line("x" * 3000)
+    status = {"network": None, "preset": "reef"}
+    assert crash_reports.write(tmp_path / "crashes", "killed by SIGKILL", status, log.tail(9))
+    said = "\n".join(last_crash.lines(tmp_path, datetime.now().astimezone()))
+    assert said.count("xxx...") == 1 and "the log since" not in said
+    assert "preset: reef" in said and "network" not in said
+
+
 @pytest.mark.parametrize(
     ("how", "tail", "said"),
     [
