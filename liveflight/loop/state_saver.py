@@ -70,7 +70,7 @@ class StateSaver:
         guard.run("the saved state", self._advance, guard.now)
 
     def end(self) -> None:
-        """Save for the last time, and note that the show ended by itself."""
+        """Save for the last time."""
         self._app.guard.run_always("the saved state", self._end)
 
     def _advance(self, now: float) -> None:
@@ -123,7 +123,7 @@ class StateSaver:
         if self._worker.busy and not self._worker.wait(_CLOSE_TIMEOUT_S):
             return
         self._take_result()
-        state = replace(capture(self._app.flight, self._clock()), ended=True)
+        state = capture(self._app.flight, self._clock())
         self._worker.submit(partial(_write, state, None, self._picture, self._folder))
         if self._worker.wait(_CLOSE_TIMEOUT_S):
             self._take_result()

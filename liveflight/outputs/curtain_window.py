@@ -5,7 +5,7 @@ audience sees a picture until the next one draws. It draws without GL and sleeps
 
     python -P -m liveflight.outputs.curtain_window DISPLAY < messages
 
-A message is a line of JSON: `{"png": N}`, followed by N bytes, or `{"file": PATH}`, or `{}` for
+A message is a line of JSON, `{"picture": N}`, followed by the N bytes of a JPEG or PNG; none are
 black. The program ends with its standard input, and when its display has another size: SDL learns
 of that at its start alone, and whoever started the program starts it again.
 """
@@ -141,12 +141,11 @@ def _read(source: BinaryIO) -> pygame.Surface | None:
     while line := source.readline(_LONGEST_LINE):
         try:
             message = json.loads(line)
-            if (count := int(message.get("png", 0))) > MOST_BYTES:
+            if (count := int(message["picture"])) > MOST_BYTES:
                 return None
-            if not message:
+            if not count:
                 return pygame.Surface((1, 1))
-            name = io.BytesIO(source.read(count)) if count else message["file"]
-            return pygame.image.load(name, "" if isinstance(name, str) else "a.png")
+            return pygame.image.load(io.BytesIO(source.read(count)))
         except (ValueError, KeyError, TypeError, AttributeError, OSError, pygame.error) as error:
             sys.stderr.write(f"curtain: a picture cannot be shown: {error}\n")
     return None

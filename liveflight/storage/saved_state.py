@@ -79,8 +79,6 @@ class SavedState:
     """State of what chooses random presets."""
     saved: float = 0.0
     """When it was saved: seconds since 1970."""
-    ended: bool = False
-    """Whether the performer ended the show, or a signal did: it was no crash."""
     picture: bytes = b""
     """Small picture of the canvas, in a format of `media.image_file`."""
     left_out: tuple[str, ...] = ()
@@ -112,7 +110,7 @@ def dump(state: SavedState) -> bytes:
         "mixes": [_weighted(mix) for mix in state.mixes],
         "autopilot": asdict(state.autopilot) | {"seen": list(map(str, state.autopilot.seen))},
     }
-    for name in ("here", "beats", "tapped", "seconds", "random", "saved", "ended"):
+    for name in ("here", "beats", "tapped", "seconds", "random", "saved"):
         data[name] = getattr(state, name)
     if state.look:
         look = presets.table(replace(state.look, settings={}, title="", about="", slot=None))
@@ -144,7 +142,6 @@ def parse(text: bytes, picture: bytes = b"") -> SavedState:
         seconds=_number(data.get("seconds")),
         random=reader.read("random", _random),
         saved=_number(data.get("saved"), 1e12),
-        ended=data.get("ended") is True,
         picture=picture,
         left_out=tuple(reader.left_out),
     )

@@ -56,15 +56,14 @@ def read(folder: Path) -> SavedState | None:
 
 
 def picture(folder: Path) -> bytes:
-    """Return the last picture of a show, as a PNG; empty without one."""
+    """Return the last picture of a show, the bytes of a JPEG; empty where it was black."""
     state = read(folder)
-    return state.picture if state else b""
-
-
-def interrupted(folder: Path) -> bool:
-    """Return whether there is a state of a show that did not end by itself: it crashed."""
-    state = read(folder)
-    return state is not None and not state.ended
+    dark = (
+        state is None
+        or state.settings.get("show.blackout")
+        or not state.settings.get("show.master", 1.0)
+    )
+    return b"" if state is None or dark else state.picture
 
 
 def write(state: SavedState, folder: Path) -> None:

@@ -64,18 +64,12 @@ class Curtain:
         if self._wanted:
             self._thread = self._thread or start_thread(self._run, "curtain")
 
-    def show(self, picture: Path | None) -> None:
-        """Show the picture in a file, scaled to cover the display; None: black."""
-        named = {"file": str(picture)} if picture else {}
-        self._put(json.dumps(named).encode() + b"\n")
-
-    def show_png(self, data: bytes) -> None:
-        """Show a picture, the bytes of a PNG; the window stays as it is without any."""
-        if data:
-            self._put(json.dumps({"png": len(data)}).encode() + b"\n" + data)
+    def show_picture(self, data: bytes) -> None:
+        """Show a picture, the bytes of a JPEG or PNG, scaled to cover the display; empty: black."""
+        self._put(json.dumps({"picture": len(data)}).encode() + b"\n" + data)
 
     def follow(self, file: Path, picture: Callable[[], bytes]) -> None:
-        """Show what `picture` returns whenever a file has been written: the bytes of a PNG.
+        """Show what `picture` returns, as for `show_picture`, whenever a file has been written.
 
         It is called on the curtain's thread."""
         self._file, self._picture = file, picture
@@ -121,7 +115,7 @@ class Curtain:
             return
         if written != self._changed_at:
             self._changed_at = written
-            self.show_png(self._picture())
+            self.show_picture(self._picture())
 
     def _tend(self) -> bool:
         """Keep the process running; return whether a picture that waited was sent."""

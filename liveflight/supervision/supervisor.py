@@ -38,7 +38,7 @@ _READY_S = 60.0
 _SUMMARY_S = 60.0
 _DISPLAY_POLL_S, _DISPLAY_WAITS_S = 0.5, (1.0, 2.0, 5.0)
 """Seconds between two looks for a desktop, and after shows that did not find it."""
-_TAIL_LINES = 100
+_TAIL_LINES = 200
 
 
 class Child(Protocol):
@@ -107,7 +107,7 @@ class Supervisor:
         self._quit = False
         """Whether it has said that it was quit."""
         self._ready = False
-        self._began = self._notified = self._summed_up = now
+        self._began = self._started = self._notified = self._summed_up = now
         self._weighed, self._relieved = now, -_LEAST_BETWEEN_S
         self._displays_missed = 0
 
@@ -137,7 +137,8 @@ class Supervisor:
         if not self._await_display():
             return None
         self._frames, self._quit = 0, False
-        self._watchdog.started(self._around.clock())
+        self._started = self._around.clock()
+        self._watchdog.started(self._started)
         try:
             child = self._around.start(self._options())
         except (OSError, MemoryError) as error:
@@ -255,6 +256,7 @@ class Supervisor:
     def _report(self, end: Ending, beat: Mapping[str, Any]) -> None:
         tail = self._around.log.tail(_TAIL_LINES)
         status = {**beat, "cause": end.cause, "safe_look": self._health.safe}
+        status["uptime_seconds"] = self._around.clock() - self._started
         folder, written = self._settings.folder / "crashes", None
         with suppress(OSError):  # a full disk ends no show
             written = crash_reports.write(folder, end.text, status, tail)

@@ -67,7 +67,6 @@ def test_it_is_saved_every_five_seconds(begin: Begin, folder: Path) -> None:
     show.set("camera.zoom", 2.0)
     fly(show, 1.0)
     assert read(folder).settings["camera.zoom"] == 2.0
-    assert not read(folder).ended
     show.set("camera.zoom", 3.0)
     fly(show, INTERVAL_S)
     assert read(folder).settings["camera.zoom"] == 3.0
@@ -205,15 +204,13 @@ def test_a_full_disk_is_said_once_and_the_show_goes_on(
     assert saver.failures == 4
 
 
-def test_the_end_of_a_show_is_noted(begin: Begin, folder: Path) -> None:
+def test_the_end_of_a_show_is_saved(begin: Begin, folder: Path) -> None:
     show = begin()
     saver = saving(show, folder)
     fly(show, INTERVAL_S + 1)
-    assert state_file.interrupted(folder)
     show.set("camera.zoom", 3.0)
     show.frame()
     saver.end()
-    assert not state_file.interrupted(folder)
     assert read(folder).settings["camera.zoom"] == 3.0
     assert read(folder).picture
 
@@ -240,7 +237,7 @@ def started(
     monkeypatch.setattr(engines, "load", lambda *_, **named: FakeEngine())
 
     def start(**given: object) -> App:
-        args = Namespace(**{"resume": False, "name": "show"} | given)
+        args = Namespace(**{"resume": False, "safe": False, "name": "show"} | given)
         options = Options(canvas=CANVAS, resume=unattended.saved(args))
         return build(options, Stage(ctx, (64, 36), False), live=False)
 

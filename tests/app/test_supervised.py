@@ -94,7 +94,7 @@ def test_none_comes_while_the_output_shows_nothing(
         watched.show.now += TICK
         watched.show.app.frame(watched.show.now)
     assert [beat["frames"] for beat in watched.beats()] in ([], [8])  # the last that was shown
-    watched.watcher.asleep = lambda: True
+    watched.show.flight.asleep = True
     watched.show.app.frame(watched.show.now + 1)
     assert [beat["asleep"] for beat in watched.beats()] == [True]
 

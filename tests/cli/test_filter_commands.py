@@ -21,7 +21,7 @@ from tiny_network import register, tiny_module
 
 from liveflight import engines
 from liveflight.__main__ import main
-from liveflight.cli import commands, filter_table
+from liveflight.cli import filter_table, fly_command
 from liveflight.core.contracts import Ascent, Canvas, Mix
 from liveflight.networks.atlas import maker, sheets
 
@@ -265,7 +265,7 @@ def test_classes_are_found_by_name_and_flown_from_noise(
         flown.append((args.network, args.layer, args.filter, args.image))  # type: ignore[attr-defined]
         return 0
 
-    monkeypatch.setattr(commands, "fly", fly)
+    monkeypatch.setattr(fly_command, "fly", fly)
     given = ["find", str(photo), "--network", LITE, "--layers", "stem", "class", "--most", "1"]
     assert main([*given, "--fly"]) == 0
     out = capsys.readouterr().out

@@ -19,7 +19,7 @@ from PIL import Image
 
 from liveflight import __version__, app, networks, outputs
 from liveflight.__main__ import BUSY_NAME, main
-from liveflight.cli import arguments, commands
+from liveflight.cli import arguments, render_command
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.controls import ROWS
 from liveflight.diagnostics import doctor
@@ -463,7 +463,7 @@ def test_too_little_memory_is_one_line(
     def full(*given: object) -> int:
         raise MemoryError("cannot allocate 9 GiB")
 
-    monkeypatch.setattr(commands, "render_video", full)
+    monkeypatch.setattr(render_command, "render_video", full)
     said = refused(capsys, "render")
     assert said == "out of memory (cannot allocate 9 GiB): try a smaller --view or --canvas"
 
@@ -492,7 +492,9 @@ def test_without_a_display_ten_seconds_are_rendered(monkeypatch: pytest.MonkeyPa
     rendered: list[tuple[object, ...]] = []
     monkeypatch.setattr(outputs, "has_display", lambda: False)
     monkeypatch.setattr(
-        commands, "render_video", lambda *given, notice: rendered.append((*given, notice)) or 0
+        render_command,
+        "render_video",
+        lambda *given, notice: rendered.append((*given, notice)) or 0,
     )
     assert main(["--seed", "5", "--fps", "50"]) == 0
     Path("flight.mp4").touch()
@@ -526,7 +528,7 @@ def test_without_a_display_a_render_can_be_declined(
 
 def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[tuple[object, ...]] = []
-    monkeypatch.setattr(commands, "render_video", lambda *given: rendered.append(given) or 0)
+    monkeypatch.setattr(render_command, "render_video", lambda *given: rendered.append(given) or 0)
     given = (
         "render --preset reef --network vgg16 --layer conv4_1 --filter 17 --weights w.pth "
         "--view 48x32 --canvas 64x48 --size 96x64 --steps 3 --seed 7 --device cpu --fps 25 "
@@ -677,7 +679,7 @@ def test_being_told_to_end_is_like_ctrl_c(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        commands, "render_video", lambda *given: signal.raise_signal(signal.SIGTERM)
+        render_command, "render_video", lambda *given: signal.raise_signal(signal.SIGTERM)
     )
     assert main(["render"]) == 130
     assert capsys.readouterr() == ("", "")

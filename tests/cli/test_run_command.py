@@ -97,7 +97,6 @@ def test_the_safe_look_is_the_plain_one_whatever_was_asked_for() -> None:
     assert differ - stays == {"preset", "network", "device"}
     assert (found["osc_port"], found["remote"], found["device"]) == (9100, True, "cpu")
     assert (args.size, args.fullscreen, args.display) == ((640, 360), True, 1)
-    assert not args.resume
 
 
 def test_its_preset_is_the_shipped_one_and_flies_the_embedded_network(
@@ -117,6 +116,7 @@ def test_every_option_of_fly_is_thought_of() -> None:
         *("osc_host", "osc_port", "osc_feedback", "oscquery_host", "oscquery_port"),
         *("remote", "remote_host", "allow_remote_save", "allow_remote_downloads"),
         *("name", "safe", "supervised", "dmx_host", "sound_once", "stream_rate"),
+        *("kiosk", "hours", "hours_display_off", "resume", "keep_state", "keep_interval"),
     }
     taken = {*run_command._SAFE, "preset", "set", "stream"}
     assert set(vars(parser.parse(["fly"]))) - harmless == taken

@@ -285,13 +285,6 @@ def test_a_full_disk_leaves_the_old_state(folder: Path, monkeypatch: pytest.Monk
     assert state_file.read(folder) == STATE
 
 
-def test_a_state_of_a_show_that_ended_is_no_interrupted_one(folder: Path, tmp_path: Path) -> None:
-    assert state_file.interrupted(folder)
-    state_file.write(replace(STATE, ended=True), folder)
-    assert not state_file.interrupted(folder)
-    assert not state_file.interrupted(tmp_path / "nothing")
-
-
 @pytest.mark.parametrize("name", ["../show", "", "con", ".hidden", "a/b", "x" * 70])
 def test_a_name_is_no_path(name: str) -> None:
     with pytest.raises(LiveflightError, match="show name"):
