@@ -36,7 +36,7 @@ _NOT_RECORDED = {
     *("show.hud", "show.help", "show.screenshot", "show.save_preset", "show.snapshot"),
     *("show.favourite", "mix.star", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
     *("show.bank", "show.store", "show.name", "show.leave", "show.save_as", "show.remote"),
-    *("show.record", "show.outputs"),
+    *("show.record", "show.outputs", "show.flash_limit", "show.limited", "show.flash_limited"),
 }
 """Controls that do not affect the picture: neither recorded nor flown again."""
 
