@@ -197,10 +197,10 @@ class Fields:
 def middle(
     values: npt.NDArray[np.generic], field: Field, shape: tuple[int, int]
 ) -> tuple[float, float]:
-    """Return the middle of the field with the largest value, 0..1 from the left and the top."""
-    row, column = np.unravel_index(int(np.argmax(values)), values.shape)
+    """Return the middle of the fields with the largest value, 0..1 from the left and the top."""
+    row, column = (float(found.mean()) for found in np.nonzero(values == values.max()))
     across, down = (column + field.wide / 2) / shape[1], (row + field.high / 2) / shape[0]
-    return round(float(across), 2), round(float(down), 2)
+    return round(across, 2), round(down, 2)
 
 
 class Counter:

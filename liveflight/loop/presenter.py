@@ -61,8 +61,8 @@ class Presenter:
         """Who is shown previews."""
         self._preview_pass = PreviewPass(output.ctx)
         self._output = output
-        self._limited = False
-        """Whether the picture in the output is the limited one."""
+        self._eased = False
+        """Whether the flash limiter has the picture that is shown."""
         self._master = self._drawn = 1.0
         """Brightness of the last frame, and the brightness with which this one was drawn."""
         self._frame = np.empty((0, 0, 3), np.uint8)
@@ -83,7 +83,7 @@ class Presenter:
             given = output.framebuffer, output.size, dt
             frame = self._frame_counter.frames
             self.flash_limiter.limit(*given, bottom_up=upwards, frame=frame)
-        self._limited = limits and self.flash_limiter.limited
+        self._eased = limits and not self.flash_limiter.quiet
         self._flight.controls.set("show.flash_limited", self.flash_limiter.frames)
         if self.viewer:
             self._flight.guard.run("the preview", self._preview, self.viewer, output)
@@ -91,7 +91,7 @@ class Presenter:
 
     def preview(self, framebuffer: moderngl.Framebuffer, size: Size) -> None:
         """Draw the picture as it is shown now into a framebuffer with row 0 at the top."""
-        if self._limited:
+        if self._eased:
             framebuffer.clear(0.0, 0.0, 0.0, 1.0)
             where = placed(self._output.size, size, "contain")
             self.flash_limiter.draw(framebuffer, where)
@@ -165,7 +165,7 @@ class Presenter:
             output.framebuffer.use()
 
     def _draw_small(self, framebuffer: moderngl.Framebuffer, size: Size) -> None:
-        if self._limited:
+        if self._eased:
             self.flash_limiter.draw(framebuffer, (0, 0, *size))
         else:
             self._draw(framebuffer, size, sharp=False, sketch=True)

@@ -77,9 +77,9 @@ class FlashLimiter:
         self._watch.dimmed(factor)
 
     def draw(self, framebuffer: moderngl.Framebuffer, where: Viewport) -> None:
-        """Draw the limited picture into a part of a framebuffer with row 0 at the top.
+        """Draw the picture as it is shown into a part of a framebuffer with row 0 at the top.
 
-        Call it only while `limited`."""
+        Call it only while not `quiet`."""
         self._draw(self._whole, framebuffer, where, None, self._bottom_up, 0)
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:
