@@ -80,7 +80,7 @@ class Ports:
 
 @dataclass
 class Attack:
-    """What is done to a show. `by`: osc, keys, midi, replay; empty: by the show itself."""
+    """Say what is done to a show. `by`: osc, keys, midi, replay; empty: by the show itself."""
 
     name: str
     by: str = ""
@@ -332,6 +332,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--fps", type=float, nargs="+", default=[30.0])
     parser.add_argument("--only", default="", help="attacks or presets with this in their names")
+    parser.add_argument("--skip", type=int, default=0, metavar="N", help="leave out the first N")
     parser.add_argument("--presets", action="store_true")
     parser.add_argument("--sheet", type=Path, help="a picture of the first attack: PNG")
     args = parser.parse_args()
@@ -345,7 +346,8 @@ def main() -> None:
                     flush=True,
                 )
         return
-    for attack, act in ((one, act) for one, act in attacks() if args.only in one.name):
+    chosen = [(one, act) for one, act in attacks() if args.only in one.name]
+    for attack, act in chosen[args.skip :]:
         for fps in args.fps:
             kept: list[list[Frame]] = [[], []]
             row = []

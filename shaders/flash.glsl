@@ -30,6 +30,11 @@ float opened(float open, float dt) {
     return open >= 1.0 ? 1.0 : 1.0 - exp(-dt / EASING_S * exp(OPENING * open));
 }
 
+// The same by a limit of flash_limits.frag, read between cells: it opens evenly towards its border.
+float share_of(vec4 limit, float dt) {
+    return limit.x * opened(limit.z, dt);
+}
+
 float luminance(vec3 light) {
     return dot(light, vec3(0.2126, 0.7152, 0.0722));
 }

@@ -2,8 +2,8 @@
 //
 // Reads:  what the cells count, and its own last output
 // Writes: the state of a field: at_once: ages of its last four transitions that happened at once; moments: ages of the
-//         two before, how far its limit has opened, 0..1, and how far to go to the next frame, 0..1; gradual: ages of
-//         its last four gradual transitions; slopes: ages of the two before, the direction of the last, and the
+//         two before, how far its limit will have opened, 0..1, and how far it has, or -1 to hold the picture; gradual:
+//         ages of its last four gradual transitions; slopes: ages of the two before, the direction of the last, and the
 //         transitions without the limit, decaying; told: red: 1 if the field is to be watched, 2 if it is limited;
 //         green: time since the last transition at once began, blue: the direction of the last gradual one without the
 //         limit, alpha: of the last at once: 1 up, 2 down, 3 both
@@ -85,7 +85,7 @@ void main() {
     bool turns = way > 2.5 || way > 0.0 && (way != to_told.w || to_told.y + dt >= TOGETHER_S), swings = turned != to_slopes.z;
     bool breaks = turns && to_moments.y < SECOND || swings && to_slopes.y < SECOND;
     float open = to_moments.z;
-    to_moments.w = breaks ? 0.0 : opened(open, dt);
+    to_moments.w = breaks ? -1.0 : open;
     if (breaks)
         open = 0.0;
     else if (open < 1.0)

@@ -46,6 +46,6 @@ void main() {
     to_shown = texelFetch(shown, place, 0);
     to_ages = texelFetch(ages, place, 0);
     to_wanted = moved(next, texelFetch(wanted, place, 0), to_ages.y, to_ages.z);
-    to_shown.rgb = mix(to_shown.rgb, next, textureLod(limits, at, 0.0).x);
+    to_shown.rgb = mix(to_shown.rgb, next, share_of(textureLod(limits, at, 0.0), dt));
     to_tracks = moved(to_shown.rgb, texelFetch(tracks, place, 0), to_shown.a, to_ages.x);
 }

@@ -30,7 +30,8 @@ void main() {
     if (flipped)
         at.y = 1.0 - at.y;
 #ifndef WHOLE
-    if (textureLod(limits, bottom_up ? vec2(at.x, 1.0 - at.y) : at, 0.0).x >= 1.0)
+    vec3 limit = textureLod(limits, bottom_up ? vec2(at.x, 1.0 - at.y) : at, 0.0).xyz;
+    if (min(limit.x, limit.z) >= 1.0)
         discard;
 #endif
     shown = vec4(dithered(coded_light(textureLod(source, at, 0.0).rgb), ivec2(gl_FragCoord.xy), frame), 1.0);

@@ -67,7 +67,7 @@ class FlashLimiter:
         limits = self._watch.judge(dt)
         self._bottom_up = bottom_up
         if self._watched:
-            self._move(framebuffer, size, limits, known)
+            self._move(framebuffer, size, limits, dt, known=known)
             self._draw(self._show, framebuffer, (0, 0, *size), limits, False, frame)
         framebuffer.use()
         framebuffer.viewport = (0, 0, *size)
@@ -88,7 +88,7 @@ class FlashLimiter:
         target.framebuffer.clear()
         limits = self._watch.judge(0.0)
         for _ in range(2):
-            self._move(framebuffer, (5, 3), limits, known=False)
+            self._move(framebuffer, (5, 3), limits, 0.0, known=False)
         self._draw(self._show, framebuffer, (0, 0, 5, 3), limits, False, 0)
         self._draw(self._whole, framebuffer, (0, 0, 5, 3), None, True, 0)
         self._drop()
@@ -101,7 +101,13 @@ class FlashLimiter:
             each.release()
 
     def _move(
-        self, framebuffer: moderngl.Framebuffer, size: Size, limits: moderngl.Texture, known: bool
+        self,
+        framebuffer: moderngl.Framebuffer,
+        size: Size,
+        limits: moderngl.Texture,
+        dt: float,
+        *,
+        known: bool,
     ) -> None:
         """Move the eased picture towards what is in the framebuffer."""
         fresh = self._fresh.copy(framebuffer, size)
@@ -110,7 +116,7 @@ class FlashLimiter:
                 self._spare.release()
             self._spare = RenderTarget(self._ctx, size)
         last = self._eased.texture if self._eased else fresh
-        uniforms = {"bottom_up": self._bottom_up, "known": known and self._eased is not None}
+        uniforms = {"bottom_up": self._bottom_up, "known": known and bool(self._eased), "dt": dt}
         more = {"fresh": fresh, "limits": limits}
         self._ease.draw(self._spare.framebuffer, (0, 0, *size), last, uniforms, more)
         self._eased, self._spare = self._spare, self._eased

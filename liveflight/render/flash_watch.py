@@ -90,7 +90,7 @@ class FlashWatch:
             self._fields.write(name, (_LONG_AGO_S,) * 4)
         self._fields.write("moments", (_LONG_AGO_S, _LONG_AGO_S, 1, 1))
         self._fields.write("slopes", (_LONG_AGO_S, _LONG_AGO_S, 0, 0))
-        self._limits.write("limits", (1, 1, 0, 0))
+        self._limits.write("limits", (1, 1, 1, 0))
         self._told = ctx.buffer(data=bytes(FIELDS[0] * FIELDS[1] * 16))
 
     def samples(self, output: Size) -> RenderTarget:
@@ -103,9 +103,9 @@ class FlashWatch:
         return self._samples
 
     def judge(self, dt: float) -> moderngl.Texture:
-        """Return how far the picture may go to the samples' frame, `dt` seconds after the last one.
+        """Return the limits for showing the samples' frame, `dt` seconds after the last one.
 
-        Channel 0, 0..1, to be read bilinearly, row 0 at the top."""
+        They are those of flash_limits.frag, row 0 at the top."""
         assert self._samples
         given = {**self._places.textures, **self._limits.textures}
         self._draw("cells", self._cells, self._samples.texture, given, dt)

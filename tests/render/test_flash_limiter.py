@@ -98,7 +98,7 @@ def test_far_from_a_flashing_corner_nothing_changes(screen: Screen) -> None:
     given, found = shown(screen, square(10, 0.3, 0.3 + 0.6 * corner), 2.0, 30.0)
     assert judged(iter(found), 30.0).passes
     for one, other in zip(given, found, strict=True):
-        np.testing.assert_array_equal(one[60:, 110:], other[60:, 110:])
+        np.testing.assert_array_equal(one[75:, 135:], other[75:, 135:])
 
 
 def test_a_change_of_size_gives_no_new_budget(ctx: moderngl.Context, screen: Screen) -> None:
