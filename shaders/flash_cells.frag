@@ -7,7 +7,10 @@
 //
 // Uniforms:
 //   source   [RGBA8 texture] samples of the next frame, sRGB-coded, row 0 at the top
-//   shown, tracks, wanted, ages  [RGBA32F textures] see flash_places.frag
+//   shown  [RGBA32F texture] see flash_places.frag
+//   tracks  [RGBA32F texture] see flash_places.frag
+//   wanted  [RGBA32F texture] see flash_places.frag
+//   ages  [RGBA32F texture] see flash_places.frag
 //   limits   [RGBA32F texture] see flash_limits.frag
 //   cells    [count] columns and rows of cells
 //   dt       [s] since the last frame

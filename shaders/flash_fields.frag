@@ -11,7 +11,11 @@
 // Uniforms:
 //   source    [RGBA32F texture] first output of flash_cells.frag
 //   wishes    [RGBA32F texture] its second
-//   at_once, moments, gradual, slopes, told  [RGBA32F textures] the last output
+//   at_once  [RGBA32F texture] the last output
+//   moments  [RGBA32F texture] the last output
+//   gradual  [RGBA32F texture] the last output
+//   slopes  [RGBA32F texture] the last output
+//   told  [RGBA32F texture] the last output
 //   dt        [s] since the last frame
 #version 330 core
 #include "flash.glsl"

@@ -5,7 +5,7 @@
 //         To be read bilinearly
 //
 // Uniforms:
-//   source  [RGBA32F texture]
+//   source  [RGBA32F texture] `moments`
 #version 330 core
 
 uniform sampler2D source;

@@ -7,7 +7,10 @@
 //
 // Uniforms:
 //   source   [RGBA8 texture] samples of the next frame, sRGB-coded, row 0 at the top
-//   shown, tracks, wanted, ages  [RGBA32F textures] the last output
+//   shown  [RGBA32F texture] the last output
+//   tracks  [RGBA32F texture] the last output
+//   wanted  [RGBA32F texture] the last output
+//   ages  [RGBA32F texture] the last output
 //   limits   [RGBA32F texture] see flash_limits.frag
 //   dt       [s] since the last frame
 //   gain     [factor] on the samples' coded values, if the frame has been dimmed since
