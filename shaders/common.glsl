@@ -1,4 +1,4 @@
-// common.glsl: functions of several passes: random bits, weights of cubic filters, the vertical flip.
+// common.glsl: functions of several passes: random bits, dither, weights of cubic filters, the vertical flip.
 //
 // Reads:  nothing of its own
 // Writes: nothing
@@ -40,4 +40,12 @@ vec4 b_spline(float t) {
 ivec2 seen_at(int height, bool bottom_up) {
     ivec2 pixel = ivec2(gl_FragCoord.xy);
     return ivec2(pixel.x, bottom_up ? height - 1 - pixel.y : pixel.y);
+}
+
+// Triangular noise with the width that 8-bit rounding needs. It fades out at 0 and 1, so black and white stay pure.
+vec3 dithered(vec3 value, ivec2 pixel, uint frame) {
+    uvec3 noise = random_bits(uvec3(uvec2(pixel), frame));
+    vec3 triangle = (vec3(noise & 0xFFFFu) - vec3(noise >> 16u)) / 65536.0;
+    vec3 room = clamp(255.0 * min(value, 1.0 - value), 0.0, 1.0);
+    return value + triangle * room / 255.0;
 }

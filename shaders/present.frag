@@ -8,7 +8,8 @@
 //   source     [RGBA16F texture] the canvas, row 0 at the top
 //   middle     [pixels] where the canvas's middle is in the output, from its top left
 //   scale      [texels per pixel, above 0] distance of two pixels of the output in the canvas
-//   taps       [1 and more] reads per side of the square that a pixel covers, if SHRINKING
+//   cover      [texels] side of the square that a pixel averages, if SHRINKING
+//   taps       [1 and more] reads per side of that square
 //   height     [pixels, 1 and more] of the output
 //   bottom_up  [true or false] row 0 of the framebuffer is the bottom of the picture
 //   master     [0..1] brightness
@@ -24,6 +25,7 @@
 uniform sampler2D source;
 uniform vec2 middle;
 uniform float scale;
+uniform float cover;
 uniform int taps;
 uniform int height;
 uniform bool bottom_up;
@@ -33,21 +35,13 @@ uniform float share;
 
 out vec4 shown;
 
-// Triangular noise with the width that 8-bit rounding needs. It fades out at 0 and 1, so black and white stay pure.
-vec3 dithered(vec3 value, ivec2 pixel) {
-    uvec3 noise = random_bits(uvec3(uvec2(pixel), frame));
-    vec3 triangle = (vec3(noise & 0xFFFFu) - vec3(noise >> 16u)) / 65536.0;
-    vec3 room = clamp(255.0 * min(value, 1.0 - value), 0.0, 1.0);
-    return value + triangle * room / 255.0;
-}
-
 void main() {
     ivec2 pixel = seen_at(height, bottom_up);
     vec2 size = vec2(textureSize(source, 0));
     vec2 home = folded((vec2(pixel) + 0.5 - middle) * vec2(scale, -scale), size);
     vec2 place = origin_of(home, size);
 #ifdef SHRINKING
-    vec2 across = vec2(scale, 0.0) / float(taps);
+    vec2 across = vec2(cover, 0.0) / float(taps);
     vec3 value = boxed(source, place, size, across, across.yx, taps);
 #elif defined(SHARP)
     vec3 value = cubic(source, mirrored_near(place, size), size);
@@ -55,5 +49,5 @@ void main() {
     vec3 value = bilinear(source, mirrored_near(place, size), size);
 #endif
     value = clamp(shouldered(toned(value)), 0.0, 1.0);
-    shown = vec4(dithered(value * master, pixel), share);
+    shown = vec4(dithered(value * master, pixel, frame), share);
 }

@@ -86,6 +86,7 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--sound-once", action="store_true", help="play a sound file once, without looping")
     add("--no-render", action="store_true", help="without a display, exit with code 2")
     _add_outputs(command)
+    _add_allow_flashing(command)
     add("--link", action="store_true", help="share the beat with an Ableton Link session")
     add("--osc-feedback", type=read.host_and_port, action="append", default=[],
         metavar="HOST:PORT", help="send control values to this address; repeatable")  # fmt: skip
@@ -139,6 +140,7 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     out = "an .mp4 file, or a folder for PNGs (flight.mp4, or the next free number)"
     add("--out", type=read.file, help=out)
     _add_overwrite(command, "out")
+    _add_allow_flashing(command)
     sound = "sound input for modulation, and the video's soundtrack"
     command.add_argument("--sound", type=read.sound, default="", metavar="FILE", help=sound)
 
@@ -251,6 +253,11 @@ def _add_flight(command: argparse.ArgumentParser, size: str = "1280x720") -> Non
         help="any control, in its unit; repeatable")  # fmt: skip
     add("--seed", type=read.whole(0, 2**31 - 1), default=0, help="seed of the noise at the start")
     _add_device(command)
+
+
+def _add_allow_flashing(command: argparse.ArgumentParser) -> None:
+    help = "let show.flash_limit go off: the picture may then cause seizures"
+    command.add_argument("--allow-flashing", action="store_true", help=help)
 
 
 def _add_preset(command: argparse.ArgumentParser) -> None:

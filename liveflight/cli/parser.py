@@ -45,7 +45,7 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     if args.steps is not None:
         settings["ascent.steps"] = args.steps
     names = "preset network layer filter weights canvas view device engine seed fps".split()
-    names += "cues record sound sound_once link image camera".split()
+    names += "cues record sound sound_once link image camera allow_flashing".split()
     given: dict[str, Any] = {name: getattr(args, name, None) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
     if getattr(args, "replay", None):

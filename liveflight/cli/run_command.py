@@ -19,7 +19,7 @@ _SAFE = {
     **dict.fromkeys(("layer", "filter", "camera", "sound", "cues"), ""),
     **dict.fromkeys(("ndi", "spout", "syphon", "virtual_camera"), ""),
     **dict.fromkeys(("weights", "image", "midi", "dmx", "record", "steps", "view", "canvas"), None),
-    "link": False,
+    **dict.fromkeys(("link", "allow_flashing"), False),
     "device": "cpu",
     "engine": "auto",
     "network": SAFE_NETWORK,

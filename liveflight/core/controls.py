@@ -184,6 +184,9 @@ ROWS: tuple[Control, ...] = (
     _switch("show", "blackout", "fades to black", saved=False),
     Control("show", "master", "float", "brightness of the output", 1.0, saved=False),
     Control("show", "fit", "enum", "fill the output and crop, or show all with black bars", "cover", choices=("cover", "contain"), saved=False),
+    Control("show", "flash_limit", "bool", "no more than three flashes a second; off only with --allow-flashing", True, remote=False, saved=False),
+    _told("show", "limited", "the flash limiter, for as long as it holds the picture back"),
+    _meter("show", "flash_limited", 0, 1e9, "frames", "frames that the flash limiter has held back since the start"),
     _switch("show", "hud", "shows target, rates and last message", saved=False),
     _switch("show", "help", "shows the keys", saved=False),
     _trigger("show", "panic", "a safe look at once: defaults, nothing frozen or dark; again within 2 s: black", alias="/liveflight/panic"),
@@ -243,11 +246,15 @@ class Controls:
         return self._now[key]
 
     def nudge(self, key: str, amount: float) -> None:
-        """Move a control by a signed step, as `Control.nudged` does.
+        """Move a control by a signed step; see `nudged`."""
+        self.set(key, self.nudged(key, amount))
+
+    def nudged(self, key: str, amount: float) -> Value:
+        """Return a control's value after a signed step, as `Control.nudged` does.
 
         Raises LiveflightError for a text or a trigger, and an amount that is not finite."""
         control = CONTROLS[key]
-        self.set(key, control.nudged(self._set.get(key, control.default), amount))
+        return control.nudged(self._set.get(key, control.default), amount)
 
     def jump(self) -> None:
         """End every glide at its goal."""

@@ -54,6 +54,7 @@ class HudPanel:
             *_noted("state", "   ".join(_states(values)), "accent"),
             *_noted("waiting", str(values["tempo.waiting"]) or str(values["show.preparing"])),
             *_noted("", self._frame_pacer.reduction, "accent"),
+            *_noted("flashes", str(values["show.limited"]), "alarm"),
             *_noted("last", str(values["show.message"])),
             *_wrapped([str(values["show.trouble"])], "alarm"),
             *_wrapped(controllers.status_lines(), "normal"),
@@ -178,5 +179,7 @@ def _states(values: Mapping[str, Value]) -> Iterator[str]:
         yield "cue held"
     if values["sound.react"] != "off":
         yield f"react: {values['sound.react']}"
+    if not values["show.flash_limit"]:
+        yield "flash limiter off"
     if values.get("show.record"):
         yield "recording"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from liveflight.core.contracts import Output, Size, Warp
+from liveflight.core.contracts import Output, Size
 from liveflight.core.frame_counter import FrameCounter
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.canvas_transfer import read_picture
-from liveflight.render.present import Fit, PresentPass
+from liveflight.render.flash_limiter import FlashLimiter
+from liveflight.render.present import Fit, PresentPass, placed
 from liveflight.render.preview import PreviewPass
+from liveflight.show import flash_switch
 from liveflight.show.flight import Flight
 
 if TYPE_CHECKING:
@@ -53,11 +55,18 @@ class Presenter:
         self._frame_counter = frame_counter
         self.present_pass = PresentPass(output.ctx)
         self.present_pass.warm_up(output.framebuffer)
+        self.flash_limiter = FlashLimiter(output.ctx)
+        self.flash_limiter.warm_up(output.framebuffer)
         self.viewer: Viewer | None = None
         """Who is shown previews."""
-        self._preview_pass = PreviewPass(output.ctx, self.present_pass)
+        self._preview_pass = PreviewPass(output.ctx)
+        self._output = output
+        self._eased = False
+        """Whether the flash limiter has the picture that is shown."""
         self.dimmer = 1.0
         """Factor on the brightness, 0..1, that no performer sets: 0 while the show is closed."""
+        self._wanted = 1.0
+        """Brightness that was wanted as this frame was drawn, undimmed."""
         self._master = self._drawn = 1.0
         """Brightness of the last frame, undimmed, and that with which this one was drawn."""
         self._frame = np.empty((0, 0, 3), np.uint8)
@@ -65,55 +74,59 @@ class Presenter:
 
     def draw(self, output: Output, dt: float) -> bool:
         """Draw the canvas as the camera sees it now; return True."""
-        controls = self._flight.controls
-        fit: Fit = "contain" if controls.word("show.fit") == "contain" else "cover"
-        self._drawn = self._faded(dt) * self.dimmer
-        warp = self._feedback_loop.shown
+        self._wanted = self._faded(dt)
+        self._drawn = self._wanted * self.dimmer
         if self.dimmer:
-            self._present(output, fit, warp)
+            self._draw_limited(output, dt)
         else:  # no work for a picture that nobody sees
+            self._eased = False
             output.framebuffer.use()
             output.framebuffer.clear(0.0, 0.0, 0.0, 1.0)
         if self.viewer:
-            self._flight.guard.run("the preview", self._preview, self.viewer, output, fit, warp)
+            self._flight.guard.run("the preview", self._preview, self.viewer, output)
         return True
 
-    def _present(self, output: Output, fit: Fit, warp: Warp) -> None:
-        self.present_pass.draw(
-            self._feedback_loop.texture(),
-            output.framebuffer,
-            output.size,
-            warp=warp,
-            sharp=None if self._flight.guard.live else True,
-            fit=fit,
-            bottom_up=output.bottom_up,
-            master=self._drawn,
-            frame=self._frame_counter.frames,
-        )
+    def _draw_limited(self, output: Output, dt: float) -> None:
+        """Draw the picture, and keep it from flashing."""
+        limits = self._flight.controls.flag(flash_switch.KEY)
+        if limits:
+            target, finest = self.flash_limiter.samples(output.size)
+            small = target.framebuffer, target.size
+            self._draw(*small, sharp=False, sketch=True, finest=finest)
+        sharp = None if self._flight.guard.live else True
+        upwards = output.bottom_up
+        self._draw(output.framebuffer, output.size, bottom_up=upwards, sharp=sharp)
+        if limits:
+            given = output.framebuffer, output.size, dt
+            frame = self._frame_counter.frames
+            self.flash_limiter.limit(*given, bottom_up=upwards, frame=frame)
+        self._eased = limits and not self.flash_limiter.quiet
+        self._flight.controls.set("show.flash_limited", self.flash_limiter.frames)
 
     def preview(self, framebuffer: moderngl.Framebuffer, size: Size) -> None:
         """Draw the picture as it is shown now into a framebuffer with row 0 at the top."""
-        loop = self._feedback_loop
-        self.present_pass.draw(
-            loop.texture(),
-            framebuffer,
-            size,
-            warp=loop.shown,
-            sharp=False,
-            sketch=True,
-            fit="contain",
-            bottom_up=False,
-            master=self._drawn,
-        )
+        if self._eased:
+            framebuffer.clear(0.0, 0.0, 0.0, 1.0)
+            where = placed(self._output.size, size, "contain")
+            self.flash_limiter.draw(framebuffer, where)
+            framebuffer.viewport = (0, 0, *size)
+        else:
+            self._draw(framebuffer, size, sharp=False, sketch=True, fit="contain", frame=0)
 
     def dim(self, output: Output, dt: float) -> None:
         """Correct the drawn frame for changes of the brightness since `draw`.
 
-        Then deliver a preview that is ready."""
-        self._master = self._faded(dt)
+        A picture that may have to be limited takes them with the next frame. Then deliver a preview
+        that is ready."""
+        limits = self._flight.controls.flag(flash_switch.KEY)
+        latest = not limits or self.flash_limiter.quiet
+        self._master = self._faded(dt) if latest else self._wanted
         wanted = self._master * self.dimmer
         if self._drawn and wanted != self._drawn:
-            self.present_pass.dim(output.framebuffer, output.size, wanted / self._drawn)
+            factor = wanted / self._drawn
+            self.present_pass.dim(output.framebuffer, output.size, factor)
+            if limits:
+                self.flash_limiter.dimmed(factor)
         if self.viewer:
             self._flight.guard.run("the preview", self._deliver, self.viewer)
 
@@ -134,18 +147,41 @@ class Presenter:
         loop = self._feedback_loop
         return self.present_pass.picture(loop.texture(), size, loop.shown)
 
-    def _preview(self, viewer: Viewer, output: Output, fit: Fit, warp: Warp) -> None:
+    def _draw(
+        self,
+        framebuffer: moderngl.Framebuffer,
+        size: Size,
+        *,
+        bottom_up: bool = False,
+        fit: Fit | None = None,
+        frame: int | None = None,
+        **how: Any,
+    ) -> None:
+        """Draw the canvas as this frame shows it; `how` as in `PresentPass.draw`."""
+        chosen: Fit = "contain" if self._flight.controls.word("show.fit") == "contain" else "cover"
+        loop = self._feedback_loop
+        self.present_pass.draw(
+            *(loop.texture(), framebuffer, size),
+            warp=loop.shown,
+            fit=fit or chosen,
+            bottom_up=bottom_up,
+            master=self._drawn,
+            frame=self._frame_counter.frames if frame is None else frame,
+            **how,
+        )
+
+    def _preview(self, viewer: Viewer, output: Output) -> None:
         """Draw a preview of this frame where one is wanted."""
         if viewer.wanted:
             viewer.begin()
-            self._preview_pass.draw(
-                *(self._feedback_loop.texture(), output.size),
-                warp=warp,
-                fit=fit,
-                master=self._drawn,
-                frame=self._frame_counter.frames,
-            )
+            self._preview_pass.draw(output.size, self._draw_small)
             output.framebuffer.use()
+
+    def _draw_small(self, framebuffer: moderngl.Framebuffer, size: Size) -> None:
+        if self._eased:
+            self.flash_limiter.draw(framebuffer, (0, 0, *size))
+        else:
+            self._draw(framebuffer, size, sharp=False, sketch=True)
 
     def _deliver(self, viewer: Viewer) -> None:
         if (picture := self._preview_pass.take()) is not None:
@@ -153,6 +189,7 @@ class Presenter:
 
     def release(self) -> None:
         self._preview_pass.release()
+        self.flash_limiter.release()
         self.present_pass.release()
 
     def _faded(self, dt: float) -> float:

@@ -15,6 +15,10 @@ INTERVAL_S = 0.25
 TROUBLE_S = 10.0
 """Seconds for which a trouble is shown after its last report."""
 
+LIMITED = "flash limiter: the picture is held back"
+LIMITED_S = 2.0
+"""Seconds for which that is shown after the last frame that was limited."""
+
 LEAST_SHARE = 0.005
 """Share of the mix below which a target is left out."""
 
@@ -28,11 +32,15 @@ class ShowStatus:
         self._troubles = 0
         """Number of troubles reported until now."""
         self._trouble_age_s = TROUBLE_S
+        self._limited = 0.0
+        """Frames that the flash limiter had held back at the last report."""
+        self._limited_age_s = LIMITED_S
 
     def advance(self, dt: float) -> None:
         """Advance by `dt` seconds, and report once an interval has passed."""
         self._age_s += dt
         self._trouble_age_s += dt
+        self._limited_age_s += dt
         if (troubles := self._flight.reports.counts.total()) != self._troubles:
             self._troubles, self._trouble_age_s = troubles, 0.0
         if self._age_s >= INTERVAL_S or not dt:
@@ -60,10 +68,14 @@ class ShowStatus:
         flight = self._flight
         mix = [pair for pair in flight.mix().items() if pair[1] >= LEAST_SHARE]
         fresh = self._trouble_age_s < TROUBLE_S
+        limited = flight.controls.number("show.flash_limited")
+        if limited != self._limited:
+            self._limited, self._limited_age_s = limited, 0.0
         return {
             "mix.now": ", ".join(f"{described(target)} {share:.0%}" for target, share in mix),
             "morph.progress": round(flight.preset_player.morph_progress, 2),
             "show.message": flight.last_message,
             "show.trouble": flight.reports.last if fresh else "",
             "show.preparing": self.preparing,
+            "show.limited": LIMITED if self._limited_age_s < LIMITED_S else "",
         }

@@ -19,7 +19,10 @@ from liveflight.storage.saved_state import SavedState
 from liveflight.system.worker import Worker
 
 if TYPE_CHECKING:
+    import moderngl
+
     from liveflight.app import App
+    from liveflight.core.contracts import Size
 
 INTERVAL_S = 5.0
 """Seconds between two saves: no more than this is lost in a crash."""
@@ -54,7 +57,7 @@ class StateSaver:
         self._interval = interval
         self._due: float | None = None
         """When to save next, in seconds of the loop's clock; None until the first frame."""
-        self._preview = PreviewPass(app.output.ctx, app.presenter.present_pass)
+        self._preview = PreviewPass(app.output.ctx)
         self._picture = picture
         self._drawn_at: object = None
         """Where the picture stood when it was last drawn."""
@@ -93,10 +96,15 @@ class StateSaver:
         if here == self._drawn_at:
             return False
         self._drawn_at = here
-        texture = loop.texture()
-        self._preview.draw(texture, loop.size, warp=loop.shown, fit="cover", master=1.0, frame=0)
+        self._preview.draw(loop.size, self._draw_canvas)
         self._app.output.framebuffer.use()
         return True
+
+    def _draw_canvas(self, framebuffer: moderngl.Framebuffer, size: Size) -> None:
+        loop = self._app.feedback_loop
+        given = loop.texture(), framebuffer, size
+        draw = self._app.presenter.present_pass.draw
+        draw(*given, warp=loop.shown, bottom_up=False, sharp=False, sketch=True)
 
     def _save(self, picture: np.ndarray | None) -> None:
         state = capture(self._app.flight, self._clock())

@@ -70,8 +70,6 @@ class HeartbeatWatcher:
         """`lost` is called where the GL context is. `engine`: its name on the command line."""
         self._app, self._heartbeat = app, heartbeat
         self._figures, self._lost, self._engine = figures, lost, engine
-        self.flash_limited: Callable[[], int] = lambda: 0
-        """Returns in how many frames flashes were limited."""
         self._late_by: Counter[str] = Counter()
         self._late = 0
         self._parts: Mapping[str, float] = {}
@@ -105,7 +103,7 @@ class HeartbeatWatcher:
             "gpu_memory_mib": None,
             "gpu_temperature": None,
             **self._figures.values,
-            "flash_limited": self.flash_limited(),
+            "flash_limited": app.presenter.flash_limiter.frames,
             "loading": flown is None,
             "asleep": flight.asleep,
             "preset": flight.preset_player.preset,

@@ -26,8 +26,12 @@ _FILTERS = {
     "mipmaps": (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR),
 }
 
-_UNITS = {"noise": 1, "displacements": 2}
-"""Texture units of what shaders read beside their first texture: a repeated one, and another."""
+_UNITS = {
+    **{"noise": 1, "displacements": 2},
+    **{"shown": 1, "tracks": 2, "wanted": 3, "ages": 4, "limits": 5, "fresh": 1},
+    **{"wishes": 1, "at_once": 2, "moments": 3, "gradual": 4, "slopes": 5, "told": 6},
+}
+"""Texture units of what shaders read beside their first texture; `noise` is a repeated one."""
 
 _INCLUDE = re.compile(r'^#include "([\w.]+)"$', re.MULTILINE)
 

@@ -84,6 +84,7 @@ class PresentPass:
         frame: int = 0,
         sharp: bool | None = None,
         sketch: bool = False,
+        finest: float = 1.0,
     ) -> None:
         """Draw the canvas over the framebuffer, whose width and height are `size`.
 
@@ -92,7 +93,8 @@ class PresentPass:
         black without noise. `frame` seeds the dither: the same number and picture give the same
         pixels. `sharp`: Catmull-Rom, which takes a processor twice the time of a bilinear filter;
         by default where a GPU draws. `sketch`: where a processor draws, one bilinear read per pixel
-        even where the canvas is much larger, which takes a quarter of the time. Leaves the
+        even where the canvas is much larger, which takes a quarter of the time. `finest`: side of
+        the square that a pixel averages, in pixels: below 1 they are samples. Leaves the
         framebuffer bound, with its whole viewport."""
         whole = placed(texture.size, size, fit)
         shown = whole.within(size)
@@ -100,14 +102,16 @@ class PresentPass:
             framebuffer.use()
             framebuffer.clear(0.0, 0.0, 0.0, 1.0)
         scale = texture.height / whole.height
-        kind = self._kind(scale, not self._software if sharp is None else sharp)
+        cover = scale * finest
+        kind = self._kind(cover, not self._software if sharp is None else sharp)
         if sketch and self._software:
             kind = "BILINEAR"
         uniforms = motion_uniforms(warp, texture.height) | tone_uniforms(warp)
         uniforms |= {
             "middle": (whole.left + whole.width / 2, whole.top + whole.height / 2),
             "scale": scale,
-            "taps": math.ceil(scale / 2),
+            "cover": cover,
+            "taps": math.ceil(cover / 2),
             "height": size[1],
             "bottom_up": bottom_up,
             "master": master,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import moderngl
 import numpy as np
 
-from liveflight.core.contracts import Size, Warp
+from liveflight.core.contracts import Size
 from liveflight.render import mesa_fences
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.passes import RenderTarget
-from liveflight.render.present import Fit, PresentPass
 
 _PIXELS = 320 * 180
 """Pixels of a preview, whatever the output's shape."""
@@ -30,26 +30,17 @@ class PreviewPass:
     Where a processor draws, that is at the end of the frame, which has waited for its drawing;
     where a GPU does, in the next frame."""
 
-    def __init__(self, ctx: moderngl.Context, present_pass: PresentPass) -> None:
-        self._ctx, self._present_pass = ctx, present_pass
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
         self._software = mesa_fences.needed(ctx)
         self._target: RenderTarget | None = None
         self._buffer: moderngl.Buffer | None = None
         self._drawn = self._due = False
 
-    def draw(
-        self,
-        texture: moderngl.Texture,
-        output: Size,
-        *,
-        warp: Warp,
-        fit: Fit,
-        master: float,
-        frame: int,
-    ) -> None:
-        """Draw the canvas as an output of that size shows it.
+    def draw(self, output: Size, draw: Callable[[moderngl.Framebuffer, Size], None]) -> None:
+        """Draw what an output of that size shows.
 
-        The parameters are those of `PresentPass.draw`."""
+        `draw` draws it into a framebuffer of that width and height, row 0 at the top."""
         size = preview_size(output)
         if self._target is None or self._target.size != size:
             self.release()
@@ -57,16 +48,7 @@ class PreviewPass:
             self._buffer = self._ctx.buffer(reserve=size[0] * size[1] * 3)
         assert self._buffer
         framebuffer = self._target.framebuffer
-        self._present_pass.draw(
-            *(texture, framebuffer, size),
-            bottom_up=False,
-            warp=warp,
-            fit=fit,
-            master=master,
-            frame=frame,
-            sharp=False,
-            sketch=True,
-        )
+        draw(framebuffer, size)
         if not self._software:
             # Into a buffer: reading at once would wait for everything that is queued. Mesa's
             # software driver waits here too.

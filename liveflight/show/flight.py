@@ -64,6 +64,8 @@ class Flight:
         """Origin of the message that is being applied."""
         self.remote_downloads = False
         """Whether a message from the network may cause a download of weights."""
+        self.checks: dict[str, Callable[[Value], None]] = {}
+        """By control, what raises LiveflightError where it may not be set to a value."""
         self.last_message = ""
         self.prompt: Callable[[str, float], None] = lambda text, seconds: None
         """Shows a text over the picture for some seconds, without the HUD too."""
@@ -229,12 +231,12 @@ class Flight:
             case Set(key, value):
                 if key in CORNERS:
                     self._check(message)
-                self.controls.set(key, value)
+                self._set(key, value)
                 if CONTROLS[key].kind in ("told", "meter"):
                     return  # measured, not set by a performer
                 self._touched(key)
             case Nudge(key, amount):
-                self.controls.nudge(key, amount)
+                self._set(key, self.controls.nudged(key, amount))
                 self._touched(key)
             case Trigger(key):
                 self.last_message = key
@@ -252,6 +254,11 @@ class Flight:
         self.last_message = described(message, self.controls)
         if message.key == "sound.react" and (advice := self.sound_reaction.advice(self.controls)):
             self.note(advice, _ADVICE_S)
+
+    def _set(self, key: str, value: Value) -> None:
+        if check := self.checks.get(key):
+            check(value)
+        self.controls.set(key, value)
 
     def _touched(self, key: str) -> None:
         self.preset_player.touched(key)

@@ -94,6 +94,8 @@ class Options:
     """Whether the network may save snapshots."""
     remote_downloads: bool = False
     """Whether the network may cause downloads of weights."""
+    allow_flashing: bool = False
+    """Whether the flash limiter may be switched off."""
     record: Path | None = None
     """File that the flight is recorded into."""
     resume: SavedState | None = None

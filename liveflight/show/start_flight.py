@@ -11,7 +11,7 @@ from liveflight import networks
 from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.controls import ROWS
 from liveflight.networks import Layer, Network
-from liveflight.show import state_capture
+from liveflight.show import flash_switch, state_capture
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options
 from liveflight.show.preset_navigation import RecordedCueLists, RecordedPresetNavigator
@@ -83,6 +83,7 @@ def start_flight(flight: Flight, options: Options) -> Recording:
         kept = options.resume.settings if options.resume else {}
         for key, value in (*options.settings.items(), *kept.items()):
             flight.controls.set(key, value)
+    flash_switch.guard(flight, options)
     flight.controls.jump()
     flight.preset_player.start_pad()
     begun = {row.key: flight.controls.setting(row.key) for row in ROWS if row.settable}

@@ -37,6 +37,7 @@ _NOT_RECORDED = {
     *("show.favourite", "mix.star", "show.fullscreen", "show.quit", "midi.learn", "midi.forget"),
     *("show.bank", "show.store", "show.name", "show.leave", "show.save_as", "show.remote"),
     *("show.record", "show.outputs", "show.closed"),
+    *("show.flash_limit", "show.limited", "show.flash_limited"),
 }
 """Controls that do not affect the picture: neither recorded nor flown again."""
 

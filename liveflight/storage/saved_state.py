@@ -28,7 +28,9 @@ OUTPUT = ("show.master", "show.blackout", "show.freeze", "show.fit")
 KEPT = frozenset(
     row.key
     for row in CONTROLS.values()
-    if row.settable and (row.kind != "text" or row.key in CORNERS) and row.key != "show.help"
+    if row.settable
+    and (row.kind != "text" or row.key in CORNERS)
+    and row.key not in ("show.help", "show.flash_limit")
 )
 """Controls whose settings are saved; other texts are requests, and keep no value."""
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import moderngl
 import numpy as np
 import pytest
 
-from liveflight.core.camera import IDENTITY
 from liveflight.core.noise import first_canvas
 from liveflight.render.passes import RenderTarget
 from liveflight.render.present import PresentPass
@@ -40,24 +41,29 @@ def test_a_preview_is_what_the_output_shows(ctx: moderngl.Context) -> None:
     canvas = RenderTarget(ctx, (640, 360))
     canvas.texture.write(first_canvas((640, 360), 4).tobytes())
     present = PresentPass(ctx)
-    preview = PreviewPass(ctx, present)
+    preview = PreviewPass(ctx)
+
+    def drawn(master: float) -> Callable[[moderngl.Framebuffer, tuple[int, int]], None]:
+        return lambda framebuffer, size: present.draw(
+            *(canvas.texture, framebuffer, size),
+            bottom_up=False,
+            master=master,
+            frame=3,
+            sharp=False,
+            sketch=True,
+        )
+
     try:
         assert preview.take() is None
         for master in (1.0, 0.5, 0.0):
-            preview.draw(
-                *(canvas.texture, (1280, 720)),
-                warp=IDENTITY,
-                fit="cover",
-                master=master,
-                frame=3,
-            )
+            preview.draw((1280, 720), drawn(master))
             found = taken(preview)
             assert found.shape == (180, 320, 3)
             # From a canvas of twice the size, one bilinear read is the mean of all that it covers.
             whole = present.picture(canvas.texture, (320, 180)).astype(np.float64)
             assert np.abs(found - master * whole).max() <= 2.5  # two dithers
             assert preview.take() is None
-        preview.draw(*(canvas.texture, (400, 800)), warp=IDENTITY, fit="cover", master=1.0, frame=3)
+        preview.draw((400, 800), drawn(1.0))
         assert taken(preview).shape[:2] == preview_size((400, 800))[::-1]
     finally:
         preview.release()

@@ -15,11 +15,13 @@ import numpy as np
 
 from liveflight.core.contracts import Ascent, Engine, Size, ViewStep
 from liveflight.core.noise import pink
-from liveflight.diagnostics.bench.figures import mebibytes, ms
+from liveflight.diagnostics.bench.figures import mebibytes, ms, percent
 from liveflight.diagnostics.bench.tables import Table
 
 SIZES: tuple[Size, ...] = ((640, 360), (960, 540), (1280, 720), (1920, 1080), (3840, 2160))
-_PARTS = ("preparation", "views", "hand-over", "ascent", "adding", "warp", "measuring", "present")
+_FRAME = ("views", "hand-over", "ascent", "adding", "warp", "measuring", "present")
+_LIMITER = "flash limiter"
+_PARTS = ("preparation", *_FRAME, _LIMITER)
 _FPS = 30.0
 _MOTION = 1.03, 0.01, 0.0, 0.0
 """Zoom, rotation and pan between two warps."""
@@ -79,6 +81,7 @@ def _parts(
     from liveflight.core.views import ViewSettings
     from liveflight.loop.feedback_loop import FeedbackLoop
     from liveflight.loop.frame_timer import FrameTimer
+    from liveflight.render.flash_limiter import FlashLimiter
     from liveflight.render.present import PresentPass
     from liveflight.system.worker import Worker
 
@@ -87,7 +90,8 @@ def _parts(
     loop = FeedbackLoop(
         output.ctx, size, 1, Worker(background=False), Worker(background=False), timer.end
     )
-    present, planner = PresentPass(output.ctx), ViewPlanner(1)
+    present, limiter = PresentPass(output.ctx), FlashLimiter(output.ctx)
+    planner = ViewPlanner(1)
     loop.use_engine(engine)
     mix = {Target(given["network"], given["layer"], given["filter"]): 1.0}
     motion = Warp(matrix(*_MOTION), phase=IDENTITY.phase)
@@ -108,11 +112,23 @@ def _parts(
             loop.texture(), output.framebuffer, output.size, bottom_up=False, warp=loop.shown
         )
         timer.end("present")
+        target, finest = limiter.samples(size)
+        present.draw(
+            *(loop.texture(), target.framebuffer, target.size),
+            bottom_up=False,
+            warp=loop.shown,
+            sharp=False,
+            sketch=True,
+            finest=finest,
+        )
+        limiter.limit(output.framebuffer, size, 1 / _FPS, bottom_up=False, frame=count)
+        timer.end(_LIMITER)
         taken = {**timer.seconds, "ascent": _step(engine, [ViewStep(mix)], view)}
         count += 1
         if count > _WARM_UP:
             for part, seconds in taken.items():
                 parts.setdefault(part, []).append(seconds)
+    limiter.release()
     present.release()
     loop.close()
     return parts
@@ -152,9 +168,15 @@ def views_until_seen(canvas: Size, view: Size) -> int:
     return _MOST_VIEWS
 
 
+def _limiter_share(parts: dict[str, list[float]]) -> str:
+    if _LIMITER not in parts:  # figures of before there was one
+        return ""
+    return percent(median(parts[_LIMITER]) / sum(median(parts[part]) for part in _FRAME))
+
+
 def tables(raw: dict[str, Any]) -> list[Table]:
     """Return the table of parts."""
-    columns = ("canvas", *_PARTS, "memory", "views until seen")
+    columns = ("canvas", *_PARTS, "of a frame", "memory", "views until seen")
     if "failed" in raw:
         return [Table("Over canvas sizes", columns, [], [raw["failed"]])]
     rows, notes = [], []
@@ -163,12 +185,15 @@ def tables(raw: dict[str, Any]) -> list[Table]:
         if "failed" in each:
             notes.append(f"{name}: {each['failed']}")
             continue
-        cells = [ms(median(each["parts"][part])) for part in _PARTS]
-        rows.append((name, *cells, mebibytes(each["grown"]), str(each["seen"])))
+        parts = each["parts"]
+        cells = [ms(median(parts[part])) if part in parts else "" for part in _PARTS]
+        share = _limiter_share(each["parts"])
+        rows.append((name, *cells, share, mebibytes(each["grown"]), str(each["seen"])))
     view = "x".join(map(str, raw["view"]))
     notes += [
         f"one view of {view}, medians, GL idle after each part; ascent: the engine's step alone; "
         "warp: that of a whole canvas",
+        f"of a frame: what the {_LIMITER} adds to the other parts of a frame while nothing flashes",
         "memory: by which the process grows (software GL: textures too)",
         "views until seen: with the camera still, until each pixel was in a view of the finest "
         "level; divide by the views per second of the flight",
