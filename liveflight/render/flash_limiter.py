@@ -33,7 +33,7 @@ class FlashLimiter:
         """The picture that is shown, in linear light, while it is watched."""
         self._spare: RenderTarget | None = None
         self._bottom_up = False
-        self._watched = False
+        self._watched = self._released = False
         self.limited = False
         """Whether the frame before was limited."""
         self.frames = 0
@@ -94,6 +94,10 @@ class FlashLimiter:
         self._drop()
 
     def release(self) -> None:
+        """Release everything; may be called twice."""
+        if self._released:
+            return
+        self._released = True
         self._drop()
         self._fresh.release()
         self._watch.release()

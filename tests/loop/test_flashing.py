@@ -55,7 +55,7 @@ def test_a_strobe_is_held_back_and_the_hud_says_so(strobe: Strobe) -> None:
     values = strobe.show.flight.values()
     assert values["show.flash_limited"] == strobe.show.app.presenter.flash_limiter.frames > 0
     assert any("flash limiter" in line for line in hud(strobe.show.app))
-    strobe.fly(48, every=1000)
+    strobe.fly(64, every=1000)
     assert not strobe.show.flight.values()["show.limited"]
 
 
@@ -63,6 +63,20 @@ def test_without_the_limiter_it_is_an_attack(strobe: Strobe) -> None:
     strobe.show.flight.controls.set(flash_switch.KEY, False)
     assert not judged(iter(strobe.fly(40)), FPS).passes
     assert any("flash limiter off" in line for line in hud(strobe.show.app))
+
+
+def test_without_memory_to_ease_it_the_picture_stands_rather_than_flashes(
+    strobe: Strobe, ctx: moderngl.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object, **named: object) -> None:
+        raise moderngl.Error("the framebuffer is not complete")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ctx, "texture", full)
+        shown = strobe.fly(40)
+    assert judged(iter(shown), FPS).passes
+    assert strobe.show.flight.reports.counts
+    assert judged(iter([*shown, *strobe.fly(40)]), FPS).passes
 
 
 class Watcher:

@@ -290,5 +290,8 @@ def test_a_preset_whose_file_has_gone_does_not_keep_the_show_from_going_on(
 def test_every_control_that_a_performer_sets_is_kept_but_requests() -> None:
     left = {row.key for row in ROWS if row.settable} - KEPT
     assert {CONTROLS[key].kind for key in left} == {"text", "bool"}
-    assert [key for key in left if CONTROLS[key].kind == "bool"] == ["show.help"]
+    assert {key for key in left if CONTROLS[key].kind == "bool"} == {
+        "show.help",
+        "show.flash_limit",
+    }
     assert not {"pad.a", "pad.b", "pad.c", "pad.d"} & left

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from compared_layers import compared_layers
 from example_pictures import STRANGE, cosine, excited, named, picture, tiny
 from seeded_vgg import seeded_vgg
-from tested_layers import tested_layers
 from tiny_network import TINY_LAYERS, tiny_module
 from torch import nn
 
@@ -78,7 +78,7 @@ def small() -> Pair:
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "vgg16", "vgg19"])
 def test_every_layer_of_a_network_agrees_with_autograd(pair, name):
     known = networks.network(name)
-    for layer in tested_layers(name):
+    for layer in compared_layers(name):
         for whole, centre in ((0.0, False), (0.0, True), (0.3, False)):
             excitations = excited(known, layer.name, whole=whole, centre=centre)
             agree(pair(name), known, excitations, (35, 50))

@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from compared_layers import compared_layers
 from example_pictures import STRANGE, cosine, excited, named, picture, tiny
 from seeded_vgg import seeded_vgg
-from tested_layers import tested_layers
 from tiny_network import TINY_LAYERS, tiny_module
 from torch import nn
 
@@ -74,7 +74,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_layer_of_every_network_agrees_with_autograd(pair, name):
     exact, backend = pair(name)
     seen, known = picture(35, 50), networks.network(name)
-    for layer in tested_layers(name):
+    for layer in compared_layers(name):
         for centre in (False, True):
             case = f"{name}:{layer.name}, centre {centre}"
             excitations = excited(known, layer.name, centre=centre)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from compared_layers import compared_layers
 from seeded_vgg import seeded_vgg
-from tested_layers import tested_layers
 from tiny_network import MEAN, STD, tiny_module
 from torch import nn
 from torch.nn import functional as F
@@ -78,7 +78,7 @@ def both(
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_agrees_with_autograd(pair, name):
     """Compare a few filters, and the whole layer, at odd sizes that are not square."""
-    for layer in tested_layers(name):
+    for layer in compared_layers(name):
         weights = torch.zeros(layer.channels)
         weights[torch.arange(1, layer.channels, layer.channels // 8)] = 1.0
         few, whole = Objective(weights), Objective(torch.zeros(layer.channels), 0.1)

@@ -8,7 +8,7 @@ from liveflight import networks
 from liveflight.networks import Layer
 
 
-def tested_layers(name: str) -> Sequence[Layer]:
+def compared_layers(name: str) -> Sequence[Layer]:
     """Return every layer; of VGG19 those that VGG16 lacks, since the others repeat it."""
     layers = networks.network(name).layers
     if name != "vgg19":
