@@ -134,7 +134,7 @@ def begin(
         show = Show(stage, FakeEngine(), live=live, **options)
         show.fader = Fader()  # type: ignore[attr-defined]
         show.app.controllers.add(show.fader, "the fader")  # type: ignore[attr-defined]
-        # The pictures here flash, and the limiter needs memory for them: tests/loop/test_flashing.py.
+        # These pictures flash, and the limiter needs memory for them: see tests/loop/test_flashing
         start = {"camera.pan_x": 0.5, "show.hud": True, "show.flash_limit": False}
         for key, value in start.items():
             show.flight.controls.set(key, value)

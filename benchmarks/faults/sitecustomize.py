@@ -31,7 +31,7 @@ def _count_gl_objects() -> None:
     import moderngl as gl
 
     gc.collect()
-    gc.unfreeze()  # or those from before a network was loaded are not listed
+    gc.unfreeze()
     kinds = (gl.Texture, gl.Buffer, gl.Framebuffer, gl.VertexArray, gl.Program, gl.Query)
     objects = [each for each in gc.get_objects() if isinstance(each, kinds)]
     alive = sum(not isinstance(each.mglo, gl.InvalidObject) for each in objects)
@@ -46,6 +46,7 @@ def _break_engine() -> None:
     def fail(*given: Any) -> NoReturn:
         raise RuntimeError(_STICKY)
 
+    gc.unfreeze()  # or those from before a network was loaded are not listed
     for each in gc.get_objects():
         if isinstance(each, NetworkLoader):
             for name in ("directions", "plan", "prepare", "wait"):
