@@ -139,11 +139,17 @@ class SupervisedShow:
         raise LookupError(f"no process is like {pattern!r}")
 
     def live(self) -> bool:
-        """Return whether the screen shows a picture that moves."""
+        """Return whether the screen shows a picture that moves all the time, for half a second.
+
+        A picture that is followed by another still one, as under a show that ends, does not."""
         before = self.screen.picture().astype(int)
-        time.sleep(0.25)
-        after = self.screen.picture().astype(int)
-        return bool(after.std() > 8 and np.abs(after - before).mean() > 0.2)
+        for _ in range(3):
+            time.sleep(0.17)
+            after = self.screen.picture().astype(int)
+            if after.std() < 8 or np.abs(after - before).mean() < 0.2:
+                return False
+            before = after
+        return True
 
     def health(self) -> dict[str, Any]:
         """Return what /health says; empty where nothing answers."""

@@ -48,7 +48,7 @@ def fly(args: argparse.Namespace) -> int:
     try:
         if heartbeat:
             supervised.attach(flight, heartbeat, args.engine)
-        saver = unattended.equip(flight, args, resumed)
+        saver = unattended.equip(flight, args, resumed, supervised=heartbeat is not None)
         with signals.deferred() as asked:
             live_loop.run(flight, fps, asked)
             stopped = asked()

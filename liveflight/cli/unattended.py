@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,6 @@ if TYPE_CHECKING:
     from liveflight.app import App
     from liveflight.loop.state_saver import StateSaver
     from liveflight.storage.saved_state import SavedState
-
-SUPERVISED = "LIVEFLIGHT_HEARTBEAT"
-"""Environment variable that a supervisor sets for the show that it runs."""
 
 
 def saved(args: argparse.Namespace) -> SavedState | None:
@@ -38,7 +34,7 @@ def is_open(args: argparse.Namespace) -> bool:
 
 
 def equip(
-    show: App, args: argparse.Namespace, resumed: SavedState | None = None
+    show: App, args: argparse.Namespace, resumed: SavedState | None = None, *, supervised: bool
 ) -> StateSaver | None:
     """Have the show keep its opening hours, and be saved where it is to be continued.
 
@@ -55,7 +51,7 @@ def equip(
         if args.hours_display_off:
             closing.display_power = display_power.turn
         show.controllers.add(closing, "the opening hours")
-    kept = args.resume or args.keep_state or SUPERVISED in os.environ
+    kept = args.resume or args.keep_state or supervised
     if not kept or args.safe:  # the whole show is to come back, not the safe look
         return None
     picture = resumed.picture if resumed else b""

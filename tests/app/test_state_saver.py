@@ -291,12 +291,9 @@ def test_a_show_is_saved_where_somebody_will_continue_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(state_file.folders, "state", lambda: tmp_path / "state")
-    monkeypatch.delenv(unattended.SUPERVISED, raising=False)
-    if supervised:
-        monkeypatch.setenv(unattended.SUPERVISED, "5")
     show = begin()
     args = parser.parse(["fly", "--name", "left wall", "--keep-interval", "1", *words])
-    saver = unattended.equip(show.app, args)
+    saver = unattended.equip(show.app, args, supervised=supervised)
     assert bool(saver) == kept
     if saver:
         fly(show, 2.0)
@@ -314,7 +311,8 @@ def test_a_show_that_ends_at_once_keeps_the_picture(begin: Begin, folder: Path) 
 def test_a_show_with_hours_closes_itself(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OpeningTimes, "is_open", lambda self, now: False)
     show = begin()
-    unattended.equip(show.app, parser.parse(["fly", "--hours", "mon-fri 9:00-17:00"]))
+    args = parser.parse(["fly", "--hours", "mon-fri 9:00-17:00"])
+    unattended.equip(show.app, args, supervised=False)
     assert not show.frame().any()
     assert show.flight.asleep
 

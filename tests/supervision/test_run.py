@@ -17,6 +17,8 @@ from typing import Any
 
 import psutil
 import pytest
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
 
 pytestmark = [
     pytest.mark.gl,
@@ -24,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="Xvfb, and signals of Linux"),
 ]
 
-SMALL = ["--size", "160x90", "--canvas", "96x54", "--view", "64x48", "--osc-port", "0"]
+SMALL = ["--size", "160x90", "--canvas", "96x54", "--view", "64x48", "--oscquery-port", "0"]
 
 
 class Run:
@@ -34,6 +36,7 @@ class Run:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         words = ["run", "--network", "efficientnet_lite0", *SMALL, *more]
+        words += ["--osc-port", str(self.port), "--keep-interval", "1"]
         command = [sys.executable, "-m", "liveflight", *words, "--health-port", str(self.port)]
         homes = ("XDG_STATE_HOME", "XDG_CONFIG_HOME")
         environment = {**os.environ, **{name: str(folder / name) for name in homes}}
@@ -59,6 +62,15 @@ class Run:
             time.sleep(0.1)
         return time.monotonic() - began
 
+    def osc(self, value: float | str) -> float:
+        """Send a value, or a question, to a control; return the answer to the question."""
+        message = OscMessageBuilder("/liveflight/camera/zoom/raw")
+        message.add_arg(value)
+        with socket.socket(type=socket.SOCK_DGRAM) as sender:
+            sender.settimeout(30)
+            sender.sendto(message.build().dgram, ("127.0.0.1", self.port))
+            return float(OscMessage(sender.recv(999)).params[0]) if value == "?" else 0.0
+
     def show(self) -> psutil.Process:
         (child,) = self.supervisor.children()
         return child
@@ -80,12 +92,16 @@ def run(display: str, tmp_path: Path) -> Iterator[Run]:
 
 def test_a_killed_show_is_back_and_a_signal_ends_everything(run: Run, tmp_path: Path) -> None:
     run.until(lambda health: health["well"])
+    run.osc(1.75)
+    state = tmp_path / "XDG_STATE_HOME" / "liveflight" / "show" / "state"
+    run.until(lambda _: state.exists() and b'"camera.zoom":1.75' in state.read_bytes())
     first = run.show()
     tree = [first, *first.children(recursive=True)]
     first.kill()
     run.until(lambda health: health["restarts"] == {"signal": 1} and health["fps"])
     assert not any(process.is_running() for process in tree)
     second = run.show()
+    assert run.osc("?") == 1.75
     assert "--resume" in second.cmdline() and "--resume" not in run.supervisor.cmdline()
     tree = [second, *second.children(recursive=True)]
     lock = tmp_path / "XDG_STATE_HOME" / "liveflight" / "show" / "lock"
