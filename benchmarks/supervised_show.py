@@ -6,7 +6,6 @@ show carries a mark in its environment, by which orphans are found. Linux alone.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
@@ -28,7 +27,6 @@ import psutil
 
 SIZE = (480, 270)
 _MARK = "LIVEFLIGHT_TRIAL"
-_SCREENS = itertools.count(50 + os.getpid() % 400)
 _XWD_PIXELS = 4
 """Bytes per pixel of Xvfb's 24-bit screens."""
 KEPT = ("show.preset", "mix.target", "cue.playing", "camera.rotation", "colour.hue", "show.master")
@@ -39,7 +37,8 @@ class Screen:
     """A virtual X server whose picture can be read, and which can be killed and started again."""
 
     def __init__(self, folder: Path, size: tuple[int, int] = SIZE) -> None:
-        self.name = f":{next(_SCREENS)}"
+        self.name = ""
+        """Such as `:3`; the server chooses a free one at first, and keeps it."""
         self._folder, self._size = folder, size
         folder.mkdir(parents=True, exist_ok=True)
         self.start()
@@ -47,12 +46,14 @@ class Screen:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         width, height = self._size
-        command = ["Xvfb", self.name, "-screen", "0", f"{width}x{height}x24", "-noreset"]
+        reading, writing = os.pipe()
+        command = ["Xvfb", *([self.name] if self.name else []), "-displayfd", str(writing)]
+        command += ["-screen", "0", f"{width}x{height}x24", "-noreset"]
         command += ["-fbdir", str(self._folder), "-nolisten", "tcp"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen(command, **quiet)  # type: ignore[call-overload]
-        place = Path("/tmp/.X11-unix", f"X{self.name[1:]}")
-        until(lambda: self.process.poll() is None and place.exists(), 10, "Xvfb does not start")
+        self.process = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
+        os.close(writing)
+        with os.fdopen(reading) as said:
+            self.name = f":{int(said.readline())}"
 
     def kill(self) -> None:
         """End the server at once, as a crash does."""
