@@ -111,7 +111,7 @@ class App:
             selector, weights = flight.target_selector, weights_of(options)
             sight = SightAutopilot(selector, self.image_source, weights, report, live)
             self.controllers.add(sight, "sight")
-        self._ascent_scheduler = AscentScheduler(
+        self.ascent_scheduler = AscentScheduler(
             flight,
             self.feedback_loop,
             self.frame_pacer,
@@ -141,12 +141,12 @@ class App:
         dt = self.frame_counter.count_frame(now, expected=wanted)
         self._publisher.advance(dt)
         self.frame_timer.start()
-        began = bool(dt) and self.flight.flying and self._ascent_scheduler.await_tick()
+        began = bool(dt) and self.flight.flying and self.ascent_scheduler.await_tick()
         if wait:
-            wait(self._ascent_scheduler.spare())
+            wait(self.ascent_scheduler.spare())
             self.frame_timer.end("rest")
         run("the output's events", self._events.take, self.output)
-        run("the sizes of canvas and views", self._ascent_scheduler.fit, self.output.size)
+        run("the sizes of canvas and views", self.ascent_scheduler.fit, self.output.size)
         run("the camera's picture", self.image_source.update, now)
         self.controllers.poll(now)
         self._apply_messages()
@@ -154,7 +154,7 @@ class App:
         self.frame_timer.end("control")
         if dt and self.flight.flying:
             run("the camera's motion", self._move, dt)
-            self._ascent_scheduler.ascend(dt, began)
+            self.ascent_scheduler.ascend(dt, began)
         if run("the picture", self.presenter.draw, self.output, dt):  # else the last one stays
             run("the outputs", self.outputs.send, self.output)
             run("the overlay", self._finish, dt, wait)

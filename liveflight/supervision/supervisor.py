@@ -149,6 +149,7 @@ class Supervisor:
             return end
         finally:
             beat = self._health.beat
+            self._around.notify.send("WATCHDOG=1")  # a driver may keep the show for seconds
             if left := child.kill_tree():
                 self._say("warning", f"processes that cannot be ended: {left}")
             if end and end.kind == "crash":
@@ -177,6 +178,8 @@ class Supervisor:
             if self._watchdog.hangs(now):
                 child.dump_stacks()
                 self._pause(_DUMP_S)
+                if self._quit:
+                    return Ending("quit", "quit", "the show was quit, and hung as it closed")
                 return Ending("crash", "hang", f"no frame for {self._watchdog.limit:.0f} seconds")
             if planned := self._planned(child, now):
                 self._say("info", f"restarting: {planned.text}")

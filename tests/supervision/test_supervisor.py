@@ -29,7 +29,7 @@ class Script:
     silent_from: float = 1e9
     """When its frames cease."""
     ends: float = 1e9
-    code: int = 1
+    code: int | None = 1
     memory: float = 500.0
     beat: Mapping[str, Any] = field(default_factory=dict)
     stubborn: bool = False
@@ -158,6 +158,13 @@ def test_a_show_that_is_quit_ends_the_supervisor_with_its_code(tmp_path: Path) -
         assert len(world.shows) == 1
         assert world.shows[0].done == ["killed"]  # helpers it may have left
         assert world.shows[0].options == []
+
+
+def test_a_show_that_was_quit_and_hangs_as_it_closes_stays_ended(tmp_path: Path) -> None:
+    world = World(tmp_path, Script(ends=100, code=None, quit=True))
+    assert world.run() == 0
+    assert len(world.shows) == 1
+    assert world.shows[0].done == ["stacks", "killed"]
 
 
 def test_a_show_that_ends_without_being_quit_is_started_again(tmp_path: Path) -> None:
@@ -378,13 +385,13 @@ def test_systemd_hears_of_the_first_frame_and_of_every_turn(
     world = World(tmp_path, Script(first_frame=20), until=19, notify=SystemdNotify(given))
     assert given == {}
     world.run()
-    assert received(systemd) == ["WATCHDOG=1", "STOPPING=1"]
+    assert received(systemd) == ["WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
     given = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000000"}
     world = World(tmp_path, Script(first_frame=20), until=50, notify=SystemdNotify(given))
     world.run()
     said = received(systemd)
     assert [word for word in said if "STATUS" not in word] == [
-        *("WATCHDOG=1", "READY=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1")
+        *("WATCHDOG=1", "READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1")
     ]
 
 
