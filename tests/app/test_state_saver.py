@@ -74,6 +74,18 @@ def test_it_is_saved_every_five_seconds(begin: Begin, folder: Path) -> None:
     assert read(folder).settings["camera.zoom"] == 2.0
 
 
+def test_a_fresh_show_takes_the_place_of_an_older_one_at_once(begin: Begin, folder: Path) -> None:
+    state_file.write(SavedState(settings={"camera.zoom": 1.5}, picture=b"old"), folder)
+    show = begin()
+    saver = StateSaver(show.app, folder, 3600.0, background=False, at_once=True)
+    show.app.watchers.append(saver.after_frame)
+    show.set("camera.zoom", 2.0)
+    show.frame(3)
+    found = read(folder)
+    assert found.settings["camera.zoom"] == 2.0
+    assert found.picture != b"old"
+
+
 def test_nothing_is_written_while_nothing_changes(begin: Begin, folder: Path) -> None:
     show = begin()
     saving(show, folder)
