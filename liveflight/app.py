@@ -33,7 +33,6 @@ from liveflight.loop.presenter import Presenter
 from liveflight.loop.publisher import Publisher
 from liveflight.loop.sight_autopilot import SightAutopilot
 from liveflight.loop.window_events import WindowEvents
-from liveflight.media import image_file
 from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.outputs.sinks.screenshots import Screenshots
 from liveflight.render.fill_rate import canvas_pixels
@@ -94,8 +93,8 @@ class App:
         self.camera = Camera()
         self.screenshots = Screenshots(background=live)
         video = open_video(options.camera, options.fps, live=live)
-        first = image_file.decode(options.resume.picture) if options.resume else None
-        self.image_source = ImageSource(output.ctx, flight.controls, options.image, video, first)
+        seen = options.image, video, options.resume
+        self.image_source = ImageSource(output.ctx, flight.controls, *seen)
         self.feedback_loop = FeedbackLoop(
             output.ctx,
             self.frame_pacer.canvas,
@@ -268,7 +267,7 @@ def build(
         raise
     try:
         for name, controller in recordings:
-            app.controllers.add(controller, name)
+            open_controllers.add_recording(app.controllers, flight, options, name, controller)
         if options.sound and not live:
             sound = SoundInput(options.sound)
             app.controllers.add(sound, "sound")
