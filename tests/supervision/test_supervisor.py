@@ -209,10 +209,13 @@ def test_it_never_gives_up(tmp_path: Path) -> None:
 
 def test_the_full_show_is_tried_again_after_a_quiet_half_hour(tmp_path: Path) -> None:
     crash = Script(ends=10)
-    world = World(tmp_path, crash, crash, crash, Script(ends=2000), Script(), until=5000)
+    world = World(tmp_path, crash, crash, crash, Script(), Script(), until=5000)
     world.run()
     assert [show.options[1:] for show in world.shows] == [[], [], [], ["--safe"], []]
+    assert world.starts[4] - world.starts[3] == pytest.approx(1800, abs=10)
     assert "trying the full show again" in world.said
+    assert world.said.count("first frame") == 5
+    assert world.health.restarts == {"crash": 3, "full_show": 1}
 
 
 def test_a_show_that_cannot_even_be_started_is_tried_again(tmp_path: Path) -> None:
