@@ -29,6 +29,7 @@ from liveflight.core.fault_guard import FaultGuard, Report
 from liveflight.core.mailbox import Mailbox, Message
 from liveflight.loop.open_outputs import OpenOutputs
 from liveflight.show import preset_saving
+from liveflight.show.fault_reports import Mended
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options
 from liveflight.show.start_flight import start_flight
@@ -178,7 +179,7 @@ class OpenControllers:
             self._absent.append(_Absent(absent.name, absent.controller, wait, now + wait))
         else:
             self._keep(absent.controller, absent.name)
-            self._report(f"{absent.name} is connected now")
+            self._report(Mended(f"{absent.name} is connected now"))
 
 
 def _reason(name: str, error: Exception) -> str:

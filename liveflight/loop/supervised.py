@@ -113,7 +113,7 @@ class HeartbeatWatcher:
             "preset": flight.preset_player.preset,
             "network": flown.network if flown else "",
             "engine": f"{self._engine} on {engine.device}" if engine else "",
-            "last_error": flight.reports.last,
+            "last_error": flight.reports.last_fault,
         }
 
     def _check_context(self) -> None:

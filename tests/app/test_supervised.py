@@ -13,6 +13,7 @@ from on_stage import TICK, Begin, Show
 
 from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError
 from liveflight.loop.supervised import Figures, HeartbeatWatcher, LossWatch
+from liveflight.show.fault_reports import Mended
 from liveflight.system import exit_codes
 from liveflight.system.heartbeat import INTERVAL_S, Heartbeat
 
@@ -118,6 +119,11 @@ def test_the_last_trouble_is_told(watched: Watched) -> None:
     watched.show.flight.reports.add("no MIDI port")
     watched.show.frame(8)
     assert watched.beats()[-1]["last_error"] == "no MIDI port"
+    reports = watched.show.flight.reports
+    reports.add(Mended("MIDI is connected now"))
+    watched.show.frame(round(INTERVAL_S / TICK) + 1)
+    assert watched.beats()[-1]["last_error"] == "no MIDI port", "its end is no fault"
+    assert reports.last == "MIDI is connected now"
     assert watched.ended == []
 
 
