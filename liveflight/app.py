@@ -33,7 +33,6 @@ from liveflight.loop.presenter import Presenter
 from liveflight.loop.publisher import Publisher
 from liveflight.loop.sight_autopilot import SightAutopilot
 from liveflight.loop.window_events import WindowEvents
-from liveflight.media import image_file
 from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.outputs.sinks.screenshots import Screenshots
 from liveflight.render.fill_rate import canvas_pixels
@@ -94,8 +93,8 @@ class App:
         self.camera = Camera()
         self.screenshots = Screenshots(background=live)
         video = open_video(options.camera, options.fps, live=live)
-        first = image_file.decode(options.resume.picture) if options.resume else None
-        self.image_source = ImageSource(output.ctx, flight.controls, options.image, video, first)
+        seen = options.image, video, options.resume
+        self.image_source = ImageSource(output.ctx, flight.controls, *seen)
         self.feedback_loop = FeedbackLoop(
             output.ctx,
             self.frame_pacer.canvas,
@@ -111,7 +110,7 @@ class App:
             selector, weights = flight.target_selector, weights_of(options)
             sight = SightAutopilot(selector, self.image_source, weights, report, live)
             self.controllers.add(sight, "sight")
-        self._ascent_scheduler = AscentScheduler(
+        self.ascent_scheduler = AscentScheduler(
             flight,
             self.feedback_loop,
             self.frame_pacer,
@@ -141,12 +140,12 @@ class App:
         dt = self.frame_counter.count_frame(now, expected=wanted)
         self._publisher.advance(dt)
         self.frame_timer.start()
-        began = bool(dt) and self.flight.flying and self._ascent_scheduler.await_tick()
+        began = bool(dt) and self.flight.flying and self.ascent_scheduler.await_tick()
         if wait:
-            wait(self._ascent_scheduler.spare())
+            wait(self.ascent_scheduler.spare())
             self.frame_timer.end("rest")
         run("the output's events", self._events.take, self.output)
-        run("the sizes of canvas and views", self._ascent_scheduler.fit, self.output.size)
+        run("the sizes of canvas and views", self.ascent_scheduler.fit, self.output.size)
         run("the camera's picture", self.image_source.update, now)
         self.controllers.poll(now)
         self._apply_messages()
@@ -154,7 +153,7 @@ class App:
         self.frame_timer.end("control")
         if dt and self.flight.flying:
             run("the camera's motion", self._move, dt)
-            self._ascent_scheduler.ascend(dt, began)
+            self.ascent_scheduler.ascend(dt, began)
         if run("the picture", self.presenter.draw, self.output, dt):  # else the last one stays
             run("the outputs", self.outputs.send, self.output)
             run("the overlay", self._finish, dt, wait)
@@ -268,7 +267,7 @@ def build(
         raise
     try:
         for name, controller in recordings:
-            app.controllers.add(controller, name)
+            open_controllers.add_recording(app.controllers, flight, options, name, controller)
         if options.sound and not live:
             sound = SoundInput(options.sound)
             app.controllers.add(sound, "sound")

@@ -66,7 +66,7 @@ PARTS = {
     "the feedback loop moves": Part("app.feedback_loop", "move"),
     "a tick begins": Part("app.feedback_loop", "begin"),
     "a tick arrives": Part("app.feedback_loop", "collect_result"),
-    "a view is placed": Part("app._ascent_scheduler._planner", "next"),
+    "a view is placed": Part("app.ascent_scheduler._planner", "next"),
     "a view is drawn": Part("app.feedback_loop._views", "draw"),
     "views are handed over": Part("app.feedback_loop._hand_over", "read"),
     "directions are handed back": Part("app.feedback_loop._hand_over", "write"),

@@ -52,11 +52,11 @@ def fly(args: argparse.Namespace) -> int:
         with signals.deferred() as asked:
             live_loop.run(flight, fps, asked)
             stopped = asked()
+            if heartbeat:
+                heartbeat.quit()  # before what may crash in a driver
             if saver:
                 saver.end()
             flight.close()  # still deferred: a second Ctrl-C must not cut it off
-            if heartbeat:
-                heartbeat.quit()
     finally:
         flight.close()
     return signals.INTERRUPTED if stopped else 0

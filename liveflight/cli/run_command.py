@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from liveflight.cli import parser
+from liveflight.cli import parser, unattended
 from liveflight.core.contracts import LiveflightError
 from liveflight.system import child_process, folders, parent_watch, signals
 from liveflight.system.heartbeat import Heartbeat
@@ -67,7 +67,11 @@ def run(args: argparse.Namespace) -> int:
     lock = ShowLock(folder, args.name)
     log = ShowLog(folder / "log")
     curtain = Curtain(parser.audience_display(args) if parser.fills_display(args) else None)
-    curtain.follow(folder / state_file.NAME, lambda: state_file.picture(folder))
+    curtain.follow(
+        folder / state_file.NAME,
+        lambda: state_file.picture(folder),
+        lambda: unattended.is_open(args),
+    )
     process_tree.adopt_orphans()
     woken = threading.Event()
 

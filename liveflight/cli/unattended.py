@@ -56,6 +56,7 @@ def equip(
         return None
     picture = resumed.picture if resumed else b""
     folder = state_file.folder(args.name)
-    saver = StateSaver(show, folder, args.keep_interval, picture=picture)
+    at_once = not args.resume
+    saver = StateSaver(show, folder, args.keep_interval, picture=picture, at_once=at_once)
     show.watchers.append(saver.after_frame)
     return saver

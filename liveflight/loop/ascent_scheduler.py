@@ -16,6 +16,7 @@ from liveflight.loop.frame_timer import FrameTimer
 from liveflight.show.flight import Flight
 
 _STEP, _START = "an ascent step", "the start of an ascent step"
+_UPKEEP = "the upkeep of the canvas"
 """Names of these parts of a frame in the fault guard's reports."""
 
 _LONGEST_TICK_DECAY = 0.97
@@ -44,6 +45,10 @@ class AscentScheduler:
         self._guard = guard
         self._planner = planner
         feedback_loop.on_warp = planner.moved
+        self.failing_s = 0.0
+        """Seconds of flight for which every step, or the upkeep of the canvas, has failed."""
+        self._failing: set[str] = set()
+        """Parts whose last attempt failed."""
         self._longest_s = 0.0
         """Seconds that the longest recent tick took, slowly forgotten."""
 
@@ -94,16 +99,22 @@ class AscentScheduler:
         if not (began or self._feedback_loop.ticking) and self._begin():
             self._arrived()
         upkeep = ascent.upkeep(self._flight.controls)
-        if self._guard.run("the upkeep of the canvas", self._feedback_loop.advance, dt, upkeep) is (
-            False
-        ):
+        finite = self._guard.run(_UPKEEP, self._feedback_loop.advance, dt, upkeep)
+        self._note(_UPKEEP, failed=finite is None)
+        if finite is False:
             self._flight.reports.add("the picture is not finite: starting again from noise")
+        self.failing_s = self.failing_s + dt if self._failing else 0.0
 
     def _begin(self) -> bool:
         """Begin a tick; return whether one could begin. None begins for a while after a failure."""
         if self._feedback_loop.since < self._frame_pacer.tick_interval:
             return False
-        return self._guard.ready(_STEP) and bool(self._guard.run(_START, self._start))
+        if not self._guard.ready(_STEP):
+            return False
+        began = self._guard.run(_START, self._start)
+        if not began:  # False: there is nothing to do
+            self._note(_STEP, failed=began is None)
+        return bool(began)
 
     def _start(self) -> bool:
         """Begin a tick, unless nothing is loaded or the views are too large; return success."""
@@ -139,7 +150,10 @@ class AscentScheduler:
 
     def _arrived(self) -> bool:
         """Return whether the tick has ended; report a failed one and keep the last good picture."""
-        return bool(self._guard.run(_STEP, self._take)) or not self._feedback_loop.ticking
+        arrived = self._guard.run(_STEP, self._take)
+        if arrived is None:
+            self._note(_STEP, failed=True)
+        return bool(arrived) or not self._feedback_loop.ticking
 
     def _take(self) -> bool:
         try:
@@ -150,7 +164,9 @@ class AscentScheduler:
             recent = _LONGEST_TICK_DECAY * self._longest_s
             self._longest_s = max(self._feedback_loop.duration, recent)
             self._frame_pacer.ticked(self._feedback_loop.duration, self._feedback_loop.steps)
+            self._note(_STEP, failed=False)
         except FloatingPointError as error:
+            self._note(_STEP, failed=True)
             text = f"{error}: the picture stays as it is"
             if not self._guard.live:
                 self._flight.reports.add(text)
@@ -159,6 +175,9 @@ class AscentScheduler:
         except (OutOfMemoryError, MemoryError) as error:
             self._shrink(error)
         return True
+
+    def _note(self, part: str, *, failed: bool) -> None:
+        (self._failing.add if failed else self._failing.discard)(part)
 
     def _shrink(self, error: Exception) -> None:
         """Go on with smaller views; raise the error where there are none, and in a render."""

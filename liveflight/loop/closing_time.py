@@ -46,6 +46,8 @@ class ClosingTime:
         """Turns the display on and off."""
         self.open_now: bool | None = None
         """Whether the show is open; None until the clock was looked at."""
+        self._powered: bool | None = None
+        """Whether the display was turned on last; None: whoever ran before may have left it off."""
         self._differs_s = 0.0
         """Seconds for which the clock has said otherwise."""
         self._before: float | None = None
@@ -92,6 +94,7 @@ class ClosingTime:
         presenter, goal = self._presenter, float(bool(self.open_now))
         presenter.dimmer += min(max(goal - presenter.dimmer, -step), step)
         asleep = presenter.dimmer == 0.0 and not self.open_now
-        if asleep != self._flight.asleep:
-            self._flight.asleep = asleep
-            self.display_power(not asleep)
+        self._flight.asleep = asleep
+        if self._powered != (not asleep):
+            self._powered = not asleep
+            self.display_power(self._powered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -18,11 +19,14 @@ from liveflight.media.syphon_source import SyphonSource
 from liveflight.media.video_source import Capture, OfflineVideo, VideoSource
 from liveflight.render.image_blend import ImageBlend
 from liveflight.render.present import Fit
+from liveflight.storage.saved_state import SavedState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import moderngl
+
+log = logging.getLogger("liveflight.loop")
 
 
 class ImageSource:
@@ -34,13 +38,19 @@ class ImageSource:
         controls: Controls,
         image: Path | None,
         video: VideoSource | None,
-        first: np.ndarray | None = None,
+        resume: SavedState | None = None,
     ) -> None:
-        """Read the image. `first`: picture of the first canvas alone, uint8 (H, W, 3).
+        """Read the image. `resume`: the show that goes on: its picture is the first canvas.
 
-        Raises LiveflightError where the image cannot be read."""
-        self._first = first
-        self._image = image_file.read(image) if image else None
+        Raises LiveflightError where the image cannot be read; a show that goes on does without."""
+        self._first = image_file.decode(resume.picture) if resume else None
+        self._image: np.ndarray | None = None
+        try:
+            self._image = image_file.read(image) if image else None
+        except LiveflightError as error:
+            if not resume:
+                raise
+            log.warning("%s: going on without it", error)
         self._video = video
         self._newest: np.ndarray | None = None
         self._controls = controls

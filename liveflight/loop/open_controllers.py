@@ -6,6 +6,7 @@ cannot be opened is tried again.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +29,13 @@ from liveflight.core.fault_guard import FaultGuard, Report
 from liveflight.core.mailbox import Mailbox, Message
 from liveflight.loop.open_outputs import OpenOutputs
 from liveflight.show import preset_saving
+from liveflight.show.fault_reports import Mended
 from liveflight.show.flight import Flight
 from liveflight.show.options import Options
 from liveflight.show.start_flight import start_flight
 from liveflight.system.worker import Worker
+
+log = logging.getLogger("liveflight.loop")
 
 _FIRST_RETRY_S, _MAX_RETRY_S = 3.0, 30.0
 """Seconds until an absent controller is tried again, at first and at most; they double."""
@@ -175,7 +179,7 @@ class OpenControllers:
             self._absent.append(_Absent(absent.name, absent.controller, wait, now + wait))
         else:
             self._keep(absent.controller, absent.name)
-            self._report(f"{absent.name} is connected now")
+            self._report(Mended(f"{absent.name} is connected now"))
 
 
 def _reason(name: str, error: Exception) -> str:
@@ -199,6 +203,23 @@ def start(flight: Flight, options: Options) -> list[Named]:
     if recording.cues:
         flight.cues.start(recording.cues)
     return controllers
+
+
+def add_recording(
+    controllers: OpenControllers, flight: Flight, options: Options, name: str, part: Controller
+) -> None:
+    """Open what records a flight, or flies a recording again.
+
+    Raises LiveflightError where a file cannot be written; a show that goes on does without."""
+    try:
+        controllers.add(part, name)
+    except LiveflightError as error:
+        if not options.resume:
+            raise
+        log.warning("%s: going on without it", error)
+        # What nobody writes down must not pile up.
+        flight.preset_player.navigator.on_answer = lambda question, preset: None
+        flight.cues.on_named = lambda cues: None
 
 
 def web_remote(flight: Flight, options: Options, show_link: Callable[[str], None]) -> WebRemote:

@@ -48,13 +48,15 @@ class StateSaver:
         clock: Callable[[], float] = time.time,
         picture: bytes = b"",
         *,
+        at_once: bool = False,
         background: bool = True,
     ) -> None:
         """`folder`: of the saved state. `interval`: seconds between two saves.
 
-        `clock`: returns seconds since 1970. `picture`: the encoded one until another is drawn."""
+        `clock`: returns seconds since 1970. `picture`: the encoded one until another is drawn.
+        `at_once`: save after the first frame, so that no older show is there to be continued."""
         self._app, self._folder, self._clock = app, folder, clock
-        self._interval = interval
+        self._interval, self._at_once = interval, at_once
         self._due: float | None = None
         """When to save next, in seconds of the loop's clock; None until the first frame."""
         self._preview = PreviewPass(app.output.ctx)
@@ -79,7 +81,7 @@ class StateSaver:
     def _advance(self, now: float) -> None:
         self._take_result()
         if self._due is None:
-            self._due = now + self._interval
+            self._due = now if self._at_once else now + self._interval
         picture = self._preview.take()
         if picture is None and now >= self._due and not self._worker.busy:
             self._due = now + self._interval

@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 _FIGURES_INTERVAL_S = 5.0
 _BEATS_PER_CHECK = 40
 """Heartbeats between two checks of the GL context: ten seconds, as each waits for the GPU."""
+STALLED_S = 90.0
+"""Seconds in which every step fails, after which a new process is tried.
+
+Three of these within five minutes lead to the safe look."""
 _MIB = 2**20
 _RESTING = "rest"
 """The part of a frame in which it waits until it is due."""
@@ -109,7 +113,7 @@ class HeartbeatWatcher:
             "preset": flight.preset_player.preset,
             "network": flown.network if flown else "",
             "engine": f"{self._engine} on {engine.device}" if engine else "",
-            "last_error": flight.reports.last,
+            "last_error": flight.reports.last_fault,
         }
 
     def _check_context(self) -> None:
@@ -150,6 +154,12 @@ class LossWatch:
         if lost(cause or trouble) == "gpu":
             self.lost("the GPU is lost")
 
+    def after_frame(self, failing_s: float) -> None:
+        """Look at the seconds of flight in which every step has failed."""
+        if failing_s > STALLED_S:
+            log.error("every step has failed for %.0f s: trying a new process", failing_s)
+            self._end(exit_codes.STALLED)
+
     def lost(self, what: str) -> None:
         """End the process for one that begins with a working GPU."""
         log.error("%s, which only a new process can mend: ending this one", what)
@@ -163,4 +173,5 @@ def attach(app: App, heartbeat: Heartbeat, engine: str) -> HeartbeatWatcher:
     app.flight.reports.on_add = watch.fault
     watcher = HeartbeatWatcher(app, heartbeat, Figures(), watch.lost, engine)
     app.watchers.append(lambda: app.guard.run("the heartbeat", watcher))
+    app.watchers.append(lambda: watch.after_frame(app.ascent_scheduler.failing_s))
     return watcher

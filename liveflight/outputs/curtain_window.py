@@ -5,9 +5,10 @@ audience sees a picture until the next one draws. It draws without GL and sleeps
 
     python -P -m liveflight.outputs.curtain_window DISPLAY < messages
 
-A message is a line of JSON, `{"picture": N}`, followed by the N bytes of a JPEG or PNG; none are
-black. The program ends with its standard input, and when its display has another size: SDL learns
-of that at its start alone, and whoever started the program starts it again.
+A message is a line of JSON, `{"picture": N, "brightness": 1.0}`, followed by the N bytes of a JPEG
+or PNG; none are black. The brightness is a factor of the levels, from 0 to 1. The program ends with
+its standard input, and when its display has another size: SDL learns of that at its start alone,
+and whoever started the program starts it again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import math
 import os
 import sys
 import threading
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import BinaryIO, Literal
 
 from liveflight.core.contracts import Size
@@ -31,6 +32,9 @@ MOST_BYTES = 64 * 2**20
 
 _LONGEST_LINE = 8192
 """Bytes of a message's line; a longer one is not a message."""
+
+_WAITING = 4
+"""Events that may wait. Beyond that nothing is read: a window that is stuck must not grow."""
 
 LOOK_INTERVAL_S = 1.0
 """Seconds after which the window is drawn again where nothing tells it to."""
@@ -102,7 +106,7 @@ class CurtainWindow:
 def main(display: int) -> None:
     """Show what standard input says until it ends."""
     window = CurtainWindow(display)
-    news: SimpleQueue[pygame.Surface | Literal["drawing", "end"]] = SimpleQueue()
+    news: Queue[pygame.Surface | Literal["drawing", "end"]] = Queue(_WAITING)
 
     def read() -> None:
         while picture := _read(sys.stdin.buffer):
@@ -145,7 +149,10 @@ def _read(source: BinaryIO) -> pygame.Surface | None:
                 return None
             if not count:
                 return pygame.Surface((1, 1))
-            return pygame.image.load(io.BytesIO(source.read(count)))
+            picture = pygame.image.load(io.BytesIO(source.read(count)))
+            level = round(255 * min(max(float(message.get("brightness", 1.0)), 0.0), 1.0))
+            picture.fill((level, level, level), special_flags=pygame.BLEND_RGB_MULT)
+            return picture
         except (ValueError, KeyError, TypeError, AttributeError, OSError, pygame.error) as error:
             sys.stderr.write(f"curtain: a picture cannot be shown: {error}\n")
     return None

@@ -55,15 +55,15 @@ def read(folder: Path) -> SavedState | None:
     return None
 
 
-def picture(folder: Path) -> bytes:
-    """Return the last picture of a show, the bytes of a JPEG; empty where it was black."""
+def picture(folder: Path) -> tuple[bytes, float]:
+    """Return the last picture of a show, the bytes of a JPEG, and its brightness from 0 to 1.
+
+    The bytes are empty where there is none, or it was black."""
     state = read(folder)
-    dark = (
-        state is None
-        or state.settings.get("show.blackout")
-        or not state.settings.get("show.master", 1.0)
-    )
-    return b"" if state is None or dark else state.picture
+    if state is None or state.settings.get("show.blackout"):
+        return b"", 0.0
+    master = float(state.settings.get("show.master", 1.0))
+    return (state.picture if master else b""), master
 
 
 def write(state: SavedState, folder: Path) -> None:

@@ -46,15 +46,16 @@ class Curtain:
         self._command = command or child_process.python(_WINDOW, str(display))
         self._clock = clock
         self._file: Path | None = None
-        self._picture: Callable[[], bytes] = bytes
-        self._changed_at: int | None = None
-        """When the followed file was written, as the picture in it was shown last."""
+        self._picture: Callable[[], tuple[bytes, float]] = lambda: (b"", 0.0)
+        self._is_open: Callable[[], bool] = lambda: True
+        self._looked: tuple[int, bool] | None = None
+        """When the followed file was written and whether it was open, at the last look."""
         self._changed = threading.Condition()
         self._message = b""
         """The last picture, as it is sent."""
         self._waits = self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._sending_since: float | None = None
+        self._sending = False
         self._began, self._starts = 0.0, 0
         """When the process was started, and how often since one ran for long."""
         self._thread: threading.Thread | None = None
@@ -64,15 +65,23 @@ class Curtain:
         if self._wanted:
             self._thread = self._thread or start_thread(self._run, "curtain")
 
-    def show_picture(self, data: bytes) -> None:
-        """Show a picture, the bytes of a JPEG or PNG, scaled to cover the display; empty: black."""
-        self._put(json.dumps({"picture": len(data)}).encode() + b"\n" + data)
+    def show_picture(self, data: bytes, brightness: float = 1.0) -> None:
+        """Show a picture, the bytes of a JPEG or PNG, scaled to cover the display; empty: black.
 
-    def follow(self, file: Path, picture: Callable[[], bytes]) -> None:
+        `brightness`: factor of its levels, from 0 to 1."""
+        head = json.dumps({"picture": len(data), "brightness": brightness})
+        self._put(head.encode() + b"\n" + data)
+
+    def follow(
+        self,
+        file: Path,
+        picture: Callable[[], tuple[bytes, float]],
+        is_open: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Show what `picture` returns, as for `show_picture`, whenever a file has been written.
 
-        It is called on the curtain's thread."""
-        self._file, self._picture = file, picture
+        Black while `is_open` returns False. Both are called on the curtain's thread."""
+        self._file, self._picture, self._is_open = file, picture, is_open
 
     def close(self) -> None:
         """Close the window; it cannot be opened again."""
@@ -89,9 +98,6 @@ class Curtain:
             self._waits = self._waits or message != self._message
             self._message = message
             self._changed.notify()
-        since = self._sending_since
-        if since is not None and self._clock() - since > _STUCK_S and self._process:
-            self._process.kill()  # the thread goes on with an error, and starts another
 
     def _run(self) -> None:
         while not self._closing:
@@ -106,16 +112,18 @@ class Curtain:
                     self._changed.wait(_LOOK_INTERVAL_S)
 
     def _look(self) -> None:
-        """Take the picture of the followed file if it is new."""
+        """Take the picture of the followed file if it is new, or black while it is closed."""
         if self._file is None:
             return
         try:
             written = self._file.stat().st_mtime_ns
         except OSError:  # not there yet, or just being replaced
             return
-        if written != self._changed_at:
-            self._changed_at = written
-            self.show_picture(self._picture())
+        looked = written, self._is_open()
+        if looked != self._looked:
+            self._looked = looked
+            picture, brightness = self._picture() if looked[1] else (b"", 0.0)
+            self.show_picture(picture, brightness)
 
     def _tend(self) -> bool:
         """Keep the process running; return whether a picture that waited was sent."""
@@ -147,15 +155,19 @@ class Curtain:
         with self._changed:
             message, self._waits = self._message, False
         assert process.stdin
-        self._sending_since = self._clock()
+        stuck = threading.Timer(_STUCK_S, process.kill)  # the write ends with an error then
+        stuck.daemon = True
+        stuck.start()
+        self._sending = True
         try:
             process.stdin.write(message)
             process.stdin.flush()
         finally:
-            self._sending_since = None
+            self._sending = False
+            stuck.cancel()
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        if self._sending_since is not None:  # its standard input cannot be closed meanwhile
+        if self._sending:  # its standard input cannot be closed meanwhile
             process.kill()
         with suppress(OSError):
             child_process.end(process, _END_S)

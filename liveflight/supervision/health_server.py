@@ -35,14 +35,11 @@ class HealthServer:
         self.port = 0
         """The TCP port, 0 until it is open."""
         self._closed = threading.Event()
-        self._server: _Server | None = None
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         self._closed.set()
-        if self._server:
-            self._server.shutdown()
         self._thread.join(_TIMEOUT_S)
 
     def _run(self) -> None:
@@ -53,9 +50,8 @@ class HealthServer:
                     self.port = server.server_address[1]
                     if said:
                         self._say(f"health is served on port {self.port} now")
-                    self._server = server
-                    if not self._closed.is_set():
-                        server.serve_forever(0.2)
+                    while not self._closed.is_set():
+                        server.handle_request()
                 return
             except (OSError, OverflowError, UnicodeError) as error:
                 if not said:
@@ -70,6 +66,8 @@ class HealthServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    timeout = 0.2
+    """Seconds between two looks at whether to close."""
     block_on_close = False
     request_queue_size = MAX_CONNECTIONS
 

@@ -37,6 +37,11 @@ _ADVICE = (
         " answer is the usual reason; leave out --camera, --sound or --midi in turn.",
     ),
     (
+        ("grew no more", "every step has failed"),
+        "Every step of the network failed, and the picture stood still: the lines below name the"
+        " reason. Try another --engine or --device, or a smaller --view.",
+    ),
+    (
         ("sigsegv", "sigabrt", "sigbus", "sigill", "sigfpe", "access violation"),
         "Native code failed; the stacks below name the part. Update the graphics driver, and try"
         " another --engine: liveflight doctor lists those that work.",

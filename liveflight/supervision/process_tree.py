@@ -54,12 +54,15 @@ class ProcessTree:
         return found
 
     def memory_mib(self) -> float:
-        """Return the resident memory of the whole tree in MiB; reap orphans that have ended."""
+        """Return the resident memory of the whole tree in MiB; reap orphans that have ended.
+
+        Processes that are gone are forgotten: a show for months starts many."""
         total = 0
         for process in self.look():
             with suppress(psutil.Error, OSError):
                 total += process.memory_info().rss
         self._reap(each for each in self._seen if each != self._pid)
+        self._seen = {pid: each for pid, each in self._seen.items() if each.is_running()}
         return total / _MIB
 
     def kill(self) -> list[int]:

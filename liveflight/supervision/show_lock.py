@@ -44,8 +44,8 @@ class ShowLock:
             self._file = -1
 
     def _write(self, content: bytes) -> None:
-        with suppress(OSError):  # the disk is full
-            os.ftruncate(self._file, 0)
+        with suppress(OSError):  # a full disk takes the length all the same, and that counts
+            os.ftruncate(self._file, len(content))
             os.lseek(self._file, 0, os.SEEK_SET)
             os.write(self._file, content)
             os.fsync(self._file)

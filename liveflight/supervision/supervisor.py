@@ -18,7 +18,7 @@ from liveflight.supervision.daily_restart import DailyRestart
 from liveflight.supervision.ending import Ending
 from liveflight.supervision.health import Health
 from liveflight.supervision.restart_policy import RestartPolicy
-from liveflight.supervision.status_lines import StateChanges, summary
+from liveflight.supervision.status_lines import StateChanges, in_words, summary
 from liveflight.supervision.systemd_notify import SystemdNotify
 from liveflight.supervision.watchdog import Watchdog
 from liveflight.system.heartbeat import QUIT
@@ -137,6 +137,7 @@ class Supervisor:
         if not self._await_display():
             return None
         self._frames, self._quit = 0, False
+        self._changes.begin()
         self._started = self._around.clock()
         self._watchdog.started(self._started)
         try:
@@ -149,6 +150,7 @@ class Supervisor:
             return end
         finally:
             beat = self._health.beat
+            self._around.notify.send("WATCHDOG=1")  # a driver may keep the show for seconds
             if left := child.kill_tree():
                 self._say("warning", f"processes that cannot be ended: {left}")
             if end and end.kind == "crash":
@@ -177,6 +179,8 @@ class Supervisor:
             if self._watchdog.hangs(now):
                 child.dump_stacks()
                 self._pause(_DUMP_S)
+                if self._quit:
+                    return Ending("quit", "quit", "the show was quit, and hung as it closed")
                 return Ending("crash", "hang", f"no frame for {self._watchdog.limit:.0f} seconds")
             if planned := self._planned(child, now):
                 self._say("info", f"restarting: {planned.text}")
@@ -207,6 +211,8 @@ class Supervisor:
                 self._relieved = now
                 said = f"{used:.0f} MiB of memory, more than the limit of {most:.0f}"
                 return Ending("planned", "memory_limit", said)
+        if self._policy.may_try(now):
+            return Ending("planned", "full_show", "to try the full show again")
         if self._daily.due(now, self._around.local_time()):
             return Ending("planned", "restart_at", "the daily restart")
         return None
@@ -234,11 +240,11 @@ class Supervisor:
         if self._policy.safe and not was_safe:
             self._say(
                 "warning",
-                "three crashes in five minutes: going on in the safe look; after half an hour "
-                "without a crash the next restart tries the full show again",
+                "too many crashes: going on in the safe look; the full show is tried again after "
+                f"{in_words(self._policy.patience)} without a crash",
             )
         elif was_safe and not self._policy.safe:
-            self._say("info", "half an hour without a crash: trying the full show again")
+            self._say("info", "trying the full show again")
         self._pause(wait)
 
     def _await_display(self) -> bool:

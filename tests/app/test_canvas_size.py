@@ -135,7 +135,7 @@ def test_without_spread_every_view_has_the_pads_mix(begin: Begin) -> None:
 def test_with_spread_a_views_mix_is_that_of_its_middle(begin: Begin) -> None:
     show, mixes = on_pad(begin, {"pad.spread": 0.5})
     places: list[tuple[float, float]] = []
-    planner = show.app._ascent_scheduler._planner
+    planner = show.app.ascent_scheduler._planner
     choose = planner.next
 
     def noting(*given: object, **named: object):  # type: ignore[no-untyped-def]

@@ -58,7 +58,7 @@ def test_it_fades_to_black_and_sleeps(closing: Closing) -> None:
         1,
         False,
     )
-    assert closing.power == [False]
+    assert closing.power == [True, False]
 
 
 def test_asleep_nothing_moves_and_no_cue_passes(closing: Closing) -> None:
@@ -85,7 +85,7 @@ def test_it_opens_and_goes_on(closing: Closing) -> None:
     levels = np.array(closing.levels(1 + FADE_S + 1.5))
     assert not show.flight.asleep and levels[-1] > 100
     assert np.diff(levels).max() < levels[-1] * 3 * TICK / FADE_S
-    assert closing.power == [False, True]
+    assert closing.power == [True, False, True]
 
 
 def test_closed_at_its_start_it_never_shows_a_picture(begin: Begin) -> None:
@@ -95,7 +95,9 @@ def test_closed_at_its_start_it_never_shows_a_picture(begin: Begin) -> None:
 
 
 def test_open_at_its_start_it_shows_one_at_once(begin: Begin) -> None:
-    assert Closing(begin(), CLOSING - 3600).levels(TICK)[0] > 100
+    closing = Closing(begin(), CLOSING - 3600)
+    assert closing.levels(TICK)[0] > 100
+    assert closing.power == [True], "a show that was killed at night has left it off"
 
 
 @pytest.mark.parametrize("leap", [DAY / 2, -DAY / 2])
@@ -153,7 +155,7 @@ def test_what_a_performer_sets_meanwhile_is_there_when_it_opens(closing: Closing
 def test_the_display_is_on_again_when_the_show_ends(closing: Closing) -> None:
     closing.levels(2 + SETTLED_S + FADE_S + 1)
     closing.part.close()
-    assert closing.power == [False, True]
+    assert closing.power == [True, False, True]
 
 
 def test_asleep_the_loop_shows_few_frames_but_two_a_second(

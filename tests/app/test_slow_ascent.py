@@ -153,7 +153,7 @@ def test_a_late_direction_lands_where_its_view_has_moved_to(
         direction[height // 2 - 2 : height // 2 + 2, width // 2 - 2 : width // 2 + 2] = 5
         return direction
 
-    planner = show.app._ascent_scheduler._planner
+    planner = show.app.ascent_scheduler._planner
     where = View(0.0, 0.0, 1.0) if not detail else View(0.3, 0.1, 0.25, level=2, finest=True)
     planner.next = lambda *given, **named: where  # type: ignore[method-assign]
     show.engine.step = spot

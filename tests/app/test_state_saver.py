@@ -74,6 +74,18 @@ def test_it_is_saved_every_five_seconds(begin: Begin, folder: Path) -> None:
     assert read(folder).settings["camera.zoom"] == 2.0
 
 
+def test_a_fresh_show_takes_the_place_of_an_older_one_at_once(begin: Begin, folder: Path) -> None:
+    state_file.write(SavedState(settings={"camera.zoom": 1.5}, picture=b"old"), folder)
+    show = begin()
+    saver = StateSaver(show.app, folder, 3600.0, background=False, at_once=True)
+    show.app.watchers.append(saver.after_frame)
+    show.set("camera.zoom", 2.0)
+    show.frame(3)
+    found = read(folder)
+    assert found.settings["camera.zoom"] == 2.0
+    assert found.picture != b"old"
+
+
 def test_nothing_is_written_while_nothing_changes(begin: Begin, folder: Path) -> None:
     show = begin()
     saving(show, folder)
@@ -237,8 +249,9 @@ def started(
     monkeypatch.setattr(engines, "load", lambda *_, **named: FakeEngine())
 
     def start(**given: object) -> App:
-        args = Namespace(**{"resume": False, "safe": False, "name": "show"} | given)
-        options = Options(canvas=CANVAS, resume=unattended.saved(args))
+        usual = {"resume": False, "safe": False, "name": "show", "record": None}
+        args = Namespace(**usual | given)
+        options = Options(canvas=CANVAS, resume=unattended.saved(args), record=args.record)
         return build(options, Stage(ctx, (64, 36), False), live=False)
 
     return start
@@ -329,3 +342,17 @@ def test_options_that_are_wrong_are_named(words: list[str], why: str) -> None:
     with pytest.raises(LiveflightError) as caught:
         parser.parse(["fly", *words])
     assert why in str(caught.value)
+
+
+def test_a_show_that_goes_on_does_without_a_recording_that_cannot_be_written(
+    started: Callable[..., App], folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = folder / "gone" / "night.log"
+    with pytest.raises(LiveflightError, match="cannot be written"):
+        started(record=nowhere)
+    state_file.write(SavedState(), folder)
+    with closing(started(record=nowhere, resume=True)) as app:
+        assert "going on without it" in caplog.text
+        app.mailbox.put(Set("show.preset", "reef"))
+        app.frame(1.0)
+        assert app.flight.preset_player.preset == "reef"

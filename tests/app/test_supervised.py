@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from on_stage import TICK, Begin, Show
 
 from liveflight.core.contracts import Ascent, Canvas, Mix, OutOfMemoryError
 from liveflight.loop.supervised import Figures, HeartbeatWatcher, LossWatch
+from liveflight.show.fault_reports import Mended
 from liveflight.system import exit_codes
 from liveflight.system.heartbeat import INTERVAL_S, Heartbeat
 
@@ -35,6 +37,8 @@ class Watched:
         heartbeat = Heartbeat(writing, lambda: show.now)
         self.watcher = HeartbeatWatcher(show.app, heartbeat, self.figures, watch.lost, "torch")
         show.app.watchers.append(self.watcher)
+        scheduler = show.app.ascent_scheduler
+        show.app.watchers.append(lambda: watch.after_frame(scheduler.failing_s))
 
     def beats(self) -> list[dict[str, Any]]:
         try:
@@ -115,6 +119,11 @@ def test_the_last_trouble_is_told(watched: Watched) -> None:
     watched.show.flight.reports.add("no MIDI port")
     watched.show.frame(8)
     assert watched.beats()[-1]["last_error"] == "no MIDI port"
+    reports = watched.show.flight.reports
+    reports.add(Mended("MIDI is connected now"))
+    watched.show.frame(round(INTERVAL_S / TICK) + 1)
+    assert watched.beats()[-1]["last_error"] == "no MIDI port", "its end is no fault"
+    assert reports.last == "MIDI is connected now"
     assert watched.ended == []
 
 
@@ -133,6 +142,39 @@ def test_a_lost_gpu_ends_the_process(watched: Watched, error: Exception, code: i
     watched.show.engine.step = failing(error)
     watched.show.frame(8)
     assert watched.ended[:1] == ([code] if code else [])
+
+
+def test_a_picture_that_grows_no_more_ends_the_process(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liveflight.loop.supervised.STALLED_S", 4.0)
+    show, steps = watched.show, watched.show.engine.step
+    flaky = itertools.cycle([failing(ValueError("no")), *[steps] * 9])
+    show.engine.step = lambda *given: next(flaky)(*given)
+    show.frame(int(20 / TICK))
+    assert not watched.ended, "some steps work"
+    show.engine.step = failing(ValueError("no"))
+    show.set("show.freeze", True)
+    show.frame(int(6 / TICK))
+    assert not watched.ended, "a frozen picture need not grow"
+    show.set("show.freeze", False)
+    show.frame(int(3 / TICK))
+    assert not watched.ended
+    show.frame(int(3 / TICK))
+    assert watched.ended[0] == exit_codes.STALLED
+
+
+def test_so_does_one_onto_which_nothing_can_be_put(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liveflight.loop.supervised.STALLED_S", 4.0)
+
+    def advance(dt: float, upkeep: object) -> bool:
+        raise OSError("no")
+
+    watched.show.app.feedback_loop.advance = advance  # type: ignore[method-assign,assignment]
+    watched.show.frame(int(6 / TICK))
+    assert watched.ended[0] == exit_codes.STALLED
 
 
 def test_a_network_that_cannot_be_loaded_for_it_does_too(watched: Watched) -> None:

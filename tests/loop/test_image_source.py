@@ -14,6 +14,7 @@ from liveflight.core.noise import first_canvas
 from liveflight.loop import image_source
 from liveflight.loop.image_source import ImageSource, open_video
 from liveflight.render.passes import RenderTarget
+from liveflight.storage.saved_state import SavedState
 
 SIZE = (6, 4)
 
@@ -129,6 +130,13 @@ def test_all_of_a_picture_leaves_a_margin(ctx, controls, tmp_path, surface) -> N
 def test_a_missing_image_is_refused(ctx, controls, tmp_path) -> None:
     with pytest.raises(LiveflightError, match="cannot be read"):
         ImageSource(ctx, controls, tmp_path / "none.png", None)
+
+
+def test_a_show_that_goes_on_does_without_a_missing_image(ctx, controls, tmp_path, caplog) -> None:
+    image_source = ImageSource(ctx, controls, tmp_path / "none.png", None, SavedState())
+    assert not image_source.given
+    assert "going on without it" in caplog.text
+    image_source.close()
 
 
 def test_no_camera_is_none() -> None:

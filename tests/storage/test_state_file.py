@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveflight.core.autopilot import AutopilotPlace
-from liveflight.core.contracts import LiveflightError, Target
+from liveflight.core.contracts import LiveflightError, Target, Value
 from liveflight.core.modulation import ModulationRow
 from liveflight.storage import saved_state, state_file
 from liveflight.storage.cue_lists import Cue, CueList
@@ -296,3 +296,20 @@ def test_the_folder_is_that_of_the_user_and_the_name(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert state_file.folder("left wall") == tmp_path / "liveflight" / "left wall"
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        ({}, (b"jpeg", 1.0)),
+        ({"show.master": 0.25}, (b"jpeg", 0.25)),
+        ({"show.master": 0.0}, (b"", 0.0)),
+        ({"show.blackout": True}, (b"", 0.0)),
+    ],
+)
+def test_the_last_picture_is_as_bright_as_the_show_was(
+    tmp_path: Path, kept: dict[str, Value], shown: tuple[bytes, float]
+) -> None:
+    assert state_file.picture(tmp_path) == (b"", 0.0)
+    state_file.write(SavedState(settings=kept, picture=b"jpeg"), tmp_path)
+    assert state_file.picture(tmp_path) == shown

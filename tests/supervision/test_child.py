@@ -128,6 +128,18 @@ def test_a_killed_helper_leaves_no_zombie(start: Start, tmp_path: Path) -> None:
     assert child.poll() is None
 
 
+def test_helpers_that_have_ended_are_forgotten() -> None:
+    script = "sleep 30 & read word; kill $!; wait; exec sleep 30"
+    shell = subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE)
+    tree = process_tree.ProcessTree(shell.pid, "a show")
+    until(lambda: len(tree.look()) == 2)
+    assert shell.stdin
+    shell.stdin.close()
+    until(lambda: tree.memory_mib() > 0 and len(tree._seen) == 1)
+    assert tree.kill() == []
+    shell.wait()
+
+
 def test_a_hanging_show_writes_its_stacks_and_is_killed(start: Start, lines: list[str]) -> None:
     child = start("then", "hang")
     until(lambda: child.beats())

@@ -90,6 +90,7 @@ def test_lines_from_before_the_crash_are_not_read_twice(tmp_path: Path) -> None:
         ("killed by SIGKILL", [], "out of memory"),
         ("no frame for 15 seconds", [], "stood still"),
         ("the GPU is lost", [], "update the driver"),
+        ("the picture grew no more", [], "Every step"),
         ("ended with code 1", ["OSError: No space left on device"], "disk is full"),
         ("ended with code 1", ["RuntimeError: CUDA error: x"], "update the driver"),
         ("ended with code 1", [], "liveflight doctor"),

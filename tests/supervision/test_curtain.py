@@ -125,17 +125,25 @@ def test_pictures_cover_the_display_and_bad_ones_change_nothing(
     curtain.show_picture(b"no PNG")
     curtain.show_picture(jpeg(RED))
     until(lambda: all(near(each, RED) for each in colours(display)), "a JPEG, as saved shows have")
+    curtain.show_picture(png(YELLOW), 0.2)
+    until(lambda: colours(display) == [(50, 50, 0)] * 2, "as dark as the show was")
     curtain.show_picture(b"")
     until(lambda: colours(display) == [BLACK, BLACK], "black")
 
 
 def test_it_follows_a_file(curtain: Curtain, display: str, tmp_path: Path) -> None:
     state = tmp_path / "state"
-    curtain.follow(state, lambda: state.read_bytes()[5:])
+    open_now = [True]
+    curtain.follow(state, lambda: (state.read_bytes()[5:], 1.0), lambda: open_now[0])
     curtain.open()
     for colour in (RED, YELLOW):
         state.write_bytes(b"head " + png(colour))
         until(lambda colour=colour: colours(display) == [colour] * 2, "the picture in the file")
+    open_now[0] = False
+    until(lambda: colours(display) == [BLACK] * 2, "black outside the opening hours")
+    state.write_bytes(b"head " + png(RED))
+    open_now[0] = True
+    until(lambda: colours(display) == [RED] * 2, "the picture again")
 
 
 def test_it_sleeps_and_ends_with_its_input(display: str) -> None:
@@ -202,13 +210,13 @@ def test_a_program_that_ends_at_once_is_tried_seldom(
 
 
 def test_a_program_that_takes_no_pictures_is_replaced(
-    stand_in: Callable[[str], Curtain], clock: Clock, started: list[subprocess.Popen[bytes]]
+    stand_in: Callable[[str], Curtain],
+    started: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("liveflight.supervision.curtain._STUCK_S", 0.2)
     curtain = stand_in("exec sleep 1000")
     curtain.open()
-    curtain.show_picture(bytes(2**20))
-    until(lambda: curtain._sending_since is not None, "a full pipe")
-    clock.seconds += 20
     curtain.show_picture(bytes(2**20))
     until(lambda: len(started) == 2, "another process")
     assert started[0].wait(20) == -signal.SIGKILL
@@ -222,7 +230,7 @@ def test_closing_does_not_wait_for_a_stopped_program(
     until(lambda: bool(started), "the process")
     os.kill(started[0].pid, signal.SIGSTOP)
     curtain.show_picture(bytes(2**20))
-    until(lambda: curtain._sending_since is not None, "a full pipe")
+    until(lambda: curtain._sending, "a full pipe")
     curtain.close()
     assert started[0].wait(20) == -signal.SIGKILL
     assert len(started) == 1

@@ -20,6 +20,7 @@ from liveflight.supervision.ending import judge
         (86, True, "crash", "gpu_lost"),
         (87, False, "crash", "out_of_memory"),
         (88, False, "no display", "no_display"),
+        (89, True, "crash", "stalled"),
         (-signal.SIGKILL, True, "crash", "signal"),
         (-signal.SIGSEGV, False, "crash", "signal"),
         (-99, True, "crash", "signal"),
@@ -41,8 +42,11 @@ def test_a_quit_needs_no_desktop() -> None:
     assert judge(0, quit=True, begun=True, display=True).code == 0
 
 
-def test_one_that_says_so_and_then_crashes_has_crashed() -> None:
-    assert judge(-signal.SIGSEGV, quit=True, begun=True, display=True).kind == "crash"
+@pytest.mark.parametrize("code", [1, 86, -signal.SIGSEGV])
+def test_one_that_was_quit_and_crashes_as_it_closes_stays_ended(code: int) -> None:
+    found = judge(code, quit=True, begun=True, display=True)
+    assert (found.kind, found.code) == ("quit", 0)
+    assert found.text.endswith("as it closed")
 
 
 def test_signals_are_named() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -63,4 +64,19 @@ def test_a_full_disk_does_not_matter(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "lock").symlink_to("/dev/full")
     lock = ShowLock(folder, "show")
+    lock.end()
+
+
+def test_a_supervisor_killed_on_a_full_disk_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(file: int, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", write)
+        killed = ShowLock(tmp_path, "show")
+        os.close(killed._file)
+    lock = ShowLock(tmp_path, "show")
+    assert lock.left_running
     lock.end()

@@ -29,7 +29,7 @@ class Script:
     silent_from: float = 1e9
     """When its frames cease."""
     ends: float = 1e9
-    code: int = 1
+    code: int | None = 1
     memory: float = 500.0
     beat: Mapping[str, Any] = field(default_factory=dict)
     stubborn: bool = False
@@ -160,6 +160,13 @@ def test_a_show_that_is_quit_ends_the_supervisor_with_its_code(tmp_path: Path) -
         assert world.shows[0].options == []
 
 
+def test_a_show_that_was_quit_and_hangs_as_it_closes_stays_ended(tmp_path: Path) -> None:
+    world = World(tmp_path, Script(ends=100, code=None, quit=True))
+    assert world.run() == 0
+    assert len(world.shows) == 1
+    assert world.shows[0].done == ["stacks", "killed"]
+
+
 def test_a_show_that_ends_without_being_quit_is_started_again(tmp_path: Path) -> None:
     world = World(tmp_path, Script(ends=100, code=0), Script(), until=200)
     assert world.run() == 130
@@ -202,10 +209,13 @@ def test_it_never_gives_up(tmp_path: Path) -> None:
 
 def test_the_full_show_is_tried_again_after_a_quiet_half_hour(tmp_path: Path) -> None:
     crash = Script(ends=10)
-    world = World(tmp_path, crash, crash, crash, Script(ends=2000), Script(), until=5000)
+    world = World(tmp_path, crash, crash, crash, Script(), Script(), until=5000)
     world.run()
     assert [show.options[1:] for show in world.shows] == [[], [], [], ["--safe"], []]
+    assert world.starts[4] - world.starts[3] == pytest.approx(1800, abs=10)
     assert "trying the full show again" in world.said
+    assert world.said.count("first frame") == 5
+    assert world.health.restarts == {"crash": 3, "full_show": 1}
 
 
 def test_a_show_that_cannot_even_be_started_is_tried_again(tmp_path: Path) -> None:
@@ -378,13 +388,13 @@ def test_systemd_hears_of_the_first_frame_and_of_every_turn(
     world = World(tmp_path, Script(first_frame=20), until=19, notify=SystemdNotify(given))
     assert given == {}
     world.run()
-    assert received(systemd) == ["WATCHDOG=1", "STOPPING=1"]
+    assert received(systemd) == ["WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
     given = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000000"}
     world = World(tmp_path, Script(first_frame=20), until=50, notify=SystemdNotify(given))
     world.run()
     said = received(systemd)
     assert [word for word in said if "STATUS" not in word] == [
-        *("WATCHDOG=1", "READY=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1")
+        *("WATCHDOG=1", "READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1")
     ]
 
 

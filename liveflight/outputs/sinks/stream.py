@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.outputs.sinks import live_encoding
 from liveflight.outputs.sinks.encoded_sink import EncodedSink
-from liveflight.storage import new_files
+from liveflight.storage import named_files, new_files
 
 DEFAULT_MEGABITS = 12.0
 """Megabits per second that a stream takes at most."""
@@ -55,8 +55,11 @@ def check(text: str) -> str:
 
 
 def check_new(text: str) -> None:
-    """Raise LiveflightError where the stream is a file that exists."""
-    if "://" not in text:
+    """Raise LiveflightError where the stream is a file that exists.
+
+    A list that an earlier stream of this name has left is continued: after a night, or a loss of
+    power, an installation has to start."""
+    if "://" not in text and not _is_left(Path(text)):
         new_files.check("--stream", Path(text))
 
 
@@ -117,6 +120,17 @@ def _target(url: str) -> list[str]:
     # Without "file:", with which ffmpeg finds no old segment to delete. A path with a root is none
     # of ffmpeg's protocols.
     return [*_HLS, "-hls_segment_filename", str(segments), str(path)]
+
+
+def _is_left(path: Path) -> bool:
+    """Return whether a file is the list of an earlier stream of this name."""
+    try:
+        head, *lines = named_files.read(path).decode().splitlines() or [""]
+    except (OSError, ValueError, LiveflightError):
+        return False
+    segment = re.compile(re.escape(path.stem) + r"_\d+\.ts")
+    named = [line for line in lines if line and not line.startswith("#")]
+    return head == "#EXTM3U" and bool(named) and all(map(segment.fullmatch, named))
 
 
 def _split(text: str) -> SplitResult:

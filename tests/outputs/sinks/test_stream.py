@@ -57,6 +57,7 @@ def test_hls_files_hold_what_was_shown(tmp_path: Path) -> None:
     assert found.numbers == list(range(65))
     assert min(found.similarities) > 0.95
     assert len(list(tmp_path.glob("sh %w_*.ts"))) == 2
+    check_new(str(tmp_path / "sh %w.m3u8"))  # the next show goes on with it
     told = described(tmp_path / "sh %w.m3u8")
     assert "yuvj420p(pc, bt709/bt709/iec61966-2-1), 320x180, 30 fps" in told
 
@@ -133,6 +134,10 @@ def test_files_are_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(LiveflightError, match=r"is there already: .*show_2\.m3u8"):
         check_new(str(tmp_path / "show.m3u8"))
     check_new(str(tmp_path / "other.m3u8"))
+    for foreign in ("#EXTM3U\n", "#EXTM3U\nsong.mp3\n", "#EXTM3U\nshow_1.ts\nother_2.ts\n"):
+        (tmp_path / "show.m3u8").write_text(foreign)
+        with pytest.raises(LiveflightError, match="is there already"):
+            check_new(str(tmp_path / "show.m3u8"))
     with pytest.raises(LiveflightError, match="there is no such folder"):
         check(str(tmp_path / "nowhere" / "show.m3u8"))
 
