@@ -194,8 +194,7 @@ def tried(fault: str, inject: Fault, folder: Path, options: list[str]) -> Trial:
             if before[key] != after.get(key) and not (inject is no_memory and key == "mix.target")
         ]
         time.sleep(1.0)
-        if not show.live():
-            trial.lost.append("the picture stood still again")
+        until(show.live, 5, "the picture stood still again")
     except (TimeoutError, LookupError, psutil.Error, OSError) as error:
         trial.note = f"{type(error).__name__}: {error}"
     finally:
