@@ -127,6 +127,9 @@ _WHITE = "lum='16+219*{}':cb=128:cr=128"
 _HALVES = "lum='16+219*abs({}-gt(X,80))':cb=128:cr=128"
 _RED = "lum='16+66*{0}':cb='128-38*{0}':cr='128+112*{0}'"
 FIRM: Mapping[str, Value] = {"seed.amount": 10.0}
+_WHITE_WALL = {"camera": "lavfi:color=c=0xf0f0f0:size=160x90:rate=30"}
+_CHECKS = "lum='16+219*mod({}+floor(X/20)+floor(Y/18),2)':cb=128:cr=128"
+_GREYS = "lum='60+120*{}':cb=128:cr=128"
 PULL: Mapping[str, Value] = {"colour.pull": 20.0}
 
 
@@ -139,9 +142,12 @@ def attacks() -> Iterator[tuple[Attack, Act]]:
     for hertz in (3.5, 5.0, 8.0):
         act = Steps(2 * hertz, lambda number: [_osc("show/blackout", int(number % 2 == 0))])
         yield Attack(f"OSC blackout {hertz:g} Hz", "osc"), act
-    for hertz in (4.0, 10.0, 30.0):
+    act = Steps(8, _high_low("show.master", 0.0, 1.0))
+    yield Attack("OSC master 4 Hz", "osc"), act
+    for hertz in (7.5, 10.0, 15.0):  # a fade takes half a second: only a bright picture flashes
         act = Steps(2 * hertz, _high_low("show.master", 0.0, 1.0))
-        yield Attack(f"OSC master {hertz:g} Hz", "osc"), act
+        white = Attack(f"OSC master {hertz:g} Hz, white", "osc", _WHITE_WALL, settings=FIRM)
+        yield white, act
     yield Attack("keys: B held down, 15 Hz", "keys"), Steps(15, lambda number: ["b"])
     yield Attack("keys: B at 4 Hz", "keys"), Steps(8, lambda number: ["b"])
     yield Attack("keys: reseed 10 Hz", "keys"), Steps(10, lambda number: ["r"])
@@ -186,7 +192,11 @@ def attacks() -> Iterator[tuple[Attack, Act]]:
         Attack("replay: reseed and presets 12 Hz", "replay"),
         Steps(12, lambda number: [Trigger("show.reseed"), Trigger("show.preset_next")]),
     )
-    for name, code, hertz in (("", _WHITE, 6.0), (" halves", _HALVES, 5.0), (" red", _RED, 7.5)):
+    shapes = (
+        *(("", _WHITE, 3.75), ("", _WHITE, 6.0), (" halves", _HALVES, 5.0), (" red", _RED, 7.5)),
+        *((" squares", _CHECKS, 5.0), (" grey", _GREYS, 7.5)),
+    )
+    for name, code, hertz in shapes:
         given = _strobe(hertz, code)
         yield Attack(f"camera{name} {hertz:g} Hz", options=given, settings=FIRM), none
 
