@@ -127,6 +127,10 @@ _WHITE = "lum='16+219*{}':cb=128:cr=128"
 _HALVES = "lum='16+219*abs({}-gt(X,80))':cb=128:cr=128"
 _RED = "lum='16+66*{0}':cb='128-38*{0}':cr='128+112*{0}'"
 FIRM: Mapping[str, Value] = {"seed.amount": 10.0}
+_WHITE_WALL = {"camera": "lavfi:color=c=0xf0f0f0:size=160x90:rate=30"}
+_CHECKS = "lum='16+219*mod({}+floor(X/20)+floor(Y/18),2)':cb=128:cr=128"
+_GREYS = "lum='60+120*{}':cb=128:cr=128"
+FREE: Mapping[str, Value] = {"colour.pull": 20.0, "ascent.rate": 0.1}
 PULL: Mapping[str, Value] = {"colour.pull": 20.0}
 
 
@@ -139,10 +143,14 @@ def attacks() -> Iterator[tuple[Attack, Act]]:
     for hertz in (3.5, 5.0, 8.0):
         act = Steps(2 * hertz, lambda number: [_osc("show/blackout", int(number % 2 == 0))])
         yield Attack(f"OSC blackout {hertz:g} Hz", "osc"), act
-    for hertz in (4.0, 10.0, 30.0):
+    act = Steps(8, _high_low("show.master", 0.0, 1.0))
+    yield Attack("OSC master 4 Hz", "osc"), act
+    for hertz in (7.5, 10.0, 15.0):  # a fade takes half a second: only a bright picture flashes
         act = Steps(2 * hertz, _high_low("show.master", 0.0, 1.0))
-        yield Attack(f"OSC master {hertz:g} Hz", "osc"), act
-    yield Attack("keys: B held down, 15 Hz", "keys"), Steps(15, lambda number: ["b"])
+        white = Attack(f"OSC master {hertz:g} Hz, white", "osc", _WHITE_WALL, settings=FIRM)
+        yield white, act
+    held = Steps(15, lambda number: ["b"])
+    yield Attack("keys: B held down, 15 Hz", "keys", _WHITE_WALL, settings=FIRM), held
     yield Attack("keys: B at 4 Hz", "keys"), Steps(8, lambda number: ["b"])
     yield Attack("keys: reseed 10 Hz", "keys"), Steps(10, lambda number: ["r"])
     yield Attack("keys: panic and black 6 Hz", "keys"), Steps(12, lambda number: ["end"])
@@ -153,8 +161,8 @@ def attacks() -> Iterator[tuple[Attack, Act]]:
         Steps(8, lambda number: [(0xB0, 7, 0 if number % 2 else 127)]),
     )
     yield (
-        Attack("OSC brightness 4 Hz", "osc", settings=PULL),
-        Steps(8, _high_low("colour.brightness", 0.2, 0.8)),
+        Attack("OSC brightness 3.5 Hz", "osc", settings=FREE),
+        Steps(7, _high_low("colour.brightness", 0.2, 0.8)),
     )
     yield (
         Attack("OSC contrast 4 Hz", "osc", settings=PULL),
@@ -164,9 +172,9 @@ def attacks() -> Iterator[tuple[Attack, Act]]:
     lfo = _lfo("colour.hue", 4.0)
     fast: Mapping[str, Value] = {"camera.speed": 4.0, "colour.saturation": 3.0}
     yield Attack("LFO hue 4 Hz", modulation=lfo, settings=fast), none
-    for hertz, shape in ((3.2, "sine"), (6.0, "square"), (15.0, "square")):
-        lfo = _lfo("show.master", hertz, shape)
-        yield Attack(f"LFO master {hertz:g} Hz, {shape}", modulation=lfo), none
+    for hertz, shape in ((3.5, "sine"), (6.0, "square"), (15.0, "square")):
+        white = Attack(f"LFO master {hertz:g} Hz, {shape}, white", "", _WHITE_WALL, settings=FIRM)
+        yield replace(white, modulation=_lfo("show.master", hertz, shape)), none
     lfo = _lfo("colour.brightness", 4.0)
     yield Attack("LFO brightness 4 Hz", modulation=lfo, settings=PULL), none
     beat: Mapping[str, Value] = {"tempo.bpm": 300.0}
@@ -174,11 +182,11 @@ def attacks() -> Iterator[tuple[Attack, Act]]:
     yield Attack("beat: master at 300 bpm, 5 Hz", modulation=(row,), settings=beat), none
     yield Attack("OSC presets 10 Hz", "osc"), Steps(10, _flip("ink", "embers"))
     yield Attack("OSC reseed 5 Hz", "osc"), Steps(5, lambda number: [_osc("show/reseed")])
-    replayed = Attack("replay: blackout 6 Hz and the limiter off", "replay")
+    replayed = Attack("replay: blackout 4 Hz and the limiter off", "replay")
     yield (
         replayed,
         Steps(
-            12,
+            8,
             lambda number: [Set("show.blackout", number % 2 == 0), Set("show.flash_limit", False)],
         ),
     )
@@ -186,7 +194,11 @@ def attacks() -> Iterator[tuple[Attack, Act]]:
         Attack("replay: reseed and presets 12 Hz", "replay"),
         Steps(12, lambda number: [Trigger("show.reseed"), Trigger("show.preset_next")]),
     )
-    for name, code, hertz in (("", _WHITE, 6.0), (" halves", _HALVES, 5.0), (" red", _RED, 7.5)):
+    shapes = (
+        *(("", _WHITE, 3.75), ("", _WHITE, 6.0), (" halves", _HALVES, 5.0), (" red", _RED, 4.0)),
+        *((" squares", _CHECKS, 5.0), (" grey", _GREYS, 4.0)),
+    )
+    for name, code, hertz in shapes:
         given = _strobe(hertz, code)
         yield Attack(f"camera{name} {hertz:g} Hz", options=given, settings=FIRM), none
 

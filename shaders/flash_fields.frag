@@ -16,6 +16,8 @@
 //   gradual  [RGBA32F texture] the last output
 //   slopes  [RGBA32F texture] the last output
 //   told  [RGBA32F texture] the last output
+//   parts  [RGBA32F texture] see flash_parts.frag
+//   counts  [RGBA32F texture] see flash_parts.frag
 //   dt        [s] since the last frame
 #version 330 core
 #include "flash.glsl"
@@ -27,6 +29,8 @@ uniform sampler2D moments;
 uniform sampler2D gradual;
 uniform sampler2D slopes;
 uniform sampler2D told;
+uniform sampler2D parts;
+uniform sampler2D counts;
 uniform float dt;
 
 layout(location = 0) out vec4 to_at_once;
@@ -37,6 +41,7 @@ layout(location = 4) out vec4 to_told;
 
 const int SIDE = 4;            // cells of a third
 const float AREA = 0.18;       // of 0.25: places are points, and fields have the cells' steps
+const float BACK = 0.205;      // the same for a change back within a tenth of a second, since motion has such
 const float SOME = 0.005;
 const float LASTING = 0.02;    // of the field that changes on
 const float LASTING_S = 0.2;   // without which a transition has ended
@@ -44,6 +49,10 @@ const float MEMORY_S = 0.5;
 const float MOST = 5.0;        // transitions that are remembered, so that they are forgotten soon
 const float BUSY = 3.0;        // six a second
 const float RELEASE_S = 0.7;   // in which the limit opens
+const float PARTS = 0.4;        // of 0.25: those at the border of what flickers count too
+const float FLICKER = 11.0;    // transitions of a part in a second, and up to a quarter more: six flashes are 12
+const float LATELY = 2.0;      // of them in the last quarter of a second, and up to a quarter more: it goes on
+const float NEARLY = 7.0;      // from which on the picture is watched
 const float CLOSING_S = 0.3;   // in which it closes again while there is still a lot of change
 
 vec4 field_mean(sampler2D cells, ivec2 corner) {
@@ -52,6 +61,20 @@ vec4 field_mean(sampler2D cells, ivec2 corner) {
         for (int column = 0; column < SIDE; ++column)
             sum += texelFetch(cells, corner + ivec2(column, row), 0);
     return sum / float(SIDE * SIDE);
+}
+
+// Shares of the field's parts that flicker, and that nearly do.
+vec2 flicker(ivec2 corner) {
+    ivec2 count = textureSize(parts, 0) / (textureSize(told, 0) + SIDE - 1);
+    vec2 found = vec2(0.0);
+    for (int row = 0; row < SIDE * count.y; ++row)
+        for (int column = 0; column < SIDE * count.x; ++column) {
+            ivec2 part = corner * count + ivec2(column, row);
+            vec4 before = texelFetch(counts, part, 0);
+            float now = texelFetch(parts, part, 0).z, often = now + dot(before, vec4(1.0));
+            found += now + before.x < LATELY ? vec2(0.0) : step(vec2(FLICKER, NEARLY), vec2(often));
+        }
+    return found / float(SIDE * SIDE * count.x * count.y);
 }
 
 float direction(vec4 change, float last) {
@@ -85,12 +108,15 @@ void main() {
     float busy = min(to_slopes.w * exp(-dt / MEMORY_S) + float(wants), MOST);
 
     float turned = direction(change, to_slopes.z);
-    float way = float(change.x >= AREA) + 2.0 * float(change.y >= AREA);
+    vec2 least = to_told.y + dt >= TOGETHER_S ? vec2(AREA)
+        : vec2(to_told.w == 1.0 ? AREA : BACK, to_told.w == 2.0 ? AREA : BACK);
+    float way = float(change.x >= least.x) + 2.0 * float(change.y >= least.y);
     bool turns = way > 2.5 || way > 0.0 && (way != to_told.w || to_told.y + dt >= TOGETHER_S), swings = turned != to_slopes.z;
     bool breaks = turns && to_moments.y < SECOND || swings && to_slopes.y < SECOND;
     float open = to_moments.z;
     to_moments.w = breaks ? -1.0 : open;
-    if (breaks)
+    vec2 flickers = flicker(corner);
+    if (breaks || flickers.x >= PARTS)
         open = 0.0;
     else if (open < 1.0)
         open = clamp(open + (busy >= BUSY ? -dt / CLOSING_S : dt / RELEASE_S), 0.0, 1.0);
@@ -103,6 +129,6 @@ void main() {
     to_slopes.zw = vec2(breaks ? to_slopes.z : turned, busy);
     bool limited = to_moments.w < 1.0 || open < 1.0;
     bool begins = turns && !breaks;
-    float watched = float(limited || min(to_at_once.z, to_gradual.z) < SECOND) + float(limited);
+    float watched = float(limited || min(to_at_once.z, to_gradual.z) < SECOND || flickers.y >= PARTS) + float(limited);
     to_told = vec4(watched, begins ? 0.0 : min(to_told.y + dt, OLDEST), wished, begins ? way : to_told.w);
 }

@@ -17,6 +17,9 @@ PLACES: Size = (72, 36)
 CELLS: Size = (12, 12)
 """Columns and rows in which places are counted."""
 
+PARTS: Size = (24, 12)
+"""Columns and rows of parts of about a degree whose flicker is counted."""
+
 FIELDS: Size = (9, 9)
 """Positions of a third by third of the picture, in steps of a cell."""
 
@@ -77,11 +80,12 @@ class FlashWatch:
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        names = ("cells", "fields", "limits", "places")
+        names = ("cells", "fields", "limits", "parts", "places")
         self._passes = {name: Pass(ctx, f"flash_{name}.frag") for name in names}
         self._samples: RenderTarget | None = None
         self._places = _State(ctx, PLACES, _PLACE)
         self._cells = _State(ctx, CELLS, ("source", "wishes"))
+        self._parts = _State(ctx, PARTS, ("parts", "counts"))
         self._fields = _State(ctx, FIELDS, _FIELD)
         self._limits = _State(ctx, CELLS, ("limits",))
         self._places.write("shown", (0, 0, 0, _LONG_AGO_S))
@@ -109,8 +113,9 @@ class FlashWatch:
         assert self._samples
         given = {**self._places.textures, **self._limits.textures}
         self._draw("cells", self._cells, self._samples.texture, given, dt)
-        cells = self._cells.textures
-        self._draw("fields", self._fields, cells["source"], cells | self._fields.textures, dt)
+        self._draw("parts", self._parts, self._samples.texture, given | self._parts.textures, dt)
+        found = self._cells.textures | self._parts.textures
+        self._draw("fields", self._fields, found["source"], found | self._fields.textures, dt)
         self._draw("limits", self._limits, self._fields.textures["moments"], {}, dt)
         self._follow(dt, 1.0)
         # Into a buffer: reading at once would wait for everything that is queued.
@@ -134,7 +139,7 @@ class FlashWatch:
         self._ctx.detect_framebuffer(0).use()  # moderngl binds the last one again later
         for each in self._passes.values():
             each.release()
-        for state in (self._places, self._cells, self._fields, self._limits):
+        for state in (self._places, self._cells, self._parts, self._fields, self._limits):
             state.release()
         self._told.release()
         if self._samples:

@@ -30,6 +30,7 @@ _UNITS = {
     **{"noise": 1, "displacements": 2},
     **{"shown": 1, "tracks": 2, "wanted": 3, "ages": 4, "limits": 5, "fresh": 1},
     **{"wishes": 1, "at_once": 2, "moments": 3, "gradual": 4, "slopes": 5, "told": 6},
+    **{"parts": 7, "counts": 8},
 }
 """Texture units of what shaders read beside their first texture; `noise` is a repeated one."""
 

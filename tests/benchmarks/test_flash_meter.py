@@ -104,6 +104,14 @@ def test_a_moving_pattern_is_no_flash() -> None:
     assert found.passes and found.places.transitions > 6
 
 
+@pytest.mark.parametrize(("hertz", "passes"), [(5.5, True), (8.0, False)])
+def test_flicker_in_place_is_judged_whatever_its_phases(hertz: float, passes: bool) -> None:
+    rows, columns = np.indices((HIGH, WIDE)) // 8
+    phases = (7 * rows + 3 * columns**2 + columns) % 6 / 6
+    found = verdict(lambda now: 0.45 + 0.3 * np.sin(2 * np.pi * (hertz * now + phases)), fps=60.0)
+    assert found.flashes <= 3 and found.passes is found.in_place.passes is passes
+
+
 def test_a_video_file_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     path = tmp_path / "strobe.mp4"

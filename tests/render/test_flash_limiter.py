@@ -16,6 +16,9 @@ HALF = np.zeros((HIGH, WIDE))
 HALF[:, : WIDE // 2] = 1.0
 CHECKS = (np.indices((HIGH, WIDE)).sum(0) // 4 % 2).astype(float)
 NOISE = np.kron(np.random.default_rng(1).random((90, 9, 16)), np.ones((1, 10, 10)))
+_ROWS, _COLUMNS = np.indices((HIGH, WIDE)) // 8
+PHASES = (7 * _ROWS + 3 * _COLUMNS**2 + _COLUMNS) % 6 / 6
+"""Of squares of 1.5 degrees: as many rise as fall in any frame."""
 Light = Callable[[float], object]
 
 
@@ -44,6 +47,11 @@ ATTACKS = [
     pytest.param(square(8, CHECKS, 1 - CHECKS), 30.0, id="opposed squares"),
     pytest.param(lambda now: NOISE[int(15 * now)], 30.0, id="cuts"),
     pytest.param(sine(4, 0.1, 0.6), 30.0, id="sine"),
+    pytest.param(
+        lambda now: 0.45 + 0.3 * np.sin(2 * np.pi * (10 * now + PHASES)),
+        60.0,
+        id="squares out of phase",
+    ),
     pytest.param(square(6, (0.0, 0.0, 0.0), (0.9, 0.0, 0.0)), 30.0, id="red and black"),
     pytest.param(square(6, (0.0, 0.0, 0.9), (0.3, 0.0, 0.0)), 30.0, id="red and blue"),
 ]
