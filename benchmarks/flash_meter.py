@@ -4,7 +4,7 @@
 
 Written from the text of the standards, and sharing no code with the limiter that it judges.
 
-What the standards say, and how it is read here:
+The standards' rules, and how they are read here:
 
 - Relative luminance: that of WCAG, 0..1, from sRGB in linear light. BT.1702 gives cd/m2 on a
   screen of 200 cd/m2: 20 of them are 10 %, and 160 are 0.80.

@@ -32,7 +32,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
-from supervised_show import SupervisedShow, free_port, until
+from supervised_show import HELPERS, SupervisedShow, free_port, tone, until
 
 LIMIT_S = 10.0
 """Seconds in which the picture has to be back."""
@@ -42,13 +42,6 @@ RESTART_S = 2.0
 """Seconds until the stand-in starts a supervisor again: RestartSec of the unit."""
 SAVED_S = 7.0
 """Seconds after which what was changed has been saved."""
-HELPERS = {
-    "camera": r"ffmpeg.* lavfi",
-    "stream": r"ffmpeg.*udp://",
-    "sound file": r"ffmpeg.*tone\.wav",
-    "curtain": r"curtain",
-}
-"""Patterns of the helpers' command lines."""
 
 
 @dataclass
@@ -239,22 +232,11 @@ def _environment(fault: str, folder: Path) -> dict[str, str]:
 
 def _options(folder: Path) -> list[str]:
     """Return what the show of every trial is started with."""
-    tone = folder / "tone.wav"
-    if not tone.exists():
-        made = "sine=frequency=220:duration=20"
-        command = ["-y", "-f", "lavfi", "-i", made, str(tone)]
-        subprocess.run([_ffmpeg(), *command], check=True, capture_output=True)
     return [
         *("--fullscreen", "--cues", "exhibition", "--fps", "30"),
-        *("--camera", "lavfi:testsrc2=size=160x90:rate=10", "--sound", str(tone)),
+        *("--camera", "lavfi:testsrc2=size=160x90:rate=10", "--sound", str(tone(folder))),
         *("--stream", f"udp://127.0.0.1:{free_port()}"),
     ]
-
-
-def _ffmpeg() -> str:
-    from liveflight.system import ffmpeg
-
-    return ffmpeg.find() or "ffmpeg"
 
 
 def trials(only: list[str], times: int | None, folder: Path) -> Iterator[Trial]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -26,10 +25,9 @@ from pathlib import Path
 import psutil
 from soak_players import Players, jack
 from soak_report import Sample, lives, plot, table, trends
-from supervised_show import SupervisedShow, free_port, until
+from supervised_show import SupervisedShow, free_port, tone, until
 
 from liveflight.storage import new_files
-from liveflight.system import ffmpeg
 
 HERE = Path(__file__).parent
 EVERY_S = 5.0
@@ -70,11 +68,8 @@ def _resident(process: psutil.Process) -> int:
 
 def options(folder: Path, *, midi: bool) -> list[str]:
     """Return what the show is started with: every output and input that this machine has."""
-    tone = folder / "tone.wav"
-    made = ["-y", "-f", "lavfi", "-i", "sine=frequency=220:beep_factor=4:duration=30", str(tone)]
-    subprocess.run([ffmpeg.find() or "ffmpeg", *made], check=True, capture_output=True)
     given = ["--cues", "exhibition", "--fps", "15", "--remote", "--allow-remote-save"]
-    given += ["--camera", "lavfi:testsrc2=size=160x90:rate=5", "--sound", str(tone)]
+    given += ["--camera", "lavfi:testsrc2=size=160x90:rate=5", "--sound", str(tone(folder))]
     given += ["--stream", f"udp://127.0.0.1:{free_port()}", "--fullscreen"]
     given += ["--stream", str(folder / "live.m3u8"), "--stream-rate", "2"]
     with suppress(ImportError):

@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 import psutil
-from supervised_show import SupervisedShow
+from supervised_show import HELPERS, SupervisedShow
 
 from liveflight import networks
 from liveflight.core.controls import CONTROLS, ROWS
@@ -64,9 +64,9 @@ class Players:
         self.every(4.0, self._change)
         self.every(20.0, self._visit)
         self.every(300.0, self._record)
-        self.every(420.0, lambda: self._end("camera", r"ffmpeg.* lavfi"))
-        self.every(500.0, lambda: self._end("sound", r"ffmpeg.*tone\.wav|device_process"))
-        self.every(610.0, lambda: self._end("stream", r"ffmpeg.*udp://"))
+        self.every(420.0, lambda: self._end("camera"))
+        self.every(500.0, lambda: self._end("sound file"))
+        self.every(610.0, lambda: self._end("stream"))
         if box := self._box:
             self.every(0.2, lambda: box.turn(self._rng.randrange(128)))
             self.every(60.0, box.plug)
@@ -124,8 +124,8 @@ class Players:
         self._send("show/record", float(self.did["records"] % 2 == 0))
         self.did["records"] += 1
 
-    def _end(self, name: str, pattern: str) -> None:
-        self._show.helper(pattern).kill()
+    def _end(self, name: str) -> None:
+        self._show.helper(HELPERS[name]).kill()
         self.did[f"{name} killed"] += 1
 
     def _kill(self) -> None:

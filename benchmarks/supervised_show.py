@@ -25,10 +25,19 @@ from typing import Any
 import numpy as np
 import psutil
 
+from liveflight.system import ffmpeg
+
 SIZE = (480, 270)
 _MARK = "LIVEFLIGHT_TRIAL"
 _XWD_PIXELS = 4
 """Bytes per pixel of Xvfb's 24-bit screens."""
+HELPERS = {
+    "camera": r"ffmpeg.* lavfi",
+    "stream": r"ffmpeg.*udp://",
+    "sound file": r"ffmpeg.*tone\.wav",
+    "curtain": r"curtain",
+}
+"""Patterns of the helpers' command lines; the sound file is `tone`'s."""
 KEPT = ("show.preset", "mix.target", "cue.playing", "camera.rotation", "colour.hue", "show.master")
 """Controls that a restart must not change."""
 
@@ -211,6 +220,14 @@ class SupervisedShow:
     def said(self) -> str:
         """Return what the supervisor and the show wrote."""
         return (self.folder / "said").read_text(encoding="utf-8", errors="replace")
+
+
+def tone(folder: Path) -> Path:
+    """Make a file with a sound that beeps in a folder, and return it."""
+    path = folder / "tone.wav"
+    made = ["-y", "-f", "lavfi", "-i", "sine=frequency=220:beep_factor=4:duration=30", str(path)]
+    subprocess.run([ffmpeg.find() or "ffmpeg", *made], check=True, capture_output=True)
+    return path
 
 
 def free_port() -> int:

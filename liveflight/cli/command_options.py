@@ -12,6 +12,7 @@ from liveflight.cli import arguments as read
 from liveflight.cli import run_options
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.loop_plan import LONGEST_S, SHORTEST_S
+from liveflight.storage.named_files import SHOW_NAME
 
 COMMANDS: Mapping[str, str] = {
     "fly": "open the window and fly (the default without a command)",
@@ -194,7 +195,7 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
     _add_port(command)
     add = command.add_argument
     add("--last", action="store_true", help="say how a supervised show crashed last")
-    add("--name", default="show", help="name of that show (show)")
+    add("--name", default=SHOW_NAME, help="name of that show (show)")
 
 
 def _add_bench(command: argparse.ArgumentParser) -> None:

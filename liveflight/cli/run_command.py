@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from liveflight.cli import parser, unattended
 from liveflight.core.contracts import LiveflightError
-from liveflight.system import child_process, folders, parent_watch, signals
+from liveflight.system import child_process, parent_watch, signals
 from liveflight.system.heartbeat import Heartbeat
 
 SAFE_NETWORK, SAFE_PRESET = "efficientnet_lite0", "reef"
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     if not has_display():
         raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
-    folder = folders.state() / args.name
+    folder = state_file.folder(args.name)
     lock = ShowLock(folder, args.name)
     log = ShowLog(folder / "log")
     curtain = Curtain(parser.audience_display(args) if parser.fills_display(args) else None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from liveflight.core.contracts import LiveflightError
 from liveflight.supervision import service_unit
 from liveflight.supervision.service_unit import ServiceUnit
-from liveflight.system import child_process
+from liveflight.system import child_process, folders
 
 _SYSTEM_FOLDER = Path("/etc/systemd/system")
 _SESSION = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR")
@@ -120,12 +120,10 @@ def _is_ours(path: Path) -> bool:
 
 def _write(path: Path, text: str) -> None:
     """Write the whole unit or nothing, readable for all as units are."""
-    part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.chmod(0o644)
-        part.replace(path)
+        folders.write(path, text.encode())
+        path.chmod(0o644)
     except OSError as error:
         raise LiveflightError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -21,7 +21,7 @@ def show(output: Output, state: SavedState) -> None:
     if picture is None or state.settings.get("show.blackout"):
         return
     try:
-        _draw(output, picture, float(state.settings.get("show.master", 1.0)))
+        _draw(output, picture, state.brightness)
         output.show()
     except Exception as error:  # drivers differ, and the show itself draws in another way
         log.warning("the saved picture cannot be shown at once: %r", error)

@@ -217,7 +217,7 @@ def add_recording(
         if not options.resume:
             raise
         log.warning("%s: going on without it", error)
-        # What nobody writes down must not pile up.
+        # Nobody writes these down: they must not pile up.
         flight.preset_player.navigator.on_answer = lambda question, preset: None
         flight.cues.on_named = lambda cues: None
 

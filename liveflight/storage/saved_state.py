@@ -87,6 +87,12 @@ class SavedState:
     """Parts that could not be read, in words."""
 
     @property
+    def brightness(self) -> float:
+        """Return how bright the picture was shown, from 0 to 1."""
+        dark = self.settings.get("show.blackout")
+        return 0.0 if dark else float(self.settings.get("show.master", 1.0))
+
+    @property
     def steady(self) -> SavedState:
         """Return it without clocks that run all the time: two that are equal need one file."""
         return replace(self, beats=0.0, seconds=0.0, saved=0.0, picture=b"")

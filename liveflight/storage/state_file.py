@@ -60,10 +60,8 @@ def picture(folder: Path) -> tuple[bytes, float]:
 
     The bytes are empty where there is none, or it was black."""
     state = read(folder)
-    if state is None or state.settings.get("show.blackout"):
-        return b"", 0.0
-    master = float(state.settings.get("show.master", 1.0))
-    return (state.picture if master else b""), master
+    brightness = state.brightness if state else 0.0
+    return (state.picture if state and brightness else b""), brightness
 
 
 def write(state: SavedState, folder: Path) -> None:

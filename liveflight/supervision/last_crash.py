@@ -51,7 +51,7 @@ _ADVICE = (
         "The desktop was not there: start the show after it, and switch off its log-out.",
     ),
 )
-"""What to try, by words of the report; the first that fits counts."""
+"""Advice by words of the report; the first that fits counts."""
 _ELSE = "Run liveflight doctor; the last lines below may name the reason."
 
 

@@ -1,4 +1,4 @@
-"""What a virtual X server's screen shows, and hands on its keyboard."""
+"""Look at a virtual X server's screen, and press its keys."""
 
 from __future__ import annotations
 
