@@ -5,9 +5,11 @@
 // Writes: sRGB-coded colours, 0..1, for 8 bits per channel; alpha is the share
 //
 // Uniforms (and those of motion.glsl and tone.glsl):
-//   source     [RGBA16F texture] the canvas, row 0 at the top
+//   source     [RGBA16F texture] the canvas or a part of it, row 0 at the top
+//   canvas_size  [px] width and height of the canvas
+//   corner     [px] the top left of the part that the source holds
 //   middle     [pixels] where the canvas's middle is in the output, from its top left
-//   scale      [texels per pixel, above 0] distance of two pixels of the output in the canvas
+//   axes       [texels per pixel] map from pixels of the output, from that middle, to the canvas, y up
 //   cover      [texels] side of the square that a pixel averages, if SHRINKING
 //   taps       [1 and more] reads per side of that square
 //   height     [pixels, 1 and more] of the output
@@ -24,7 +26,9 @@
 
 uniform sampler2D source;
 uniform vec2 middle;
-uniform float scale;
+uniform vec2 canvas_size;
+uniform vec2 corner;
+uniform mat2 axes;
 uniform float cover;
 uniform int taps;
 uniform int height;
@@ -38,15 +42,15 @@ out vec4 shown;
 void main() {
     ivec2 pixel = seen_at(height, bottom_up);
     vec2 size = vec2(textureSize(source, 0));
-    vec2 home = folded((vec2(pixel) + 0.5 - middle) * vec2(scale, -scale), size);
-    vec2 place = origin_of(home, size);
+    vec2 home = folded(axes * (vec2(pixel) + 0.5 - middle), canvas_size);
+    vec2 place = origin_of(home, canvas_size);
 #ifdef SHRINKING
     vec2 across = vec2(cover, 0.0) / float(taps);
-    vec3 value = boxed(source, place, size, across, across.yx, taps);
+    vec3 value = boxed(source, place, canvas_size, corner, across, across.yx, taps);
 #elif defined(SHARP)
-    vec3 value = cubic(source, mirrored_near(place, size), size);
+    vec3 value = cubic(source, mirrored_near(place, canvas_size) - corner, size);
 #else
-    vec3 value = bilinear(source, mirrored_near(place, size), size);
+    vec3 value = bilinear(source, mirrored_near(place, canvas_size) - corner, size);
 #endif
     value = clamp(shouldered(toned(value)), 0.0, 1.0);
     shown = vec4(dithered(value * master, pixel, frame), share);

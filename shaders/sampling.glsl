@@ -56,11 +56,13 @@ vec3 spline(sampler2D source, vec2 place, vec2 size) {
 }
 
 // The mean over a square of `taps` x `taps` bilinear reads that step by `across` and `down`, round the place.
-vec3 boxed(sampler2D source, vec2 place, vec2 size, vec2 across, vec2 down, int taps) {
+// `size`: of the canvas; `corner`: of the part of it that the texture holds.
+vec3 boxed(sampler2D source, vec2 place, vec2 size, vec2 corner, vec2 across, vec2 down, int taps) {
     vec3 sum = vec3(0.0);
+    vec2 held = vec2(textureSize(source, 0));
     vec2 first = place - 0.5 * float(taps - 1) * (across + down);
     for (int row = 0; row < taps; ++row)
         for (int column = 0; column < taps; ++column)
-            sum += READ(source, mirrored(first + float(column) * across + float(row) * down, size) / size);
+            sum += READ(source, (mirrored(first + float(column) * across + float(row) * down, size) - corner) / held);
     return sum / float(taps * taps);
 }

@@ -5,7 +5,10 @@
 // Writes: the new canvas; row 0 is the top of the picture; alpha is the share
 //
 // Uniforms (and those of motion.glsl and tone.glsl):
-//   source   [RGBA16F texture] the old canvas, row 0 at the top
+//   source   [RGBA16F texture] the old canvas or a part of it, row 0 at the top
+//   canvas_size  [px] width and height of the canvas
+//   corner   [px] the top left of the part that the source holds
+//   onto     [px] the top left of the part that the framebuffer holds
 //   noise    [RGBA16F texture] noise of mean 0 and deviation 1, repeated; row 0 at the top
 //   grain    [x, y: tiles, any; z: deviation] where the noise begins, and how strong it is
 //   soften   [0..1] 0 keeps the finest detail, 1 smooths it as a B-spline does
@@ -19,6 +22,9 @@
 #include "tone.glsl"
 
 uniform sampler2D source;
+uniform vec2 canvas_size;
+uniform vec2 corner;
+uniform vec2 onto;
 uniform sampler2D noise;
 uniform vec3 grain;
 uniform float soften;
@@ -65,9 +71,10 @@ vec2 whole(vec2 place) {
 }
 
 void main() {
-    vec2 size = vec2(textureSize(source, 0));
-    vec2 home = folded(vec2(gl_FragCoord.x - 0.5 * size.x, 0.5 * size.y - gl_FragCoord.y), size);
-    vec3 value = toned(sampled(mirrored(whole(origin_of(home, size)), size), size));
+    vec2 size = canvas_size, pixel = gl_FragCoord.xy + onto;
+    vec2 home = folded(vec2(pixel.x - 0.5 * size.x, 0.5 * size.y - pixel.y), size);
+    vec2 place = mirrored(whole(origin_of(home, size)), size) - corner;
+    vec3 value = toned(sampled(place, vec2(textureSize(source, 0))));
     if (grain.z > 0.0) value += grain.z * textureLod(noise, home / size.y + grain.xy, 0.0).rgb;
     canvas = vec4(rounded(clamp(value, 0.5 - LIMIT, 0.5 + LIMIT), home), share);
 }

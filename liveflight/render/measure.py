@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import moderngl
 import numpy as np
 
 from liveflight.core.contracts import Warp
+from liveflight.render.region import Region
 from liveflight.render.warp import COLOURS, compiled, tone_uniforms
 
 _CELLS = (64, 36)
@@ -35,17 +37,28 @@ class MeasurePass:
         self._buffers = [ctx.buffer(reserve=_CELLS[0] * _CELLS[1] * 16) for _ in range(2)]
         self._count = 0
 
-    def measure(self, texture: moderngl.Texture, warp: Warp) -> Statistics | None:
+    def measure(
+        self,
+        texture: moderngl.Texture,
+        warp: Warp,
+        held: Region | None = None,
+        tile: Region | None = None,
+        total: Callable[[np.ndarray], np.ndarray] = lambda sums: sums,
+    ) -> Statistics | None:
         """Measure the canvas with the colours of `warp`; return what the last call measured.
 
-        None at the first call, and at the first after `forget`."""
-        uniforms = tone_uniforms(warp) | {"cells": _CELLS}
+        `held`: the part of the canvas that the texture holds. `tile`: what is counted of it.
+        `total` adds what others have counted to three sums, float64. None at the first call, and at
+        the first after `forget`."""
+        held = held or Region.whole(texture.size)
+        uniforms = tone_uniforms(warp) | {"cells": _CELLS} | held.uniforms
+        uniforms["tile"] = (tile or held).edges
         uniforms |= {"shift": _SHIFTS[self._count % len(_SHIFTS)]}
         self._pass.draw(self._framebuffer, (0, 0, *_CELLS), texture, uniforms)
         newer, older = self._buffers[self._count % 2], self._buffers[(self._count + 1) % 2]
         # Into a buffer: reading at once would wait for everything that is queued.
         self._texture.read_into(newer)
-        found = _statistics(older.read()) if self._count else None
+        found = _statistics(total(_sums(older.read()))) if self._count else None
         self._count += 1
         return found
 
@@ -61,8 +74,14 @@ class MeasurePass:
             buffer.release()
 
 
-def _statistics(data: bytes) -> Statistics:
-    cells = np.frombuffer(data, np.float32).reshape(-1, 4).astype(np.float64)
-    mean, square = float(cells[:, 0].mean()), float(cells[:, 1].mean())
+def _sums(data: bytes) -> np.ndarray:
+    """Return the sums of all samples and of their squares, and their number."""
+    cells = np.frombuffer(data, np.float32).reshape(-1, 4)
+    sums: np.ndarray = cells[:, :3].astype(np.float64).sum(0)
+    return sums
+
+
+def _statistics(sums: np.ndarray) -> Statistics:
+    mean, square = (sums[:2] / max(sums[2], 1.0)).tolist()
     variance = square - mean * mean
     return Statistics(mean, math.sqrt(max(variance, 0.0)) if variance == variance else math.nan)

@@ -14,11 +14,13 @@ from liveflight.core.contracts import Size, Warp
 from liveflight.render import mesa_fences
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.passes import Pass, RenderTarget, blending
+from liveflight.render.region import Region
 from liveflight.render.warp import (
     WARM_UP,
     DisplacementPass,
     MotionPasses,
     bends,
+    columns,
     motion_uniforms,
     tone_uniforms,
 )
@@ -27,6 +29,10 @@ _SHRINKING_FROM = 1.25
 """Canvas pixels per output pixel from which several are averaged."""
 
 _KINDS = ("SHRINKING", "SHARP", "BILINEAR")
+
+_UPWARDS = np.diag((1.0, -1.0))
+_QUARTER_BACK = np.array([(0.0, 1.0), (-1.0, 0.0)])
+"""Map from places of a picture that was turned clockwise by a quarter to before; y down."""
 
 Fit = Literal["cover", "contain"]
 
@@ -45,6 +51,21 @@ class Rectangle(NamedTuple):
         right = min(self.left + self.width, size[0])
         bottom = min(self.top + self.height, size[1])
         return Rectangle(left, top, right - left, bottom - top)
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        return self.left + self.width / 2, self.top + self.height / 2
+
+    def turned(self, turns: int, size: Size) -> Rectangle:
+        """Return where it lies once the output has turned clockwise by quarters, to this size."""
+        found = self
+        height = size[1] if turns % 2 == 0 else size[0]
+        width = size[0] if turns % 2 == 0 else size[1]
+        for _ in range(turns):
+            left, top = height - found.top - found.height, found.left
+            found = Rectangle(left, top, found.height, found.width)
+            width, height = height, width
+        return found
 
 
 def placed(canvas: Size, output: Size, fit: Fit) -> Rectangle:
@@ -85,6 +106,9 @@ class PresentPass:
         sharp: bool | None = None,
         sketch: bool = False,
         finest: float = 1.0,
+        held: Region | None = None,
+        whole: Rectangle | None = None,
+        turns: int = 0,
     ) -> None:
         """Draw the canvas over the framebuffer, whose width and height are `size`.
 
@@ -94,22 +118,26 @@ class PresentPass:
         pixels. `sharp`: Catmull-Rom, which takes a processor twice the time of a bilinear filter;
         by default where a GPU draws. `sketch`: where a processor draws, one bilinear read per pixel
         even where the canvas is much larger, which takes a quarter of the time. `finest`: side of
-        the square that a pixel averages, in pixels: below 1 they are samples. Leaves the
+        the square that a pixel averages, in pixels: below 1 they are samples. `held`: the part of
+        the canvas that the texture holds. `turns`: quarter turns clockwise of the output. `whole`:
+        where the canvas lies on the output before them, by default as `fit` says. Leaves the
         framebuffer bound, with its whole viewport."""
-        whole = placed(texture.size, size, fit)
-        shown = whole.within(size)
+        held = held or Region.whole(texture.size)
+        canvas = held.canvas
+        whole = whole or placed(canvas, size[::-1] if turns % 2 else size, fit)
+        shown = whole.turned(turns, size).within(size)
         if (shown.width, shown.height) != size:
             framebuffer.use()
             framebuffer.clear(0.0, 0.0, 0.0, 1.0)
-        scale = texture.height / whole.height
+        scale = canvas[1] / whole.height
         cover = scale * finest
         kind = self._kind(cover, not self._software if sharp is None else sharp)
         if sketch and self._software:
             kind = "BILINEAR"
-        uniforms = motion_uniforms(warp, texture.height) | tone_uniforms(warp)
+        uniforms = motion_uniforms(warp, canvas[1]) | tone_uniforms(warp) | held.uniforms
         uniforms |= {
-            "middle": (whole.left + whole.width / 2, whole.top + whole.height / 2),
-            "scale": scale,
+            "middle": whole.turned(turns, size).middle,
+            "axes": columns(scale * _UPWARDS @ np.linalg.matrix_power(_QUARTER_BACK, turns)),
             "cover": cover,
             "taps": math.ceil(cover / 2),
             "height": size[1],
@@ -122,7 +150,7 @@ class PresentPass:
         where = (shown.left, first_row, shown.width, shown.height)
         more = {}
         if bends(warp):
-            more["displacements"] = self._displacements.draw(warp, texture.width / texture.height)
+            more["displacements"] = self._displacements.draw(warp, canvas[0] / canvas[1])
         self._passes[kind].draw(warp, framebuffer, where, texture, uniforms, more)
         framebuffer.viewport = (0, 0, *size)
 

@@ -12,6 +12,7 @@ from liveflight.core.camera import fold_lines
 from liveflight.core.contracts import LiveflightError, OutOfMemoryError, Size, Warp
 from liveflight.core.views import MASK_MARGIN, View
 from liveflight.render.passes import Pass, RenderTarget
+from liveflight.render.region import Region
 from liveflight.render.warp import MotionPasses, columns, fold_uniforms, in_pixels, tone_uniforms
 
 _SMOOTH_FROM = 1.5
@@ -24,9 +25,11 @@ _TAPS_PER_TEXEL = 0.5
 class ViewPass:
     """Draw views of the canvas below each other into one texture."""
 
-    def __init__(self, ctx: moderngl.Context) -> None:
+    def __init__(self, ctx: moderngl.Context, tile: Region | None = None) -> None:
+        """`tile`: what is drawn of each view; without it all is."""
         self._ctx = ctx
-        self._pass = MotionPasses(ctx, "view.frag")
+        self._tile = tile
+        self._pass = MotionPasses(ctx, "view.frag", *["TILED"] * (tile is not None))
         for folded in (False, True):  # now, not in the middle of a flight
             self._pass.chosen(False, folded)
         self._stack: RenderTarget | None = None
@@ -53,11 +56,17 @@ class ViewPass:
         view: View,
         canvas: moderngl.Texture,
         warp: Warp,
+        held: Region | None = None,
     ) -> None:
-        """Draw a view as number `number` of the stack, with the colours and folds of `warp`."""
-        place = in_pixels(np.linalg.inv(view.matrix), size[1], canvas.height)
+        """Draw a view as number `number` of the stack, with the colours and folds of `warp`.
+
+        `held`: the part of the canvas that the texture holds, all of it by default."""
+        held = held or Region.whole(canvas.size)
+        place = in_pixels(np.linalg.inv(view.matrix), size[1], held.canvas[1])
         enlargement = float(np.hypot(*place[:2, 0]))  # canvas pixels per view pixel
-        uniforms = tone_uniforms(warp) | fold_uniforms(warp)
+        uniforms = tone_uniforms(warp) | fold_uniforms(warp) | held.uniforms
+        if self._tile:
+            uniforms["tile"] = self._tile.edges
         uniforms |= {
             "place": columns(place),
             "middle": _middle(size, number),
@@ -112,6 +121,7 @@ class AddPass:
         first_row: int = 0,
         rows: range | None = None,
         mirrored: bool = True,
+        held: Region | None = None,
     ) -> None:
         """Add direction `number` of a stack, times `amount`, to a picture.
 
@@ -119,19 +129,21 @@ class AddPass:
         are changed. `matrix` maps places of the picture to places of the view, both in heights.
         `masked`: with a soft border; otherwise the direction is mirrored at its border, without
         end. `linear`: bilinear, for a direction that was enlarged smoothly before. What lies beyond
-        the picture's border is folded back if it is masked and `mirrored`, as it was seen."""
+        the picture's border is folded back if it is masked and `mirrored`, as it was seen.
+        `held`: the part of the picture that the framebuffer holds, all of it by default."""
+        held = held or Region.whole(size)
         uniforms = {
-            "middle": (size[0] / 2, first_row + size[1] / 2),
+            "middle": (size[0] / 2 - held.left, first_row + size[1] / 2 - held.top),
             "size": view_size,
             "top": float(number * view_size[1]),
             "amount": amount,
             "chroma": chroma,
             "margin": MASK_MARGIN,
         }
-        rows = range(size[1]) if rows is None else rows
+        rows = range(held.height) if rows is None else rows
         for image in _images(size) if masked and mirrored else [np.eye(3)]:
             whole = matrix @ image
-            bounds = _bounds(whole, size, view_size) if masked else (0, 0, *size)
+            bounds = _bounds(whole, held, view_size) if masked else (0, 0, *held.size)
             left, top, right, bottom = bounds
             top, bottom = max(top, rows.start), min(bottom, rows.stop)
             if right <= left or bottom <= top:
@@ -166,16 +178,17 @@ def _images(size: Size) -> list[np.ndarray]:
     return found
 
 
-def _bounds(matrix: np.ndarray, size: Size, view_size: Size) -> tuple[int, int, int, int]:
-    """Return the left, top, right and bottom pixels of a view in the picture, within it."""
+def _bounds(matrix: np.ndarray, held: Region, view_size: Size) -> tuple[int, int, int, int]:
+    """Return the left, top, right and bottom pixels of a view in a part of the picture."""
+    size = held.canvas
     half = view_size[0] / view_size[1] / 2
     corners = np.array([(x * half, y / 2, 1) for x in (-1, 1) for y in (-1, 1)])
     places = np.linalg.inv(matrix) @ corners.T
-    across = size[0] / 2 + places[0] / places[2] * size[1]
-    down = size[1] / 2 - places[1] / places[2] * size[1]
+    across = size[0] / 2 + places[0] / places[2] * size[1] - held.left
+    down = size[1] / 2 - places[1] / places[2] * size[1] - held.top
     return (
         max(math.floor(across.min()), 0),
         max(math.floor(down.min()), 0),
-        min(math.ceil(across.max()), size[0]),
-        min(math.ceil(down.max()), size[1]),
+        min(math.ceil(across.max()), held.width),
+        min(math.ceil(down.max()), held.height),
     )

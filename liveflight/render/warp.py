@@ -16,6 +16,7 @@ from liveflight.core.contracts import Warp
 from liveflight.core.effects import Effect, active, amounts
 from liveflight.core.noise import periodic_noise
 from liveflight.render.passes import Filtering, Pass, RenderTarget, Viewport, source
+from liveflight.render.region import Region
 
 _NOISE_SIDE = 256
 """Pixels of the noise's tile; a tile covers a square of a canvas's height."""
@@ -204,7 +205,7 @@ class MotionPasses:
 
 
 class WarpPass:
-    """Draw a warped picture into another render target of the same size."""
+    """Draw a warped picture, or a part of it, into another render target."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._pass = MotionPasses(ctx, "warp.frag", filtering="texels")
@@ -219,18 +220,23 @@ class WarpPass:
         seed: int,
         detail: Texture = PLAIN,
         rows: range | None = None,
+        held: Region | None = None,
+        drawn: Region | None = None,
     ) -> None:
         """Draw `texture` into `onto`; an identity leaves every bit unchanged.
 
-        `seed` is the seed of the random rounding and noise. `rows`: those that are drawn, all by
-        default. A fold that is still dissolving in needs a second pass."""
-        width, height = onto.size
-        rows = range(height) if rows is None else rows
-        where = (0, rows.start, width, len(rows))
+        `seed` is the seed of the random rounding and noise. `rows`: those of `onto` that are drawn,
+        all by default. `held` and `drawn`: the parts of the canvas in `texture` and `onto`, all of
+        it by default. A fold that is still dissolving in needs a second pass."""
+        rows = range(onto.size[1]) if rows is None else rows
+        where = (0, rows.start, onto.size[0], len(rows))
+        held = held or Region.whole(texture.size)
+        width, height = held.canvas
         begins = np.random.default_rng(seed).random(2).tolist()
         uniforms = motion_uniforms(warp, height) | tone_uniforms(warp)
         uniforms |= {"seed": seed, "share": 1.0, "soften": detail.soften}
-        uniforms |= {"grain": (*begins, detail.noise)}
+        uniforms |= {"grain": (*begins, detail.noise)} | held.uniforms
+        uniforms |= {"onto": drawn.corner if drawn else (0, 0)}
         more = {"noise": self._noise}
         if bends(warp):
             more["displacements"] = self._displacements.draw(warp, width / height)
