@@ -2,7 +2,7 @@
 
     __main__ -> cli -> supervision -> diagnostics -> app -> loop
         -> { show, render, controllers, outputs }
-        -> { engines, networks, media, storage } -> core -> system
+        -> { engines, networks, wall, media, storage } -> core -> system
 
 A layer may import any layer below its own. Parts of one layer never import each other, except that
 engines import networks. Imports inside functions count; those for type checkers do not.
@@ -32,7 +32,7 @@ LAYERS = [
     {"app"},
     {"loop"},
     {"show", "render", "controllers", "outputs"},
-    {"engines", "networks", "media", "storage"},
+    {"engines", "networks", "wall", "media", "storage"},
     {"core"},
     {"system"},
     {""},  # the package itself: its version, and what has to be said before anything is imported

@@ -1,0 +1,1 @@
+"""Spread one canvas over the displays and GPUs of several processes, the ranks of a wall."""

@@ -1,0 +1,108 @@
+"""Name the tiles of a wall: what each rank's display shows of the canvas, and what it owns.
+
+In canvas pixels, from the canvas's top left. Ranks count row by row. `layout` divides a canvas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from liveflight.core.contracts import Size
+
+
+class Rect(NamedTuple):
+    """A rectangle of whole pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """Return the column after the last."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """Return the row after the last."""
+        return self.top + self.height
+
+    @property
+    def size(self) -> Size:
+        """Return the width and height."""
+        return self.width, self.height
+
+    @property
+    def empty(self) -> bool:
+        """Return whether there is no pixel in it."""
+        return self.width <= 0 or self.height <= 0
+
+    def within(self, other: Rect) -> Rect:
+        """Return what the two share; a side that they do not share is 0."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        return Rect(left, top, max(right - left, 0), max(bottom - top, 0))
+
+    def grown(self, margin: int, canvas: Size) -> Rect:
+        """Return it with `margin` more pixels on each side, as far as the canvas goes."""
+        width, height = self.width + 2 * margin, self.height + 2 * margin
+        return Rect(self.left - margin, self.top - margin, width, height).within(
+            Rect(0, 0, *canvas)
+        )
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The part of the canvas that belongs to one rank."""
+
+    rank: int
+    column: int
+    row: int
+    shown: Rect
+    """What its display shows."""
+    owned: Rect
+    """Its cell of a partition of the canvas, with borders in the middle of overlaps and gaps."""
+    turns: int
+    """Quarter turns of the picture on its display, clockwise, 0..3."""
+    display: int | None
+    """Number of its display on its own machine; None leaves the choice to the program."""
+    soft: tuple[int, int, int, int]
+    """Canvas pixels of soft edge on the left, top, right and bottom of `shown`."""
+
+    @property
+    def picture(self) -> Size:
+        """Return the size of `shown` as it stands on the display: turned."""
+        width, height = self.shown.size
+        return (height, width) if self.turns % 2 else (width, height)
+
+
+@dataclass(frozen=True)
+class Wall:
+    """A canvas and its tiles, by rank."""
+
+    canvas: Size
+    columns: int
+    rows: int
+    tiles: tuple[Tile, ...]
+
+    @property
+    def ranks(self) -> range:
+        """Return the ranks."""
+        return range(len(self.tiles))
+
+    def neighbours(self, rank: int) -> dict[str, int]:
+        """Return the ranks on the `left` and `right`, `above` and `below`, as far as there are."""
+        column, row = self.tiles[rank].column, self.tiles[rank].row
+        places = {
+            "left": (column - 1, row),
+            "above": (column, row - 1),
+            "right": (column + 1, row),
+            "below": (column, row + 1),
+        }
+        return {
+            side: y * self.columns + x
+            for side, (x, y) in places.items()
+            if 0 <= x < self.columns and 0 <= y < self.rows
+        }
