@@ -19,7 +19,7 @@ import numpy as np
 from liveflight.core import camera
 from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import IDENTITY, compose, displacement
-from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, Warp
+from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, ViewStep, Warp
 from liveflight.core.noise import first_canvas
 from liveflight.core.tone import NEUTRAL, ToneHold
 from liveflight.core.views import View
@@ -27,7 +27,7 @@ from liveflight.loop.hand_over import HandOver, timed_directions
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.canvas_transfer import HostCopy
 from liveflight.render.landings import Landings, PlacedView
-from liveflight.render.measure import MeasurePass
+from liveflight.render.measure import MeasurePass, Statistics
 from liveflight.render.view_passes import ViewPass
 from liveflight.render.warp import Texture
 from liveflight.system.worker import Worker
@@ -92,8 +92,8 @@ class FeedbackLoop:
         self.on_warp: Callable[[np.ndarray], None] = lambda matrix: None
         """Called with the matrix of each warp of the canvas."""
         self._ctx = ctx
-        self.renderer = CanvasRenderer(ctx, size)
-        self._views, self._measuring = ViewPass(ctx), MeasurePass(ctx)
+        self.renderer = self._make_renderer(size)
+        self._views, self._measuring = self._make_views(), MeasurePass(ctx)
         self.landings = Landings(ctx)
         self._hand_over = HandOver(ctx)
         self.worker, self._noise = worker, noise
@@ -176,7 +176,9 @@ class FeedbackLoop:
                 self.landings.release_textures()
         stack = self._views.stack(size, len(views))
         for number, (view, _) in enumerate(views):
-            self._views.draw(stack, number, size, view, self.renderer.texture, colours)
+            self._views.draw(
+                *(stack, number, size, view, self.renderer.texture, colours), self.renderer.region
+            )
             self.landings.add_rest(stack, number, size, view)
         self._end_part("views")
         self.since = 0.0
@@ -188,7 +190,7 @@ class FeedbackLoop:
         self._end_part("hand-over")
         self.steps = len(views)
         self._slow = self._unwanted = False
-        self.worker.submit(partial(timed_directions, engine, canvas, steps, ascent))
+        self.worker.submit(self._ascent(engine, canvas, steps, ascent))
 
     def collect_result(self, patience: float) -> bool:
         """Wait at most `patience` seconds for the running tick; return whether it has arrived.
@@ -218,7 +220,7 @@ class FeedbackLoop:
             self._draw_outside(self._draw_over)
         self._warp_on(upkeep)
         self._end_part("warp")
-        found = self._measuring.measure(self.renderer.texture, self.shown)
+        found = self._measure()
         if found and not math.isfinite(found.mean + found.deviation):
             self.reseed()
             return False
@@ -248,6 +250,21 @@ class FeedbackLoop:
         self._hand_over.release()
         for part in (self.landings, self._views, self._measuring, self.renderer):
             part.release()
+
+    def _make_renderer(self, size: Size) -> CanvasRenderer:
+        return CanvasRenderer(self._ctx, size)
+
+    def _make_views(self) -> ViewPass:
+        return ViewPass(self._ctx)
+
+    def _ascent(
+        self, engine: Engine, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent
+    ) -> Callable[[], tuple[Canvas, float]]:
+        """Return the job of a tick: it returns the directions, and the seconds they took."""
+        return partial(timed_directions, engine, views, steps, ascent)
+
+    def _measure(self) -> Statistics | None:
+        return self._measuring.measure(self.renderer.texture, self.shown)
 
     def _warp_on(self, upkeep: Upkeep) -> None:
         """Begin a warp if one is due, and draw this frame's part of it."""
@@ -313,7 +330,8 @@ class FeedbackLoop:
             self.reseed()
 
     def _start_from(self, canvas: Canvas) -> None:
-        self.renderer.renew(partial(HostCopy().write, canvas=canvas))
+        part = self.renderer.region.of(canvas)
+        self.renderer.renew(partial(HostCopy().write, canvas=part))
         self.landings.forget()
         self._measuring.forget()
         self._pending, self._unwanted = IDENTITY, True

@@ -9,6 +9,7 @@ import moderngl
 
 from liveflight.core.contracts import LiveflightError, Size, Warp
 from liveflight.render.passes import RenderTarget, Scaling
+from liveflight.render.region import Region
 from liveflight.render.warp import PLAIN, Texture, WarpPass
 
 
@@ -28,15 +29,17 @@ class CanvasRenderer:
 
     It begins as mid grey. Values may lie somewhat outside 0..1: see tone.glsl."""
 
-    def __init__(self, ctx: moderngl.Context, size: Size) -> None:
-        """Make a canvas of this width and height in pixels.
+    def __init__(self, ctx: moderngl.Context, size: Size, region: Region | None = None) -> None:
+        """Make a canvas of this width and height in pixels, or a part of it.
 
         Raises LiveflightError where this GPU has no such texture."""
         self._ctx = ctx
         self._warping = WarpPass(ctx)
         self._resample = Scaling(ctx, "resample.frag")
         self._frames = 0
-        self._canvas, self._spare = self._targets(size)
+        self.region = region or Region.whole(size)
+        """The part of the canvas that the texture holds."""
+        self._canvas, self._spare = self._targets(self.region.size)
         self.running: RunningWarp | None = None
         """The warp that is being drawn into `spare`, if any."""
         self._warm_up()
@@ -45,7 +48,7 @@ class CanvasRenderer:
     @property
     def size(self) -> Size:
         """Return the width and height in pixels."""
-        return self._canvas.size
+        return self.region.canvas
 
     @property
     def texture(self) -> moderngl.Texture:
@@ -117,6 +120,7 @@ class CanvasRenderer:
         for target in (self._canvas, self._spare):
             target.release()
         self._canvas, self._spare = canvas, spare
+        self.region = Region.whole(size)
 
     def release(self) -> None:
         for target in (self._canvas, self._spare):

@@ -107,7 +107,8 @@ class Landings:
             landing.left -= share
             amount = share * landing.placed.amount
             onto = canvas.framebuffer, canvas.size
-            self._add(*onto, landing, landing.placed.matrix, amount / gain)
+            held = canvas.region
+            self._add(*onto, landing, landing.placed.matrix, amount / gain, held=held)
             if (running := canvas.running) and running.rows:
                 onto = canvas.spare, canvas.size
                 matrix = landing.placed.matrix @ running.warp.matrix.astype(np.float64)
@@ -122,7 +123,8 @@ class Landings:
             matrix = landing.placed.matrix @ to_canvas
             amount = landing.left * landing.placed.amount
             onto = stack.framebuffer, size
-            self._add(*onto, landing, matrix, amount, first_row=number * size[1], mirrored=False)
+            where = {"first_row": number * size[1], "mirrored": False, "covered": True}
+            self._add(*onto, landing, matrix, amount, **where)
 
     def moved(self, matrix: np.ndarray) -> None:
         """Move all views with the canvas. `matrix` maps places of the new one to the old one."""

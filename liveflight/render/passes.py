@@ -204,9 +204,14 @@ class Pass:
         viewport: Viewport,
         texture: moderngl.Texture,
         uniforms: Mapping[str, Any],
+        *,
+        covered: bool = False,
     ) -> None:
-        """Add to the framebuffer's contents, whose alpha stays. Leaves blending off."""
-        with blending(self._ctx, moderngl.ONE, moderngl.ONE, moderngl.ZERO, moderngl.ONE):
+        """Add to the framebuffer's contents, whose alpha stays. Leaves blending off.
+
+        `covered`: what is added is multiplied by that alpha."""
+        factor = moderngl.DST_ALPHA if covered else moderngl.ONE
+        with blending(self._ctx, factor, moderngl.ONE, moderngl.ZERO, moderngl.ONE):
             self.draw(framebuffer, viewport, texture, uniforms)
 
     def release(self) -> None:

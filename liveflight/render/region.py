@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from liveflight.core.contracts import Size
 
 
@@ -31,6 +33,12 @@ class Region(NamedTuple):
     def corner(self) -> Size:
         """Return its left and top."""
         return self.left, self.top
+
+    def of(self, picture: np.ndarray) -> np.ndarray:
+        """Return this part of a picture of the whole canvas, (H, W, C)."""
+        rows = slice(self.top, self.top + self.height)
+        columns = slice(self.left, self.left + self.width)
+        return np.ascontiguousarray(picture[rows, columns])
 
     @property
     def edges(self) -> tuple[int, int, int, int]:

@@ -122,6 +122,7 @@ class AddPass:
         rows: range | None = None,
         mirrored: bool = True,
         held: Region | None = None,
+        covered: bool = False,
     ) -> None:
         """Add direction `number` of a stack, times `amount`, to a picture.
 
@@ -130,7 +131,8 @@ class AddPass:
         `masked`: with a soft border; otherwise the direction is mirrored at its border, without
         end. `linear`: bilinear, for a direction that was enlarged smoothly before. What lies beyond
         the picture's border is folded back if it is masked and `mirrored`, as it was seen.
-        `held`: the part of the picture that the framebuffer holds, all of it by default."""
+        `held`: the part of the picture that the framebuffer holds, all of it by default. `covered`:
+        nothing is added where the picture's alpha is 0."""
         held = held or Region.whole(size)
         uniforms = {
             "middle": (size[0] / 2 - held.left, first_row + size[1] / 2 - held.top),
@@ -153,7 +155,8 @@ class AddPass:
             kind = "SMOOTH" if enlarged >= _SMOOTH_FROM else "EXACT"
             chosen = self._passes["LINEAR" if linear else kind, masked]
             where = (left, first_row + top, right - left, bottom - top)
-            chosen.add(onto, where, directions, uniforms | {"place": columns(place)})
+            placing = uniforms | {"place": columns(place)}
+            chosen.add(onto, where, directions, placing, covered=covered)
 
     def release(self) -> None:
         for each in self._passes.values():

@@ -1,0 +1,81 @@
+"""Run the feedback loop on one rank of a wall: its tile of the canvas, and its share of the views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from liveflight.core.camera import fold_lines, same_folds
+from liveflight.core.contracts import Ascent, Canvas, Engine, Size, ViewStep, Warp
+from liveflight.loop.feedback_loop import FeedbackLoop
+from liveflight.loop.wall_ascent import WallAscent
+from liveflight.render.measure import Statistics
+from liveflight.render.region import Region
+from liveflight.render.tile_canvas import TileCanvas
+from liveflight.render.view_passes import ViewPass
+from liveflight.wall.tiles import Wall
+from liveflight.wall.view_shares import shares
+
+if TYPE_CHECKING:
+    from liveflight.wall.group import Group
+
+
+class WallLoop(FeedbackLoop):
+    """One rank's part of the canvas and its ticks.
+
+    All ranks call the same methods in the same order, with the same arguments."""
+
+    renderer: TileCanvas
+
+    def __init__(self, ctx: Any, wall: Wall, rank: int, *given: Any, **named: Any) -> None:
+        """`given`, `named`: as of FeedbackLoop, from the seed on."""
+        self.wall, self.rank = wall, rank
+        self._frames: Group | None = None
+        self._ascents: Group | None = None
+        self._tile = Region(*wall.tiles[rank].owned, wall.canvas)
+        super().__init__(ctx, wall.canvas, *given, **named)
+        self._warp_frames = 1
+
+    def join(self, members: Collection[int], frames: Group, ascents: Group) -> None:
+        """Work with these ranks from now on: `frames` on this thread, `ascents` on the worker's."""
+        self._frames, self._ascents = frames, ascents
+        self.renderer.members, self.renderer.exchange = members, frames.exchange
+
+    def move(self, warp: Warp, dt: float) -> None:
+        others = not same_folds(self.shown, warp)
+        super().move(warp, dt)
+        if others:
+            self.renderer.hold(self.shown)
+
+    def use_engine(self, engine: Engine) -> str:
+        """Go on with copies through the host: views are put together there."""
+        return ""
+
+    def resize(self, size: Size) -> None:
+        """Keep the wall's canvas."""
+
+    def _make_renderer(self, size: Size) -> TileCanvas:
+        return TileCanvas(self._ctx, self.wall, self.rank)
+
+    def _make_views(self) -> ViewPass:
+        return ViewPass(self._ctx, self._tile)
+
+    def _ascent(
+        self, engine: Engine, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent
+    ) -> Callable[[], tuple[Canvas, float]]:
+        placed, size = self._flying
+        given = [each.view for each in placed], size, self.wall, self.renderer.holding
+        lines = fold_lines(self.shown)
+        found = shares(*given, lines, self.renderer.members)
+        tick = WallAscent(self.rank, self._ascents, found, size, np.array(views))
+        return partial(tick, engine, steps, ascent)
+
+    def _measure(self) -> Statistics | None:
+        canvas = self.renderer
+        total = self._frames.total
+        return self._measuring.measure(
+            canvas.texture, self.shown, canvas.region, self._tile, total
+        )

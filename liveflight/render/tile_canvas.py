@@ -1,0 +1,143 @@
+"""Keep one rank's part of a wall's canvas on its GPU, and fetch from others what a warp reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+import moderngl
+import numpy as np
+
+from liveflight.core.camera import IDENTITY
+from liveflight.core.contracts import Warp
+from liveflight.render.canvas import CanvasRenderer
+from liveflight.render.passes import Pass, RenderTarget
+from liveflight.render.region import Region
+from liveflight.wall import reach
+from liveflight.wall.tiles import Rect, Wall
+
+Shape = tuple[tuple[int, ...], np.dtype]
+
+
+class Exchange(Protocol):
+    """Send arrays to other ranks, and return those that come from them."""
+
+    def __call__(
+        self, sent: Mapping[int, np.ndarray], expected: Mapping[int, Shape]
+    ) -> dict[int, np.ndarray]: ...
+
+
+class TileCanvas(CanvasRenderer):
+    """The canvas of one rank: its tile, a margin, and what folds show there from elsewhere.
+
+    All ranks call the same methods in the same order. A warp is drawn at once."""
+
+    def __init__(self, ctx: moderngl.Context, wall: Wall, rank: int) -> None:
+        self.wall, self.rank = wall, rank
+        self.members: Collection[int] = wall.ranks
+        """The ranks that are there."""
+        self.exchange: Exchange = lambda sent, expected: {}
+        self.holding = reach.held(wall, IDENTITY)
+        """What each rank holds of the canvas."""
+        self._copy = Pass(ctx, "copy.frag")
+        self._gathered: RenderTarget | None = None
+        super().__init__(ctx, wall.canvas, self._region(self.holding))
+
+    def hold(self, warp: Warp) -> None:
+        """Hold what the tile shows with the folds of `warp`."""
+        holding = reach.held(self.wall, warp)
+        if holding == self.holding:
+            return
+        source, held = self._gather(holding)
+        region = self._region(holding)
+        canvas, spare = self._targets(region.size)
+        self._copy_part(source, held, canvas, region)
+        self._canvas.release()
+        self._spare.release()
+        self._canvas, self._spare = canvas, spare
+        self.holding, self.region = holding, region
+
+    def continue_warp(self, rows: int) -> bool:
+        """Draw all of the running warp; return whether there was one."""
+        running = self.running
+        if running is None:
+            return False
+        needed = [reach.read_by(each, running.warp, self.size) for each in self.holding]
+        source, held = self._gather(needed)
+        given = source.texture, running.warp, running.seed, running.detail
+        self._warping.draw(self._spare, *given, held=held, drawn=self.region)
+        self._canvas, self._spare = self._spare, self._canvas
+        self.running = None
+        return True
+
+    def release(self) -> None:
+        super().release()
+        self._copy.release()
+        if self._gathered:
+            self._gathered.release()
+
+    def _region(self, holding: Sequence[Rect]) -> Region:
+        return Region(*holding[self.rank], self.wall.canvas)
+
+    def _gather(self, needed: Sequence[Rect]) -> tuple[RenderTarget, Region]:
+        """Return a picture with what this rank needs of the canvas, and which part it is.
+
+        `needed`: by rank. What only a rank has that is not there is mid grey."""
+        moves = reach.pieces(needed, self.holding, self.wall)
+        moves = {way: parts for way, parts in moves.items() if set(way) <= set(self.members)}
+        came = self._exchanged(moves)
+        own = needed[self.rank]
+        if own.within(Rect(*self.region[:4])) == own:
+            return self._canvas, self.region
+        target, held = self._target(own)
+        target.framebuffer.clear(0.5, 0.5, 0.5, 1.0)
+        self._copy_part(self._canvas, self.region, target, held)
+        for giver, pixels in came.items():
+            for part, piece in _apart(pixels, moves[giver, self.rank]):
+                where = part.left - held.left, part.top - held.top, *part.size
+                target.texture.write(np.ascontiguousarray(piece), where)
+        return target, held
+
+    def _exchanged(self, moves: Mapping[tuple[int, int], Sequence[Rect]]) -> dict[int, np.ndarray]:
+        """Send and receive pieces of the canvas: by rank, float16 (pixels, 4)."""
+        if not moves:
+            return {}
+        sent, expected = {}, {}
+        for (giver, taker), parts in moves.items():
+            if giver == self.rank:
+                sent[taker] = np.concatenate([self._pixels(part) for part in parts])
+            if taker == self.rank:
+                count = sum(part.width * part.height for part in parts)
+                expected[giver] = (count, 4), np.dtype(np.float16)
+        return self.exchange(sent, expected)
+
+    def _pixels(self, part: Rect) -> np.ndarray:
+        where = part.left - self.region.left, part.top - self.region.top, *part.size
+        data = self._canvas.framebuffer.read(where, 4, dtype="f2")
+        return np.frombuffer(data, np.float16).reshape(-1, 4)
+
+    def _target(self, part: Rect) -> tuple[RenderTarget, Region]:
+        """Return a target for a part of the canvas."""
+        if self._gathered is None or self._gathered.size != part.size:
+            if self._gathered:
+                self._gathered.release()
+                self._gathered = None
+            self._gathered = RenderTarget(self._ctx, part.size)
+        return self._gathered, Region(*part, self.wall.canvas)
+
+    def _copy_part(
+        self, source: RenderTarget, held: Region, onto: RenderTarget, wanted: Region
+    ) -> None:
+        """Copy what two parts of the canvas share from one picture to the other."""
+        shared = Rect(*held[:4]).within(Rect(*wanted[:4]))
+        if shared.empty:
+            return
+        where = shared.left - wanted.left, shared.top - wanted.top, *shared.size
+        shift = wanted.left - held.left, wanted.top - held.top
+        self._copy.draw(onto.framebuffer, where, source.texture, {"shift": shift})
+
+
+def _apart(pixels: np.ndarray, parts: Sequence[Rect]) -> list[tuple[Rect, np.ndarray]]:
+    """Return each part with its pixels."""
+    ends = np.cumsum([part.width * part.height for part in parts])
+    return list(zip(parts, np.split(pixels, ends[:-1]), strict=True))

@@ -1,0 +1,173 @@
+"""Share the views of a tick among the ranks: who draws, ascends and needs which part. Pure.
+
+Every rank computes the same shares from the same views, so nothing has to be agreed on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from liveflight.core.contracts import Size
+from liveflight.core.views import View
+from liveflight.wall.reach import around, folded, mirrored
+from liveflight.wall.tiles import Rect, Wall
+
+_STEP_PX = 8
+"""Pixels of a view between two places by which it is found out who draws what."""
+
+_MOVED = 0.2
+"""Canvas heights by which a direction may move before it has been added completely."""
+
+_CONTEXT_PX = 8
+"""Pixels round what is read of a direction: the filters that enlarge it read beyond."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What happens with one view."""
+
+    owner: int
+    """The rank that ascends it."""
+    drawn: dict[int, Rect]
+    """By rank, the pixels of the view among which are those that the rank draws."""
+    needed: dict[int, Rect]
+    """By rank, the pixels of the direction that the rank adds."""
+
+
+def shares(
+    views: Sequence[View],
+    size: Size,
+    wall: Wall,
+    holding: Sequence[Rect],
+    lines: Sequence[tuple[float, float]] = (),
+    members: Collection[int] | None = None,
+) -> list[Share]:
+    """Return the share of each view.
+
+    `size`: width and height of a view in pixels. `holding`: what each rank holds of the canvas.
+    `lines`: the folds. `members`: the ranks that are there, all by default; the others' parts of a
+    view stay empty."""
+    present = sorted(wall.ranks if members is None else members)
+    room = dict.fromkeys(present, -(-len(views) // len(present)))
+    found = []
+    for view in views:
+        drawn = _drawn(view, size, wall, lines, present)
+        # The rank with the most of it, among those that have not yet got as many as the others.
+        owner = max(
+            (rank for rank in present if room[rank]),
+            key=lambda rank: (_area(drawn.get(rank)), room[rank], -rank),
+        )
+        room[owner] -= 1
+        needed = {}
+        for rank in present:
+            part = _needed(view, size, holding[rank], wall.canvas)
+            if not part.empty:
+                needed[rank] = part
+        found.append(Share(owner, drawn, needed))
+    return found
+
+
+def _area(part: Rect | None) -> int:
+    return part.width * part.height if part else 0
+
+
+def _drawn(
+    view: View,
+    size: Size,
+    wall: Wall,
+    lines: Sequence[tuple[float, float]],
+    present: Sequence[int],
+) -> dict[int, Rect]:
+    """Return a box for each rank round the pixels of a view that lie in its tile."""
+    width, height = wall.canvas
+    columns, rows = -(-size[0] // _STEP_PX), -(-size[1] // _STEP_PX)
+    x, y = np.meshgrid((np.arange(columns) + 0.5) * _STEP_PX, (np.arange(rows) + 0.5) * _STEP_PX)
+    own = np.stack([x - size[0] / 2, size[1] / 2 - y], -1) / size[1]
+    back = np.linalg.inv(view.matrix)
+    places = (own @ back[:2, :2].T + back[:2, 2]) * height
+    places = folded(places, lines, wall.canvas)
+    across, down = (
+        mirrored(width / 2 + places[..., 0], width),
+        mirrored(height / 2 - places[..., 1], height),
+    )
+    unsure = _STEP_PX * math.sqrt(0.5) * view.span * height / size[1] + 1
+    found = {}
+    for rank in present:
+        tile = wall.tiles[rank].owned
+        inside = (across >= tile.left - unsure) & (across <= tile.right + unsure)
+        inside &= (down >= tile.top - unsure) & (down <= tile.bottom + unsure)
+        if inside.any():
+            found[rank] = _box(inside, size)
+    return found
+
+
+def _box(inside: np.ndarray, size: Size) -> Rect:
+    """Return the smallest box of pixels round the cells that are true."""
+    downs, acrosses = np.nonzero(inside.any(1))[0], np.nonzero(inside.any(0))[0]
+    left, top = int(acrosses[0]) * _STEP_PX, int(downs[0]) * _STEP_PX
+    right, bottom = (int(acrosses[-1]) + 1) * _STEP_PX, (int(downs[-1]) + 1) * _STEP_PX
+    return Rect(left, top, min(right, size[0]) - left, min(bottom, size[1]) - top)
+
+
+def _needed(view: View, size: Size, part: Rect, canvas: Size) -> Rect:
+    """Return what of a view's direction is added to a part of the canvas, now or a little later."""
+    spare = _MOVED * canvas[1]
+    across = (part.left - spare, part.right + spare)
+    down = (part.top - spare, part.bottom + spare)
+    if view.whole:  # mirrored without end
+        ranges = _in_view(view, size, across, down, canvas)
+        sides = [_mirrored_range(*each, side) for each, side in zip(ranges, size, strict=True)]
+        return _clipped(sides, size)
+    found = Rect(0, 0, 0, 0)
+    for image_across in _images(across, canvas[0]):
+        for image_down in _images(down, canvas[1]):
+            box = _clipped(_in_view(view, size, image_across, image_down, canvas), size)
+            if not box.empty:
+                found = box if found.empty else around(found, box)
+    return found
+
+
+Range = tuple[float, float]
+"""The first and the last place along a side."""
+
+
+def _images(along: Range, side: int) -> list[Range]:
+    """Return a range and its mirror images beyond both ends of the canvas's side."""
+    first, last = along
+    return [along, (-last, -first), (2 * side - last, 2 * side - first)]
+
+
+def _in_view(view: View, size: Size, across: Range, down: Range, canvas: Size) -> list[Range]:
+    """Return the ranges of the view's pixels, across and down, of a part of the canvas."""
+    corners = np.array([(x, y) for x in across for y in down])
+    places = (
+        np.stack([corners[:, 0] - canvas[0] / 2, canvas[1] / 2 - corners[:, 1]], -1) / canvas[1]
+    )
+    matrix = view.matrix
+    own = (places @ matrix[:2, :2].T + matrix[:2, 2]) * size[1]
+    xs, ys = size[0] / 2 + own[:, 0], size[1] / 2 - own[:, 1]
+    return [(float(xs.min()), float(xs.max())), (float(ys.min()), float(ys.max()))]
+
+
+def _mirrored_range(first: float, last: float, side: int) -> Range:
+    """Return where a range lies once all that is beyond the side has been mirrored into it."""
+    if last - first >= side:
+        return 0.0, float(side)
+    ends = mirrored(np.array([first, last]), side)
+    least, most = float(ends.min()), float(ends.max())
+    if math.floor(first / side) != math.floor(last / side):  # it turns at a border between
+        border = math.floor(last / side) * side
+        return (0.0, most) if border % (2 * side) == 0 else (least, float(side))
+    return least, most
+
+
+def _clipped(sides: Sequence[Range], size: Size) -> Rect:
+    (left, right), (top, bottom) = sides
+    left, top = math.floor(left) - _CONTEXT_PX, math.floor(top) - _CONTEXT_PX
+    right, bottom = math.ceil(right) + _CONTEXT_PX, math.ceil(bottom) + _CONTEXT_PX
+    box = Rect(left, top, right - left, bottom - top)
+    return box.within(Rect(0, 0, *size))
