@@ -125,7 +125,7 @@ class AscentScheduler:
         seconds = min(loop.since, max(ascent.LONGEST_TICK_S, self._frame_pacer.interval))
         if reason := loop.use_engine(engine):
             self._flight.reports.add(reason)
-        views = [self._view(size) for _ in range(self._frame_pacer.steps)]
+        views = [self._view(size) for _ in range(self._frame_pacer.steps * loop.ranks)]
         if not views:
             return False
         if len(views) != loop.steps:

@@ -119,6 +119,11 @@ class FeedbackLoop:
         return self.renderer.size
 
     @property
+    def ranks(self) -> int:
+        """Return how many processes share the views."""
+        return 1
+
+    @property
     def ticking(self) -> bool:
         """Return whether a tick is running."""
         return self.worker.busy

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from liveflight.core.contracts import Output, Size
+from liveflight.core.controls import Controls
+from liveflight.core.fault_guard import FaultGuard
 from liveflight.core.frame_counter import FrameCounter
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.flash_limiter import FlashLimiter
-from liveflight.render.present import Fit, PresentPass, placed
+from liveflight.render.present import Fit, PresentPass, placed, placed_around
 from liveflight.render.preview import PreviewPass
 from liveflight.show import flash_switch
-from liveflight.show.flight import Flight
+from liveflight.wall.tiles import Tile
 
 if TYPE_CHECKING:
     import moderngl
@@ -40,17 +42,26 @@ class Viewer(Protocol):
         ...
 
 
+class Shown(Protocol):
+    """Say how the picture is shown, as a flight does."""
+
+    controls: Controls
+    guard: FaultGuard
+
+
 class Presenter:
     """Draw into the framebuffer of the output that each call gives."""
 
     def __init__(
         self,
         output: Output,
-        flight: Flight,
+        flight: Shown,
         feedback_loop: FeedbackLoop,
         frame_counter: FrameCounter,
+        tile: Tile | None = None,
     ) -> None:
-        self._flight = flight
+        """`tile`: what the output shows of the canvas; None is all of it."""
+        self._flight, self._tile = flight, tile
         self._feedback_loop = feedback_loop
         self._frame_counter = frame_counter
         self.present_pass = PresentPass(output.ctx)
@@ -160,9 +171,14 @@ class Presenter:
         """Draw the canvas as this frame shows it; `how` as in `PresentPass.draw`."""
         chosen: Fit = "contain" if self._flight.controls.word("show.fit") == "contain" else "cover"
         loop = self._feedback_loop
+        if self._tile:
+            turns = self._tile.turns
+            upright = size[::-1] if turns % 2 else size
+            how |= {"turns": turns, "whole": placed_around(self._tile.shown, loop.size, upright)}
         self.present_pass.draw(
             *(loop.texture(), framebuffer, size),
             warp=loop.shown,
+            held=loop.renderer.region,
             fit=fit or chosen,
             bottom_up=bottom_up,
             master=self._drawn,

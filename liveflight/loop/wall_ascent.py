@@ -28,7 +28,7 @@ _HALF = np.dtype(np.float16)
 
 
 class Others(Protocol):
-    """The other ranks, as the ascent's thread reaches them."""
+    """The other ranks, as one thread reaches them."""
 
     def exchange(
         self, sent: Mapping[int, np.ndarray], expected: Mapping[int, Shape]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from liveflight.core.camera import fold_lines, same_folds
 from liveflight.core.contracts import Ascent, Canvas, Engine, Size, ViewStep, Warp
+from liveflight.core.tone import ToneHold
 from liveflight.loop.feedback_loop import FeedbackLoop
-from liveflight.loop.wall_ascent import WallAscent
+from liveflight.loop.wall_ascent import Others, WallAscent
 from liveflight.render.measure import Statistics
 from liveflight.render.region import Region
 from liveflight.render.tile_canvas import TileCanvas
@@ -19,8 +21,8 @@ from liveflight.render.view_passes import ViewPass
 from liveflight.wall.tiles import Wall
 from liveflight.wall.view_shares import shares
 
-if TYPE_CHECKING:
-    from liveflight.wall.group import Group
+_PATIENCE_S = 5.0
+"""Seconds for which a tick of an earlier group is waited for."""
 
 
 class WallLoop(FeedbackLoop):
@@ -33,16 +35,31 @@ class WallLoop(FeedbackLoop):
     def __init__(self, ctx: Any, wall: Wall, rank: int, *given: Any, **named: Any) -> None:
         """`given`, `named`: as of FeedbackLoop, from the seed on."""
         self.wall, self.rank = wall, rank
-        self._frames: Group | None = None
-        self._ascents: Group | None = None
+        self._frames: Others
+        self._ascents: Others
         self._tile = Region(*wall.tiles[rank].owned, wall.canvas)
         super().__init__(ctx, wall.canvas, *given, **named)
         self._warp_frames = 1
 
-    def join(self, members: Collection[int], frames: Group, ascents: Group) -> None:
-        """Work with these ranks from now on: `frames` on this thread, `ascents` on the worker's."""
+    def connect(self, frames: Others, ascents: Others) -> None:
+        """Reach the other ranks by `frames` on this thread, by `ascents` on the worker's."""
         self._frames, self._ascents = frames, ascents
-        self.renderer.members, self.renderer.exchange = members, frames.exchange
+        self.renderer.exchange = frames.exchange
+
+    def make_noise(self) -> None:
+        """Begin to make new noise."""
+        super().reseed()
+
+    def take_noise(self, patience: float) -> None:
+        """Start again from the noise that was made last; wait for it."""
+        self._noise.wait(patience)
+        super()._take_noise()
+
+    def reseed(self) -> None:
+        """Leave it to rank 0 to begin anew."""
+
+    def _take_noise(self) -> None:
+        """Leave it to rank 0 to say when."""
 
     def move(self, warp: Warp, dt: float) -> None:
         others = not same_folds(self.shown, warp)
@@ -56,6 +73,20 @@ class WallLoop(FeedbackLoop):
 
     def resize(self, size: Size) -> None:
         """Keep the wall's canvas."""
+
+    def restart(self, pending: Warp, seed: int) -> None:
+        """Go on from the canvas as it is, after the ranks that are there have changed.
+
+        `pending`: the motion since the last warp. `seed`: of the next noise."""
+        if self.worker.busy and self.worker.wait(_PATIENCE_S):
+            with suppress(Exception):  # of a group that is gone
+                self.worker.result()
+        self.landings.forget()
+        self._measuring.forget()
+        self._hold = ToneHold()
+        self._pending, self._seed = pending, seed
+        self._since_warp = 0.0
+        self.renderer.refresh(pending)
 
     def _make_renderer(self, size: Size) -> TileCanvas:
         return TileCanvas(self._ctx, self.wall, self.rank)
@@ -73,9 +104,11 @@ class WallLoop(FeedbackLoop):
         tick = WallAscent(self.rank, self._ascents, found, size, np.array(views))
         return partial(tick, engine, steps, ascent)
 
+    @property
+    def ranks(self) -> int:
+        return len(self.renderer.members)
+
     def _measure(self) -> Statistics | None:
         canvas = self.renderer
         total = self._frames.total
-        return self._measuring.measure(
-            canvas.texture, self.shown, canvas.region, self._tile, total
-        )
+        return self._measuring.measure(canvas.texture, self.shown, canvas.region, self._tile, total)

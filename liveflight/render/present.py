@@ -24,6 +24,7 @@ from liveflight.render.warp import (
     motion_uniforms,
     tone_uniforms,
 )
+from liveflight.wall.tiles import Rect
 
 _SHRINKING_FROM = 1.25
 """Canvas pixels per output pixel from which several are averaged."""
@@ -78,6 +79,15 @@ def placed(canvas: Size, output: Size, fit: Fit) -> Rectangle:
     scale = choose(output[0] / canvas[0], output[1] / canvas[1])
     width, height = (max(round(side * scale), 1) for side in canvas)
     return Rectangle((output[0] - width) // 2, (output[1] - height) // 2, width, height)
+
+
+def placed_around(part: Rect, canvas: Size, output: Size) -> Rectangle:
+    """Return where the whole canvas lies if a part of it fills the output.
+
+    A canvas with another number of pixels than the output has is placed to the nearest of them."""
+    across, down = output[0] / part.width, output[1] / part.height
+    left, top = round(-part.left * across), round(-part.top * down)
+    return Rectangle(left, top, round(canvas[0] * across), round(canvas[1] * down))
 
 
 class PresentPass:

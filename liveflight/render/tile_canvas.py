@@ -14,6 +14,7 @@ from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.passes import Pass, RenderTarget
 from liveflight.render.region import Region
 from liveflight.wall import reach
+from liveflight.wall.reach import Pieces
 from liveflight.wall.tiles import Rect, Wall
 
 Shape = tuple[tuple[int, ...], np.dtype]
@@ -46,16 +47,12 @@ class TileCanvas(CanvasRenderer):
     def hold(self, warp: Warp) -> None:
         """Hold what the tile shows with the folds of `warp`."""
         holding = reach.held(self.wall, warp)
-        if holding == self.holding:
-            return
-        source, held = self._gather(holding)
-        region = self._region(holding)
-        canvas, spare = self._targets(region.size)
-        self._copy_part(source, held, canvas, region)
-        self._canvas.release()
-        self._spare.release()
-        self._canvas, self._spare = canvas, spare
-        self.holding, self.region = holding, region
+        if holding != self.holding:
+            self._reframe(holding, self.holding)
+
+    def refresh(self, warp: Warp) -> None:
+        """Do as `hold`, and take all but the own tile anew from the ranks that own it."""
+        self._reframe(reach.held(self.wall, warp), [tile.owned for tile in self.wall.tiles])
 
     def continue_warp(self, rows: int) -> bool:
         """Draw all of the running warp; return whether there was one."""
@@ -79,26 +76,49 @@ class TileCanvas(CanvasRenderer):
     def _region(self, holding: Sequence[Rect]) -> Region:
         return Region(*holding[self.rank], self.wall.canvas)
 
+    def _reframe(self, holding: Sequence[Rect], trusted: Sequence[Rect]) -> None:
+        """Hold other parts of the canvas; what lies beyond the `trusted` parts is fetched."""
+        moves = self._moves(holding, trusted)
+        came = self._exchanged(moves)
+        region = self._region(holding)
+        canvas, spare = self._targets(region.size)
+        self._fill(canvas, region, came, moves)
+        self._canvas.release()
+        self._spare.release()
+        self._canvas, self._spare = canvas, spare
+        self.holding, self.region, self.running = list(holding), region, None
+
     def _gather(self, needed: Sequence[Rect]) -> tuple[RenderTarget, Region]:
         """Return a picture with what this rank needs of the canvas, and which part it is.
 
-        `needed`: by rank. What only a rank has that is not there is mid grey."""
-        moves = reach.pieces(needed, self.holding, self.wall)
-        moves = {way: parts for way, parts in moves.items() if set(way) <= set(self.members)}
+        `needed`: by rank."""
+        moves = self._moves(needed, self.holding)
         came = self._exchanged(moves)
         own = needed[self.rank]
         if own.within(Rect(*self.region[:4])) == own:
             return self._canvas, self.region
         target, held = self._target(own)
+        self._fill(target, held, came, moves)
+        return target, held
+
+    def _moves(self, needed: Sequence[Rect], holding: Sequence[Rect]) -> Pieces:
+        found = reach.pieces(needed, holding, self.wall)
+        return {way: parts for way, parts in found.items() if set(way) <= set(self.members)}
+
+    def _fill(
+        self, target: RenderTarget, held: Region, came: Mapping[int, np.ndarray], moves: Pieces
+    ) -> None:
+        """Draw a part of the canvas from the own one and from pieces that came.
+
+        What only a rank has that is not there is mid grey."""
         target.framebuffer.clear(0.5, 0.5, 0.5, 1.0)
         self._copy_part(self._canvas, self.region, target, held)
         for giver, pixels in came.items():
             for part, piece in _apart(pixels, moves[giver, self.rank]):
                 where = part.left - held.left, part.top - held.top, *part.size
                 target.texture.write(np.ascontiguousarray(piece), where)
-        return target, held
 
-    def _exchanged(self, moves: Mapping[tuple[int, int], Sequence[Rect]]) -> dict[int, np.ndarray]:
+    def _exchanged(self, moves: Pieces) -> dict[int, np.ndarray]:
         """Send and receive pieces of the canvas: by rank, float16 (pixels, 4)."""
         if not moves:
             return {}

@@ -66,6 +66,8 @@ class NetworkLoader:
         self._tidy_wait = self._prefetch_wait = 0
         """Calls of `tidy` that still let a job go first, and frames for which prefetching waits."""
         self.engine: Engine | None = None
+        self.on_start: Callable[[object], None] = lambda what: None
+        """Called with what is being loaded, a network's name, or planned: layers and a size."""
         self.downloading = ""
         """Progress of a download, for the performer."""
 
@@ -178,6 +180,7 @@ class NetworkLoader:
         if not self._work.busy:
             self._untidy, self._tidy_wait = True, 0
             self._work.submit(partial(self._attempt, what, job))
+            self.on_start(what)
         elif self._tidying:
             self._tidy_wait = _TIDY_WAIT_CALLS
         return self._collect()

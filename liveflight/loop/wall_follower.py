@@ -1,0 +1,251 @@
+"""Follow rank 0 of a wall: do on this tile what it says, and come back when it is lost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from liveflight.core.ascent import Upkeep
+from liveflight.core.contracts import (
+    Ascent,
+    CannotFlyError,
+    LiveflightError,
+    Mix,
+    Output,
+    Quit,
+    Value,
+    Warp,
+)
+from liveflight.core.controls import Controls
+from liveflight.core.fault_guard import FaultGuard
+from liveflight.core.frame_counter import FrameCounter
+from liveflight.core.views import View
+from liveflight.loop.presenter import Presenter
+from liveflight.loop.wall_loop import WallLoop
+from liveflight.show.fault_reports import FaultReports
+from liveflight.show.network_loader import NetworkLoader
+from liveflight.wall import commands
+from liveflight.wall.group import Group, RankLostError
+from liveflight.wall.membership import Generation, Membership
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 0.05
+"""Seconds between two looks for rank 0 while it is away."""
+
+_NOISE_S = 60.0
+"""Seconds that a rank may take to make noise."""
+
+
+class Shown:
+    """What a presenter needs to know: controls, and who is told of faults."""
+
+    def __init__(self, *, live: bool) -> None:
+        self.controls = Controls()
+        self.reports = FaultReports()
+        self.guard = FaultGuard(self.reports.add, live=live)
+
+
+class Follower:
+    """One rank but the first: its window, its tile, its share of the ascent."""
+
+    def __init__(
+        self,
+        output: Output,
+        loop: WallLoop,
+        loader: NetworkLoader,
+        membership: Membership,
+        *,
+        live: bool,
+    ) -> None:
+        self.output, self.loop, self.loader = output, loop, loader
+        self.membership = membership
+        self.shown = Shown(live=live)
+        self.frame_counter = FrameCounter(1 / 60)
+        tile = loop.wall.tiles[loop.rank]
+        self.presenter = Presenter(output, self.shown, loop, self.frame_counter, tile)
+        self.running = True
+        self.displayed = 0
+        """Number of frames that the output has shown."""
+        self.watchers: list[Callable[[], None]] = []
+        """Called after each displayed frame, and now and then while rank 0 is away."""
+        self.away = False
+        """Whether rank 0 is lost."""
+        self._frames: Group | None = None
+        self._wanted: list[Callable[[], bool]] = []
+        """What is to be loaded or planned; each returns whether it is."""
+
+    def run(self, generation: Generation, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Do what rank 0 says until it ends, or `stopped()`. `generation` has been adopted."""
+        self._use(generation)
+        while self.running and not stopped():
+            try:
+                assert self._frames
+                self._obey(self._frames.broadcast())
+            except RankLostError as error:
+                log.warning("%s: the picture stands still until rank 0 is back", error)
+                self._meet(stopped)
+
+    def close(self) -> None:
+        """Release everything."""
+        self.membership.close()
+        self.loop.close()
+        self.loader.close()
+        self.presenter.release()
+        self.output.close()
+
+    def _obey(self, message: bytes) -> None:
+        for name, given in commands.decode(message):
+            act = getattr(self, f"_on_{name}", None)
+            if act is None:
+                raise CannotFlyError(
+                    f"rank 0 says {name[:40]!r}, which this version does not know: "
+                    "start all ranks with one version"
+                )
+            act(*given)
+
+    def _use(self, generation: Generation) -> None:
+        self._frames = generation.frames
+        self.loop.connect(generation.frames, generation.ascent)
+        self.away = False
+
+    def _meet(self, stopped: Callable[[], bool]) -> None:
+        """Show the last picture until there is a generation to join."""
+        self.away = True
+        self.membership.lost()
+        while self.running and not stopped():
+            self._take_events()
+            generation = self.membership.waiting()
+            if generation:
+                self._use(self.membership.adopt(generation.number))
+                log.info("the wall goes on")
+                return
+            self._after_show()
+            time.sleep(_LOOK_S)
+
+    def _take_events(self) -> None:
+        if any(isinstance(event, Quit) for event in self.output.events()):
+            self.running = False
+
+    def _after_show(self) -> None:
+        for watcher in self.watchers:
+            watcher()
+
+    # What rank 0 says
+
+    def _on_sync(self, members: Sequence[int], pending: Warp, seed: int) -> None:
+        self.loop.renderer.members = members
+        self.loop.restart(pending, seed)
+
+    def _on_adopt(self, number: int) -> None:
+        self._use(self.membership.adopt(number))
+
+    def _on_limit(self, seconds: float) -> None:
+        self.membership.limit(seconds)
+
+    def _on_load(self, names: Sequence[str]) -> None:
+        self._wanted.append(partial(self.loader.ensure_loaded, names))
+        self._load()
+
+    def _on_plan(self, layers: Sequence[Sequence[str]], size: Sequence[int]) -> None:
+        pairs = frozenset((network, layer) for network, layer in layers)
+        width, height = size
+        self._on_load(sorted({network for network, _ in pairs}))
+        self._wanted.append(partial(self.loader.ensure_planned, [pairs], (width, height)))
+        self._load()
+
+    def _on_move(self, warp: Warp, dt: float) -> None:
+        self.loop.move(warp, dt)
+
+    def _on_begin(
+        self,
+        views: Sequence[tuple[View, Mix]],
+        ascent: Ascent,
+        amount: float,
+        size: Sequence[int],
+    ) -> None:
+        width, height = size
+        names = sorted({target.network for _, mix in views for target in mix})
+        engine = _Loaded(self.loader, names)
+        if not (engine.complete or self._wanted):
+            self._on_load(names)
+        self.loop.begin(
+            engine, [(view, mix) for view, mix in views], ascent, amount, (width, height)
+        )
+
+    def _on_collect(self) -> None:
+        self.loop.worker.wait(_NOISE_S)
+        try:
+            self.loop.collect_result(0.0)
+        except (FloatingPointError, MemoryError, LiveflightError) as error:
+            log.info("%s", error)  # rank 0 tells it
+
+    def _on_advance(self, dt: float, upkeep: Upkeep) -> None:
+        self.loop.advance(dt, upkeep)
+
+    def _on_make_noise(self) -> None:
+        self.loop.make_noise()
+
+    def _on_take_noise(self) -> None:
+        self.loop.take_noise(_NOISE_S)
+
+    def _on_present(
+        self, dt: float, controls: Mapping[str, Value], dimmer: float, frame: int
+    ) -> None:
+        self._set(controls)
+        self.presenter.dimmer = dimmer
+        self.frame_counter.frames = frame
+        self.presenter.draw(self.output, dt)
+
+    def _on_show(self, dt: float, controls: Mapping[str, Value]) -> None:
+        self._set(controls)
+        self.presenter.dim(self.output, dt)
+        self._take_events()
+        assert self._frames
+        self._frames.barrier()
+        self.output.show()
+        self.displayed += 1
+        self._load()
+        self._after_show()
+
+    def _on_quit(self) -> None:
+        self.running = False
+
+    def _set(self, controls: Mapping[str, Value]) -> None:
+        for key, value in controls.items():
+            self.shown.controls.set(key, value)
+
+    def _load(self) -> None:
+        while self._wanted:
+            try:
+                ready = self._wanted[0]()
+            except LiveflightError as error:
+                log.error("%s: this rank does not ascend it", error)
+                ready = True
+            if not ready:
+                return
+            self._wanted.pop(0)
+
+
+class _Loaded:
+    """The engine, as far as it has loaded what a tick needs."""
+
+    device, stream = "cpu", 0
+
+    def __init__(self, loader: NetworkLoader, names: Sequence[str]) -> None:
+        engine = loader.engine
+        self.complete = engine is not None and all(map(engine.ready, names))
+        self._engine = engine
+
+    def directions(self, *given: Any) -> Any:
+        """Do as the engine. Raises LiveflightError while a network is being loaded."""
+        if not (self.complete and self._engine):
+            raise LiveflightError("a network is still being loaded on this rank")
+        return self._engine.directions(*given)
+
+    def wait(self) -> None:
+        if self._engine:
+            self._engine.wait()

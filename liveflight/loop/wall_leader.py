@@ -1,0 +1,159 @@
+"""Lead the other ranks of a wall: have them do what rank 0's loop does, and follow their number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from liveflight.core.ascent import Upkeep
+from liveflight.core.camera import same_folds
+from liveflight.core.contracts import Ascent, Engine, Mix, Output, Size, Warp
+from liveflight.core.views import View
+from liveflight.loop.presenter import Presenter
+from liveflight.loop.wall_loop import WallLoop
+from liveflight.show import flash_switch
+from liveflight.wall.link import Commands, Link
+from liveflight.wall.membership import Generation, Membership
+
+SHOWN = ("show.master", "show.blackout", flash_switch.KEY)
+"""Controls that say how a finished picture is shown."""
+
+_PATIENCE_S = 5.0
+"""Seconds for which a running tick is waited for before other ranks join."""
+
+
+class Lead:
+    """The other ranks, as rank 0 sees them."""
+
+    def __init__(self, membership: Membership, generation: Generation) -> None:
+        """`generation`: the first one, which has been adopted."""
+        self.membership = membership
+        self.frames, self.ascents = Link(missing=0.5), Link(missing=0.0)
+        self.commands = Commands(self.frames)
+        self.losses = 0
+        """How often ranks were lost."""
+        self._seeking = False
+        self._use(generation)
+
+    def follow(self, loop: LeadingLoop, report: Callable[[str], None]) -> None:
+        """Go on with the ranks that are there now. Called between two frames; never waits long."""
+        if (self.frames.lost or self.ascents.lost) and not self._seeking:
+            self.frames.lost = self.ascents.lost = self._seeking = True
+            self.losses += 1
+            self.membership.lost()
+            loop.use_members()
+            report("ranks of the wall were lost: rank 0 goes on, and looks for them")
+        generation = self.membership.waiting()
+        if generation is None:
+            return
+        if not self._seeking:
+            loop.finish()
+            self.commands.say("adopt", generation.number)
+            self.commands.send()
+        self._use(self.membership.adopt(generation.number))
+        loop.regroup()
+        there = ", ".join(map(str, generation.members))
+        report(f"the wall goes on with ranks {there} of {len(loop.wall.tiles)}")
+
+    def close(self) -> None:
+        """Have the others end, too."""
+        self.commands.say("quit")
+        self.commands.send()
+        self.membership.close()
+
+    def _use(self, generation: Generation) -> None:
+        self.frames.use(generation.frames)
+        self.ascents.use(generation.ascent)
+        self._seeking = False
+
+
+class LeadingLoop(WallLoop):
+    """Rank 0's loop: what it does, the others do."""
+
+    def __init__(self, ctx: Any, lead: Lead, *given: Any, **named: Any) -> None:
+        """`given`, `named`: as of WallLoop, from the wall on."""
+        self.lead = lead
+        self._say, self._send = lead.commands.say, lead.commands.send
+        super().__init__(ctx, *given, **named)
+        self.connect(lead.frames, lead.ascents)
+        self.regroup()
+
+    def use_members(self) -> None:
+        """Work with the ranks that are there."""
+        self.renderer.members = self.lead.frames.members
+
+    def regroup(self) -> None:
+        """Begin together with the ranks that are there now."""
+        self.use_members()
+        self._say("sync", self.renderer.members, self.shown, self._seed)
+        self._send()
+        self.restart(self.shown, self._seed)
+
+    def finish(self) -> None:
+        """Wait for the running tick."""
+        while self.ticking:
+            with suppress(Exception):  # its directions are not needed
+                if not self.collect_result(_PATIENCE_S):
+                    return
+
+    def move(self, warp: Warp, dt: float) -> None:
+        self._say("move", warp, dt)
+        if not same_folds(self.shown, warp):
+            self._send()
+        super().move(warp, dt)
+
+    def begin(
+        self,
+        engine: Engine,
+        views: Sequence[tuple[View, Mix]],
+        ascent: Ascent,
+        amount: float,
+        size: Size,
+    ) -> None:
+        self._say("begin", views, ascent, amount, size)
+        self._send()
+        super().begin(engine, views, ascent, amount, size)
+
+    def collect_result(self, patience: float) -> bool:
+        if not self.worker.wait(patience):
+            return super().collect_result(0.0)
+        self._say("collect")
+        return super().collect_result(0.0)
+
+    def advance(self, dt: float, upkeep: Upkeep) -> bool:
+        self._say("advance", dt, upkeep)
+        self._send()
+        return super().advance(dt, upkeep)
+
+    def reseed(self) -> None:
+        if not self._noise.busy:
+            self._say("make_noise")
+            self.make_noise()
+
+    def _take_noise(self) -> None:
+        if self._noise.busy and self._noise.wait():
+            self._say("take_noise")
+            self.take_noise(0.0)
+
+
+class LeadingPresenter(Presenter):
+    """Rank 0's picture: the others draw theirs alike, and all show them together."""
+
+    def __init__(self, lead: Lead, *given: Any, **named: Any) -> None:
+        """`given`, `named`: as of Presenter."""
+        self.lead = lead
+        super().__init__(*given, **named)
+
+    def draw(self, output: Output, dt: float) -> bool:
+        controls = {key: self._flight.controls.setting(key) for key in SHOWN}
+        self.lead.commands.say("present", dt, controls, self.dimmer, self._frame_counter.frames)
+        self.lead.commands.send()
+        return super().draw(output, dt)
+
+    def dim(self, output: Output, dt: float) -> None:
+        super().dim(output, dt)
+        controls = {key: self._flight.controls.setting(key) for key in SHOWN}
+        self.lead.commands.say("show", dt, controls)
+        self.lead.commands.send()
+        self.lead.frames.barrier()
