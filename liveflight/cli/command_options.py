@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from liveflight import __version__, engines
 from liveflight.cli import arguments as read
-from liveflight.cli import run_options
+from liveflight.cli import run_options, wall_options
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.loop_plan import LONGEST_S, SHORTEST_S
 from liveflight.storage.named_files import SHOW_NAME
@@ -17,6 +17,7 @@ from liveflight.storage.named_files import SHOW_NAME
 COMMANDS: Mapping[str, str] = {
     "fly": "open the window and fly (the default without a command)",
     "run": "fly for weeks: watch the show and start it again when it ends or hangs",
+    "wall": "fly one canvas on many displays: start and watch a process for each",
     "render": "fly offline, into a video file or a folder of PNGs",
     "controls": "list every control with its OSC address",
     "networks": "list the networks, a network's layers, or the names of a layer's filters",
@@ -42,7 +43,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     adders = {"fly": _add_fly, "render": _add_render, "networks": _add_networks}
     adders |= {"controls": _add_controls, "doctor": _add_doctor, "bench": _add_bench}
     adders |= {"find": _add_find, "atlas": _add_atlas, "run": _add_run}
-    adders |= {"install-service": run_options.add_service}
+    adders |= {"install-service": run_options.add_service, "wall": _add_wall}
     options = {}
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
@@ -52,7 +53,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     return parser, options
 
 
-def _add_fly(command: argparse.ArgumentParser) -> None:
+def _add_fly(command: argparse.ArgumentParser, *, wall: bool = True) -> None:
     _add_flight(command)
     _add_preset(command)
     _add_engine(command)
@@ -99,11 +100,21 @@ def _add_fly(command: argparse.ArgumentParser) -> None:
     add("--oscquery-port", type=read.whole(0, 65535), metavar="PORT",
         help="its TCP port (same number as OSC's); 0: no OSCQuery")  # fmt: skip
     run_options.add_fly(command)
+    wall_options.add(command, named=wall)
+    wall_options.add_test_card(command)
 
 
-def _add_run(command: argparse.ArgumentParser) -> None:
-    _add_fly(command)
+def _add_run(command: argparse.ArgumentParser, *, wall: bool = True) -> None:
+    _add_fly(command, wall=wall)
     run_options.add_run(command)
+
+
+def _add_wall(command: argparse.ArgumentParser) -> None:
+    wall = "how the displays stand, such as 2x1, or the file of an installation"
+    command.add_argument(
+        "wall", type=wall_options.spec, metavar="COLUMNSxROWS|FILE.toml", help=wall
+    )
+    _add_run(command, wall=False)
 
 
 def _add_kiosk(command: argparse.ArgumentParser) -> None:
@@ -132,6 +143,7 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     _add_flight(command)
     _add_preset(command)
     _add_engine(command)
+    wall_options.add(command)
     add = command.add_argument
     add("--seconds", type=read.number(1e-3, 1e6), help="length (10, or that of --replay)")
     loop = "render a loop of that length: its end grows into its beginning"

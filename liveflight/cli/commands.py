@@ -20,6 +20,7 @@ from liveflight.cli import (
     render_command,
     run_command,
     service_command,
+    wall_command,
 )
 from liveflight.core.contracts import LiveflightError
 from liveflight.storage import new_files
@@ -133,6 +134,7 @@ def bench(args: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "fly": fly_command.fly,
     "run": run_command.run,
+    "wall": wall_command.wall,
     "render": render_command.render,
     "controls": controls,
     "networks": networks,

@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liveflight.cli import run_options, suggestions
+from liveflight.cli import run_options, suggestions, wall_options, wall_rank
 from liveflight.cli.command_options import COMMANDS, make_parser
 from liveflight.core.contracts import LiveflightError, Value
 
 if TYPE_CHECKING:
     from liveflight.diagnostics.bench.plan import Plan
     from liveflight.show.options import Options
+
+_FLYING = ("fly", "run", "render")
+"""Commands that may be one rank of a wall."""
 
 RENDER_FPS = 30.0
 """Frames per second of a video without `--fps`."""
@@ -28,10 +31,18 @@ def parse(given: list[str]) -> argparse.Namespace:
     given = run_options.supervised(given)
     named = bool(given) and given[0] in (*COMMANDS, "-h", "--help", "--version")
     parser, options = make_parser()
-    args, unknown = parser.parse_known_args(given if named else ["fly", *given])
+    words = given if named else ["fly", *given]
+    args, unknown = parser.parse_known_args(words)
+    if not unknown and (more := wall_options.words_of_file(args)):
+        args, unknown = parser.parse_known_args([words[0], *more, *words[1:]])
     if unknown:
         command = args.command if named else ""
         raise LiveflightError(suggestions.advice(unknown[0], command, options))
+    if args.command == "wall":
+        args.for_ranks = wall_options.for_ranks(args, given[1:])
+        return parse(args.for_ranks) if wall_rank.is_one_rank(args) else args
+    if args.command in _FLYING:
+        wall_rank.settle(args)
     if args.command == "run":
         args.for_fly = run_options.without_own(given[1:])
     return args
@@ -47,6 +58,7 @@ def options(args: argparse.Namespace, **more: object) -> Options:
     names = "preset network layer filter weights canvas view device engine seed fps".split()
     names += "cues record sound sound_once link image camera allow_flashing".split()
     given: dict[str, Any] = {name: getattr(args, name, None) for name in names}
+    given["wall"] = getattr(args, "wall_place", None)
     given = {name: value for name, value in given.items() if value is not None}
     if getattr(args, "replay", None):
         return _replayed(args, given)

@@ -38,11 +38,13 @@ def safe(args: argparse.Namespace) -> argparse.Namespace:
     from liveflight.system.package_data import folder
 
     preset = str(folder("presets") / f"{SAFE_PRESET}.toml")  # never a user's of that name
-    return argparse.Namespace(**{**vars(args), **_SAFE, "preset": preset, "set": [], "stream": []})
+    kept = {"canvas": args.canvas} if args.wall_place else {}  # its ranks agree on it
+    own = {**_SAFE, **kept, "preset": preset, "set": [], "stream": []}
+    return argparse.Namespace(**{**vars(args), **own})
 
 
 def begin_child() -> Heartbeat | None:
-    """End with the supervisor that started this process; return its pipe, None without one."""
+    """End with the process that watches this one; return its pipe, None without one."""
     heartbeat = Heartbeat.inherited()
     if heartbeat:
         parent_watch.begin()
@@ -52,6 +54,7 @@ def begin_child() -> Heartbeat | None:
 def run(args: argparse.Namespace) -> int:
     """Start the show as a child process, and again whenever it ends other than in order."""
     asked = signals.defer()
+    begin_child()
     from liveflight.outputs import has_display
     from liveflight.storage import state_file
     from liveflight.supervision import child, display_probe, process_tree, supervisor

@@ -37,6 +37,13 @@ def picture_transfer(given: dict[str, Any]) -> dict[str, Any]:
     return {"why": str(why)}
 
 
+def displays(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the `sizes` of the displays of this desktop in pixels; raise where there is none."""
+    from liveflight.outputs.window import display_sizes
+
+    return {"sizes": display_sizes()}
+
+
 def _output(kind: str) -> Output:
     if kind == "window":
         from liveflight.outputs.window import Window

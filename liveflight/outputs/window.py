@@ -193,6 +193,12 @@ def _start_display() -> None:
         ) from error
 
 
+def display_sizes() -> list[Size]:
+    """Return the sizes of all displays, the first as number 0. Raises NoDisplayError."""
+    _start_display()
+    return list(pygame.display.get_desktop_sizes())
+
+
 def _desktop_size(display: int) -> Size:
     sizes = pygame.display.get_desktop_sizes()
     if not 0 <= display < len(sizes):

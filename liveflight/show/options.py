@@ -10,6 +10,7 @@ from pathlib import Path
 from liveflight.core.contracts import Size, Value
 from liveflight.storage.recording import Recording
 from liveflight.storage.saved_state import SavedState
+from liveflight.wall.place import WallPlace
 
 VIEW = {"cpu": (320, 180), "mps": (640, 360), "cuda": (960, 540)}
 """Default size of a view by device; its shape follows the canvas's."""
@@ -102,6 +103,8 @@ class Options:
     """Show to continue; without a look, only its picture and settings are taken."""
     replay: Recording | None = None
     """Recorded flight; it determines the picture, but neither canvas, device nor engine."""
+    wall: WallPlace | None = None
+    """Which rank of a wall this is; None: the whole canvas is on one output."""
 
 
 def view_size(options: Options, device: str, shape: Size, scale: float = 1.0) -> Size:

@@ -34,15 +34,17 @@ class ChildProcess:
         command: Sequence[str],
         log: Callable[[str], None],
         wake: Callable[[], None] = lambda: None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         """Start it. `log` gets each line of its standard error, on a thread of its own.
 
-        `wake` is called when a heartbeat has come or the pipe is closed. Raises OSError. Call this
+        `wake` is called when a heartbeat has come or the pipe is closed. `more` is added to its
+        environment. Raises OSError. Call this
         on the main thread: the child ends with the thread that started it."""
         mark = uuid.uuid4().hex
         reading, writing = os.pipe()
         try:
-            self._process = _start(command, writing, mark)
+            self._process = _start(command, writing, {**(more or {}), MARK: mark})
         except BaseException:
             os.close(reading)
             raise
@@ -127,7 +129,9 @@ class ChildProcess:
                 self._log(line.decode(errors="backslashreplace").rstrip())
 
 
-def _start(command: Sequence[str], writing: int, mark: str) -> subprocess.Popen[bytes]:
+def _start(
+    command: Sequence[str], writing: int, more: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
     number = writing
     if sys.platform == "win32":
@@ -138,5 +142,5 @@ def _start(command: Sequence[str], writing: int, mark: str) -> subprocess.Popen[
         pipes["startupinfo"] = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [number]})
     else:
         pipes["pass_fds"] = [writing]
-    more = {VARIABLE: str(number), MARK: mark}
-    return child_process.start(command, env={**child_process.environment(), **more}, **pipes)
+    environment = {**child_process.environment(), **more, VARIABLE: str(number)}
+    return child_process.start(command, env=environment, **pipes)
