@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from liveflight.loop.overlay import Overlay
 from liveflight.loop.presenter import Presenter
 from liveflight.loop.publisher import Publisher
 from liveflight.loop.sight_autopilot import SightAutopilot
+from liveflight.loop.wall_leader import Lead, LeadingLoop, LeadingPresenter
 from liveflight.loop.window_events import WindowEvents
 from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.outputs.sinks.screenshots import Screenshots
@@ -65,11 +67,12 @@ class App:
         live: bool,
         sinks: Sequence[FrameSink] = (),
         worker: Worker[tuple[Canvas, float]] | None = None,
+        lead: Lead | None = None,
     ) -> None:
         """Make the parts of the loop around an output and a flight.
 
         `sinks` get every finished frame; whoever opened them closes them. `worker` runs the ascent
-        steps; by default a thread beside the display when `live`."""
+        steps; by default a thread beside the display when `live`. `lead`: the other ranks of a wall."""
         self.output = output
         self.flight = flight
         self.sinks = sinks
@@ -95,9 +98,9 @@ class App:
         video = open_video(options.camera, options.fps, live=live)
         seen = options.image, video, options.resume
         self.image_source = ImageSource(output.ctx, flight.controls, *seen)
-        self.feedback_loop = FeedbackLoop(
-            output.ctx,
-            self.frame_pacer.canvas,
+        self.lead = lead
+        self.feedback_loop = self._loop(
+            options,
             options.seed,
             worker or Worker(live, _ASCENT_NICENESS),
             Worker(live and worker is None, _ASCENT_NICENESS),
@@ -119,7 +122,7 @@ class App:
             self.guard,
             ViewPlanner(options.seed),
         )
-        self.presenter = Presenter(output, flight, self.feedback_loop, self.frame_counter)
+        self.presenter = self._presenter(options)
         self.outputs = OpenOutputs(output.ctx, flight, options, self.frame_timer.end)
         hud_panel = HudPanel(flight, self.frame_counter, self.frame_pacer)
         given = output, flight, self._publisher.status, hud_panel, self.mailbox
@@ -136,6 +139,9 @@ class App:
         and before they are read for the last time, so that frames are evenly spaced."""
         run = self.guard.run
         self.guard.now = now
+        if self.lead and isinstance(self.feedback_loop, LeadingLoop):
+            report = self.flight.reports.add
+            run("the wall", self.lead.follow, self.feedback_loop, report, now)
         wanted = bool(self.flight.mix()) and not self.flight.asleep
         dt = self.frame_counter.count_frame(now, expected=wanted)
         self._publisher.advance(dt)
@@ -173,10 +179,26 @@ class App:
         self.presenter.release()
         self.overlay.release()
         self.output.close()
+        if self.lead:
+            self.lead.close()
 
     def picture(self) -> np.ndarray:
         """Return the picture without dimming and text: uint8 (H, W, 3), row 0 at the top."""
         return self.presenter.picture(self.output.size)
+
+    def _loop(self, options: Options, *given: Any) -> FeedbackLoop:
+        """Return the feedback loop, of all of the canvas or of rank 0's tile; `given` from the seed."""
+        ctx = self.output.ctx
+        if self.lead and options.wall:
+            return LeadingLoop(ctx, self.lead, options.wall.wall, options.wall.rank, *given)
+        return FeedbackLoop(ctx, self.frame_pacer.canvas, *given)
+
+    def _presenter(self, options: Options) -> Presenter:
+        given = self.output, self.flight, self.feedback_loop, self.frame_counter
+        if self.lead and options.wall:
+            self.flight.loader.on_start = self.lead.announce
+            return LeadingPresenter(self.lead, *given, options.wall.tile)
+        return Presenter(*given)
 
     def _apply_messages(self) -> None:
         """Apply waiting messages: before a tick, before the frame and before it is shown."""
@@ -244,6 +266,7 @@ def build(
     sinks: Sequence[FrameSink] = (),
     shown: DownloadProgress | None = None,
     show_link: Callable[[str], None] = lambda link: None,
+    lead: Lead | None = None,
 ) -> App:
     """Build a flight on this output, which is closed if the flight cannot start.
 
@@ -260,7 +283,7 @@ def build(
         weights = weights_of(options)
         options = replace(options, dense=is_dense(options))
         recordings = open_controllers.start(flight, options)
-        app = App(output, flight, options, live=live, sinks=sinks)
+        app = App(output, flight, options, live=live, sinks=sinks, lead=lead)
     except BaseException:
         flight.loader.close()
         output.close()

@@ -149,7 +149,7 @@ class FramePacer:
             self._output, self._canvas_ceiling = output, 1.0
         canvas = self.canvas
         ratio = output[0] / output[1]
-        whole = fit == "contain" or not self._live
+        whole = fit == "contain" or not self._live or self._options.wall is not None
         self.visible = (math.inf, math.inf) if whole else (ratio, canvas[0] / canvas[1] / ratio)
 
     def fit_views(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from liveflight import networks
 from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import same_folds
 from liveflight.core.contracts import Ascent, Engine, Mix, Output, Size, Warp
@@ -19,6 +20,12 @@ from liveflight.wall.membership import Generation, Membership
 SHOWN = ("show.master", "show.blackout", flash_switch.KEY)
 """Controls that say how a finished picture is shown."""
 
+_START_S = 20.0
+"""Seconds of a show in which networks are loaded and processes are slow."""
+
+_LOADING_LIMIT_S, _LIMIT_S = 15.0, 1.2
+"""Seconds that a rank may be late in them, and afterwards, before the others go on."""
+
 _PATIENCE_S = 5.0
 """Seconds for which a running tick is waited for before other ranks join."""
 
@@ -26,18 +33,28 @@ _PATIENCE_S = 5.0
 class Lead:
     """The other ranks, as rank 0 sees them."""
 
-    def __init__(self, membership: Membership, generation: Generation) -> None:
-        """`generation`: the first one, which has been adopted."""
+    def __init__(self, membership: Membership) -> None:
+        """Begin alone, until `begin`."""
         self.membership = membership
         self.frames, self.ascents = Link(missing=0.5), Link(missing=0.0)
         self.commands = Commands(self.frames)
         self.losses = 0
         """How often ranks were lost."""
         self._seeking = False
-        self._use(generation)
+        self._begun: float | None = None
+        self._strict = False
 
-    def follow(self, loop: LeadingLoop, report: Callable[[str], None]) -> None:
+    def begin(self, loop: LeadingLoop, patience: float) -> None:
+        """Wait until all ranks are there, or after a restart those that can be; begin with them.
+
+        Raises LiveflightError where one does not come."""
+        generation = self.membership.first(patience)
+        self._use(generation)
+        loop.regroup()
+
+    def follow(self, loop: LeadingLoop, report: Callable[[str], None], now: float) -> None:
         """Go on with the ranks that are there now. Called between two frames; never waits long."""
+        self._set_limit(now)
         if (self.frames.lost or self.ascents.lost) and not self._seeking:
             self.frames.lost = self.ascents.lost = self._seeking = True
             self.losses += 1
@@ -56,11 +73,33 @@ class Lead:
         there = ", ".join(map(str, generation.members))
         report(f"the wall goes on with ranks {there} of {len(loop.wall.tiles)}")
 
+    def announce(self, what: object) -> None:
+        """Have the others load or plan what is being loaded or planned here."""
+        if isinstance(what, str) and what in networks.names():
+            self.commands.say("load", [what])
+        elif isinstance(what, tuple):
+            layers, size = what
+            self.commands.say("plan", sorted(layers), size)
+
     def close(self) -> None:
         """Have the others end, too."""
         self.commands.say("quit")
         self.commands.send()
         self.membership.close()
+
+    def _set_limit(self, now: float) -> None:
+        """Let ranks be late while the show begins, and no more afterwards."""
+        if self._begun is None:
+            self._begun = now
+            wanted = _LOADING_LIMIT_S
+        elif not self._strict and now - self._begun > _START_S:
+            self._strict = True
+            wanted = _LIMIT_S
+        else:
+            return
+        self.commands.say("limit", wanted)
+        self.commands.send()
+        self.membership.limit(wanted)
 
     def _use(self, generation: Generation) -> None:
         self.frames.use(generation.frames)
@@ -77,7 +116,7 @@ class LeadingLoop(WallLoop):
         self._say, self._send = lead.commands.say, lead.commands.send
         super().__init__(ctx, *given, **named)
         self.connect(lead.frames, lead.ascents)
-        self.regroup()
+        self.use_members()
 
     def use_members(self) -> None:
         """Work with the ranks that are there."""
