@@ -42,6 +42,9 @@ def wall(args: argparse.Namespace) -> int:
     def start(rank: int) -> ChildProcess:
         command = child_process.python("liveflight", *words, "--rank", str(rank))
         own = {"LOCAL_RANK": str(rank)}
+        if found.windows:  # side by side, as the tiles are
+            left, top = whole.tiles[rank].shown[:2]
+            own["SDL_VIDEO_WINDOW_POS"] = f"{left},{top}"
         return ChildProcess(command, lambda line: lines.take(rank, line), woken.set, own)
 
     def wait(seconds: float) -> None:
@@ -53,6 +56,25 @@ def wall(args: argparse.Namespace) -> int:
     if isinstance(end, Refused):
         raise LiveflightError(end.line)
     return end
+
+
+def test_card(args: argparse.Namespace) -> int:
+    """Show the test card of one rank until it is quit."""
+    if args.wall_place is None:
+        raise LiveflightError("--test-card needs a wall: liveflight wall 2x1 --test-card")
+    from liveflight.loop import wall_test_card
+    from liveflight.outputs.window import Window
+
+    place, size = args.wall_place, args.size
+    window = Window(size, fullscreen=args.fullscreen, display=args.display)
+    where = f"display {args.display} of {socket.gethostname()}"
+    try:
+        with signals.deferred() as asked:
+            wall_test_card.run(window, place, "window" if place.windows else where, asked)
+            stopped = asked()
+    finally:
+        window.close()
+    return signals.INTERRUPTED if stopped else 0
 
 
 def check_displays(whole: Wall) -> None:
