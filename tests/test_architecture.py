@@ -41,7 +41,7 @@ ALLOWED_SIBLINGS = {("engines", "networks")}
 
 # Where a third-party package may be imported: parts or modules. numpy may be anywhere.
 HOMES = {
-    "torch": {"engines", "networks", "diagnostics"},
+    "torch": {"engines", "networks", "wall.group", "wall.store", "diagnostics"},
     "torchvision": {
         *("engines", "networks"),
         *("diagnostics.bench.other_programs", "diagnostics.bench.first_flight"),

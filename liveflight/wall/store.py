@@ -1,0 +1,128 @@
+"""Hold the store in which the ranks of a wall meet: torch's TCPStore, on one named interface.
+
+Ranks leave each other JSON in its queues. Nothing is unpickled, here or in Gloo. The store knows no
+passwords, as Gloo does not: it listens at one address, which is loopback unless the user names
+another."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from liveflight.core.contracts import LiveflightError
+
+if TYPE_CHECKING:
+    from torch.distributed import Store
+
+Master = tuple[str, int]
+"""Host and port at which rank 0 listens."""
+
+Message = dict[str, Any]
+
+INBOX = "rank 0"
+"""The queue of rank 0."""
+
+TRIAL_S = 2.0
+"""Seconds that a connection may take."""
+
+_WAIT = timedelta(seconds=30)
+"""How long torch waits for an answer of the store."""
+
+
+class Mail:
+    """Send and receive messages through queues of the store; for one thread."""
+
+    def __init__(self, store: Store, address: str, wire: socket.socket | None = None) -> None:
+        """Take the store, this rank's own address and, away from rank 0, an idle connection."""
+        self.store = store
+        self.address = address
+        self._wire = wire
+
+    def send(self, to: str, message: Mapping[str, object]) -> None:
+        """Leave a message in a queue."""
+        self._check_wire()
+        self.store.queue_push(to, json.dumps(message))
+
+    def receive(self, at: str) -> Message | None:
+        """Take the next message from a queue, if there is one; an unreadable one is dropped."""
+        self._check_wire()
+        while self.store.queue_len(at):
+            with suppress(ValueError):
+                message = json.loads(self.store.queue_pop(at, block=False))
+                if isinstance(message, dict):
+                    return message
+        return None
+
+    def part(self, name: str) -> Store:
+        """Return a part of the store whose keys are apart from all others."""
+        from torch.distributed import PrefixStore
+
+        return PrefixStore(name, self.store)
+
+    def unread(self, at: str) -> int:
+        """Return how many messages are in a queue."""
+        return self.store.queue_len(at)
+
+    def close(self) -> None:
+        """Close the idle connection; the store closes with its last user."""
+        if self._wire:
+            self._wire.close()
+
+    def _check_wire(self) -> None:
+        """Raise OSError where rank 0 is gone, before torch finds it and prints a stack."""
+        if self._wire:
+            with suppress(BlockingIOError):
+                if not self._wire.recv(1):
+                    raise ConnectionResetError("rank 0 has closed the store")
+
+
+def serve(master: Master, interface: str) -> Mail:
+    """Open the store at the master's port, on one address of this machine.
+
+    `interface` is this address; empty for that of the master's host."""
+    host, port = interface or master[0], master[1]
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        if ipaddress.ip_address(address[0]).is_unspecified:
+            raise OSError("it names every interface: name one")
+        listener = socket.create_server(address[:2], family=family)
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0]
+        raise LiveflightError(
+            f"rank 0 of the wall cannot listen at {host}:{port}: {reason};"
+            " --master takes an address of this machine and a free port"
+        ) from None
+    from torch.distributed import TCPStore
+
+    own, port = listener.getsockname()[:2]
+    store = TCPStore(
+        own,
+        port,
+        is_master=True,
+        wait_for_workers=False,
+        timeout=_WAIT,
+        master_listen_fd=listener.detach(),
+    )
+    return Mail(store, own)
+
+
+def reach(master: Master, interface: str) -> Mail:
+    """Connect to rank 0's store. Raise OSError where it does not listen.
+
+    Gloo later uses the address of this machine from which rank 0 is reached, or `interface`."""
+    wire = socket.create_connection(master, TRIAL_S, (interface, 0) if interface else None)
+    try:
+        from torch.distributed import TCPStore
+
+        wire.setblocking(False)
+        host, port = wire.getpeername()[:2]
+        store = TCPStore(host, port, wait_for_workers=False, timeout=_WAIT)
+    except RuntimeError as error:
+        wire.close()
+        raise ConnectionError(str(error)) from None
+    return Mail(store, wire.getsockname()[0], wire)
