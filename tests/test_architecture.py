@@ -65,6 +65,7 @@ HOMES = {
             "render.typesetting",
             "render.atlas_page",
             "render.image_blend",
+            "render.test_card",
             "outputs",
             "media.image_file",
         ),

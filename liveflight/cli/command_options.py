@@ -208,6 +208,7 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--last", action="store_true", help="say how a supervised show crashed last")
     add("--name", default=SHOW_NAME, help="name of that show (show)")
+    wall_options.add_check(command)
 
 
 def _add_bench(command: argparse.ArgumentParser) -> None:

@@ -93,6 +93,8 @@ def doctor(args: argparse.Namespace) -> int:
     if args.last:
         _print(crash_command.last(args.name))
         return 0
+    if args.wall:
+        return wall_command.doctor(args)
     findings = []
     for finding in doctor.examine(args.osc_port):
         findings.append(finding)

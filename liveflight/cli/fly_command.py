@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from liveflight.cli import parser, render_command, run_command, unattended
+from liveflight.cli import parser, render_command, run_command, unattended, wall_command
 from liveflight.cli.render_command import DEFAULT_SIZE, DEFAULT_VIDEO
 from liveflight.core.contracts import LiveflightError
 from liveflight.storage import new_files
@@ -35,6 +35,8 @@ def fly(args: argparse.Namespace) -> int:
 
     if not has_display():
         return _render_instead(args)
+    if args.test_card:
+        return wall_command.test_card(args)
     if args.safe:
         args = run_command.safe(args)
     resumed = unattended.saved(args)

@@ -6,13 +6,16 @@ import argparse
 import socket
 import threading
 import time
+from typing import TYPE_CHECKING
 
-from liveflight.cli import parser, wall_options
-from liveflight.core.contracts import LiveflightError
+from liveflight.cli import parser, wall_options, wall_rank
+from liveflight.core.contracts import LiveflightError, Size
 from liveflight.system import child_process, signals
 from liveflight.wall import rank_card
-from liveflight.wall.place import LOOPBACK
-from liveflight.wall.tiles import Wall
+from liveflight.wall.place import LOOPBACK, WallPlace
+
+if TYPE_CHECKING:
+    from liveflight.diagnostics.doctor import Finding
 
 _LOOK_LIMIT_S = 30.0
 """Seconds that the desktop may take to say which displays there are."""
@@ -34,14 +37,17 @@ def wall(args: argparse.Namespace) -> int:
     whole = wall_options.wall(found)
     words = _words(args, len(whole.tiles))
     parser.parse([*words, "--rank", "0"])  # a mistake is said once, before anything starts
-    if not found.windows:
-        check_displays(whole)
+    if not found.windows and (fault := rank_card.local_fault(whole, display_sizes())):
+        raise LiveflightError(fault)
     process_tree.adopt_orphans()
     lines, woken = RankLines(), threading.Event()
 
     def start(rank: int) -> ChildProcess:
         command = child_process.python("liveflight", *words, "--rank", str(rank))
         own = {"LOCAL_RANK": str(rank)}
+        if found.windows:  # side by side, as the tiles are
+            left, top = whole.tiles[rank].shown[:2]
+            own["SDL_VIDEO_WINDOW_POS"] = f"{left},{top}"
         return ChildProcess(command, lambda line: lines.take(rank, line), woken.set, own)
 
     def wait(seconds: float) -> None:
@@ -55,16 +61,83 @@ def wall(args: argparse.Namespace) -> int:
     return end
 
 
-def check_displays(whole: Wall) -> None:
-    """Raise LiveflightError, which names the rank, where its display is not there or too small."""
+def test_card(args: argparse.Namespace) -> int:
+    """Show the test card of one rank until it is quit."""
+    if args.wall_place is None:
+        raise LiveflightError("--test-card needs a wall: liveflight wall 2x1 --test-card")
+    from liveflight.loop import wall_test_card
+    from liveflight.outputs.window import Window
+
+    place, size = args.wall_place, args.size
+    window = Window(size, fullscreen=args.fullscreen, display=args.display)
+    where = f"display {args.display} of {socket.gethostname()}"
+    try:
+        with signals.deferred() as asked:
+            wall_test_card.run(window, place, "window" if place.windows else where, asked)
+            stopped = asked()
+    finally:
+        window.close()
+    return signals.INTERRUPTED if stopped else 0
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Print whether this machine's ranks can take part in a wall; return 1 where they cannot.
+
+    With --rank, meet the other ranks, whose machines run the same command, and compare."""
+    from liveflight.diagnostics import doctor, wall_checks
+    from liveflight.outputs import has_display
+
+    found = wall_options.installation(args)
+    whole = wall_options.wall(found)
+    one = wall_rank.place(args) if wall_rank.is_one_rank(args) else None
+    places = (
+        [one]
+        if one
+        else [
+            WallPlace(whole, rank, local_rank=rank, windows=found.windows) for rank in whole.ranks
+        ]
+    )
+    displays = display_sizes() if has_display() else None
+    findings = []
+    for finding in wall_checks.examine(whole, places, displays):
+        findings.append(finding)
+        print("\n".join(finding.lines()), flush=True)
+    if one and one.world > 1 and doctor.can_fly(findings):
+        findings.append(_compared(args, one, displays or []))
+        print("\n".join(findings[-1].lines()))
+    fits = doctor.can_fly(findings)
+    print("the wall can be shown" if fits else "the wall cannot be shown", end="")
+    print("; `liveflight doctor` without --wall checks the rest of this machine")
+    return 0 if fits else 1
+
+
+def display_sizes() -> list[Size]:
+    """Return the sizes of this desktop's displays. Raises LiveflightError."""
     from liveflight.system.child_process import ChildError
 
     try:
-        sizes = child_process.ask("liveflight.diagnostics.probes:displays", {}, _LOOK_LIMIT_S)
+        answer = child_process.ask("liveflight.diagnostics.probes:displays", {}, _LOOK_LIMIT_S)
     except ChildError as error:
         raise LiveflightError(f"the displays cannot be listed: {error}") from error
-    if fault := rank_card.local_fault(whole, [(w, h) for w, h in sizes["sizes"]]):
-        raise LiveflightError(fault)
+    return [(width, height) for width, height in answer["sizes"]]
+
+
+def _compared(args: argparse.Namespace, place: WallPlace, displays: list[Size]) -> Finding:
+    """Return whether this rank and the others fit together, by their cards."""
+    from liveflight.diagnostics import wall_checks
+    from liveflight.loop import wall_card
+
+    number = place.local_rank if place.tile.display is None else place.tile.display
+    card = wall_card.gather(
+        place,
+        [args.network],
+        weights=args.weights,
+        device=args.device,
+        display=number,
+        displays=displays,
+    )
+    print(f"    meeting the others at {place.master[0]}:{place.master[1]}", flush=True)
+    return wall_checks.compare(place, card, wall_checks.meet, wall_checks.MEET_S)
 
 
 def _words(args: argparse.Namespace, count: int) -> list[str]:

@@ -59,6 +59,17 @@ def add_test_card(command: argparse.ArgumentParser) -> None:
     command.add_argument("--test-card", action="store_true", help=card)
 
 
+def add_check(command: argparse.ArgumentParser) -> None:
+    """Add the options by which `doctor` checks a wall."""
+    add(command)
+    put = command.add_argument
+    canvas = "size of the wall's canvas, over all displays"
+    put("--canvas", type=read.size, metavar="WxH", help=canvas)
+    put("--network", default="vgg16", help="the show's network, whose weights are compared (vgg16)")
+    put("--weights", type=read.file, metavar="FILE", help="its weights, where the show has them")
+    put("--device", default="auto", help="auto, cuda, mps or cpu")
+
+
 def for_ranks(args: argparse.Namespace, given: Sequence[str]) -> list[str]:
     """Return the command of one rank for the words after `wall`, without its rank.
 

@@ -29,6 +29,17 @@ def choose(name: str) -> torch.device:
     return torch.device(name)
 
 
+def describe(name: str) -> tuple[str, float]:
+    """Return the name and the memory in MiB of the device that `choose` returns; `cpu` has 0.
+
+    Raises LiveflightError as `choose` does."""
+    device = choose(name)
+    if device.type != "cuda":
+        return ("Apple's GPU" if device.type == "mps" else "cpu"), 0.0
+    properties = torch.cuda.get_device_properties(device)
+    return str(properties.name), properties.total_memory / 2**20
+
+
 def precision(device: torch.device, dense: bool) -> torch.dtype:
     """Return the format to try for a network's convolutions.
 

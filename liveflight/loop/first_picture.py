@@ -29,7 +29,11 @@ def show(output: Output, state: SavedState) -> None:
 
 def _draw(output: Output, picture: np.ndarray, master: float) -> None:
     levels = image_file.canvas(picture, output.size) * np.float16(master)
-    pixels = (levels * np.float16(255)).round().clip(0, 255).astype(np.uint8)
+    draw(output, (levels * np.float16(255)).round().clip(0, 255).astype(np.uint8))
+
+
+def draw(output: Output, pixels: np.ndarray) -> None:
+    """Draw a picture of the output's size, uint8 (H, W, 4), row 0 on top, without shaders."""
     if output.bottom_up:
         pixels = pixels[::-1]
     texture = output.ctx.texture(output.size, 4, pixels.tobytes())

@@ -170,7 +170,7 @@ def display_fault(tile: Tile, number: int, displays: Sequence[Size], host: str =
     if number >= len(displays):
         there = ", ".join(f"{each} ({w}x{h})" for each, (w, h) in enumerate(displays)) or "none"
         return (
-            f"there is no display {number}{where}; there is {there}: connect it, choose others with"
+            f"there is no display {number}{where}, only {there}: connect it, choose others with"
             " --wall-displays, or try in windows: --wall-windows"
         )
     (width, height), needed = displays[number], tile.picture
