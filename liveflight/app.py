@@ -72,7 +72,7 @@ class App:
         """Make the parts of the loop around an output and a flight.
 
         `sinks` get every finished frame; whoever opened them closes them. `worker` runs the ascent
-        steps; by default a thread beside the display when `live`. `lead`: the other ranks of a wall."""
+        steps; by default a thread beside the display when `live`. `lead`: a wall's other ranks."""
         self.output = output
         self.flight = flight
         self.sinks = sinks
@@ -187,7 +187,7 @@ class App:
         return self.presenter.picture(self.output.size)
 
     def _loop(self, options: Options, *given: Any) -> FeedbackLoop:
-        """Return the feedback loop, of all of the canvas or of rank 0's tile; `given` from the seed."""
+        """Return the loop of the whole canvas, or of rank 0's tile; `given`: from the seed on."""
         ctx = self.output.ctx
         if self.lead and options.wall:
             return LeadingLoop(ctx, self.lead, options.wall.wall, options.wall.rank, *given)

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from liveflight.cli import parser, render_command, run_command, unattended, wall_command
+from liveflight.cli import parser, render_command, run_command, unattended, wall_command, wall_show
 from liveflight.cli.render_command import DEFAULT_SIZE, DEFAULT_VIDEO
 from liveflight.core.contracts import LiveflightError
 from liveflight.storage import new_files
@@ -37,6 +37,8 @@ def fly(args: argparse.Namespace) -> int:
         return _render_instead(args)
     if args.test_card:
         return wall_command.test_card(args)
+    if args.wall_place and not args.wall_place.leads:
+        return wall_show.follow(args, _open_windows(args)[0], heartbeat)
     if args.safe:
         args = run_command.safe(args)
     resumed = unattended.saved(args)
@@ -51,6 +53,7 @@ def fly(args: argparse.Namespace) -> int:
         if heartbeat:
             supervised.attach(flight, heartbeat, args.engine)
         saver = unattended.equip(flight, args, resumed, supervised=heartbeat is not None)
+        wall_show.begin(flight, heartbeat)
         with signals.deferred() as asked:
             live_loop.run(flight, fps, asked)
             stopped = asked()
@@ -98,7 +101,9 @@ def _build_in_window(args: argparse.Namespace, resumed: SavedState | None) -> tu
     for line in folders.warnings():
         logging.getLogger("liveflight").warning(line)
     shown, show_link = console.Downloads(), console.show_link
-    flight = app.build(options, window, live=True, shown=shown, show_link=show_link)
+    lead = wall_show.lead(options, wall_show.display_of(args)) if options.wall else None
+    given = {"shown": shown, "show_link": show_link, "lead": lead}
+    flight = app.build(options, window, live=True, **given)
     if not (args.resume or args.safe):  # after a crash there is an audience, and no newcomer
         flight.overlay.greeting.begin()
     if performer:

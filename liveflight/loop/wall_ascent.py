@@ -43,8 +43,9 @@ class WallAscent:
     def __init__(
         self, rank: int, others: Others, shares: Sequence[Share], size: Size, views: Canvas
     ) -> None:
-        """`views`: the stack of what this rank draws of each view, float16 (N * H, W, 4), with alpha
-        0 elsewhere. `size`: width and height of a view."""
+        """Take what this rank has drawn of each view: float16 (N * H, W, 4), alpha 0 elsewhere.
+
+        `size`: width and height of a view."""
         self._rank, self._others, self._shares, self._size = rank, others, shares, size
         self._views = views.reshape(len(shares), size[1], size[0], 4)
 

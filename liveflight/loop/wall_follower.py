@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from liveflight.loop.presenter import Presenter
 from liveflight.loop.wall_loop import WallLoop
 from liveflight.show.fault_reports import FaultReports
 from liveflight.show.network_loader import NetworkLoader
-from liveflight.wall import commands
+from liveflight.wall import commands, meeting
 from liveflight.wall.group import Group, RankLostError
 from liveflight.wall.membership import Generation, Membership
 
@@ -38,6 +39,10 @@ _LOOK_S = 0.05
 
 _NOISE_S = 60.0
 """Seconds that a rank may take to make noise."""
+
+
+class _EndedError(Exception):
+    """End the wait for the others."""
 
 
 class Shown:
@@ -78,10 +83,21 @@ class Follower:
         self._wanted: list[Callable[[], bool]] = []
         """What is to be loaded or planned; each returns whether it is."""
 
-    def run(self, generation: Generation, stopped: Callable[[], bool] = lambda: False) -> None:
-        """Do what rank 0 says until it ends, or `stopped()`. `generation` has been adopted."""
-        self._use(generation)
-        while self.running and not stopped():
+    def run(self, patience: float, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Meet the other ranks, and do what rank 0 says until it ends or `stopped()`.
+
+        Raises LiveflightError where they do not come within `patience` seconds."""
+
+        def wait() -> None:
+            self._take_events()
+            self._after_show()
+            if stopped() or not self.running:
+                raise _EndedError
+
+        self.away = True
+        with suppress(_EndedError):
+            self._use(meeting.first(self.membership, patience, wait))
+        while not self.away and self.running and not stopped():
             try:
                 assert self._frames
                 self._obey(self._frames.broadcast())

@@ -14,6 +14,7 @@ from liveflight.core.views import View
 from liveflight.loop.presenter import Presenter
 from liveflight.loop.wall_loop import WallLoop
 from liveflight.show import flash_switch
+from liveflight.wall import meeting
 from liveflight.wall.link import Commands, Link
 from liveflight.wall.membership import Generation, Membership
 
@@ -44,12 +45,13 @@ class Lead:
         self._begun: float | None = None
         self._strict = False
 
-    def begin(self, loop: LeadingLoop, patience: float) -> None:
+    def begin(
+        self, loop: LeadingLoop, patience: float, wait: Callable[[], None] = lambda: None
+    ) -> None:
         """Wait until all ranks are there, or after a restart those that can be; begin with them.
 
-        Raises LiveflightError where one does not come."""
-        generation = self.membership.first(patience)
-        self._use(generation)
+        `wait` is called meanwhile. Raises LiveflightError where one does not come in time."""
+        self._use(meeting.first(self.membership, patience, wait))
         loop.regroup()
 
     def follow(self, loop: LeadingLoop, report: Callable[[str], None], now: float) -> None:

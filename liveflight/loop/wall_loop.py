@@ -1,4 +1,4 @@
-"""Run the feedback loop on one rank of a wall: its tile of the canvas, and its share of the views."""
+"""Run the feedback loop on one rank of a wall: its tile, and its share of the views."""
 
 from __future__ import annotations
 

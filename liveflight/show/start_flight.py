@@ -43,6 +43,14 @@ def is_dense(options: Options) -> bool:
     return bool(known) and all(networks.network(name).dense for name in known)
 
 
+def networks_of(options: Options) -> list[str]:
+    """Return the networks that a flight begins with. Raises LiveflightError for unknown names."""
+    preset = _preset(options)
+    target = None if options.replay else _target(options, preset)
+    begun = [target] if target else list(preset.all_targets)
+    return sorted({networks.resolve(each).network for each in begun})
+
+
 def weights_of(options: Options) -> dict[str, Path]:
     """Return the weights file by the name of its network; empty without one.
 

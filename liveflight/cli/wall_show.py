@@ -1,0 +1,149 @@
+"""Take part in the show of a wall: lead it on rank 0, follow on the others."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING
+
+from liveflight.cli import parser, wall_command
+from liveflight.system import signals
+from liveflight.system.worker import BUSY_NAME, start_thread
+
+if TYPE_CHECKING:
+    from liveflight.app import App
+    from liveflight.core.contracts import Output, Size
+    from liveflight.loop.wall_follower import Follower
+    from liveflight.loop.wall_leader import Lead
+    from liveflight.outputs.window import Window
+    from liveflight.show.options import Options
+    from liveflight.system.heartbeat import Heartbeat
+    from liveflight.wall.membership import Membership
+    from liveflight.wall.place import WallPlace
+
+MEETING_S = 120.0
+"""Seconds for which the ranks of a wall wait for each other."""
+
+_ASCENT_NICENESS = 10
+
+
+def follow(args: argparse.Namespace, window: Window, heartbeat: Heartbeat | None) -> int:
+    """Show one tile until rank 0 ends the show, and return the exit code."""
+    from liveflight import engines
+
+    start_thread(engines.preload, BUSY_NAME)
+    options = parser.options(args, fps=args.fps or 60.0)
+    follower = build(options, window, meet(options, display_of(args)), live=True)
+    if heartbeat:
+        _attach(follower, heartbeat)
+    with signals.deferred() as asked:
+        try:
+            follower.run(MEETING_S, asked)
+            stopped = asked()
+            if heartbeat:
+                heartbeat.quit()
+        finally:
+            follower.close()
+    return signals.INTERRUPTED if stopped else 0
+
+
+def lead(options: Options, display: int | None) -> Lead | None:
+    """Begin to meet the other ranks; None where this is no wall."""
+    from liveflight.loop.wall_leader import Lead
+
+    return Lead(meet(options, display)) if options.wall else None
+
+
+def begin(flight: App, heartbeat: Heartbeat | None = None) -> None:
+    """Wait until the other ranks are there, and begin the show with them."""
+    from liveflight.loop.wall_leader import LeadingLoop
+
+    def wait() -> None:
+        flight.output.events()  # or the desktop takes the window for hung
+        if heartbeat and heartbeat.due():
+            heartbeat.beat({"frames": 0, "loading": True, "asleep": True})
+
+    if flight.lead and isinstance(flight.feedback_loop, LeadingLoop):
+        flight.lead.begin(flight.feedback_loop, MEETING_S, wait)
+
+
+def display_of(args: argparse.Namespace) -> int | None:
+    """Return the number of the display that this rank fills, if it fills one."""
+    place: WallPlace = args.wall_place
+    return None if place.windows else (args.display or 0)
+
+
+def meet(options: Options, display: int | None = None) -> Membership:
+    """Begin to meet the other ranks of a wall.
+
+    `display`: the number of the one that the tile fills; None for a window and for a render."""
+    from liveflight.loop import wall_card
+    from liveflight.show import start_flight
+    from liveflight.wall import rank_card
+    from liveflight.wall.membership import Membership
+
+    place = options.wall
+    assert place
+    sizes: list[Size] = wall_command.display_sizes() if display is not None else []
+    card = wall_card.gather(
+        place,
+        start_flight.networks_of(options),
+        weights=options.weights,
+        device=options.device,
+        display=display,
+        displays=sizes,
+    )
+    return Membership(
+        place.rank,
+        place.world,
+        place.master,
+        card.as_json(),
+        lambda cards: rank_card.check(place.wall, cards, allow_unequal=place.allow_unequal),
+        interface=place.interface,
+    )
+
+
+def build(options: Options, output: Output, membership: Membership, *, live: bool) -> Follower:
+    """Build a rank that follows, on this output."""
+    from liveflight import engines
+    from liveflight.loop.wall_follower import Follower
+    from liveflight.loop.wall_loop import WallLoop
+    from liveflight.show.network_loader import NetworkLoader
+    from liveflight.show.start_flight import weights_of
+    from liveflight.system.worker import Worker
+
+    place = options.wall
+    assert place
+    weights = weights_of(options)
+    loader = NetworkLoader(
+        lambda: engines.load(options.engine, options.device, weights, repeatable=not live),
+        background=live,
+    )
+    loop = WallLoop(
+        output.ctx,
+        place.wall,
+        place.rank,
+        options.seed,
+        Worker(live, _ASCENT_NICENESS),
+        Worker(live, _ASCENT_NICENESS),
+        lambda part: None,
+    )
+    return Follower(output, loop, loader, membership, live=live)
+
+
+def _attach(follower: Follower, heartbeat: Heartbeat) -> None:
+    """Write heartbeats, while rank 0 is away, too: a new process would not find it any sooner."""
+    began = time.monotonic()
+
+    def beat() -> None:
+        if heartbeat.due():
+            seconds = max(time.monotonic() - began, 1.0)
+            fields = {
+                "frames": follower.displayed,
+                "fps": round(follower.displayed / seconds, 1),
+                "loading": False,
+                "asleep": follower.away,
+            }
+            heartbeat.beat(fields)
+
+    follower.watchers.append(beat)
