@@ -17,7 +17,7 @@ from liveflight.wall.place import LOOPBACK, WallPlace
 if TYPE_CHECKING:
     from liveflight.diagnostics.doctor import Finding
 
-_LOOK_LIMIT_S = 30.0
+_LOOK_LIMIT_S = 90.0
 """Seconds that the desktop may take to say which displays there are."""
 
 
@@ -127,6 +127,7 @@ def _compared(args: argparse.Namespace, place: WallPlace, displays: list[Size]) 
     from liveflight.diagnostics import wall_checks
     from liveflight.loop import wall_card
 
+    print(f"    meeting the others at {place.master[0]}:{place.master[1]}", flush=True)
     number = place.local_rank if place.tile.display is None else place.tile.display
     card = wall_card.gather(
         place,
@@ -136,8 +137,7 @@ def _compared(args: argparse.Namespace, place: WallPlace, displays: list[Size]) 
         display=number,
         displays=displays,
     )
-    print(f"    meeting the others at {place.master[0]}:{place.master[1]}", flush=True)
-    return wall_checks.compare(place, card, wall_checks.meet, wall_checks.MEET_S)
+    return wall_checks.compare(place, card)
 
 
 def _words(args: argparse.Namespace, count: int) -> list[str]:

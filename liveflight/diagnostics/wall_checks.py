@@ -107,18 +107,21 @@ def memory(tiles: Sequence[Tile]) -> Finding:
     pixels = sum(tile.shown.width * tile.shown.height for tile in tiles) * _MARGIN
     needed = len(tiles) * RANK_MIB + pixels * _TEXTURES * _BYTES_PER_PIXEL / 2**20
     free = psutil.virtual_memory().available / 2**20
-    detail = f"about {needed / 1024:.1f} GiB for {len(tiles)} ranks, {free / 1024:.1f} GiB free"
+    ranks = f"{len(tiles)} rank{'s' * (len(tiles) > 1)}"
+    detail = f"about {needed / 1024:.1f} GiB for {ranks}, {free / 1024:.1f} GiB free"
     remedy = "" if needed <= free else "a smaller canvas, or fewer ranks on this machine"
     return Finding("memory", needed <= free, detail, remedy)
 
 
-def compare(place: WallPlace, card: rank_card.RankCard, meet: Meet, seconds: float) -> Finding:
+def compare(
+    place: WallPlace, card: rank_card.RankCard, go: Meet | None = None, seconds: float = MEET_S
+) -> Finding:
     """Return whether the ranks fit together: version, weights, GPUs, displays.
 
-    The others run the same command within these seconds."""
+    The others run the same command within these seconds. `go` is `meet`."""
     name = "all ranks"
     try:
-        with closing(meet(place, card.as_json())) as meeting:
+        with closing((go or meet)(place, card.as_json())) as meeting:
             meeting.first(seconds)
     except LiveflightError as error:
         cause, _, remedy = str(error).rpartition(": ")
@@ -127,6 +130,17 @@ def compare(place: WallPlace, card: rank_card.RankCard, meet: Meet, seconds: flo
             return Finding(name, False, str(error), remedy, needed=True)
         return Finding(name, False, cause, remedy, needed=True)
     return Finding(name, True, f"{place.world} ranks fit together", needed=True)
+
+
+def meet(place: WallPlace, card: Mapping[str, object]) -> Meeting:
+    """Go to meet the other ranks; on rank 0 check all their cards."""
+    from liveflight.wall.membership import Membership
+
+    def check(cards: Mapping[int, Mapping[str, object]]) -> str:
+        return rank_card.check(place.wall, cards, allow_unequal=place.allow_unequal)
+
+    where = place.interface
+    return Membership(place.rank, place.world, place.master, card, check, interface=where)
 
 
 def _bind(host: str, port: int) -> None:

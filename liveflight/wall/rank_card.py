@@ -105,7 +105,7 @@ def check(
             )
     first = read[0]
     for rank, card in read.items():
-        faults = [*_differences(first, card, allow_unequal), *_place_faults(wall.tiles[rank], card)]
+        faults = [*_differences(first, card, allow_unequal), *_place_faults(wall, rank, card)]
         others = [other for other in read if other < rank]
         taken = [other for other in others if _same_display(read[other], card)]
         if taken:
@@ -151,12 +151,14 @@ def _weights(network: str, own: str | None, other: str | None) -> Iterator[str]:
         )
 
 
-def _place_faults(tile: Tile, card: RankCard) -> Iterator[str]:
+def _place_faults(wall: Wall, rank: int, card: RankCard) -> Iterator[str]:
     """Yield what is wrong with a rank's tile and its display."""
-    if card.tile != tile.shown or card.turns != tile.turns:
+    tile = wall.tiles[rank]
+    if (card.canvas, card.tile, card.turns) != (wall.canvas, tile.shown, tile.turns):
+        own = _tile(card.tile, card.turns, card.canvas)
         yield (
-            f"its tile is {_tile(card.tile)}, and by rank 0's options {_tile(tile.shown)}: "
-            "give all ranks the same options of the wall"
+            f"its tile is {own}, and by rank 0's options "
+            f"{_tile(tile.shown, tile.turns, wall.canvas)}: give all ranks the same options"
         )
     if card.display is not None:
         fault = display_fault(tile, card.display, card.displays, card.host)
@@ -168,9 +170,10 @@ def display_fault(tile: Tile, number: int, displays: Sequence[Size], host: str =
     """Return why a tile cannot be shown on a display of a machine; empty where it can."""
     where = f" of {host}" if host else ""
     if number >= len(displays):
-        there = ", ".join(f"{each} ({w}x{h})" for each, (w, h) in enumerate(displays)) or "none"
+        there = ", ".join(f"{each} ({w}x{h})" for each, (w, h) in enumerate(displays))
+        only = f", only {there}" if there else ""
         return (
-            f"there is no display {number}{where}, only {there}: connect it, choose others with"
+            f"there is no display {number}{where}{only}: connect it, choose others with"
             " --wall-displays, or try in windows: --wall-windows"
         )
     (width, height), needed = displays[number], tile.picture
@@ -198,8 +201,10 @@ def _device(card: RankCard) -> str:
     return f"{card.device} with {card.memory_mib / 1024:.0f} GiB"
 
 
-def _tile(tile: Rect) -> str:
-    return f"{tile.width}x{tile.height} at {tile.left},{tile.top}"
+def _tile(tile: Rect, turns: int, canvas: Size) -> str:
+    turned = f" turned {90 * turns} degrees" if turns else ""
+    place = f"{tile.width}x{tile.height} at {tile.left},{tile.top}"
+    return f"{place} of {canvas[0]}x{canvas[1]}{turned}"
 
 
 def _text(value: object) -> str:
