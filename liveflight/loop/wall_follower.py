@@ -7,17 +7,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import cast
 
 from liveflight.core.ascent import Upkeep
 from liveflight.core.contracts import (
     Ascent,
     CannotFlyError,
+    Canvas,
+    Engine,
     LiveflightError,
     Mix,
     Output,
     Quit,
     Value,
+    ViewStep,
     Warp,
 )
 from liveflight.core.controls import Controls
@@ -184,13 +187,20 @@ class Follower:
         size: Sequence[int],
     ) -> None:
         width, height = size
-        names = sorted({target.network for _, mix in views for target in mix})
-        engine = _Loaded(self.loader, names)
-        if not (engine.complete or self._wanted):
+        pairs = [(view, mix) for view, mix in views]
+        names = sorted({target.network for _, mix in pairs for target in mix})
+        self.loop.begin(self._engine(names), pairs, ascent, amount, (width, height))
+
+    def _engine(self, names: Sequence[str]) -> Engine:
+        """Return the engine if it can ascend these networks; else begin to load them."""
+        if not (self._wanted or self._ready(names)):
             self._on_load(names)
-        self.loop.begin(
-            engine, [(view, mix) for view, mix in views], ascent, amount, (width, height)
-        )
+        engine = self.loader.engine
+        return engine if engine and self._ready(names) else cast(Engine, _Loading())
+
+    def _ready(self, names: Sequence[str]) -> bool:
+        engine = self.loader.engine
+        return engine is not None and all(map(engine.ready, names))
 
     def _on_collect(self) -> None:
         self.loop.worker.wait(_NOISE_S)
@@ -246,22 +256,12 @@ class Follower:
             self._wanted.pop(0)
 
 
-class _Loaded:
-    """The engine, as far as it has loaded what a tick needs."""
+class _Loading:
+    """Stand for an engine that has not loaded what a tick needs yet."""
 
     device, stream = "cpu", 0
 
-    def __init__(self, loader: NetworkLoader, names: Sequence[str]) -> None:
-        engine = loader.engine
-        self.complete = engine is not None and all(map(engine.ready, names))
-        self._engine = engine
+    def directions(self, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent) -> Canvas:
+        raise LiveflightError("a network is still being loaded on this rank")
 
-    def directions(self, *given: Any) -> Any:
-        """Do as the engine. Raises LiveflightError while a network is being loaded."""
-        if not (self.complete and self._engine):
-            raise LiveflightError("a network is still being loaded on this rank")
-        return self._engine.directions(*given)
-
-    def wait(self) -> None:
-        if self._engine:
-            self._engine.wait()
+    def wait(self) -> None: ...

@@ -123,8 +123,8 @@ class Landings:
             matrix = landing.placed.matrix @ to_canvas
             amount = landing.left * landing.placed.amount
             onto = stack.framebuffer, size
-            where = {"first_row": number * size[1], "mirrored": False, "covered": True}
-            self._add(*onto, landing, matrix, amount, **where)
+            where: dict[str, Any] = {"first_row": number * size[1], "mirrored": False}
+            self._add(*onto, landing, matrix, amount, covered=True, **where)
 
     def moved(self, matrix: np.ndarray) -> None:
         """Move all views with the canvas. `matrix` maps places of the new one to the old one."""
