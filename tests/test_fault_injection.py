@@ -556,6 +556,6 @@ def test_an_engine_that_never_begins_leaves_a_picture_however_long_it_flies(
     show.canvas = pink(show.app.feedback_loop.size, 3)
     Broken(show, PARTS["a tick begins"], monkeypatch).error = RuntimeError(FAULT)
     show.frame(seconds(60))
-    matrix = show.app.feedback_loop._pending.matrix
+    matrix = show.app.feedback_loop.motion.pending.matrix
     assert np.isfinite(matrix).all() and abs(matrix[0, 0]) > 0.1
     assert np.isfinite(show.canvas.astype(np.float32)).all()

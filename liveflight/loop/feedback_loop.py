@@ -16,20 +16,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from liveflight.core import camera
 from liveflight.core.ascent import Upkeep
-from liveflight.core.camera import IDENTITY, compose, displacement
 from liveflight.core.contracts import Ascent, Canvas, Engine, Mix, Size, ViewStep, Warp
 from liveflight.core.noise import first_canvas
-from liveflight.core.tone import NEUTRAL, ToneHold
+from liveflight.core.tone import ToneHold
 from liveflight.core.views import View
+from liveflight.loop.canvas_motion import CanvasMotion
 from liveflight.loop.hand_over import HandOver, timed_directions
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.canvas_transfer import HostCopy
 from liveflight.render.landings import Landings, PlacedView
 from liveflight.render.measure import MeasurePass, Statistics
 from liveflight.render.view_passes import ViewPass
-from liveflight.render.warp import Texture
 from liveflight.system.worker import Worker
 
 if TYPE_CHECKING:
@@ -48,12 +46,6 @@ class DrawOver(Protocol):
 
 _MAX_CLOSE_WAIT_S = 2.0
 """Seconds that `close` waits for the running tick."""
-
-_WARP_FROM = 0.08
-"""Displacement in picture heights from which the canvas is warped."""
-
-_MAX_WARP_INTERVAL_S = 0.5
-"""Seconds after which it is warped, however little it has moved."""
 
 _OVER_INTERVAL_S = 0.1
 """Seconds between two times that a picture from outside is drawn over the canvas."""
@@ -99,14 +91,12 @@ class FeedbackLoop:
         self.worker, self._noise = worker, noise
         self._end_part = end_part
         self._start, self._draw_over = start, draw_over
-        self._warp_frames = warp_frames
+        self.motion = CanvasMotion(self.renderer, warp_frames, self._moved)
         self._flying: tuple[list[PlacedView], Size] = ([], size)
         """The views of the running tick, and their width and height in pixels."""
         self._seed = seed + 1
-        self._pending = IDENTITY
-        """The camera's motion since the last warp began."""
         self._hold = ToneHold()
-        self._since_warp = self._since_over = 0.0
+        self._since_over = 0.0
         self._slow = False
         """Whether the running tick began in an earlier frame."""
         self._unwanted = False
@@ -131,16 +121,12 @@ class FeedbackLoop:
     @property
     def shown(self) -> Warp:
         """Return how the canvas has moved, and what became of its colours, since it was warped."""
-        running = self.renderer.running
-        return compose(running.warp, self._pending) if running else self._pending
+        return self.motion.shown
 
     def move(self, warp: Warp, dt: float) -> None:
         """Add the camera's motion in a frame of `dt` seconds."""
-        if not camera.same_folds(self.shown, warp):
-            self._keep_folds()
-        self._pending = compose(self._pending, warp)
+        self.motion.move(warp, dt)
         self.since += dt
-        self._since_warp += dt
         self._since_over += dt
         self._slow = True
 
@@ -156,10 +142,7 @@ class FeedbackLoop:
 
         Raises LiveflightError, and changes nothing, where the GPU has no room for it."""
         if size != self.size:
-            running = self.renderer.running
-            self.renderer.resize(size)
-            if running:
-                self._pending = compose(running.warp, self._pending)
+            self.motion.resize(size)
             self._measuring.forget()
 
     def begin(
@@ -219,11 +202,11 @@ class FeedbackLoop:
 
         Return whether the picture is finite; if not, it starts again from noise."""
         gain = self.shown.tone.gain
-        self.landings.add(self.renderer, dt, gain, self._pending.tone.gain)
+        self.landings.add(self.renderer, dt, gain, self.motion.pending.tone.gain)
         self._end_part("adding")
         if self._draw_over and self._since_over >= _OVER_INTERVAL_S:
             self._draw_outside(self._draw_over)
-        self._warp_on(upkeep)
+        self.motion.advance(upkeep)
         self._end_part("warp")
         found = self._measure()
         if found and not math.isfinite(found.mean + found.deviation):
@@ -231,8 +214,9 @@ class FeedbackLoop:
             return False
         share = 1 - math.exp(-upkeep.pull * dt)
         wanted = upkeep.brightness, upkeep.contrast
-        tone = self._hold.pulled(self._pending.tone, found, *wanted, share)
-        self._pending = replace(self._pending, tone=tone)
+        pending = self.motion.pending
+        tone = self._hold.pulled(pending.tone, found, *wanted, share)
+        self.motion.pending = replace(pending, tone=tone)
         self._end_part("measuring")
         return True
 
@@ -271,53 +255,18 @@ class FeedbackLoop:
     def _measure(self) -> Statistics | None:
         return self._measuring.measure(self.renderer.texture, self.shown)
 
-    def _warp_on(self, upkeep: Upkeep) -> None:
-        """Begin a warp if one is due, and draw this frame's part of it."""
-        aspect = self.size[0] / self.size[1]
-        moved = displacement(self._pending, aspect)
-        if self.renderer.running is None:
-            since = self._since_warp
-            if moved <= _WARP_FROM and since < _MAX_WARP_INTERVAL_S and not upkeep.pulses(since):
-                return
-            detail = Texture(upkeep.softened(since), upkeep.grain(since))
-            self._since_warp = 0.0
-            if camera.is_identity(self._pending) and detail == Texture():
-                return
-            self.renderer.begin_warp(self._pending, detail)
-            self._rest()
-            moved = 0.0
-        # A fast camera does not wait; folds between a running warp and the motion since are unseen.
-        whole = moved > _WARP_FROM or camera.fold_lines(self._pending)
-        self._draw_warp(-(-self.size[1] // (1 if whole else self._warp_frames)))
-
-    def _draw_warp(self, rows: int) -> None:
-        """Draw rows of the running warp; once it is complete, move everything with the canvas."""
-        running = self.renderer.running
-        if running and self.renderer.continue_warp(rows):
-            matrix = running.warp.matrix.astype(np.float64)
-            self.landings.moved(matrix)
-            for placed in self._flying[0]:
-                placed.matrix = placed.matrix @ matrix
-            self.on_warp(matrix)
-
-    def _rest(self) -> None:
-        """Begin a new motion; its folds are the same, but nothing is folded yet."""
-        kept = replace(self._pending, matrix=IDENTITY.matrix, amounts={}, tone=NEUTRAL, folded=0.0)
-        self._pending = kept
-
-    def _keep_folds(self) -> None:
-        """Warp the canvas at once: others come, and those that are only shown would be gone."""
-        self._draw_warp(self.size[1])
-        if self._pending.folded and camera.fold_lines(self._pending):
-            self.renderer.begin_warp(self._pending)
-            self._rest()
-            self._draw_warp(self.size[1])
+    def _moved(self, matrix: np.ndarray) -> None:
+        """Move everything with the canvas, which was warped by this matrix."""
+        self.landings.moved(matrix)
+        for placed in self._flying[0]:
+            placed.matrix = placed.matrix @ matrix
+        self.on_warp(matrix)
 
     def _draw_outside(self, draw_over: DrawOver) -> None:
         seconds, self._since_over = self._since_over, 0.0
         draw_over(self.renderer.framebuffer, seconds, np.linalg.inv(self.shown.matrix))
         if self.renderer.running:
-            draw_over(self.renderer.spare, seconds, np.linalg.inv(self._pending.matrix))
+            draw_over(self.renderer.spare, seconds, np.linalg.inv(self.motion.pending.matrix))
 
     def _put(self, directions: Canvas) -> None:
         placed, size = self._flying
@@ -339,5 +288,5 @@ class FeedbackLoop:
         self.renderer.renew(partial(HostCopy().write, canvas=part))
         self.landings.forget()
         self._measuring.forget()
-        self._pending, self._unwanted = IDENTITY, True
-        self._since_warp = 0.0
+        self.motion.restart()
+        self._unwanted = True

@@ -39,7 +39,6 @@ class WallLoop(FeedbackLoop):
         self._ascents: Others
         self._tile = Region(*wall.tiles[rank].owned, wall.canvas)
         super().__init__(ctx, wall.canvas, *given, **named)
-        self._warp_frames = 1
 
     def connect(self, frames: Others, ascents: Others) -> None:
         """Reach the other ranks by `frames` on this thread, by `ascents` on the worker's."""
@@ -84,8 +83,8 @@ class WallLoop(FeedbackLoop):
         self.landings.forget()
         self._measuring.forget()
         self._hold = ToneHold()
-        self._pending, self._seed = pending, seed
-        self._since_warp = 0.0
+        self.motion.restart(pending)
+        self._seed = seed
         self.renderer.refresh(pending)
 
     def _make_renderer(self, size: Size) -> TileCanvas:
