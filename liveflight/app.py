@@ -189,15 +189,22 @@ class App:
     def _loop(self, options: Options, *given: Any) -> FeedbackLoop:
         """Return the loop of the whole canvas, or of rank 0's tile; `given`: from the seed on."""
         ctx = self.output.ctx
+        loop: FeedbackLoop
         if self.lead and options.wall:
-            return LeadingLoop(ctx, self.lead, options.wall.wall, options.wall.rank, *given)
-        return FeedbackLoop(ctx, self.frame_pacer.canvas, *given)
+            loop = LeadingLoop(ctx, self.lead, options.wall.wall, options.wall.rank, *given)
+            loop.replays = bool(options.replay)
+        else:
+            loop = FeedbackLoop(ctx, self.frame_pacer.canvas, *given)
+        if options.replay:
+            loop.ranks = options.replay.ranks
+        return loop
 
     def _presenter(self, options: Options) -> Presenter:
         given = self.output, self.flight, self.feedback_loop, self.frame_counter
         if self.lead and options.wall:
             self.flight.loader.on_start = self.lead.announce
-            return LeadingPresenter(self.lead, *given, options.wall.tile)
+            tile = options.wall.tile if self.guard.live else options.wall.tile.plain
+            return LeadingPresenter(self.lead, *given, tile)
         return Presenter(*given)
 
     def _apply_messages(self) -> None:

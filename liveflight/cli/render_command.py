@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight.cli import parser
+from liveflight.cli import parser, wall_show
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.loop_plan import LoopPlan
 from liveflight.storage import new_files
@@ -31,10 +31,25 @@ def render(args: argparse.Namespace) -> int:
     out = args.out or (DEFAULT_VIDEO if args.overwrite else new_files.free(DEFAULT_VIDEO))
     new_files.check("--out", out, parser.files(args), overwrite=args.overwrite)
     options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
+    if options.wall:
+        check_wall(args)
+        if not options.wall.leads:
+            return wall_show.follow_render(options)
     seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
     if_taken: IfTaken = "replace" if args.overwrite else "next"
     length = LoopPlan(args.loop, options.fps) if args.loop else seconds
     return render_video(options, length, args.size or DEFAULT_SIZE, out, if_taken)
+
+
+def check_wall(args: argparse.Namespace) -> None:
+    """Raise LiveflightError for options that a wall does not have."""
+    if args.loop:
+        raise LiveflightError("--loop: a wall renders no loops yet; render it on one GPU")
+    if args.size != args.canvas:
+        width, height = args.canvas
+        raise LiveflightError(f"--size: a wall is rendered at its canvas's size, {width}x{height}")
+    if args.image or args.camera:
+        raise LiveflightError("--image and --camera: a wall shows neither yet; leave them out")
 
 
 def render_video(
@@ -55,6 +70,7 @@ def render_video(
     from liveflight.outputs.sinks import open_sink
     from liveflight.outputs.sinks.loop_sink import LoopSink
     from liveflight.outputs.sinks.video_encoding import Soundtrack
+    from liveflight.outputs.sinks.wall_sink import WallSink
 
     plan = length if isinstance(length, LoopPlan) else None
     frames = length.total if isinstance(length, LoopPlan) else max(1, round(length * options.fps))
@@ -65,8 +81,16 @@ def render_video(
     try:
         with sink, loop or nullcontext():
             try:
-                output, shown = Offscreen(size), console.Downloads()
-                flight = app.build(options, output, live=False, sinks=[loop or sink], shown=shown)
+                lead, shown = wall_show.lead(options, live=False), console.Downloads()
+                output, whole = Offscreen(size), loop or sink
+                if lead and options.wall:  # a tile's size, and all tiles in the file
+                    output = Offscreen(options.wall.tile.shown.size)
+                    wall = options.wall.wall
+                    whole = WallSink(sink, wall, lead.frames, lead.commands)
+                flight = app.build(
+                    options, output, live=False, sinks=[whole], shown=shown, lead=lead
+                )
+                wall_show.begin(flight)
                 if loop:
                     close = LoopClosing(flight.flight, flight.feedback_loop, loop)
                     flight.watchers.append(close.after_frame)

@@ -47,11 +47,25 @@ def follow(args: argparse.Namespace, window: Window, heartbeat: Heartbeat | None
     return signals.INTERRUPTED if stopped else 0
 
 
-def lead(options: Options, display: int | None) -> Lead | None:
+def follow_render(options: Options) -> int:
+    """Render one tile for rank 0, and return the exit code."""
+    from liveflight.outputs.offscreen import Offscreen
+
+    assert options.wall
+    output = Offscreen(options.wall.tile.shown.size)
+    follower = build(options, output, meet(options), live=False)
+    try:
+        follower.run(MEETING_S)
+    finally:
+        follower.close()
+    return 0
+
+
+def lead(options: Options, display: int | None = None, *, live: bool = True) -> Lead | None:
     """Begin to meet the other ranks; None where this is no wall."""
     from liveflight.loop.wall_leader import Lead
 
-    return Lead(meet(options, display)) if options.wall else None
+    return Lead(meet(options, display), live=live) if options.wall else None
 
 
 def begin(flight: App, heartbeat: Heartbeat | None = None) -> None:

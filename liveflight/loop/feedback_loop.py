@@ -81,6 +81,8 @@ class FeedbackLoop:
         """Views of the running tick, or of the last one."""
         self.since = 0.0
         """Seconds of flight since the last tick began."""
+        self.ranks = 1
+        """Number of processes that share a tick: each takes as many views as the performer says."""
         self.on_warp: Callable[[np.ndarray], None] = lambda matrix: None
         """Called with the matrix of each warp of the canvas."""
         self._ctx = ctx
@@ -107,11 +109,6 @@ class FeedbackLoop:
     def size(self) -> Size:
         """Return the width and height of the canvas in pixels."""
         return self.renderer.size
-
-    @property
-    def ranks(self) -> int:
-        """Return how many processes share the views."""
-        return 1
 
     @property
     def ticking(self) -> bool:

@@ -29,6 +29,7 @@ from liveflight.core.frame_counter import FrameCounter
 from liveflight.core.views import View
 from liveflight.loop.presenter import Presenter
 from liveflight.loop.wall_loop import WallLoop
+from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.show.fault_reports import FaultReports
 from liveflight.show.network_loader import NetworkLoader
 from liveflight.wall import commands, meeting
@@ -73,7 +74,7 @@ class Follower:
         self.membership = membership
         self.shown = Shown(live=live)
         self.frame_counter = FrameCounter(1 / 60)
-        tile = loop.wall.tiles[loop.rank]
+        tile = loop.wall.tiles[loop.rank] if live else loop.wall.tiles[loop.rank].plain
         self.presenter = Presenter(output, self.shown, loop, self.frame_counter, tile)
         self.running = True
         self.displayed = 0
@@ -83,6 +84,8 @@ class Follower:
         self.away = False
         """Whether rank 0 is lost."""
         self._frames: Group | None = None
+        self.sink: FrameSink | None = None
+        """Takes this rank's own frames where rank 0 asks for them."""
         self._wanted: list[Callable[[], bool]] = []
         """What is to be loaded or planned; each returns whether it is."""
 
@@ -105,6 +108,8 @@ class Follower:
                 assert self._frames
                 self._obey(self._frames.broadcast())
             except RankLostError as error:
+                if not self.shown.guard.live:
+                    raise LiveflightError(f"{error}: rank 0 has ended the render") from error
                 log.warning("%s: the picture stands still until rank 0 is back", error)
                 self._meet(stopped)
 
@@ -236,6 +241,13 @@ class Follower:
         self.displayed += 1
         self._load()
         self._after_show()
+
+    def _on_give_picture(self) -> None:
+        assert self._frames
+        picture = self.presenter.frame(self.output)
+        if self.sink:
+            self.sink.write(picture)
+        self._frames.exchange({0: picture}, {})
 
     def _on_quit(self) -> None:
         self.running = False

@@ -9,7 +9,7 @@ from typing import Any
 from liveflight import networks
 from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import same_folds
-from liveflight.core.contracts import Ascent, Engine, Mix, Output, Size, Warp
+from liveflight.core.contracts import Ascent, Engine, LiveflightError, Mix, Output, Size, Warp
 from liveflight.core.views import View
 from liveflight.loop.presenter import Presenter
 from liveflight.loop.wall_loop import WallLoop
@@ -27,6 +27,9 @@ _START_S = 20.0
 _LOADING_LIMIT_S, _LIMIT_S = 15.0, 1.2
 """Seconds that a rank may be late in them, and afterwards, before the others go on."""
 
+_RENDER_LIMIT_S = 600.0
+"""The same for a render."""
+
 _PATIENCE_S = 5.0
 """Seconds for which a running tick is waited for before other ranks join."""
 
@@ -34,9 +37,9 @@ _PATIENCE_S = 5.0
 class Lead:
     """The other ranks, as rank 0 sees them."""
 
-    def __init__(self, membership: Membership) -> None:
-        """Begin alone, until `begin`."""
-        self.membership = membership
+    def __init__(self, membership: Membership, *, live: bool = True) -> None:
+        """Begin alone, until `begin`. In a render, not `live`, ranks take the time they need."""
+        self.membership, self._live = membership, live
         self.frames, self.ascents = Link(missing=0.5), Link(missing=0.0)
         self.commands = Commands(self.frames)
         self.losses = 0
@@ -58,6 +61,8 @@ class Lead:
         """Go on with the ranks that are there now. Called between two frames; never waits long."""
         self._set_limit(now)
         if (self.frames.lost or self.ascents.lost) and not self._seeking:
+            if not self._live:
+                raise LiveflightError("a rank of the wall was lost: start all of them again")
             self.frames.lost = self.ascents.lost = self._seeking = True
             self.losses += 1
             self.membership.lost()
@@ -93,8 +98,8 @@ class Lead:
         """Let ranks be late while the show begins, and no more afterwards."""
         if self._begun is None:
             self._begun = now
-            wanted = _LOADING_LIMIT_S
-        elif not self._strict and now - self._begun > _START_S:
+            wanted = _LOADING_LIMIT_S if self._live else _RENDER_LIMIT_S
+        elif self._live and not self._strict and now - self._begun > _START_S:
             self._strict = True
             wanted = _LIMIT_S
         else:
@@ -115,6 +120,8 @@ class LeadingLoop(WallLoop):
     def __init__(self, ctx: Any, lead: Lead, *given: Any, **named: Any) -> None:
         """`given`, `named`: as of WallLoop, from the wall on."""
         self.lead = lead
+        self.replays = False
+        """Whether `ranks` is that of a recording, so that it keeps its number of views."""
         self._say, self._send = lead.commands.say, lead.commands.send
         super().__init__(ctx, *given, **named)
         self.connect(lead.frames, lead.ascents)
@@ -123,6 +130,8 @@ class LeadingLoop(WallLoop):
     def use_members(self) -> None:
         """Work with the ranks that are there."""
         self.renderer.members = self.lead.frames.members
+        if not self.replays:
+            self.ranks = len(self.renderer.members)
 
     def regroup(self) -> None:
         """Begin together with the ranks that are there now."""

@@ -103,10 +103,6 @@ class WallLoop(FeedbackLoop):
         tick = WallAscent(self.rank, self._ascents, found, size, np.array(views))
         return partial(tick, engine, steps, ascent)
 
-    @property
-    def ranks(self) -> int:
-        return len(self.renderer.members)
-
     def _measure(self) -> Statistics | None:
         canvas = self.renderer
         total = self._frames.total

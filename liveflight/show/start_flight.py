@@ -96,7 +96,8 @@ def start_flight(flight: Flight, options: Options) -> Recording:
     flight.preset_player.start_pad()
     begun = {row.key: flight.controls.setting(row.key) for row in ROWS if row.settable}
     listed = _cues(options) if flight.cues.place is None else None
-    return Recording(preset, begun, options.seed, options.fps, options.canvas, listed)
+    ranks = options.wall.world if options.wall else 1
+    return Recording(preset, begun, options.seed, options.fps, options.canvas, listed, ranks)
 
 
 def _cues(options: Options) -> CueList | None:

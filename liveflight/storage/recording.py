@@ -56,6 +56,8 @@ class Recording:
     canvas: Size | None = None
     """Size of the canvas; None leaves the choice to the machine."""
     cues: CueList | None = None
+    ranks: int = 1
+    """Ranks of the wall that it was flown on."""
     said: Iterable[tuple[float, Sequence[Message]]] = ()
     """Messages of each frame, with seconds since the first; of a log, read at each iteration."""
     answers: Sequence[tuple[str, Preset]] = ()
@@ -71,6 +73,7 @@ def header(recording: Recording) -> str:
     canvas = list(recording.canvas) if recording.canvas else None
     settings = {key: each for key, each in recording.settings.items() if key not in _NOT_RECORDED}
     start = {"liveflight": VERSION, "seed": recording.seed, "fps": recording.fps, "canvas": canvas}
+    start |= {"ranks": recording.ranks} if recording.ranks > 1 else {}
     cues = asdict(recording.cues) if recording.cues else None
     return _line({**start, "preset": _data(recording.preset), "settings": settings, "cues": cues})
 
@@ -149,6 +152,8 @@ def _header(row: Mapping[str, Any]) -> Recording:
         isinstance(canvas, list) and len(canvas) == 2 and all(_whole(n, 16, 16384) for n in canvas)
     ):
         raise LiveflightError(f"canvas = {str(canvas)[:60]!r}: allowed are width and height")
+    if not _whole(ranks := row.get("ranks", 1), 1, 1024):
+        raise LiveflightError(f"ranks = {str(ranks)[:60]!r}: allowed is 1 to 1024")
     settings = row.get("settings")
     if not isinstance(settings, dict):
         raise LiveflightError("it has no settings")
@@ -160,7 +165,7 @@ def _header(row: Mapping[str, Any]) -> Recording:
         preset,
         {key: find(key).check(value) for key, value in counted.items()},
         int(seed), float(fps), (canvas[0], canvas[1]) if canvas else None,
-        cue_list(listed) if listed is not None else None,
+        cue_list(listed) if listed is not None else None, int(ranks),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ In canvas pixels, from the canvas's top left. Ranks count row by row. `layout` d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from liveflight.core.contracts import Size
@@ -70,6 +70,11 @@ class Tile:
     """Number of its display on its own machine; None leaves the choice to the program."""
     soft: tuple[int, int, int, int]
     """Canvas pixels of soft edge on the left, top, right and bottom of `shown`."""
+
+    @property
+    def plain(self) -> Tile:
+        """Return it as it is rendered into a file: upright, without soft edges."""
+        return replace(self, turns=0, soft=(0, 0, 0, 0))
 
     @property
     def picture(self) -> Size:
