@@ -132,7 +132,7 @@ def test_slurms_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ([*WALL, "--rank", "0", "--interface", "eth0"], "'eth0' is no address of this machine"),
         ([*WALL, "--rank", "1", "--master", "192.0.2.1:4000"],
          "--master 192.0.2.1:4000 cannot be reached from 127.0.0.1: give this machine's own"),
-        (["--wall", "no.toml", "--rank", "0"], "wall no.toml cannot be read: No such file"),
+        (["--wall", "no.toml", "--rank", "0"], "wall no.toml: there is no such file"),
         (["--test-card", "--fullscreen", "--nonsense"], "--nonsense"),
     ],
 )  # fmt: skip
