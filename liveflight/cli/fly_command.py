@@ -8,7 +8,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from liveflight.cli import parser, render_command, run_command, unattended, wall_command
+from liveflight.cli import (
+    parser,
+    render_command,
+    run_command,
+    unattended,
+    wall_command,
+    wall_rank,
+)
 from liveflight.cli.render_command import DEFAULT_SIZE, DEFAULT_VIDEO
 from liveflight.core.contracts import LiveflightError
 from liveflight.storage import new_files
@@ -39,6 +46,7 @@ def fly(args: argparse.Namespace) -> int:
         return wall_command.test_card(args)
     if args.safe:
         args = run_command.safe(args)
+    wall_rank.take_gpu(args)
     resumed = unattended.saved(args)
     try:
         flight, fps = _build_in_window(args, resumed)
