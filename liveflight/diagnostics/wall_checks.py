@@ -124,11 +124,12 @@ def compare(
         with closing((go or meet)(place, card.as_json())) as meeting:
             meeting.first(seconds)
     except LiveflightError as error:
-        cause, _, remedy = str(error).rpartition(": ")
-        if not cause.startswith("rank "):
+        rank, _, rest = str(error).partition(": ")
+        cause, _, remedy = rest.partition(": ")
+        if not cause:  # nobody is refused: somebody is missing
+            cause, rank = str(error), ""
             remedy = "run the same command on all machines at the same time, with their ranks"
-            return Finding(name, False, str(error), remedy, needed=True)
-        return Finding(name, False, cause, remedy, needed=True)
+        return Finding(name, False, f"{rank}: {cause}" if rank else cause, remedy, needed=True)
     return Finding(name, True, f"{place.world} ranks fit together", needed=True)
 
 
