@@ -33,7 +33,7 @@ def test_a_card_has_what_the_check_needs(tmp_path: Path) -> None:
 
 
 def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(LiveflightError, match="weight file .*none.pth cannot be read"):
+    with pytest.raises(LiveflightError, match=r"weight file .*none\.pth cannot be read"):
         wall_card.digest(tmp_path / "none.pth")
 
 
