@@ -215,7 +215,7 @@ def test_ranks_of_one_machine_meet_at_a_free_port() -> None:
         ([(320, 180)], [], "rank 1: there is no display 1, only 0 (320x180)"),
         ([(320, 180), (320, 100)], [], "rank 1: display 1 has 320x100 pixels, fewer than its tile"),
         ([(320, 180), (320, 180)], ["--bezel", "3"], "is not divisible among 2 displays"),
-        ([(320, 180), (320, 180)], ["--preset", "no-such"], "there is no preset 'no-such'"),
+        ([(320, 180), (320, 180)], ["--rotations", "45"], "a rotation of 45 degrees"),
     ],
 )
 def test_what_cannot_be_shown_starts_nothing(

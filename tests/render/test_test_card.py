@@ -30,13 +30,12 @@ def test_a_card_has_its_displays_size_and_is_turned(turned: int) -> None:
 def test_the_grid_goes_on_behind_a_bezel() -> None:
     wall = Layout(2, 1, gaps=(Length(14), Length(0))).wall((654, 180))
     step = 180 // 12
-    row = 5  # above all text, within the outermost line and the frame's inside
     columns = set()
     for tile in wall.tiles:
         card = test_card.card(wall, tile.rank)
-        lines = np.flatnonzero((card[1] == test_card._GRID).all(1))
-        columns |= {int(each) + tile.shown.left for each in lines}
-    assert row and columns and {column % step for column in columns} == {327 % step}
+        lines = np.flatnonzero((card[1] == test_card._GRID).all(1)) + tile.shown.left
+        columns |= {int(each) for each in lines if 10 < each < 644}  # not the diagonals
+    assert columns == set(range(12, 320, step)) | set(range(342, 644, step))
 
 
 def test_overlapping_cards_lie_on_each_other() -> None:
@@ -50,13 +49,26 @@ def test_overlapping_cards_lie_on_each_other() -> None:
     assert np.allclose(light[rows, place] ** (1 / 2.2), grid, atol=0.02)
 
 
-def test_a_card_names_its_rank_and_neighbours() -> None:
+def yellow(part: np.ndarray) -> bool:
+    red, green, blue = (part[..., each].astype(int) for each in range(3))
+    return bool(((red > 180) & (green > 140) & (blue < 80)).any())
+
+
+def test_a_card_names_its_rank_and_its_neighbours() -> None:
     wall = Layout(2, 2).wall((640, 360))
-    cards = [test_card.card(wall, rank) for rank in wall.ranks]
-    yellow = [(card == test_card._MARK).all(2).sum() for card in cards]
-    alone = test_card.card(Layout(1, 1).wall((320, 180)), 0)
-    assert min(yellow) > (alone == test_card._MARK).all(2).sum() > 100
-    grounds = {tuple(card[60, 20]) for card in cards}
+    sides = {
+        "left": np.s_[80:100, 12:80],
+        "right": np.s_[80:100, 240:308],
+        "above": np.s_[8:26, 130:190],
+        "below": np.s_[130:146, 130:190],
+    }
+    grounds = set()
+    for rank in wall.ranks:
+        card = test_card.card(wall, rank)
+        named = {side for side, part in sides.items() if yellow(card[part])}
+        assert named == set(wall.neighbours(rank))
+        assert yellow(card[40:70, 100:220])  # its own rank
+        grounds.add(tuple(card[65, 20]))
     assert len(grounds) == 4
 
 
