@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from liveflight.cli import parser
+from liveflight.cli import parser, wall_options
 from liveflight.controllers.dmx import bindings as dmx_bindings
 from liveflight.controllers.keyboard import KEYS
 from liveflight.controllers.midi import bindings
@@ -234,6 +234,7 @@ def test_examples_of_files_are_read(tmp_path: Path) -> None:
             head = "" if block.startswith("version") else "version = 1\n"
             file.write_text(head + block, encoding="utf-8")
             kind = next((kind for kind in ("binding", "cue") if f"[[{kind}]]" in block), "preset")
+            kind = "wall" if "\nwall = " in block else kind
             kinds[kind] += 1
             match kind:
                 case "binding":
@@ -241,10 +242,13 @@ def test_examples_of_files_are_read(tmp_path: Path) -> None:
                     assert [*(dmx_bindings.read(file) if dmx else bindings.read(file))]
                 case "cue":
                     assert cue_lists.read(file).cues
+                case "wall":
+                    args = parser.parse(["doctor", "--wall", str(file)])
+                    assert wall_options.wall(wall_options.installation(args)).tiles
                 case _:
                     preset = presets.read(file)
                     assert preset.targets or preset.modulation
-    assert kinds == {"binding": 2, "cue": 1, "preset": 3}
+    assert kinds == {"binding": 2, "cue": 1, "preset": 3, "wall": 1}
 
 
 # --- length ----------------------------------------------------------------------------------

@@ -8,7 +8,15 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from liveflight.cli import parser, render_command, run_command, unattended, wall_command, wall_show
+from liveflight.cli import (
+    parser,
+    render_command,
+    run_command,
+    unattended,
+    wall_command,
+    wall_rank,
+    wall_show,
+)
 from liveflight.cli.render_command import DEFAULT_SIZE, DEFAULT_VIDEO
 from liveflight.core.contracts import LiveflightError
 from liveflight.storage import new_files
@@ -37,10 +45,11 @@ def fly(args: argparse.Namespace) -> int:
         return _render_instead(args)
     if args.test_card:
         return wall_command.test_card(args)
-    if args.wall_place and not args.wall_place.leads:
-        return wall_show.follow(args, _open_windows(args)[0], heartbeat)
     if args.safe:
         args = run_command.safe(args)
+    wall_rank.take_gpu(args)
+    if args.wall_place and not args.wall_place.leads:
+        return wall_show.follow(args, _open_windows(args)[0], heartbeat)
     resumed = unattended.saved(args)
     try:
         flight, fps = _build_in_window(args, resumed)

@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liveflight.cli import parser, wall_show
+from liveflight.cli import parser, wall_rank, wall_show
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.core.loop_plan import LoopPlan
 from liveflight.storage import new_files
@@ -28,6 +28,7 @@ def render(args: argparse.Namespace) -> int:
     """Fly offline, at a fixed time step, into a file."""
     if args.loop:
         parser.check_loop(args)
+    wall_rank.take_gpu(args)
     out = args.out or (DEFAULT_VIDEO if args.overwrite else new_files.free(DEFAULT_VIDEO))
     new_files.check("--out", out, parser.files(args), overwrite=args.overwrite)
     options = parser.options(args, fps=args.fps or parser.RENDER_FPS)

@@ -35,7 +35,7 @@ def wall(args: argparse.Namespace) -> int:
         raise LiveflightError("no display: DISPLAY and WAYLAND_DISPLAY are not set")
     found = wall_options.installation(args)
     whole = wall_options.wall(found)
-    words = _words(args, len(whole.tiles))
+    words = rank_words(args, len(whole.tiles))
     parser.parse([*words, "--rank", "0"])  # a mistake is said once, before anything starts
     if not found.windows and (fault := rank_card.local_fault(whole, display_sizes())):
         raise LiveflightError(fault)
@@ -140,7 +140,7 @@ def _compared(args: argparse.Namespace, place: WallPlace, displays: list[Size]) 
     return wall_checks.compare(place, card)
 
 
-def _words(args: argparse.Namespace, count: int) -> list[str]:
+def rank_words(args: argparse.Namespace, count: int) -> list[str]:
     """Return the command of each rank, without its number: all meet on this machine."""
     words = list(args.for_ranks)
     if args.world not in (None, count):

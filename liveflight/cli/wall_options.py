@@ -137,6 +137,8 @@ def spec(text: str) -> str:
 
 def _file(path: Path) -> Installation:
     with named_files.reading("wall", path):
+        if not path.exists():
+            raise LiveflightError("there is no such file")
         data = named_files.toml(path)
         named_files.check_head(data, wall_file.VERSION, wall_file.KEYS)
         return wall_file.read(data)

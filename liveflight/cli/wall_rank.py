@@ -153,3 +153,11 @@ def _own_address(interface: str, master: tuple[str, int]) -> str:
 
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def take_gpu(args: argparse.Namespace) -> None:
+    """Leave this process the GPU of its rank, where a machine has several ranks."""
+    if args.wall_place and args.wall_place.world > 1 and args.device in ("auto", "cuda"):
+        from liveflight.engines import devices
+
+        devices.take(args.wall_place.local_rank)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ RANK_MIB = 1500.0
 """Memory of one rank besides its textures: program, network, one view's step."""
 _TEXTURES, _BYTES_PER_PIXEL = 8, 8
 """Textures of a tile's size that a rank holds, and the bytes of a pixel in them: RGBA of halves."""
+_PARTS = re.compile(r"((?:rank \d+: )?.*?)(?:: (.*))?", re.DOTALL)
+"""The cause and the remedy in an error's text."""
 _MARGIN = 1.25
 """How much larger than its tile a rank's part of the canvas is."""
 
@@ -124,11 +127,9 @@ def compare(
         with closing((go or meet)(place, card.as_json())) as meeting:
             meeting.first(seconds)
     except LiveflightError as error:
-        cause, _, remedy = str(error).rpartition(": ")
-        if not cause.startswith("rank "):
-            remedy = "run the same command on all machines at the same time, with their ranks"
-            return Finding(name, False, str(error), remedy, needed=True)
-        return Finding(name, False, cause, remedy, needed=True)
+        cause, remedy = _PARTS.fullmatch(str(error)).groups()  # type: ignore[union-attr]
+        together = "run the same command on all machines at the same time, with their ranks"
+        return Finding(name, False, cause, remedy or together, needed=True)
     return Finding(name, True, f"{place.world} ranks fit together", needed=True)
 
 

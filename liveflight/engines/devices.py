@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import MutableMapping
 from functools import partial
 
 import torch
@@ -38,6 +40,17 @@ def describe(name: str) -> tuple[str, float]:
         return ("Apple's GPU" if device.type == "mps" else "cpu"), 0.0
     properties = torch.cuda.get_device_properties(device)
     return str(properties.name), properties.total_memory / 2**20
+
+
+def take(local_rank: int, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let this process see one GPU of the machine's: the one for its number among the ranks.
+
+    Where there are fewer GPUs than ranks, some share one. Call it before anything uses CUDA."""
+    named = environment.get("CUDA_VISIBLE_DEVICES")
+    count = torch.cuda.device_count() if named is None else 0
+    names = list(map(str, range(count))) if named is None else named.split(",")
+    if len(names) > 1:
+        environment["CUDA_VISIBLE_DEVICES"] = names[local_rank % len(names)]
 
 
 def precision(device: torch.device, dense: bool) -> torch.dtype:

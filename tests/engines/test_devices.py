@@ -87,3 +87,19 @@ def test_bfloat16_is_left_where_float32_is_faster(monkeypatch, faster):
 def test_an_older_torch_that_cannot_tell_gets_float32(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert devices.precision(torch.device("cpu"), dense=True) is torch.float32
+
+
+@pytest.mark.parametrize(
+    ("named", "count", "rank", "seen"),
+    [
+        (None, 4, 2, "2"), (None, 2, 3, "1"), (None, 1, 1, None), (None, 0, 1, None),
+        ("4,5", 9, 1, "5"), ("GPU-a", 9, 1, "GPU-a"), ("", 9, 1, ""),
+    ],
+)  # fmt: skip
+def test_each_rank_of_a_machine_takes_its_own_gpu(
+    monkeypatch: pytest.MonkeyPatch, named: str | None, count: int, rank: int, seen: str | None
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    environment = {} if named is None else {"CUDA_VISIBLE_DEVICES": named}
+    devices.take(rank, environment)
+    assert environment.get("CUDA_VISIBLE_DEVICES") == seen

@@ -1,0 +1,68 @@
+"""How the views of a tick are shared among ranks."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from liveflight.core.camera import IDENTITY
+from liveflight.core.views import View
+from liveflight.wall.layout import Layout
+from liveflight.wall.reach import held
+from liveflight.wall.tiles import Rect, Wall
+from liveflight.wall.view_shares import Share, shares
+
+CANVAS, SIZE = (320, 180), (64, 36)
+PAIR, FOUR = Layout(2, 1).wall(CANVAS), Layout(2, 2).wall(CANVAS)
+WHOLE = View(0.0, 0.0, 1.1)
+
+
+def shared(views: list[View], wall: Wall, **how: object) -> list[Share]:
+    return shares(views, SIZE, wall, held(wall, IDENTITY), **how)  # type: ignore[arg-type]
+
+
+def test_a_view_within_a_tile_is_its_ranks_own_affair() -> None:
+    (share,) = shared([View(-0.6, 0.0, 0.2, 0.0, 2)], PAIR)
+    assert share.owner == 0
+    assert share.drawn == {0: Rect(0, 0, *SIZE)}
+    assert list(share.needed) == [0]
+
+
+def test_a_view_across_a_border_is_drawn_by_both() -> None:
+    (share,) = shared([View(0.0, 0.0, 0.4, 0.0, 1)], PAIR)
+    assert set(share.drawn) == set(share.needed) == {0, 1}
+    assert share.drawn[0].right >= 32 >= share.drawn[1].left
+    assert share.drawn[0].right <= 48
+
+
+@pytest.mark.parametrize("wall", [PAIR, FOUR])
+def test_ranks_have_as_many_views_as_each_other(wall: Wall) -> None:
+    rng = np.random.default_rng(2)
+    views = [View(*rng.uniform(-0.5, 0.5, 2), 0.3, 0.1, 1) for _ in range(8)]
+    owners = Counter(share.owner for share in shared(views, wall))
+    assert owners == dict.fromkeys(wall.ranks, 8 // len(wall.ranks))
+
+
+def test_every_pixel_of_a_view_is_drawn() -> None:
+    for view in (WHOLE, View(0.8, 0.4, 0.5, 0.3, 1), View(0.1, -0.05, 0.25, -0.2, 2)):
+        (share,) = shared([view], FOUR)
+        covered = np.zeros(SIZE[::-1], bool)
+        for box in share.drawn.values():
+            covered[box.top : box.bottom, box.left : box.right] = True
+        assert covered.all()
+
+
+def test_ranks_that_are_lost_have_no_share() -> None:
+    found = shared([WHOLE, WHOLE], FOUR, members=[0, 3])
+    assert sorted(share.owner for share in found) == [0, 3]
+    assert all(set(share.drawn) | set(share.needed) <= {0, 3} for share in found)
+
+
+def test_of_a_view_of_the_whole_each_rank_needs_its_part() -> None:
+    wall = Layout(4, 1).wall((1280, 180))
+    (share,) = shares([View(0.0, 0.0, 4.0)], (64, 9), wall, held(wall, IDENTITY))
+    widths = {rank: box.width for rank, box in share.needed.items()}
+    assert widths[0] < 40
+    assert widths[1] < 48
