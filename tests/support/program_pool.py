@@ -10,7 +10,7 @@ import moderngl
 
 
 class ProgramPool:
-    """Make a context's programs from those that were released, with all uniforms zero as in new ones.
+    """Make a context's programs from released ones, with all uniforms zero as in new ones.
 
     A software driver compiles the forty programs of a show in a fifth of a second."""
 
