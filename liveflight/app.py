@@ -85,7 +85,8 @@ class App:
         self.guard.live = live
         self.frame_counter = FrameCounter(1 / options.fps)
         self.frame_timer = FrameTimer(output.ctx.finish)
-        most = canvas_pixels(output.ctx, 1 / options.fps) if live else math.inf
+        free = live and options.canvas is None
+        most = canvas_pixels(output.ctx, 1 / options.fps) if free else math.inf
         renderer = output.ctx.info["GL_RENDERER"]
         self.frame_pacer = FramePacer(flight, options, output.size, renderer, live=live, most=most)
         report = flight.reports.add

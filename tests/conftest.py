@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import random
@@ -21,9 +22,11 @@ from hypothesis import settings
 from in_flight import STEM
 from jack_box import server, starts, until
 from made_textures import Textures
+from program_pool import ProgramPool
 
 from liveflight.networks import Network
 from liveflight.outputs import before_gl
+from liveflight.render import warp
 from liveflight.show.flight import Flight
 from liveflight.show.network_loader import NetworkLoader
 from liveflight.system import child_process
@@ -38,6 +41,12 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep measurements and builds of this machine in a folder of the tests' own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        # Compiled shaders of Mesa are the same in all processes.
+        shared = tmp_path_factory.getbasetemp()
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            shared = shared.parent
+        patch.setenv("MESA_SHADER_CACHE_DIR", str(shared / "mesa"))
+        patch.setattr(warp, "periodic_noise", functools.cache(warp.periodic_noise))
         yield
     gc.unfreeze()  # loaders that no test closed
 
@@ -105,6 +114,7 @@ def gl_context() -> Iterator[moderngl.Context]:
         context = moderngl.create_context(require=330, standalone=True, **backend)
     except Exception as error:
         pytest.skip(f"there is no OpenGL 3.3 here: {error}")
+    ProgramPool(context)
     yield context
     context.release()
 

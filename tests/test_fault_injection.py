@@ -166,7 +166,7 @@ def test_whatever_part_fails_the_flight_goes_on(
     assert broken.worked and not show.flight.reports.counts
     broken.error = RuntimeError(FAULT)
     before = len(show.stage.shown)
-    show.frame(seconds(2))
+    show.frame(seconds(1))
     during = show.stage.shown[before:]
 
     counts = show.flight.reports.counts
@@ -180,13 +180,13 @@ def test_whatever_part_fails_the_flight_goes_on(
     if part.draws:
         assert not during, "what is on the screen stays there"
     else:
-        assert len(during) == seconds(2), "every frame is shown"
+        assert len(during) == seconds(1), "every frame is shown"
         assert all(picture.std() > good.std() / 2 for picture in during), "it stays a picture"
         if name not in ("the camera's motion", "the feedback loop moves"):
             assert all((one != other).any() for one, other in pairwise(during[::4])), "it moves"
 
     broken.error, worked, before = None, broken.worked, len(show.stage.shown)
-    show.frame(seconds(2))
+    show.frame(seconds(1))
     after = show.stage.shown[before:]
     assert broken.worked > worked, "it works again"
     assert after and (after[-1] != after[-4]).any(), "the picture moves again"
@@ -194,12 +194,18 @@ def test_whatever_part_fails_the_flight_goes_on(
 
 
 @pytest.mark.parametrize(
-    "error",
-    [MemoryError(), KeyError("x"), OSError(5, "gone"), moderngl.Error("lost"), RecursionError(),
-     AssertionError(), LiveflightError("unplugged")],
-    ids=lambda error: type(error).__name__,
-)  # fmt: skip
-@pytest.mark.parametrize("name", ["controllers", "present", "the canvas is warped", "publishing"])
+    ("name", "error"),
+    [
+        ("controllers", LiveflightError("unplugged")),
+        ("controllers", OSError(5, "gone")),
+        ("present", moderngl.Error("lost")),
+        ("present", MemoryError()),
+        ("the canvas is warped", RecursionError()),
+        ("the canvas is warped", AssertionError()),
+        ("publishing", KeyError("x")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
 def test_whatever_is_raised_is_survived_and_named(
     name: str, error: Exception, begin: Callable[..., Show], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,9 +366,9 @@ def test_what_leads_the_flight_fails_apart(
     arriving = Broken(show, PARTS["the next target"], monkeypatch)  # which works
     broken = Broken(show, PARTS[part], monkeypatch)
     broken.error = RuntimeError(FAULT)
-    show.frame(seconds(20.0))
+    show.frame(seconds(4.0))
     assert broken.raised >= 5
-    assert arriving.worked == seconds(20.0)
+    assert arriving.worked == seconds(4.0)
 
 
 # Threads and memory

@@ -74,6 +74,7 @@ class Show:
             found = self._location(x, y)
             if found not in (NOWHERE, self._location("1279", "719")):
                 return found
+            time.sleep(0.1)
         pytest.fail(f"no window opened: {self.process.poll()}")
 
     def _location(self, x: str, y: str) -> str:
@@ -121,7 +122,7 @@ class Show:
                 pytest.fail(f"ended before {what}: {self.process.communicate()[1]}")
             if time.monotonic() > end:
                 pytest.fail(f"never {what}")
-            time.sleep(0.01)  # looking takes the time that the flight needs
+            time.sleep(0.05)  # looking takes the time that the flight needs
 
     def press_until(self, happened: Callable[[np.ndarray], bool], what: str, *keys: str) -> None:
         """Press these keys, and every five seconds again, until it has happened."""

@@ -44,7 +44,8 @@ class _State:
 
     def __init__(self, ctx: moderngl.Context, size: Size, names: Sequence[str]) -> None:
         self.size, self._names = size, names
-        self._sides = [[ctx.texture(size, 4, dtype="f4") for _ in names] for _ in range(2)]
+        zeros = bytes(size[0] * size[1] * 16)  # a new texture may hold anything
+        self._sides = [[ctx.texture(size, 4, zeros, dtype="f4") for _ in names] for _ in range(2)]
         self._framebuffers = [ctx.framebuffer(side) for side in self._sides]
         self._newest = 0
 

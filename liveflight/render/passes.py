@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -44,8 +46,7 @@ def source(name: str, generated: Mapping[str, str] = MappingProxyType({})) -> st
 
     Raises LiveflightError where a file is missing or is not text."""
     try:
-        path = folder("shaders") / name
-        text = path.read_text(encoding="utf-8")
+        text = _read(folder("shaders") / name)
     except (OSError, ValueError) as error:
         raise LiveflightError(
             f"shader {name}: cannot be read ({error}); install liveflight anew"
@@ -58,6 +59,11 @@ def source(name: str, generated: Mapping[str, str] = MappingProxyType({})) -> st
         return f"#line 1 1\n{part}\n#line {line} 0"
 
     return _INCLUDE.sub(included, text)
+
+
+@cache
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _defining(names: Sequence[str], text: str) -> str:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 
 import pytest
 from on_stage import TICK, Begin, grey
 
 from liveflight.core.contracts import Value
 from liveflight.core.mailbox import Message, Set, Trigger
-from liveflight.loop import presenter
+from liveflight.loop import frame_timer, presenter
 
 pytestmark = pytest.mark.gl
+
+
+@pytest.fixture(autouse=True)
+def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let drawing take no time, so that there is time left on a busy machine too."""
+    monkeypatch.setattr(frame_timer, "time", SimpleNamespace(perf_counter=lambda: 0.0))
 
 
 def test_what_a_frame_has_left_passes_before_the_controls_are_read(begin: Begin) -> None:

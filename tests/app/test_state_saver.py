@@ -32,6 +32,8 @@ from liveflight.storage.saved_state import SavedState
 pytestmark = pytest.mark.gl
 
 NOW = 1.8e9
+EVERY_S = 1.0
+"""Seconds between two saved states of most tests."""
 
 
 @pytest.fixture
@@ -39,8 +41,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "state" / "show"
 
 
-def saving(show: Show, folder: Path) -> StateSaver:
-    saver = StateSaver(show.app, folder, clock=lambda: NOW + show.now, background=False)
+def saving(show: Show, folder: Path, interval: float = EVERY_S) -> StateSaver:
+    saver = StateSaver(show.app, folder, interval, clock=lambda: NOW + show.now, background=False)
     show.app.watchers.append(saver.after_frame)
     return saver
 
@@ -61,7 +63,7 @@ def read(folder: Path) -> SavedState:
 
 def test_it_is_saved_every_five_seconds(begin: Begin, folder: Path) -> None:
     show = begin()
-    saving(show, folder)
+    saving(show, folder, INTERVAL_S)
     fly(show, INTERVAL_S - 0.5)
     assert not folder.exists()
     show.set("camera.zoom", 2.0)
@@ -90,12 +92,12 @@ def test_nothing_is_written_while_nothing_changes(begin: Begin, folder: Path) ->
     show = begin()
     saving(show, folder)
     show.set("show.freeze", True)
-    fly(show, 2 * INTERVAL_S + 1)
+    fly(show, 2 * EVERY_S + 1)
     before = stamp(folder)
-    fly(show, 3 * INTERVAL_S)
+    fly(show, 3 * EVERY_S)
     assert stamp(folder) == before
     show.set("show.master", 0.5)
-    fly(show, INTERVAL_S + 1)
+    fly(show, EVERY_S + 1)
     assert stamp(folder) != before
     assert read(folder).settings["show.master"] == 0.5
     assert read(folder).picture
@@ -110,7 +112,7 @@ def test_the_picture_is_the_canvas_upright_and_undimmed(
     show.set("show.blackout", True)
     show.frame()
     show.canvas = sunrise(size)
-    fly(show, INTERVAL_S + 1)
+    fly(show, EVERY_S + 1)
     picture = image_file.decode(read(folder).picture)
     assert picture is not None and rises(picture)
     assert picture.shape[1] / picture.shape[0] == pytest.approx(size[0] / size[1], rel=0.03)
@@ -131,7 +133,7 @@ def test_the_first_frame_shows_the_saved_picture(
     canvas = show.canvas
     canvas[..., :3] = smooth
     show.canvas = canvas
-    fly(show, INTERVAL_S + 1)
+    fly(show, EVERY_S + 1)
     shown = show.frame()
     again = begin(canvas=there, size=there, resume=read(folder), engine=FakeEngine())
     first = again.frame()
@@ -207,11 +209,11 @@ def test_a_full_disk_is_said_once_and_the_show_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(state_file.os, "fsync", full)
-        fly(show, 4 * INTERVAL_S + 1)
+        fly(show, 4 * EVERY_S + 1)
     assert saver.failures == 4
     [(said, times)] = show.flight.reports.counts.items()
     assert times == 4 and "No space left on device; it goes on, and is tried again" in said
-    fly(show, INTERVAL_S + 1)
+    fly(show, EVERY_S + 1)
     assert read(folder).picture
     assert saver.failures == 4
 
@@ -219,7 +221,7 @@ def test_a_full_disk_is_said_once_and_the_show_goes_on(
 def test_the_end_of_a_show_is_saved(begin: Begin, folder: Path) -> None:
     show = begin()
     saver = saving(show, folder)
-    fly(show, INTERVAL_S + 1)
+    fly(show, EVERY_S + 1)
     show.set("camera.zoom", 3.0)
     show.frame()
     saver.end()
@@ -231,9 +233,9 @@ def test_nothing_is_written_while_the_show_is_closed(begin: Begin, folder: Path)
     show = begin()
     saving(show, folder)
     show.flight.asleep = True
-    fly(show, 2 * INTERVAL_S + 1)
+    fly(show, 2 * EVERY_S + 1)
     before = stamp(folder)
-    fly(show, 3 * INTERVAL_S)
+    fly(show, 3 * EVERY_S)
     assert stamp(folder) == before
 
 
