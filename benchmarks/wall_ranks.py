@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -77,7 +77,7 @@ class RankProcess:
                 return event
 
     def give(self, job: Job) -> None:
-        """Let the rank do a job between two frames; ranks given the same one do it together."""
+        """Send a job, which all ranks start between the same two frames; see `together`."""
         self._pipe.send(job)
 
     def kill(self) -> float:
@@ -109,6 +109,13 @@ def free_port() -> int:
     """Return a port of the loopback interface that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+def together(ranks: Sequence[RankProcess], job: Job) -> list[Any]:
+    """Let all ranks that fly do a job, and return their results."""
+    for each in reversed(ranks):  # rank 0 last: it tells the others when to start
+        each.give(job)
+    return [each.next("result").detail for each in ranks]
 
 
 def check(cards: Mapping[int, Mapping[str, object]]) -> str:
@@ -152,13 +159,14 @@ def _fly_on(
     frame = 0
     while True:
         try:
-            told = json.loads(generation.frames.broadcast(_command(membership, generation, frame)))
+            command = _command(membership, frame, pipe.poll()) if generation.frames.leader else b""
+            told = json.loads(generation.frames.broadcast(command))
             if "adopt" in told:
                 generation = membership.adopt(told["adopt"])
                 report("flying", (generation.number, generation.members))
             frame = told["frame"] + 1
             generation.frames.barrier()
-            if pipe.poll():
+            if told["job"]:
                 report("result", pipe.recv()(generation))
             time.sleep(FRAME_S)
         except EOFError:
@@ -169,10 +177,8 @@ def _fly_on(
             report("flying", (generation.number, generation.members))
 
 
-def _command(membership: Membership, generation: Generation, frame: int) -> bytes:
-    if not generation.frames.leader:
-        return b""
-    command = {"frame": frame}
+def _command(membership: Membership, frame: int, job: bool) -> bytes:
+    command = {"frame": frame, "job": job}
     if coming := membership.waiting():
         command["adopt"] = coming.number
     return json.dumps(command).encode()

@@ -1,11 +1,12 @@
 """Move data between the members of one generation of a wall, each time within a limit.
 
-The processes are connected by Gloo, torch's library of collective operations for CPUs. It knows no
-passwords: whoever reaches the sockets can take part. Everything is sent as plain bytes."""
+The processes are connected by Gloo, torch's library for CPUs. It knows no passwords: whoever
+reaches the sockets can take part. Everything is sent as plain bytes, straight from one member to
+another: Gloo's own collective operations pass through more processes and threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.distributed import Store, Work
+    from torch.distributed import Store
 
 Kind = tuple[tuple[int, ...], np.dtype]
 """Shape and element type of an array."""
@@ -47,21 +48,17 @@ class Group:
         self.limit_s = limit_s
         """Seconds that a call may take. All members change it between the same two calls."""
         self.bytes_sent = 0
-        """Bytes of messages and arrays that this process has given to others."""
+        """Bytes that this process has given to others."""
         self._gloo = gloo
         self._closed = False
 
     def broadcast(self, message: bytes = b"") -> bytes:
         """Return the leader's message, of any length; what others pass is ignored."""
-        if len(self.members) == 1:
-            self._check_open()
-            return message
         block = np.zeros(_BLOCK, np.uint8)
         if self.leader:
             start = len(message).to_bytes(_HEADER, "big") + message[: _BLOCK - _HEADER]
             block[: len(start)] = np.frombuffer(start, np.uint8)
-            self.bytes_sent += len(message) * (len(self.members) - 1)
-        self._broadcast(block)
+        block = self._from_leader(block)
         size = int.from_bytes(block[:_HEADER].tobytes(), "big")
         start = block[_HEADER : _HEADER + size].tobytes()
         if size == len(start):
@@ -69,8 +66,7 @@ class Group:
         rest = np.empty(size - len(start), np.uint8)
         if self.leader:
             rest[:] = np.frombuffer(message, np.uint8, offset=len(start))
-        self._broadcast(rest)
-        return start + rest.tobytes()
+        return start + self._from_leader(rest).tobytes()
 
     def exchange(
         self, sent: Mapping[int, np.ndarray], expected: Mapping[int, Kind]
@@ -78,66 +74,56 @@ class Group:
         """Send an array to each member named, and return those of the members expected.
 
         Both sides know shape and type beforehand. Empty arrays are not sent."""
-        self._check_open()
+        if self._closed:
+            raise RankLostError("this generation of the wall has ended")
         received = {rank: np.empty(shape, dtype) for rank, (shape, dtype) in expected.items()}
-        buffers = [_bytes_of(array) for array in (*received.values(), *sent.values())]
         places = [self.members.index(rank) for rank in (*received, *sent)]
-        gloo = self._gloo
-        calls = [gloo.recv] * len(received) + [gloo.send] * len(sent) if gloo else []
-        self.bytes_sent += sum(array.nbytes for array in sent.values())
-        self._wait_for(
-            lambda: [
+        buffers = [_bytes_of(array) for array in (*received.values(), *sent.values())]
+        gloo, end = self._gloo, monotonic() + self.limit_s
+        try:
+            calls = [gloo.recv] * len(received) + [gloo.send] * len(sent) if places else []
+            works = [
                 call([buffer], place, 0)
                 for call, buffer, place in zip(calls, buffers, places, strict=True)
                 if buffer.numel()
             ]
-        )
-        return received
-
-    def total(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the sum of all members' numbers as float64: the same bits on every rank."""
-        self._check_open()
-        total = np.array(numbers, np.float64)
-        if gloo := self._gloo:
-            import torch
-
-            shared = torch.from_numpy(total.reshape(-1))
-            self._wait_for(lambda: [gloo.allreduce(shared, timeout=self._limit())])
-            self.bytes_sent += total.nbytes
-        return total
-
-    def barrier(self) -> None:
-        """Return once every member has called this."""
-        self.total(np.zeros(1))
-
-    def close(self) -> None:
-        """Break the connections, so that the others see it at once."""
-        self._closed = True
-        self._gloo = None
-
-    def _broadcast(self, array: np.ndarray) -> None:
-        self._check_open()
-        if gloo := self._gloo:
-            buffer = _bytes_of(array)
-            self._wait_for(lambda: [gloo.broadcast(buffer, 0, self._limit())])
-
-    def _wait_for(self, start: Callable[[], list[Work]]) -> None:
-        try:
-            end = monotonic() + self.limit_s
-            for work in start():
+            for work in works:
                 # Gloo takes a time of zero for none.
                 work.wait(timedelta(seconds=max(end - monotonic(), 0.001)))
         except RuntimeError as error:
             self.close()
             reason = str(error).rpartition("] ")[2].partition(". ")[0]
             raise RankLostError(f"the wall is broken: {reason}") from error
+        self.bytes_sent += sum(array.nbytes for array in sent.values())
+        return received
 
-    def _limit(self) -> timedelta:
-        return timedelta(seconds=self.limit_s)
+    def total(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the sum of all members' numbers as float64: the same bits on every rank."""
+        mine = np.array(numbers, np.float64)
+        return np.sum([*self._of_all(mine).values()], axis=0)
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RankLostError("this generation of the wall has ended")
+    def barrier(self) -> None:
+        """Return once every member has called this."""
+        self._of_all(np.zeros(1, np.uint8))
+
+    def close(self) -> None:
+        """Break the connections, so that the others see it at once."""
+        self._closed = True
+        self._gloo = None
+
+    def _from_leader(self, array: np.ndarray) -> np.ndarray:
+        leader, *others = self.members
+        if self.leader:
+            self.exchange(dict.fromkeys(others, array), {})
+            return array
+        return self.exchange({}, {leader: (array.shape, array.dtype)})[leader]
+
+    def _of_all(self, mine: np.ndarray) -> dict[int, np.ndarray]:
+        """Return each member's array, by ascending rank."""
+        others = [rank for rank in self.members if rank != self.rank]
+        kind = mine.shape, mine.dtype
+        theirs = self.exchange(dict.fromkeys(others, mine), dict.fromkeys(others, kind))
+        return dict(sorted((theirs | {self.rank: mine}).items()))
 
 
 def connect(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,6 +33,11 @@ TRIAL_S = 2.0
 
 _WAIT = timedelta(seconds=30)
 """How long torch waits for an answer of the store."""
+
+
+def quieten_torch() -> None:
+    """Keep torch from printing a stack for each broken connection; before torch is imported."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 class Mail:
@@ -97,6 +103,7 @@ def serve(master: Master, interface: str) -> Mail:
             f"rank 0 of the wall cannot listen at {host}:{port}: {reason};"
             " --master takes an address of this machine and a free port"
         ) from None
+    quieten_torch()
     from torch.distributed import TCPStore
 
     own, port = listener.getsockname()[:2]
@@ -117,6 +124,7 @@ def reach(master: Master, interface: str) -> Mail:
     Gloo later uses the address of this machine from which rank 0 is reached, or `interface`."""
     wire = socket.create_connection(master, TRIAL_S, (interface, 0) if interface else None)
     try:
+        quieten_torch()
         from torch.distributed import TCPStore
 
         wire.setblocking(False)

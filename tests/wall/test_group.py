@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import wall_jobs
-from wall_ranks import RankProcess, free_port
+from wall_ranks import RankProcess, free_port, together
 
 from liveflight.wall.group import Group, RankLostError
 
@@ -23,20 +23,14 @@ def ranks() -> Iterator[list[RankProcess]]:
         each.kill()
 
 
-def results(ranks: list[RankProcess], job: object) -> list[object]:
-    for each in ranks:
-        each.give(job)  # type: ignore[arg-type]
-    return [each.next("result").detail for each in ranks]
-
-
 def test_a_message_of_any_length_reaches_everyone(ranks: list[RankProcess]) -> None:
     text = bytes(range(256)) * 79
     sent = [text[:size] for size in (0, 1, 4087, 4088, 4089, 20000)]
-    assert results(ranks, wall_jobs.broadcasts) == [sent, sent, sent]
+    assert together(ranks, wall_jobs.broadcasts) == [sent, sent, sent]
 
 
 def test_arrays_reach_the_rank_they_are_sent_to(ranks: list[RankProcess]) -> None:
-    for rank, (got, sent) in enumerate(results(ranks, wall_jobs.exchanges)):  # type: ignore[misc]
+    for rank, (got, sent) in enumerate(together(ranks, wall_jobs.exchanges)):
         before, after = (rank - 1) % 3, (rank + 1) % 3
         np.testing.assert_array_equal(got[1], np.full((2, 3), before, np.float16), strict=True)
         np.testing.assert_array_equal(got[2], np.arange(0, 8, 2) + 10 * after, strict=True)
@@ -44,13 +38,13 @@ def test_arrays_reach_the_rank_they_are_sent_to(ranks: list[RankProcess]) -> Non
 
 
 def test_a_total_has_the_same_bits_everywhere(ranks: list[RankProcess]) -> None:
-    totals = results(ranks, wall_jobs.totals)
+    totals = together(ranks, wall_jobs.totals)
     np.testing.assert_allclose(totals[0], [[0.6, 6e16], [1.2, -6e16]], rtol=1e-15)
-    assert totals[0].tobytes() == totals[1].tobytes() == totals[2].tobytes()  # type: ignore[attr-defined]
+    assert totals[0].tobytes() == totals[1].tobytes() == totals[2].tobytes()
 
 
 def test_everything_listens_on_loopback_alone(ranks: list[RankProcess]) -> None:
-    assert results(ranks, wall_jobs.listening) == [{"127.0.0.1"}] * 3
+    assert together(ranks, wall_jobs.listening) == [{"127.0.0.1"}] * 3
 
 
 def test_one_member_sends_nothing() -> None:
