@@ -117,6 +117,9 @@ def test_every_option_of_fly_is_thought_of() -> None:
         *("remote", "remote_host", "allow_remote_save", "allow_remote_downloads"),
         *("name", "safe", "supervised", "dmx_host", "sound_once", "stream_rate"),
         *("kiosk", "hours", "hours_display_off", "resume", "keep_state", "keep_interval"),
+        *("wall", "wall_place", "wall_displays", "wall_windows", "bezel", "pitch", "display_width"),
+        *("overlap", "rotations", "rank", "world", "master", "interface", "allow_unequal"),
+        "test_card",
     }
     taken = {*run_command._SAFE, "preset", "set", "stream"}
     assert set(vars(parser.parse(["fly"]))) - harmless == taken
