@@ -29,13 +29,14 @@ def render(args: argparse.Namespace) -> int:
     if args.loop:
         parser.check_loop(args)
     wall_rank.take_gpu(args)
+    if args.wall_place:
+        check_wall(args)
+        if not args.wall_place.leads:
+            options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
+            return wall_show.follow_render(options)
     out = args.out or (DEFAULT_VIDEO if args.overwrite else new_files.free(DEFAULT_VIDEO))
     new_files.check("--out", out, parser.files(args), overwrite=args.overwrite)
     options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
-    if options.wall:
-        check_wall(args)
-        if not options.wall.leads:
-            return wall_show.follow_render(options)
     seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
     if_taken: IfTaken = "replace" if args.overwrite else "next"
     length = LoopPlan(args.loop, options.fps) if args.loop else seconds
@@ -69,6 +70,7 @@ def render_video(
     from liveflight.loop.loop_closing import LoopClosing
     from liveflight.outputs.offscreen import Offscreen
     from liveflight.outputs.sinks import open_sink
+    from liveflight.outputs.sinks.frame_sink import FrameSink
     from liveflight.outputs.sinks.loop_sink import LoopSink
     from liveflight.outputs.sinks.video_encoding import Soundtrack
     from liveflight.outputs.sinks.wall_sink import WallSink
@@ -83,7 +85,8 @@ def render_video(
         with sink, loop or nullcontext():
             try:
                 lead, shown = wall_show.lead(options, live=False), console.Downloads()
-                output, whole = Offscreen(size), loop or sink
+                whole: FrameSink = loop or sink
+                output = Offscreen(size)
                 if lead and options.wall:  # a tile's size, and all tiles in the file
                     output = Offscreen(options.wall.tile.shown.size)
                     wall = options.wall.wall
