@@ -41,12 +41,12 @@ class WallAscent:
     """The ascent of one tick on one rank, to be called on its worker."""
 
     def __init__(
-        self, rank: int, others: Others, shares: Sequence[Share], size: Size, views: Canvas
+        self, rank: int, others: Others, size: Size, views: Canvas, shares: Sequence[Share]
     ) -> None:
         """Take what this rank has drawn of each view: float16 (N * H, W, 4), alpha 0 elsewhere.
 
         `size`: width and height of a view."""
-        self._rank, self._others, self._shares, self._size = rank, others, shares, size
+        self._rank, self._others, self._size, self._shares = rank, others, size, shares
         self._views = views.reshape(len(shares), size[1], size[0], 4)
 
     def __call__(

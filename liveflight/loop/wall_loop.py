@@ -97,11 +97,14 @@ class WallLoop(FeedbackLoop):
         self, engine: Engine, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent
     ) -> Callable[[], tuple[Canvas, float]]:
         placed, size = self._flying
-        given = [each.view for each in placed], size, self.wall, self.renderer.holding
-        lines = fold_lines(self.shown)
-        found = shares(*given, lines, self.renderer.members)
-        tick = WallAscent(self.rank, self._ascents, found, size, np.array(views))
-        return partial(tick, engine, steps, ascent)
+        canvas, lines = self.renderer, fold_lines(self.shown)
+        planned = partial(
+            shares,
+            [each.view for each in placed],
+            *(size, self.wall, canvas.holding, lines, canvas.members),
+        )
+        given = self.rank, self._ascents, size, np.array(views)
+        return lambda: WallAscent(*given, planned())(engine, steps, ascent)
 
     def _measure(self) -> Statistics | None:
         canvas = self.renderer

@@ -16,8 +16,8 @@ from liveflight.core.views import View
 from liveflight.wall.reach import around, folded, mirrored
 from liveflight.wall.tiles import Rect, Wall
 
-_STEP_PX = 8
-"""Pixels of a view between two places by which it is found out who draws what."""
+_COLUMNS = 40
+"""Places across a view by which it is found out who draws what."""
 
 _MOVED = 0.2
 """Canvas heights by which a direction may move before it has been added completely."""
@@ -84,8 +84,9 @@ def _drawn(
 ) -> dict[int, Rect]:
     """Return a box for each rank round the pixels of a view that lie in its tile."""
     width, height = wall.canvas
-    columns, rows = -(-size[0] // _STEP_PX), -(-size[1] // _STEP_PX)
-    x, y = np.meshgrid((np.arange(columns) + 0.5) * _STEP_PX, (np.arange(rows) + 0.5) * _STEP_PX)
+    step = -(-size[0] // _COLUMNS)
+    columns, rows = -(-size[0] // step), -(-size[1] // step)
+    x, y = np.meshgrid((np.arange(columns) + 0.5) * step, (np.arange(rows) + 0.5) * step)
     own = np.stack([x - size[0] / 2, size[1] / 2 - y], -1) / size[1]
     back = np.linalg.inv(view.matrix)
     places = (own @ back[:2, :2].T + back[:2, 2]) * height
@@ -94,22 +95,26 @@ def _drawn(
         mirrored(width / 2 + places[..., 0], width),
         mirrored(height / 2 - places[..., 1], height),
     )
-    unsure = _STEP_PX * math.sqrt(0.5) * view.span * height / size[1] + 1
+    unsure = step * math.sqrt(0.5) * view.span * height / size[1] + 1
+    left, top = across.min() - unsure, down.min() - unsure
+    right, bottom = across.max() + unsure, down.max() + unsure
     found = {}
     for rank in present:
         tile = wall.tiles[rank].owned
+        if tile.left > right or tile.right < left or tile.top > bottom or tile.bottom < top:
+            continue
         inside = (across >= tile.left - unsure) & (across <= tile.right + unsure)
         inside &= (down >= tile.top - unsure) & (down <= tile.bottom + unsure)
         if inside.any():
-            found[rank] = _box(inside, size)
+            found[rank] = _box(inside, step, size)
     return found
 
 
-def _box(inside: np.ndarray, size: Size) -> Rect:
-    """Return the smallest box of pixels round the cells that are true."""
+def _box(inside: np.ndarray, step: int, size: Size) -> Rect:
+    """Return the smallest box of pixels round the cells, `step` pixels wide, that are true."""
     downs, acrosses = np.nonzero(inside.any(1))[0], np.nonzero(inside.any(0))[0]
-    left, top = int(acrosses[0]) * _STEP_PX, int(downs[0]) * _STEP_PX
-    right, bottom = (int(acrosses[-1]) + 1) * _STEP_PX, (int(downs[-1]) + 1) * _STEP_PX
+    left, top = int(acrosses[0]) * step, int(downs[0]) * step
+    right, bottom = (int(acrosses[-1]) + 1) * step, (int(downs[-1]) + 1) * step
     return Rect(left, top, min(right, size[0]) - left, min(bottom, size[1]) - top)
 
 
@@ -123,8 +128,10 @@ def _needed(view: View, size: Size, part: Rect, canvas: Size) -> Rect:
         sides = [_mirrored_range(*each, side) for each, side in zip(ranges, size, strict=True)]
         return _clipped(sides, size)
     found = Rect(0, 0, 0, 0)
-    for image_across in _images(across, canvas[0]):
-        for image_down in _images(down, canvas[1]):
+    radius = math.hypot(*size) / size[1] * view.span * canvas[1] / 2
+    x, y = canvas[0] / 2 + view.x * canvas[1], canvas[1] / 2 - view.y * canvas[1]
+    for image_across in _images(across, canvas[0], x, radius):
+        for image_down in _images(down, canvas[1], y, radius):
             box = _clipped(_in_view(view, size, image_across, image_down, canvas), size)
             if not box.empty:
                 found = box if found.empty else around(found, box)
@@ -135,32 +142,35 @@ Range = tuple[float, float]
 """The first and the last place along a side."""
 
 
-def _images(along: Range, side: int) -> list[Range]:
-    """Return a range and its mirror images beyond both ends of the canvas's side."""
+def _images(along: Range, side: int, place: float, radius: float) -> list[Range]:
+    """Return a range and its mirror images beyond both ends of the canvas's side.
+
+    Without those that are not within the radius round a place."""
     first, last = along
-    return [along, (-last, -first), (2 * side - last, 2 * side - first)]
+    images = [along, (-last, -first), (2 * side - last, 2 * side - first)]
+    return [each for each in images if each[0] < place + radius and each[1] > place - radius]
 
 
 def _in_view(view: View, size: Size, across: Range, down: Range, canvas: Size) -> list[Range]:
     """Return the ranges of the view's pixels, across and down, of a part of the canvas."""
-    corners = np.array([(x, y) for x in across for y in down])
-    places = (
-        np.stack([corners[:, 0] - canvas[0] / 2, canvas[1] / 2 - corners[:, 1]], -1) / canvas[1]
-    )
-    matrix = view.matrix
-    own = (places @ matrix[:2, :2].T + matrix[:2, 2]) * size[1]
-    xs, ys = size[0] / 2 + own[:, 0], size[1] / 2 - own[:, 1]
-    return [(float(xs.min()), float(xs.max())), (float(ys.min()), float(ys.max()))]
+    scale = size[1] / (view.span * canvas[1])
+    c, s = math.cos(view.rotation) * scale, math.sin(view.rotation) * scale
+    # From the view's middle, in canvas pixels, y down.
+    x, y = canvas[0] / 2 + view.x * canvas[1], canvas[1] / 2 - view.y * canvas[1]
+    corners = [(left - x, top - y) for left in across for top in down]
+    xs = [size[0] / 2 + c * right - s * below for right, below in corners]
+    ys = [size[1] / 2 + s * right + c * below for right, below in corners]
+    return [(min(xs), max(xs)), (min(ys), max(ys))]
 
 
 def _mirrored_range(first: float, last: float, side: int) -> Range:
     """Return where a range lies once all that is beyond the side has been mirrored into it."""
     if last - first >= side:
         return 0.0, float(side)
-    ends = mirrored(np.array([first, last]), side)
-    least, most = float(ends.min()), float(ends.max())
-    if math.floor(first / side) != math.floor(last / side):  # it turns at a border between
-        border = math.floor(last / side) * side
+    ends = [side - abs(end % (2 * side) - side) for end in (first, last)]
+    least, most = min(ends), max(ends)
+    if first // side != last // side:  # it turns at a border between
+        border = last // side * side
         return (0.0, most) if border % (2 * side) == 0 else (least, float(side))
     return least, most
 
