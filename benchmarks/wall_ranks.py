@@ -164,6 +164,7 @@ def _fly_on(
             if "adopt" in told:
                 generation = membership.adopt(told["adopt"])
                 report("flying", (generation.number, generation.members))
+                continue  # every rank starts a generation with a broadcast
             frame = told["frame"] + 1
             generation.frames.barrier()
             if told["job"]:

@@ -120,7 +120,7 @@ class Follower:
         try:
             generation = connect_generation(number, self._rank, members, mail, self._seat.limit_s)
         except RuntimeError as error:
-            log.info("generation %d of the wall: %s", number, error)
+            log.warning("generation %d of the wall: %s", number, str(error).partition("\n")[0])
             return
         if self._seat.keep(generation, losses):
             self._tell(mail, "formed", number=number)

@@ -74,16 +74,36 @@ class Group:
         """Send an array to each member named, and return those of the members expected.
 
         Both sides know shape and type beforehand. Empty arrays are not sent."""
+        return self._exchange(sent, expected, tag=1)
+
+    def total(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the sum of all members' numbers as float64: the same bits on every rank."""
+        mine = np.array(numbers, np.float64)
+        return np.sum([*self._of_all(mine, tag=3).values()], axis=0)
+
+    def barrier(self) -> None:
+        """Return once every member has called this."""
+        self._of_all(np.zeros(1, np.uint8), tag=4)
+
+    def close(self) -> None:
+        """Break the connections, so that the others see it at once."""
+        self._closed = True
+        self._gloo = None
+
+    def _exchange(
+        self, sent: Mapping[int, np.ndarray], expected: Mapping[int, Kind], tag: int
+    ) -> dict[int, np.ndarray]:
+        """Send and receive; the tag keeps members that are out of step from reading each other."""
+        gloo, end = self._gloo, monotonic() + self.limit_s
         if self._closed:
             raise RankLostError("this generation of the wall has ended")
         received = {rank: np.empty(shape, dtype) for rank, (shape, dtype) in expected.items()}
         places = [self.members.index(rank) for rank in (*received, *sent)]
         buffers = [_bytes_of(array) for array in (*received.values(), *sent.values())]
-        gloo, end = self._gloo, monotonic() + self.limit_s
         try:
             calls = [gloo.recv] * len(received) + [gloo.send] * len(sent) if places else []
             works = [
-                call([buffer], place, 0)
+                call([buffer], place, tag)
                 for call, buffer, place in zip(calls, buffers, places, strict=True)
                 if buffer.numel()
             ]
@@ -97,32 +117,18 @@ class Group:
         self.bytes_sent += sum(array.nbytes for array in sent.values())
         return received
 
-    def total(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the sum of all members' numbers as float64: the same bits on every rank."""
-        mine = np.array(numbers, np.float64)
-        return np.sum([*self._of_all(mine).values()], axis=0)
-
-    def barrier(self) -> None:
-        """Return once every member has called this."""
-        self._of_all(np.zeros(1, np.uint8))
-
-    def close(self) -> None:
-        """Break the connections, so that the others see it at once."""
-        self._closed = True
-        self._gloo = None
-
     def _from_leader(self, array: np.ndarray) -> np.ndarray:
         leader, *others = self.members
         if self.leader:
-            self.exchange(dict.fromkeys(others, array), {})
+            self._exchange(dict.fromkeys(others, array), {}, tag=2)
             return array
-        return self.exchange({}, {leader: (array.shape, array.dtype)})[leader]
+        return self._exchange({}, {leader: (array.shape, array.dtype)}, tag=2)[leader]
 
-    def _of_all(self, mine: np.ndarray) -> dict[int, np.ndarray]:
+    def _of_all(self, mine: np.ndarray, tag: int) -> dict[int, np.ndarray]:
         """Return each member's array, by ascending rank."""
         others = [rank for rank in self.members if rank != self.rank]
         kind = mine.shape, mine.dtype
-        theirs = self.exchange(dict.fromkeys(others, mine), dict.fromkeys(others, kind))
+        theirs = self._exchange(dict.fromkeys(others, mine), dict.fromkeys(others, kind), tag)
         return dict(sorted((theirs | {self.rank: mine}).items()))
 
 

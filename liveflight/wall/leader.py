@@ -40,7 +40,7 @@ class Arrival:
 
     rank: int
     ticket: str
-    """Names its queue; another one at each arrival."""
+    """Names its mailbox; another one at each arrival."""
     world: int
     process: str
     flown: bool
@@ -84,8 +84,8 @@ class Leader:
         self._returned_at = 0.0
         self._answers: set[tuple[str, str]] = set()
         """Kind and ticket of the answers to the last number."""
-        self._absence = ""
-        """Why the wall is given up."""
+        self._verdict = ""
+        """Why the wall is given up, or an empty text."""
         self._refused: list[str] = []
         """Tickets of the ranks that have been turned away."""
         mail.store.set("leader", secrets.token_hex(8))
@@ -95,8 +95,8 @@ class Leader:
         while not self._seat.closing:
             self._step()
             self._seat.pause(_LOOK_S)
-        if self._absence:
-            self._refuse(self._absence, [])
+        if self._verdict:
+            self._refuse(self._verdict, [])
         end = monotonic() + _READ_S
         while any(map(self._mail.unread, self._refused)) and monotonic() < end:
             sleep(_LOOK_S)
@@ -105,11 +105,11 @@ class Leader:
         """Return the line that names the missing ranks; those there are told it at the end."""
         missing = sorted({*range(1, self._world)} - {*self._candidates})
         ranks = f"rank{'s'[: len(missing) != 1]} {', '.join(map(str, missing))}"
-        self._absence = (
+        self._verdict = (
             f"{ranks} of a wall of {self._world} did not come within {timeout_s:g} seconds:"
             " start every rank with the same --world and --master"
         )
-        return self._absence
+        return self._verdict
 
     def _step(self) -> None:
         self._receive()
@@ -120,7 +120,7 @@ class Leader:
                 self._refuse(line, [arrival])
             else:
                 self._candidates[arrival.rank] = arrival
-        if self._offered is not None:
+        if self._verdict or self._offered is not None:
             return
         if self._seat.flying is None and self._enough():
             self._form(self._candidates)
@@ -172,6 +172,8 @@ class Leader:
     def _objection(self, arrival: Arrival) -> str:
         """Return the line against a rank that came, or an empty text."""
         rank, world = arrival.rank, arrival.world
+        if self._verdict:
+            return self._verdict
         if world != self._world or not 0 < rank < world:
             return (
                 f"rank {rank} was started for a wall of {world} ranks, rank 0 for {self._world}:"
@@ -189,10 +191,12 @@ class Leader:
 
     def _refuse(self, line: str, arrivals: Iterable[Arrival]) -> None:
         """Turn ranks away; before the first generation, the whole wall."""
-        log.warning("%s", line)
         refused = {each.ticket: each for each in arrivals}
-        if not self._flown:
+        if self._flown:
+            log.warning("%s", line)
+        else:
             refused |= {each.ticket: each for each in self._candidates.values()}
+            self._verdict = line
             self._seat.refuse(line)
         self._send("refused", refused.values(), line=line)
         self._refused += refused
@@ -213,7 +217,7 @@ class Leader:
         try:
             generation = connect_generation(number, 0, members, self._mail, self._seat.limit_s)
         except RuntimeError as error:
-            log.info("generation %d of the wall: %s", number, error)
+            log.warning("generation %d of the wall: %s", number, str(error).partition("\n")[0])
             return
         if self._missing("formed", followers.values(), CONNECT_S):
             generation.close()

@@ -133,13 +133,6 @@ class Seat:
                 self._offered = number
             self._condition.notify_all()
 
-    def drop(self, number: int) -> None:
-        """Give up a generation that did not come together everywhere."""
-        with self._condition:
-            dropped = self._formed.pop(number, None)
-        if dropped:
-            dropped.close()
-
     def refuse(self, line: str) -> None:
         """Let the frame thread raise WallRefusedError."""
         with self._condition:

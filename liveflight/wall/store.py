@@ -1,6 +1,6 @@
 """Hold the store in which the ranks of a wall meet: torch's TCPStore, on one named interface.
 
-Ranks leave each other JSON in its queues. Nothing is unpickled, here or in Gloo. The store knows no
+Ranks leave each other JSON in mailboxes. Nothing is unpickled, here or in Gloo. The store knows no
 passwords, as Gloo does not: it listens at one address, which is loopback unless the user names
 another."""
 
@@ -26,7 +26,7 @@ Master = tuple[str, int]
 Message = dict[str, Any]
 
 INBOX = "rank 0"
-"""The queue of rank 0."""
+"""The mailbox of rank 0."""
 
 TRIAL_S = 2.0
 """Seconds that a connection may take."""
@@ -41,38 +41,49 @@ def quieten_torch() -> None:
 
 
 class Mail:
-    """Send and receive messages through queues of the store; for one thread."""
+    """Send and receive messages through the store; for one thread.
+
+    A mailbox is a text of JSON lines, to which torch appends and which it exchanges for an empty
+    one. Torch's own queues would stop every thread of a rank while rank 0 does not answer."""
 
     def __init__(self, store: Store, address: str, wire: socket.socket | None = None) -> None:
         """Take the store, this rank's own address and, away from rank 0, an idle connection."""
         self.store = store
         self.address = address
         self._wire = wire
+        self._lines: dict[str, list[bytes]] = {}
 
     def send(self, to: str, message: Mapping[str, object]) -> None:
-        """Leave a message in a queue."""
+        """Leave a message in a mailbox."""
         self._check_wire()
-        self.store.queue_push(to, json.dumps(message))
+        self.store.append(to, json.dumps(message) + "\n")
 
     def receive(self, at: str) -> Message | None:
-        """Take the next message from a queue, if there is one; an unreadable one is dropped."""
+        """Take the next message from a mailbox, if there is one; an unreadable one is dropped."""
         self._check_wire()
-        while self.store.queue_len(at):
+        lines = self._lines.setdefault(at, [])
+        lines += [] if lines else self._take(at).splitlines()
+        while lines:
             with suppress(ValueError):
-                message = json.loads(self.store.queue_pop(at, block=False))
-                if isinstance(message, dict):
+                if isinstance(message := json.loads(lines.pop(0)), dict):
                     return message
         return None
+
+    def unread(self, at: str) -> bool:
+        """Return whether there are messages in a mailbox."""
+        return bool(self.store.check([at]) and self.store.get(at))
+
+    def _take(self, at: str) -> bytes:
+        text: Any = self.store.get(at) if self.store.check([at]) else b""
+        while text and (longer := self.store.compare_set(at, text, "")):
+            text = longer
+        return text
 
     def part(self, name: str) -> Store:
         """Return a part of the store whose keys are apart from all others."""
         from torch.distributed import PrefixStore
 
         return PrefixStore(name, self.store)
-
-    def unread(self, at: str) -> int:
-        """Return how many messages are in a queue."""
-        return self.store.queue_len(at)
 
     def close(self) -> None:
         """Close the idle connection; the store closes with its last user."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import psutil
+from torch.distributed import TCPStore
 
 from liveflight.wall.membership import Generation
+from liveflight.wall.store import INBOX
 
 
 def members(generation: Generation) -> tuple[int, ...]:
@@ -49,3 +51,15 @@ def listening(_generation: Generation) -> set[str]:
     """Return the addresses at which this process listens."""
     connections = psutil.Process().net_connections("inet")
     return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+
+
+def send_junk(port: int, _generation: Generation) -> None:
+    """Send rank 0 what is no JSON, no message, or lacks parts of one."""
+    store = TCPStore("127.0.0.1", port, wait_for_workers=False)
+    for junk in (
+        *("", "\\ud800", "[]", "{}", "null", '{"kind": "arrive"}', '{"kind": 3, "ticket": "a"}'),
+        '{"kind": "arrive", "ticket": "a", "rank": "1", "world": 2}',
+        '{"kind": "arrive", "ticket": "b", "rank": 7, "world": [2]}',
+        '{"kind": "here", "ticket": "c", "number": null}',
+    ):
+        store.append(INBOX, junk + "\n")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
-from wall_jobs import members
+from wall_jobs import members, send_junk
 from wall_ranks import RankProcess, free_port, together
 
 LIMIT_S = 0.6
@@ -66,6 +67,37 @@ def test_a_stopped_rank_rejoins(wall: Callable[[int], Wall]) -> None:
     stopped.resume()
     for each in (leader, stopped, other):
         each.flying(0, 1, 2)
+
+
+def test_a_stopped_rank_0_is_missed_and_found_again(wall: Callable[[int], Wall]) -> None:
+    made = wall(2)
+    leader, follower = made.flying()
+    leader.stop()
+    follower.next("lost")
+    leader.resume()
+    for each in (leader, follower):
+        each.flying(0, 1)
+
+
+def test_a_rank_comes_back_while_another_is_lost(wall: Callable[[int], Wall]) -> None:
+    made = wall(3)
+    leader, first, second = made.flying()
+    first.kill()
+    leader.flying(0, 2)
+    restarted = made.start(1)
+    second.kill()
+    for each in (leader, restarted):
+        each.flying(0, 1)
+
+
+def test_what_no_rank_sent_changes_nothing(wall: Callable[[int], Wall]) -> None:
+    made = wall(2)
+    ranks = made.flying()
+    together(ranks, partial(send_junk, made.port))
+    assert together(ranks, members) == [(0, 1), (0, 1)]
+    ranks[1].kill()
+    for each in (ranks[0], made.start(1)):
+        each.flying(0, 1)
 
 
 def test_all_meet_again_when_rank_0_is_back(wall: Callable[[int], Wall]) -> None:
