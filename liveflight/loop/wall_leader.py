@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,6 +18,8 @@ from liveflight.show import flash_switch
 from liveflight.wall import meeting
 from liveflight.wall.link import Commands, Link
 from liveflight.wall.membership import Generation, Membership
+
+log = logging.getLogger("liveflight.wall")
 
 SHOWN = ("show.master", "show.blackout", flash_switch.KEY)
 """Controls that say how a finished picture is shown."""
@@ -78,7 +81,7 @@ class Lead:
         self._use(self.membership.adopt(generation.number))
         loop.regroup()
         there = ", ".join(map(str, generation.members))
-        report(f"the wall goes on with ranks {there} of {len(loop.wall.tiles)}")
+        log.info("the wall goes on with ranks %s of %d", there, len(loop.wall.tiles))
 
     def announce(self, what: object) -> None:
         """Have the others load or plan what is being loaded or planned here."""

@@ -63,7 +63,11 @@ class Link:
 
     def barrier(self) -> None:
         """Wait until every rank has come here."""
-        self.total(np.zeros(1))
+        if self._group and not self.lost:
+            try:
+                self._group.barrier()
+            except RankLostError:
+                self.lost = True
 
 
 class Commands:
