@@ -15,6 +15,7 @@ from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.flash_limiter import FlashLimiter
 from liveflight.render.present import Fit, PresentPass, placed, placed_around
 from liveflight.render.preview import PreviewPass
+from liveflight.render.soft_edges import SoftEdgePass
 from liveflight.show import flash_switch
 from liveflight.wall.tiles import Tile
 
@@ -62,6 +63,8 @@ class Presenter:
     ) -> None:
         """`tile`: what the output shows of the canvas; None is all of it."""
         self._flight, self._tile = flight, tile
+        soft = tile is not None and any(tile.soft)
+        self._soft_edges = SoftEdgePass(output.ctx, tile) if tile and soft else None
         self._feedback_loop = feedback_loop
         self._frame_counter = frame_counter
         self.present_pass = PresentPass(output.ctx)
@@ -89,6 +92,9 @@ class Presenter:
         self._drawn = self._wanted * self.dimmer
         if self.dimmer:
             self._draw_limited(output, dt)
+            if self._soft_edges:
+                given = output.framebuffer, output.size
+                self._soft_edges.draw(*given, bottom_up=output.bottom_up)
         else:  # no work for a picture that nobody sees
             self._eased = False
             output.framebuffer.use()
@@ -207,6 +213,8 @@ class Presenter:
         self._preview_pass.release()
         self.flash_limiter.release()
         self.present_pass.release()
+        if self._soft_edges:
+            self._soft_edges.release()
 
     def _faded(self, dt: float) -> float:
         """Return the brightness of this frame as of now, with gradual blackouts."""
