@@ -30,7 +30,7 @@ _MARGIN = 1.25
 
 
 class Meeting(Protocol):
-    """Where ranks meet and compare their cards; see `wall.membership.Membership`."""
+    """Let ranks meet and compare their cards: see `wall.membership.Membership`."""
 
     def first(self, timeout_s: float) -> Any: ...
     def close(self) -> None: ...

@@ -50,7 +50,7 @@ class _EndedError(Exception):
 
 
 class Shown:
-    """What a presenter needs to know: controls, and who is told of faults."""
+    """Hold what a presenter needs: controls, and who is told of faults."""
 
     def __init__(self, *, live: bool) -> None:
         self.controls = Controls()

@@ -71,7 +71,7 @@ class Link:
 
 
 class Commands:
-    """What the other ranks are to do, in order."""
+    """Collect what the other ranks are to do, in order."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

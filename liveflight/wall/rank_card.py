@@ -21,7 +21,7 @@ _DIGEST_SHOWN = 12
 
 @dataclass(frozen=True)
 class RankCard:
-    """What a rank says of itself."""
+    """Hold what a rank says of itself."""
 
     version: str
     """Of this program."""

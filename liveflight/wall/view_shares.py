@@ -28,7 +28,7 @@ _CONTEXT_PX = 8
 
 @dataclass(frozen=True)
 class Share:
-    """What happens with one view."""
+    """Say what happens with one view."""
 
     owner: int
     """The rank that ascends it."""
