@@ -48,7 +48,7 @@ class Mail:
 
     def __init__(self, store: Store, address: str, wire: socket.socket | None = None) -> None:
         """Take the store, this rank's own address and, away from rank 0, an idle connection."""
-        self.store = store
+        self.store: Any = store  # torch's types leave `append` out
         self.address = address
         self._wire = wire
         self._lines: dict[str, list[bytes]] = {}
