@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 from soak_players import Players, jack
-from soak_report import Sample, lives, plot, table, trends
+from soak_report import Sample, is_long, lives, plot, table, trends
 from supervised_show import SupervisedShow, free_port, tone, until
 
 from liveflight.storage import new_files
@@ -81,8 +81,9 @@ def options(folder: Path, *, midi: bool) -> list[str]:
 
 def run(args: argparse.Namespace, folder: Path) -> tuple[list[Sample], Players]:
     """Play for the time asked for, and return what was sampled."""
-    servers = jack(folder)
-    os.environ |= {"JACK_DEFAULT_SERVER": "soak", "JACK_NO_START_SERVER": "1"}
+    name = f"soak-{os.getpid()}"
+    servers = jack(folder, name)
+    os.environ |= {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
     hooks = {
         "LIVEFLIGHT_FAULT": "count GL objects",
         "LIVEFLIGHT_COUNT": str(folder / "show" / "gl"),
@@ -132,8 +133,8 @@ def main() -> int:
     folder.mkdir(parents=True)
     samples, players = run(args, folder)
     try:
-        said = table(samples, players.kills)
-        failed = any(trend.grows for trend in trends(max(lives(samples), key=len)))
+        said, longest = table(samples, players.kills), max(lives(samples), key=len)
+        failed = is_long(longest) and any(trend.grows for trend in trends(longest))
     except (ValueError, IndexError) as error:
         said, failed = f"too few samples: {error}", True
     restarts = samples[-1].restarts if samples else 0

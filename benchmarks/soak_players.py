@@ -185,13 +185,13 @@ def _page(port: int, token: str, politely: bool) -> None:
         asyncio.run(look())
 
 
-def jack(folder: Path) -> Sequence[subprocess.Popen[bytes]]:
-    """Start a JACK server with a dummy sound card where there is jackd."""
+def jack(folder: Path, name: str) -> Sequence[subprocess.Popen[bytes]]:
+    """Start a JACK server of this name with a dummy sound card where there is jackd."""
     if not shutil.which("jackd"):
         return ()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = subprocess.Popen(
-        ["jackd", "--no-realtime", "--name", "soak", "-d", "dummy"],
+        ["jackd", "--no-realtime", "--name", name, "-d", "dummy"],
         cwd=folder,
         **quiet,  # type: ignore[call-overload]
     )

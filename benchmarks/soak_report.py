@@ -15,6 +15,8 @@ WARM_UP = 0.2
 MAX_SLOPE = 0.05
 """MiB a minute that memory may gain, by the upper bound of the 95 % interval."""
 _MIN_MINUTES = 8
+_LONG_MINUTES = 30
+"""A shorter life fills its caches for most of its time: its growth says nothing about weeks."""
 _Z = 1.96
 """Standard errors of a 95 % interval."""
 _A_MONTH = 30 * 24 * 60
@@ -62,6 +64,11 @@ def lives(samples: Sequence[Sample]) -> list[list[Sample]]:
             found.append([])
         found[-1].append(sample)
     return found
+
+
+def is_long(life: Sequence[Sample]) -> bool:
+    """Return whether the growth of a life says anything."""
+    return life[-1].seconds - life[0].seconds >= 60 * _LONG_MINUTES
 
 
 def trends(samples: Sequence[Sample]) -> list[Trend]:
@@ -115,6 +122,7 @@ def table(samples: Sequence[Sample], kills: int) -> str:
         month = trend.last + trend.slope * _A_MONTH
         figures = f"{trend.first:9.1f} {trend.last:9.1f} {trend.slope:+9.3f} {trend.bound:+9.3f}"
         grows = "grows" if trend.grows else "steady"
+        grows = grows if is_long(longest) else "too short to judge"
         lines.append(f"{trend.name:10} {figures} {month:10.0f}  {grows}")
     if len(lives(samples)) > 1:
         lines.append("of the longest time between two restarts; without its first fifth")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from liveflight.cli import wall_options
 from liveflight.core.contracts import LiveflightError
+from liveflight.wall import store
 from liveflight.wall.place import DEFAULT_PORT, LOOPBACK, WallPlace
 
 _FOLLOWERS = {
@@ -156,8 +157,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def take_gpu(args: argparse.Namespace) -> None:
-    """Leave this process the GPU of its rank, where a machine has several ranks."""
-    if args.wall_place and args.wall_place.world > 1 and args.device in ("auto", "cuda"):
+    """Leave this process the GPU of its rank, where a machine has several ranks.
+
+    Call it before torch is imported."""
+    if args.wall_place and args.wall_place.world > 1:
+        store.quieten_torch()
+        if args.device not in ("auto", "cuda"):
+            return
         from liveflight.engines import devices
 
         devices.take(args.wall_place.local_rank)

@@ -106,3 +106,10 @@ def test_the_plot_has_a_panel_for_each_figure(tmp_path: Path) -> None:
     with Image.open(tmp_path / "soak.png") as drawn:
         assert drawn.size == (1400, 900)
         assert np.asarray(drawn.convert("L")).std() > 10
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(20, "too short to judge"), (60, "grows")])
+def test_growth_between_two_kills_counts_where_they_are_far_apart(minutes: int, said: str) -> None:
+    leaking = samples(private=lambda minute: 600 + minute, minutes=minutes)
+    (line,) = [line for line in table(leaking, 0).splitlines() if line.startswith("private")]
+    assert line.endswith(said)
