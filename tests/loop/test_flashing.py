@@ -99,7 +99,8 @@ class Shared(TextureSink):
 def stretched(picture: np.ndarray) -> np.ndarray:
     """Return a picture of any size at 96x54."""
     rows, columns = (
-        np.arange(count) * length // count for count, length in ((54, len(picture)), (96, picture.shape[1]))
+        np.arange(count) * length // count
+        for count, length in ((54, len(picture)), (96, picture.shape[1]))
     )
     return picture[rows][:, columns]
 
