@@ -16,7 +16,7 @@ pytestmark = pytest.mark.gl
 FPS = 30.0
 KINDS = (
     *("OSC reseed 5 Hz, bright", "keys: presets 4 Hz", "MIDI pad: blackout 4.5 Hz"),
-    *("replay: brightness 3.5 Hz", "hue 4 Hz, red", "LFO contrast 4 Hz"),
+    *("replay: blackout 4 Hz", "hue 4 Hz, red", "LFO contrast 4 Hz"),
 )
 
 
