@@ -14,6 +14,7 @@ from flash_meter import judged
 from kept_frames import KeptFrames
 from on_stage import CANVAS, TICK, Show, Stage, grey, hud
 
+from liveflight.core import steady_switch
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.mailbox import Nudge, Set
 from liveflight.outputs.sinks.texture_sink import TextureSink
@@ -124,6 +125,19 @@ def test_resizes_fits_blackouts_and_every_output_while_it_strobes(
     for pictures in shown:
         assert len(pictures) == 64
         assert judged(map(stretched, pictures), FPS).passes is limited
+
+
+@pytest.mark.parametrize(("hold", "passes"), [(steady_switch.HOLD_S, True), (0.0, False)])
+@pytest.mark.parametrize("key", ["show.help", "show.hud"])
+def test_a_panel_over_the_picture_does_not_flash(
+    strobe: Strobe, monkeypatch: pytest.MonkeyPatch, key: str, hold: float, passes: bool
+) -> None:
+    monkeypatch.setattr(steady_switch, "HOLD_S", hold)
+    strobe.show.canvas = grey(0.9, CANVAS)
+    for number in range(40):
+        strobe.show.set(key, number % 4 < 2)
+        strobe.show.frame()
+    assert judged(iter(strobe.stage.shown), FPS).passes is passes
 
 
 class Watcher:
