@@ -41,6 +41,7 @@ layout(location = 4) out vec4 to_told;
 
 const int SIDE = 4;            // cells of a third
 const float AREA = 0.18;       // of 0.25: places are points, and fields have the cells' steps
+const float EASED = 0.1;       // the same while the picture is eased: what is held at one moment crosses together later
 const float BACK = 0.205;      // the same for a change back within a tenth of a second, since motion has such
 const float SOME = 0.005;
 const float LASTING = 0.02;    // of the field that changes on
@@ -77,10 +78,10 @@ vec2 flicker(ivec2 corner) {
     return found / float(SIDE * SIDE * count.x * count.y);
 }
 
-float direction(vec4 change, float last) {
-    if (change.z >= AREA && change.x >= SOME)
+float direction(vec4 change, float last, float area) {
+    if (change.z >= area && change.x >= SOME)
         return 1.0;
-    return change.z <= -AREA && change.y >= SOME ? -1.0 : last;
+    return change.z <= -area && change.y >= SOME ? -1.0 : last;
 }
 
 // A transition lasts while places still change: it is as old as its end.
@@ -103,17 +104,18 @@ void main() {
     to_moments.xy = min(to_moments.xy + dt, OLDEST);
     to_slopes.xy = min(to_slopes.xy + dt, OLDEST);
 
-    float wished = direction(wish, to_told.z);
+    float wished = direction(wish, to_told.z, AREA);
     bool wants = max(wish.x, wish.y) >= AREA || wished != to_told.z;
     float busy = min(to_slopes.w * exp(-dt / MEMORY_S) + float(wants), MOST);
 
-    float turned = direction(change, to_slopes.z);
+    float turned = direction(change, to_slopes.z, AREA);
     vec2 least = to_told.y + dt >= TOGETHER_S ? vec2(AREA)
         : vec2(to_told.w == 1.0 ? AREA : BACK, to_told.w == 2.0 ? AREA : BACK);
     float way = float(change.x >= least.x) + 2.0 * float(change.y >= least.y);
     bool turns = way > 2.5 || way > 0.0 && (way != to_told.w || to_told.y + dt >= TOGETHER_S), swings = turned != to_slopes.z;
-    bool breaks = turns && to_moments.y < SECOND || swings && to_slopes.y < SECOND;
     float open = to_moments.z;
+    bool drifts = direction(change, to_slopes.z, open < 1.0 ? EASED : AREA) != to_slopes.z;
+    bool breaks = turns && to_moments.y < SECOND || drifts && to_slopes.y < SECOND;
     to_moments.w = breaks ? -1.0 : open;
     vec2 flickers = flicker(corner);
     if (breaks || flickers.x >= PARTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ from liveflight.storage import new_files
 from liveflight.system import signals
 
 if TYPE_CHECKING:
+    from liveflight.app import App
+    from liveflight.outputs.sinks.loop_sink import LoopSink
     from liveflight.show.options import Options
     from liveflight.storage.new_files import IfTaken
 
@@ -67,7 +69,6 @@ def render_video(
     `length`: in seconds, or a loop. `notice` is printed once the flight is built."""
     from liveflight import app
     from liveflight.cli import console
-    from liveflight.loop.loop_closing import LoopClosing
     from liveflight.outputs.offscreen import Offscreen
     from liveflight.outputs.sinks import open_sink
     from liveflight.outputs.sinks.frame_sink import FrameSink
@@ -95,12 +96,10 @@ def render_video(
                     options, output, live=False, sinks=[whole], shown=shown, lead=lead
                 )
                 wall_show.begin(flight)
-                if loop:
-                    close = LoopClosing(flight.flight, flight.feedback_loop, loop)
-                    flight.watchers.append(close.after_frame)
+                looped = _looped(flight, loop) if loop else nullcontext()
                 if notice:
                     print(notice, flush=True)
-                with closing(flight), console.progress(frames) as advance:
+                with closing(flight), looped, console.progress(frames) as advance:
                     while done < frames:
                         signals.check()
                         flight.frame(done / options.fps)
@@ -123,3 +122,18 @@ def render_video(
         raise
     print(f"{written} frames in {sink.path.resolve()}")
     return 0
+
+
+def _looped(app: App, loop: LoopSink) -> AbstractContextManager[object]:
+    """Lead a flight back to where its loop begins; return what has to be closed before it."""
+    from liveflight.loop.loop_closing import LoopClosing
+    from liveflight.render.picture_limiter import PictureLimiter
+    from liveflight.show import flash_switch
+
+    close = LoopClosing(app.flight, app.feedback_loop, loop)
+    app.watchers.append(close.after_frame)
+    if not app.flight.controls.flag(flash_switch.KEY):
+        return nullcontext()
+    limiter = PictureLimiter(app.output.ctx, loop.plan.fps)
+    loop.limited = limiter.limited
+    return closing(limiter)

@@ -9,6 +9,7 @@ from liveflight.controllers.control_picker import ControlPicker
 from liveflight.core.contracts import Output
 from liveflight.core.mailbox import Mailbox
 from liveflight.core.panel_places import Place
+from liveflight.core.steady_switch import SteadySwitch
 from liveflight.core.text_panel import Panel, Text, Tone, of_lines, row
 from liveflight.loop.greeting import Greeting
 from liveflight.loop.hud_panel import HudPanel
@@ -70,6 +71,8 @@ class Overlay:
         self.hud.warm_up(output.framebuffer)
         self._rows: Panel = ()
         self._hud_age_s = HUD_INTERVAL_S
+        # Anybody on the network may switch these; a panel over the picture must not flash.
+        self._page, self._hud_switch, self._help_switch = (SteadySwitch() for _ in range(3))
 
     def draw(
         self, output: Output, controllers: OpenControllers, picker: ControlPicker, dt: float
@@ -79,8 +82,8 @@ class Overlay:
             self.performer.update(
                 dt, lambda view, age: self._draw_on(view, controllers, picker, age, hud=True)
             )
-        elif not self.on_page:
-            hud = self._flight.controls.flag("show.hud")
+        elif not self._page.follow(self.on_page, dt):
+            hud = self._hud_switch.follow(self._flight.controls.flag("show.hud"), dt)
             self._draw_on(output, controllers, picker, dt, hud=hud)
         elif self._pointed:
             self._pointed = False
@@ -113,7 +116,7 @@ class Overlay:
             said = next(iter(controllers.status_lines()), "")  # MIDI learn's prompt
             panels["main"] = (*picker.panel(values), row(Text(said, "accent")))
             levels |= picker.levels(values)
-        elif self._flight.controls.flag("show.help"):
+        elif self._help_switch.follow(self._flight.controls.flag("show.help"), dt):
             panels["main"] = _help()
         if line := self.greeting.line(self._status.preparing, dt):
             panels["foot"] = of_lines([line.replace("\t", "\t\t")])

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 from flash_meter import judged
+from kept_frames import KeptFrames
 from on_stage import CANVAS, TICK, Show, Stage, grey, hud
 
+from liveflight.core import steady_switch
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.mailbox import Nudge, Set
+from liveflight.outputs.sinks.texture_sink import TextureSink
 from liveflight.show import flash_switch
 from liveflight.show.options import Options
 from liveflight.storage import recording
@@ -77,6 +80,64 @@ def test_without_memory_to_ease_it_the_picture_stands_rather_than_flashes(
     assert judged(iter(shown), FPS).passes
     assert strobe.show.flight.reports.counts
     assert judged(iter([*shown, *strobe.fly(40)]), FPS).passes
+
+
+class Shared(TextureSink):
+    """An output that takes the picture from the GPU."""
+
+    name = "the next program"
+
+    def __init__(self) -> None:
+        self.pictures: list[np.ndarray] = []
+
+    def write(self, texture: moderngl.Texture, *, bottom_up: bool) -> None:
+        pixels = np.frombuffer(texture.read(), np.uint8).reshape(*texture.size[::-1], 4)
+        self.pictures.append(pixels[:: -1 if bottom_up else 1, :, :3])
+
+    def close(self) -> None: ...
+
+
+def stretched(picture: np.ndarray) -> np.ndarray:
+    """Return a picture of any size at 96x54."""
+    rows, columns = (
+        np.arange(count) * length // count
+        for count, length in ((54, len(picture)), (96, picture.shape[1]))
+    )
+    return picture[rows][:, columns]
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_resizes_fits_blackouts_and_every_output_while_it_strobes(
+    strobe: Strobe, limited: bool
+) -> None:
+    show, stage = strobe.show, strobe.stage
+    file, texture = KeptFrames(), Shared()
+    show.app.sinks = [file]
+    show.app.outputs.add(texture)
+    show.flight.controls.set(flash_switch.KEY, limited)
+    for number in range(64):
+        stage.size = ((96, 54), (128, 72), (60, 80))[number // 5 % 3]
+        show.set("show.fit", ("cover", "contain")[number // 3 % 2])
+        if number % 7 == 0:
+            show.press("b")
+        strobe.fly(1)
+    shown = [stage.shown[-64:], file.pictures, texture.pictures]
+    for pictures in shown:
+        assert len(pictures) == 64
+        assert judged(map(stretched, pictures), FPS).passes is limited
+
+
+@pytest.mark.parametrize(("hold", "passes"), [(steady_switch.HOLD_S, True), (0.0, False)])
+@pytest.mark.parametrize("key", ["show.help", "show.hud"])
+def test_a_panel_over_the_picture_does_not_flash(
+    strobe: Strobe, monkeypatch: pytest.MonkeyPatch, key: str, hold: float, passes: bool
+) -> None:
+    monkeypatch.setattr(steady_switch, "HOLD_S", hold)
+    strobe.show.canvas = grey(0.9, CANVAS)
+    for number in range(40):
+        strobe.show.set(key, number % 4 < 2)
+        strobe.show.frame()
+    assert judged(iter(strobe.stage.shown), FPS).passes is passes
 
 
 class Watcher:

@@ -52,6 +52,13 @@ ATTACKS = [
         60.0,
         id="squares out of phase",
     ),
+    pytest.param(
+        lambda now: np.broadcast_to(
+            0.45 + 0.3 * np.sin(2 * np.pi * (10 * now + np.arange(WIDE) / WIDE)), (HIGH, WIDE)
+        ),
+        60.0,
+        id="a wave of the picture's width",
+    ),
     pytest.param(square(6, (0.0, 0.0, 0.0), (0.9, 0.0, 0.0)), 30.0, id="red and black"),
     pytest.param(square(6, (0.0, 0.0, 0.9), (0.3, 0.0, 0.0)), 30.0, id="red and blue"),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,8 @@ class LoopSink(FrameSink):
         """Frames that were passed on."""
         self.ending: Ending | None = None
         """The last frame, if it belongs to the end."""
+        self.limited: Callable[[Picture], Picture] = lambda picture: picture
+        """Keeps the frames from flashing, from the lead-in on: two blended ones may do so."""
         self._kept = tempfile.TemporaryFile()
 
     def write(self, picture: Picture) -> None:
@@ -52,6 +55,8 @@ class LoopSink(FrameSink):
         if index is not None:
             self.ending = Ending(index, picture.copy(), self._lead_in(index, picture.shape))
             picture = self._corrected(self.ending)
+        if number >= self.plan.first - self.plan.overlap:
+            picture = self.limited(picture)
         if number >= self.plan.first:
             self._sink.write(picture)
             self.written += 1

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import closing
 
+import moderngl
 import numpy as np
 import pytest
+from flash_meter import judged
+from flashing import frames, square
 from kept_frames import KeptFrames
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.core.loop_plan import LoopPlan
 from liveflight.outputs.sinks.loop_sink import LoopSink
+from liveflight.render.picture_limiter import PictureLimiter
 
 PLAN = LoopPlan(10, 3)
 
@@ -51,3 +56,18 @@ def test_a_full_disk_is_named() -> None:
         kept.close()
         with pytest.raises(LiveflightError, match=f"in {tempfile.gettempdir()}: no space left"):
             sink.write(frame(0))
+
+
+@pytest.mark.gl
+def test_an_end_that_is_blended_flashes_no_more_than_its_parts(ctx: moderngl.Context) -> None:
+    plan, limiter = LoopPlan(10.25, 12), PictureLimiter(ctx, 12)
+    plain, limited = KeptFrames(), KeptFrames()
+    with closing(limiter), LoopSink(plain, plan) as one, LoopSink(limited, plan) as other:
+        other.limited = limiter.limited
+        for picture in frames(square(3, 0.1, 0.8), plan.total / plan.fps, plan.fps):
+            one.write(picture[::3, ::3])
+            other.write(picture[::3, ::3])
+    assert not judged(iter(plain.pictures), 12).passes
+    assert judged(iter(limited.pictures), 12).passes
+    beginning = zip(plain.pictures[:-8], limited.pictures[:-8], strict=True)
+    assert all(np.array_equal(*both) for both in beginning)
