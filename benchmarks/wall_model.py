@@ -108,8 +108,8 @@ def count(wall: Wall, view: Size, steps: int, frames: int = FRAMES) -> Count:
         if warped:
             this: Counter[int] = Counter()
             needed = [read_by(each, pending, wall.canvas) for each in holding]
-            for ends, parts in pieces(needed, holding, wall).items():
-                size = sum(part.width * part.height for part in parts) * HALF_RGBA
+            for ends, fetched in pieces(needed, holding, wall).items():
+                size = sum(part.width * part.height for part in fetched) * HALF_RGBA
                 for rank in ends:
                     this[rank] += size
             sums["margins"] += this
@@ -119,8 +119,8 @@ def count(wall: Wall, view: Size, steps: int, frames: int = FRAMES) -> Count:
         name: max(each.values(), default=0) / 2 / frames  # half is sent, half received
         for name, each in sums.items()
     }
-    size = wall.tiles[0].shown.size
-    return Count(len(wall.tiles), size, **busiest, worst_margin=worst / 2, whole=whole / seen)
+    tile = wall.tiles[0].shown.size
+    return Count(len(wall.tiles), tile, **busiest, worst_margin=worst / 2, whole=whole / seen)
 
 
 def model() -> list[Count]:
@@ -179,7 +179,7 @@ def rank_main(rank: int, ranks: int, port: int) -> int:
         loop = follower.loop
         follower.watchers.append(lambda: durations.append(loop.duration))
         follower.run(60.0)
-        groups = loop._frames, loop._ascents
+        groups: tuple[object, object] = (loop._frames, loop._ascents)
         close = follower.close
     else:
         lead = wall_show.lead(options, live=False)
@@ -213,8 +213,11 @@ def measure() -> list[dict[str, float]]:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         command = [sys.executable, __file__, "--ranks", str(ranks), "--port", str(port), "--rank"]
-        given = {"stdout": subprocess.PIPE, "env": {**os.environ, "OMP_NUM_THREADS": "1"}}
-        running = [subprocess.Popen([*command, str(rank)], **given) for rank in range(ranks)]
+        alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+        running = [
+            subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, env=alone)
+            for rank in range(ranks)
+        ]
         for each in running:
             out = each.communicate(timeout=600)[0].decode()
             row = json.loads(out.splitlines()[-1]) | {"ranks": ranks}
