@@ -205,7 +205,10 @@ class App:
         if self.lead and options.wall:
             self.flight.loader.on_start = self.lead.announce
             tile = options.wall.tile if self.guard.live else options.wall.tile.plain
-            return LeadingPresenter(self.lead, *given, tile)
+            presenter = LeadingPresenter(self.lead, *given, tile)
+            if isinstance(self.feedback_loop, LeadingLoop):
+                self.feedback_loop.brightness = lambda: presenter.brightness
+            return presenter
         return Presenter(*given)
 
     def _apply_messages(self) -> None:

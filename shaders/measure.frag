@@ -1,7 +1,8 @@
 // measure.frag: takes samples of the picture, for its mean and its contrast.
 //
 // Reads:  the canvas
-// Writes: red: the sum of 16 samples, by the mean of their channels, green: of their squares, blue: their number
+// Writes: red: the mean of 16 samples and their channels, green: the mean of their squares, both over all 16; blue: the
+//         share of samples that were counted
 //
 // Uniforms (and those of tone.glsl):
 //   source   [RGBA16F texture] the canvas, or a part of it
@@ -30,7 +31,7 @@ void main() {
         vec2 place = floor(min((floor(gl_FragCoord.xy) + within) / cells * canvas_size, canvas_size - 1.0));
         if (any(lessThan(place, tile.xy)) || any(greaterThanEqual(place, tile.zw))) continue;
         vec3 value = toned(texelFetch(source, ivec2(place - corner), 0).rgb);
-        sums += vec3(dot(value, vec3(1.0 / 3.0)), dot(value, value) / 3.0, 1.0);
+        sums += vec3(dot(value, vec3(1.0)), dot(value, value), 3.0);
     }
-    measured = vec4(sums, 1.0);
+    measured = vec4(sums / 48.0, 1.0);
 }

@@ -66,6 +66,8 @@ def fly(args: argparse.Namespace) -> int:
         with signals.deferred() as asked:
             live_loop.run(flight, fps, asked)
             stopped = asked()
+            if flight.lead:
+                flight.lead.end()  # the others wait for a frame
             if heartbeat:
                 heartbeat.quit()  # before what may crash in a driver
             if saver:

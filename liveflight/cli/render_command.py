@@ -52,8 +52,6 @@ def check_wall(args: argparse.Namespace) -> None:
     if args.size != args.canvas:
         width, height = args.canvas
         raise LiveflightError(f"--size: a wall is rendered at its canvas's size, {width}x{height}")
-    if args.image or args.camera:
-        raise LiveflightError("--image and --camera: a wall shows neither yet; leave them out")
 
 
 def render_video(

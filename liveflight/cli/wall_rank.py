@@ -92,6 +92,9 @@ def settle(args: argparse.Namespace) -> None:
     if found is None:
         return
     args.canvas = found.wall.canvas
+    for name in ("image", "camera"):
+        if getattr(args, name, None):
+            raise LiveflightError(f"--{name}: a wall does not show it yet; leave it out")
     if args.command == "render":
         args.size = args.size or found.wall.canvas
         return

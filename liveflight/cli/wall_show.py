@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from liveflight.cli import parser, wall_command
+from liveflight.cli import parser, unattended, wall_command
 from liveflight.system import signals
 from liveflight.system.worker import BUSY_NAME, start_thread
 
@@ -30,19 +31,31 @@ _ASCENT_NICENESS = 10
 def follow(args: argparse.Namespace, window: Window, heartbeat: Heartbeat | None) -> int:
     """Show one tile until rank 0 ends the show, and return the exit code."""
     from liveflight import engines
+    from liveflight.loop import first_picture
+    from liveflight.loop.tile_saver import TileSaver
+    from liveflight.outputs.kiosk import Kiosk
+    from liveflight.storage import state_file
+    from liveflight.system import gc_control
 
     start_thread(engines.preload, BUSY_NAME)
-    options = parser.options(args, fps=args.fps or 60.0)
-    follower = build(options, window, meet(options, display_of(args)), live=True)
+    resumed = unattended.saved(args)
+    if resumed:
+        first_picture.show(window, resumed)
+    output = Kiosk(window, parser.audience_display(args)) if args.kiosk else window
+    options = parser.options(args, fps=args.fps or 60.0, resume=resumed)
+    follower = build(options, output, meet(options, display_of(args)), live=True)
+    saver = TileSaver(output, follower.presenter, state_file.folder(args.name))
+    follower.watchers.append(saver.after_frame)
     if heartbeat:
         _attach(follower, heartbeat)
-    with signals.deferred() as asked:
+    with signals.deferred() as asked, gc_control.manual_collection():
         try:
             follower.run(MEETING_S, asked)
             stopped = asked()
             if heartbeat:
                 heartbeat.quit()
         finally:
+            saver.close()
             follower.close()
     return signals.INTERRUPTED if stopped else 0
 
@@ -75,7 +88,7 @@ def begin(flight: App, heartbeat: Heartbeat | None = None) -> None:
     def wait() -> None:
         flight.output.events()  # or the desktop takes the window for hung
         if heartbeat and heartbeat.due():
-            heartbeat.beat({"frames": 0, "loading": True, "asleep": True})
+            heartbeat.beat({"meeting": True})
 
     if flight.lead and isinstance(flight.feedback_loop, LeadingLoop):
         flight.lead.begin(flight.feedback_loop, MEETING_S, wait)
@@ -120,6 +133,8 @@ def meet(options: Options, display: int | None = None) -> Membership:
 def build(options: Options, output: Output, membership: Membership, *, live: bool) -> Follower:
     """Build a rank that follows, on this output."""
     from liveflight import engines
+    from liveflight.core.noise import first_canvas
+    from liveflight.loop import tile_saver
     from liveflight.loop.wall_follower import Follower
     from liveflight.loop.wall_loop import WallLoop
     from liveflight.show.network_loader import NetworkLoader
@@ -141,6 +156,9 @@ def build(options: Options, output: Output, membership: Membership, *, live: boo
         Worker(live, _ASCENT_NICENESS),
         Worker(live, _ASCENT_NICENESS),
         lambda part: None,
+        partial(tile_saver.start_from, options.resume.picture, place.tile)
+        if options.resume
+        else first_canvas,
     )
     return Follower(output, loop, loader, membership, live=live)
 
@@ -150,14 +168,18 @@ def _attach(follower: Follower, heartbeat: Heartbeat) -> None:
     began = time.monotonic()
 
     def beat() -> None:
-        if heartbeat.due():
-            seconds = max(time.monotonic() - began, 1.0)
-            fields = {
-                "frames": follower.displayed,
-                "fps": round(follower.displayed / seconds, 1),
-                "loading": False,
-                "asleep": follower.away,
-            }
-            heartbeat.beat(fields)
+        if not heartbeat.due():
+            return
+        if follower.away and not follower.displayed:
+            heartbeat.beat({"meeting": True})
+            return
+        seconds = max(time.monotonic() - began, 1.0)
+        fields = {
+            "frames": follower.displayed,
+            "fps": round(follower.displayed / seconds, 1),
+            "loading": follower.loader.engine is None,
+            "asleep": follower.away,
+        }
+        heartbeat.beat(fields)
 
     follower.watchers.append(beat)

@@ -163,7 +163,8 @@ class AscentScheduler:
                 return False
             recent = _LONGEST_TICK_DECAY * self._longest_s
             self._longest_s = max(self._feedback_loop.duration, recent)
-            self._frame_pacer.ticked(self._feedback_loop.duration, self._feedback_loop.steps)
+            loop = self._feedback_loop
+            self._frame_pacer.ticked(loop.duration, -(-loop.steps // loop.ranks))
             self._note(_STEP, failed=False)
         except FloatingPointError as error:
             self._note(_STEP, failed=True)

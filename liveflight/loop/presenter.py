@@ -86,6 +86,10 @@ class Presenter:
         self._frame = np.empty((0, 0, 3), np.uint8)
         """The last frame that was read, upside down if the output is `bottom_up`."""
 
+    def begin_at(self, brightness: float) -> None:
+        """Go on from this brightness, 0..1."""
+        self._master = brightness
+
     def draw(self, output: Output, dt: float) -> bool:
         """Draw the canvas as the camera sees it now; return True."""
         self._wanted = self._faded(dt)
@@ -162,7 +166,17 @@ class Presenter:
     def picture(self, size: Size) -> np.ndarray:
         """Return the picture without dimming and text: uint8 (H, W, 3), row 0 at the top."""
         loop = self._feedback_loop
-        return self.present_pass.picture(loop.texture(), size, loop.shown)
+        how = self._placing(size) | {"held": loop.renderer.region}
+        return self.present_pass.picture(loop.texture(), size, loop.shown, **how)
+
+    def _placing(self, size: Size) -> dict[str, Any]:
+        """Return where the canvas lies on an output of this size that shows a tile of it."""
+        if not self._tile:
+            return {}
+        turns = self._tile.turns
+        upright = size[::-1] if turns % 2 else size
+        whole = placed_around(self._tile.shown, self._feedback_loop.size, upright)
+        return {"turns": turns, "whole": whole}
 
     def _draw(
         self,
@@ -177,10 +191,7 @@ class Presenter:
         """Draw the canvas as this frame shows it; `how` as in `PresentPass.draw`."""
         chosen: Fit = "contain" if self._flight.controls.word("show.fit") == "contain" else "cover"
         loop = self._feedback_loop
-        if self._tile:
-            turns = self._tile.turns
-            upright = size[::-1] if turns % 2 else size
-            how |= {"turns": turns, "whole": placed_around(self._tile.shown, loop.size, upright)}
+        how |= self._placing(size)
         self.present_pass.draw(
             *(loop.texture(), framebuffer, size),
             warp=loop.shown,

@@ -106,7 +106,8 @@ class StateSaver:
         loop = self._app.feedback_loop
         given = loop.texture(), framebuffer, size
         draw = self._app.presenter.present_pass.draw
-        draw(*given, warp=loop.shown, bottom_up=False, sharp=False, sketch=True)
+        held = loop.renderer.region
+        draw(*given, warp=loop.shown, held=held, bottom_up=False, sharp=False, sketch=True)
 
     def _save(self, picture: np.ndarray | None) -> None:
         state = capture(self._app.flight, self._clock())

@@ -55,11 +55,11 @@ class WallAscent:
         """Return the directions that this rank adds, stacked as the views, and the seconds it took.
 
         All ranks raise FloatingPointError where one direction was not finite, OutOfMemoryError
-        where a rank could not hold a step."""
+        where a rank could not hold a step, RuntimeError where an engine failed."""
         began = time.perf_counter()
         own = [number for number, share in enumerate(self._shares) if share.owner == self._rank]
         whole = self._gathered(own)
-        failed = np.zeros(2)
+        failed = np.zeros(3)
         directions = np.zeros_like(whole)
         try:
             if own:
@@ -73,11 +73,16 @@ class WallAscent:
             failed[1] = 1
         except LiveflightError as error:  # not loaded yet: the others' views suffice for a moment
             log.info("no direction: %s", error)
+        except Exception as error:  # the others wait for this rank's answer
+            log.error("the ascent failed on this rank: %r", error)
+            failed[2] = 1
         failed = self._others.total(failed)
         if failed[1]:
             raise OutOfMemoryError(f"view {self._size[0]}x{self._size[1]}: a rank has no memory")
         if failed[0]:
             raise FloatingPointError("a direction is not finite")
+        if failed[2]:
+            raise RuntimeError("the ascent failed on a rank of the wall; its log says why")
         return self._spread(own, directions), time.perf_counter() - began
 
     def _gathered(self, own: Sequence[int]) -> np.ndarray:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import cast
 
+from liveflight import networks
 from liveflight.core.ascent import Upkeep
 from liveflight.core.contracts import (
     Ascent,
@@ -32,9 +33,10 @@ from liveflight.loop.wall_loop import WallLoop
 from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.show.fault_reports import FaultReports
 from liveflight.show.network_loader import NetworkLoader
+from liveflight.system import gc_control
 from liveflight.wall import commands, meeting
 from liveflight.wall.group import Group, RankLostError
-from liveflight.wall.membership import Generation, Membership
+from liveflight.wall.membership import Generation, Membership, WallRefusedError
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +88,10 @@ class Follower:
         self._frames: Group | None = None
         self.sink: FrameSink | None = None
         """Takes this rank's own frames where rank 0 asks for them."""
+        self._failed: set[str] = set()
+        """Networks that cannot be loaded here."""
+        self._pause_s = 1.0 if live else 0.0
+        """Seconds after a frame for memory clean-up."""
         self._wanted: list[Callable[[], bool]] = []
         """What is to be loaded or planned; each returns whether it is."""
 
@@ -112,9 +118,16 @@ class Follower:
                     raise LiveflightError(f"{error}: rank 0 has ended the render") from error
                 log.warning("%s: the picture stands still until rank 0 is back", error)
                 self._meet(stopped)
+            except (CannotFlyError, WallRefusedError):
+                raise
+            except Exception as error:
+                if not self.shown.guard.live:
+                    raise
+                log.exception("a command of rank 0 failed: %r; this rank joins anew", error)
+                self._meet(stopped)
 
     def close(self) -> None:
-        """Release everything."""
+        """Release everything; may be called twice."""
         self.membership.close()
         self.loop.close()
         self.loader.close()
@@ -152,7 +165,7 @@ class Follower:
 
     def _take_events(self) -> None:
         if any(isinstance(event, Quit) for event in self.output.events()):
-            self.running = False
+            log.info("a tile alone cannot be closed: quit in the window of rank 0")
 
     def _after_show(self) -> None:
         for watcher in self.watchers:
@@ -160,7 +173,8 @@ class Follower:
 
     # What rank 0 says
 
-    def _on_sync(self, members: Sequence[int], pending: Warp, seed: int) -> None:
+    def _on_sync(self, members: Sequence[int], pending: Warp, seed: int, brightness: float) -> None:
+        self.presenter.begin_at(brightness)
         self.loop.renderer.members = members
         self.loop.restart(pending, seed)
 
@@ -194,11 +208,13 @@ class Follower:
         width, height = size
         pairs = [(view, mix) for view, mix in views]
         names = sorted({target.network for _, mix in pairs for target in mix})
+        if len(pairs) != self.loop.steps:
+            self.loader.views_changed()
         self.loop.begin(self._engine(names), pairs, ascent, amount, (width, height))
 
     def _engine(self, names: Sequence[str]) -> Engine:
         """Return the engine if it can ascend these networks; else begin to load them."""
-        if not (self._wanted or self._ready(names)):
+        if not (self._wanted or self._ready(names) or set(names) & self._failed):
             self._on_load(names)
         engine = self.loader.engine
         return engine if engine and self._ready(names) else cast(Engine, _Loading())
@@ -241,6 +257,7 @@ class Follower:
         self.displayed += 1
         self._load()
         self._after_show()
+        gc_control.collect(self._pause_s, self.loader.tidy)
 
     def _on_give_picture(self) -> None:
         assert self._frames
@@ -261,7 +278,10 @@ class Follower:
             try:
                 ready = self._wanted[0]()
             except LiveflightError as error:
+                if not self.shown.guard.live:
+                    raise
                 log.error("%s: this rank does not ascend it", error)
+                self._failed |= {name for name in networks.names() if name in str(error)}
                 ready = True
             if not ready:
                 return

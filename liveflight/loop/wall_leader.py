@@ -10,7 +10,17 @@ from typing import Any
 from liveflight import networks
 from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import same_folds
-from liveflight.core.contracts import Ascent, Engine, LiveflightError, Mix, Output, Size, Warp
+from liveflight.core.contracts import (
+    Ascent,
+    Canvas,
+    Engine,
+    LiveflightError,
+    Mix,
+    Output,
+    Size,
+    ViewStep,
+    Warp,
+)
 from liveflight.core.views import View
 from liveflight.loop.presenter import Presenter
 from liveflight.loop.wall_loop import WallLoop
@@ -49,7 +59,7 @@ class Lead:
         """How often ranks were lost."""
         self._seeking = False
         self._begun: float | None = None
-        self._strict = False
+        self._limit_s = _LOADING_LIMIT_S if live else _RENDER_LIMIT_S
 
     def begin(
         self, loop: LeadingLoop, patience: float, wait: Callable[[], None] = lambda: None
@@ -91,25 +101,30 @@ class Lead:
             layers, size = what
             self.commands.say("plan", sorted(layers), size)
 
-    def close(self) -> None:
+    def end(self) -> None:
         """Have the others end, too."""
         self.commands.say("quit")
         self.commands.send()
+        self.frames.lost = self.ascents.lost = self._seeking = True
+
+    def close(self) -> None:
+        """End the others and leave the wall; may be called twice."""
+        if not self.frames.lost:
+            self.end()
         self.membership.close()
 
     def _set_limit(self, now: float) -> None:
         """Let ranks be late while the show begins, and no more afterwards."""
-        if self._begun is None:
-            self._begun = now
-            wanted = _LOADING_LIMIT_S if self._live else _RENDER_LIMIT_S
-        elif self._live and not self._strict and now - self._begun > _START_S:
-            self._strict = True
-            wanted = _LIMIT_S
-        else:
-            return
-        self.commands.say("limit", wanted)
-        self.commands.send()
-        self.membership.limit(wanted)
+        self._begun = now if self._begun is None else self._begun
+        if self._live and self._limit_s > _LIMIT_S and now - self._begun > _START_S:
+            self._limit_s = _LIMIT_S
+            self.say_limit()
+            self.commands.send()
+
+    def say_limit(self) -> None:
+        """Have all ranks be as late as they may be now."""
+        self.commands.say("limit", self._limit_s)
+        self.membership.limit(self._limit_s)
 
     def _use(self, generation: Generation) -> None:
         self.frames.use(generation.frames)
@@ -123,9 +138,13 @@ class LeadingLoop(WallLoop):
     def __init__(self, ctx: Any, lead: Lead, *given: Any, **named: Any) -> None:
         """`given`, `named`: as of WallLoop, from the wall on."""
         self.lead = lead
+        self.brightness: Callable[[], float] = lambda: 1.0
+        """Returns how bright the last picture was shown."""
         self.replays = False
         """Whether `ranks` is that of a recording, so that it keeps its number of views."""
         self._say, self._send = lead.commands.say, lead.commands.send
+        self._begun: tuple[Any, ...] = ()
+        """What the running tick began with."""
         super().__init__(ctx, *given, **named)
         self.connect(lead.frames, lead.ascents)
         self.use_members()
@@ -139,9 +158,13 @@ class LeadingLoop(WallLoop):
     def regroup(self) -> None:
         """Begin together with the ranks that are there now."""
         self.use_members()
-        self._say("sync", self.renderer.members, self.shown, self._seed)
+        renewing = self._noise.busy
+        self.lead.say_limit()
+        self._say("sync", self.renderer.members, self.shown, self._seed, self.brightness())
         self._send()
         self.restart(self.shown, self._seed)
+        if renewing:
+            self.reseed()
 
     def finish(self) -> None:
         """Wait for the running tick."""
@@ -164,14 +187,21 @@ class LeadingLoop(WallLoop):
         amount: float,
         size: Size,
     ) -> None:
-        self._say("begin", views, ascent, amount, size)
-        self._send()
+        self._begun = views, ascent, amount, size
         super().begin(engine, views, ascent, amount, size)
+
+    def _ascent(
+        self, engine: Engine, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent
+    ) -> Callable[[], tuple[Canvas, float]]:
+        self._say("begin", *self._begun)  # now that nothing can fail before the tick
+        self._send()
+        return super()._ascent(engine, views, steps, ascent)
 
     def collect_result(self, patience: float) -> bool:
         if not self.worker.wait(patience):
-            return super().collect_result(0.0)
-        self._say("collect")
+            self._end_part("ascent")
+            return False
+        self._say("collect")  # only what is taken here is taken there
         return super().collect_result(0.0)
 
     def advance(self, dt: float, upkeep: Upkeep) -> bool:
@@ -198,7 +228,13 @@ class LeadingPresenter(Presenter):
         self.lead = lead
         super().__init__(*given, **named)
 
+    @property
+    def brightness(self) -> float:
+        """Return how bright the last picture was shown."""
+        return self._master
+
     def draw(self, output: Output, dt: float) -> bool:
+        self._feedback_loop.texture()  # new noise is shown by all ranks at once
         controls = {key: self._flight.controls.setting(key) for key in SHOWN}
         self.lead.commands.say("present", dt, controls, self.dimmer, self._frame_counter.frames)
         self.lead.commands.send()

@@ -80,6 +80,8 @@ class WallLoop(FeedbackLoop):
         if self.worker.busy and self.worker.wait(_PATIENCE_S):
             with suppress(Exception):  # of a group that is gone
                 self.worker.result()
+        if self._noise.busy and self._noise.wait(_PATIENCE_S):
+            self._noise.result()  # of other ranks' time
         self.landings.forget()
         self._measuring.forget()
         self._hold = ToneHold()

@@ -75,13 +75,12 @@ class MeasurePass:
 
 
 def _sums(data: bytes) -> np.ndarray:
-    """Return the sums of all samples and of their squares, and their number."""
-    cells = np.frombuffer(data, np.float32).reshape(-1, 4)
-    sums: np.ndarray = cells[:, :3].astype(np.float64).sum(0)
-    return sums
+    """Return the sums of all cells, of their squares, and of how much of them was counted."""
+    cells = np.frombuffer(data, np.float32).reshape(-1, 4).astype(np.float64)
+    return np.array([cells[:, column].sum() for column in range(3)])
 
 
 def _statistics(sums: np.ndarray) -> Statistics:
-    mean, square = (sums[:2] / max(sums[2], 1.0)).tolist()
+    mean, square = (sums[:2] / max(sums[2], 1 / 16)).tolist()
     variance = square - mean * mean
     return Statistics(mean, math.sqrt(max(variance, 0.0)) if variance == variance else math.nan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import moderngl
 import numpy as np
@@ -173,8 +173,12 @@ class PresentPass:
         with blending(self._ctx, *factors, moderngl.ZERO, moderngl.ONE):  # the alpha stays
             self._dim.draw(framebuffer, (0, 0, *size), None, {"factor": min(factor, 2.0)})
 
-    def picture(self, texture: moderngl.Texture, size: Size, warp: Warp = IDENTITY) -> np.ndarray:
-        """Return the picture at this width and height: uint8 (H, W, 3), row 0 at the top."""
+    def picture(
+        self, texture: moderngl.Texture, size: Size, warp: Warp = IDENTITY, **how: Any
+    ) -> np.ndarray:
+        """Return the picture at this width and height: uint8 (H, W, 3), row 0 at the top.
+
+        `how`: as of `draw`."""
         with ExitStack() as made:
             colour = self._ctx.texture(size, 4)
             made.callback(colour.release)
@@ -182,7 +186,7 @@ class PresentPass:
             made.callback(framebuffer.release)
             # moderngl binds the last framebuffer again later, and a released one is a GL error.
             made.callback(self._ctx.detect_framebuffer(0).use)
-            self.draw(texture, framebuffer, size, bottom_up=False, warp=warp, sharp=True)
+            self.draw(texture, framebuffer, size, bottom_up=False, warp=warp, sharp=True, **how)
             return read_picture(framebuffer, size, bottom_up=False)
 
     def warm_up(self, framebuffer: moderngl.Framebuffer) -> None:

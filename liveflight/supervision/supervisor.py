@@ -191,6 +191,9 @@ class Supervisor:
     def _hear(self, child: Child, now: float) -> None:
         """Take heartbeats; one without more frames than the last counts from a sleeping show."""
         for beat in child.beats():
+            if beat.get("meeting") is True:  # the other ranks of a wall
+                self._watchdog.frame(now, loading=True)
+                continue
             self._quit = self._quit or beat.get(QUIT) is True
             frames = beat.get("frames")
             if isinstance(frames, int) and (frames > self._frames or beat.get("asleep") is True):

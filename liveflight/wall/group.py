@@ -23,6 +23,11 @@ Kind = tuple[tuple[int, ...], np.dtype]
 _BLOCK = 4096
 """Bytes that a broadcast sends at once; a longer message takes a second broadcast."""
 
+_KINDS, _MOST_CALLS = 8, 2**20
+"""Tags of a call, and calls until they begin again.
+
+Gloo ends a process that gets more bytes than it expects, so members out of step must not meet."""
+
 _HEADER = 8
 """Bytes of the message's length, at the start of the block."""
 
@@ -51,6 +56,7 @@ class Group:
         """Bytes that this process has given to others."""
         self._gloo = gloo
         self._closed = False
+        self._calls = 0
 
     def broadcast(self, message: bytes = b"") -> bytes:
         """Return the leader's message, of any length; what others pass is ignored."""
@@ -95,6 +101,8 @@ class Group:
     ) -> dict[int, np.ndarray]:
         """Send and receive; the tag keeps members that are out of step from reading each other."""
         gloo, end = self._gloo, monotonic() + self.limit_s
+        self._calls = (self._calls + 1) % _MOST_CALLS
+        tag += _KINDS * self._calls
         if self._closed:
             raise RankLostError("this generation of the wall has ended")
         received = {rank: np.empty(shape, dtype) for rank, (shape, dtype) in expected.items()}
