@@ -25,9 +25,9 @@
 #include "tone.glsl"
 
 uniform sampler2D source;
-uniform vec2 middle;
 uniform vec2 canvas_size;
 uniform vec2 corner;
+uniform vec2 middle;
 uniform mat2 axes;
 uniform float cover;
 uniform int taps;

@@ -153,7 +153,7 @@ def test_the_output_may_change_its_size(begin: Begin) -> None:
         assert show.frame().shape == (size[1], size[0], 3)
     show.set("show.hud", False)
     show.set("show.help", False)
-    assert rises(show.frame())
+    assert rises(show.frame(10))  # panels go after half a second
     assert show.canvas.shape == (CANVAS[1], CANVAS[0], 4)
 
 

@@ -261,7 +261,7 @@ MISTYPED = {
     "\u2014fullscreen": "did you mean '--fullscreen'?",  # a dash, as word processors make it
     "render --canvass=3x4": "has no option '--canvass'; did you mean '--canvas'?",
     "--seconds 5": "`liveflight fly` has no option '--seconds': it is one of `liveflight render`",
-    "doctor --whole": "has no option '--whole'; `liveflight doctor --help` lists them",
+    "doctor --zzz": "has no option '--zzz'; `liveflight doctor --help` lists them",
     "--engine trch": "'trch' is none of auto, torch, onnx,",
     "bench --engine onx": "did you mean 'onnx'?",
     "--size wide": "'wide' is not of the form WIDTHxHEIGHT, such as 1280x720",

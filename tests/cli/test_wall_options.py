@@ -67,7 +67,7 @@ def test_a_rank_fills_its_own_display(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rank_0_alone_listens_and_sends() -> None:
-    own = ["--sound", "default", "--midi", "--remote", "--link", "--camera", "0", "--ndi",
+    own = ["--sound", "default", "--midi", "--remote", "--link", "--ndi",
            "--dmx", "sacn", "--osc-feedback", "10.0.0.2:9001", "--record", "set.log",
            "--stream", "rtmp://example.org/live"]  # fmt: skip
     own += ["--osc-host", "0.0.0.0", "--virtual-camera", "/dev/video9", "--remote-host", "10.0.0.1"]
@@ -77,7 +77,7 @@ def test_rank_0_alone_listens_and_sends() -> None:
         found.append({**vars(parser.options(args)), **parser.controllers(args)})
     alone = parser.parse(["run"])
     without = {**vars(parser.options(alone)), **parser.controllers(alone)}
-    names = ("sound midi remote remote_host link camera ndi dmx record streams osc_feedback "
+    names = ("sound midi remote remote_host link ndi dmx record streams osc_feedback "
              "osc_host virtual_camera").split()  # fmt: skip
     assert [name for name in names if found[0][name] == without[name]] == []
     assert [name for name in names if found[1][name] != without[name]] == []

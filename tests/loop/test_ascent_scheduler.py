@@ -46,6 +46,7 @@ class FakeLoop:
 
     def __init__(self) -> None:
         self.ticking, self.duration, self.steps, self.since = False, 0.0, 1, 0.0
+        self.ranks = 1
 
     def collect_result(self, timeout: float) -> bool:
         self.ticking = False

@@ -127,8 +127,14 @@ def test_resizes_fits_blackouts_and_every_output_while_it_strobes(
         assert judged(map(stretched, pictures), FPS).passes is limited
 
 
-@pytest.mark.parametrize(("hold", "passes"), [(steady_switch.HOLD_S, True), (0.0, False)])
-@pytest.mark.parametrize("key", ["show.help", "show.hud"])
+@pytest.mark.parametrize(
+    ("key", "hold", "passes"),
+    [
+        ("show.help", steady_switch.HOLD_S, True),
+        ("show.hud", steady_switch.HOLD_S, True),
+        ("show.hud", 0.0, False),
+    ],
+)
 def test_a_panel_over_the_picture_does_not_flash(
     strobe: Strobe, monkeypatch: pytest.MonkeyPatch, key: str, hold: float, passes: bool
 ) -> None:
