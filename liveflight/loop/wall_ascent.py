@@ -18,8 +18,8 @@ from liveflight.core.contracts import (
     Size,
     ViewStep,
 )
-from liveflight.render.tile_canvas import Shape
-from liveflight.wall.tiles import Rect
+from liveflight.core.rect import Rect
+from liveflight.wall.group import Kind
 from liveflight.wall.view_shares import Share
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Others(Protocol):
     """The other ranks, as one thread reaches them."""
 
     def exchange(
-        self, sent: Mapping[int, np.ndarray], expected: Mapping[int, Shape]
+        self, sent: Mapping[int, np.ndarray], expected: Mapping[int, Kind]
     ) -> dict[int, np.ndarray]: ...
 
     def total(self, numbers: np.ndarray) -> np.ndarray: ...

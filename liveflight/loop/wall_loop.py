@@ -37,7 +37,7 @@ class WallLoop(FeedbackLoop):
         self.wall, self.rank = wall, rank
         self._frames: Others
         self._ascents: Others
-        self._tile = Region(*wall.tiles[rank].owned, wall.canvas)
+        self._tile = Region(wall.tiles[rank].owned, wall.canvas)
         super().__init__(ctx, wall.canvas, *given, **named)
 
     def connect(self, frames: Others, ascents: Others) -> None:

@@ -39,7 +39,7 @@ class CanvasRenderer:
         self._frames = 0
         self.region = region or Region.whole(size)
         """The part of the canvas that the texture holds."""
-        self._canvas, self._spare = self._targets(self.region.size)
+        self._canvas, self._spare = self._targets(self.region.rect.size)
         self.running: RunningWarp | None = None
         """The warp that is being drawn into `spare`, if any."""
         self._warm_up()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import moderngl
 import numpy as np
 
 from liveflight.core.camera import IDENTITY
 from liveflight.core.contracts import Size, Warp
+from liveflight.core.rect import Rect
 from liveflight.render import mesa_fences
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.passes import Pass, RenderTarget, blending
@@ -24,7 +25,6 @@ from liveflight.render.warp import (
     motion_uniforms,
     tone_uniforms,
 )
-from liveflight.wall.tiles import Rect
 
 _SHRINKING_FROM = 1.25
 """Canvas pixels per output pixel from which several are averaged."""
@@ -38,38 +38,7 @@ _QUARTER_BACK = np.array([(0.0, 1.0), (-1.0, 0.0)])
 Fit = Literal["cover", "contain"]
 
 
-class Rectangle(NamedTuple):
-    """Whole pixels, measured from the output's top left corner; may reach beyond the output."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    def within(self, size: Size) -> Rectangle:
-        """Return the part inside an output of this width and height."""
-        left, top = max(self.left, 0), max(self.top, 0)
-        right = min(self.left + self.width, size[0])
-        bottom = min(self.top + self.height, size[1])
-        return Rectangle(left, top, right - left, bottom - top)
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        return self.left + self.width / 2, self.top + self.height / 2
-
-    def turned(self, turns: int, size: Size) -> Rectangle:
-        """Return where it lies once the output has turned clockwise by quarters, to this size."""
-        found = self
-        height = size[1] if turns % 2 == 0 else size[0]
-        width = size[0] if turns % 2 == 0 else size[1]
-        for _ in range(turns):
-            left, top = height - found.top - found.height, found.left
-            found = Rectangle(left, top, found.height, found.width)
-            width, height = height, width
-        return found
-
-
-def placed(canvas: Size, output: Size, fit: Fit) -> Rectangle:
+def placed(canvas: Size, output: Size, fit: Fit) -> Rect:
     """Return where the whole canvas lies on the output, centred.
 
     `cover` fills the output and crops the canvas; `contain` shows all of it and leaves bars. Sizes
@@ -78,16 +47,16 @@ def placed(canvas: Size, output: Size, fit: Fit) -> Rectangle:
     choose = max if fit == "cover" else min
     scale = choose(output[0] / canvas[0], output[1] / canvas[1])
     width, height = (max(round(side * scale), 1) for side in canvas)
-    return Rectangle((output[0] - width) // 2, (output[1] - height) // 2, width, height)
+    return Rect((output[0] - width) // 2, (output[1] - height) // 2, width, height)
 
 
-def placed_around(part: Rect, canvas: Size, output: Size) -> Rectangle:
+def placed_around(part: Rect, canvas: Size, output: Size) -> Rect:
     """Return where the whole canvas lies if a part of it fills the output.
 
     A canvas with another number of pixels than the output has is placed to the nearest of them."""
     across, down = output[0] / part.width, output[1] / part.height
     left, top = round(-part.left * across), round(-part.top * down)
-    return Rectangle(left, top, round(canvas[0] * across), round(canvas[1] * down))
+    return Rect(left, top, round(canvas[0] * across), round(canvas[1] * down))
 
 
 class PresentPass:
@@ -117,7 +86,7 @@ class PresentPass:
         sketch: bool = False,
         finest: float = 1.0,
         held: Region | None = None,
-        whole: Rectangle | None = None,
+        whole: Rect | None = None,
         turns: int = 0,
     ) -> None:
         """Draw the canvas over the framebuffer, whose width and height are `size`.
@@ -135,7 +104,7 @@ class PresentPass:
         held = held or Region.whole(texture.size)
         canvas = held.canvas
         whole = whole or placed(canvas, size[::-1] if turns % 2 else size, fit)
-        shown = whole.turned(turns, size).within(size)
+        shown = whole.turned(turns, size).within(Rect.whole(size))
         if (shown.width, shown.height) != size:
             framebuffer.use()
             framebuffer.clear(0.0, 0.0, 0.0, 1.0)

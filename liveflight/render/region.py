@@ -7,45 +7,33 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from liveflight.core.contracts import Size
+from liveflight.core.rect import Rect
 
 
 class Region(NamedTuple):
-    """A rectangle of the canvas, in its pixels, measured from its top left corner."""
+    """A part of the canvas."""
 
-    left: int
-    top: int
-    width: int
-    height: int
+    rect: Rect
+    """In canvas pixels."""
     canvas: Size
     """Width and height of the whole canvas."""
 
     @classmethod
     def whole(cls, canvas: Size) -> Region:
         """Return all of a canvas of this width and height."""
-        return cls(0, 0, *canvas, canvas)
-
-    @property
-    def size(self) -> Size:
-        """Return its width and height in pixels."""
-        return self.width, self.height
-
-    @property
-    def corner(self) -> Size:
-        """Return its left and top."""
-        return self.left, self.top
+        return cls(Rect.whole(canvas), canvas)
 
     def of(self, picture: np.ndarray) -> np.ndarray:
         """Return this part of a picture of the whole canvas, (H, W, C)."""
-        rows = slice(self.top, self.top + self.height)
-        columns = slice(self.left, self.left + self.width)
-        return np.ascontiguousarray(picture[rows, columns])
+        rect = self.rect
+        return np.ascontiguousarray(picture[rect.top : rect.bottom, rect.left : rect.right])
 
     @property
     def edges(self) -> tuple[int, int, int, int]:
         """Return its left, top, right and bottom."""
-        return self.left, self.top, self.left + self.width, self.top + self.height
+        return self.rect.left, self.rect.top, self.rect.right, self.rect.bottom
 
     @property
     def uniforms(self) -> dict[str, Any]:
         """Return the uniforms of shaders that read a texture of this region."""
-        return {"canvas_size": self.canvas, "corner": self.corner}
+        return {"canvas_size": self.canvas, "corner": self.rect[:2]}

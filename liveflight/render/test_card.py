@@ -8,9 +8,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from liveflight.core.contracts import Size
+from liveflight.core.rect import Rect
 from liveflight.render.typesetting import face, plain
 from liveflight.wall import soft_edge
-from liveflight.wall.tiles import Rect, Tile, Wall
+from liveflight.wall.tiles import Tile, Wall
 
 _Colour = tuple[int, int, int]
 

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import moderngl
 import numpy as np
 
 from liveflight.core.camera import IDENTITY
 from liveflight.core.contracts import Warp
+from liveflight.core.rect import Rect
 from liveflight.render.canvas import CanvasRenderer
 from liveflight.render.passes import Pass, RenderTarget
 from liveflight.render.region import Region
 from liveflight.wall import reach
+from liveflight.wall.group import Kind
 from liveflight.wall.reach import Pieces
-from liveflight.wall.tiles import Rect, Wall
+from liveflight.wall.tiles import Wall
 
-Shape = tuple[tuple[int, ...], np.dtype]
-
-
-class Exchange(Protocol):
-    """Send arrays to other ranks, and return those that come from them."""
-
-    def __call__(
-        self, sent: Mapping[int, np.ndarray], expected: Mapping[int, Shape]
-    ) -> dict[int, np.ndarray]: ...
+Exchange = Callable[[Mapping[int, np.ndarray], Mapping[int, Kind]], dict[int, np.ndarray]]
+"""Sends arrays to other ranks and returns those expected of them: `wall.group.Group.exchange`."""
 
 
 class TileCanvas(CanvasRenderer):
@@ -39,7 +33,7 @@ class TileCanvas(CanvasRenderer):
         """The ranks that are there."""
         self.exchange: Exchange = lambda sent, expected: {}
         self.holding = reach.held(wall, IDENTITY)
-        """What each rank holds of the canvas."""
+        """By rank, the part of the canvas that it holds."""
         self._copy = Pass(ctx, "copy.frag")
         self._gathered: RenderTarget | None = None
         super().__init__(ctx, wall.canvas, self._region(self.holding))
@@ -74,14 +68,14 @@ class TileCanvas(CanvasRenderer):
             self._gathered.release()
 
     def _region(self, holding: Sequence[Rect]) -> Region:
-        return Region(*holding[self.rank], self.wall.canvas)
+        return Region(holding[self.rank], self.wall.canvas)
 
     def _reframe(self, holding: Sequence[Rect], trusted: Sequence[Rect]) -> None:
         """Hold other parts of the canvas; what lies beyond the `trusted` parts is fetched."""
         moves = self._moves(holding, trusted)
         came = self._exchanged(moves)
         region = self._region(holding)
-        canvas, spare = self._targets(region.size)
+        canvas, spare = self._targets(region.rect.size)
         self._fill(canvas, region, came, moves)
         self._canvas.release()
         self._spare.release()
@@ -95,7 +89,7 @@ class TileCanvas(CanvasRenderer):
         moves = self._moves(needed, self.holding)
         came = self._exchanged(moves)
         own = needed[self.rank]
-        if own.within(Rect(*self.region[:4])) == own:
+        if own.within(self.region.rect) == own:
             return self._canvas, self.region
         target, held = self._target(own)
         self._fill(target, held, came, moves)
@@ -110,12 +104,12 @@ class TileCanvas(CanvasRenderer):
     ) -> None:
         """Draw a part of the canvas from the own one and from pieces that came.
 
-        What only a rank has that is not there is mid grey."""
+        Pixels of ranks that are not there are mid grey."""
         target.framebuffer.clear(0.5, 0.5, 0.5, 1.0)
         self._copy_part(self._canvas, self.region, target, held)
         for giver, pixels in came.items():
             for part, piece in _apart(pixels, moves[giver, self.rank]):
-                where = part.left - held.left, part.top - held.top, *part.size
+                where = part.left - held.rect.left, part.top - held.rect.top, *part.size
                 target.texture.write(np.ascontiguousarray(piece), where)
 
     def _exchanged(self, moves: Pieces) -> dict[int, np.ndarray]:
@@ -132,7 +126,7 @@ class TileCanvas(CanvasRenderer):
         return self.exchange(sent, expected)
 
     def _pixels(self, part: Rect) -> np.ndarray:
-        where = part.left - self.region.left, part.top - self.region.top, *part.size
+        where = part.left - self.region.rect.left, part.top - self.region.rect.top, *part.size
         data = self._canvas.framebuffer.read(where, 4, dtype="f2")
         return np.frombuffer(data, np.float16).reshape(-1, 4)
 
@@ -143,17 +137,17 @@ class TileCanvas(CanvasRenderer):
                 self._gathered.release()
                 self._gathered = None
             self._gathered = RenderTarget(self._ctx, part.size)
-        return self._gathered, Region(*part, self.wall.canvas)
+        return self._gathered, Region(part, self.wall.canvas)
 
     def _copy_part(
         self, source: RenderTarget, held: Region, onto: RenderTarget, wanted: Region
     ) -> None:
         """Copy what two parts of the canvas share from one picture to the other."""
-        shared = Rect(*held[:4]).within(Rect(*wanted[:4]))
+        shared = held.rect.within(wanted.rect)
         if shared.empty:
             return
-        where = shared.left - wanted.left, shared.top - wanted.top, *shared.size
-        shift = wanted.left - held.left, wanted.top - held.top
+        where = shared.left - wanted.rect.left, shared.top - wanted.rect.top, *shared.size
+        shift = wanted.rect.left - held.rect.left, wanted.rect.top - held.rect.top
         self._copy.draw(onto.framebuffer, where, source.texture, {"shift": shift})
 
 

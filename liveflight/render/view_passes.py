@@ -135,17 +135,17 @@ class AddPass:
         nothing is added where the picture's alpha is 0."""
         held = held or Region.whole(size)
         uniforms = {
-            "middle": (size[0] / 2 - held.left, first_row + size[1] / 2 - held.top),
+            "middle": (size[0] / 2 - held.rect.left, first_row + size[1] / 2 - held.rect.top),
             "size": view_size,
             "top": float(number * view_size[1]),
             "amount": amount,
             "chroma": chroma,
             "margin": MASK_MARGIN,
         }
-        rows = range(held.height) if rows is None else rows
+        rows = range(held.rect.height) if rows is None else rows
         for image in _images(size) if masked and mirrored else [np.eye(3)]:
             whole = matrix @ image
-            bounds = _bounds(whole, held, view_size) if masked else (0, 0, *held.size)
+            bounds = _bounds(whole, held, view_size) if masked else (0, 0, *held.rect.size)
             left, top, right, bottom = bounds
             top, bottom = max(top, rows.start), min(bottom, rows.stop)
             if right <= left or bottom <= top:
@@ -187,11 +187,11 @@ def _bounds(matrix: np.ndarray, held: Region, view_size: Size) -> tuple[int, int
     half = view_size[0] / view_size[1] / 2
     corners = np.array([(x * half, y / 2, 1) for x in (-1, 1) for y in (-1, 1)])
     places = np.linalg.inv(matrix) @ corners.T
-    across = size[0] / 2 + places[0] / places[2] * size[1] - held.left
-    down = size[1] / 2 - places[1] / places[2] * size[1] - held.top
+    across = size[0] / 2 + places[0] / places[2] * size[1] - held.rect.left
+    down = size[1] / 2 - places[1] / places[2] * size[1] - held.rect.top
     return (
         max(math.floor(across.min()), 0),
         max(math.floor(down.min()), 0),
-        min(math.ceil(across.max()), held.width),
-        min(math.ceil(down.max()), held.height),
+        min(math.ceil(across.max()), held.rect.width),
+        min(math.ceil(down.max()), held.rect.height),
     )

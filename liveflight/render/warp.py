@@ -236,7 +236,7 @@ class WarpPass:
         uniforms = motion_uniforms(warp, height) | tone_uniforms(warp)
         uniforms |= {"seed": seed, "share": 1.0, "soften": detail.soften}
         uniforms |= {"grain": (*begins, detail.noise)} | held.uniforms
-        uniforms |= {"onto": drawn.corner if drawn else (0, 0)}
+        uniforms |= {"onto": drawn.rect[:2] if drawn else (0, 0)}
         more = {"noise": self._noise}
         if bends(warp):
             more["displacements"] = self._displacements.draw(warp, width / height)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from liveflight.core.contracts import LiveflightError, Size
-from liveflight.wall.tiles import Rect, Tile, Wall
+from liveflight.core.rect import Rect
+from liveflight.wall.tiles import Tile, Wall
 
 MOST_RANKS = 64
 SMALLEST_SIDE_PX, LARGEST_SIDE_PX = 16, 16384

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from liveflight.core.contracts import Size
+from liveflight.core.rect import Rect
 from liveflight.wall.place import WallPlace
-from liveflight.wall.tiles import Rect, Tile, Wall
+from liveflight.wall.tiles import Tile, Wall
 
 _MEMORY_TOLERANCE = 0.05
 """Share by which the memory of equal GPUs may differ: drivers keep some for themselves."""

@@ -13,7 +13,8 @@ import numpy as np
 from liveflight.core.camera import IDENTITY, fold_lines
 from liveflight.core.contracts import Size, Warp
 from liveflight.core.effects import amounts
-from liveflight.wall.tiles import Rect, Tile, Wall
+from liveflight.core.rect import Rect
+from liveflight.wall.tiles import Tile, Wall
 
 MARGIN = 0.12
 """Part of the canvas's height that is held round a tile.
@@ -73,7 +74,7 @@ def read_by(part: Rect, warp: Warp, canvas: Size) -> Rect:
     down = mirrored(canvas[1] / 2 - places[..., 1], canvas[1])
     left, top = math.floor(across.min() - unsure), math.floor(down.min() - unsure)
     right, bottom = math.ceil(across.max() + unsure), math.ceil(down.max() + unsure)
-    return Rect(left, top, right - left, bottom - top).within(Rect(0, 0, *canvas))
+    return Rect(left, top, right - left, bottom - top).within(Rect.whole(canvas))
 
 
 def _beyond(places: np.ndarray, canvas: Size, reach: float) -> bool:
@@ -89,7 +90,7 @@ def held(wall: Wall, warp: Warp) -> list[Rect]:
 
 def _held(tile: Tile, warp: Warp, canvas: Size) -> Rect:
     margin = math.ceil(MARGIN * canvas[1]) + 8
-    own = around(tile.shown, tile.owned).grown(margin, canvas)
+    own = tile.shown.around(tile.owned).grown(margin, canvas)
     if not fold_lines(warp):
         return own
     folds = Warp(
@@ -98,14 +99,7 @@ def _held(tile: Tile, warp: Warp, canvas: Size) -> Rect:
         mirror_y=warp.mirror_y,
         kaleidoscope=warp.kaleidoscope,
     )
-    return around(own, read_by(own, folds, canvas).grown(margin, canvas))
-
-
-def around(one: Rect, other: Rect) -> Rect:
-    """Return the smallest rectangle round both."""
-    left, top = min(one.left, other.left), min(one.top, other.top)
-    right, bottom = max(one.right, other.right), max(one.bottom, other.bottom)
-    return Rect(left, top, right - left, bottom - top)
+    return own.around(read_by(own, folds, canvas).grown(margin, canvas))
 
 
 Pieces = Mapping[tuple[int, int], Sequence[Rect]]

@@ -6,51 +6,9 @@ In canvas pixels, from the canvas's top left. Ranks count row by row. `layout` d
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from liveflight.core.contracts import Size
-
-
-class Rect(NamedTuple):
-    """A rectangle of whole pixels."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @property
-    def right(self) -> int:
-        """Return the column after the last."""
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> int:
-        """Return the row after the last."""
-        return self.top + self.height
-
-    @property
-    def size(self) -> Size:
-        """Return the width and height."""
-        return self.width, self.height
-
-    @property
-    def empty(self) -> bool:
-        """Return whether there is no pixel in it."""
-        return self.width <= 0 or self.height <= 0
-
-    def within(self, other: Rect) -> Rect:
-        """Return what the two share; a side that they do not share is 0."""
-        left, top = max(self.left, other.left), max(self.top, other.top)
-        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
-        return Rect(left, top, max(right - left, 0), max(bottom - top, 0))
-
-    def grown(self, margin: int, canvas: Size) -> Rect:
-        """Return it with `margin` more pixels on each side, as far as the canvas goes."""
-        width, height = self.width + 2 * margin, self.height + 2 * margin
-        return Rect(self.left - margin, self.top - margin, width, height).within(
-            Rect(0, 0, *canvas)
-        )
+from liveflight.core.rect import Rect
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from liveflight.core.contracts import Size
+from liveflight.core.rect import Rect
 from liveflight.core.views import View
-from liveflight.wall.reach import around, folded, mirrored
-from liveflight.wall.tiles import Rect, Wall
+from liveflight.wall.reach import folded, mirrored
+from liveflight.wall.tiles import Wall
 
 _COLUMNS = 40
 """Places across a view by which it is found out who draws what."""
@@ -134,7 +135,7 @@ def _needed(view: View, size: Size, part: Rect, canvas: Size) -> Rect:
         for image_down in _images(down, canvas[1], y, radius):
             box = _clipped(_in_view(view, size, image_across, image_down, canvas), size)
             if not box.empty:
-                found = box if found.empty else around(found, box)
+                found = box if found.empty else found.around(box)
     return found
 
 
@@ -180,4 +181,4 @@ def _clipped(sides: Sequence[Range], size: Size) -> Rect:
     left, top = math.floor(left) - _CONTEXT_PX, math.floor(top) - _CONTEXT_PX
     right, bottom = math.ceil(right) + _CONTEXT_PX, math.ceil(bottom) + _CONTEXT_PX
     box = Rect(left, top, right - left, bottom - top)
-    return box.within(Rect(0, 0, *size))
+    return box.within(Rect.whole(size))

@@ -10,9 +10,9 @@ import pytest
 from liveflight.__main__ import main
 from liveflight.cli import parser, wall_command, wall_options, wall_rank
 from liveflight.core.contracts import LiveflightError
+from liveflight.core.rect import Rect
 from liveflight.wall.layout import Layout, Length
 from liveflight.wall.place import WallPlace
-from liveflight.wall.tiles import Rect
 
 WALL = ["--wall", "2x1", "--canvas", "640x180"]
 

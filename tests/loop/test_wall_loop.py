@@ -102,7 +102,7 @@ def together(columns: int, rows: int, fly: Callable[[WallLoop], None]) -> tuple[
         loop.connect(frames, ascents)
         try:
             fly(loop)
-            region, own = loop.renderer.region, wall.tiles[rank].owned
+            region, own = loop.renderer.region.rect, wall.tiles[rank].owned
             held = HostCopy().read(loop.renderer.texture)
             x, y = own.left - region.left, own.top - region.top
             part = held[y : y + own.height, x : x + own.width]
@@ -138,7 +138,7 @@ def test_tiles_put_together_are_the_canvas_of_one_gpu(
 def test_a_rank_that_comes_back_takes_its_margin_from_its_neighbours() -> None:
     def lose_margin(loop: WallLoop) -> None:
         kept = HostCopy().read(loop.renderer.texture).copy()
-        own, region = loop.wall.tiles[loop.rank].owned, loop.renderer.region
+        own, region = loop.wall.tiles[loop.rank].owned, loop.renderer.region.rect
         blank = np.zeros_like(kept)
         x, y = own.left - region.left, own.top - region.top
         where = slice(y, y + own.height), slice(x, x + own.width)

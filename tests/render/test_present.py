@@ -14,9 +14,10 @@ from made_textures import Textures
 
 from liveflight.core.camera import IDENTITY
 from liveflight.core.contracts import Warp
+from liveflight.core.rect import Rect
 from liveflight.core.tone import Tone
 from liveflight.render.canvas_transfer import HostCopy
-from liveflight.render.present import Fit, PresentPass, Rectangle, placed
+from liveflight.render.present import Fit, PresentPass, placed
 
 pytestmark = pytest.mark.gl
 
@@ -97,10 +98,10 @@ sides = st.tuples(st.integers(2, 4000), st.integers(2, 4000))
 def test_cover_covers_contain_is_contained_and_both_are_centred(
     canvas: tuple[int, int], output: tuple[int, int]
 ) -> None:
-    whole = Rectangle(0, 0, *output)
+    whole = Rect.whole(output)
     cover, contain = placed(canvas, output, "cover"), placed(canvas, output, "contain")
-    assert cover.within(output) == whole
-    assert contain.within(output) == contain
+    assert cover.within(Rect.whole(output)) == whole
+    assert contain.within(Rect.whole(output)) == contain
     for place in (cover, contain):
         assert 0 <= output[0] - place.width - 2 * place.left <= 1
         assert 0 <= output[1] - place.height - 2 * place.top <= 1
@@ -161,7 +162,7 @@ def test_every_filter_shows_a_smooth_picture_where_it_is(
     shown: Shown, size: tuple[int, int], fit: Fit, sharp: bool
 ) -> None:
     place = placed((48, 27), size, fit)
-    part = place.within(size)
+    part = place.within(Rect.whole(size))
     top, left = part.top - place.top, part.left - place.left
     expected = np.zeros((size[1], size[0], 3))
     expected[part.top : part.top + part.height, part.left : part.left + part.width] = shouldered(

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from liveflight.core.contracts import LiveflightError
+from liveflight.core.rect import Rect
 from liveflight.wall import layout
 from liveflight.wall.layout import Layout, Length
-from liveflight.wall.tiles import Rect, Tile, Wall
+from liveflight.wall.tiles import Tile, Wall
 
 
 def shown(wall: Wall) -> list[tuple[int, int, int, int]]:

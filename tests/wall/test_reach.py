@@ -9,9 +9,9 @@ import pytest
 
 from liveflight.core.camera import IDENTITY, matrix
 from liveflight.core.contracts import Warp
+from liveflight.core.rect import Rect
 from liveflight.wall.layout import Layout
 from liveflight.wall.reach import held, pieces, read_by
-from liveflight.wall.tiles import Rect
 
 CANVAS = (320, 180)
 WALL = Layout(2, 2).wall(CANVAS)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from liveflight.core.camera import IDENTITY
+from liveflight.core.rect import Rect
 from liveflight.core.views import View
 from liveflight.wall.layout import Layout
 from liveflight.wall.reach import held
-from liveflight.wall.tiles import Rect, Wall
+from liveflight.wall.tiles import Wall
 from liveflight.wall.view_shares import Share, shares
 
 CANVAS, SIZE = (320, 180), (64, 36)
