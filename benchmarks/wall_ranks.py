@@ -174,7 +174,8 @@ def _fly_on(
             return
         except RankLostError as error:
             report("lost", str(error))
-            generation = membership.after_loss(PATIENCE_S)
+            membership.lost()
+            generation = membership.first(PATIENCE_S)
             report("flying", (generation.number, generation.members))
 
 

@@ -22,7 +22,7 @@ from liveflight.core.mailbox import Mailbox
 from liveflight.core.view_planner import ViewPlanner
 from liveflight.loop import open_controllers
 from liveflight.loop.ascent_scheduler import AscentScheduler
-from liveflight.loop.feedback_loop import FeedbackLoop
+from liveflight.loop.feedback_loop import ASCENT_NICENESS, FeedbackLoop
 from liveflight.loop.frame_pacer import FramePacer, warp_frames
 from liveflight.loop.frame_timer import FrameTimer
 from liveflight.loop.hud_panel import HudPanel
@@ -46,9 +46,6 @@ from liveflight.show.start_flight import is_dense, weights_of
 from liveflight.storage import presets
 from liveflight.system import gc_control
 from liveflight.system.worker import Worker, start_thread
-
-_ASCENT_NICENESS = 10
-"""Niceness of the ascent's thread, so that the display comes first where cores are few."""
 
 
 class App:
@@ -103,8 +100,8 @@ class App:
         self.feedback_loop = self._loop(
             options,
             options.seed,
-            worker or Worker(live, _ASCENT_NICENESS),
-            Worker(live and worker is None, _ASCENT_NICENESS),
+            worker or Worker(live, ASCENT_NICENESS),
+            Worker(live and worker is None, ASCENT_NICENESS),
             self.frame_timer.end,
             self.image_source.start,
             self.image_source.lay if self.image_source.given else None,
@@ -140,9 +137,8 @@ class App:
         and before they are read for the last time, so that frames are evenly spaced."""
         run = self.guard.run
         self.guard.now = now
-        if self.lead and isinstance(self.feedback_loop, LeadingLoop):
-            report = self.flight.reports.add
-            run("the wall", self.lead.follow, self.feedback_loop, report, now)
+        if self.lead:
+            run("the wall", self.lead.follow, self.flight.reports.add, now)
         wanted = bool(self.flight.mix()) and not self.flight.asleep
         dt = self.frame_counter.count_frame(now, expected=wanted)
         self._publisher.advance(dt)
@@ -205,10 +201,7 @@ class App:
         if self.lead and options.wall:
             self.flight.loader.on_start = self.lead.announce
             tile = options.wall.tile if self.guard.live else options.wall.tile.plain
-            presenter = LeadingPresenter(self.lead, *given, tile)
-            if isinstance(self.feedback_loop, LeadingLoop):
-                self.feedback_loop.brightness = lambda: presenter.brightness
-            return presenter
+            return LeadingPresenter(self.lead, *given, tile)
         return Presenter(*given)
 
     def _apply_messages(self) -> None:

@@ -112,7 +112,7 @@ def _build_in_window(args: argparse.Namespace, resumed: SavedState | None) -> tu
     for line in folders.warnings():
         logging.getLogger("liveflight").warning(line)
     shown, show_link = console.Downloads(), console.show_link
-    lead = wall_show.lead(options, wall_show.display_of(args)) if options.wall else None
+    lead = wall_show.lead(options, wall_show.display_of(args))
     flight = app.build(options, window, live=True, shown=shown, show_link=show_link, lead=lead)
     if not (args.resume or args.safe):  # after a crash there is an audience, and no newcomer
         flight.overlay.greeting.begin()

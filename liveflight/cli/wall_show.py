@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 MEETING_S = 120.0
 """Seconds for which the ranks of a wall wait for each other."""
 
-_ASCENT_NICENESS = 10
-
 
 def follow(args: argparse.Namespace, window: Window, heartbeat: Heartbeat | None) -> int:
     """Show one tile until rank 0 ends the show, and return the exit code."""
@@ -83,21 +81,20 @@ def lead(options: Options, display: int | None = None, *, live: bool = True) -> 
 
 def begin(flight: App, heartbeat: Heartbeat | None = None) -> None:
     """Wait until the other ranks are there, and begin the show with them."""
-    from liveflight.loop.wall_leader import LeadingLoop
 
     def wait() -> None:
         flight.output.events()  # or the desktop takes the window for hung
         if heartbeat and heartbeat.due():
             heartbeat.beat({"meeting": True})
 
-    if flight.lead and isinstance(flight.feedback_loop, LeadingLoop):
-        flight.lead.begin(flight.feedback_loop, MEETING_S, wait)
+    if flight.lead:
+        flight.lead.begin(MEETING_S, wait)
 
 
 def display_of(args: argparse.Namespace) -> int | None:
     """Return the number of the display that this rank fills, if it fills one."""
-    place: WallPlace = args.wall_place
-    return None if place.windows else (args.display or 0)
+    place: WallPlace | None = args.wall_place
+    return None if place is None or place.windows else (args.display or 0)
 
 
 def meet(options: Options, display: int | None = None) -> Membership:
@@ -135,6 +132,7 @@ def build(options: Options, output: Output, membership: Membership, *, live: boo
     from liveflight import engines
     from liveflight.core.noise import first_canvas
     from liveflight.loop import tile_saver
+    from liveflight.loop.feedback_loop import ASCENT_NICENESS
     from liveflight.loop.wall_follower import Follower
     from liveflight.loop.wall_loop import WallLoop
     from liveflight.show.network_loader import NetworkLoader
@@ -153,8 +151,8 @@ def build(options: Options, output: Output, membership: Membership, *, live: boo
         place.wall,
         place.rank,
         options.seed,
-        Worker(live, _ASCENT_NICENESS),
-        Worker(live, _ASCENT_NICENESS),
+        Worker(live, ASCENT_NICENESS),
+        Worker(live, ASCENT_NICENESS),
         lambda part: None,
         partial(tile_saver.start_from, options.resume.picture, place.tile)
         if options.resume

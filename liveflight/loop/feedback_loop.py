@@ -44,6 +44,9 @@ class DrawOver(Protocol):
     ) -> None: ...
 
 
+ASCENT_NICENESS = 10
+"""Niceness of the ascent's thread, so that the display comes first where cores are few."""
+
 _MAX_CLOSE_WAIT_S = 2.0
 """Seconds that `close` waits for the running tick."""
 

@@ -30,7 +30,7 @@ INTERVAL_S = 5.0
 _CLOSE_TIMEOUT_S = 3.0
 """Seconds that the end of a show waits for the disk."""
 
-_NICENESS = 10
+NICENESS = 10
 """Niceness of encoding and writing."""
 
 
@@ -65,7 +65,7 @@ class StateSaver:
         """Where the picture stood when it was last drawn."""
         self._saved: SavedState | None = None
         """The last state that was handed to the disk, without its clocks."""
-        self._worker: Worker[bytes] = Worker(background, _NICENESS)
+        self._worker: Worker[bytes] = Worker(background, NICENESS)
         self.failures = 0
         """Number of saves that failed."""
 
@@ -114,7 +114,7 @@ class StateSaver:
         if picture is None and state.steady == self._saved:
             return
         self._saved = state.steady
-        job = partial(_write, state, picture, self._picture, self._folder)
+        job = partial(write, state, picture, self._picture, self._folder)
         self._worker.submit(job)
 
     def _take_result(self) -> None:
@@ -135,14 +135,14 @@ class StateSaver:
             return
         self._take_result()
         state = capture(self._app.flight, self._clock())
-        self._worker.submit(partial(_write, state, None, self._picture, self._folder))
+        self._worker.submit(partial(write, state, None, self._picture, self._folder))
         if self._worker.wait(_CLOSE_TIMEOUT_S):
             self._take_result()
         self._worker.close(0.0)
         self._preview.release()
 
 
-def _write(state: SavedState, picture: np.ndarray | None, before: bytes, folder: Path) -> bytes:
+def write(state: SavedState, picture: np.ndarray | None, before: bytes, folder: Path) -> bytes:
     """Write a state with a picture, or the encoded one of before; return the encoded picture."""
     encoded = before if picture is None else image_file.encode(picture)
     state_file.write(replace(state, picture=encoded), folder)

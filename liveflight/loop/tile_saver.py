@@ -13,9 +13,9 @@ import numpy as np
 from liveflight.core.contracts import Canvas, Output, Size
 from liveflight.core.noise import first_canvas
 from liveflight.loop.presenter import Presenter
+from liveflight.loop.state_saver import INTERVAL_S, NICENESS, write
 from liveflight.media import image_file
 from liveflight.render.preview import PreviewPass
-from liveflight.storage import state_file
 from liveflight.storage.saved_state import SavedState
 from liveflight.system.worker import Worker
 from liveflight.wall.tiles import Tile
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_INTERVAL_S = 5.0
 _CLOSE_S = 2.0
 
 
@@ -35,8 +34,8 @@ class TileSaver:
     def __init__(self, output: Output, presenter: Presenter, folder: Path) -> None:
         self._output, self._presenter, self._folder = output, presenter, folder
         self._preview = PreviewPass(output.ctx)
-        self._worker: Worker[None] = Worker(True, 10)
-        self._due = time.monotonic() + _INTERVAL_S
+        self._worker: Worker[bytes] = Worker(True, NICENESS)
+        self._due = time.monotonic() + INTERVAL_S
 
     def after_frame(self) -> None:
         """Save where it is time."""
@@ -47,9 +46,10 @@ class TileSaver:
                 log.warning("the tile's picture cannot be saved: %s", error)
         picture = self._preview.take()
         if picture is not None and not self._worker.busy:
-            self._worker.submit(partial(_write, picture, self._folder))
+            state = SavedState(saved=time.time())
+            self._worker.submit(partial(write, state, picture, b"", self._folder))
         elif picture is None and time.monotonic() >= self._due:
-            self._due = time.monotonic() + _INTERVAL_S
+            self._due = time.monotonic() + INTERVAL_S
             self._preview.draw(self._output.size, self._draw)
             self._output.framebuffer.use()
 
@@ -59,11 +59,6 @@ class TileSaver:
 
     def _draw(self, framebuffer: moderngl.Framebuffer, size: Size) -> None:
         self._presenter.preview(framebuffer, size)
-
-
-def _write(picture: np.ndarray, folder: Path) -> None:
-    state = SavedState(saved=time.time(), picture=image_file.encode(picture))
-    state_file.write(state, folder)
 
 
 def start_from(encoded: bytes, tile: Tile, size: Size, seed: int) -> Canvas:

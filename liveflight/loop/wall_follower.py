@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -30,7 +30,6 @@ from liveflight.core.frame_counter import FrameCounter
 from liveflight.core.views import View
 from liveflight.loop.presenter import Presenter
 from liveflight.loop.wall_loop import WallLoop
-from liveflight.outputs.sinks.frame_sink import FrameSink
 from liveflight.show.fault_reports import FaultReports
 from liveflight.show.network_loader import NetworkLoader
 from liveflight.system import gc_control
@@ -40,9 +39,6 @@ from liveflight.wall.membership import Generation, Membership, WallRefusedError
 
 log = logging.getLogger(__name__)
 
-_LOOK_S = 0.05
-"""Seconds between two looks for rank 0 while it is away."""
-
 _NOISE_S = 60.0
 """Seconds that a rank may take to make noise."""
 
@@ -51,7 +47,7 @@ class _EndedError(Exception):
     """End the wait for the others."""
 
 
-class Shown:
+class TileControls:
     """Hold what a presenter needs: controls, and who is told of faults."""
 
     def __init__(self, *, live: bool) -> None:
@@ -74,7 +70,7 @@ class Follower:
     ) -> None:
         self.output, self.loop, self.loader = output, loop, loader
         self.membership = membership
-        self.shown = Shown(live=live)
+        self.shown = TileControls(live=live)
         self.frame_counter = FrameCounter(1 / 60)
         tile = loop.wall.tiles[loop.rank] if live else loop.wall.tiles[loop.rank].plain
         self.presenter = Presenter(output, self.shown, loop, self.frame_counter, tile)
@@ -86,29 +82,19 @@ class Follower:
         self.away = False
         """Whether rank 0 is lost."""
         self._frames: Group | None = None
-        self.sink: FrameSink | None = None
-        """Takes this rank's own frames where rank 0 asks for them."""
         self._failed: set[str] = set()
         """Networks that cannot be loaded here."""
         self._pause_s = 1.0 if live else 0.0
         """Seconds after a frame for memory clean-up."""
         self._wanted: list[Callable[[], bool]] = []
-        """What is to be loaded or planned; each returns whether it is."""
+        """Loading and planning still to be done; each returns whether it is complete."""
 
     def run(self, patience: float, stopped: Callable[[], bool] = lambda: False) -> None:
         """Meet the other ranks, and do what rank 0 says until it ends or `stopped()`.
 
         Raises LiveflightError where they do not come within `patience` seconds."""
 
-        def wait() -> None:
-            self._take_events()
-            self._after_show()
-            if stopped() or not self.running:
-                raise _EndedError
-
-        self.away = True
-        with suppress(_EndedError):
-            self._use(meeting.first(self.membership, patience, wait))
+        self._meet(patience, stopped)
         while not self.away and self.running and not stopped():
             try:
                 assert self._frames
@@ -117,14 +103,14 @@ class Follower:
                 if not self.shown.guard.live:
                     raise LiveflightError(f"{error}: rank 0 has ended the render") from error
                 log.warning("%s: the picture stands still until rank 0 is back", error)
-                self._meet(stopped)
+                self._return(stopped)
             except (CannotFlyError, WallRefusedError):
                 raise
             except Exception as error:
                 if not self.shown.guard.live:
                     raise
                 log.exception("a command of rank 0 failed: %r; this rank joins anew", error)
-                self._meet(stopped)
+                self._return(stopped)
 
     def close(self) -> None:
         """Release everything; may be called twice."""
@@ -149,19 +135,25 @@ class Follower:
         self.loop.connect(generation.frames, generation.ascent)
         self.away = False
 
-    def _meet(self, stopped: Callable[[], bool]) -> None:
-        """Show the last picture until there is a generation to join."""
-        self.away = True
+    def _return(self, stopped: Callable[[], bool]) -> None:
+        """Leave a broken generation, and join the next, however long that takes."""
         self.membership.lost()
-        while self.running and not stopped():
+        self._meet(math.inf, stopped)
+        if not self.away:
+            log.info("the wall goes on")
+
+    def _meet(self, patience: float, stopped: Callable[[], bool]) -> None:
+        """Show the last picture until there is a generation to join, or the end is asked for."""
+
+        def wait() -> None:
             self._take_events()
-            generation = self.membership.waiting()
-            if generation:
-                self._use(self.membership.adopt(generation.number))
-                log.info("the wall goes on")
-                return
             self._after_show()
-            time.sleep(_LOOK_S)
+            if stopped() or not self.running:
+                raise _EndedError
+
+        self.away = True
+        with suppress(_EndedError):
+            self._use(meeting.first(self.membership, patience, wait))
 
     def _take_events(self) -> None:
         if any(isinstance(event, Quit) for event in self.output.events()):
@@ -171,7 +163,7 @@ class Follower:
         for watcher in self.watchers:
             watcher()
 
-    # What rank 0 says
+    # Commands of rank 0
 
     def _on_sync(self, members: Sequence[int], pending: Warp, seed: int, brightness: float) -> None:
         self.presenter.begin_at(brightness)
@@ -262,8 +254,6 @@ class Follower:
     def _on_give_picture(self) -> None:
         assert self._frames
         picture = self.presenter.frame(self.output)
-        if self.sink:
-            self.sink.write(picture)
         self._frames.exchange({0: picture}, {})
 
     def _on_quit(self) -> None:

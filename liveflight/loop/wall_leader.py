@@ -18,6 +18,7 @@ from liveflight.core.contracts import (
     Mix,
     Output,
     Size,
+    Value,
     ViewStep,
     Warp,
 )
@@ -55,43 +56,42 @@ class Lead:
         self.membership, self._live = membership, live
         self.frames, self.ascents = Link(missing=0.5), Link(missing=0.0)
         self.commands = Commands(self.frames)
-        self.losses = 0
-        """How often ranks were lost."""
+        self.loop: LeadingLoop
+        """Rank 0's loop, which sets this."""
+        self.brightness: Callable[[], float] = lambda: 1.0
+        """Returns how bright the last picture was shown; the presenter sets this."""
         self._seeking = False
         self._begun: float | None = None
         self._limit_s = _LOADING_LIMIT_S if live else _RENDER_LIMIT_S
 
-    def begin(
-        self, loop: LeadingLoop, patience: float, wait: Callable[[], None] = lambda: None
-    ) -> None:
+    def begin(self, patience: float, wait: Callable[[], None] = lambda: None) -> None:
         """Wait until all ranks are there, or after a restart those that can be; begin with them.
 
         `wait` is called meanwhile. Raises LiveflightError where one does not come in time."""
         self._use(meeting.first(self.membership, patience, wait))
-        loop.regroup()
+        self.loop.regroup()
 
-    def follow(self, loop: LeadingLoop, report: Callable[[str], None], now: float) -> None:
+    def follow(self, report: Callable[[str], None], now: float) -> None:
         """Go on with the ranks that are there now. Called between two frames; never waits long."""
         self._set_limit(now)
         if (self.frames.lost or self.ascents.lost) and not self._seeking:
             if not self._live:
                 raise LiveflightError("a rank of the wall was lost: start all of them again")
             self.frames.lost = self.ascents.lost = self._seeking = True
-            self.losses += 1
             self.membership.lost()
-            loop.use_members()
+            self.loop.use_members()
             report("ranks of the wall were lost: rank 0 goes on, and looks for them")
         generation = self.membership.waiting()
         if generation is None:
             return
         if not self._seeking:
-            loop.finish()
+            self.loop.finish()
             self.commands.say("adopt", generation.number)
             self.commands.send()
         self._use(self.membership.adopt(generation.number))
-        loop.regroup()
+        self.loop.regroup()
         there = ", ".join(map(str, generation.members))
-        log.info("the wall goes on with ranks %s of %d", there, len(loop.wall.tiles))
+        log.info("the wall goes on with ranks %s of %d", there, len(self.loop.wall.tiles))
 
     def announce(self, what: object) -> None:
         """Have the others load or plan what is being loaded or planned here."""
@@ -137,14 +137,12 @@ class LeadingLoop(WallLoop):
 
     def __init__(self, ctx: Any, lead: Lead, *given: Any, **named: Any) -> None:
         """`given`, `named`: as of WallLoop, from the wall on."""
-        self.lead = lead
-        self.brightness: Callable[[], float] = lambda: 1.0
-        """Returns how bright the last picture was shown."""
+        self.lead, lead.loop = lead, self
         self.replays = False
         """Whether `ranks` is that of a recording, so that it keeps its number of views."""
         self._say, self._send = lead.commands.say, lead.commands.send
         self._begun: tuple[Any, ...] = ()
-        """What the running tick began with."""
+        """Arguments of the last `begin`, but for the engine."""
         super().__init__(ctx, *given, **named)
         self.connect(lead.frames, lead.ascents)
         self.use_members()
@@ -160,7 +158,7 @@ class LeadingLoop(WallLoop):
         self.use_members()
         renewing = self._noise.busy
         self.lead.say_limit()
-        self._say("sync", self.renderer.members, self.shown, self._seed, self.brightness())
+        self._say("sync", self.renderer.members, self.shown, self._seed, self.lead.brightness())
         self._send()
         self.restart(self.shown, self._seed)
         if renewing:
@@ -226,23 +224,21 @@ class LeadingPresenter(Presenter):
     def __init__(self, lead: Lead, *given: Any, **named: Any) -> None:
         """`given`, `named`: as of Presenter."""
         self.lead = lead
+        lead.brightness = lambda: self._master
         super().__init__(*given, **named)
-
-    @property
-    def brightness(self) -> float:
-        """Return how bright the last picture was shown."""
-        return self._master
 
     def draw(self, output: Output, dt: float) -> bool:
         self._feedback_loop.texture()  # new noise is shown by all ranks at once
-        controls = {key: self._flight.controls.setting(key) for key in SHOWN}
-        self.lead.commands.say("present", dt, controls, self.dimmer, self._frame_counter.frames)
+        frame = self._frame_counter.frames
+        self.lead.commands.say("present", dt, self._shown(), self.dimmer, frame)
         self.lead.commands.send()
         return super().draw(output, dt)
 
     def dim(self, output: Output, dt: float) -> None:
         super().dim(output, dt)
-        controls = {key: self._flight.controls.setting(key) for key in SHOWN}
-        self.lead.commands.say("show", dt, controls)
+        self.lead.commands.say("show", dt, self._shown())
         self.lead.commands.send()
         self.lead.frames.barrier()
+
+    def _shown(self) -> dict[str, Value]:
+        return {key: self._flight.controls.setting(key) for key in SHOWN}

@@ -36,7 +36,7 @@ class Refused:
     """Say that a rank cannot take part."""
 
     line: str
-    """What it said, with its rank."""
+    """Its last line, with its rank."""
 
 
 class RankLines:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from liveflight.wall import commands
 from liveflight.wall.group import Group, Kind, RankLostError
+
+T = TypeVar("T")
 
 
 class Link:
@@ -33,41 +35,36 @@ class Link:
 
     def broadcast(self, message: bytes) -> None:
         """Send a message to the others."""
-        if self._group and not self.lost:
-            try:
-                self._group.broadcast(message)
-            except RankLostError:
-                self.lost = True
+        self._do(lambda group: group.broadcast(message))
 
     def exchange(
         self, sent: Mapping[int, np.ndarray], expected: Mapping[int, Kind]
     ) -> dict[int, np.ndarray]:
         """Do as `Group.exchange`."""
-        if self._group and not self.lost:
-            try:
-                return self._group.exchange(sent, expected)
-            except RankLostError:
-                self.lost = True
+        came = self._do(lambda group: group.exchange(sent, expected))
+        if came is not None:
+            return came
         return {
             rank: np.full(shape, self._missing, dtype) for rank, (shape, dtype) in expected.items()
         }
 
     def total(self, numbers: np.ndarray) -> np.ndarray:
         """Do as `Group.total`."""
-        if self._group and not self.lost:
-            try:
-                return self._group.total(numbers)
-            except RankLostError:
-                self.lost = True
-        return np.array(numbers, np.float64)
+        found = self._do(lambda group: group.total(numbers))
+        return np.array(numbers, np.float64) if found is None else found
 
     def barrier(self) -> None:
         """Wait until every rank has come here."""
+        self._do(Group.barrier)
+
+    def _do(self, call: Callable[[Group], T]) -> T | None:
+        """Return what the group returns; None where it is lost."""
         if self._group and not self.lost:
             try:
-                self._group.barrier()
+                return call(self._group)
             except RankLostError:
                 self.lost = True
+        return None
 
 
 class Commands:

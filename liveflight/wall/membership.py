@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 
 from liveflight.core.contracts import LiveflightError
 from liveflight.system.worker import start_thread
-
-from .follower import Follower
-from .leader import Leader
-from .seat import Generation, Seat, WallRefusedError
-from .store import Master, serve
+from liveflight.wall.coordinator import Coordinator
+from liveflight.wall.participant import Participant
+from liveflight.wall.seat import Generation, Seat, WallRefusedError
+from liveflight.wall.store import Master, serve
 
 __all__ = ["Generation", "Membership", "WallRefusedError"]
 
@@ -41,11 +40,11 @@ class Membership:
         `limit_s` is that of the groups. `interface` is the address of this machine to use, empty
         for the master's host on rank 0 and the one that reaches it on the others."""
         self._seat = seat = Seat(limit_s)
-        self._agent: Leader | Follower
+        self._agent: Coordinator | Participant
         if rank == 0:
-            self._agent = Leader(seat, world, serve(master, interface), card, check)
+            self._agent = Coordinator(seat, world, serve(master, interface), card, check)
         else:
-            self._agent = Follower(seat, rank, world, master, interface, card)
+            self._agent = Participant(seat, rank, world, master, interface, card)
         self._thread = start_thread(self._agent.work, "wall membership")
 
     def first(self, timeout_s: float) -> Generation:
@@ -71,11 +70,6 @@ class Membership:
     def lost(self) -> None:
         """Leave the broken generation and seek the next; never waits."""
         self._seat.lose()
-
-    def after_loss(self, timeout_s: float) -> Generation:
-        """Leave the broken generation and wait for the next: on rank 0 about half a second."""
-        self.lost()
-        return self.first(timeout_s)
 
     def limit(self, limit_s: float) -> None:
         """Set the limit of the present groups and of those to come."""

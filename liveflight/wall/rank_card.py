@@ -38,7 +38,7 @@ class RankCard:
     """Digests of the weight files, by network."""
     canvas: Size = (0, 0)
     tile: Rect = field(default=Rect(0, 0, 0, 0))
-    """What it shows of the canvas."""
+    """The part of the canvas that it shows."""
     turns: int = 0
     display: int | None = None
     """Number of the display that it fills; None: it needs none."""

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from liveflight.core.contracts import LiveflightError
-
-from .group import Group, RankLostError, connect
-from .store import Mail
+from liveflight.wall.group import Group, RankLostError, connect
+from liveflight.wall.store import Mail
 
 CONNECT_S = 2.0
 """Seconds that the members have to connect a new generation."""

@@ -19,7 +19,7 @@ class Tile:
     column: int
     row: int
     shown: Rect
-    """What its display shows."""
+    """The part of the canvas that its display shows."""
     owned: Rect
     """Its cell of a partition of the canvas, with borders in the middle of overlaps and gaps."""
     turns: int

@@ -1,4 +1,4 @@
-"""What `doctor --wall` says of this machine's ranks."""
+"""Test the findings of `doctor --wall` about this machine's ranks."""
 
 from __future__ import annotations
 

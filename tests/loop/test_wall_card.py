@@ -1,4 +1,4 @@
-"""What a rank collects about itself, and the picture of its test card."""
+"""Test the card that a rank gathers about itself, and the picture of its test card."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 
-from .seat import Seat, connect_generation
-from .store import INBOX, Mail, Master, Message, reach
+from liveflight.wall.seat import Seat, connect_generation
+from liveflight.wall.store import INBOX, Mail, Master, Message, reach
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +19,11 @@ _LOOK_S = 0.02
 """Pause between two looks at the mail."""
 
 
-class Follower:
+class Participant:
     """Answer rank 0's messages. `work` runs on a thread of its own.
 
     Each time its frame thread is without a generation the rank arrives anew, under a new ticket.
-    What was sent to an earlier ticket, or to an earlier process of this rank, is never read."""
+    Mail to an earlier ticket, or to an earlier process of this rank, is never read."""
 
     def __init__(
         self,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic, sleep
 
-from .seat import CONNECT_S, Seat, connect_generation
-from .store import INBOX, Mail
+from liveflight.wall.seat import CONNECT_S, Seat, connect_generation
+from liveflight.wall.store import INBOX, Mail
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Arrival:
 Arrivals = dict[int, Arrival]
 
 
-class Leader:
+class Coordinator:
     """Gather the ranks and form generations. `work` runs on a thread of its own."""
 
     def __init__(
