@@ -14,8 +14,10 @@ import argparse
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -30,7 +32,7 @@ from liveflight.core.views import ViewSettings
 from liveflight.wall.layout import Layout
 from liveflight.wall.reach import held, pieces, read_by
 from liveflight.wall.tiles import Wall
-from liveflight.wall.view_shares import shares
+from liveflight.wall.view_shares import parts, shares
 
 HALF_RGBA = 8
 """Bytes of a pixel as it is sent."""
@@ -68,6 +70,12 @@ class Count:
     """The largest of one frame."""
     whole: float
     """Views of the whole canvas, as a share of all."""
+    drawn: float
+    """Bytes of views that the busiest rank draws and reads back."""
+    added: float
+    """Bytes of directions that the busiest rank uploads."""
+    planned_ms: float
+    """Time to plan the views and to find out who does what of them: rank 0's, here."""
 
     @property
     def total(self) -> float:
@@ -90,19 +98,28 @@ def count(wall: Wall, view: Size, steps: int, frames: int = FRAMES) -> Count:
     """Return what the ranks send, at `steps` views of this size per rank and frame."""
     planner = ViewPlanner(1)
     holding = held(wall, IDENTITY)
-    sums: dict[str, Counter[int]] = {name: Counter() for name in ("views", "directions", "margins")}
+    names = ("views", "directions", "margins", "drawn", "added")
+    sums: dict[str, Counter[int]] = {name: Counter() for name in names}
+    seconds = []
     worst = whole = seen = 0
     for pending, warped in flight(frames, 1.12, 6.0):
+        began = time.perf_counter()
         views = [
             planner.next(wall.canvas, view, ViewSettings()) for _ in range(steps * len(wall.tiles))
         ]
         whole += sum(each.whole for each in views)
         seen += len(views)
+        parts(views, view, wall, 0, holding[0])
+        seconds.append(time.perf_counter() - began)
         for share in shares(views, view, wall, holding):
-            for kind, parts in (("views", share.drawn), ("directions", share.needed)):
-                for rank, box in parts.items():
+            for kind, own, boxes in (
+                ("views", "drawn", share.drawn),
+                ("directions", "added", share.needed),
+            ):
+                for rank, box in boxes.items():
+                    size = box.width * box.height * HALF_RGBA
+                    sums[own][rank] += 2 * size  # halved below
                     if rank != share.owner:
-                        size = box.width * box.height * HALF_RGBA
                         sums[kind][rank] += size
                         sums[kind][share.owner] += size
         if warped:
@@ -120,7 +137,14 @@ def count(wall: Wall, view: Size, steps: int, frames: int = FRAMES) -> Count:
         for name, each in sums.items()
     }
     tile = wall.tiles[0].shown.size
-    return Count(len(wall.tiles), tile, **busiest, worst_margin=worst / 2, whole=whole / seen)
+    return Count(
+        len(wall.tiles),
+        tile,
+        **busiest,
+        worst_margin=worst / 2,
+        whole=whole / seen,
+        planned_ms=1000 * statistics.median(seconds),
+    )
 
 
 def model() -> list[Count]:
@@ -131,18 +155,19 @@ def model() -> list[Count]:
             canvas = columns * tile[0], rows * tile[1]
             found.append(count(Layout(columns, rows).wall(canvas), view, steps=1))
     names = "".join(f"{name:>12}" for name in LINKS)
-    print(f"KB per frame, the busiest rank, one way; ms per frame at {FPS:.0f} per second")
+    print("KB per frame, the busiest rank, one way; ms to send it; ms to plan, here")
+    heads = ("views", "direct.", "margins", "total", "drawn", "added")
     print(
-        f"{'tile':>10} {'ranks':>5} {'views':>7} {'direct.':>7} {'margins':>7} {'total':>7}{names}"
+        f"{'tile':>10} {'ranks':>5}" + "".join(f" {each:>7}" for each in heads) + names + "   plan"
     )
     for each in found:
         figures = "".join(f"{1000 * each.total / rate:12.3f}" for rate in LINKS.values())
         size = f"{each.tile[0]}x{each.tile[1]}"
-        parts = (each.views, each.directions, each.margins, each.total)
+        kinds = (each.views, each.directions, each.margins, each.total, each.drawn, each.added)
         print(
             f"{size:>10} {each.ranks:5}"
-            + "".join(f" {part / 1e3:7.0f}" for part in parts)
-            + figures
+            + "".join(f" {kind / 1e3:7.0f}" for kind in kinds)
+            + f"{figures} {each.planned_ms:6.2f}"
         )
     return found
 

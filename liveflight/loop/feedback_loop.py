@@ -157,25 +157,16 @@ class FeedbackLoop:
 
         `amount`: RMS distance by which all views together move the picture. `size`: width and
         height of a view in pixels. Raises OutOfMemoryError where the GPU has no room for them."""
-        colours = self.shown
         if self._flying[1] != size or len(self._flying[0]) != len(views):
             self._hand_over.forget()  # their textures may be released
             if self._flying[1] != size:
                 self.landings.release_textures()
-        stack = self._views.stack(size, len(views))
-        for number, (view, _) in enumerate(views):
-            self._views.draw(
-                *(stack, number, size, view, self.renderer.texture, colours), self.renderer.region
-            )
-            self.landings.add_rest(stack, number, size, view)
-        self._end_part("views")
+        canvas = self._draw([view for view, _ in views], size)
         self.since = 0.0
         share = amount / max(len(views), 1)
         placed = [PlacedView(view, view.matrix, view.amount(share)) for view, _ in views]
         self._flying = placed, size
         steps = [view.step(mix) for view, mix in views]
-        canvas = self._hand_over.read(stack.texture)
-        self._end_part("hand-over")
         self.steps = len(views)
         self._slow = self._unwanted = False
         self.worker.submit(self._ascent(engine, canvas, steps, ascent))
@@ -245,6 +236,20 @@ class FeedbackLoop:
 
     def _make_views(self) -> ViewPass:
         return ViewPass(self._ctx)
+
+    def _draw(self, views: Sequence[View], size: Size) -> Canvas:
+        """Draw the views; return them below each other, valid until the next call."""
+        stack = self._views.stack(size, len(views))
+        for number, view in enumerate(views):
+            self._views.draw(
+                *(stack, number, size, view),
+                *(self.renderer.texture, self.shown, self.renderer.region),
+            )
+            self.landings.add_rest(stack, number, size, view)
+        self._end_part("views")
+        canvas = self._hand_over.read(stack.texture)
+        self._end_part("hand-over")
+        return canvas
 
     def _ascent(
         self, engine: Engine, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ from liveflight.core.contracts import (
 )
 from liveflight.core.rect import Rect
 from liveflight.wall.group import Kind
-from liveflight.wall.view_shares import Share
+from liveflight.wall.view_shares import Parts, Share
 
 log = logging.getLogger(__name__)
 
@@ -41,18 +41,25 @@ class WallAscent:
     """The ascent of one tick on one rank, to be called on its worker."""
 
     def __init__(
-        self, rank: int, others: Others, size: Size, views: Canvas, shares: Sequence[Share]
+        self,
+        rank: int,
+        others: Others,
+        size: Size,
+        views: Mapping[int, np.ndarray],
+        needed: Parts,
+        shares: Sequence[Share],
     ) -> None:
-        """Take what this rank has drawn of each view: float16 (N * H, W, 4), alpha 0 elsewhere.
+        """Take what this rank has drawn of the views, and what it adds of the directions.
 
-        `size`: width and height of a view."""
+        `size`: width and height of a view. `views`: float16 (H, W, 4) by the number of the view,
+        alpha 0 where others draw."""
         self._rank, self._others, self._size, self._shares = rank, others, size, shares
-        self._views = views.reshape(len(shares), size[1], size[0], 4)
+        self._views, self._needed = views, needed
 
     def __call__(
         self, engine: Engine, steps: Sequence[ViewStep], ascent: Ascent
     ) -> tuple[Canvas, float]:
-        """Return the directions that this rank adds, stacked as the views, and the seconds it took.
+        """Return the directions that this rank adds, packed, and the seconds it took.
 
         All ranks raise FloatingPointError where one direction was not finite, OutOfMemoryError
         where a rank could not hold a step, RuntimeError where an engine failed."""
@@ -87,58 +94,72 @@ class WallAscent:
 
     def _gathered(self, own: Sequence[int]) -> np.ndarray:
         """Return the views that this rank ascends, put together: float16 (N, H, W, 4)."""
-        parts = {
+        ways = {
             (giver, share.owner, number): box
             for number, share in enumerate(self._shares)
             for giver, box in share.drawn.items()
         }
-        came = self._moved(parts, self._views)
-        whole = self._views[list(own)]
-        for (_, _, number), (box, pixels) in came.items():
+        whole = np.zeros((len(own), self._size[1], self._size[0], 4), np.float16)
+        came = self._moved(ways, lambda number, box: self._views[number])
+        for number, box, pixels in came:
             part = _cut(whole[own.index(number)], box)
             np.copyto(part, pixels, where=pixels[..., 3:] > 0)
         return whole
 
     def _spread(self, own: Sequence[int], directions: np.ndarray) -> Canvas:
-        """Return all directions, as far as this rank adds them: float16 (N * H, W, 4)."""
-        full = np.zeros((len(self._shares), self._size[1], self._size[0], 4), np.float16)
-        full[list(own)] = directions
-        parts = {
+        """Return what this rank adds of all directions, packed."""
+        ways = {
             (share.owner, taker, number): box
             for number, share in enumerate(self._shares)
             for taker, box in share.needed.items()
         }
-        for (_, _, number), (box, pixels) in self._moved(parts, full).items():
-            _cut(full[number], box)[...] = pixels
-        return full.reshape(-1, self._size[0], 4)
+        came = self._moved(ways, lambda number, box: _cut(directions[own.index(number)], box))
+        found = {number: pixels for number, _, pixels in came}
+        return pack([found[number] for number in self._needed])
 
     def _moved(
-        self, parts: Mapping[tuple[int, int, int], Rect], views: np.ndarray
-    ) -> dict[tuple[int, int, int], tuple[Rect, np.ndarray]]:
+        self,
+        ways: Mapping[tuple[int, int, int], Rect],
+        pixels_of: Callable[[int, Rect], np.ndarray],
+    ) -> list[tuple[int, Rect, np.ndarray]]:
         """Move parts of views, by (from, to, number of the view), and return what came.
 
-        `views`: float16 (N, H, W, 4)."""
-        parts = {way: box for way, box in parts.items() if way[0] != way[1]}
+        Parts from this rank to itself come too. `pixels_of(number, box)` returns what this rank
+        gives: float16 (H, W, 4)."""
         sent: dict[int, list[np.ndarray]] = {}
-        wanted: dict[int, list[tuple[tuple[int, int, int], Rect]]] = {}
-        for way, box in parts.items():
-            giver, taker, number = way
-            if giver == self._rank:
-                sent.setdefault(taker, []).append(_cut(views[number], box).reshape(-1, 4))
-            if taker == self._rank:
-                wanted.setdefault(giver, []).append((way, box))
+        wanted: dict[int, Parts] = {}
+        found = []
+        for (giver, taker, number), box in ways.items():
+            if giver == taker == self._rank:
+                found.append((number, box, pixels_of(number, box)))
+            elif giver == self._rank:
+                sent.setdefault(taker, []).append(pixels_of(number, box))
+            elif taker == self._rank:
+                wanted.setdefault(giver, {})[number] = box
         came = self._others.exchange(
-            {taker: np.concatenate(each) for taker, each in sent.items()},
-            {giver: ((_pixels(each), 4), _HALF) for giver, each in wanted.items()},
+            {taker: pack(each)[0] for taker, each in sent.items()},
+            {giver: ((_pixels(boxes), 4), _HALF) for giver, boxes in wanted.items()},
         )
-        found = {}
-        for giver, expected in wanted.items():
-            begin = 0
-            for way, box in expected:
-                end = begin + box.width * box.height
-                pixels = came[giver][begin:end].reshape(box.height, box.width, 4)
-                found[way], begin = (box, pixels), end
+        for giver, boxes in wanted.items():
+            parts = unpack(came[giver][None], boxes)
+            found += [(number, box, parts[number]) for number, box in boxes.items()]
         return found
+
+
+def pack(pixels: Sequence[np.ndarray]) -> Canvas:
+    """Return rectangles of pixels one after another, as one row: float16 (1, P, 4)."""
+    rows = [each.reshape(1, -1, 4) for each in pixels]
+    return np.concatenate([np.empty((1, 0, 4), np.float16), *rows], axis=1)
+
+
+def unpack(packed: Canvas, boxes: Parts) -> dict[int, np.ndarray]:
+    """Return the rectangles that `pack` has packed: (H, W, 4) each, by their numbers."""
+    found, begin = {}, 0
+    for number, box in boxes.items():
+        end = begin + box.width * box.height
+        found[number] = packed[0, begin:end].reshape(box.height, box.width, 4)
+        begin = end
+    return found
 
 
 def _cut(view: np.ndarray, box: Rect) -> np.ndarray:
@@ -146,5 +167,5 @@ def _cut(view: np.ndarray, box: Rect) -> np.ndarray:
     return view[box.top : box.bottom, box.left : box.right]
 
 
-def _pixels(expected: Sequence[tuple[tuple[int, int, int], Rect]]) -> int:
-    return sum(box.width * box.height for _, box in expected)
+def _pixels(boxes: Parts) -> int:
+    return sum(box.width * box.height for box in boxes.values())

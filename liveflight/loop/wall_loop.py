@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from liveflight.core.camera import fold_lines, same_folds
+from liveflight.core.camera import displacement, fold_lines, same_folds
 from liveflight.core.contracts import Ascent, Canvas, Engine, Size, ViewStep, Warp
+from liveflight.core.rect import Rect
 from liveflight.core.tone import ToneHold
+from liveflight.core.views import View
 from liveflight.loop.feedback_loop import FeedbackLoop
-from liveflight.loop.wall_ascent import Others, WallAscent
+from liveflight.loop.wall_ascent import Others, WallAscent, pack, unpack
 from liveflight.render.measure import Statistics
+from liveflight.render.passes import RenderTarget
 from liveflight.render.region import Region
 from liveflight.render.tile_canvas import TileCanvas
 from liveflight.render.view_passes import ViewPass
 from liveflight.wall.tiles import Wall
-from liveflight.wall.view_shares import shares
+from liveflight.wall.view_shares import Parts, parts, shares
+
+if TYPE_CHECKING:
+    import moderngl
+
+_MOVING_STEPS = 64
+"""Steps per canvas height of what is expected, so that all ranks expect the same."""
 
 _PATIENCE_S = 5.0
 """Seconds for which a tick of an earlier group is waited for."""
@@ -37,6 +47,14 @@ class WallLoop(FeedbackLoop):
         self.wall, self.rank = wall, rank
         self._frames: Others
         self._ascents: Others
+        self._drawn: Parts = {}
+        """What this rank has drawn of the running tick's views."""
+        self._needed: Parts = {}
+        """What it adds of their directions."""
+        self._way = 0.0
+        """Canvas heights by which the picture has moved since the running tick began."""
+        self._moving = 0.0
+        """The most by which the directions of the running tick are expected to move."""
         self._tile = Region(wall.tiles[rank].owned, wall.canvas)
         super().__init__(ctx, wall.canvas, *given, **named)
 
@@ -62,6 +80,7 @@ class WallLoop(FeedbackLoop):
 
     def move(self, warp: Warp, dt: float) -> None:
         others = not same_folds(self.shown, warp)
+        self._way += displacement(warp, self.size[0] / self.size[1])
         super().move(warp, dt)
         if others:
             self.renderer.hold(self.shown)
@@ -73,6 +92,17 @@ class WallLoop(FeedbackLoop):
     def resize(self, size: Size) -> None:
         """Keep the wall's canvas."""
 
+    def begin(self, *given: Any) -> None:
+        super().begin(*given)
+        self._way = 0.0
+
+    def collect_result(self, patience: float) -> bool:
+        arrived = super().collect_result(patience)
+        if arrived:
+            # The next tick takes as long, and then its directions are added over as long again.
+            self._moving = math.ceil(_MOVING_STEPS * 3 * self._way) / _MOVING_STEPS
+        return arrived
+
     def restart(self, pending: Warp, seed: int) -> None:
         """Go on from the canvas as it is, after the ranks that are there have changed.
 
@@ -82,6 +112,7 @@ class WallLoop(FeedbackLoop):
                 self.worker.result()
         if self._noise.busy and self._noise.wait(_PATIENCE_S):
             self._noise.result()  # of other ranks' time
+        self._way = self._moving = 0.0
         self.landings.forget()
         self._measuring.forget()
         self._hold = ToneHold()
@@ -95,6 +126,22 @@ class WallLoop(FeedbackLoop):
     def _make_views(self) -> ViewPass:
         return ViewPass(self._ctx, self._tile)
 
+    def _draw(self, views: Sequence[View], size: Size) -> Canvas:
+        """Draw what this rank shows of the views; return it packed."""
+        canvas, lines = self.renderer, fold_lines(self.shown)
+        held = canvas.region.rect
+        given = views, size, self.wall, self.rank, held, lines, self._moving
+        self._drawn, self._needed = parts(*given)
+        stack = self._views.stack(size, len(views))
+        for number, part in self._drawn.items():
+            drawn = stack, number, size, views[number]
+            self._views.draw(*drawn, canvas.texture, self.shown, canvas.region, part)
+            self.landings.add_rest(*drawn, range(part.top, part.bottom))
+        self._end_part("views")
+        pixels = [_read(stack, number, size, part) for number, part in self._drawn.items()]
+        self._end_part("hand-over")
+        return pack(pixels)
+
     def _ascent(
         self, engine: Engine, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent
     ) -> Callable[[], tuple[Canvas, float]]:
@@ -103,12 +150,31 @@ class WallLoop(FeedbackLoop):
         planned = partial(
             shares,
             [each.view for each in placed],
-            *(size, self.wall, canvas.holding, lines, canvas.members),
+            *(size, self.wall, canvas.holding, lines, canvas.members, self._moving),
         )
-        given = self.rank, self._ascents, size, np.array(views)
+        given = self.rank, self._ascents, size, unpack(views, self._drawn), self._needed
         return lambda: WallAscent(*given, planned())(engine, steps, ascent)
+
+    def _put(self, directions: Canvas) -> None:
+        placed, size = self._flying
+
+        def write(texture: moderngl.Texture) -> None:
+            for number, pixels in unpack(directions, self._needed).items():
+                part = self._needed[number]
+                where = part.left, number * size[1] + part.top, *part.size
+                texture.write(np.ascontiguousarray(pixels), where, alignment=1)
+
+        seconds = self.since if self._slow else 0.0
+        self.landings.put(write, placed, size, seconds, self.size, self._needed)
 
     def _measure(self) -> Statistics | None:
         canvas = self.renderer
         total = self._frames.total
         return self._measuring.measure(canvas.texture, self.shown, canvas.region, self._tile, total)
+
+
+def _read(stack: RenderTarget, number: int, size: Size, part: Rect) -> np.ndarray:
+    """Return drawn pixels of a view, float16 (H, W, 4)."""
+    where = part.left, number * size[1] + part.top, *part.size
+    pixels = stack.framebuffer.read(where, components=4, dtype="f2", alignment=1)
+    return np.frombuffer(pixels, np.float16).reshape(part.height, part.width, 4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -66,19 +66,24 @@ class Landings:
         size: Size,
         seconds: float,
         canvas: Size,
+        numbers: Collection[int] | None = None,
     ) -> None:
         """Begin to add directions, over this time; 0 adds them at the next `add`.
 
         `write` puts the stack of directions into a texture. `size`: width and height of each.
-        `canvas`: that of the canvas. Raises OutOfMemoryError where the graphics memory cannot hold
-        another stack."""
+        `canvas`: that of the canvas. `numbers`: the directions that are added, all by default;
+        what `write` leaves out of these is 0. Raises OutOfMemoryError where the graphics memory
+        cannot hold another stack."""
         try:
-            texture = self._free((size[0], size[1] * len(placed))).texture
+            target = self._free((size[0], size[1] * len(placed)))
         except LiveflightError as error:
             raise no_room(size) from error
-        write(texture)
-        for number, each in enumerate(placed):
-            landing = _Landing(each, texture, number, size, seconds)
+        if numbers is not None:
+            target.framebuffer.clear()
+        write(target.texture)
+        for number in range(len(placed)) if numbers is None else numbers:
+            each = placed[number]
+            landing = _Landing(each, target.texture, number, size, seconds)
             if each.view.whole and each.view.span * canvas[1] >= _DOUBLED_FROM * size[1]:
                 landing = self._doubled(landing)
             self._landings.append(landing)
@@ -116,14 +121,23 @@ class Landings:
                 self._add(*onto, landing, matrix, amount / later_gain, rows=rows)
         self._landings = [each for each in self._landings if each.left > 1e-4]
 
-    def add_rest(self, stack: RenderTarget, number: int, size: Size, view: View) -> None:
-        """Add what is still to come to a view that was drawn: it will be there when it is back."""
+    def add_rest(
+        self,
+        stack: RenderTarget,
+        number: int,
+        size: Size,
+        view: View,
+        rows: range | None = None,
+    ) -> None:
+        """Add what is still to come to a view that was drawn: it will be there when it is back.
+
+        `rows`: those of the view that were drawn, all by default."""
         to_canvas = np.linalg.inv(view.matrix)
         for landing in self._landings:
             matrix = landing.placed.matrix @ to_canvas
             amount = landing.left * landing.placed.amount
             onto = stack.framebuffer, size
-            where: dict[str, Any] = {"first_row": number * size[1], "mirrored": False}
+            where: dict[str, Any] = {"first_row": number * size[1], "mirrored": False, "rows": rows}
             self._add(*onto, landing, matrix, amount, covered=True, **where)
 
     def moved(self, matrix: np.ndarray) -> None:

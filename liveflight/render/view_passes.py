@@ -10,6 +10,7 @@ import numpy as np
 
 from liveflight.core.camera import fold_lines
 from liveflight.core.contracts import LiveflightError, OutOfMemoryError, Size, Warp
+from liveflight.core.rect import Rect
 from liveflight.core.views import MASK_MARGIN, View
 from liveflight.render.passes import Pass, RenderTarget
 from liveflight.render.region import Region
@@ -57,10 +58,13 @@ class ViewPass:
         canvas: moderngl.Texture,
         warp: Warp,
         held: Region | None = None,
+        part: Rect | None = None,
     ) -> None:
         """Draw a view as number `number` of the stack, with the colours and folds of `warp`.
 
-        `held`: the part of the canvas that the texture holds, all of it by default."""
+        `held`: the part of the canvas that the texture holds, all of it by default. `part`: the
+        pixels of the view that are drawn, all by default."""
+        part = part or Rect.whole(size)
         held = held or Region.whole(canvas.size)
         place = in_pixels(np.linalg.inv(view.matrix), size[1], held.canvas[1])
         enlargement = float(np.hypot(*place[:2, 0]))  # canvas pixels per view pixel
@@ -72,7 +76,7 @@ class ViewPass:
             "middle": _middle(size, number),
             "taps": max(math.ceil(enlargement * _TAPS_PER_TEXEL), 1),
         }
-        where = (0, number * size[1], *size)
+        where = (part.left, number * size[1] + part.top, *part.size)
         self._pass.chosen(False, bool(fold_lines(warp))).draw(
             stack.framebuffer, where, canvas, uniforms
         )

@@ -46,7 +46,6 @@ class Participant:
         """The number of losses at the last arrival."""
         self._leader = ""
         """Which process rank 0 was when it was last reached."""
-        self._flown = False
         self.reached = False
 
     def work(self) -> None:
@@ -77,7 +76,6 @@ class Participant:
             self._leader, self._arrived_after = leader, -1
         self.reached = True
         while not self._seat.closing:
-            self._flown = self._flown or self._seat.flying is not None
             if self._seat.flying is None and self._arrived_after != self._seat.losses:
                 self._arrive(mail)
             if self._ticket and (message := mail.receive(self._ticket)):
@@ -94,7 +92,7 @@ class Participant:
             rank=self._rank,
             world=self._world,
             process=self._process,
-            flown=self._flown,
+            flown=self._seat.flown,
             card=self._card,
         )
         self._arrived_after = losses

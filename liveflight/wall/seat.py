@@ -63,6 +63,8 @@ class Seat:
         self.limit_s = limit_s
         self.flying: Generation | None = None
         """None before the first generation, and from a loss to the next."""
+        self.flown = False
+        """Whether it has been in a generation."""
         self.losses = 0
         """How often the frame thread has lost its generation."""
         self.closing = False
@@ -92,6 +94,7 @@ class Seat:
             if number not in self._formed:
                 raise RankLostError(f"generation {number} of the wall is not formed here")
             before, self.flying = self.flying, self._formed.pop(number)
+            self.flown = True
             self._discard()
         if before:
             before.close()

@@ -15,16 +15,17 @@ from liveflight.core.contracts import Size
 from liveflight.core.rect import Rect
 from liveflight.core.views import View
 from liveflight.wall.reach import folded, mirrored
-from liveflight.wall.tiles import Wall
+from liveflight.wall.tiles import Tile, Wall
 
 _COLUMNS = 40
 """Places across a view by which it is found out who draws what."""
 
-_MOVED = 0.2
-"""Canvas heights by which a direction may move before it has been added completely."""
-
 _CONTEXT_PX = 8
 """Pixels round what is read of a direction: the filters that enlarge it read beyond."""
+
+
+Parts = dict[int, Rect]
+"""Pixels of views or of their directions, by the number of the view."""
 
 
 @dataclass(frozen=True)
@@ -46,30 +47,64 @@ def shares(
     holding: Sequence[Rect],
     lines: Sequence[tuple[float, float]] = (),
     members: Collection[int] | None = None,
+    moving: float = 0.0,
 ) -> list[Share]:
     """Return the share of each view.
 
     `size`: width and height of a view in pixels. `holding`: what each rank holds of the canvas.
     `lines`: the folds. `members`: the ranks that are there, all by default; the others' parts of a
-    view stay empty."""
+    view stay empty. `moving`: canvas heights by which a direction moves until it is added."""
     present = sorted(wall.ranks if members is None else members)
-    room = dict.fromkeys(present, -(-len(views) // len(present)))
+    drawn = [_drawn(view, size, wall, lines, present) for view in views]
     found = []
-    for view in views:
-        drawn = _drawn(view, size, wall, lines, present)
-        # The rank with the most of it, among those that have not yet got as many as the others.
-        owner = max(
-            (rank for rank in present if room[rank]),
-            key=lambda rank: (_area(drawn.get(rank)), room[rank], -rank),
-        )
-        room[owner] -= 1
+    for view, owner, draws in zip(views, _owners(views, drawn, present), drawn, strict=True):
         needed = {}
         for rank in present:
-            part = _needed(view, size, holding[rank], wall.canvas)
+            part = _needed(view, size, holding[rank], wall.canvas, moving)
             if not part.empty:
                 needed[rank] = part
-        found.append(Share(owner, drawn, needed))
+        found.append(Share(owner, draws, needed))
     return found
+
+
+def _owners(
+    views: Sequence[View], drawn: Sequence[dict[int, Rect]], present: Sequence[int]
+) -> list[int]:
+    """Return the rank with the most of each view, but as many views for each rank.
+
+    Views of the whole come last: everyone has some of them, and gets some of their directions."""
+    room = dict.fromkeys(present, -(-len(views) // len(present)))
+    owners = [0] * len(views)
+    for number in sorted(range(len(views)), key=lambda number: views[number].whole):
+        owner = max(
+            (rank for rank in present if room[rank]),
+            key=lambda rank: (_area(drawn[number].get(rank)), room[rank], -rank),
+        )
+        room[owner] -= 1
+        owners[number] = owner
+    return owners
+
+
+def parts(
+    views: Sequence[View],
+    size: Size,
+    wall: Wall,
+    rank: int,
+    holding: Rect,
+    lines: Sequence[tuple[float, float]] = (),
+    moving: float = 0.0,
+) -> tuple[Parts, Parts]:
+    """Return what one rank draws of the views, and what it adds of their directions.
+
+    `size`, `lines`, `moving`: as of `shares`. `holding`: what the rank holds of the canvas."""
+    drawn, needed = {}, {}
+    for number, view in enumerate(views):
+        if part := _drawn(view, size, wall, lines, [rank]).get(rank):
+            drawn[number] = part
+        part = _needed(view, size, holding, wall.canvas, moving)
+        if not part.empty:
+            needed[number] = part
+    return drawn, needed
 
 
 def _area(part: Rect | None) -> int:
@@ -85,6 +120,9 @@ def _drawn(
 ) -> dict[int, Rect]:
     """Return a box for each rank round the pixels of a view that lie in its tile."""
     width, height = wall.canvas
+    near = [rank for rank in present if lines or _meets(view, size, wall.tiles[rank], wall.canvas)]
+    if not near:
+        return {}
     step = -(-size[0] // _COLUMNS)
     columns, rows = -(-size[0] // step), -(-size[1] // step)
     x, y = np.meshgrid((np.arange(columns) + 0.5) * step, (np.arange(rows) + 0.5) * step)
@@ -100,7 +138,7 @@ def _drawn(
     left, top = across.min() - unsure, down.min() - unsure
     right, bottom = across.max() + unsure, down.max() + unsure
     found = {}
-    for rank in present:
+    for rank in near:
         tile = wall.tiles[rank].owned
         if tile.left > right or tile.right < left or tile.top > bottom or tile.bottom < top:
             continue
@@ -111,6 +149,22 @@ def _drawn(
     return found
 
 
+def _meets(view: View, size: Size, tile: Tile, canvas: Size) -> bool:
+    """Return whether a view without folds may show something of a tile."""
+    if view.whole:
+        return True
+    x, y, radius = _circle(view, size, canvas)
+    owned = tile.owned
+    across = _images((owned.left, owned.right), canvas[0], x, radius)
+    return bool(across and _images((owned.top, owned.bottom), canvas[1], y, radius))
+
+
+def _circle(view: View, size: Size, canvas: Size) -> tuple[float, float, float]:
+    """Return the middle and the radius of the circle round a view, in canvas pixels, y down."""
+    radius = math.hypot(*size) / size[1] * view.span * canvas[1] / 2
+    return canvas[0] / 2 + view.x * canvas[1], canvas[1] / 2 - view.y * canvas[1], radius
+
+
 def _box(inside: np.ndarray, step: int, size: Size) -> Rect:
     """Return the smallest box of pixels round the cells, `step` pixels wide, that are true."""
     downs, acrosses = np.nonzero(inside.any(1))[0], np.nonzero(inside.any(0))[0]
@@ -119,9 +173,9 @@ def _box(inside: np.ndarray, step: int, size: Size) -> Rect:
     return Rect(left, top, min(right, size[0]) - left, min(bottom, size[1]) - top)
 
 
-def _needed(view: View, size: Size, part: Rect, canvas: Size) -> Rect:
+def _needed(view: View, size: Size, part: Rect, canvas: Size, moving: float) -> Rect:
     """Return what of a view's direction is added to a part of the canvas, now or a little later."""
-    spare = _MOVED * canvas[1]
+    spare = moving * canvas[1]
     across = (part.left - spare, part.right + spare)
     down = (part.top - spare, part.bottom + spare)
     if view.whole:  # mirrored without end
@@ -129,8 +183,7 @@ def _needed(view: View, size: Size, part: Rect, canvas: Size) -> Rect:
         sides = [_mirrored_range(*each, side) for each, side in zip(ranges, size, strict=True)]
         return _clipped(sides, size)
     found = Rect(0, 0, 0, 0)
-    radius = math.hypot(*size) / size[1] * view.span * canvas[1] / 2
-    x, y = canvas[0] / 2 + view.x * canvas[1], canvas[1] / 2 - view.y * canvas[1]
+    x, y, radius = _circle(view, size, canvas)
     for image_across in _images(across, canvas[0], x, radius):
         for image_down in _images(down, canvas[1], y, radius):
             box = _clipped(_in_view(view, size, image_across, image_down, canvas), size)
@@ -157,7 +210,7 @@ def _in_view(view: View, size: Size, across: Range, down: Range, canvas: Size) -
     scale = size[1] / (view.span * canvas[1])
     c, s = math.cos(view.rotation) * scale, math.sin(view.rotation) * scale
     # From the view's middle, in canvas pixels, y down.
-    x, y = canvas[0] / 2 + view.x * canvas[1], canvas[1] / 2 - view.y * canvas[1]
+    x, y, _ = _circle(view, size, canvas)
     corners = [(left - x, top - y) for left in across for top in down]
     xs = [size[0] / 2 + c * right - s * below for right, below in corners]
     ys = [size[1] / 2 + s * right + c * below for right, below in corners]

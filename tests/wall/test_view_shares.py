@@ -13,7 +13,7 @@ from liveflight.core.views import View
 from liveflight.wall.layout import Layout
 from liveflight.wall.reach import held
 from liveflight.wall.tiles import Wall
-from liveflight.wall.view_shares import Share, shares
+from liveflight.wall.view_shares import Share, parts, shares
 
 CANVAS, SIZE = (320, 180), (64, 36)
 PAIR, FOUR = Layout(2, 1).wall(CANVAS), Layout(2, 2).wall(CANVAS)
@@ -67,3 +67,28 @@ def test_of_a_view_of_the_whole_each_rank_needs_its_part() -> None:
     widths = {rank: box.width for rank, box in share.needed.items()}
     assert widths[0] < 40
     assert widths[1] < 48
+
+
+def test_a_rank_finds_its_own_parts_without_those_of_others() -> None:
+    rng = np.random.default_rng(3)
+    views = [WHOLE, *(View(*rng.uniform(-0.7, 0.7, 2), 0.2, 0.1, 2) for _ in range(12))]
+    found, holding = shared(views, FOUR), held(FOUR, IDENTITY)
+    for rank in FOUR.ranks:
+        drawn, needed = parts(views, SIZE, FOUR, rank, holding[rank])
+        assert drawn == {n: each.drawn[rank] for n, each in enumerate(found) if rank in each.drawn}
+        assert needed == {
+            n: each.needed[rank] for n, each in enumerate(found) if rank in each.needed
+        }
+        assert len(drawn) < len(views)
+
+
+def test_what_a_rank_draws_does_not_grow_with_the_wall() -> None:
+    def most(columns: int) -> int:
+        wall = Layout(columns, 1).wall((160 * columns, 180))
+        across = (np.arange(4 * columns) + 0.5) / (4 * columns) - 0.5
+        views = [View(x * wall.canvas[0] / 180, 0.0, 0.4, 0.0, 2) for x in across]
+        holding = held(wall, IDENTITY)
+        each = [parts(views, SIZE, wall, rank, holding[rank]) for rank in wall.ranks]
+        return max(len(drawn) + len(needed) for drawn, needed in each)
+
+    assert most(12) <= most(3)
