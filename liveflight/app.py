@@ -148,7 +148,8 @@ class App:
             wait(self.ascent_scheduler.spare())
             self.frame_timer.end("rest")
         run("the output's events", self._events.take, self.output)
-        run("the sizes of canvas and views", self.ascent_scheduler.fit, self.output.size)
+        whole = self.feedback_loop.size if self.lead else self.output.size  # not a tile's
+        run("the sizes of canvas and views", self.ascent_scheduler.fit, whole)
         run("the camera's picture", self.image_source.update, now)
         self.controllers.poll(now)
         self._apply_messages()

@@ -9,6 +9,7 @@
 //   canvas_size  [px] width and height of the canvas
 //   corner     [px] the top left of the part that the source holds
 //   middle     [pixels] where the canvas's middle is in the output, from its top left
+//   origin     [pixels] where the canvas begins in the output: all tiles of a wall have one dither
 //   axes       [texels per pixel] map from pixels of the output, from that middle, to the canvas, y up
 //   cover      [texels] side of the square that a pixel averages, if SHRINKING
 //   taps       [1 and more] reads per side of that square
@@ -28,6 +29,7 @@ uniform sampler2D source;
 uniform vec2 canvas_size;
 uniform vec2 corner;
 uniform vec2 middle;
+uniform ivec2 origin;
 uniform mat2 axes;
 uniform float cover;
 uniform int taps;
@@ -53,5 +55,5 @@ void main() {
     vec3 value = bilinear(source, mirrored_near(place, canvas_size) - corner, size);
 #endif
     value = clamp(shouldered(toned(value)), 0.0, 1.0);
-    shown = vec4(dithered(value * master, pixel, frame), share);
+    shown = vec4(dithered(value * master, pixel - origin, frame), share);
 }

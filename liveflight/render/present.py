@@ -116,6 +116,7 @@ class PresentPass:
         uniforms = motion_uniforms(warp, canvas[1]) | tone_uniforms(warp) | held.uniforms
         uniforms |= {
             "middle": whole.turned(turns, size).middle,
+            "origin": whole.turned(turns, size)[:2],
             "axes": columns(scale * _UPWARDS @ np.linalg.matrix_power(_QUARTER_BACK, turns)),
             "cover": cover,
             "taps": math.ceil(cover / 2),
