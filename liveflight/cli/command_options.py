@@ -145,6 +145,8 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     _add_engine(command)
     wall_options.add(command)
     add = command.add_argument
+    tiles = "write each tile of a wall into a file or folder of its own"
+    add("--tiles", action="store_true", help=tiles)
     add("--seconds", type=read.number(1e-3, 1e6), help="length (10, or that of --replay)")
     loop = "render a loop of that length: its end grows into its beginning"
     add("--loop", type=read.number(SHORTEST_S, LONGEST_S), metavar="SECONDS", help=loop)

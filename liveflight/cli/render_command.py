@@ -36,13 +36,15 @@ def render(args: argparse.Namespace) -> int:
         if not args.wall_place.leads:
             options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
             return wall_show.follow_render(options)
+    elif args.tiles:
+        raise LiveflightError("--tiles: only a wall has them; give --wall too, or leave it out")
     out = args.out or (DEFAULT_VIDEO if args.overwrite else new_files.free(DEFAULT_VIDEO))
     new_files.check("--out", out, parser.files(args), overwrite=args.overwrite)
     options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
     seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
     if_taken: IfTaken = "replace" if args.overwrite else "next"
     length = LoopPlan(args.loop, options.fps) if args.loop else seconds
-    return render_video(options, length, args.size or DEFAULT_SIZE, out, if_taken)
+    return render_video(options, length, args.size or DEFAULT_SIZE, out, if_taken, tiles=args.tiles)
 
 
 def check_wall(args: argparse.Namespace) -> None:
@@ -61,23 +63,31 @@ def render_video(
     out: Path,
     if_taken: IfTaken = "next",
     notice: str = "",
+    *,
+    tiles: bool = False,
 ) -> int:
     """Render a flight into a file, print where it is, and return the exit code.
 
-    `length`: in seconds, or a loop. `notice` is printed once the flight is built."""
+    `length`: in seconds, or a loop. `notice` is printed once the flight is built. `tiles`: into a
+    file for each tile of a wall."""
     from liveflight import app
     from liveflight.cli import console
     from liveflight.outputs.offscreen import Offscreen
     from liveflight.outputs.sinks import open_sink
     from liveflight.outputs.sinks.frame_sink import FrameSink
     from liveflight.outputs.sinks.loop_sink import LoopSink
+    from liveflight.outputs.sinks.tile_sinks import TileSinks
     from liveflight.outputs.sinks.video_encoding import Soundtrack
     from liveflight.outputs.sinks.wall_sink import WallSink
 
     plan = length if isinstance(length, LoopPlan) else None
     frames = length.total if isinstance(length, LoopPlan) else max(1, round(length * options.fps))
     sound = Soundtrack(Path(options.sound), frames) if options.sound else None
-    sink = open_sink(out, size, options.fps, sound, if_taken)
+    sink = (
+        TileSinks(out, options.wall.wall, options.fps, sound, if_taken)
+        if tiles and options.wall
+        else open_sink(out, size, options.fps, sound, if_taken)
+    )
     loop = LoopSink(sink, plan) if plan else None
     done = written = 0
     try:
