@@ -25,6 +25,8 @@ _PARTS = ("preparation", *_FRAME, _LIMITER)
 _FPS = 30.0
 _MOTION = 1.03, 0.01, 0.0, 0.0
 """Zoom, rotation and pan between two warps."""
+_STILL_S = 1.0
+"""Seconds between two frames for the flash limiter: at 1 / _FPS these fast motions may flash."""
 _WARM_UP = 3
 _LEAST = 15
 """Ticks that are timed at least."""
@@ -121,7 +123,7 @@ def _parts(
             sketch=True,
             finest=finest,
         )
-        limiter.limit(output.framebuffer, size, 1 / _FPS, bottom_up=False, frame=count)
+        limiter.limit(output.framebuffer, size, _STILL_S, bottom_up=False, frame=count)
         timer.end(_LIMITER)
         taken = {**timer.seconds, "ascent": _step(engine, [ViewStep(mix)], view)}
         count += 1
