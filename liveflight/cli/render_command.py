@@ -36,15 +36,13 @@ def render(args: argparse.Namespace) -> int:
         if not args.wall_place.leads:
             options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
             return wall_show.follow_render(options)
-    elif args.tiles:
-        raise LiveflightError("--tiles: only a wall has them; give --wall too, or leave it out")
     out = args.out or (DEFAULT_VIDEO if args.overwrite else new_files.free(DEFAULT_VIDEO))
     new_files.check("--out", out, parser.files(args), overwrite=args.overwrite)
     options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
     seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
     if_taken: IfTaken = "replace" if args.overwrite else "next"
     length = LoopPlan(args.loop, options.fps) if args.loop else seconds
-    return render_video(options, length, args.size or DEFAULT_SIZE, out, if_taken, tiles=args.tiles)
+    return render_video(options, length, args.size or DEFAULT_SIZE, out, if_taken, args.tiles)
 
 
 def check_wall(args: argparse.Namespace) -> None:
@@ -62,14 +60,13 @@ def render_video(
     size: Size,
     out: Path,
     if_taken: IfTaken = "next",
-    notice: str = "",
-    *,
     tiles: bool = False,
+    notice: str = "",
 ) -> int:
     """Render a flight into a file, print where it is, and return the exit code.
 
-    `length`: in seconds, or a loop. `notice` is printed once the flight is built. `tiles`: into a
-    file for each tile of a wall."""
+    `length`: in seconds, or a loop. `tiles`: into a file for each tile of a wall. `notice` is
+    printed once the flight is built."""
     from liveflight import app
     from liveflight.cli import console
     from liveflight.outputs.offscreen import Offscreen

@@ -62,9 +62,7 @@ def wall(args: argparse.Namespace) -> int:
 
 
 def test_card(args: argparse.Namespace) -> int:
-    """Show the test card of one rank until it is quit."""
-    if args.wall_place is None:
-        raise LiveflightError("--test-card needs a wall: liveflight wall 2x1 --test-card")
+    """Show the test card of one rank of a wall until it is quit."""
     from liveflight.loop import wall_test_card
     from liveflight.outputs.window import Window
 

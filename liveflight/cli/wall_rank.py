@@ -21,6 +21,11 @@ _FOLLOWERS = {
     "remote_host": "localhost",
 }
 """Options that rank 0 alone obeys, and what they are on the others."""
+_OF_A_WALL = (
+    *("rank", "world", "master", "interface", "wall_displays", "wall_windows", "bezel", "pitch"),
+    *("display_width", "overlap", "rotations", "allow_unequal", "test_card", "tiles"),
+)
+"""Options that say nothing without a wall."""
 _LONGEST_NAME = 60
 _RANKS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
 """Variables in which torchrun and Slurm tell a process its rank and the number of all."""
@@ -38,9 +43,11 @@ def place(
 
     The rank comes from --rank, or from torchrun's or Slurm's variables. Raises LiveflightError."""
     if not args.wall:
-        for name in ("rank", "world", "master", "interface"):
-            if getattr(args, name) is not None:
-                raise LiveflightError(f"--{name} needs --wall COLUMNSxROWS or --wall FILE.toml")
+        for name in _OF_A_WALL:
+            given = getattr(args, name, None)
+            if given is not None and given is not False:
+                option = name.replace("_", "-")
+                raise LiveflightError(f"--{option} needs --wall COLUMNSxROWS or --wall FILE.toml")
         return None
     found = wall_options.installation(args)
     whole = wall_options.wall(found)

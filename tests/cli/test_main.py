@@ -555,7 +555,7 @@ def test_everything_asked_for_reaches_the_flight(monkeypatch: pytest.MonkeyPatch
         seed=7,
         fps=25.0,
     )
-    assert rendered == [(options, 1.5, (96, 64), Path("there.mp4"), "next")]
+    assert rendered == [(options, 1.5, (96, 64), Path("there.mp4"), "next", False)]
 
 
 def test_a_setting_is_read_as_a_preset_would_write_it() -> None:

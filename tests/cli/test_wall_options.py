@@ -41,8 +41,16 @@ def test_a_rank_reaches_the_options_of_the_flight(command: str) -> None:
 
 def test_without_a_wall_there_is_no_place() -> None:
     assert parser.options(parser.parse(["fly"]), fps=60.0).wall is None
-    with pytest.raises(LiveflightError, match="--rank needs --wall"):
-        parser.parse(["fly", "--rank", "0"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["fly --rank 0", "run --bezel 12", "fly --wall-windows", "run --test-card", "render --tiles"],
+)
+def test_what_says_nothing_without_a_wall_is_refused(words: str) -> None:
+    option = words.split()[1]
+    with pytest.raises(LiveflightError, match=f"{option} needs --wall COLUMNSxROWS"):
+        parser.parse(words.split())
 
 
 def test_all_options_reach_the_wall() -> None:
@@ -231,11 +239,6 @@ def test_what_cannot_be_shown_starts_nothing(
     assert main(["wall", "2x1", "--canvas", "640x180", *words]) == 2
     said = capsys.readouterr().err
     assert said.startswith("liveflight: ") and line in said and said.count("\n") == 1
-
-
-def test_a_test_card_needs_a_wall() -> None:
-    with pytest.raises(LiveflightError, match="--test-card needs a wall"):
-        wall_command.test_card(parser.parse(["fly", "--test-card"]))
 
 
 def test_the_order_of_ways_to_say_a_rank() -> None:
