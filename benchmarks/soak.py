@@ -4,8 +4,10 @@
 
 A performer plays by OSC and MIDI: a fader ten times a second, and every four seconds another
 target, preset, cue list or trigger. Pages of the web remote come and go, politely and not. Camera,
-sound and stream lose their helper processes and MIDI its plug; recordings begin and end. With
---kill-every, the show is killed as often, and its supervisor starts it again.
+sound and stream lose their helper processes and MIDI its plug; recordings begin and end. Every two
+minutes the performer rests for 26 seconds, and the memory of these moments is compared: networks
+and recordings that come and go make 20 MiB of difference. With --kill-every, the show is killed as
+often, and its supervisor starts it again.
 
 Writes samples.csv, report.txt and soak.png into a new folder. Fails where memory, open files,
 threads, processes or GL objects grow, or restarts are not as many as kills. Linux, with Xvfb.
@@ -34,7 +36,7 @@ EVERY_S = 5.0
 """Seconds between two samples."""
 
 
-def sample(show: SupervisedShow, begun: float) -> Sample:
+def sample(show: SupervisedShow, begun: float, rests: bool) -> Sample:
     """Return the show's state. Raises LookupError or psutil.Error while it is being restarted."""
     processes, health = show.processes(), show.health()
     main = show.show()
@@ -51,6 +53,7 @@ def sample(show: SupervisedShow, begun: float) -> Sample:
         frames=int(health.get("frames") or 0),
         late=int(health.get("late") or 0),
         restarts=sum(dict(health.get("restarts") or {}).values()),
+        rests=int(rests),
     )
 
 
@@ -104,7 +107,7 @@ def run(args: argparse.Namespace, folder: Path) -> tuple[list[Sample], Players]:
             players.play()
             if now >= EVERY_S * len(samples):
                 with suppress(LookupError, psutil.Error):
-                    samples.append(sample(show, begun))
+                    samples.append(sample(show, begun, players.rests))
                     with log.open("a", encoding="utf-8") as lines:
                         lines.write(",".join(f"{each:g}" for each in astuple(samples[-1])) + "\n")
             time.sleep(0.02)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import re
 import shutil
@@ -25,6 +26,8 @@ from liveflight import networks
 from liveflight.core.controls import CONTROLS, ROWS
 from liveflight.storage import cue_lists, presets
 
+_RESTED, _SETTLED_S, _REST_S = "reef", 12.0, 26.0
+"""The preset of a rest, the seconds until it counts, and those that it takes."""
 _FADERS = ("camera", "warp", "colour")
 _TRIGGERS = (
     *(row.key for row in ROWS if row.kind == "trigger" and row.group in ("mix", "cue")),
@@ -53,6 +56,13 @@ class Players:
         self._cues = cue_lists.names()
         self._faders = [row for row in ROWS if row.group in _FADERS and row.kind == "float"]
         self._due: list[list[Any]] = []
+        self._resting = -math.inf
+        """When the last rest began."""
+
+    @property
+    def rests(self) -> bool:
+        """Return whether the show has been left alone with the same picture for a while."""
+        return _SETTLED_S <= time.monotonic() - self._resting < _REST_S
 
     def every(self, seconds: float, action: Callable[[], None]) -> None:
         """Do something every so many seconds, for the first time after that time."""
@@ -63,6 +73,7 @@ class Players:
         self.every(0.1, self._fade)
         self.every(4.0, self._change)
         self.every(20.0, self._visit)
+        self.every(120.0, self._rest)
         self.every(300.0, self._record)
         self.every(420.0, lambda: self._end("camera"))
         self.every(500.0, lambda: self._end("sound file"))
@@ -91,11 +102,27 @@ class Players:
         self._show.send(address, *values)
         self.did["OSC"] += 1
 
+    def _rest(self) -> None:
+        """Fly the same for a while, to compare what the show needs for that."""
+        self._resting = time.monotonic()
+        for address, value in {"morph/time/raw": 0.0, "preset": _RESTED, "cue/hold/raw": 1}.items():
+            self._send(address, value)
+        self._send("show/autopilot/raw", 0)
+        self.did["rests"] += 1
+
+    @property
+    def _busy(self) -> bool:
+        return time.monotonic() - self._resting >= _REST_S
+
     def _fade(self) -> None:
+        if not self._busy:
+            return
         row = self._rng.choice(self._faders)
         self._send(f"{row.group}/{row.name}", self._rng.uniform(0.25, 0.75))
 
     def _change(self) -> None:
+        if not self._busy:
+            return
         kind = self._rng.choice(("target", "target", "preset", "cues", "pad", *_TRIGGERS))
         self.did["changes"] += 1
         if kind == "target":

@@ -17,6 +17,8 @@ MAX_SLOPE = 0.05
 _MIN_MINUTES = 8
 _LONG_MINUTES = 30
 """A shorter life fills its caches for most of its time: its growth says nothing about weeks."""
+_LEAST_RESTS = 30
+"""Samples at rest, three in two minutes, from which on memory goes by them alone."""
 _Z = 1.96
 """Standard errors of a 95 % interval."""
 _A_MONTH = 30 * 24 * 60
@@ -41,6 +43,8 @@ class Sample:
     frames: int
     late: int
     restarts: int
+    rests: int = 0
+    """1 while the show is left alone with one preset, as each time it is: memory is compared."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +78,22 @@ def is_long(life: Sequence[Sample]) -> bool:
 def trends(samples: Sequence[Sample]) -> list[Trend]:
     """Return the trends of one life, without its warm-up.
 
-    Memory grows where the bound of its slope exceeds MAX_SLOPE, a count where the median of its
-    last fifth exceeds the maximum of its first. Raises ValueError for less than eight minutes."""
+    Memory is that at rest, if there are rests. It grows where the bound of its slope exceeds
+    MAX_SLOPE, a count where the median of its last fifth exceeds the maximum of its first. Raises
+    ValueError for less than eight minutes."""
     judged = list(samples)[int(len(samples) * WARM_UP) :]
     if not judged or judged[-1].seconds - samples[0].seconds < 60 * _MIN_MINUTES:
         raise ValueError(f"a trend needs {_MIN_MINUTES} minutes of samples")
     found = []
     for name in ("private", "tree", "files", "threads", "processes", "gl"):
-        values = [float(getattr(sample, name)) for sample in judged]
+        memory = name in ("private", "tree")
+        rests = [sample for sample in judged if sample.rests]
+        kept = rests if memory and len(rests) >= _LEAST_RESTS else judged
+        values = [float(getattr(sample, name)) for sample in kept]
         fifth = max(len(values) // 5, 1)
         first, last = values[:fifth], values[-fifth:]
-        slope, bound = _slope([sample.seconds / 60 for sample in judged], values)
-        grows = bound > MAX_SLOPE if name in ("private", "tree") else median(last) > max(first)
+        slope, bound = _slope([sample.seconds / 60 for sample in kept], values)
+        grows = bound > MAX_SLOPE if memory else median(last) > max(first)
         found.append(Trend(name, median(first), median(last), slope, bound, grows))
     return found
 
