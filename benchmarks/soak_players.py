@@ -105,9 +105,10 @@ class Players:
     def _rest(self) -> None:
         """Fly the same for a while, to compare what the show needs for that."""
         self._resting = time.monotonic()
-        for address, value in {"morph/time/raw": 0.0, "preset": _RESTED, "cue/hold/raw": 1}.items():
-            self._send(address, value)
-        self._send("show/autopilot/raw", 0)
+        self._send("morph/time/raw", 0.0)
+        self._send("preset", _RESTED)
+        self._send("cue/hold/raw", 1.0)
+        self._send("show/autopilot/raw", 0.0)
         self.did["rests"] += 1
 
     @property

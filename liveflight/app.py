@@ -125,7 +125,8 @@ class App:
         hud_panel = HudPanel(flight, self.frame_counter, self.frame_pacer)
         given = output, flight, self._publisher.status, hud_panel, self.mailbox
         self.overlay = Overlay(*given, background=live)
-        self._events = WindowEvents(output, self.keyboard, self.overlay, flight, self._quit)
+        told = lead.events if lead else list
+        self._events = WindowEvents(output, self.keyboard, self.overlay, flight, self._quit, told)
         flight.on("show.reseed", self.feedback_loop.reseed)
         flight.on("show.screenshot", lambda: self.screenshots.write(self.picture()))
         preset_saving.offer(flight, remote=options.remote_save)

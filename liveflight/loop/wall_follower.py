@@ -16,6 +16,7 @@ from liveflight.core.contracts import (
     CannotFlyError,
     Canvas,
     Engine,
+    KeyPress,
     LiveflightError,
     Mix,
     Output,
@@ -156,8 +157,14 @@ class Follower:
             self._use(meeting.first(self.membership, patience, wait))
 
     def _take_events(self) -> None:
-        if any(isinstance(event, Quit) for event in self.output.events()):
-            log.info("a tile alone cannot be closed: quit in the window of rank 0")
+        """Pass on keys and the wish to close: rank 0 has the keyboard."""
+        for event in self.output.events():
+            if isinstance(event, KeyPress):
+                self.membership.note({"key": event.name, "repeat": event.repeat})
+            elif isinstance(event, Quit):
+                self.membership.note({"quit": True})
+                if self.away:
+                    log.info("a tile alone cannot be closed, and rank 0 is away")
 
     def _after_show(self) -> None:
         for watcher in self.watchers:

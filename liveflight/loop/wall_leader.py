@@ -14,9 +14,12 @@ from liveflight.core.contracts import (
     Ascent,
     Canvas,
     Engine,
+    Event,
+    KeyPress,
     LiveflightError,
     Mix,
     Output,
+    Quit,
     Size,
     Value,
     ViewStep,
@@ -92,6 +95,17 @@ class Lead:
         self.loop.regroup()
         there = ", ".join(map(str, generation.members))
         log.info("the wall goes on with ranks %s of %d", there, len(self.loop.wall.tiles))
+
+    def events(self) -> list[Event]:
+        """Return what was pressed in the other ranks' windows."""
+        found: list[Event] = []
+        for note in self.membership.notes():
+            match note:
+                case {"key": str(name), "repeat": bool(repeat)}:
+                    found.append(KeyPress(name, repeat))
+                case {"quit": True}:
+                    found.append(Quit())
+        return found
 
     def announce(self, what: object) -> None:
         """Have the others load or plan what is being loaded or planned here."""

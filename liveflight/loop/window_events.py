@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from liveflight.controllers.keyboard import Keyboard
 from liveflight.core.contracts import Event, KeyPress, Output, Pointer, Quit
@@ -25,12 +25,15 @@ class WindowEvents:
         overlay: Overlay,
         flight: Flight,
         quit: Callable[[], None],
+        more: Callable[[], Sequence[Event]] = list,
     ) -> None:
         """Connect the triggers that concern the window.
 
-        `quit` is called when the output is closed, or the performer wants to leave."""
+        `quit` is called when the output is closed, or the performer wants to leave. `more` returns
+        events of other windows."""
         self._output, self._keyboard, self._overlay = output, keyboard, overlay
         self._flight, self._guard, self._quit = flight, flight.guard, quit
+        self._more = more
         self._leaving = DoublePress()
         self._toggles_fullscreen = False
         self._on_page = False
@@ -51,7 +54,7 @@ class WindowEvents:
             self._guard.run_always("full screen", self._output.toggle_fullscreen)
         self._keyboard.begin_frame()
         self._leave_to_page()
-        for event in self._output.events():
+        for event in (*self._output.events(), *self._more()):
             self._guard.run_always("a key", self._take, event)
 
     def _take(self, event: Event) -> None:

@@ -142,6 +142,9 @@ class Coordinator:
                             card=card if isinstance(card := rest.get("card"), dict) else {},
                         )
                     )
+                case {"kind": "note", "ticket": str(ticket), "content": dict(content)}:
+                    if any(each.ticket == ticket for each in self._flying.values()):
+                        self._seat.inbox.append(content)
                 case {"kind": str(kind), "ticket": str(ticket), "number": self._number}:
                     self._answers.add((kind, ticket))
 

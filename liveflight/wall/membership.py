@@ -11,7 +11,7 @@ from liveflight.core.contracts import LiveflightError
 from liveflight.system.worker import start_thread
 from liveflight.wall.coordinator import Coordinator
 from liveflight.wall.participant import Participant
-from liveflight.wall.seat import Generation, Seat, WallRefusedError
+from liveflight.wall.seat import Generation, Note, Seat, WallRefusedError
 from liveflight.wall.store import Master, serve
 
 __all__ = ["Generation", "Membership", "WallRefusedError"]
@@ -70,6 +70,16 @@ class Membership:
     def lost(self) -> None:
         """Leave the broken generation and seek the next; never waits."""
         self._seat.lose()
+
+    def note(self, note: Note) -> None:
+        """Tell rank 0 something, within some hundredths of a second, while this rank flies."""
+        if self._seat.flying:
+            self._seat.outbox.append(note)
+            self._seat.changed.set()
+
+    def notes(self) -> list[Note]:
+        """Return, on rank 0, what the others have told since the last call."""
+        return [self._seat.inbox.popleft() for _ in range(len(self._seat.inbox))]
 
     def limit(self, limit_s: float) -> None:
         """Set the limit of the present groups and of those to come."""

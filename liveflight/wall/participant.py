@@ -78,6 +78,8 @@ class Participant:
         while not self._seat.closing:
             if self._seat.flying is None and self._arrived_after != self._seat.losses:
                 self._arrive(mail)
+            while self._ticket and self._seat.outbox:
+                self._tell(mail, "note", content=self._seat.outbox.popleft())
             if self._ticket and (message := mail.receive(self._ticket)):
                 self._obey(message, mail)
             else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from liveflight.core.contracts import LiveflightError
@@ -12,6 +13,12 @@ from liveflight.wall.store import Mail
 
 CONNECT_S = 2.0
 """Seconds that the members have to connect a new generation."""
+
+
+_MOST_NOTES = 64
+
+Note = Mapping[str, object]
+"""What JSON can say."""
 
 
 class WallRefusedError(LiveflightError):
@@ -70,6 +77,9 @@ class Seat:
         self.closing = False
         self.changed = threading.Event()
         """Set when the frame thread has done something that the other one has to see."""
+        self.outbox: deque[Note] = deque(maxlen=_MOST_NOTES)
+        self.inbox: deque[Note] = deque(maxlen=_MOST_NOTES)
+        """Notes for rank 0, and on rank 0 those of the others."""
         self._formed: dict[int, Generation] = {}
         self._offered = 0
         self._refusal = ""

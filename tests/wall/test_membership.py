@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 from wall_jobs import members, send_junk
 from wall_ranks import RankProcess, free_port, together
+
+from liveflight.wall.membership import Membership
 
 LIMIT_S = 0.6
 
@@ -119,6 +123,27 @@ def test_rank_0_that_is_back_goes_on_without_a_dead_rank(wall: Callable[[int], W
     restarted = made.start(0)
     for each in (restarted, other):
         each.flying(0, 2)
+
+
+def test_notes_reach_rank_0_from_ranks_that_fly() -> None:
+    port = free_port()
+    made = [Membership(rank, 2, ("127.0.0.1", port), {}, lambda cards: "") for rank in (0, 1)]
+    leader, follower = made
+    try:
+        follower.note({"key": "before"})
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda each: each.first(60.0), made))
+        told = [{"key": "a", "repeat": False}, {"quit": True}]
+        for each in told:
+            follower.note(each)
+        found: list[object] = []
+        end = time.monotonic() + 30
+        while len(found) < 2 and time.monotonic() < end:
+            found += leader.notes()
+        assert found == told
+    finally:
+        for each in made:
+            each.close()
 
 
 def test_rank_0_flies_alone_until_others_are_back(wall: Callable[[int], Wall]) -> None:
