@@ -10,6 +10,7 @@ from liveflight.core.contracts import Output, Size
 from liveflight.core.controls import Controls
 from liveflight.core.fault_guard import FaultGuard
 from liveflight.core.frame_counter import FrameCounter
+from liveflight.core.rect import Rect
 from liveflight.loop.feedback_loop import FeedbackLoop
 from liveflight.render.canvas_transfer import read_picture
 from liveflight.render.flash_limiter import FlashLimiter
@@ -168,6 +169,13 @@ class Presenter:
         loop = self._feedback_loop
         how = self._placing(size) | {"held": loop.renderer.region}
         return self.present_pass.picture(loop.texture(), size, loop.shown, **how)
+
+    def tile_picture(self, part: Rect) -> np.ndarray:
+        """Return a part of the canvas as `picture` does, upright, a pixel for a pixel."""
+        loop = self._feedback_loop
+        whole = Rect(-part.left, -part.top, *loop.size)
+        how = {"held": loop.renderer.region, "whole": whole}
+        return self.present_pass.picture(loop.texture(), part.size, loop.shown, **how)
 
     def _placing(self, size: Size) -> dict[str, Any]:
         """Return where the canvas lies on an output of this size that shows a tile of it."""

@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import cast
 
+import numpy as np
+
 from liveflight import networks
 from liveflight.core.ascent import Upkeep
 from liveflight.core.contracts import (
@@ -258,9 +260,14 @@ class Follower:
         self._after_show()
         gc_control.collect(self._pause_s, self.loader.tidy)
 
+    def _on_give_frame(self) -> None:
+        self._give(self.presenter.frame(self.output))
+
     def _on_give_picture(self) -> None:
+        self._give(self.presenter.tile_picture(self.loop.wall.tiles[self.loop.rank].shown))
+
+    def _give(self, picture: np.ndarray) -> None:
         assert self._frames
-        picture = self.presenter.frame(self.output)
         self._frames.exchange({0: picture}, {})
 
     def _on_quit(self) -> None:

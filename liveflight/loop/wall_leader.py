@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
 from liveflight import networks
 from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import same_folds
@@ -32,6 +34,7 @@ from liveflight.show import flash_switch
 from liveflight.wall import meeting
 from liveflight.wall.link import Commands, Link
 from liveflight.wall.membership import Generation, Membership
+from liveflight.wall.whole_picture import WholePicture
 
 log = logging.getLogger("liveflight.wall")
 
@@ -253,6 +256,13 @@ class LeadingPresenter(Presenter):
         self.lead.commands.say("show", dt, self._shown())
         self.lead.commands.send()
         self.lead.frames.barrier()
+
+    def picture(self, size: Size) -> np.ndarray:
+        """Return the picture of the whole wall, whatever the size of this tile's output is."""
+        wall, rank = self.lead.loop.wall, self.lead.loop.rank
+        own = self.tile_picture(wall.tiles[rank].shown)
+        whole = WholePicture(wall, self.lead.frames, self.lead.commands)
+        return whole.gather("give_picture", own)
 
     def _shown(self) -> dict[str, Value]:
         return {key: self._flight.controls.setting(key) for key in SHOWN}
