@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -87,8 +88,8 @@ class Follower:
         self._frames: Group | None = None
         self._failed: set[str] = set()
         """Networks that cannot be loaded here."""
-        self._pause_s = 1.0 if live else 0.0
-        """Seconds after a frame for memory clean-up."""
+        self._waited = 0.0
+        """Seconds for which rank 0 was waited for at most since the last frame."""
         self._wanted: list[Callable[[], bool]] = []
         """Loading and planning still to be done; each returns whether it is complete."""
 
@@ -101,7 +102,10 @@ class Follower:
         while not self.away and self.running and not stopped():
             try:
                 assert self._frames
-                self._obey(self._frames.broadcast())
+                began = time.monotonic()
+                message = self._frames.broadcast()
+                self._waited = max(self._waited, time.monotonic() - began)
+                self._obey(message)
             except RankLostError as error:
                 if not self.shown.guard.live:
                     raise LiveflightError(f"{error}: rank 0 has ended the render") from error
@@ -258,7 +262,9 @@ class Follower:
         self.displayed += 1
         self._load()
         self._after_show()
-        gc_control.collect(self._pause_s, self.loader.tidy)
+        if self.shown.guard.live:  # rank 0 lets this rank wait again, about as long
+            gc_control.collect(self._waited, self.loader.tidy)
+        self._waited = 0.0
 
     def _on_give_frame(self) -> None:
         self._give(self.presenter.frame(self.output))
