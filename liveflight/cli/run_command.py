@@ -6,6 +6,7 @@ import argparse
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from liveflight.cli import parser, unattended
 from liveflight.core.contracts import LiveflightError
@@ -38,7 +39,9 @@ def safe(args: argparse.Namespace) -> argparse.Namespace:
     from liveflight.system.package_data import folder
 
     preset = str(folder("presets") / f"{SAFE_PRESET}.toml")  # never a user's of that name
-    kept = {"canvas": args.canvas} if args.wall_place else {}  # its ranks agree on it
+    kept = {}
+    if args.wall_place:  # its ranks agree on the canvas
+        kept = {"canvas": args.canvas, "wall_place": replace(args.wall_place, safe=True)}
     own = {**_SAFE, **kept, "preset": preset, "set": [], "stream": []}
     return argparse.Namespace(**{**vars(args), **own})
 

@@ -27,6 +27,8 @@ class WallPlace:
     """Whether the tile is shown in a window, where it would fill its display."""
     allow_unequal: bool = False
     """Whether GPUs may differ from rank 0's."""
+    safe: bool = False
+    """Whether it is in the safe look."""
 
     @property
     def world(self) -> int:

@@ -44,6 +44,8 @@ class RankCard:
     """Number of the display that it fills; None: it needs none."""
     displays: tuple[Size, ...] = ()
     """Sizes of all displays of its machine."""
+    safe: bool = False
+    """Whether it is in the safe look: the embedded network on the processor, after crashes."""
 
     def as_json(self) -> dict[str, object]:
         """Return a table that JSON can carry."""
@@ -70,6 +72,7 @@ class RankCard:
                 turns=int(given["turns"]),
                 display=None if display is None else int(display),
                 displays=tuple(map(_size, given["displays"])),
+                safe=given.get("safe") is True,
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError("no card of a rank") from error
@@ -83,6 +86,7 @@ def placed(place: WallPlace, display: int | None) -> dict[str, Any]:
         "tile": tile.shown,
         "turns": tile.turns,
         "display": None if place.windows else display,
+        "safe": place.safe,
     }
 
 
@@ -129,6 +133,8 @@ def _differences(first: RankCard, card: RankCard, allow_unequal: bool) -> Iterat
             f"torch {card.torch or 'unknown'}, where rank 0 has {first.torch or 'unknown'}: "
             "install the same version on both machines"
         )
+    if first.safe or card.safe:  # slow, or another picture, but better than none
+        return
     for network in sorted({*first.weights, *card.weights}):
         yield from _weights(network, card.weights.get(network), first.weights.get(network))
     if not allow_unequal and not _equal_devices(first, card):

@@ -113,3 +113,16 @@ def test_growth_between_two_kills_counts_where_they_are_far_apart(minutes: int, 
     leaking = samples(private=lambda minute: 600 + minute, minutes=minutes)
     (line,) = [line for line in table(leaking, 0).splitlines() if line.startswith("private")]
     assert line.endswith(said)
+
+
+def test_memory_is_compared_at_rest_where_there_are_rests() -> None:
+    def steps(minute: float) -> float:
+        return 600 + 0.3 * minute + 40 * (minute % 2 < 1.5 and minute > 30)
+
+    taken = [
+        replace(each, rests=int(each.seconds / 60 % 2 >= 1.7)) for each in samples(private=steps)
+    ]
+    assert trends(taken)[0].slope == pytest.approx(0.3, abs=0.01)
+    assert trends(samples(private=steps))[0].slope > 0.6, "without them, the steps count"
+    files = trends([replace(each, files=40 + each.rests) for each in taken])[2]
+    assert (files.name, files.first) == ("files", 40), "counts go by all samples"

@@ -42,6 +42,14 @@ def test_a_card_travels_as_json() -> None:
     assert RankCard.from_json(sent) == card(1)
 
 
+def test_in_the_safe_look_a_rank_fits_whatever_it_computes_with() -> None:
+    safe = {"safe": True, "device": "cpu", "memory_mib": 0.0, "weights": {}}
+    assert check(card(1, **safe)) == ""
+    assert check(card(1), card(0, **safe)) == ""
+    assert "liveflight 2.0" in check(card(1, version="2.0", **safe))
+    assert "there is no display 1" in check(card(1, displays=((320, 180),), **safe))
+
+
 def test_equal_ranks_fit() -> None:
     assert check(card(1)) == ""
     assert check(card(1, memory_mib=143000.0, torch="2.9.0+cu128")) == ""
