@@ -16,6 +16,8 @@ stays below 20 for regular textures and is far higher for a grid.
 from __future__ import annotations
 
 import argparse
+import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -94,7 +96,12 @@ def _vgg16() -> nn.Sequential:
 
 
 def last_frame(
-    judge: Judge, target: tuple[str, int], seconds: float, folder: Path, more: list[str]
+    judge: Judge,
+    target: tuple[str, int],
+    seconds: float,
+    folder: Path,
+    wall: str,
+    more: list[str],
 ) -> np.ndarray:
     """Render one target; return the last frame, uint8 (H, W, 3)."""
     layer, number = target
@@ -103,7 +110,10 @@ def last_frame(
     command += ["--layer", layer, "--filter", str(number), "--seconds", str(seconds), "--fps", "30"]
     view = f"{judge.view[0]}x{judge.view[1]}"
     command += ["--view", view, "--size", "1280x720", "--seed", "7", "--out", str(video)]
-    subprocess.run([*command, *more], check=True, capture_output=True)
+    if wall:
+        render_together([*command, "--wall", wall, "--canvas", "1280x720", *more], wall)
+    else:
+        subprocess.run([*command, *more], check=True, capture_output=True)
     png = video.with_suffix(".png")
     import imageio_ffmpeg
 
@@ -111,6 +121,26 @@ def last_frame(
     subprocess.run([*ffmpeg, "-i", str(video), "-update", "1", str(png)], check=True)
     video.unlink()
     return np.asarray(Image.open(png).convert("RGB"))
+
+
+def render_together(command: list[str], wall: str) -> None:
+    """Run a render on all ranks of a wall on this machine."""
+    columns, rows = map(int, wall.split("x"))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    shared = {"WORLD_SIZE": f"{columns * rows}", "MASTER_ADDR": "127.0.0.1"}
+    shared |= {"MASTER_PORT": f"{port}", "OMP_NUM_THREADS": "1"}
+    running = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, **shared, "RANK": f"{rank}"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for rank in range(columns * rows)
+    ]
+    if any([each.wait() for each in running]):
+        raise RuntimeError(f"{' '.join(command)} failed")
 
 
 def shrunk(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -155,6 +185,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--draw", type=int, default=2026, help="seed of the filters drawn")
     parser.add_argument("--keep", type=Path, help="folder for the last frames")
+    parser.add_argument("--wall", default="", metavar="CxR", help="render on ranks of a wall")
     args, more = parser.parse_known_args()
     judge = Judge(args.network)
     noise = np.stack(
@@ -171,7 +202,10 @@ def main() -> None:
             folder = args.keep or Path(temporary)
             folder.mkdir(parents=True, exist_ok=True)
             frames = np.stack(
-                [last_frame(judge, (layer, n), args.seconds, folder, more) for n in filters]
+                [
+                    last_frame(judge, (layer, n), args.seconds, folder, args.wall, more)
+                    for n in filters
+                ]
             )
         report(layer, filters, frames, judge, noise)
 
