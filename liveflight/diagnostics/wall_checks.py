@@ -14,11 +14,14 @@ import psutil
 from liveflight.core.contracts import LiveflightError, Size
 from liveflight.diagnostics.doctor import Finding
 from liveflight.wall import rank_card
+from liveflight.wall.group import RankLostError
 from liveflight.wall.place import WallPlace
 from liveflight.wall.tiles import Tile, Wall
 
 MEET_S = 60.0
 """Seconds that the other ranks have to run the same command."""
+_ANSWER_S = 10.0
+"""Seconds that a rank may be late once all have met."""
 RANK_MIB = 1500.0
 """Memory of one rank besides its textures: program, network, one view's step."""
 _TEXTURES, _BYTES_PER_PIXEL = 8, 8
@@ -125,11 +128,15 @@ def compare(
     name = "all ranks"
     try:
         with closing((go or meet)(place, card.as_json())) as meeting:
-            meeting.first(seconds)
+            # The others have to come as far before this one closes.
+            meeting.first(seconds).frames.barrier()
     except LiveflightError as error:
         cause, remedy = _PARTS.fullmatch(str(error)).groups()  # type: ignore[union-attr]
         together = "run the same command on all machines at the same time, with their ranks"
         return Finding(name, False, cause, remedy or together, needed=True)
+    except RankLostError:
+        remedy = "run the same command on all machines again"
+        return Finding(name, False, "a rank left while the others met", remedy, needed=True)
     return Finding(name, True, f"{place.world} ranks fit together", needed=True)
 
 
@@ -140,8 +147,8 @@ def meet(place: WallPlace, card: Mapping[str, object]) -> Meeting:
     def check(cards: Mapping[int, Mapping[str, object]]) -> str:
         return rank_card.check(place.wall, cards, allow_unequal=place.allow_unequal)
 
-    where = place.interface
-    return Membership(place.rank, place.world, place.master, card, check, interface=where)
+    given = place.rank, place.world, place.master, card, check
+    return Membership(*given, limit_s=_ANSWER_S, interface=place.interface)
 
 
 def _bind(host: str, port: int) -> None:

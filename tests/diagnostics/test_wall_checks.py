@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psutil
@@ -13,9 +14,11 @@ from liveflight.core.contracts import LiveflightError, Size
 from liveflight.diagnostics import wall_checks
 from liveflight.diagnostics.doctor import Finding
 from liveflight.wall import rank_card
+from liveflight.wall.group import Group
 from liveflight.wall.layout import Layout
 from liveflight.wall.place import WallPlace
 from liveflight.wall.rank_card import RankCard
+from liveflight.wall.seat import Generation
 
 WALL = Layout(2, 1).wall((640, 180))
 PLACES = [WallPlace(WALL, rank, local_rank=rank) for rank in WALL.ranks]
@@ -92,10 +95,12 @@ class MadeUpMeeting:
     def __init__(self, cards: Mapping[int, Mapping[str, object]], missing: str) -> None:
         self._cards, self._missing, self.closed = cards, missing, False
 
-    def first(self, timeout_s: float) -> None:
+    def first(self, timeout_s: float) -> Generation:
         line = self._missing or rank_card.check(WALL, self._cards)
         if line:
             raise LiveflightError(line)
+        alone = [Group(0, (0,), None, 1.0) for _ in range(2)]
+        return Generation(1, (0,), *alone)
 
     def close(self) -> None:
         self.closed = True
@@ -123,3 +128,16 @@ def test_ranks_compare_what_they_are(version: str, missing: str, detail: str, ok
     found = wall_checks.compare(PLACES[0], cards[0], go, 1.0)
     assert (found.ok, found.detail, found.needed) == (ok, detail, True)
     assert meetings[0].closed
+
+
+def test_ranks_that_fit_are_told_so_on_both() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        master = "127.0.0.1", probe.getsockname()[1]
+    places = [replace(place, master=master) for place in PLACES]
+    cards = [
+        RankCard("1.0", "2.9", "left", "cpu", 0.0, **rank_card.placed(place, None))
+        for place in places
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(wall_checks.compare, places, cards))
+    assert [each.detail for each in found] == ["2 ranks fit together"] * 2
