@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import time
@@ -44,8 +45,8 @@ def sample(show: SupervisedShow, begun: float, rests: bool) -> Sample:
         raise LookupError("nothing answers /health")
     return Sample(
         seconds=time.monotonic() - begun,
-        private=main.memory_full_info().uss / 2**20,
-        tree=sum(_resident(each) for each in processes) / 2**20,
+        private=_own_mib(main.pid),
+        tree=sum(_own_mib(each.pid) for each in processes),
         files=main.num_fds(),
         threads=main.num_threads(),
         processes=len(processes),
@@ -63,10 +64,15 @@ def _gl_objects(show: SupervisedShow) -> int:
     return int(counted.read_text() or 0) if counted.exists() else 0
 
 
-def _resident(process: psutil.Process) -> int:
-    with suppress(psutil.Error):
-        return int(process.memory_info().rss)
-    return 0
+def _own_mib(pid: int) -> float:
+    """Return the MiB in memory that a process has written, without files such as libraries.
+
+    Those come and go with other programs that have them open. 0 for a process that is gone."""
+    found = 0
+    with suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        found = sum(map(int, re.findall(r"(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB", status)))
+    return found / 1024
 
 
 def options(folder: Path, *, midi: bool) -> list[str]:

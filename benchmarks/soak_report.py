@@ -31,9 +31,9 @@ class Sample:
 
     seconds: float
     private: float
-    """MiB of the show's own process that are shared with no other."""
+    """MiB that the show's own process has written, in memory or swapped out."""
     tree: float
-    """MiB in memory of all processes."""
+    """MiB that all processes have written."""
     files: int
     threads: int
     """Of the show's own process, as is `files`."""
