@@ -37,8 +37,8 @@ from liveflight.wall.view_shares import parts, shares
 HALF_RGBA = 8
 """Bytes of a pixel as it is sent."""
 FPS = 60.0
-COMMANDS = 4096
-"""Bytes of commands that a follower gets per frame, at most."""
+COMMANDS = 4 * 4096
+"""Bytes of commands that rank 0 sends each follower per frame: some four blocks of `Group`."""
 FRAMES = 60
 
 LINKS = {
@@ -79,7 +79,8 @@ class Count:
 
     @property
     def total(self) -> float:
-        return self.views + self.directions + self.margins + COMMANDS
+        """Return the bytes of rank 0, were it the busiest in all."""
+        return self.views + self.directions + self.margins + COMMANDS * (self.ranks - 1)
 
 
 def flight(frames: int, zoom: float, degrees: float) -> Iterator[tuple[Warp, bool]]:
