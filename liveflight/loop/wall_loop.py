@@ -97,11 +97,10 @@ class WallLoop(FeedbackLoop):
         self._way = 0.0
 
     def collect_result(self, patience: float) -> bool:
-        arrived = super().collect_result(patience)
-        if arrived:
+        if self.worker.wait(patience):  # before anything can fail on this rank alone
             # The next tick takes as long, and then its directions are added over as long again.
             self._moving = math.ceil(_MOVING_STEPS * 3 * self._way) / _MOVING_STEPS
-        return arrived
+        return super().collect_result(patience)
 
     def restart(self, pending: Warp, seed: int) -> None:
         """Go on from the canvas as it is, after the ranks that are there have changed.
