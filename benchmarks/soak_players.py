@@ -28,6 +28,8 @@ from liveflight.storage import cue_lists, presets
 
 _RESTED, _SETTLED_S, _REST_S = "reef", 12.0, 26.0
 """The preset of a rest, the seconds until it counts, and those that it takes."""
+_TOUR_S = 1.5
+"""Seconds for each layer and preset of the tour at the beginning."""
 _FADERS = ("camera", "warp", "colour")
 _TRIGGERS = (
     *(row.key for row in ROWS if row.kind == "trigger" and row.group in ("mix", "cue")),
@@ -83,6 +85,15 @@ class Players:
             self.every(60.0, box.plug)
         if kill_every:
             self.every(kill_every, self._kill)
+
+    def tour(self) -> None:
+        """Fly every layer and every preset once, so that what is kept for each is there."""
+        for network, layer in self._layers:
+            self._send("target", f"{network}:{layer.name}:0")
+            time.sleep(_TOUR_S)
+        for name in self._presets:
+            self._send("preset", name)
+            time.sleep(_TOUR_S)
 
     def play(self) -> None:
         """Do what is due."""
