@@ -2,13 +2,13 @@
 
     scripts/soak --hours 2 [--kill-every MINUTES] [--folder FOLDER]
 
-First every layer and preset is flown once, as the show keeps some of each. Then a performer plays by
-OSC and MIDI: a fader ten times a second, and every four seconds another target, preset, cue list or
-trigger. Pages of the web remote come and go, politely and not. Camera, sound and stream lose their
-helper processes and MIDI its plug; recordings begin and end. Every two minutes the performer rests
-for 26 seconds, and the memory of these moments is compared: networks and recordings that come and
-go make 20 MiB of difference. With --kill-every, the show is killed as often, and its supervisor
-starts it again.
+First every layer and preset is flown once, as the show keeps some of each. Then a performer plays
+by OSC and MIDI: a fader ten times a second, and every four seconds another target, preset, cue
+list or trigger. Pages of the web remote come and go, politely and not. Camera, sound and stream
+lose their helper processes and MIDI its plug; recordings begin and end. Every two minutes the
+performer rests for 26 seconds, and the memory of these moments is compared: networks and
+recordings that come and go make 20 MiB of difference. With --kill-every, the show is killed as
+often, and its supervisor starts it again.
 
 Writes samples.csv, report.txt and soak.png into a new folder. Fails where memory, open files,
 threads, processes or GL objects grow, or restarts are not as many as kills. Linux, with Xvfb.

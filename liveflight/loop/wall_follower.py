@@ -209,7 +209,9 @@ class Follower:
         ascent: Ascent,
         amount: float,
         size: Sequence[int],
+        reach: float,
     ) -> None:
+        self.loop.reach.height = reach
         width, height = size
         pairs = [(view, mix) for view, mix in views]
         names = sorted({target.network for _, mix in pairs for target in mix})

@@ -47,6 +47,9 @@ _START_S = 20.0
 _LOADING_LIMIT_S, _LIMIT_S = 15.0, 1.2
 """Seconds that a rank may be late in them, and afterwards, before the others go on."""
 
+_PICTURE_LIMIT_S = 15.0
+"""The same for a screenshot."""
+
 _RENDER_LIMIT_S = 600.0
 """The same for a render."""
 
@@ -136,12 +139,13 @@ class Lead:
         if self._live and self._limit_s > _LIMIT_S and now - self._begun > _START_S:
             self._limit_s = _LIMIT_S
             self.say_limit()
-            self.commands.send()
 
-    def say_limit(self) -> None:
-        """Have all ranks be as late as they may be now."""
-        self.commands.say("limit", self._limit_s)
-        self.membership.limit(self._limit_s)
+    def say_limit(self, seconds: float = 0.0) -> None:
+        """Have all ranks be as late as they may be now, or by these seconds."""
+        seconds = seconds or self._limit_s
+        self.commands.say("limit", seconds)
+        self.commands.send()
+        self.membership.limit(seconds)
 
     def _use(self, generation: Generation) -> None:
         self.frames.use(generation.frames)
@@ -208,7 +212,9 @@ class LeadingLoop(WallLoop):
     def _ascent(
         self, engine: Engine, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent
     ) -> Callable[[], tuple[Canvas, float]]:
-        self._say("begin", *self._begun)  # now that nothing can fail before the tick
+        self._say(
+            "begin", *self._begun, self.reach.height
+        )  # now that nothing can fail before the tick
         self._send()
         return super()._ascent(engine, views, steps, ascent)
 
@@ -259,10 +265,12 @@ class LeadingPresenter(Presenter):
 
     def picture(self, size: Size) -> np.ndarray:
         """Return the picture of the whole wall, whatever the size of this tile's output is."""
-        wall, rank = self.lead.loop.wall, self.lead.loop.rank
-        own = self.tile_picture(wall.tiles[rank].shown)
-        whole = WholePicture(wall, self.lead.frames, self.lead.commands)
-        return whole.gather("give_picture", own)
+        lead, wall = self.lead, self.lead.loop.wall
+        whole = WholePicture(wall, lead.frames, lead.commands)
+        lead.say_limit(_PICTURE_LIMIT_S)  # pictures are large, and networks slow
+        found = whole.gather("give_picture", lambda: self.tile_picture(wall.tiles[0].shown))
+        lead.say_limit()
+        return found
 
     def _shown(self) -> dict[str, Value]:
         return {key: self._flight.controls.setting(key) for key in SHOWN}

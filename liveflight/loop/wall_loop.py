@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import displacement, fold_lines, same_folds
 from liveflight.core.contracts import Ascent, Canvas, Engine, Size, ViewStep, Warp
 from liveflight.core.rect import Rect
@@ -22,14 +22,12 @@ from liveflight.render.passes import RenderTarget
 from liveflight.render.region import Region
 from liveflight.render.tile_canvas import TileCanvas
 from liveflight.render.view_passes import ViewPass
+from liveflight.wall.landing_reach import LandingReach, Settling
 from liveflight.wall.tiles import Wall
 from liveflight.wall.view_shares import Parts, parts, shares
 
 if TYPE_CHECKING:
     import moderngl
-
-_MOVING_STEPS = 64
-"""Steps per canvas height of what is expected, so that all ranks expect the same."""
 
 _PATIENCE_S = 5.0
 """Seconds for which a tick of an earlier group is waited for."""
@@ -51,10 +49,8 @@ class WallLoop(FeedbackLoop):
         """What this rank has drawn of the running tick's views."""
         self._needed: Parts = {}
         """What it adds of their directions."""
-        self._way = 0.0
-        """Canvas heights by which the picture has moved since the running tick began."""
-        self._moving = 0.0
-        """The most by which the directions of the running tick are expected to move."""
+        self.reach = LandingReach()
+        self._settling = Settling()
         self._tile = Region(wall.tiles[rank].owned, wall.canvas)
         super().__init__(ctx, wall.canvas, *given, **named)
 
@@ -80,10 +76,11 @@ class WallLoop(FeedbackLoop):
 
     def move(self, warp: Warp, dt: float) -> None:
         others = not same_folds(self.shown, warp)
-        self._way += displacement(warp, self.size[0] / self.size[1])
+        self.reach.moved(displacement(warp, self.size[0] / self.size[1]))
         super().move(warp, dt)
         if others:
             self.renderer.hold(self.shown)
+            self._settling.folds_changed(ticking=self.ticking)
 
     def use_engine(self, engine: Engine) -> str:
         """Go on with copies through the host: views are put together there."""
@@ -94,13 +91,19 @@ class WallLoop(FeedbackLoop):
 
     def begin(self, *given: Any) -> None:
         super().begin(*given)
-        self._way = 0.0
+        self.reach.begun()
 
     def collect_result(self, patience: float) -> bool:
         if self.worker.wait(patience):  # before anything can fail on this rank alone
-            # The next tick takes as long, and then its directions are added over as long again.
-            self._moving = math.ceil(_MOVING_STEPS * 3 * self._way) / _MOVING_STEPS
+            self.reach.arrived(slow=self._slow)
+            self._settling.arrived(self.since if self._slow else 0.0)
         return super().collect_result(patience)
+
+    def advance(self, dt: float, upkeep: Upkeep) -> bool:
+        finite = super().advance(dt, upkeep)
+        if self._settling.passed(dt):
+            self.renderer.refresh(self.shown)
+        return finite
 
     def restart(self, pending: Warp, seed: int) -> None:
         """Go on from the canvas as it is, after the ranks that are there have changed.
@@ -111,7 +114,8 @@ class WallLoop(FeedbackLoop):
                 self.worker.result()
         if self._noise.busy and self._noise.wait(_PATIENCE_S):
             self._noise.result()  # of other ranks' time
-        self._way = self._moving = 0.0
+        self.reach.restart()
+        self._settling.restart()
         self.landings.forget()
         self._measuring.forget()
         self._hold = ToneHold()
@@ -129,7 +133,7 @@ class WallLoop(FeedbackLoop):
         """Draw what this rank shows of the views; return it packed."""
         canvas, lines = self.renderer, fold_lines(self.shown)
         held = canvas.region.rect
-        given = views, size, self.wall, self.rank, held, lines, self._moving
+        given = views, size, self.wall, self.rank, held, lines, self.reach.height
         self._drawn, self._needed = parts(*given)
         stack = self._views.stack(size, len(views))
         for number, part in self._drawn.items():
@@ -149,7 +153,7 @@ class WallLoop(FeedbackLoop):
         planned = partial(
             shares,
             [each.view for each in placed],
-            *(size, self.wall, canvas.holding, lines, canvas.members, self._moving),
+            *(size, self.wall, canvas.holding, lines, canvas.members, self.reach.height),
         )
         given = self.rank, self._ascents, size, unpack(views, self._drawn), self._needed
         return lambda: WallAscent(*given, planned())(engine, steps, ascent)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from liveflight.wall.link import Commands, Link
@@ -15,12 +17,14 @@ class WholePicture:
         self._wall, self._link, self._commands = wall, link, commands
         self._whole = np.zeros((*wall.canvas[::-1], 3), np.uint8)
 
-    def gather(self, command: str, own: np.ndarray) -> np.ndarray:
+    def gather(self, command: str, own: Callable[[], np.ndarray]) -> np.ndarray:
         """Have the others give a picture of what they show, and return all, with rank 0's own.
 
-        Those that are lost stay as they were. The memory is reused by the next call."""
+        `own` is called while they draw theirs. Those that are lost stay as they were. The memory is
+        reused by the next call."""
         self._commands.say(command)
         self._commands.send()
+        drawn = own()
         there = set(self._link.members) - {0}
         shapes = {
             tile.rank: ((tile.shown.height, tile.shown.width, 3), np.dtype(np.uint8))
@@ -30,7 +34,7 @@ class WholePicture:
         pictures = self._link.exchange({}, shapes)
         if not self._link.lost:
             self._paste(pictures)
-        self._paste({0: own})
+        self._paste({0: drawn})
         return self._whole
 
     def _paste(self, pictures: dict[int, np.ndarray]) -> None:

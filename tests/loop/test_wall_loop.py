@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from local_group import LocalBoard, LocalGroup
 
 from liveflight.core.ascent import Upkeep
 from liveflight.core.camera import Camera, fold_lines
-from liveflight.core.contracts import Ascent, Canvas, Target, Value, ViewStep
+from liveflight.core.contracts import Ascent, Canvas, Size, Target, Value, ViewStep
 from liveflight.core.controls import Controls
 from liveflight.core.noise import pink
 from liveflight.core.view_planner import ViewPlanner
@@ -27,6 +28,7 @@ from liveflight.wall.layout import Layout
 pytestmark = pytest.mark.gl
 
 CANVAS, VIEW, VIEWS, DT = (192, 108), (48, 28), 4, 1 / 30
+LARGE = (384, 216)
 FRAMES = 8
 """Frames of each part of the set."""
 SET: list[dict[str, Value]] = [
@@ -44,11 +46,14 @@ class Field(FakeEngine):
     """Answer with directions that were made before, by the number of the view."""
 
     def directions(self, views: Canvas, steps: list[ViewStep], ascent: Ascent) -> Canvas:  # type: ignore[override]
-        return np.concatenate([_direction(next(iter(step.mix)).filter or 0) for step in steps])
+        size = views.shape[1], views.shape[0] // len(steps)
+        return np.concatenate(
+            [_direction(next(iter(step.mix)).filter or 0, size) for step in steps]
+        )
 
 
-def _direction(number: int) -> Canvas:
-    field = pink(VIEW, number % 7, mean=0.0, deviation=1.0)
+def _direction(number: int, size: Size) -> Canvas:
+    field = pink(size, number % 7, mean=0.0, deviation=1.0)
     return (field - [0.5, 0.5, 0.5, 0.0]).astype(np.float16)
 
 
@@ -75,28 +80,77 @@ def fly(loop: FeedbackLoop) -> None:
             assert loop.advance(DT, Upkeep(pull=1.0, noise=0.02))
 
 
-@pytest.fixture(scope="module")
-def alone() -> Iterator[Canvas]:
-    """The canvas after the set on one GPU."""
-    output = Offscreen(CANVAS)
+Slow = list[tuple[dict[str, Value], int, int]]
+"""Controls, frames, and frames that each tick takes."""
+TURNING: Slow = [({"camera.rotation": 90.0}, *each) for _ in range(6) for each in ((1, 0), (6, 6))]
+FOLDING: Slow = [
+    ({"camera.rotation": 30.0}, 15, 20),
+    ({"camera.rotation": 30.0, "warp.kaleidoscope": 5}, 60, 20),
+]
+
+
+def fly_slowly(script: Slow, loop: FeedbackLoop) -> None:
+    """Fly with ticks that take several frames; their directions are added over as many more."""
+    camera, planner, engine = Camera(), ViewPlanner(5), Field()
+    loop.on_warp = planner.moved
+    number = age = 0
+    for part, frames, length in script:
+        controls = Controls()
+        for key, value in part.items():
+            controls.set(key, value)
+        controls.jump()
+        for _ in range(frames):
+            if loop.ticking and age >= length:
+                assert loop.collect_result(60.0)
+            if quick := not length:
+                loop.move(camera.warp(controls, DT, LARGE[0] / LARGE[1]), DT)
+            if not loop.ticking:
+                lines, age = fold_lines(loop.shown), 0
+                views = []
+                for _ in range(VIEWS):
+                    view = planner.next(LARGE, (96, 54), ViewSettings(), folds=lines)
+                    views.append((view, {Target("field", "layer", number): 1.0}))
+                    number += 1
+                loop.begin(engine, views, Ascent(), 0.03, (96, 54))
+            if quick:
+                assert loop.collect_result(60.0)
+            else:
+                loop.move(camera.warp(controls, DT, LARGE[0] / LARGE[1]), DT)
+            age += 1
+            assert loop.advance(DT, Upkeep(pull=1.0, noise=0.02))
+
+
+def flown_alone(fly: Callable[[FeedbackLoop], None], size: Size = CANVAS) -> Canvas:
+    """Return the canvas of one GPU."""
+    output = Offscreen(size)
     inline = Worker[Canvas](False)
-    loop = FeedbackLoop(output.ctx, CANVAS, 5, Worker(False), inline, lambda part: None)
-    fly(loop)
-    yield HostCopy().read(loop.renderer.texture).copy()
-    loop.close()
-    output.close()
+    loop = FeedbackLoop(output.ctx, size, 5, Worker(False), inline, lambda part: None)
+    try:
+        fly(loop)
+        return HostCopy().read(loop.renderer.texture).copy()
+    finally:
+        loop.close()
+        output.close()
 
 
-def together(columns: int, rows: int, fly: Callable[[WallLoop], None]) -> tuple[Canvas, list[int]]:
+@pytest.fixture(scope="module")
+def alone() -> Canvas:
+    """The canvas after the set on one GPU."""
+    return flown_alone(fly)
+
+
+def together(
+    columns: int, rows: int, fly: Callable[[WallLoop], None], size: Size = CANVAS
+) -> tuple[Canvas, list[int]]:
     """Return the tiles of a wall put together, and the bytes that each rank has sent."""
-    wall = Layout(columns, rows).wall(CANVAS)
+    wall = Layout(columns, rows).wall(size)
     boards = LocalBoard(columns * rows), LocalBoard(columns * rows)
-    canvas = np.zeros((*CANVAS[::-1], 4), np.float16)
+    canvas = np.zeros((*size[::-1], 4), np.float16)
     sent = [0] * (columns * rows)
     faults: list[BaseException] = []
 
     def run(rank: int) -> None:
-        output = Offscreen(CANVAS)
+        output = Offscreen(size)
         loop = WallLoop(output.ctx, wall, rank, 5, Worker(False), Worker(False), lambda part: None)
         frames, ascents = (LocalGroup(board, rank) for board in boards)
         loop.connect(frames, ascents)
@@ -132,6 +186,18 @@ def test_tiles_put_together_are_the_canvas_of_one_gpu(
 ) -> None:
     canvas, _ = together(columns, rows, fly)
     away = np.abs(canvas.astype(np.float32) - alone.astype(np.float32))
+    assert away.max() <= 2 / 255
+
+
+@pytest.mark.parametrize(
+    ("script", "columns", "rows"), [(TURNING, 2, 2), (FOLDING, 3, 1)], ids=["turning", "folding"]
+)
+def test_what_lands_slowly_or_while_folds_change_lands_on_all_tiles(
+    script: Slow, columns: int, rows: int
+) -> None:
+    fly = partial(fly_slowly, script)
+    canvas, _ = together(columns, rows, fly, LARGE)
+    away = np.abs(canvas.astype(np.float32) - flown_alone(fly, LARGE).astype(np.float32))
     assert away.max() <= 2 / 255
 
 

@@ -25,14 +25,23 @@ def open_sink(
     "/", gives a PngFolder, without sound, which never replaces another flight's pictures.
 
     Raises LiveflightError for any other name, and whatever those two raise."""
+    if is_video(path):
+        return VideoFile(Path(path), size, fps, sound, if_taken)
+    return PngFolder(Path(path), size)
+
+
+def is_video(path: str | Path) -> bool:
+    """Return whether a name is that of a video, not of a folder.
+
+    Raises LiveflightError for a name that is neither."""
     is_folder = str(path).endswith(("/", os.sep))
     suffix = Path(path).suffix.lower()
     if Path(path).name in ("", ".mp4"):
         raise LiveflightError(f"output {str(path)!r} has no name: try flight.mp4")
-    if suffix == ".mp4" and not is_folder:
-        return VideoFile(Path(path), size, fps, sound, if_taken)
     if is_folder or not suffix:
-        return PngFolder(Path(path), size)
+        return False
+    if suffix == ".mp4":
+        return True
     raise LiveflightError(
         f"output {str(path)!r} ends in {suffix!r}: a video ends in .mp4; a name without a suffix, "
         "or ending in a slash, is a folder of PNG pictures"

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from liveflight.outputs.sinks import open_sink
+from liveflight.core.contracts import LiveflightError
+from liveflight.outputs.sinks import is_video, open_sink
 from liveflight.outputs.sinks.frame_sink import FrameSink, Picture, cannot_write
 from liveflight.outputs.sinks.video_encoding import Soundtrack
 from liveflight.storage.new_files import IfTaken
 from liveflight.wall.tiles import Wall
+
+
+def tile_paths(path: Path, wall: Wall) -> list[Path]:
+    """Return where each tile is written: wall_tile0.mp4 for wall.mp4, wall/tile0 for a folder.
+
+    Raises LiveflightError for a name that is neither."""
+    if is_video(path):
+        return [path.with_stem(f"{path.stem}_tile{rank}") for rank in wall.ranks]
+    return [path / f"tile{rank}" for rank in wall.ranks]
 
 
 class TileSinks(FrameSink):
@@ -26,10 +38,9 @@ class TileSinks(FrameSink):
         sound: Soundtrack | None = None,
         if_taken: IfTaken = "next",
     ) -> None:
-        """Open a sink for each tile, named after its rank: wall_0.mp4 for wall.mp4, or wall/0.
-
-        The first has the sound. Raises what `open_sink` raises."""
-        if not path.suffix:
+        """Open a sink for each tile; the first has the sound. Raises what `open_sink` raises."""
+        places = tile_paths(path, wall)
+        if not is_video(path):
             try:
                 path.mkdir(exist_ok=True)
             except OSError as error:
@@ -37,13 +48,14 @@ class TileSinks(FrameSink):
         self._parts = [tile.shown for tile in wall.tiles]
         self._sinks = []
         try:
-            for rank, part in enumerate(self._parts):
-                name = path.with_name(f"{path.stem}_{rank}{path.suffix}")
-                name = name if path.suffix else path / str(rank)
-                heard = None if rank else sound
-                self._sinks.append(open_sink(name, part.size, fps, heard, if_taken))
+            for rank, each in enumerate(places):
+                heard, size = None if rank else sound, self._parts[rank].size
+                self._sinks.append(open_sink(each, size, fps, heard, if_taken))
+        except LiveflightError as error:
+            self._drop()
+            raise LiveflightError(f"tile {len(self._sinks)}: {error}") from error
         except BaseException:
-            self.close(whole=False)
+            self._drop()
             raise
 
     @property
@@ -57,5 +69,11 @@ class TileSinks(FrameSink):
             sink.write(np.ascontiguousarray(cut))
 
     def close(self, *, whole: bool = True) -> None:
-        for sink in self._sinks:
-            sink.close(whole=whole)
+        """Close all, though one fails; then raise what it raised."""
+        with ExitStack() as closing:
+            for sink in self._sinks:
+                closing.callback(partial(sink.close, whole=whole))
+
+    def _drop(self) -> None:
+        """Close what is open after a failure, which says more than one of closing."""
+        self.__exit__(Exception)
