@@ -158,7 +158,9 @@ def build(options: Options, output: Output, membership: Membership, *, live: boo
         if options.resume
         else first_canvas,
     )
-    return Follower(output, loop, loader, membership, live=live)
+    follower = Follower(output, loop, loader, membership, live=live)
+    follower.idle = bool(options.wall and options.wall.safe)
+    return follower
 
 
 def _attach(follower: Follower, heartbeat: Heartbeat) -> None:

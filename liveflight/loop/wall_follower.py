@@ -85,6 +85,9 @@ class Follower:
         """Called after each displayed frame, and now and then while rank 0 is away."""
         self.away = False
         """Whether rank 0 is lost."""
+        self.idle = False
+        """Whether this rank leaves the ascent to others: in the safe look only the processor does
+        it, and all would wait for that."""
         self._frames: Group | None = None
         self._failed: set[str] = set()
         """Networks that cannot be loaded here."""
@@ -141,6 +144,8 @@ class Follower:
         self._frames = generation.frames
         self.loop.connect(generation.frames, generation.ascent)
         self.away = False
+        if self.idle:
+            self.membership.note({"idle": self.loop.rank})
 
     def _return(self, stopped: Callable[[], bool]) -> None:
         """Leave a broken generation, and join the next, however long that takes."""
@@ -210,8 +215,9 @@ class Follower:
         amount: float,
         size: Sequence[int],
         reach: float,
+        idle: Sequence[int],
     ) -> None:
-        self.loop.reach.height = reach
+        self.loop.reach.height, self.loop.idle = reach, idle
         width, height = size
         pairs = [(view, mix) for view, mix in views]
         names = sorted({target.network for _, mix in pairs for target in mix})

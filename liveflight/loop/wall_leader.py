@@ -69,6 +69,8 @@ class Lead:
         """Rank 0's loop, which sets this."""
         self.brightness: Callable[[], float] = lambda: 1.0
         """Returns how bright the last picture was shown; the presenter sets this."""
+        self.idle: set[int] = set()
+        """Ranks that ascend nothing: their GPUs have failed."""
         self._seeking = False
         self._begun: float | None = None
         self._limit_s = _LOADING_LIMIT_S if live else _RENDER_LIMIT_S
@@ -111,6 +113,8 @@ class Lead:
                     found.append(KeyPress(name, repeat))
                 case {"quit": True}:
                     found.append(Quit())
+                case {"idle": int(rank)}:
+                    self.idle.add(rank)
         return found
 
     def announce(self, what: object) -> None:
@@ -148,6 +152,7 @@ class Lead:
         self.membership.limit(seconds)
 
     def _use(self, generation: Generation) -> None:
+        self.idle.clear()  # they say it anew
         self.frames.use(generation.frames)
         self.ascents.use(generation.ascent)
         self._seeking = False
@@ -212,9 +217,9 @@ class LeadingLoop(WallLoop):
     def _ascent(
         self, engine: Engine, views: Canvas, steps: Sequence[ViewStep], ascent: Ascent
     ) -> Callable[[], tuple[Canvas, float]]:
-        self._say(
-            "begin", *self._begun, self.reach.height
-        )  # now that nothing can fail before the tick
+        self.idle = sorted(self.lead.idle)
+        # Now that nothing can fail before the tick.
+        self._say("begin", *self._begun, self.reach.height, self.idle)
         self._send()
         return super()._ascent(engine, views, steps, ascent)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,8 @@ class WallLoop(FeedbackLoop):
         """What this rank has drawn of the running tick's views."""
         self._needed: Parts = {}
         """What it adds of their directions."""
+        self.idle: Collection[int] = ()
+        """Ranks that ascend nothing."""
         self.reach = LandingReach()
         self._settling = Settling()
         self._tile = Region(wall.tiles[rank].owned, wall.canvas)
@@ -153,7 +155,7 @@ class WallLoop(FeedbackLoop):
         planned = partial(
             shares,
             [each.view for each in placed],
-            *(size, self.wall, canvas.holding, lines, canvas.members, self.reach.height),
+            *(size, self.wall, canvas.holding, lines, canvas.members, self.reach.height, self.idle),
         )
         given = self.rank, self._ascents, size, unpack(views, self._drawn), self._needed
         return lambda: WallAscent(*given, planned())(engine, steps, ascent)

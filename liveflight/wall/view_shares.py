@@ -48,16 +48,19 @@ def shares(
     lines: Sequence[tuple[float, float]] = (),
     members: Collection[int] | None = None,
     moving: float = 0.0,
+    idle: Collection[int] = (),
 ) -> list[Share]:
     """Return the share of each view.
 
     `size`: width and height of a view in pixels. `holding`: what each rank holds of the canvas.
     `lines`: the folds. `members`: the ranks that are there, all by default; the others' parts of a
-    view stay empty. `moving`: canvas heights by which a direction moves until it is added."""
+    view stay empty. `moving`: canvas heights by which a direction moves until it is added.
+    `idle`: ranks that ascend nothing, unless all are."""
     present = sorted(wall.ranks if members is None else members)
     drawn = [_drawn(view, size, wall, lines, present) for view in views]
     found = []
-    for view, owner, draws in zip(views, _owners(views, drawn, present), drawn, strict=True):
+    busy = [rank for rank in present if rank not in idle] or present
+    for view, owner, draws in zip(views, _owners(views, drawn, busy), drawn, strict=True):
         needed = {}
         for rank in present:
             part = _needed(view, size, holding[rank], wall.canvas, moving)

@@ -27,6 +27,8 @@ def test_keys_and_the_wish_to_close_come_from_every_window() -> None:
         {},
         {"quit": "no"},
         {"quit": True},
+        {"idle": 2},
     )
     lead = Lead(cast(Membership, told))
     assert lead.events() == [KeyPress("ctrl+a"), Quit()]
+    assert lead.idle == {2}

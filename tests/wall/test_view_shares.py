@@ -61,6 +61,14 @@ def test_ranks_that_are_lost_have_no_share() -> None:
     assert all(set(share.drawn) | set(share.needed) <= {0, 3} for share in found)
 
 
+def test_ranks_that_ascend_nothing_draw_and_show_their_part() -> None:
+    views = [View(0.4, 0.0, 0.2, 0.0, 2)] * 3
+    found = shared(views, PAIR, idle=[1])
+    assert [share.owner for share in found] == [0] * 3
+    assert all(set(share.drawn) == {1} and 1 in share.needed for share in found)
+    assert {share.owner for share in shared(views, PAIR, idle=[0, 1])} == {0, 1}
+
+
 def test_of_a_view_of_the_whole_each_rank_needs_its_part() -> None:
     wall = Layout(4, 1).wall((1280, 180))
     (share,) = shares([View(0.0, 0.0, 4.0)], (64, 9), wall, held(wall, IDENTITY))
