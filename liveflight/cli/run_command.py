@@ -80,10 +80,13 @@ def run(args: argparse.Namespace) -> int:
     )
     process_tree.adopt_orphans()
     woken = threading.Event()
+    running: list[child.ChildProcess] = []
+    signals.pass_on_stacks(lambda: [each.dump_stacks() for each in running])
 
     def start(more: Sequence[str]) -> child.ChildProcess:
         command = child_process.python("liveflight", "fly", *args.for_fly, "--no-render", *more)
-        return child.ChildProcess(command, log.child_line, woken.set)
+        running[:] = [child.ChildProcess(command, log.child_line, woken.set)]
+        return running[0]
 
     def wait(seconds: float) -> None:
         woken.wait(seconds)

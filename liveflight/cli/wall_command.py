@@ -26,6 +26,7 @@ def wall(args: argparse.Namespace) -> int:
 
     Raises LiveflightError, which names the rank, where one cannot take part."""
     asked = signals.defer()
+    signals.pass_on_stacks(lambda: None)  # each rank has its own
     from liveflight.outputs import has_display
     from liveflight.supervision import process_tree
     from liveflight.supervision.child import ChildProcess

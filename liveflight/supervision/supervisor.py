@@ -114,6 +114,8 @@ class Supervisor:
     def run(self) -> int:
         """Run shows until one is ended in order; return the exit code."""
         self._around.curtain.open()
+        killed = ", after one that was killed" if self._settings.resume else ""
+        self._say("info", f"the supervisor begins{killed}")
         try:
             while True:
                 end = self._one_show()
@@ -124,8 +126,6 @@ class Supervisor:
                     self._say("info", end.text)
                     return end.code
                 self._rest(end)
-                if self._around.stopped():
-                    return INTERRUPTED
         finally:
             self._around.notify.send("STOPPING=1")
             self._around.curtain.close()

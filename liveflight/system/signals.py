@@ -43,6 +43,12 @@ def exit_at_once(code: int = INTERRUPTED) -> None:
     _install(lambda signum, frame: os._exit(code))
 
 
+def pass_on_stacks(ask: Callable[[], object]) -> None:
+    """Call this where the stacks of a show are asked for, which would end this process: SIGUSR2."""
+    if hasattr(signal, "SIGUSR2"):
+        signal.signal(signal.SIGUSR2, lambda signum, frame: ask())
+
+
 def defer() -> Asked:
     """Only note signals from now on, so that closing is not cut off.
 

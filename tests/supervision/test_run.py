@@ -96,6 +96,9 @@ def test_a_killed_show_is_back_and_a_signal_ends_everything(run: Run, tmp_path: 
     state = tmp_path / "XDG_STATE_HOME" / "liveflight" / "show" / "state"
     run.until(lambda _: state.exists() and b'"camera.zoom":1.75' in state.read_bytes())
     first = run.show()
+    run.process.send_signal(signal.SIGUSR2)
+    log = state.parent / "log" / "liveflight.log"
+    run.until(lambda _: "most recent call first" in log.read_text())
     tree = [first, *first.children(recursive=True)]
     first.kill()
     run.until(lambda health: health["restarts"] == {"signal": 1} and health["fps"])
