@@ -81,7 +81,10 @@ def run(args: argparse.Namespace) -> int:
     process_tree.adopt_orphans()
     woken = threading.Event()
     running: list[child.ChildProcess] = []
-    signals.pass_on_stacks(lambda: [each.dump_stacks() for each in running])
+
+    def dump_stacks() -> None:
+        for each in running:
+            each.dump_stacks()
 
     def start(more: Sequence[str]) -> child.ChildProcess:
         command = child_process.python("liveflight", "fly", *args.for_fly, "--no-render", *more)
@@ -92,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         woken.wait(seconds)
         woken.clear()
 
+    signals.pass_on_stacks(dump_stacks)
     around = supervisor.Surroundings(
         start, time.monotonic, wait, asked, display_probe.is_ready, log, curtain=curtain
     )
