@@ -79,6 +79,9 @@ def _own_mib(pid: int) -> float:
 def options(folder: Path, *, midi: bool) -> list[str]:
     """Return what the show is started with: every output and input that this machine has."""
     given = ["--cues", "exhibition", "--fps", "15", "--remote", "--allow-remote-save"]
+    # Of each layer and size of views a little is kept, up to a limit: with one size it is there
+    # after the tour.
+    given += ["--view", "128x72"]
     given += ["--camera", "lavfi:testsrc2=size=160x90:rate=5", "--sound", str(tone(folder))]
     given += ["--stream", f"udp://127.0.0.1:{free_port()}", "--fullscreen"]
     given += ["--stream", str(folder / "live.m3u8"), "--stream-rate", "2"]
