@@ -12,14 +12,19 @@ pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only 
 
 
 STEPS = """
-import resource
-import numpy as np
+import ctypes, resource
 from liveflight.system import malloc_tuning
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
+libc.memset.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
 
 def step():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    tensors = [np.ones(5 << 20, np.float32) for _ in range(5)]  # 20 MB each, less than is kept
-    del tensors
+    pieces = [libc.malloc(20 << 20) for _ in range(5)]  # less than is kept
+    for piece in pieces:
+        libc.memset(piece, 1, 20 << 20)
+    for piece in pieces:
+        libc.free(piece)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 malloc_tuning.keep_freed_memory()
