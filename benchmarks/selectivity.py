@@ -16,8 +16,6 @@ stays below 20 for regular textures and is far higher for a grid.
 from __future__ import annotations
 
 import argparse
-import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +29,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import vgg16
+from wall_ranks import run_ranks
 
 from liveflight.core.noise import pink
 from liveflight.networks import network
@@ -111,7 +110,8 @@ def last_frame(
     view = f"{judge.view[0]}x{judge.view[1]}"
     command += ["--view", view, "--size", "1280x720", "--seed", "7", "--out", str(video)]
     if wall:
-        render_together([*command, "--wall", wall, "--canvas", "1280x720", *more], wall)
+        columns, rows = map(int, wall.split("x"))
+        run_ranks([*command, "--wall", wall, "--canvas", "1280x720", *more], columns * rows)
     else:
         subprocess.run([*command, *more], check=True, capture_output=True)
     png = video.with_suffix(".png")
@@ -121,26 +121,6 @@ def last_frame(
     subprocess.run([*ffmpeg, "-i", str(video), "-update", "1", str(png)], check=True)
     video.unlink()
     return np.asarray(Image.open(png).convert("RGB"))
-
-
-def render_together(command: list[str], wall: str) -> None:
-    """Run a render on all ranks of a wall on this machine."""
-    columns, rows = map(int, wall.split("x"))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    shared = {"WORLD_SIZE": f"{columns * rows}", "MASTER_ADDR": "127.0.0.1"}
-    shared |= {"MASTER_PORT": f"{port}", "OMP_NUM_THREADS": "1"}
-    running = [
-        subprocess.Popen(
-            command,
-            env={**os.environ, **shared, "RANK": f"{rank}"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for rank in range(columns * rows)
-    ]
-    if any([each.wait() for each in running]):
-        raise RuntimeError(f"{' '.join(command)} failed")
 
 
 def shrunk(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:

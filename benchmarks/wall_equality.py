@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
+from wall_ranks import run_ranks
 
 CANVAS, VIEW, FPS, VIEWS = (256, 144), (64, 36), 10, 4
 ALLOWED = 2
@@ -71,28 +71,19 @@ def child(arguments: Sequence[str]) -> None:
     program()
 
 
-def start(folder: Path, arguments: Sequence[str], **variables: str) -> subprocess.Popen[bytes]:
-    config = {"XDG_CONFIG_HOME": str(folder / "config"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, "--child", "render", *arguments]
-    return subprocess.Popen(command, env={**os.environ, **config, **variables})
-
-
-def render(folder: Path, frames: int, more: Sequence[str], ranks: int = 1) -> None:
-    """Render with these options, on so many ranks; raise RuntimeError where one fails."""
+def render(folder: Path, frames: int, more: Sequence[str], ranks: int = 0) -> None:
+    """Render with these options, on so many ranks of a wall; 0 is one process without a wall."""
     size = "x".join(map(str, CANVAS))
     view = "x".join(map(str, VIEW))
-    common = ["--canvas", size, "--size", size, "--view", view, "--device", "cpu"]
-    common += ["--fps", str(FPS), "--seconds", str(frames / FPS), *more]
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    wall = {"WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    running = [
-        start(folder, common, **(wall | {"RANK": str(rank)} if "--wall" in more else {}))
-        for rank in range(ranks)
-    ]
-    codes = [each.wait(1200) for each in running]
-    if any(codes):
-        raise RuntimeError(f"render {more} ended with {codes}")
+    command = [sys.executable, __file__, "--child", "render"]
+    command += ["--canvas", size, "--size", size, "--view", view, "--device", "cpu"]
+    command += ["--fps", str(FPS), "--seconds", str(frames / FPS), *more]
+    config = {"XDG_CONFIG_HOME": str(folder / "config")}
+    if ranks:
+        run_ranks(command, ranks, **config)
+    else:
+        environment = {**os.environ, **config, "OMP_NUM_THREADS": "1"}
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
 
 
 def write_set(folder: Path, frames: int) -> Path:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from wall_ranks import free_port
 
 from liveflight.core.camera import IDENTITY, compose, displacement, matrix
 from liveflight.core.contracts import Size, Warp
@@ -235,10 +235,8 @@ def measure() -> list[dict[str, float]]:
         f"{'ranks':>5} {'rank':>5} {'views and directions':>21} {'margins, rest':>14} {'tick':>9}"
     )
     for ranks in (1, 2, 4):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [sys.executable, __file__, "--ranks", str(ranks), "--port", str(port), "--rank"]
+        command = [sys.executable, __file__, "--ranks", str(ranks), "--port", f"{free_port()}"]
+        command.append("--rank")
         alone = {**os.environ, "OMP_NUM_THREADS": "1"}
         running = [
             subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, env=alone)

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
@@ -109,6 +110,23 @@ def free_port() -> int:
     """Return a port of the loopback interface that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+def run_ranks(command: Sequence[str], world: int, **variables: str) -> None:
+    """Run a command on each rank of a wall on this machine, as torchrun would name them.
+
+    `variables`: more of the environment. Raises RuntimeError where one fails."""
+    shared = {"WORLD_SIZE": f"{world}", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{free_port()}"}
+    shared |= {"OMP_NUM_THREADS": "1", **variables}
+    running = [
+        subprocess.Popen(
+            command, env={**os.environ, **shared, "RANK": f"{rank}"}, stdout=subprocess.DEVNULL
+        )
+        for rank in range(world)
+    ]
+    codes = [each.wait() for each in running]
+    if any(codes):
+        raise RuntimeError(f"{' '.join(command)} ended with {codes}")
 
 
 def together(ranks: Sequence[RankProcess], job: Job) -> list[Any]:

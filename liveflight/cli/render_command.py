@@ -37,7 +37,7 @@ def render(args: argparse.Namespace) -> int:
             options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
             return wall_show.follow_render(options)
     out = args.out or (DEFAULT_VIDEO if args.overwrite else new_files.free(DEFAULT_VIDEO))
-    for each in written_to(args, out):
+    for each in _written_to(args, out):
         new_files.check("--out", each, parser.files(args), overwrite=args.overwrite)
     options = parser.options(args, fps=args.fps or parser.RENDER_FPS)
     seconds = args.seconds or (options.replay.seconds + 1 / options.fps if options.replay else 10.0)
@@ -46,14 +46,14 @@ def render(args: argparse.Namespace) -> int:
     return render_video(options, length, args.size or DEFAULT_SIZE, out, if_taken, args.tiles)
 
 
-def written_to(args: argparse.Namespace, out: Path) -> list[Path]:
+def _written_to(args: argparse.Namespace, out: Path) -> list[Path]:
     """Return the files or folders that a render writes: `out`, or one for each tile."""
-    from liveflight.outputs.sinks.tile_sinks import tile_paths
-
     if not args.tiles:
         return [out]
     if not args.out:
         raise LiveflightError("--tiles needs --out: a name such as wall.mp4, or a folder")
+    from liveflight.outputs.sinks.tile_sinks import tile_paths
+
     return tile_paths(out, args.wall_place.wall)
 
 

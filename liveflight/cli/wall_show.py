@@ -158,9 +158,7 @@ def build(options: Options, output: Output, membership: Membership, *, live: boo
         if options.resume
         else first_canvas,
     )
-    follower = Follower(output, loop, loader, membership, live=live)
-    follower.idle = bool(options.wall and options.wall.safe)
-    return follower
+    return Follower(output, loop, loader, membership, live=live, idle=place.safe)
 
 
 def _attach(follower: Follower, heartbeat: Heartbeat) -> None:

@@ -119,6 +119,11 @@ class FeedbackLoop:
         return self.worker.busy
 
     @property
+    def _landing_s(self) -> float:
+        """Return over how many seconds the directions of a tick that arrives now are added."""
+        return self.since if self._slow else 0.0
+
+    @property
     def shown(self) -> Warp:
         """Return how the canvas has moved, and what became of its colours, since it was warped."""
         return self.motion.shown
@@ -276,8 +281,7 @@ class FeedbackLoop:
     def _put(self, directions: Canvas) -> None:
         placed, size = self._flying
         write = partial(self._hand_over.write, canvas=directions)
-        seconds = self.since if self._slow else 0.0
-        self.landings.put(write, placed, size, seconds, self.size)
+        self.landings.put(write, placed, size, self._landing_s, self.size)
 
     def _take_noise(self) -> None:
         if not (self._noise.busy and self._noise.wait()):

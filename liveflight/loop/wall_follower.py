@@ -71,7 +71,12 @@ class Follower:
         membership: Membership,
         *,
         live: bool,
+        idle: bool = False,
     ) -> None:
+        """Take the parts of a rank on this output.
+
+        `idle`: leave the ascent to others. In the safe look only the processor does it, and all
+        would wait for that."""
         self.output, self.loop, self.loader = output, loop, loader
         self.membership = membership
         self.shown = TileControls(live=live)
@@ -85,9 +90,7 @@ class Follower:
         """Called after each displayed frame, and now and then while rank 0 is away."""
         self.away = False
         """Whether rank 0 is lost."""
-        self.idle = False
-        """Whether this rank leaves the ascent to others: in the safe look only the processor does
-        it, and all would wait for that."""
+        self._idle = idle
         self._frames: Group | None = None
         self._failed: set[str] = set()
         """Networks that cannot be loaded here."""
@@ -144,7 +147,7 @@ class Follower:
         self._frames = generation.frames
         self.loop.connect(generation.frames, generation.ascent)
         self.away = False
-        if self.idle:
+        if self._idle:
             self.membership.note({"idle": self.loop.rank})
 
     def _return(self, stopped: Callable[[], bool]) -> None:

@@ -46,9 +46,9 @@ class WallLoop(FeedbackLoop):
         self._frames: Others
         self._ascents: Others
         self._drawn: Parts = {}
-        """What this rank has drawn of the running tick's views."""
+        """Pixels of the running tick's views that this rank has drawn."""
         self._needed: Parts = {}
-        """What it adds of their directions."""
+        """Pixels of their directions that it adds."""
         self.idle: Collection[int] = ()
         """Ranks that ascend nothing."""
         self.reach = LandingReach()
@@ -98,7 +98,7 @@ class WallLoop(FeedbackLoop):
     def collect_result(self, patience: float) -> bool:
         if self.worker.wait(patience):  # before anything can fail on this rank alone
             self.reach.arrived(slow=self._slow)
-            self._settling.arrived(self.since if self._slow else 0.0)
+            self._settling.arrived(self._landing_s)
         return super().collect_result(patience)
 
     def advance(self, dt: float, upkeep: Upkeep) -> bool:
@@ -169,8 +169,7 @@ class WallLoop(FeedbackLoop):
                 where = part.left, number * size[1] + part.top, *part.size
                 texture.write(np.ascontiguousarray(pixels), where, alignment=1)
 
-        seconds = self.since if self._slow else 0.0
-        self.landings.put(write, placed, size, seconds, self.size, self._needed)
+        self.landings.put(write, placed, size, self._landing_s, self.size, self._needed)
 
     def _measure(self) -> Statistics | None:
         canvas = self.renderer

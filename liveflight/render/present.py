@@ -104,7 +104,8 @@ class PresentPass:
         held = held or Region.whole(texture.size)
         canvas = held.canvas
         whole = whole or placed(canvas, size[::-1] if turns % 2 else size, fit)
-        shown = whole.turned(turns, size).within(Rect.whole(size))
+        turned = whole.turned(turns, size)
+        shown = turned.within(Rect.whole(size))
         if (shown.width, shown.height) != size:
             framebuffer.use()
             framebuffer.clear(0.0, 0.0, 0.0, 1.0)
@@ -115,8 +116,8 @@ class PresentPass:
             kind = "BILINEAR"
         uniforms = motion_uniforms(warp, canvas[1]) | tone_uniforms(warp) | held.uniforms
         uniforms |= {
-            "middle": whole.turned(turns, size).middle,
-            "origin": whole.turned(turns, size)[:2],
+            "middle": turned.middle,
+            "origin": turned[:2],
             "axes": columns(scale * _UPWARDS @ np.linalg.matrix_power(_QUARTER_BACK, turns)),
             "cover": cover,
             "taps": math.ceil(cover / 2),

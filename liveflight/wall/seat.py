@@ -14,11 +14,11 @@ from liveflight.wall.store import Mail
 CONNECT_S = 2.0
 """Seconds that the members have to connect a new generation."""
 
-
 _MOST_NOTES = 64
+"""Notes that wait at most; older ones are dropped."""
 
 Note = Mapping[str, object]
-"""What JSON can say."""
+"""A table that JSON can carry."""
 
 
 class WallRefusedError(LiveflightError):

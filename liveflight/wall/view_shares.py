@@ -6,7 +6,7 @@ Every rank computes the same shares from the same views, so nothing has to be ag
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,12 +61,8 @@ def shares(
     found = []
     busy = [rank for rank in present if rank not in idle] or present
     for view, owner, draws in zip(views, _owners(views, drawn, busy), drawn, strict=True):
-        needed = {}
-        for rank in present:
-            part = _needed(view, size, holding[rank], wall.canvas, moving)
-            if not part.empty:
-                needed[rank] = part
-        found.append(Share(owner, draws, needed))
+        held = {rank: holding[rank] for rank in present}
+        found.append(Share(owner, draws, _needed(view, size, held, wall.canvas, moving)))
     return found
 
 
@@ -104,8 +100,7 @@ def parts(
     for number, view in enumerate(views):
         if part := _drawn(view, size, wall, lines, [rank]).get(rank):
             drawn[number] = part
-        part = _needed(view, size, holding, wall.canvas, moving)
-        if not part.empty:
+        if part := _needed(view, size, {rank: holding}, wall.canvas, moving).get(rank):
             needed[number] = part
     return drawn, needed
 
@@ -176,7 +171,15 @@ def _box(inside: np.ndarray, step: int, size: Size) -> Rect:
     return Rect(left, top, min(right, size[0]) - left, min(bottom, size[1]) - top)
 
 
-def _needed(view: View, size: Size, part: Rect, canvas: Size, moving: float) -> Rect:
+def _needed(
+    view: View, size: Size, holding: Mapping[int, Rect], canvas: Size, moving: float
+) -> dict[int, Rect]:
+    """Return a box for each rank round the pixels of a direction that it adds to what it holds."""
+    boxes = {rank: _added(view, size, held, canvas, moving) for rank, held in holding.items()}
+    return {rank: box for rank, box in boxes.items() if not box.empty}
+
+
+def _added(view: View, size: Size, part: Rect, canvas: Size, moving: float) -> Rect:
     """Return what of a view's direction is added to a part of the canvas, now or a little later."""
     spare = moving * canvas[1]
     across = (part.left - spare, part.right + spare)

@@ -1,4 +1,4 @@
-"""What rank 0 hears of the other ranks' windows."""
+"""Test which events rank 0 gets from the other ranks' windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far directions may move, and when folds show all of them."""
+"""Test how far directions may move, and when folds show all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures of all tiles, put together."""
+"""Test that the pictures of all tiles are put together."""
 
 from __future__ import annotations
 
